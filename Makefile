@@ -1,0 +1,48 @@
+# make demo: set up and run the demo experiment.   make test: set up with all backends and run the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CODE := xval architectures preprocessing experiments tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check fix bench clean
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+.venv/.installed-test: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[test,torch,jax]'
+	@touch $@ .venv/.installed
+
+demo: .venv/.installed ## generate the demo corpus, train on unseen speakers, print the table and the path of the workbook
+	$(BIN)/python -m preprocessing demo
+	$(BIN)/python experiments/demo.py
+
+test: .venv/.installed-test ## run the tests (under 20 minutes on 2 cores)
+	$(BIN)/python -m pytest
+
+test-slow: .venv/.installed-test ## run the long tests too
+	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
+
+check: .venv/.installed-test ## format, lint, types and the direction of imports
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: .venv/.installed-test ## format and mend what can be mended
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+bench: .venv/.installed-test ## measure the features and the overhead of the engine
+	$(BIN)/python benchmarks/features.py
+
+clean: ## remove the environment and what runs have written
+	rm -rf .venv data/demo data/demo_random_split results
