@@ -1,0 +1,77 @@
+"""The settings of the features: which there are, their types and what they allow.
+
+Comes in: the [features] section of config.ini and overrides, as text or values. Goes out: a frozen `FeatureSettings`, which
+decides the key of a feature store. Next: features.py, extraction.py.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _none_from_text(value: object) -> object:
+    """Turn the text ``none`` (any case) or an empty text into None."""
+    return None if isinstance(value, str) and value.strip().lower() in {"", "none"} else value
+
+
+def _refuse_bool(value: object) -> object:
+    """Refuse True and False where a number is wanted; pydantic alone would take them for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted, not true or false")  # noqa: TRY004 - pydantic reports ValueErrors
+    return value
+
+
+PositiveInt = Annotated[int, BeforeValidator(_refuse_bool), Field(gt=0)]
+NonNegativeInt = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
+PositiveFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, allow_inf_nan=False)]
+OptionalPositiveFloat = Annotated[PositiveFloat | None, BeforeValidator(_none_from_text)]
+OptionalPositiveInt = Annotated[PositiveInt | None, BeforeValidator(_none_from_text)]
+
+
+class FeatureSettings(BaseModel):
+    """Every setting that decides what a feature store holds; config.ini has the meaning and unit of each.
+
+    Raises:
+        pydantic.ValidationError: A value of the wrong type or out of range, or values that contradict each other.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: Literal["logmel", "stft", "mfcc"]
+    sample_rate_hz: PositiveInt
+    n_fft: PositiveInt
+    win_length: PositiveInt
+    hop_length: PositiveInt
+    window: str
+    n_mels: PositiveInt
+    mel_scale: Literal["slaney", "htk"]
+    fmin_hz: NonNegativeFloat
+    fmax_hz: OptionalPositiveFloat
+    n_mfcc: PositiveInt
+    power: PositiveFloat
+    scale: Literal["db", "linear"]
+    db_reference: Literal["max"] | PositiveFloat
+    top_db: OptionalPositiveFloat
+    pre_emphasis: Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, lt=1)]
+    trim_db: OptionalPositiveFloat
+    clip_length_s: OptionalPositiveFloat
+    stretch_frames: OptionalPositiveInt
+    example_length_s: OptionalPositiveFloat
+    example_overlap: Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length={self.win_length} is longer than n_fft={self.n_fft}; raise n_fft")
+        half_rate_hz = self.sample_rate_hz / 2
+        highest_hz = half_rate_hz if self.fmax_hz is None else self.fmax_hz
+        if highest_hz > half_rate_hz:
+            raise ValueError(f"fmax_hz={self.fmax_hz} lies above half the sample rate, {half_rate_hz:g} Hz")
+        if self.fmin_hz >= highest_hz:
+            raise ValueError(f"fmin_hz={self.fmin_hz:g} is not below fmax_hz={highest_hz:g}")
+        if self.features == "mfcc" and self.n_mfcc > self.n_mels:
+            raise ValueError(f"n_mfcc={self.n_mfcc} is more than n_mels={self.n_mels}")
+        if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
+            raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")
+        return self

@@ -1,0 +1,89 @@
+import keras
+import pytest
+
+from xval import catalog, metrics
+from xval.errors import SettingsError
+from xval.parameters import Settings
+
+
+def test_every_architecture_is_found_with_its_options():
+    assert {"cnn_small", "crnn", "mlp", "rnn_small", "vgg_mini"} <= set(catalog.architecture_names())
+    for name in catalog.architecture_names():
+        found = catalog.find_architecture(name)
+        assert found.reshaping_type in ("conv", "rnn", "none")
+        assert set(found.task_types) <= set(catalog.LOSSES)
+
+
+def test_no_option_hides_a_parameter():
+    for name in catalog.architecture_names():
+        assert not set(catalog.find_architecture(name).options) & set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", catalog.OPTIMIZERS)
+def test_keras_knows_every_optimizer(name):
+    optimizer = keras.optimizers.get({"class_name": name, "config": {"learning_rate": 0.5, "global_clipnorm": 1.0}})
+
+    assert float(optimizer.learning_rate) == 0.5
+    assert optimizer.name == name
+
+
+@pytest.mark.parametrize("name", [name for losses in catalog.LOSSES.values() for name in losses])
+def test_keras_knows_every_loss(name):
+    assert callable(keras.losses.get(name))
+
+
+def test_auto_is_the_usual_loss_of_the_task():
+    assert catalog.loss_name("classification", "auto") == "sparse_categorical_crossentropy"
+    assert catalog.loss_name("regression", "auto") == "mean_squared_error"
+
+
+@pytest.mark.parametrize("task_type", catalog.LOSSES)
+def test_monitors_are_the_losses_and_the_validation_metrics(task_type):
+    assert {f"val_{name}" for name in metrics.metric_names(task_type)} | {"loss", "val_loss"} <= set(
+        catalog.monitors(task_type)
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "received", "wanted"),
+    [
+        ("int", "3", 3),
+        ("float", 1, 1.0),
+        ("tuple[int, ...]", "16, 32", (16, 32)),
+        ("tuple[int, ...]", "(16,)", (16,)),
+        ("tuple[int, ...]", [1, 2], (1, 2)),
+        ("Literal['gru', 'lstm']", "gru", "gru"),
+        ("bool", "true", True),
+    ],
+)
+def test_options_take_values_and_texts(annotation, received, wanted):
+    assert catalog.Option("x", annotation, None).check(received) == wanted
+
+
+@pytest.mark.parametrize(
+    ("annotation", "received"),
+    [("int", "many"), ("int", 1.5), ("float", True), ("Literal['gru', 'lstm']", "gruu"), ("str", 3), ("float", float("nan"))],
+)
+def test_options_refuse_other_values(annotation, received):
+    with pytest.raises(ValueError, match=r".") if received is not True and received != 3 else pytest.raises(SettingsError):
+        catalog.Option("x", annotation, None).check(received)
+
+
+@pytest.mark.parametrize(
+    ("stored", "reshaping_type", "architecture", "wanted"),
+    [
+        ((9, 4), "auto", "cnn_small", (9, 4, 1)),
+        ((9, 4, 2), "conv", "cnn_small", (9, 4, 2)),
+        ((9, 4), "auto", "rnn_small", (9, 4)),
+        ((9, 4, 2), "rnn", "rnn_small", (9, 8)),
+        ((9, 4), "none", "cnn_small", (9, 4)),
+        ((7,), "none", "mlp", (7,)),
+    ],
+)
+def test_examples_take_the_form_that_the_architecture_wants(stored, reshaping_type, architecture, wanted):
+    assert catalog.input_form(stored, reshaping_type, architecture) == wanted
+
+
+def test_a_form_that_the_stored_examples_cannot_take_is_refused():
+    with pytest.raises(SettingsError, match=r"'cnn_small' with reshaping_type=conv needs examples of \(frames, bins\).*\(7,\)"):
+        catalog.input_form((7,), "auto", "cnn_small")

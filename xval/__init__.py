@@ -1,0 +1,22 @@
+"""xval: cross-validated deep-learning experiments on audio with Keras 3.
+
+What a script needs: ``from xval import Experiment``. Everything else is loaded when it is used, so that importing a part of
+the project stays cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xval.experiment import Experiment as Experiment
+
+__version__ = "0.1.0"
+
+_PUBLIC = {"Experiment": "xval.experiment"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    message = f"module 'xval' has no attribute '{name}'"
+    raise AttributeError(message)

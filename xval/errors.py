@@ -1,0 +1,72 @@
+"""Every error that xval raises on purpose, and the wording of suggestions.
+
+XvalError                     anything below; the command line prints it without a traceback
+├── UsageError                the user can mend it: exit code 2
+│   ├── SettingsError         a parameter, an instance number, an option of the command line
+│   ├── CorpusError           a corpus or table that is missing or wrong, a store that does not fit
+│   ├── FoldsError            items that cannot be split as asked without leakage
+│   └── ResultsError          the results folder: not writable, or it holds results of other settings
+├── AudioError                one clip cannot be used; it is reported and left out
+└── JobError                  one job failed; it is recorded and the others go on
+    ├── DivergenceError       the loss is NaN or infinite
+    └── WorkerError           the process of a job died or ran out of memory
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class XvalError(Exception):
+    """Base of all errors that xval raises on purpose."""
+
+
+class UsageError(XvalError):
+    """The user can mend it; nothing has been trained."""
+
+
+class SettingsError(UsageError):
+    """A parameter, an instance number or a command line option is wrong."""
+
+
+class CorpusError(UsageError):
+    """A corpus is missing or malformed, or a feature store does not fit it."""
+
+
+class FoldsError(UsageError):
+    """The items cannot be split as asked without leaking one side into another."""
+
+
+class ResultsError(UsageError):
+    """The results folder cannot be written, or holds results of other settings."""
+
+
+class AudioError(XvalError):
+    """One clip cannot be decoded or used."""
+
+
+class JobError(XvalError):
+    """One job failed."""
+
+
+class DivergenceError(JobError):
+    """The loss became NaN or infinite."""
+
+
+class WorkerError(JobError):
+    """The process of a job died or ran out of memory."""
+
+
+def suggestion(received: str, available: Iterable[str]) -> str:
+    """Return the tail of an error message about an unknown name.
+
+    Args:
+        received: The name that was given.
+        available: The names that exist.
+
+    Returns:
+        ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close.
+    """
+    names = sorted(available)
+    close = get_close_matches(received, names, n=1, cutoff=0.6)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return f"Available: {', '.join(names)}.{hint}"

@@ -1,0 +1,137 @@
+"""Every parameter of config.ini with its type and what it allows.
+
+Comes in: text and values of all layers. Goes out: a frozen `Settings`. Which parameters belong to the whole experiment and
+which of them can change a result is said here too. Next: settings.py, which resolves the layers.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from preprocessing.feature_settings import (
+    FeatureSettings,
+    NonNegativeFloat,
+    NonNegativeInt,
+    OptionalPositiveFloat,
+    PositiveFloat,
+    PositiveInt,
+)
+from xval import catalog
+from xval.errors import SettingsError, suggestion
+
+_OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
+
+
+def _rename_reshaping(value: object) -> object:
+    return _OLDER_NAMES.get(value, value) if isinstance(value, str) else value
+
+
+def _text_from_number(value: object) -> object:
+    """Take 0 for "0": the device is written either way."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
+Share = Annotated[PositiveFloat, Field(lt=1)]
+
+
+class Settings(FeatureSettings):
+    """All parameters of one instance; config.ini has the meaning and unit of each.
+
+    Raises:
+        pydantic.ValidationError: A value of the wrong type or out of range, or values that contradict each other.
+    """
+
+    # experiment
+    dataset: Name
+    num_experiment: NonNegativeInt
+    task_type: Literal["classification", "regression"]
+    experiment_folder: str
+    data_folder: str
+    overwrite_results: bool
+    debug_mode: bool
+    # execution
+    gpu_ID: Annotated[str, BeforeValidator(_text_from_number)]  # noqa: N815 - the name that scripts have used for years
+    backend: Literal["tensorflow", "torch", "jax"]
+    executor: Literal["auto", "inline", "processes"]
+    workers: NonNegativeInt
+    threads_per_job: PositiveInt
+    max_worker_memory_mb: PositiveInt
+    # folds
+    num_folds: PositiveInt
+    fold_strategy: Literal["balanced", "leave_one_out", "predefined", "holdout"]
+    fold_seed: NonNegativeInt
+    validation: Literal["fraction", "next_fold"]
+    validation_fraction: Share
+    test_fraction: Share
+    # model
+    architecture: str
+    reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(_rename_reshaping)]
+    normalization: Literal["per_bin", "global", "per_clip", "none"]
+    regularization_lambda: NonNegativeFloat
+    # training
+    generator: bool
+    seed: NonNegativeInt
+    batch_size: PositiveInt
+    num_epochs: PositiveInt
+    optimizer: str
+    learning_rate: PositiveFloat
+    schedule: Literal["constant", "cosine", "exponential", "plateau"]
+    schedule_decay: Share
+    schedule_patience: PositiveInt
+    loss: str
+    class_weights: Literal["none", "balanced"]
+    clip_norm: OptionalPositiveFloat
+    monitor: str
+    early_stopping: bool
+    patience: PositiveInt
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    deterministic: bool
+    tensorboard: bool
+    # of an experiment or instance alone, so without a default in config.ini
+    comment_1: str = ""
+    comment_2: str = ""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        try:
+            architecture = catalog.find_architecture(self.architecture)
+            catalog.loss_name(self.task_type, self.loss)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        if self.task_type not in architecture.task_types:
+            allowed = ", ".join(architecture.task_types)
+            raise ValueError(f"architecture '{self.architecture}' does {allowed}, not {self.task_type}")
+        if self.optimizer not in catalog.OPTIMIZERS:
+            raise ValueError(f"unknown optimizer '{self.optimizer}'. {suggestion(self.optimizer, catalog.OPTIMIZERS)}")
+        monitors = catalog.monitors(self.task_type)
+        if self.monitor not in monitors:
+            raise ValueError(f"monitor '{self.monitor}' is produced by no metric. {suggestion(self.monitor, monitors)}")
+        if self.class_weights == "balanced" and self.task_type != "classification":
+            raise ValueError(f"class_weights='balanced' needs classes; the task is {self.task_type}")
+        if self.validation == "next_fold" and self.fold_strategy == "balanced" and self.num_folds < 3:
+            raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={self.num_folds}")
+        return self
+
+    def feature_settings(self) -> FeatureSettings:
+        """Return the part that decides the feature store."""
+        return FeatureSettings(**{name: getattr(self, name) for name in FeatureSettings.model_fields})
+
+
+FOLD_KEYS = (
+    "num_folds", "fold_strategy", "fold_seed", "validation", "validation_fraction", "test_fraction",
+)  # fmt: skip
+# All instances of an experiment share these; an instance that sets one is refused.
+EXPERIMENT_KEYS = frozenset(
+    {
+        "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
+        "gpu_ID", "executor", "workers", "threads_per_job", "max_worker_memory_mb", *FOLD_KEYS,
+    }
+)  # fmt: skip
+# These cannot change a number of a result, or are held fast elsewhere (the folds by their own hash).
+UNHASHED_KEYS = frozenset(
+    {
+        "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "gpu_ID", "executor",
+        "workers", "max_worker_memory_mb", "generator", "tensorboard", "comment_1", "comment_2", *FOLD_KEYS,
+    }
+)  # fmt: skip
