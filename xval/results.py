@@ -1,0 +1,259 @@
+"""The results folder of one experiment: names, atomic writes, locks, and what is done already.
+
+    <experiment_folder>/<dataset>/experiment_<n>/
+        description.txt  folds.json  results.xlsx  code/<hash>/
+        instance_<i>/settings.json  metrics.json
+                     fold_<k>/record.json  model.keras  history.csv  predictions.parquet
+
+Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
+and renamed when it is whole: it is there and complete, or it is not there. Next: summary.py derives everything else from it.
+"""
+
+import json
+import math
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from xval.errors import ResultsError
+
+FORMAT_VERSION = 1
+_INSTANCE = re.compile(r"instance_(\d+)")
+_FOLD = re.compile(r"fold_(\d+)")
+
+Record = dict[str, Any]
+
+
+class ExperimentFolder:
+    """The folder of one experiment.
+
+    Args:
+        path: ``<experiment_folder>/<dataset>/experiment_<n>``; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def prepare(self, description: str) -> None:
+        """Make the folder and write the description.
+
+        Raises:
+            ResultsError: The folder cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path / "description.txt", f"{description}\n".encode())
+        except OSError as error:
+            raise ResultsError(
+                f"{self.path}: the results folder cannot be written ({error.strerror}). "
+                "Choose another with Experiment(experiment_folder=...) or --set experiment_folder=...."
+            ) from error
+
+    @property
+    def folds_file(self) -> Path:
+        """Path of folds.json."""
+        return self.path / "folds.json"
+
+    @property
+    def workbook(self) -> Path:
+        """Path of results.xlsx."""
+        return self.path / "results.xlsx"
+
+    def instance_folder(self, instance: int) -> Path:
+        """Return the folder of an instance."""
+        return self.path / f"instance_{instance}"
+
+    def replaced_folder(self, instance: int) -> Path:
+        """Return where the results of an instance wait while new ones replace them."""
+        return self.path / f"instance_{instance}.replaced"
+
+    def fold_folder(self, instance: int, fold: int) -> Path:
+        """Return the folder of one job."""
+        return self.instance_folder(instance) / f"fold_{fold}"
+
+    def instances(self) -> list[int]:
+        """Return the numbers of the instances that have a folder."""
+        return _numbers(self.path, _INSTANCE)
+
+    def folds(self, instance: int) -> list[int]:
+        """Return the numbers of the folds of an instance that have a folder."""
+        return _numbers(self.instance_folder(instance), _FOLD)
+
+    def record(self, instance: int, fold: int) -> Record | None:
+        """Return the record of a job, or None where it has not run to its end.
+
+        Raises:
+            ResultsError: The record is no JSON, or of a newer format.
+        """
+        return read_json(self.fold_folder(instance, fold) / "record.json")
+
+    def settings(self, instance: int) -> Record | None:
+        """Return settings.json of an instance, or None.
+
+        Raises:
+            ResultsError: The file is no JSON, or of a newer format.
+        """
+        return read_json(self.instance_folder(instance) / "settings.json")
+
+    def lock(self) -> FileLock:
+        """Return the lock under which the derived files of the experiment are rebuilt."""
+        return FileLock(self.path / ".rebuild.lock")
+
+    @contextmanager
+    def claim(self, instance: int, fold: int) -> Iterator[bool]:
+        """Hold a job for this process, until the block or the process ends, however it ends.
+
+        Yields:
+            True: the job is ours, and what a dead process left of it is removed. False: another process has it.
+        """
+        folder = self.instance_folder(instance)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f".fold_{fold}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            for leftover in folder.glob(f".fold_{fold}.*.part"):
+                shutil.rmtree(leftover)
+            yield True
+        finally:
+            lock.release()
+
+    def begin_fold(self, instance: int, fold: int) -> Path:
+        """Make and return a temporary folder to write a job into; `publish` names it."""
+        folder = self.instance_folder(instance) / f".fold_{fold}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, temporary: Path, instance: int, fold: int) -> None:
+        """Flush a written job folder to the disk and give it its name; a record of a failure that stood there goes.
+
+        The caller holds the claim of the job.
+
+        Raises:
+            OSError: The disk is full or gone; the temporary folder stays unnamed and what stood there stays readable.
+        """
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _flush(path)
+        _flush(temporary)
+        final = self.fold_folder(instance, fold)
+        if final.exists():
+            aside = temporary.with_name(f"{temporary.name}.old.part")
+            final.rename(aside)
+            temporary.rename(final)
+            shutil.rmtree(aside)
+        else:
+            temporary.rename(final)
+        _flush(final.parent)
+
+    def replace(self, instance: int, chosen_folds: set[int]) -> None:
+        """Move the finished results of the chosen folds away, so that they run anew; once, however often it is resumed.
+
+        Args:
+            instance: The instance.
+            chosen_folds: The folds that will run; others keep their results.
+
+        Raises:
+            ResultsError: Another process is running one of the jobs.
+        """
+        for fold in chosen_folds:
+            with self.claim(instance, fold) as ours:
+                if not ours:
+                    raise ResultsError(
+                        f"{self.fold_folder(instance, fold)}: another process is running it; overwrite it when it is done."
+                    )
+        replaced = self.replaced_folder(instance)
+        if not replaced.exists() and self.instance_folder(instance).exists():
+            self.instance_folder(instance).rename(replaced)
+        for fold in _numbers(replaced, _FOLD):
+            kept = self.fold_folder(instance, fold)
+            if fold not in chosen_folds and not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                (replaced / kept.name).rename(kept)
+
+    def drop_replaced(self, instance: int) -> None:
+        """Delete the replaced results of an instance, when the new ones are whole."""
+        shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a dict as JSON, whole or not at all; NaN and infinities become null.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    write_atomically(path, json.dumps(_without_nan(content), indent=1, allow_nan=False).encode())
+
+
+def read_json(path: Path) -> Record | None:
+    """Return a JSON file as a dict, or None where there is none.
+
+    Raises:
+        ResultsError: The file is no JSON object, or of a newer format.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise ResultsError(f"{path}: not readable as JSON ({error}). Move its folder away to run that part again.") from error
+    if not isinstance(content, dict) or content.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
+        raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
+    return content
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside it, flush it, and rename it.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call."""
+    if path.is_dir() and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(found.group(1)) for name in names if (found := pattern.fullmatch(name)))
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return value
