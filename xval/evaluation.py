@@ -1,0 +1,143 @@
+"""Test a fitted model: predictions, and metrics per example, per clip and per item.
+
+Comes in: a model with its best weights and the fold's data. Goes out: an `Evaluation`, the figures of the record and the table
+of predictions. Next: job.py writes them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.catalog import loss_name
+from xval.fold_data import Examples, FoldData
+from xval.training import loss_targets, predict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KEPT_SIDES = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model was worth on one fold.
+
+    Attributes:
+        figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance and n_examples of the record.
+        predictions: A row per validation and test example: side, item, clip, row, start_s, end_s, target, predicted, and the
+            probability of each class; for regression target_<n> and predicted_<n>.
+    """
+
+    figures: dict[str, Any]
+    predictions: "pd.DataFrame"
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """Predictions averaged over the examples of each clip."""
+
+    items: NDArray[Any]
+    targets: NDArray[Any]
+    predictions: NDArray[np.float32]
+
+
+def evaluate_model(model: keras.Model, data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
+    """Predict every side and compute all metrics.
+
+    `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
+    is the mean of its examples' probabilities. `chance` is what a model gets that ignores the audio and always answers with the
+    class shares (the mean target) of the training examples.
+
+    Args:
+        model: With its best weights.
+        data: The fold.
+        settings: The parameters of the instance.
+
+    Returns:
+        The figures and the predictions.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    task_type, class_names = settings["task_type"], data.store.class_names
+    by_side = {side: predict(model, examples, settings["batch_size"]) for side, examples in data.sides.items()}
+    clips = {side: _average_clips(data.sides[side], by_side[side]) for side in _KEPT_SIDES}
+    constant = _constant_answer(data.training.targets, task_type, len(class_names))
+
+    def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+        return {"loss": _loss(targets, predictions, settings, len(class_names))} | metrics.compute(
+            task_type, targets, predictions
+        )
+
+    test = clips["test"]
+    figures: dict[str, Any] = {
+        "n_examples": {side: len(examples) for side, examples in data.sides.items()},
+        "n_training_examples": len(data.training),
+        "class_names": list(class_names),
+        "metrics": {side: measure(data.sides[side].targets, predictions) for side, predictions in by_side.items()},
+        "clip_metrics": {side: metrics.compute(task_type, found.targets, found.predictions) for side, found in clips.items()},
+        "item_metrics": {"test": _item_metrics(test, task_type)},
+        "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
+    }
+    if task_type == "classification":
+        figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
+        figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
+    return Evaluation(figures, _tabulate(data, by_side, task_type))
+
+
+def _loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Mapping[str, Any], n_classes: int) -> float:
+    task_type = settings["task_type"]
+    name = loss_name(task_type, settings["loss"])
+    wanted = loss_targets(targets, name, task_type, n_classes)
+    values = keras.ops.convert_to_numpy(keras.losses.get(name)(wanted, predictions))
+    return float(np.mean(values, dtype=np.float64))
+
+
+def _constant_answer(targets: NDArray[Any], task_type: str, n_classes: int) -> NDArray[np.float32]:
+    """Return the class shares, or the mean target, of the training examples, float32 (1, n_outputs)."""
+    if task_type == "classification":
+        return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
+    return np.mean(targets, axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+
+
+def _average_clips(examples: Examples, predictions: NDArray[np.float32]) -> _Clips:
+    codes, names = examples.table["clip"].factorize()
+    first = np.unique(codes, return_index=True)[1]
+    sums = np.zeros((len(names), predictions.shape[1]))
+    np.add.at(sums, codes, predictions)
+    means = (sums / np.bincount(codes)[:, None]).astype(np.float32)
+    return _Clips(examples.table["item"].to_numpy()[first], examples.targets[first], means)
+
+
+def _item_metrics(clips: _Clips, task_type: str) -> dict[str, dict[str, float]]:
+    found = {}
+    for item in sorted(set(clips.items)):
+        of_item = clips.items == item
+        values = metrics.compute(task_type, clips.targets[of_item], clips.predictions[of_item])
+        found[str(item)] = {"n_clips": int(of_item.sum())} | values
+    return found
+
+
+def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task_type: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    tables = []
+    for side in _KEPT_SIDES:
+        examples, predictions = data.sides[side], by_side[side]
+        table = examples.table.drop(columns="augmented").assign(side=side)
+        if task_type == "classification":
+            names = np.array(data.store.class_names, dtype=object)
+            table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
+            columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
+        else:
+            columns = {}
+            for number in range(predictions.shape[1]):
+                columns[f"target_{number}"] = examples.targets[:, number]
+                columns[f"predicted_{number}"] = predictions[:, number]
+        tables.append(pd.concat([table, pd.DataFrame(columns)], axis=1))
+    return pd.concat(tables, ignore_index=True)

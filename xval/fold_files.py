@@ -1,0 +1,94 @@
+"""The files of a fold folder: the first part of its record, the model with what its user needs to know, the history.
+
+Comes in: what job.py made. Goes out: files in the temporary folder of the job, which results.py publishes.
+"""
+
+import csv
+import json
+import platform
+import resource
+import sys
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xval
+from preprocessing.feature_settings import FeatureSettings
+from xval.plan import Job
+from xval.results import FORMAT_VERSION, write_json
+
+if TYPE_CHECKING:
+    import keras
+
+    from xval.training import History
+
+
+def describe_job(job: Job) -> dict[str, Any]:
+    """Return the first part of every record: which job, and the hashes of all that made it."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "status": "failed",
+        "instance": job.instance,
+        "fold": job.fold.number,
+        "settings_hash": job.settings_hash,
+        "code_hash": job.code_hash,
+        "folds_hash": job.folds_hash,
+        "store": Path(job.store_folder).name,
+        "seed": job.seed,
+    }
+
+
+def save_model(model: "keras.Model", folder: Path, job: Job, class_names: tuple[str, ...]) -> None:
+    """Write model.keras, without the optimizer's state, and model.json, what its user needs to know beside it."""
+    import keras
+
+    keras.Model(model.inputs, model.outputs, name=model.name).save(folder / "model.keras")
+    features = {name: job.parameters[name] for name in FeatureSettings.model_fields}
+    training_items = sorted({*job.fold.training, *job.fold.validation})
+    content = {
+        "format_version": FORMAT_VERSION,
+        "task_type": job.parameters["task_type"],
+        "class_names": list(class_names),
+        "feature_settings": features,
+        "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
+        **{name: value for name, value in describe_job(job).items() if name.endswith("_hash")},
+    }
+    write_json(folder / "model.json", content)
+
+
+def write_history(path: Path, history: "History") -> None:
+    """Write a row per epoch; the columns are the values that training followed."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history.epochs[0]))
+        writer.writeheader()
+        writer.writerows(history.epochs)
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory that this process has had (MB)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def memory_mb() -> float:
+    """Return the resident memory that this process has now (MB); the peak where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return peak_memory_mb()
+    return round(pages * resource.getpagesize() / 2**20, 1)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that computes."""
+    import keras
+    import numpy as np
+
+    backend = keras.backend.backend()
+    return {
+        "xval": xval.__version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": f"{backend} {sys.modules[backend].__version__}",
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,202 @@
+"""Run one job: the whole path of one fold, from the feature store to its record.
+
+Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. It runs in whatever process the executor chose;
+the device and the backend are bound before this is called.
+"""
+
+import json
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from xval.errors import JobError
+from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
+from xval.folds import SIDES
+from xval.plan import Job
+from xval.results import ExperimentFolder, write_json
+
+Report = Callable[[Mapping[str, Any]], None]
+Status = Literal["done", "failed", "crashed", "elsewhere"]
+FAILED = ("failed", "crashed")
+_OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What became of a job.
+
+    Attributes:
+        instance: Number of the instance.
+        fold: Number of the fold.
+        status: done; failed; crashed (ended by memory or by force, worth another try); elsewhere (another process has it).
+        error: One line on what went wrong.
+        details: The traceback.
+        seconds: Wall-clock time.
+        test_metrics: Of a done job.
+        memory_mb: Resident memory of the process after the job.
+    """
+
+    instance: int
+    fold: int
+    status: Status
+    error: str = ""
+    details: str = ""
+    seconds: float = 0.0
+    test_metrics: dict[str, float] = field(default_factory=dict)
+    memory_mb: float = 0.0
+
+
+def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False) -> JobOutcome:
+    """Train and test one fold, and publish its folder.
+
+    Args:
+        job: What to run.
+        report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
+        device: Named in the record.
+        raise_errors: Let an error through instead of recording it.
+
+    Returns:
+        The outcome; a failure is an outcome, not an exception.
+    """
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    started = time.monotonic()
+    with folder.claim(job.instance, job.fold.number) as ours:
+        if not ours:
+            return JobOutcome(job.instance, job.fold.number, "elsewhere")
+        finished = folder.record(job.instance, job.fold.number)
+        if finished and finished["status"] == "done" and finished["settings_hash"] == job.settings_hash:
+            return JobOutcome(job.instance, job.fold.number, "done", test_metrics=finished["metrics"]["test"])
+        temporary = folder.begin_fold(job.instance, job.fold.number)
+        try:
+            record = _train_and_test(job, temporary, report) | {
+                "seconds": round(time.monotonic() - started, 3),
+                "peak_memory_mb": peak_memory_mb(),
+                "device": device,
+            }
+            write_json(temporary / "record.json", record)
+            folder.publish(temporary, job.instance, job.fold.number)
+        except Exception as error:
+            if raise_errors:
+                raise
+            out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
+            return JobOutcome(
+                job.instance,
+                job.fold.number,
+                "crashed" if out_of_memory else "failed",
+                error=_one_line(error),
+                details=traceback.format_exc(),
+                seconds=round(time.monotonic() - started, 3),
+                memory_mb=memory_mb(),
+            )
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return JobOutcome(
+            job.instance,
+            job.fold.number,
+            "done",
+            seconds=record["seconds"],
+            test_metrics=record["metrics"]["test"],
+            memory_mb=memory_mb(),
+        )
+
+
+def check_models(jobs: Sequence[Job]) -> list[str]:
+    """Build each different model of some jobs once, so that a fault shows before anything is trained.
+
+    Args:
+        jobs: Jobs of one experiment.
+
+    Returns:
+        A line per instance whose model cannot be built.
+    """
+    from preprocessing.store import open_store
+    from xval.model import build_model
+    from xval.training import prepare_backend
+
+    faults: dict[str, str] = {}
+    names = ("architecture", "reshaping_type", "normalization", "precision", "task_type")
+    for job in jobs:
+        described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
+        if described not in faults:
+            prepare_backend(job.parameters, seed=job.seed)
+            try:
+                store = open_store(Path(job.store_folder))
+                build_model(job.parameters, job.option_names, store, store.items)
+                faults[described] = ""
+            except Exception as error:  # noqa: BLE001 - an architecture may raise anything
+                faults[described] = (
+                    f"instance {job.instance}: architecture '{job.parameters['architecture']}': {_one_line(error)}"
+                )
+    return [fault for fault in faults.values() if fault]
+
+
+def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
+    """Take one fold from the feature store to its record; this is the whole path of the data."""
+    from preprocessing.store import open_store
+    from xval.evaluation import evaluate_model
+    from xval.fold_data import load_fold
+    from xval.model import build_model
+    from xval.training import prepare_backend, train_model
+
+    settings = job.parameters
+    prepare_backend(settings, seed=job.seed)
+    store = open_store(Path(job.store_folder))
+    data = load_fold(store, job.fold, in_memory=not settings["generator"])
+    model = build_model(settings, job.option_names, store, data.training_items)
+
+    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
+        known = {name: round(float(value), 6) for name, value in values.items()}
+        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
+
+    log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
+    history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
+    evaluation = evaluate_model(model, data, settings)
+
+    save_model(model, temporary, job, store.class_names)
+    write_history(temporary / "history.csv", history)
+    evaluation.predictions.to_parquet(temporary / "predictions.parquet", index=False)
+    return describe_job(job) | {
+        "status": "done",
+        "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+        **evaluation.figures,
+        "best_epoch": history.best_epoch,
+        "epochs": len(history.epochs),
+        "n_parameters": int(model.count_params()),
+        "versions": versions(),
+    }
+
+
+def record_failure(job: Job, outcome: JobOutcome) -> None:
+    """Publish the record of a job that failed for good.
+
+    Args:
+        job: The job.
+        outcome: Its outcome.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    with folder.claim(job.instance, job.fold.number) as ours:
+        if not ours:
+            return
+        temporary = folder.begin_fold(job.instance, job.fold.number)
+        record = describe_job(job) | {
+            "status": "failed",
+            "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+            "error": outcome.error,
+            "traceback": outcome.details,
+            "seconds": outcome.seconds,
+        }
+        write_json(temporary / "record.json", record)
+        folder.publish(temporary, job.instance, job.fold.number)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    name = "" if isinstance(error, JobError) else f"{type(error).__name__}: "
+    return f"{name}{text}"[:500]

@@ -1,0 +1,81 @@
+"""The whole model of a fold: normalisation, reshaping, architecture and output activation in one Keras model.
+
+Comes in: the shapes of the store, the statistics of the training items, and the settings. Goes out: a model that takes raw
+features and answers with probabilities or numbers, so that its .keras file is of use without these settings. It is made of
+Keras's own layers. Next: training.py.
+"""
+
+from collections.abc import Collection, Mapping
+from importlib import import_module
+from typing import Any
+
+import keras
+import numpy as np
+
+from preprocessing.store import FeatureStore, Moments
+from xval.catalog import input_form
+
+_KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
+_SMALLEST_DEVIATION = 1e-4
+
+
+def build_model(
+    settings: Mapping[str, Any], option_names: Collection[str], store: FeatureStore, training_items: Collection[str]
+) -> keras.Model:
+    """Build the whole model of a fold.
+
+    Args:
+        settings: The parameters of the instance: architecture and its options, reshaping_type (see `catalog.input_form`),
+            normalization, task_type (`classification` adds a softmax), and regularization_lambda, the L2 penalty on every
+            kernel: lambda times the sum of squares.
+        option_names: Which of the parameters are options of the architecture's build().
+        store: It gives the shapes and the moments.
+        training_items: Whose moments normalise.
+
+    Returns:
+        A model from float32 (batch, *example_shape) to float32 (batch, n_outputs).
+
+    Raises:
+        SettingsError: The architecture cannot take this input or an option.
+    """
+    example_shape, penalty = store.example_shape, settings["regularization_lambda"]
+    inputs = keras.Input(example_shape, name="features")
+    hidden = _normalize(inputs, settings["normalization"], store.moments(training_items))
+    form = input_form(example_shape, settings["reshaping_type"], settings["architecture"])
+    if form != example_shape:
+        hidden = keras.layers.Reshape(form, name="reshaping")(hidden)
+    n_outputs = len(store.class_names) or store.target_shape[0]
+    values = {name: settings[name] for name in option_names}
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
+    network = import_module(f"architectures.{settings['architecture']}").build(form, (n_outputs,), **options)
+    for variable in network.trainable_variables:
+        if penalty and variable.name in _KERNELS:
+            variable.regularizer = keras.regularizers.L2(penalty)
+    activation = "softmax" if settings["task_type"] == "classification" else "linear"
+    outputs = keras.layers.Activation(activation, dtype="float32", name="prediction")(network(hidden))
+    return keras.Model(inputs, outputs, name=settings["architecture"])
+
+
+def _normalize(inputs: keras.KerasTensor, normalization: str, moments: Moments) -> keras.KerasTensor:
+    """Scale the features to mean 0 and deviation 1, in float32 whatever the precision of the rest."""
+    if normalization == "none":
+        return inputs
+    if normalization == "per_clip":
+        axes = list(range(1, len(inputs.shape)))
+        layer = keras.layers.LayerNormalization(
+            axis=axes, center=False, scale=False, epsilon=_SMALLEST_DEVIATION**2, dtype="float32", name="normalization"
+        )
+        return layer(inputs)
+    mean, variance = moments.mean(), moments.variance()
+    if normalization == "global":
+        overall = mean.mean()
+        variance = np.full_like(variance, np.mean(variance + (mean - overall) ** 2))
+        mean = np.full_like(mean, overall)
+    # A frozen BatchNormalization is the one Keras layer that scales by variables: the statistics of another fold can be put in
+    # without building or compiling again, and they are saved as weights.
+    layer = keras.layers.BatchNormalization(
+        center=False, scale=False, epsilon=_SMALLEST_DEVIATION**2, trainable=False, dtype="float32", name="normalization"
+    )
+    outputs = layer(inputs)
+    layer.set_weights([mean.astype(np.float32), variance.astype(np.float32)])
+    return outputs

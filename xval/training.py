@@ -1,0 +1,204 @@
+"""Fit the model of one fold.
+
+Comes in: a model, the fold's data and the settings. Goes out: the model with the weights of its best epoch, and a `History`.
+Next: evaluation.py.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.catalog import LOSSES, TRAINING_METRIC, loss_name
+from xval.errors import DivergenceError
+from xval.fold_data import Batches, Examples, FoldData
+
+ReportEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class History:
+    """What training did.
+
+    Attributes:
+        epochs: A dict per epoch: epoch (from 1), loss, <metric>, val_loss, val_<metric>, learning_rate.
+        best_epoch: The epoch, from 1, whose weights the model has.
+    """
+
+    epochs: list[dict[str, float]]
+    best_epoch: int
+
+
+def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
+    """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
+
+    Args:
+        settings: The parameters of the instance; of them precision, deterministic and threads_per_job. JAX has its threads
+            from the environment.
+        seed: Of Python, NumPy and the backend.
+
+    Raises:
+        RuntimeError: TensorFlow has already started with another number of threads.
+    """
+    keras.backend.clear_session()
+    keras.config.set_dtype_policy(settings["precision"])
+    keras.utils.set_random_seed(seed)
+    backend, threads, deterministic = keras.backend.backend(), settings["threads_per_job"], settings["deterministic"]
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
+    elif backend == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
+
+
+def train_model(
+    model: keras.Model, data: FoldData, settings: Mapping[str, Any], *, seed: int, report: ReportEpoch, log_folder: str | None
+) -> History:
+    """Fit a model and leave it with the weights of its best epoch.
+
+    Args:
+        model: Fresh from `build_model`; it is compiled here.
+        data: The fold.
+        settings: The parameters of the instance.
+        seed: Of the shuffling.
+        report: Called after each epoch with its number from 1 and its values.
+        log_folder: Where TensorBoard logs go; None: nowhere.
+
+    Returns:
+        The history.
+
+    Raises:
+        DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
+    """
+    task_type, batch_size = settings["task_type"], settings["batch_size"]
+    loss = loss_name(task_type, settings["loss"])
+    n_classes = len(data.store.class_names)
+    validation = data.sides["validation"]
+    model.compile(optimizer=_make_optimizer(settings), loss=loss, weighted_metrics=[_followed_metric(task_type, loss)])
+    batches = Batches(
+        data.training,
+        batch_size,
+        targets=loss_targets(data.training.targets, loss, task_type, n_classes),
+        weights=data.class_weights() if settings["class_weights"] == "balanced" else None,
+        shuffle_seed=seed,
+    )
+    stopper = keras.callbacks.EarlyStopping(
+        monitor=settings["monitor"],
+        mode="max" if metrics.higher_is_better(task_type, settings["monitor"].removeprefix("val_")) else "min",
+        patience=settings["patience"] if settings["early_stopping"] else settings["num_epochs"],
+        restore_best_weights=True,
+    )
+    fitted = model.fit(
+        batches,
+        validation_data=Batches(validation, batch_size, targets=loss_targets(validation.targets, loss, task_type, n_classes)),
+        epochs=settings["num_epochs"],
+        callbacks=[
+            _EpochEnd(validation, settings, report),
+            *_schedule(settings, stopper.mode),
+            stopper,
+            *([keras.callbacks.TensorBoard(log_folder)] if log_folder else []),
+        ],
+        shuffle=False,
+        verbose=0,
+    )
+    rows = [
+        {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
+        for epoch in range(len(fitted.epoch))
+    ]
+    return History(rows, stopper.best_epoch + 1)
+
+
+def loss_targets(targets: NDArray, loss: str, task_type: str, n_classes: int) -> NDArray:
+    """Return targets in the form that a loss wants: class numbers as they are, or one-hot float32 (n_examples, n_classes)."""
+    if LOSSES[task_type][loss] == "one_hot":
+        return np.eye(n_classes, dtype=np.float32)[targets]
+    return targets
+
+
+def _make_optimizer(settings: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    config = {"learning_rate": settings["learning_rate"]}
+    if settings["clip_norm"] is not None:
+        config["global_clipnorm"] = settings["clip_norm"]
+    return keras.optimizers.get({"class_name": settings["optimizer"], "config": config})
+
+
+def _followed_metric(task_type: str, loss: str) -> keras.metrics.Metric:
+    """Return the one metric that Keras follows in training besides the loss."""
+    name = TRAINING_METRIC[task_type]
+    if task_type == "regression":
+        return keras.metrics.MeanAbsoluteError(name=name)
+    if LOSSES[task_type][loss] == "one_hot":
+        return keras.metrics.CategoricalAccuracy(name=name)
+    return keras.metrics.SparseCategoricalAccuracy(name=name)
+
+
+def _schedule(settings: Mapping[str, Any], mode: str) -> list[keras.callbacks.Callback]:
+    """Return the callback that moves the learning rate between epochs, if any does."""
+    start, decay, n_epochs = settings["learning_rate"], settings["schedule_decay"], settings["num_epochs"]
+    match settings["schedule"]:
+        case "cosine":
+            return [keras.callbacks.LearningRateScheduler(lambda epoch: start * (1 + math.cos(math.pi * epoch / n_epochs)) / 2)]
+        case "exponential":
+            return [keras.callbacks.LearningRateScheduler(lambda epoch: start * decay**epoch)]
+        case "plateau":
+            return [
+                keras.callbacks.ReduceLROnPlateau(
+                    settings["monitor"], factor=decay, patience=settings["schedule_patience"], mode=mode, min_delta=0.0
+                )
+            ]
+    return []
+
+
+class _EpochEnd(keras.callbacks.Callback):
+    """Complete the values of an epoch before other callbacks see them, refuse a diverged loss, and report.
+
+    A monitored validation metric that Keras does not follow itself (macro F1, say) is computed from predictions here.
+    """
+
+    def __init__(self, validation: Examples, settings: Mapping[str, Any], report: ReportEpoch) -> None:
+        super().__init__()
+        self._validation = validation
+        self._settings = settings
+        self._report = report
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        monitor, task_type = self._settings["monitor"], self._settings["task_type"]
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        diverged = {name: logs[name] for name in ("loss", "val_loss") if not math.isfinite(logs[name])}
+        if diverged:
+            listed = ", ".join(f"{name} is {value}" for name, value in diverged.items())
+            raise DivergenceError(
+                f"{listed} after epoch {epoch + 1}. Lower learning_rate ({self._settings['learning_rate']}), "
+                "set clip_norm, or check the features for extreme values."
+            )
+        if monitor not in logs:
+            predictions = predict(self.model, self._validation, self._settings["batch_size"])
+            name = monitor.removeprefix("val_")
+            logs[monitor] = metrics.compute(task_type, self._validation.targets, predictions)[name]
+            if not math.isfinite(logs[monitor]):
+                raise DivergenceError(f"{monitor} is {logs[monitor]} after epoch {epoch + 1}; monitor another value.")
+        self._report(epoch + 1, logs)
+
+
+def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
+    """Return the predictions of a model for examples in their order, float32 (n_examples, n_outputs).
+
+    Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
+    """
+    batches = Batches(examples, batch_size)
+    return np.concatenate(
+        [np.asarray(model.predict_on_batch(batches[index][0]), np.float32) for index in range(batches.num_batches)]
+    )
