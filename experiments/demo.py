@@ -1,0 +1,21 @@
+"""How well does a small network recognise words of speakers that it has never heard? (demo corpus, 4 folds, a few minutes)
+
+python -m preprocessing demo
+python experiments/demo.py
+"""
+
+from xval import Experiment
+
+experiment = Experiment(
+    description="Words of unseen speakers: three small networks on the demo corpus",
+    dataset="demo",
+    num_folds=4,
+    num_epochs=20,
+    patience=6,
+)
+experiment[1] = {"architecture": "cnn_small", "comment_1": "CNN"}
+experiment[2] = {"architecture": "cnn_small", "normalization": "per_clip", "comment_1": "CNN, scaled per clip"}
+experiment[3] = {"architecture": "mlp", "comment_1": "MLP"}
+
+if __name__ == "__main__":
+    experiment.main()

@@ -1,0 +1,28 @@
+"""Which small network copes best with unseen speakers, and does regularisation help? (demo corpus, 4 folds)
+
+python experiments/exp1.py            all instances
+python experiments/exp1.py 3 7 1      instances 3 to 7 on GPU 1; on a machine without GPUs, on the CPU
+"""
+
+from xval import Experiment
+
+experiment = Experiment(
+    description="Five small networks and the L2 regularisation of the first, tested on unseen speakers",
+    dataset="demo",
+    num_experiment=2,
+    num_folds=4,
+    task_type="classification",
+    num_epochs=15,
+    patience=5,
+)
+experiment[1] = {"architecture": "cnn_small", "comment_1": "no regularisation", "comment_2": "cnn_small"}
+experiment[2] = {"architecture": "cnn_small", "regularization_lambda": 0.001, "comment_1": "reg 0.001", "comment_2": "cnn_small"}
+experiment[3] = {"architecture": "cnn_small", "regularization_lambda": 0.01, "comment_1": "reg 0.01", "comment_2": "cnn_small"}
+experiment[4] = {"architecture": "mlp", "comment_1": "other networks", "comment_2": "mlp"}
+experiment[5] = {"architecture": "rnn_small", "comment_1": "other networks", "comment_2": "rnn_small"}
+experiment[6] = {"architecture": "crnn", "comment_1": "other networks", "comment_2": "crnn"}
+# The older form: a list of assignments. They are read, never executed.
+experiment[7] = ['architecture="vgg_mini"', 'learning_rate="0.001"', 'comment_1="other networks"', 'comment_2="vgg_mini"']
+
+if __name__ == "__main__":
+    experiment.main()

@@ -1,0 +1,120 @@
+"""Devices: which GPUs there are, and how a process is bound to one before its backend is imported.
+
+Comes in: the GPU argument of a command. Goes out: slots, each a device with a number of threads, and the environment that binds
+a process to it. Next: executors.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from xval.errors import SettingsError
+
+_GIB_PER_WORKER = 3.0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where one job at a time runs.
+
+    Attributes:
+        device: ``cpu``, or the number of a GPU.
+        threads: CPU threads of a job.
+    """
+
+    device: str
+    threads: int
+
+
+@cache
+def gpu_names() -> tuple[str, ...]:
+    """Return the names of the NVIDIA GPUs that this process may use, in the order of their numbers.
+
+    CUDA_VISIBLE_DEVICES is respected: its entries are numbered from 0, as every backend does.
+    """
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    command = ["nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    names = {}
+    for line in listed.splitlines():
+        index, uuid, name = (part.strip() for part in line.split(",", 2))
+        names[index] = names[uuid] = name
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = [key for key in names if key.isdigit()] if visible is None else visible.split(",")
+    return tuple(names[key.strip()] for key in chosen if key.strip() in names)
+
+
+def make_slots(gpu: str, *, workers: int, threads: int) -> tuple[list[Slot], str]:
+    """Return the slots of a run and a sentence that says where it runs.
+
+    Args:
+        gpu: ``cpu``, a GPU number, or several with commas.
+        workers: Worker processes on the CPU; 0: as many as the cores and the memory allow.
+        threads: CPU threads of a job.
+
+    Returns:
+        One slot per worker, and the sentence.
+
+    Raises:
+        SettingsError: No such GPU on a machine that has GPUs, or the argument is of another form.
+    """
+    wanted = [part.strip().lower() for part in gpu.split(",")]
+    numbers_only = all(part.isdigit() for part in wanted)
+    if not numbers_only and wanted != ["cpu"]:
+        raise SettingsError(f"GPU: received '{gpu}'; allowed: a GPU number such as 0, several such as 0,1,2, or cpu.")
+    names = gpu_names() if numbers_only else ()
+    if names:
+        unknown = [part for part in wanted if int(part) >= len(names)]
+        if unknown:
+            listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
+            raise SettingsError(f"GPU: this machine has no GPU {', '.join(unknown)}. Available: {listed}, cpu.")
+        chosen = list(dict.fromkeys(str(int(part)) for part in wanted))
+        where = ", ".join(f"GPU {number} ({names[int(number)]})" for number in chosen)
+        return [Slot(number, threads) for number in chosen], f"Running on {where}."
+    n_workers = workers or _default_workers(threads)
+    reason = "No GPU found: running on the CPU" if numbers_only else "Running on the CPU"
+    return [Slot("cpu", threads)] * n_workers, f"{reason}, {n_workers} worker(s), {threads} thread(s) each."
+
+
+def environment(slot: Slot, backend: str) -> Mapping[str, str]:
+    """Return the environment variables that bind a process to a slot; set them before a backend is imported."""
+    threads = str(slot.threads)
+    values = {
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": "1",
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads),
+    }
+    if slot.device == "cpu":
+        cpu_flags = (
+            f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
+        )
+        return values | {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": cpu_flags}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
+    return values | {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _default_workers(threads: int) -> int:
+    """Return how many CPU workers the cores and the memory allow, at least one."""
+    cores = count_cores()
+    by_memory = cores
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        by_memory = int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (_GIB_PER_WORKER * 2**30))
+    return max(1, min(cores // threads, by_memory))

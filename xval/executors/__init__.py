@@ -1,0 +1,1 @@
+"""Run jobs somewhere: one file per executor, each with ``run(jobs, slots, report) -> Iterator[JobOutcome]``."""

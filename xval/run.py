@@ -1,0 +1,203 @@
+"""Run an experiment: from what the script declares to the workbook.
+
+Comes in: a declaration and a command. Goes out: finished fold folders, the derived files, the table at the end, an exit code.
+Everything is checked first; then feature stores are made, an executor runs the jobs, and the derived files are kept up to
+date. Next: plan.py, executors, rebuild.py.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from rich.console import Console
+
+from xval import devices, rebuild, snapshot, tables
+from xval.catalog import input_form
+from xval.errors import SettingsError
+from xval.executors import inline, processes
+from xval.job import FAILED, JobOutcome, record_failure
+from xval.plan import Job, Plan, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.progress import JobProgress, task_progress
+from xval.results import ExperimentFolder
+from xval.settings import Declaration, Instance, resolve
+
+if TYPE_CHECKING:
+    from preprocessing.corpus import Corpus
+
+_SECONDS_BETWEEN_BOOKS = 30.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the command line asked for.
+
+    Attributes:
+        numbers: Instance numbers; None: all.
+        overrides: Parameters over everything else.
+        fold_numbers: Only these folds; None: all.
+        list_only: Show the instances and end.
+        dry_run: Show the jobs and end.
+        quiet: Print failures and the closing table only.
+    """
+
+    numbers: Sequence[int] | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
+    fold_numbers: Sequence[int] | None = None
+    list_only: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+
+
+def run_experiment(declaration: Declaration, command: Command, console: Console) -> int:
+    """Run the chosen jobs of an experiment that are not done yet.
+
+    Args:
+        declaration: What the script declares.
+        command: What the command line asked for.
+        console: Where to print.
+
+    Returns:
+        0, or 1 when some job failed.
+
+    Raises:
+        UsageError: Anything that the user can mend; nothing has been trained.
+        JobError: In debug mode, whatever the first failing job raised.
+    """
+    instances = resolve(declaration, command.numbers, command.overrides)
+    if command.list_only:
+        console.print(tables.instance_table(instances))
+        return 0
+    settings = instances[0].settings
+    folder = ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
+    folds = load_folds(folder, settings.model_dump(), settings.dataset, Path(settings.data_folder))
+    planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
+    if command.dry_run:
+        console.print(tables.job_table(planned))
+        return 0
+    folder.prepare(declaration.description)
+    if planned.to_do:
+        with _kept_books(folder):
+            outcomes = _run(planned, declaration, command, console)
+    else:
+        outcomes = []
+        if not command.quiet:
+            console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
+        if rebuild.is_stale(folder):
+            rebuild.rebuild(folder)
+    if settings.overwrite_results and not any(outcome.status != "done" for outcome in outcomes):
+        for instance in instances:
+            folder.drop_replaced(instance.number)
+    return tables.print_close(planned, outcomes, console)
+
+
+def _run(planned: Plan, declaration: Declaration, command: Command, console: Console) -> list[JobOutcome]:
+    """Make what the jobs need, run them, and record those that fail."""
+    settings = planned.instances[0].settings
+    slots, where = devices.make_slots(settings.gpu_ID, workers=settings.workers, threads=settings.threads_per_job)
+    if not command.quiet:
+        console.print(where)
+    jobs = _prepare(planned, declaration, console, quiet=command.quiet)
+    inlined = settings.executor == "inline" or (settings.executor == "auto" and settings.debug_mode)
+    progress = JobProgress(
+        console,
+        n_jobs=len(jobs),
+        n_epochs={instance.number: instance.settings.num_epochs for instance in planned.instances},
+        task_type=settings.task_type,
+        quiet=command.quiet,
+    )
+    outcomes = []
+    books = _Books(planned.folder)
+    with progress:
+        running = (
+            inline.run(jobs, slots, progress.report, raise_errors=settings.debug_mode)
+            if inlined
+            else processes.run(jobs, slots, progress.report)
+        )
+        with closing(cast("Generator[JobOutcome]", running)) as endings:
+            for outcome in endings:
+                if outcome.status in FAILED:
+                    job = next(job for job in jobs if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))
+                    _record_failure(job, outcome, console)
+                outcomes.append(outcome)
+                progress.end_job(outcome)
+                books.keep()
+    return outcomes
+
+
+def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> list[Job]:
+    """Write what stands before any training: folds, settings, the code, and the feature stores."""
+    from preprocessing.extraction import store_folder
+
+    from preprocessing.corpus import open_corpus
+
+    settings = planned.instances[0].settings
+    data_folder = Path(settings.data_folder)
+    numbers = {number for number, _ in planned.to_do}
+    corpus = open_corpus(settings.dataset, data_folder)
+    stores: dict[int, Path] = {}
+    for instance in planned.instances:
+        if instance.number in numbers:
+            stores[instance.number] = store_folder(corpus, instance.settings.feature_settings())
+            _make_store(corpus, instance, declaration, console, quiet=quiet)
+    if settings.overwrite_results:
+        for number in sorted(numbers):
+            planned.folder.replace(number, set(planned.chosen_folds))
+    write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
+    code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path))
+    for instance in planned.instances:
+        if instance.number in numbers:
+            write_settings(planned.folder, instance, declaration.description)
+    return make_jobs(planned, code_folder, stores)
+
+
+def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, console: Console, *, quiet: bool) -> None:
+    """Make the feature store of an instance, if it is not there, and check that its architecture can read it."""
+    from preprocessing.extraction import make_store
+
+    with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
+        store, left_out = make_store(
+            corpus, instance.settings.feature_settings(), n_processes=devices.count_cores(), progress=advance
+        )
+    if len(left_out) and not quiet:
+        console.print(
+            f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
+        )
+    try:
+        input_form(store.example_shape, instance.settings.reshaping_type, instance.settings.architecture)
+    except SettingsError as error:
+        raise SettingsError(f"{declaration.script}, instance {instance.number}: {error}") from error
+
+
+def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
+    try:
+        record_failure(job, outcome)
+    except OSError as error:
+        console.print(f"instance {job.instance}, fold {job.fold.number}: its failure cannot be recorded: {error}")
+
+
+class _Books:
+    """The derived files, kept up to date while jobs end, but never for more than a twentieth of the time."""
+
+    def __init__(self, folder: ExperimentFolder) -> None:
+        self._folder = folder
+        self._next = time.monotonic() + _SECONDS_BETWEEN_BOOKS
+
+    def keep(self) -> None:
+        """Rebuild the derived files, if it is time."""
+        started = time.monotonic()
+        if started >= self._next:
+            rebuild.rebuild(self._folder)
+            ended = time.monotonic()
+            self._next = ended + max(_SECONDS_BETWEEN_BOOKS, 20 * (ended - started))
+
+
+@contextmanager
+def _kept_books(folder: ExperimentFolder) -> Iterator[None]:
+    """Rebuild the derived files when the block ends, however it ends."""
+    try:
+        yield
+    finally:
+        rebuild.rebuild(folder)
