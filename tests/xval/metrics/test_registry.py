@@ -1,0 +1,60 @@
+"""The registry of metrics: names, directions, refusals, and what it costs to ask."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from xval.errors import DivergenceError, JobError, SettingsError
+from xval.metrics import compute, higher_is_better, metric_names, task_types
+
+
+def test_every_task_lists_its_metrics_in_the_order_of_its_file():
+    assert task_types() == ("classification", "regression")
+    assert metric_names("classification") == (
+        "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc",
+    )  # fmt: skip
+    assert metric_names("regression") == ("mse", "rmse", "mae", "r2", "pearson", "ccc")
+
+
+@pytest.mark.parametrize("task_type", task_types())
+def test_scores_rise_and_errors_and_losses_fall(task_type):
+    directions = {name: higher_is_better(task_type, name) for name in ("loss", *metric_names(task_type))}
+    assert [name for name, higher in directions.items() if not higher] == (
+        ["loss"] if task_type == "classification" else ["loss", "mse", "rmse", "mae"]
+    )
+
+
+def test_unknown_names_get_suggestions():
+    with pytest.raises(SettingsError, match=r"unknown metric 'acuracy' of classification\. .*Did you mean 'accuracy'\?"):
+        higher_is_better("classification", "acuracy")
+    with pytest.raises(SettingsError, match=r"unknown task_type 'regresion'\. .*Did you mean 'regression'\?"):
+        metric_names("regresion")
+
+
+def test_names_and_directions_load_no_heavy_package():
+    code = (
+        "import sys; from xval.metrics import *; from xval.metrics import higher_is_better, metric_names;"
+        "metric_names('classification'); higher_is_better('regression', 'ccc');"
+        "print(sorted({'sklearn', 'pandas', 'scipy', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("task_type", task_types())
+def test_arrays_without_examples_or_of_unequal_length_are_refused(task_type):
+    with pytest.raises(JobError, match="received 0 targets and 0 predictions"):
+        compute(task_type, np.zeros((0,), np.int64), np.zeros((0, 2), np.float32))
+    with pytest.raises(JobError, match="received 2 targets and 3 predictions"):
+        compute(task_type, np.zeros((2, 2), np.float32), np.zeros((3, 2), np.float32))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("task_type", task_types())
+def test_predictions_that_are_no_numbers_are_a_divergence_and_get_no_score(task_type, bad):
+    predictions = np.full((3, 2), 0.5, np.float32)
+    predictions[1, 0] = bad
+    with pytest.raises(DivergenceError, match="the predictions of 1 of 3 examples are NaN or infinite"):
+        compute(task_type, np.zeros(3, np.int64), predictions)

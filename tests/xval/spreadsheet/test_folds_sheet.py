@@ -1,0 +1,43 @@
+"""The sheet *folds*: a row per job."""
+
+RED = "FFC7CE"
+
+
+def rows_of(sheet):
+    header = [cell.value for cell in sheet[1]]
+    return [dict(zip(header, row, strict=True)) for row in sheet.iter_rows(min_row=2)]
+
+
+def test_every_record_has_a_row_that_links_to_its_folder(workbook_of, make_instance):
+    rows = rows_of(workbook_of([make_instance(2, [0.5, 0.6], comment_1="=reg"), make_instance(1, [0.7])])["folds"])
+    assert [(row["instance"].value, row["fold"].value) for row in rows] == [(1, 1), (2, 1), (2, 2)]
+    assert rows[2]["instance"].hyperlink.target == "instance_2/"
+    assert rows[2]["fold"].hyperlink.target == "instance_2/fold_2/"
+    found = {name: cell.value for name, cell in rows[2].items()}
+    assert found["comment_1"] == "=reg"
+    assert (found["status"], found["test items"], found["validation items"]) == ("done", "speaker 2", "y")
+    assert (found["n test"], found["n validation"], found["n training"]) == (10, 20, 100)
+    assert (found["test accuracy"], found["validation accuracy"], found["training accuracy"]) == (0.6, 0.7, 0.8)
+    assert (found["best_epoch"], found["epochs"], found["seconds"], found["seed"], found["error"]) == (2, 3, 10, 7, None)
+    assert rows[2]["test accuracy"].number_format == "0.000"
+
+
+def test_a_failed_fold_is_red_and_has_its_error(workbook_of, make_instance, make_failure, colour):
+    done, failed = rows_of(workbook_of([make_instance(1, [0.5, make_failure(2, "=out of memory")])])["folds"])
+    assert {colour(cell) for cell in failed.values()} == {RED}
+    assert {colour(cell) for cell in done.values()} == {None}
+    assert (failed["status"].value, failed["error"].value, failed["error"].data_type) == ("failed", "=out of memory", "s")
+    assert failed["test accuracy"].value is None
+
+
+def test_an_undefined_metric_is_nan_and_one_that_was_not_computed_is_empty(workbook_of, make_instance):
+    first, second = rows_of(workbook_of([make_instance(1, [{"auc": None}, {"accuracy": 0.5}])])["folds"])
+    assert (first["test auc"].value, first["test auc"].data_type) == ("NaN", "s")
+    assert second["test auc"].value is None
+
+
+def test_clips_have_columns_where_they_are_cut_into_windows(workbook_of, make_instance, make_record):
+    record = make_record(1, {"accuracy": 0.5}, n_examples={"training": 500, "validation": 100, "test": 50})
+    record["clip_metrics"]["test"]["accuracy"] = 0.9
+    (row,) = rows_of(workbook_of([make_instance(1, [record])])["folds"])
+    assert (row["test clip accuracy"].value, row["test accuracy"].value) == (0.9, 0.5)

@@ -1,0 +1,10 @@
+"""The metrics of each task, one file per task type.
+
+Comes in: targets and predictions. Goes out: ``{name: value}``, the figures of each class, the confusion matrix. A new metric is
+one function in the file of its task, under `@metric`. Next: evaluation.py, ranking.py.
+"""
+
+from xval.metrics.classification import class_metrics, confusion_matrix
+from xval.metrics.registry import compute, higher_is_better, metric, metric_names, task_types
+
+__all__ = ["class_metrics", "compute", "confusion_matrix", "higher_is_better", "metric", "metric_names", "task_types"]
