@@ -16,7 +16,12 @@ experiment = Experiment(
     patience=5,
 )
 experiment[1] = {"architecture": "cnn_small", "comment_1": "no regularisation", "comment_2": "cnn_small"}
-experiment[2] = {"architecture": "cnn_small", "regularization_lambda": 0.001, "comment_1": "reg 0.001", "comment_2": "cnn_small"}
+experiment[2] = {
+    "architecture": "cnn_small",
+    "regularization_lambda": 0.001,
+    "comment_1": "reg 0.001",
+    "comment_2": "cnn_small",
+}
 experiment[3] = {"architecture": "cnn_small", "regularization_lambda": 0.01, "comment_1": "reg 0.01", "comment_2": "cnn_small"}
 experiment[4] = {"architecture": "mlp", "comment_1": "other networks", "comment_2": "mlp"}
 experiment[5] = {"architecture": "rnn_small", "comment_1": "other networks", "comment_2": "rnn_small"}

@@ -23,7 +23,7 @@ ReshapingType = Literal["conv", "rnn", "none"]
 _FRAME_AXES = 2
 
 OPTIMIZERS = (
-    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "nadam", "rmsprop", "sgd",
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion", "nadam", "rmsprop", "sgd",
 )  # fmt: skip
 
 # For each task the losses that fit it and the form of the targets that they want; the first is `auto`.

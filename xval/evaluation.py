@@ -102,7 +102,7 @@ def _constant_answer(targets: NDArray[Any], task_type: str, n_classes: int) -> N
     """Return the class shares, or the mean target, of the training examples, float32 (1, n_outputs)."""
     if task_type == "classification":
         return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
-    return np.mean(targets, axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
 
 
 def _average_clips(examples: Examples, predictions: NDArray[np.float32]) -> _Clips:

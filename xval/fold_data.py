@@ -5,8 +5,9 @@ are held in memory or gathered from the memory-mapped files batch by batch; both
 every backend. Augmented examples only ever train. Next: training.py, evaluation.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -56,7 +57,7 @@ class Examples:
             return self._loaded[positions]
         return self._gather(self._files, positions)
 
-    def _gather(self, files: list[NDArray], positions: NDArray[np.int64]) -> NDArray:
+    def _gather(self, files: Sequence[NDArray[Any]], positions: NDArray[np.int64]) -> NDArray[Any]:
         """Return rows from the arrays of several items, in the order of `positions`."""
         if not files:
             return np.empty((0,), np.float32)
@@ -68,7 +69,7 @@ class Examples:
         return gathered
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of examples for `fit` and `predict`.
 
     Args:
@@ -84,7 +85,7 @@ class Batches(keras.utils.PyDataset):
         examples: Examples,
         batch_size: int,
         *,
-        targets: NDArray | None = None,
+        targets: NDArray[Any] | None = None,
         weights: NDArray[np.float32] | None = None,
         shuffle_seed: int | None = None,
     ) -> None:
@@ -109,7 +110,7 @@ class Batches(keras.utils.PyDataset):
             self._order = rng.permutation(len(self._examples))
             self._epoch += 1
 
-    def __getitem__(self, index: int) -> tuple[NDArray, ...]:
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         """Return (predictors,), (predictors, targets) or (predictors, targets, weights) of a batch."""
         positions = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         parts = [self._examples.predictors(positions)]
@@ -146,7 +147,7 @@ class FoldData:
         targets = self.training.targets
         counts = np.bincount(targets, minlength=len(self.store.class_names))
         weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-        return weights[targets].astype(np.float32)
+        return np.asarray(weights[targets], np.float32)
 
 
 def load_fold(store: FeatureStore, fold: Fold, *, in_memory: bool) -> FoldData:

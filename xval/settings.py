@@ -160,7 +160,7 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
             f"{where}: '{misplaced[0]}' belongs to the whole experiment, because its instances share folds and folders. "
             f"Set it in Experiment({misplaced[0]}=...)."
         )
-    layers = {
+    layers: dict[str, Mapping[str, object]] = {
         "config.ini": {key: text for section in read_defaults().values() for key, text in section.items()},
         "KERAS_BACKEND": {"backend": os.environ["KERAS_BACKEND"]} if os.environ.get("KERAS_BACKEND") else {},
         "experiment": declaration.parameters,

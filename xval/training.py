@@ -121,10 +121,10 @@ def train_model(
     return History(rows, stopper.best_epoch + 1)
 
 
-def loss_targets(targets: NDArray, loss: str, task_type: str, n_classes: int) -> NDArray:
+def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
     """Return targets in the form that a loss wants: class numbers as they are, or one-hot float32 (n_examples, n_classes)."""
     if LOSSES[task_type][loss] == "one_hot":
-        return np.eye(n_classes, dtype=np.float32)[targets]
+        return np.asarray(np.eye(n_classes, dtype=np.float32)[targets])
     return targets
 
 
@@ -162,7 +162,7 @@ def _schedule(settings: Mapping[str, Any], mode: str) -> list[keras.callbacks.Ca
     return []
 
 
-class _EpochEnd(keras.callbacks.Callback):
+class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     """Complete the values of an epoch before other callbacks see them, refuse a diverged loss, and report.
 
     A monitored validation metric that Keras does not follow itself (macro F1, say) is computed from predictions here.

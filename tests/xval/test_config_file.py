@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from xval.config_file import CONFIG_PATH, read_defaults, read_section
@@ -14,9 +16,7 @@ def test_keys_keep_their_case_and_percent_signs_stay(tmp_path):
 def test_every_key_of_the_project_has_a_comment_or_shares_one():
     blocks = [block for block in CONFIG_PATH.read_text().split("\n") if block]
     uncommented = [
-        line
-        for previous, line in zip(blocks, blocks[1:], strict=False)
-        if "=" in line and not line.startswith("#") and previous.startswith("[")
+        line for previous, line in pairwise(blocks) if "=" in line and not line.startswith("#") and previous.startswith("[")
     ]
 
     assert uncommented in ([], ["batch_size = 32"])

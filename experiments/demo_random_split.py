@@ -1,0 +1,19 @@
+"""How much better does a network look when clips are split at random? (demo corpus, for comparison with experiments/demo.py)
+
+python -m preprocessing demo --item clip
+python experiments/demo_random_split.py
+"""
+
+from xval import Experiment
+
+experiment = Experiment(
+    description="The CNN of experiments/demo.py with every speaker on all sides of the split, as it should not be done",
+    dataset="demo_random_split",
+    num_folds=4,
+    num_epochs=20,
+    patience=6,
+)
+experiment[1] = {"architecture": "cnn_small", "comment_1": "CNN, random split"}
+
+if __name__ == "__main__":
+    experiment.main()

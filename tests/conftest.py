@@ -1,0 +1,100 @@
+"""A small corpus that is learned in a second, and scripts that run on it as a user would run them."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preprocessing import store
+
+N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
+
+
+def toy_corpus(seed=0, task_type="classification"):
+    """Return predictors and targets of items whose three classes differ in three bands, on an offset of the item."""
+    rng = np.random.default_rng(seed)
+    predictors, targets = {}, {}
+    for number in range(N_ITEMS):
+        classes = np.arange(N_EXAMPLES) % 3
+        values = rng.normal(size=(N_EXAMPLES, *SHAPE)).astype(np.float32) + 0.5 * number
+        for example, label in enumerate(classes):
+            values[example, :, 2 * label : 2 * label + 2] += 1.5
+        predictors[f"speaker_{number}"] = values
+        targets[f"speaker_{number}"] = (
+            np.array(["a", "b", "c"])[classes] if task_type == "classification" else classes.astype(np.float32)
+        )
+    return predictors, targets
+
+
+@dataclass
+class Project:
+    """A folder with a corpus and a script.
+
+    Attributes:
+        folder: Where commands run.
+        results: The folder of the experiment's results.
+    """
+
+    folder: Path
+    results: Path
+
+    def write_script(self, *instances, **parameters):
+        """Write exp.py with instances 1, 2, ..."""
+        given = {
+            "dataset": "toy",
+            "num_folds": 3,
+            "num_epochs": 2,
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "workers": 2,
+        } | parameters
+        lines = ["from xval import Experiment", f"experiment = Experiment('a test', **{given!r})"]
+        lines += [f"experiment[{number}] = {instance!r}" for number, instance in enumerate(instances, start=1)]
+        lines += ["if __name__ == '__main__':", "    experiment.main()", ""]
+        (self.folder / "exp.py").write_text("\n".join(lines))
+
+    def write_corpus(self, task_type="classification"):
+        predictors, targets = toy_corpus(task_type=task_type)
+        store.write("toy", predictors, targets, data_folder=self.folder / "data", task_type=task_type)
+
+    def command(self, *arguments):
+        return [sys.executable, "exp.py", *map(str, arguments)]
+
+    def environment(self, **variables):
+        kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+        return kept | {"COLUMNS": "200"} | variables
+
+    def run(self, *arguments, **variables):
+        """Run exp.py and return the finished process, with its text."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=self.environment(**variables),
+        )
+
+    def start(self, *arguments, **variables):
+        """Start exp.py in a process group of its own."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env=self.environment(**variables),
+        )
+
+
+@pytest.fixture
+def project(tmp_path):
+    made = Project(tmp_path, tmp_path / "results" / "toy" / "experiment_1")
+    made.write_corpus()
+    made.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,), "dropout": 0.5})
+    return made
