@@ -1,0 +1,165 @@
+"""The list of clips that a file of corpora/ hands over: checked, and completed with the columns it may leave out.
+
+Comes in: a DataFrame with path, item, label and whatever else the corpus knows. Goes out: the same with all columns,
+every value of one type, every clip once. Next: corpus.py reads the audio.
+"""
+
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xval.errors import CorpusError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REQUIRED_COLUMNS = ("path", "item", "label")
+OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
+PHASES = ("training", "validation", "test")
+TASK_TYPES = ("classification", "regression")
+
+_N_SHOWN = 3
+
+
+def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) -> "pd.DataFrame":
+    """Check a list of clips and complete it.
+
+    Args:
+        clips: One row per clip. Required columns: path, item, label. Optional: clip (else made of path and stretch),
+            phase, fold, start_s, end_s, source_clip, augmented.
+        audio_folder: What the paths are relative to.
+        task_type: ``classification``: labels become text (1.0 becomes ``1``); ``regression``: they become float64.
+
+    Returns:
+        The columns clip, path, item, label, start_s, end_s, phase, fold, source_clip, augmented, in the rows' order.
+        Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
+
+    Raises:
+        CorpusError: A required column is missing, a column is unknown, there are no clips, an item or label is empty,
+            labels are neither all text nor all numbers, a phase or stretch is impossible, or one clip is listed twice,
+            under one item or under two.
+    """
+    import pandas as pd
+
+    _check_columns(clips)
+    checked = pd.DataFrame({"path": [_plain_path(path, audio_folder) for path in clips["path"]]})
+    checked["item"] = [_name(item) for item in clips["item"]]
+    checked["label"] = _labels(list(clips["label"]), list(checked["path"]), task_type)
+    for column in ("start_s", "end_s"):
+        checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
+    checked["phase"] = _values(clips, "phase", None)
+    checked["fold"] = pd.array(_values(clips, "fold", None), dtype="Int64")
+    checked["source_clip"] = [_name(source) or None for source in _values(clips, "source_clip", None)]
+    checked["augmented"] = pd.Series(_values(clips, "augmented", False), dtype="bool")
+    stretches = [_stretch_name(*stretch) for stretch in zip(checked["path"], checked["start_s"], checked["end_s"], strict=True)]
+    checked.insert(0, "clip", [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches)
+    impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
+    _refuse(checked, checked["item"] == "", "no item")
+    _refuse(checked, checked["clip"] == "", "no clip name")
+    _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
+    _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
+    _refuse_repeated(checked, pd.Series(stretches), "clip (file and stretch)")
+    _refuse_repeated(checked, checked["clip"], "clip name")
+    return checked
+
+
+def natural_key(text: str) -> tuple[list[int | str], str]:
+    """Return a sorting key by which ``take 2`` comes before ``take 10``."""
+    parts: list[int | str] = list(re.split(r"(\d+)", text.casefold()))
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return parts, text
+
+
+def _check_columns(clips: "pd.DataFrame") -> None:
+    """Refuse missing and unknown columns, and an empty list."""
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+    columns = [str(column) for column in clips.columns]
+    for column in REQUIRED_COLUMNS:
+        if column not in columns:
+            raise CorpusError(f"The list of clips has no column '{column}'. {suggestion(column, columns)}")
+    for column in columns:
+        if column not in known:
+            raise CorpusError(f"The list of clips has an unknown column '{column}'. {suggestion(column, known)}")
+    if clips.empty:
+        raise CorpusError("The list of clips is empty.")
+
+
+def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:
+    """Return the values of an optional column; the default stands where there is none."""
+    import pandas as pd
+
+    if column not in clips:
+        return [default] * len(clips)
+    return [default if pd.isna(value) else value for value in clips[column]]
+
+
+def _name(value: Any) -> str:
+    """Return NFC text without outer blanks; a missing value becomes empty and 1.0 becomes ``1``."""
+    if value is None or (isinstance(value, Real) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, Real):
+        number = float(value)
+        value = int(number) if number.is_integer() else number
+    return unicodedata.normalize("NFC", str(value)).strip()
+
+
+def _plain_path(path: object, audio_folder: Path) -> str:
+    """Return a path relative to the audio folder, with forward slashes and no detours: one file has one name."""
+    folder = os.path.abspath(audio_folder)  # noqa: PTH100 - resolve() would ask the disk about every clip
+    whole = os.path.join(folder, str(path).replace("\\", "/"))  # noqa: PTH118 - Path keeps '..'
+    return Path(os.path.relpath(whole, folder)).as_posix()
+
+
+def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list[str] | list[float]:
+    """Return labels as text for classification, as finite numbers for regression."""
+    if task_type not in TASK_TYPES:
+        raise CorpusError(f"Unknown task type '{task_type}'. {suggestion(task_type, TASK_TYPES)}")
+    numbers = [isinstance(label, Real) and not isinstance(label, bool) for label in labels]
+    for path, label, is_number in zip(paths, labels, numbers, strict=True):
+        if not _name(label):
+            raise CorpusError(f"{path} has no label; every clip needs one (received {label!r}).")
+        if not is_number and not isinstance(label, str):
+            raise CorpusError(f"{path}: label {label!r} is neither text nor a number, but a {type(label).__name__}.")
+    if any(numbers) and not all(numbers):
+        number, text = labels[numbers.index(True)], labels[numbers.index(False)]
+        raise CorpusError(f"Labels are all text or all numbers; received both, as {number!r} and {text!r}.")
+    if task_type == "classification":
+        return [_name(label) for label in labels]
+    if not all(numbers):
+        raise CorpusError(f"Regression needs labels that are numbers; received {labels[0]!r} for {paths[0]}.")
+    return [float(label) for label in labels]
+
+
+def _stretch_name(path: str, start_s: float, end_s: float) -> str:
+    """Return the name of a clip that has none: its path, and its stretch where it is not the whole file."""
+    start_s = 0.0 if math.isnan(start_s) else start_s
+    if start_s == 0 and math.isnan(end_s):
+        return path
+    return f"{path}#{start_s}-{'end' if math.isnan(end_s) else end_s}"
+
+
+def _refuse(checked: "pd.DataFrame", wrong: "pd.Series[bool]", what: str) -> None:
+    """Raise when any row is wrong, naming the first few."""
+    if wrong.any():
+        paths = list(checked.loc[wrong, "path"])
+        more = f" and {len(paths) - _N_SHOWN} more" if len(paths) > _N_SHOWN else ""
+        raise CorpusError(f"{len(paths)} of {len(checked)} clips have {what}: {', '.join(paths[:_N_SHOWN])}{more}.")
+
+
+def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str) -> None:
+    """Raise when a name occurs twice, saying under which items."""
+    repeated = names[names.duplicated()]
+    if repeated.empty:
+        return
+    rows = checked[names == repeated.iloc[0]]
+    items = sorted(set(rows["item"]))
+    where = " and ".join(f"'{item}'" for item in items)
+    raise CorpusError(
+        f"The {what} '{repeated.iloc[0]}' is listed {len(rows)} times, under the item{'s' * (len(items) > 1)} {where}. "
+        f"Each stands once, under one item: keep one row of it. Repeated in all: {repeated.nunique()}."
+    )

@@ -1,0 +1,174 @@
+"""One file per corpus, found by its name: add a file here and ``python -m preprocessing NAME`` reads that corpus.
+
+Such a file begins with a docstring (what it is, its layout, source and licence) and has
+
+    list_clips(audio_folder: Path, *, option: type = default, ...) -> DataFrame
+
+with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
+fold, start_s, end_s, source_clip, augmented. A keyword-only argument with a default is an option of the command line, one
+without a default stands there by itself; the docstring's Args section is their help. Two functions may be added:
+
+    default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
+    default_dataset(**options) -> str                       else the dataset is named after the file
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from xval.errors import CorpusError, SettingsError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One keyword-only argument of a `list_clips`.
+
+    Attributes:
+        name: The argument's name; on the command line ``_`` is written ``-``.
+        kind: int, float, bool, str or Path.
+        choices: The allowed values, where they are few; else empty.
+        default: The value when it is not given; `inspect.Parameter.empty` when it must be given.
+        help: What the docstring says.
+    """
+
+    name: str
+    kind: type
+    choices: tuple[str, ...]
+    default: Any
+    help: str
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def flag(self) -> str:
+        """What it is called on the command line."""
+        return self.name.upper() if self.is_required else f"--{self.name.replace('_', '-')}"
+
+    def parse(self, text: str) -> Any:
+        """Turn the text of the command line into a value.
+
+        Raises:
+            SettingsError: It is not one of this option's values.
+        """
+        if self.choices and text not in self.choices:
+            raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
+        if self.kind is bool:
+            if text.lower() not in _TRUTH:
+                raise SettingsError(f"{self.flag} {text}: true or false is wanted.")
+            return _TRUTH[text.lower()]
+        try:
+            return self.kind(text)
+        except ValueError as error:
+            raise SettingsError(f"{self.flag} {text}: a number is wanted ({self.kind.__name__}).") from error
+
+
+@dataclass(frozen=True)
+class CorpusReader:
+    """A file of corpora/, loaded.
+
+    Attributes:
+        name: The file's name.
+        description: Its docstring.
+        list_clips: Its function.
+        options: The keyword-only arguments of the function.
+        audio_folder_help: What the function's docstring says about its audio folder.
+    """
+
+    name: str
+    description: str
+    list_clips: "Callable[..., pd.DataFrame]"
+    options: tuple[Option, ...]
+    audio_folder_help: str
+    _module: ModuleType
+
+    @property
+    def has_default_audio_folder(self) -> bool:
+        """Whether the audio folder may be left out."""
+        return hasattr(self._module, "default_audio_folder")
+
+    @property
+    def usage(self) -> str:
+        """The shortest command that reads this corpus."""
+        words = [] if self.has_default_audio_folder else ["AUDIO_FOLDER"]
+        words += [option.name.upper() for option in self.options if option.is_required]
+        return " ".join(["python -m preprocessing", self.name, *words])
+
+    def default_audio_folder(self, data_folder: Path, **options: object) -> Path:
+        """Return the audio folder of these options when none is given."""
+        folder: Path = self._module.default_audio_folder(data_folder, **options)
+        return folder
+
+    def default_dataset(self, **options: object) -> str:
+        """Return the dataset name of these options when none is given."""
+        if not hasattr(self._module, "default_dataset"):
+            return self.name
+        name: str = self._module.default_dataset(**options)
+        return name
+
+
+def corpus_names() -> tuple[str, ...]:
+    """Return the corpora that can be read: the files of this folder."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
+
+
+def summarise_corpus(name: str) -> str:
+    """Return the first sentence of a corpus file's docstring, without importing the file."""
+    source = (Path(__path__[0]) / f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def find_corpus(name: str) -> CorpusReader:
+    """Load the file of a corpus.
+
+    Raises:
+        CorpusError: No file has this name, or it does not keep the contract above.
+    """
+    if name not in corpus_names():
+        raise CorpusError(f"Unknown corpus '{name}'. {suggestion(name, corpus_names())}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    if not hasattr(module, "list_clips"):
+        raise CorpusError(f"{module.__file__} has no function list_clips(audio_folder, *, ...).")
+    parameters = list(inspect.signature(module.list_clips).parameters.values())
+    if not parameters or any(each.kind is not inspect.Parameter.KEYWORD_ONLY for each in parameters[1:]):
+        raise CorpusError(f"{module.__file__}: list_clips takes audio_folder, and options after a '*'.")
+    helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
+    options = tuple(_option(each, helps.get(each.name, ""), module) for each in parameters[1:])
+    return CorpusReader(
+        name, inspect.getdoc(module) or "", module.list_clips, options, helps.get(parameters[0].name, ""), module
+    )
+
+
+def _option(parameter: inspect.Parameter, description: str, module: ModuleType) -> Option:
+    """Read an option from an argument's annotation."""
+    kind: Any = parameter.annotation
+    choices: tuple[str, ...] = ()
+    if get_origin(kind) is Literal:
+        kind, choices = str, get_args(kind)
+    if kind not in (int, float, bool, str, Path) or not all(isinstance(choice, str) for choice in choices):
+        raise CorpusError(
+            f"{module.__file__}: argument '{parameter.name}' of list_clips is annotated {parameter.annotation!r}; "
+            "allowed are int, float, bool, str, Path and Literal of texts."
+        )
+    return Option(parameter.name, kind, choices, parameter.default, description)
+
+
+def _argument_helps(docstring: str) -> dict[str, str]:
+    """Return ``{argument: text}`` of the Args section of a Google-style docstring."""
+    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)*)", docstring, re.MULTILINE)
+    entries = re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section.group(1), re.MULTILINE) if section else []
+    return {name: re.sub(r"\s+", " ", text).strip() for name, text in entries}

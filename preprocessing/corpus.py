@@ -1,0 +1,295 @@
+"""The index of a corpus: a table with one row per usable clip.
+
+Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet and left_out.csv, and a
+`Corpus`. Next: extraction.py makes the feature store; xval deals the items into folds.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from preprocessing import corpora
+from preprocessing.clip_list import check_clips, natural_key
+from preprocessing.file_replacement import replace_file
+from xval.errors import AudioError, CorpusError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow
+
+    from preprocessing.parallel import Progress
+
+FORMAT_VERSION = 1
+INDEX_NAME = "corpus.parquet"
+LEFT_OUT_NAME = "left_out.csv"
+CUSTOM = "custom"
+"""The corpus name of an index that preprocessing.store.write made: its examples have no audio."""
+
+_METADATA_KEY = b"xval"
+
+_Stretch: TypeAlias = tuple[Path, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An index and where its audio lies.
+
+    Attributes:
+        folder: data/<dataset>.
+        dataset: Name of the corpus in experiments.
+        corpus: The file of corpora/ that listed it, or ``custom``.
+        index: One row per usable clip, sorted by item and clip. Columns: clip, path (posix, relative to audio_folder),
+            item, label (str for classification, float64 for regression), start_s, end_s (float64; NaN: the file's
+            begin, the file's end), duration_s, sample_rate_hz, phase (training, validation, test or null), fold
+            (Int64), source_clip (str or null), augmented (bool), audio_hash.
+        audio_folder: What the paths are relative to.
+        task_type: ``classification`` or ``regression``.
+        class_names: The labels in natural order; empty for regression.
+        index_hash: Hash of the index and the class names; it does not depend on where the audio lies.
+    """
+
+    folder: Path
+    dataset: str
+    corpus: str
+    index: "pd.DataFrame"
+    audio_folder: Path
+    task_type: str
+    class_names: tuple[str, ...]
+    index_hash: str
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the examples were handed in as arrays, so that there is no audio to extract features from."""
+        return self.corpus == CUSTOM
+
+
+def make_corpus(
+    clips: "pd.DataFrame",
+    audio_folder: Path,
+    *,
+    dataset: str,
+    data_folder: Path,
+    corpus: str,
+    task_type: str = "classification",
+    n_processes: int = 1,
+    progress: "Progress | None" = None,
+) -> tuple[Corpus, "pd.DataFrame"]:
+    """Read every clip once, leave out what cannot be used, and write the index.
+
+    Args:
+        clips: What `list_clips` of a corpus returns; see corpora/__init__.py for its columns.
+        audio_folder: What the paths are relative to.
+        dataset: Name of the corpus in experiments: the index goes to data_folder/dataset.
+        data_folder: Folder of all corpora.
+        corpus: The file of corpora/ that listed the clips.
+        task_type: ``classification`` (labels become text) or ``regression`` (labels are numbers).
+        n_processes: Processes that decode audio; the result does not depend on it.
+        progress: Told how many clips are read.
+
+    Returns:
+        The corpus, and the clips left out (path, item, reason), which are in left_out.csv too.
+
+    Raises:
+        CorpusError: The clips are malformed (see `check_clips`), none is usable, or the folder cannot be written.
+        WorkerError: A process died.
+    """
+    import pandas as pd
+
+    from preprocessing.parallel import map_in_processes
+
+    folder = corpus_folder(dataset, data_folder)
+    listed = check_clips(clips, audio_folder, task_type=task_type)
+    stretches: list[_Stretch] = [
+        (Path(audio_folder) / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
+        for path, start_s, end_s in zip(listed["path"], listed["start_s"], listed["end_s"], strict=True)
+    ]
+    outcomes = list(map_in_processes(_describe, stretches, n_processes=n_processes, progress=progress))
+    facts = pd.DataFrame(outcomes, columns=["duration_s", "sample_rate_hz", "audio_hash", "reason"])
+    described = pd.concat([listed, facts], axis=1)
+    usable = described["reason"].isna()
+    left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
+    replace_file(folder / LEFT_OUT_NAME, lambda temporary: left_out.to_csv(temporary, index=False, encoding="utf-8"))
+    if not usable.any():
+        raise CorpusError(
+            f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "
+            f"says why. The first: {left_out['path'][0]}: {left_out['reason'][0]}"
+        )
+    index = described[usable]
+    opened = write_index(
+        index,
+        folder=folder,
+        corpus=corpus,
+        audio_folder=audio_folder,
+        task_type=task_type,
+        class_names=sorted(set(index["label"]), key=natural_key) if task_type == "classification" else (),
+    )
+    return opened, left_out
+
+
+def open_corpus(dataset: str, data_folder: Path) -> Corpus:
+    """Open the index that preprocessing made.
+
+    Raises:
+        CorpusError: There is none, or it is damaged or of a newer version.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    path = _index_path(dataset, data_folder)
+    try:
+        table = parquet.read_table(path)
+        facts = json.loads(table.schema.metadata[_METADATA_KEY])
+    except (pyarrow.ArrowException, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise CorpusError(
+            f"{path} cannot be read as the index of a corpus: {error}. Make it again: {_command(dataset)}"
+        ) from error
+    if facts["format_version"] > FORMAT_VERSION:
+        raise CorpusError(
+            f"{path} has format version {facts['format_version']}; this version of xval reads up to {FORMAT_VERSION}. "
+            f"Update xval, or make the index again: {_command(dataset)}"
+        )
+    return Corpus(
+        folder=path.parent,
+        dataset=dataset,
+        corpus=facts["corpus"],
+        index=table.to_pandas().astype({"fold": "Int64"}),
+        audio_folder=Path(facts["audio_folder"]),
+        task_type=facts["task_type"],
+        class_names=tuple(facts["class_names"]),
+        index_hash=facts["index_hash"],
+    )
+
+
+def fingerprint(dataset: str, data_folder: Path) -> str:
+    """Return the sha256 of corpus.parquet: it changes when the index is made again with other content.
+
+    Raises:
+        CorpusError: There is no such corpus, or its index cannot be read.
+    """
+    path = _index_path(dataset, data_folder)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def write_index(
+    index: "pd.DataFrame",
+    *,
+    folder: Path,
+    corpus: str,
+    audio_folder: Path,
+    task_type: str,
+    class_names: Iterable[str],
+) -> Corpus:
+    """Write corpus.parquet, whole or not at all, and open it.
+
+    Args:
+        index: The columns of `Corpus.index`; others are dropped.
+        folder: data/<dataset>, made if missing.
+        corpus: The file of corpora/ that listed the clips, or ``custom``.
+        audio_folder: What the paths are relative to.
+        task_type: ``classification`` or ``regression``.
+        class_names: The labels in their order; empty for regression.
+
+    Returns:
+        The corpus as `open_corpus` gives it.
+
+    Raises:
+        CorpusError: The folder cannot be written.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    schema = _schema(task_type)
+    index = index[schema.names].sort_values(["item", "clip"], kind="stable", ignore_index=True)
+    index = index.astype({"sample_rate_hz": "int64", "fold": "Int64"})
+    content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "corpus": corpus,
+        "audio_folder": str(Path(audio_folder).resolve()),
+        "task_type": task_type,
+        "class_names": list(class_names),
+        "item_column": "item",
+        "index_hash": hashlib.blake2b(content.encode(), digest_size=16).hexdigest(),
+    }
+    table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})
+    replace_file(folder / INDEX_NAME, lambda temporary: parquet.write_table(table, temporary))
+    return open_corpus(folder.name, folder.parent)
+
+
+def corpus_folder(dataset: str, data_folder: Path) -> Path:
+    """Return data/<dataset>.
+
+    Raises:
+        CorpusError: The name cannot be that of one folder.
+    """
+    if not re.fullmatch(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f]{1,100}", dataset):
+        raise CorpusError(
+            f"Dataset name {dataset!r}: it names one folder below {data_folder}, so it has 1 to 100 letters, digits, "
+            "'_', '-', '.' or spaces and does not begin with a dot. Give another with --dataset."
+        )
+    return Path(data_folder) / dataset
+
+
+def _describe(stretch: _Stretch) -> dict[str, object]:
+    """Read one clip; return its facts, or the reason why it cannot be used."""
+    from preprocessing.audio import describe_audio
+
+    try:
+        facts = describe_audio(*stretch)
+    except AudioError as error:
+        return {"reason": str(error).removeprefix(f"{stretch[0]}: ")}
+    return {"duration_s": facts.duration_s, "sample_rate_hz": facts.sample_rate_hz, "audio_hash": facts.audio_hash}
+
+
+def _index_path(dataset: str, data_folder: Path) -> Path:
+    """Return the path of an index that exists.
+
+    Raises:
+        CorpusError: There is none; says which there are and how to make it.
+    """
+    path = corpus_folder(dataset, data_folder) / INDEX_NAME
+    if path.is_file():
+        return path
+    available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
+    known = suggestion(dataset, available) if available else "There are no corpora there yet."
+    raise CorpusError(f"No corpus '{dataset}' in {Path(data_folder).resolve()}. {known} Make it with: {_command(dataset)}")
+
+
+def _command(dataset: str) -> str:
+    """Return the command that makes a corpus, as far as its name tells."""
+    names = corpora.corpus_names()
+    if dataset in names:
+        return corpora.find_corpus(dataset).usage
+    return f"python -m preprocessing CORPUS AUDIO_FOLDER --dataset {dataset}  (CORPUS is one of {', '.join(names)})"
+
+
+def _schema(task_type: str) -> "pyarrow.Schema":
+    """Return the columns of corpus.parquet and their types."""
+    import pyarrow
+
+    text, number = pyarrow.string(), pyarrow.float64()
+    return pyarrow.schema(
+        {
+            "clip": text,
+            "path": text,
+            "item": text,
+            "label": text if task_type == "classification" else number,
+            "start_s": number,
+            "end_s": number,
+            "duration_s": number,
+            "sample_rate_hz": pyarrow.int64(),
+            "phase": text,
+            "fold": pyarrow.int64(),
+            "source_clip": text,
+            "augmented": pyarrow.bool_(),
+            "audio_hash": text,
+        }
+    )

@@ -1,0 +1,123 @@
+"""Call a function for every clip, in several processes, and hand the results on in the order of the clips.
+
+Comes in: a function of a module, its tasks, a number of processes. Goes out: the results, one after the other; only a few
+wait at any time, so memory does not grow with the number of tasks. Next: corpus.py, extraction.py.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from typing import TypeAlias, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from xval.errors import WorkerError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (done, total) whenever a clip is done."""
+
+# With fewer tasks the start of processes takes longer than the work.
+SMALLEST_PARALLEL = 200
+
+_TASKS_PER_BATCH = 16
+_BATCHES_WAITING_PER_PROCESS = 3
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def map_in_processes(
+    function: Callable[[Task], Result], tasks: Sequence[Task], *, n_processes: int, progress: Progress | None = None
+) -> Generator[Result, None, None]:
+    """Yield ``function(task)`` of each task, in their order.
+
+    In this process and in others alike one BLAS thread is used, so that the results do not depend on their number.
+
+    Args:
+        function: A function at the top level of a module, which a fresh process imports. What it raises is raised here.
+        tasks: What it is called with; they and the results are pickled.
+        n_processes: Spawned processes at most; 1, or fewer than `SMALLEST_PARALLEL` tasks: in this one.
+        progress: Told how many results have been yielded.
+
+    Raises:
+        WorkerError: A process died: killed, out of memory, or crashed by what it read.
+    """
+    if n_processes <= 1 or len(tasks) < SMALLEST_PARALLEL:
+        results = _map_here(function, tasks)
+    else:
+        results = _map_elsewhere(function, tasks, n_processes)
+    for done, result in enumerate(results, start=1):
+        yield result
+        if progress is not None:
+            progress(done, len(tasks))
+
+
+def _map_here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+    """Call the function in this process."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield from map(function, tasks)
+
+
+def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_processes: int) -> Iterator[Result]:
+    """Call the function in spawned processes, a batch of tasks at a time."""
+    batches = [tasks[first : first + _TASKS_PER_BATCH] for first in range(0, len(tasks), _TASKS_PER_BATCH)]
+    waiting: deque[Future[list[Result]]] = deque()
+    spawn = multiprocessing.get_context("spawn")
+    with _one_thread_each():
+        processes = ProcessPoolExecutor(min(n_processes, len(batches)), spawn, initializer=_begin_worker)
+        try:
+            for batch in batches:
+                waiting.append(processes.submit(_call_for_each, function, batch))
+                if len(waiting) > n_processes * _BATCHES_WAITING_PER_PROCESS:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "A process that reads audio died: killed from outside, out of memory, or crashed by a file. Run again with "
+                "--workers 1 to see how far it comes. (A script that starts processes keeps its code under "
+                "'if __name__ == \"__main__\":'.)"
+            ) from error
+        finally:
+            processes.shutdown(cancel_futures=True)
+
+
+def _call_for_each(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+    return [function(task) for task in tasks]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that start within this context use one BLAS thread; they look when they import numpy."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, and end when the parent is gone, even if it was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the parent process, then end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,94 @@
+"""What every file of corpora/ must keep, so that the command line can offer it; and the look-up itself."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from preprocessing import corpora
+from preprocessing.corpora import corpus_names, find_corpus, summarise_corpus
+from xval.errors import CorpusError, SettingsError
+
+
+@pytest.mark.parametrize("name", corpus_names())
+def test_a_corpus_explains_itself_and_its_options(name: str) -> None:
+    reader = find_corpus(name)
+    assert reader.name == name
+    assert "Layout:" in reader.description
+    assert reader.description.startswith(summarise_corpus(name))
+    assert reader.audio_folder_help
+    assert reader.usage.startswith(f"python -m preprocessing {name}")
+    for option in reader.options:
+        assert option.help, option.name
+        if not option.is_required:
+            assert option.parse(str(option.default)) == option.default
+
+
+@pytest.mark.parametrize("name", corpus_names())
+def test_a_corpus_takes_the_audio_folder_and_then_only_options(name: str) -> None:
+    first, *others = inspect.signature(find_corpus(name).list_clips).parameters.values()
+    assert first.name == "audio_folder"
+    assert first.annotation is Path
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in others)
+
+
+def test_an_unknown_corpus_gets_a_suggestion() -> None:
+    with pytest.raises(CorpusError, match=r"Unknown corpus 'fsd'\. Available: .*fsdd.*Did you mean 'fsdd'\?"):
+        find_corpus("fsd")
+
+
+def test_options_get_their_types() -> None:
+    options = {option.name: option for option in find_corpus("demo").options}
+    assert options["n_speakers"].parse("3") == 3
+    assert options["item"].parse("clip") == "clip"
+    with pytest.raises(SettingsError, match=r"--n-speakers many: a number is wanted \(int\)"):
+        options["n_speakers"].parse("many")
+    with pytest.raises(SettingsError, match=r"--item speakr: unknown value.*Did you mean 'speaker'"):
+        options["item"].parse("speakr")
+
+
+@pytest.fixture
+def own_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Let a test put a file beside those of corpora/."""
+
+    def write(name: str, text: str) -> str:
+        (tmp_path / f"{name}.py").write_text(text)
+        return name
+
+    monkeypatch.setattr(corpora, "__path__", [*corpora.__path__, str(tmp_path)])
+    return write
+
+
+def test_a_new_file_is_a_new_corpus(own_corpus) -> None:
+    name = own_corpus(
+        "birds",
+        '"""Birds."""\n'
+        "from pathlib import Path\n"
+        "def list_clips(audio_folder: Path, *, site: str, night: bool = False, gain: float = 1.0):\n"
+        '    """List.\n\n    Args:\n        audio_folder: Where.\n        site: Which site,\n            by its code.\n'
+        '        night: Whether at night.\n    """\n',
+    )
+    assert name in corpus_names()
+    reader = find_corpus(name)
+    site, night, gain = reader.options
+    assert (site.is_required, site.kind, site.help) == (True, str, "Which site, by its code.")
+    assert (night.parse("TRUE"), night.parse("false"), gain.parse("0.5")) == (True, False, 0.5)
+    assert reader.default_dataset(site="x", night=False, gain=1.0) == "birds"
+    assert reader.usage == "python -m preprocessing birds AUDIO_FOLDER SITE"
+    assert not reader.has_default_audio_folder
+    with pytest.raises(SettingsError, match="--night yes: true or false"):
+        night.parse("yes")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("no_function", "", "has no function list_clips"),
+        ("positional", "def list_clips(audio_folder, site): ...", r"options after a '\*'"),
+        ("untyped", "def list_clips(audio_folder, *, site): ...", "argument 'site' .* allowed are int, float"),
+        ("listed", "def list_clips(audio_folder, *, sites: list[str]): ...", "argument 'sites'"),
+    ],
+)
+def test_a_file_that_breaks_the_contract_is_named(own_corpus, name: str, text: str, message: str) -> None:
+    with pytest.raises(CorpusError, match=f"{name}.py.*{message}"):
+        find_corpus(own_corpus(name, text))

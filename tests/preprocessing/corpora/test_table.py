@@ -1,0 +1,142 @@
+"""The table corpus: what cells may hold, and errors that name line, column, received and allowed."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpora.table import default_audio_folder, default_dataset, list_clips
+from xval.errors import CorpusError
+
+
+def read(folder: Path, text: str, **options):
+    table = folder / "clips.csv"
+    table.write_bytes(text.encode())
+    return list_clips(folder, table=table, **options)
+
+
+def test_the_three_columns_are_enough(tmp_path: Path) -> None:
+    clips = read(tmp_path, "path,item,label\na.wav,s1,x\n\nsub/b.wav, s2 ,y\n")
+    assert list(clips.columns) == ["path", "item", "label"]
+    assert clips.to_numpy().tolist() == [["a.wav", "s1", "x"], ["sub/b.wav", "s2", "y"]]
+
+
+def test_every_column_gets_its_type_and_others_are_ignored(tmp_path: Path) -> None:
+    clips = read(
+        tmp_path,
+        "label,age,item,path,clip,phase,fold,start_s,end_s,source_clip,augmented\n"
+        'x,30,s1,"a, b.wav",c1,train,1,0.5,1e1,,\n'
+        "y,31,s1,b.wav,c2,,,,,c1,TRUE\n",
+    )
+    assert "age" not in clips
+    first, second = clips.to_dict("records")
+    assert (first["path"], first["phase"], first["fold"], first["start_s"], first["end_s"]) == (
+        "a, b.wav",
+        "training",
+        1,
+        0.5,
+        10,
+    )
+    assert (first["augmented"], second["augmented"], second["source_clip"]) == (False, True, "c1")
+    assert math.isnan(second["start_s"])
+    assert math.isnan(second["fold"])
+    assert not isinstance(second["phase"], str)
+
+
+@pytest.mark.parametrize(
+    ("written", "phase"),
+    [
+        *((written, "training") for written in ("training", "train", "1")),
+        *((written, "validation") for written in ("validation", "Val", "valid", "2")),
+        *((written, "test") for written in ("TEST", "3", "4")),
+    ],
+)
+def test_phases_have_aliases(tmp_path: Path, written: str, phase: str) -> None:
+    assert read(tmp_path, f"path,item,label,phase\na.wav,s,x,{written}\n")["phase"].tolist() == [phase]
+
+
+@pytest.mark.parametrize(
+    ("column", "received", "allowed"),
+    [
+        ("path", "", "any text"),
+        ("item", " ", "any text"),
+        ("label", "", "any text"),
+        ("clip", "", "any text"),
+        ("phase", "dev", r"training \(train, 1\)"),
+        ("phase", "5", "training"),
+        ("fold", "one", "a whole number"),
+        ("fold", "-1", "a whole number"),
+        ("fold", "1.5", "a whole number"),
+        ("start_s", "0:30", "seconds"),
+        ("start_s", "-1", "seconds"),
+        ("end_s", "nan", "seconds"),
+        ("end_s", "1e999", "seconds"),
+        ("augmented", "maybe", "true"),
+    ],
+)
+def test_a_wrong_cell_is_named_by_line_and_column(tmp_path: Path, column: str, received: str, allowed: str) -> None:
+    columns = ["path", "item", "label", *([column] if column not in ("path", "item", "label") else [])]
+    good = {"path": "a.wav", "item": "s", "label": "x", "clip": "c", "augmented": "no"}
+    lines = [",".join(columns), ",".join(good.get(name, "") for name in columns)]
+    lines.append(",".join({**good, column: received}.get(name, "") for name in columns))
+    with pytest.raises(CorpusError, match=f"line 3, column {column}: received '{received.strip()}'; allowed: {allowed}"):
+        read(tmp_path, "\n".join(lines) + "\n")
+
+
+def test_all_wrong_cells_are_told_at_once(tmp_path: Path) -> None:
+    lines = "".join(f"{number}.wav,,x\n" for number in range(7))
+    with pytest.raises(CorpusError, match=r"(?s)line 2, .*line 6, .*and 3 more"):
+        read(tmp_path, f"path,item,label\n{lines}a.wav,s\n")
+    with pytest.raises(CorpusError, match="line 2: 2 cells, but the header has 3"):
+        read(tmp_path, "path,item,label\na.wav,s\n")
+
+
+def test_whole_numbers_as_labels_are_written_without_decimals(tmp_path: Path) -> None:
+    assert read(tmp_path, "path,item,label\na,s,1.0\nb,s,007\nc,s,2.5\nd,s,3.\n")["label"].tolist() == ["1", "007", "2.5", "3"]
+    assert read(tmp_path, "path,item,label\na,s,1.0\nb,s,beta\n")["label"].tolist() == ["1.0", "beta"]
+
+
+def test_regression_wants_numbers_as_labels(tmp_path: Path) -> None:
+    assert read(tmp_path, "path,item,label\na,s,1\nb,s,-2.5e-1\n", task_type="regression")["label"].tolist() == [1.0, -0.25]
+    for label in ("high", "nan", "inf", "1,5"):
+        with pytest.raises(CorpusError, match=r"line 2, column label: received .*; allowed: a number"):
+            read(tmp_path, f'path,item,label\na,s,"{label}"\n', task_type="regression")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_separators_and_a_byte_order_mark(tmp_path: Path, delimiter: str) -> None:
+    text = "\ufeffpath,item,label\r\nä.wav,s,x\r\n".replace(",", delimiter)
+    assert read(tmp_path, text).to_numpy().tolist() == [["ä.wav", "s", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty; its first line names the columns"),
+        ("path,item,label\n", "a header but no clips"),
+        ("path,speaker,label\na,s,x\n", r"line 1: no column 'item'\. Available: label, path, speaker"),
+        ("path,item,label,label\na,s,x,y\n", "column 'label' stands there 2 times"),
+        ("path,item,label,Phase\na,s,x,1\n", "unknown column 'Phase'.*Did you mean 'phase'"),
+        ("path,item,label,folds\na,s,x,1\n", "unknown column 'folds'.*Did you mean 'fold'"),
+        ('path,item,label\n"a,s,x\n', "is no csv file"),
+    ],
+)
+def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        read(tmp_path, text)
+
+
+def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"gone\.csv cannot be read: No such file"):
+        list_clips(tmp_path, table=tmp_path / "gone.csv")
+    (tmp_path / "latin.csv").write_bytes("path,item,label\nä,s,x\n".encode("latin-1"))
+    with pytest.raises(CorpusError, match="is not text in UTF-8"):
+        list_clips(tmp_path, table=tmp_path / "latin.csv")
+    (tmp_path / "good.csv").write_text("path,item,label\na,s,x\n")
+    with pytest.raises(CorpusError, match=r"No folder .*gone.*--audio-folder"):
+        list_clips(tmp_path / "gone", table=tmp_path / "good.csv")
+
+
+def test_the_defaults_come_from_the_table(tmp_path: Path) -> None:
+    assert default_audio_folder(tmp_path, table=Path("some/clips.csv")) == Path("some")
+    assert default_dataset(table=Path("some/clips.csv"), task_type="regression") == "clips"

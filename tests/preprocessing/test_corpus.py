@@ -1,0 +1,248 @@
+"""The index: what it keeps, what it leaves out, what it refuses."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preprocessing.clip_list import natural_key
+from preprocessing.corpus import corpus_folder, fingerprint, make_corpus, open_corpus
+from xval.errors import CorpusError
+
+RATE_HZ = 8000
+
+
+def write_tone(path: Path, *, seconds: float = 0.2, pitch_hz: float = 200.0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * pitch_hz * np.arange(round(seconds * RATE_HZ)) / RATE_HZ), RATE_HZ)
+
+
+@pytest.fixture
+def audio(tmp_path: Path) -> Path:
+    folder = tmp_path / "audio"
+    for number, name in enumerate(("a1.wav", "a2.wav", "b1.wav", "deep/b2.wav")):
+        write_tone(folder / name, pitch_hz=200 + 50 * number)
+    return folder
+
+
+@pytest.fixture
+def clips() -> pd.DataFrame:
+    rows = [("a1.wav", "a", "x"), ("a2.wav", "a", "y"), ("b1.wav", "b", "x"), ("deep/b2.wav", "b", "y")]
+    return pd.DataFrame(rows, columns=["path", "item", "label"])
+
+
+def make(clips: pd.DataFrame, audio: Path, **options):
+    defaults = {"dataset": "tones", "data_folder": audio.parent / "data", "corpus": "table"}
+    return make_corpus(clips, audio, **{**defaults, **options})
+
+
+def test_the_index_has_a_row_per_clip_with_its_facts(audio: Path, clips: pd.DataFrame) -> None:
+    corpus, left_out = make(clips, audio)
+
+    assert left_out.empty
+    assert list(corpus.index["clip"]) == ["a1.wav", "a2.wav", "b1.wav", "deep/b2.wav"]
+    assert list(corpus.index["item"]) == ["a", "a", "b", "b"]
+    assert corpus.index["duration_s"].tolist() == pytest.approx([0.2] * 4)
+    assert corpus.index["sample_rate_hz"].tolist() == [RATE_HZ] * 4
+    assert corpus.index["audio_hash"].nunique() == 4
+    assert corpus.index["phase"].isna().all()
+    assert corpus.index["fold"].isna().all()
+    assert not corpus.index["augmented"].any()
+    assert corpus.class_names == ("x", "y")
+    assert corpus.audio_folder == audio
+    assert corpus.folder == audio.parent / "data" / "tones"
+    assert not corpus.is_custom
+
+
+def test_opening_gives_what_making_gave(audio: Path, clips: pd.DataFrame) -> None:
+    full = clips.assign(
+        clip=["1", "2", "3", "4"],
+        phase=["training", None, "validation", "test"],
+        fold=[1, None, 2, 2],
+        start_s=[0.0, None, 0.05, None],
+        end_s=[0.1, 0.1, None, None],
+        source_clip=[None, "1", None, None],
+        augmented=[False, True, False, False],
+    )
+    made, _ = make(full, audio)
+    opened = open_corpus("tones", audio.parent / "data")
+
+    pd.testing.assert_frame_equal(opened.index, made.index)
+    assert opened.index_hash == made.index_hash
+    assert opened.index["fold"].tolist() == [1, pd.NA, 2, 2]
+    assert opened.index["phase"].tolist()[2:] == ["validation", "test"]
+    assert opened.index["source_clip"].tolist()[1] == "1"
+    assert opened.index["duration_s"].tolist() == pytest.approx([0.1, 0.1, 0.15, 0.2])
+
+
+def test_clips_that_cannot_be_used_are_reported_and_left_out(audio: Path, clips: pd.DataFrame) -> None:
+    (audio / "text.wav").write_text("this is no audio")
+    (audio / "empty.wav").touch()
+    soundfile.write(audio / "silent.wav", np.zeros(800), RATE_HZ)
+    bad = pd.DataFrame({"path": ["text.wav", "empty.wav", "silent.wav", "gone.wav"], "item": "c", "label": "z"})
+    corpus, left_out = make(pd.concat([bad, clips]), audio)
+
+    written = pd.read_csv(corpus.folder / "left_out.csv")
+    assert list(written.columns) == ["path", "item", "reason"]
+    assert list(written["path"]) == list(left_out["path"]) == ["text.wav", "empty.wav", "silent.wav", "gone.wav"]
+    assert [reason.split()[0] for reason in written["reason"]] == ["cannot", "the", "silent,", "no"]
+    assert len(corpus.index) == 4
+    assert corpus.class_names == ("x", "y")
+
+
+def test_no_usable_clip_is_an_error_that_names_the_report(audio: Path) -> None:
+    clips = pd.DataFrame({"path": ["gone.wav"], "item": ["a"], "label": ["x"]})
+    with pytest.raises(CorpusError, match=r"None of the 1 clips .*left_out\.csv.*gone\.wav: no such file"):
+        make(clips, audio)
+
+
+def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    names = [f"{number}.wav" for number in range(220)]
+    for number, name in enumerate(names):
+        write_tone(tmp_path / "audio" / name, seconds=0.02, pitch_hz=200 + number)
+    clips = pd.DataFrame({"path": names, "item": [name[0] for name in names], "label": "x"})
+    counts: list[tuple[int, int]] = []
+    alone, _ = make(clips, tmp_path / "audio", progress=lambda *count: counts.append(count))
+    prints = fingerprint("tones", tmp_path / "data")
+    together, _ = make(clips, tmp_path / "audio", n_processes=2)
+
+    assert counts == [(number, 220) for number in range(1, 221)]
+    assert together.index_hash == alone.index_hash
+    assert fingerprint("tones", tmp_path / "data") == prints
+
+
+def test_the_hash_depends_on_content_not_on_place_or_order(audio: Path, clips: pd.DataFrame) -> None:
+    here, _ = make(clips, audio)
+    moved = audio.parent / "elsewhere"
+    shutil.copytree(audio, moved)
+    there, _ = make(clips[::-1], moved, dataset="moved")
+    assert there.index_hash == here.index_hash
+
+    write_tone(moved / "a1.wav", pitch_hz=999)
+    other_audio, _ = make(clips, moved, dataset="moved")
+    other_label, _ = make(clips.assign(label=["x", "x", "x", "y"]), audio)
+    assert len({here.index_hash, other_audio.index_hash, other_label.index_hash}) == 3
+
+
+def test_numbers_as_labels(audio: Path, clips: pd.DataFrame) -> None:
+    numbers = clips.assign(label=[1.0, 10.0, 2.0, 0.5])
+    assert make(numbers, audio)[0].class_names == ("0.5", "1", "2", "10")
+
+    regression, _ = make(numbers, audio, task_type="regression")
+    assert regression.class_names == ()
+    assert regression.index["label"].tolist() == [1.0, 10.0, 2.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"item": ["a", " ", "b", "b"]}, r"1 of 4 clips have no item: a2\.wav"),
+        ({"item": ["a", None, "b", "b"]}, "no item"),
+        ({"label": ["x", "", "x", "y"]}, r"a2\.wav has no label"),
+        ({"label": ["x", 1, "x", "y"]}, "all text or all numbers; received both, as 1 and 'x'"),
+        ({"label": [["x"], "y", "x", "y"]}, "neither text nor a number, but a list"),
+        ({"path": ["a1.wav", "./deep/../a1.wav", "b1.wav", "b2.wav"]}, r"'a1\.wav' is listed 2 times, under the item 'a'"),
+        ({"path": ["a1.wav", "a2.wav", "a1.wav", "b2.wav"]}, r"'a1\.wav' is listed 2 times, under the items 'a' and 'b'"),
+        ({"path": "a1.wav", "clip": ["1", "2", "3", "4"]}, r"'a1\.wav' is listed 4 times, under the items 'a' and 'b'"),
+        ({"clip": ["1", "2", "2", "3"]}, "clip name '2' is listed 2 times, under the items 'a' and 'b'"),
+        ({"phase": ["training", "trainning", None, None]}, r"a phase other than training, validation, test: a2\.wav"),
+        ({"start_s": [0.2, 0, 0, 0], "end_s": [0.1, 0.1, 0.1, 0.1]}, r"a stretch that .*: a1\.wav"),
+        ({"lable": "x"}, "unknown column 'lable'.*Did you mean 'label'"),
+    ],
+)
+def test_malformed_lists_are_refused(audio: Path, clips: pd.DataFrame, change: dict, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        make(clips.assign(**change), audio)
+    assert not (audio.parent / "data").exists()
+
+
+def test_a_missing_column_and_an_empty_list_are_refused(audio: Path, clips: pd.DataFrame) -> None:
+    with pytest.raises(CorpusError, match=r"no column 'item'. Available: label, path"):
+        make(clips.drop(columns="item"), audio)
+    with pytest.raises(CorpusError, match="is empty"):
+        make(clips[:0], audio)
+    with pytest.raises(CorpusError, match="Did you mean 'regression'"):
+        make(clips, audio, task_type="regresion")
+    with pytest.raises(CorpusError, match=r"Regression needs labels that are numbers; received 'x' for a1\.wav"):
+        make(clips, audio, task_type="regression")
+
+
+def test_two_stretches_of_one_file_are_two_clips(audio: Path) -> None:
+    rows = {"path": "a1.wav", "item": ["a", "b"], "label": ["x", "y"], "start_s": [0, 0.1], "end_s": [0.1, None]}
+    corpus, _ = make(pd.DataFrame(rows), audio)
+    assert list(corpus.index["clip"]) == ["a1.wav#0.0-0.1", "a1.wav#0.1-end"]
+
+
+def test_one_name_written_in_two_ways_is_one_item(audio: Path, clips: pd.DataFrame) -> None:
+    corpus, _ = make(clips.assign(item=["Zoé", "Zoe\u0301 ", "b", "b"]), audio)
+    assert corpus.index["item"].nunique() == 2
+
+
+@pytest.mark.parametrize("item", ["../../x", "a/b", "CON", "=1+1", "名前"])
+def test_any_item_name_goes_through(audio: Path, clips: pd.DataFrame, item: str) -> None:
+    corpus, _ = make(clips.assign(item=[item, item, "b", "b"]), audio)
+    assert item in set(corpus.index["item"])
+    assert sorted(path.name for path in corpus.folder.iterdir()) == ["corpus.parquet", "left_out.csv"]
+    assert sorted(path.name for path in audio.parent.iterdir()) == ["audio", "data"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "x" * 101, "a\nb"])
+def test_a_dataset_is_one_folder_below_the_data_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CorpusError, match="names one folder"):
+        corpus_folder(name, tmp_path)
+
+
+def test_a_missing_corpus_is_named_with_what_there_is_and_how_to_make_it(audio: Path, clips: pd.DataFrame) -> None:
+    data = audio.parent / "data"
+    for look_up in (open_corpus, fingerprint):
+        with pytest.raises(CorpusError, match=r"no corpora there yet.*python -m preprocessing demo$"):
+            look_up("demo", data)
+    make(clips, audio)
+    for look_up in (open_corpus, fingerprint):
+        with pytest.raises(CorpusError, match=r"(?s)'tonnes'.*Available: tones. Did you mean 'tones'.*--dataset tonnes"):
+            look_up("tonnes", data)
+        with pytest.raises(CorpusError, match="python -m preprocessing fsdd AUDIO_FOLDER"):
+            look_up("fsdd", data)
+
+
+def test_a_damaged_index_is_an_error(audio: Path, clips: pd.DataFrame) -> None:
+    corpus, _ = make(clips, audio)
+    path = corpus.folder / "corpus.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CorpusError, match=r"corpus\.parquet cannot be read as the index of a corpus"):
+        open_corpus("tones", audio.parent / "data")
+    clips.to_parquet(path)
+    with pytest.raises(CorpusError, match="cannot be read as the index of a corpus"):
+        open_corpus("tones", audio.parent / "data")
+
+
+def test_an_index_of_a_newer_version_is_refused(audio: Path, clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(clips, audio)
+    monkeypatch.setattr("preprocessing.corpus.FORMAT_VERSION", 0)
+    with pytest.raises(CorpusError, match="has format version 1; this version of xval reads up to 0"):
+        open_corpus("tones", audio.parent / "data")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser writes everywhere")
+def test_a_folder_that_cannot_be_written_is_an_error(audio: Path, clips: pd.DataFrame) -> None:
+    (audio.parent / "data").mkdir(mode=0o500)
+    with pytest.raises(CorpusError, match="cannot be written: Permission denied"):
+        make(clips, audio)
+
+
+def test_a_data_folder_that_is_a_file_is_an_error(audio: Path, clips: pd.DataFrame) -> None:
+    (audio.parent / "data").write_text("")
+    with pytest.raises(CorpusError, match="cannot be written"):
+        make(clips, audio)
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, unique=True))
+def test_names_sort_by_their_numbers(numbers: list[int]) -> None:
+    names = [f"take {number}" for number in numbers]
+    assert sorted(names, key=natural_key) == [f"take {number}" for number in sorted(numbers)]

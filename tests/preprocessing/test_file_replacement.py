@@ -1,0 +1,33 @@
+"""A file is there whole, or the old one still is."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.file_replacement import replace_file
+from xval.errors import CorpusError
+
+
+def test_a_file_is_written_and_replaced_and_nothing_else_stays(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    for text in ("first", "second"):
+        replace_file(path, lambda temporary, text=text: temporary.write_text(text))
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def break_off(temporary: Path) -> None:
+        temporary.write_text("ne")
+        raise error
+
+    with pytest.raises((CorpusError, KeyboardInterrupt)) as raised:
+        replace_file(path, break_off)
+    if isinstance(error, OSError):
+        assert str(raised.value) == f"{path} cannot be written: No space left on device."
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,186 @@
+"""The command line: what it makes, what it says, and how it refuses."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from preprocessing.__main__ import main
+from preprocessing.command_line import read_settings
+from preprocessing.corpus import open_corpus
+from preprocessing.extraction import store_folder
+from xval.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def table() -> Path:
+    """A table of five clips, one of which is no audio, beside its audio."""
+    folder = Path("tones")
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    lines = ["path,item,label,phase"]
+    for number in range(4):
+        soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, 8000), 16000)
+        lines.append(f"{number}.wav,../../s{number % 2},{number},{['train', 'test'][number % 2]}")
+    (folder / "text.wav").write_text("no audio")
+    (folder / "clips.csv").write_text("\n".join([*lines, "text.wav,s9,1,train"]))
+    return folder / "clips.csv"
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must end with exit code 2 and one message; return the message."""
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+def test_a_table_becomes_a_store_and_the_rest_is_reported(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", str(table), "--workers", "1", "--set", "n_mels=20"]) == 0
+    text = said(capsys)
+    assert "clips: 4 clips of 2 items (../../s0, ../../s1), 4 classes (0, 1, 2, 3)" in text
+    assert "2.0 s" in text
+    assert "Left out   1 clip without usable audio; why: data/clips/left_out.csv" in text
+    assert "4 examples of 51 x 20" in text
+    assert "Next       python experiments/exp1.py --set dataset=clips" in text
+    assert "Reading audio: 5 of 5 clips" in text
+
+    corpus = open_corpus("clips", Path("data"))
+    assert corpus.index["phase"].tolist() == ["training", "training", "test", "test"]
+    assert (store_folder(corpus, read_settings(["n_mels=20"])) / "store.json").is_file()
+    assert sorted(path.name for path in Path().iterdir()) == ["data", "tones"]
+
+
+def test_names_and_folders_can_be_chosen(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moved = table.rename("moved.csv")
+    arguments = ["table", str(moved), "--audio-folder", "tones", "--dataset", "own", "--data-folder", "corpora"]
+    assert main([*arguments, "--task-type", "regression", "--set", "features=mfcc"]) == 0
+    assert "targets from 0 to 3" in said(capsys)
+    corpus = open_corpus("own", Path("corpora"))
+    assert corpus.task_type == "regression"
+    assert corpus.index["label"].dtype == "float64"
+
+
+def test_running_again_uses_the_store_that_is_there(table: Path) -> None:
+    assert main(["table", str(table)]) == 0
+    made = {path: path.stat().st_mtime_ns for path in Path("data/clips/features").rglob("*.npy")}
+    assert made
+    assert main(["table", str(table)]) == 0
+    assert {path: path.stat().st_mtime_ns for path in Path("data/clips/features").rglob("*.npy")} == made
+
+
+def test_the_demo_corpus_needs_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--n-speakers", "1"]) == 0
+    assert "demo: 42 clips of 1 item (s01), 6 classes (had, head, heed, hid, hod, hood)" in said(capsys)
+    assert main(["demo", "--n-speakers", "1", "--item", "clip"]) == 0
+    assert "demo_random_split: 42 clips of 42 items" in said(capsys)
+    corpora = [open_corpus(name, Path("data")) for name in ("demo", "demo_random_split")]
+    assert corpora[0].audio_folder == corpora[1].audio_folder == Path("data/demo/audio").absolute()
+    assert set(corpora[0].index["audio_hash"]) == set(corpora[1].index["audio_hash"])
+
+
+def test_the_general_help_names_every_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["--help"], ["-h"]):
+        with pytest.raises(SystemExit, match="0"):
+            main(arguments)
+        assert "Free Spoken Digit Dataset: English digits" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "words"),
+    [
+        ("demo", ["--item speaker|clip", "--n-speakers", "(default: 12)", "source-filter"]),
+        ("fsdd", ["AUDIO_FOLDER", "CC BY-SA"]),
+        ("table", ["TABLE", "--audio-folder", "--task-type", "start_s"]),
+    ],
+)
+def test_the_help_of_a_corpus_has_its_options_and_its_source(
+    corpus: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([corpus, "--help"])
+    text = said(capsys)
+    for word in [*words, "--dataset", "--data-folder", "--set", "--workers"]:
+        assert word in text
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom preprocessing.__main__ import main\n"
+        "for arguments in (['--help'], ['demo', '--help']):\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit: pass\n"
+        "heavy = {'pandas', 'scipy', 'librosa', 'soundfile', 'numpy', 'keras', 'pyarrow'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)\n"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fsd", "folder"], r"Unknown corpus 'fsd'.*Did you mean 'fsdd'"),
+        (["--dataset", "x"], "The name of a corpus comes first, not --dataset"),
+        (["fsdd"], "The following arguments are required: AUDIO_FOLDER"),
+        (["fsdd", "gone"], "No folder gone"),
+        (["fsdd", "a", "b"], "Unexpected 'b'"),
+        (["demo", "--n-speaker", "3"], "Unknown option --n-speaker. .*Did you mean '--n-speakers'"),
+        (["demo", "--datset=x"], "Unknown option --datset=x. .*Did you mean '--dataset'"),
+        (["demo", "--n-speakers", "few"], "--n-speakers few: a number is wanted"),
+        (["demo", "--n-speakers"], "expected one argument"),
+        (["demo", "--item", "speakers"], "--item speakers: unknown value.*Did you mean 'speaker'"),
+        (["demo", "--workers", "0"], "--workers 0: a whole number from 1"),
+        (["demo", "--dataset", "../x"], "Dataset name '../x'"),
+        (["demo", "--dataset", ""], "Dataset name ''"),
+        (["demo", "--set", "n_mels"], "--set n_mels: KEY=VALUE is wanted"),
+        (["demo", "--set", "n_mel=3"], "--set n_mel=3: unknown feature setting 'n_mel'.*Did you mean 'n_mels'"),
+        (["demo", "--set", "n_mels=many"], "--set n_mels=many: Input should be a valid integer"),
+        (["demo", "--set", "features=logmell"], "--set features=logmell: .*Did you mean 'logmel'"),
+        (["demo", "--set", "win_length=5000"], "--set win_length=5000: win_length=5000 is longer than n_fft=1024"),
+        (["demo", "--set", "window=hannn"], "hannn"),
+        (["table", "gone.csv"], "gone.csv cannot be read: No such file"),
+    ],
+)
+def test_wrong_usage_ends_with_code_2_and_leaves_nothing(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = refused(capsys, *arguments)
+    assert re.search(message, text)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_corpus_without_a_usable_clip_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("digits").mkdir()
+    Path("digits/3_jane_0.wav").write_text("no audio")
+    assert "None of the 1 clips of fsdd" in refused(capsys, "fsdd", "digits")
+
+
+def test_settings_are_those_of_config_ini_with_overrides() -> None:
+    assert read_settings([]).n_mels == 64
+    changed = read_settings(["n_mels=32", "top_db=none", "db_reference=max"])
+    assert (changed.n_mels, changed.top_db, changed.db_reference) == (32, None, "max")
+    with pytest.raises(SettingsError, match=r"(?s)--set hop_length=x: .*\n--set n_mels=0: "):
+        read_settings(["n_mels=0", "hop_length=x"])
+
+
+def test_the_program_runs_in_processes_and_prints_plain_lines() -> None:
+    command = [sys.executable, "-m", "preprocessing", "demo", "--n-speakers", "5", "--workers", "2"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert "210 clips of 5 items" in outcome.stdout
+    assert "\x1b" not in outcome.stdout
