@@ -1,0 +1,108 @@
+"""Checks of the options and input shapes of all architectures, with errors that name what is allowed.
+
+In come the module name of an architecture and the values that its ``build`` received; nothing goes out, or a SettingsError.
+The underscore keeps this file out of the list of architectures.
+"""
+
+from xval.errors import SettingsError, suggestion
+
+
+def check_counts(architecture: str, **options: int | tuple[int, ...]) -> None:
+    """Refuse a count, or a tuple with a count, that is below 1.
+
+    Args:
+        architecture: ``__name__`` of the architecture's module.
+        **options: Options by name, each a count or a tuple of counts (one per layer).
+
+    Raises:
+        SettingsError: An option is, or holds, a number below 1.
+    """
+    for option, received in options.items():
+        counts = received if isinstance(received, tuple) else (received,)
+        if any(count < 1 for count in counts):
+            _refuse(architecture, option, received, "whole numbers of at least 1")
+
+
+def check_layers(architecture: str, *, n_layers: int | None = None, **options: tuple[int, ...]) -> None:
+    """Refuse a tuple of layer sizes that is empty, has the wrong length, or holds a size below 1.
+
+    Args:
+        architecture: ``__name__`` of the architecture's module.
+        n_layers: The only length allowed; None: any from 1.
+        **options: Options by name, each with one size per layer.
+
+    Raises:
+        SettingsError: An option has too few or too many sizes, or a size below 1.
+    """
+    for option, received in options.items():
+        if len(received) < 1 or n_layers not in (None, len(received)):
+            allowed = "one number or more" if n_layers is None else f"exactly {n_layers} numbers"
+            _refuse(architecture, option, received, f"{allowed}, one for each layer")
+    check_counts(architecture, **options)
+
+
+def check_dropout(architecture: str, dropout: float) -> None:
+    """Refuse a dropout rate outside [0, 1).
+
+    Args:
+        architecture: ``__name__`` of the architecture's module.
+        dropout: Share of the values that are set to zero in training.
+
+    Raises:
+        SettingsError: The rate is negative, 1 or more, or NaN.
+    """
+    if not 0 <= dropout < 1:
+        _refuse(architecture, "dropout", dropout, "0 (off) up to, but not including, 1")
+
+
+def check_choice(architecture: str, choices: tuple[str, ...], **options: str) -> None:
+    """Refuse a name that is not among the choices.
+
+    Args:
+        architecture: ``__name__`` of the architecture's module.
+        choices: Names allowed.
+        **options: Options by name.
+
+    Raises:
+        SettingsError: An option is none of the choices; the message suggests the nearest.
+    """
+    for option, received in options.items():
+        if received not in choices:
+            message = f"architecture {_short(architecture)!r}, option {option!r}: received {received!r}."
+            raise SettingsError(f"{message} {suggestion(received, choices)}")
+
+
+def check_input(
+    architecture: str, input_shape: tuple[int, ...], axes: tuple[str, ...], smallest: tuple[int, ...] | None = None
+) -> None:
+    """Refuse an input with other axes than the architecture reads, or one that is too small for it.
+
+    Args:
+        architecture: ``__name__`` of the architecture's module.
+        input_shape: Shape of one example, without the batch axis.
+        axes: Names of the axes that the architecture reads, e.g. ``("frames", "bins")``.
+        smallest: Smallest size allowed of the leading axes; None: 1 each.
+
+    Raises:
+        SettingsError: The number of axes differs, or an axis is too short; the message names the smallest size.
+    """
+    if len(input_shape) != len(axes):
+        raise SettingsError(
+            f"architecture {_short(architecture)!r}: received examples of shape {input_shape}; it reads "
+            f"({', '.join(axes)}). Leave reshaping_type at auto, or choose another architecture."
+        )
+    smallest = smallest or (1,) * len(axes)
+    if any(size < least for size, least in zip(input_shape, smallest, strict=False)):
+        raise SettingsError(
+            f"architecture {_short(architecture)!r}: received examples of shape {input_shape} ({', '.join(axes)}); "
+            f"the smallest allowed size is {' x '.join(map(str, smallest))} ({', '.join(axes[: len(smallest)])}). "
+            "Longer clips, a shorter hop_length or more bins make examples larger."
+        )
+
+
+def _refuse(architecture: str, option: str, received: object, allowed: str) -> None:
+    raise SettingsError(f"architecture {_short(architecture)!r}, option {option!r}: received {received!r}. Allowed: {allowed}.")
+
+
+def _short(module_name: str) -> str:
+    return module_name.rpartition(".")[2]

@@ -1,0 +1,16 @@
+"""What crnn hands from its convolutions to its recurrent layer."""
+
+import keras
+import pytest
+
+from architectures import crnn
+
+
+@pytest.mark.parametrize(("pool_frames", "n_frames"), [(True, 8), (False, 64)])
+@pytest.mark.parametrize(("bidirectional", "n_outputs"), [(True, 64), (False, 32)])
+def test_the_gru_reads_the_frames_that_pooling_leaves(pool_frames, n_frames, bidirectional, n_outputs):
+    model = crnn.build((64, 40, 1), (10,), n_units=32, pool_frames=pool_frames, bidirectional=bidirectional)
+    kind = keras.layers.Bidirectional if bidirectional else keras.layers.GRU
+    recurrent = next(layer for layer in model.layers if isinstance(layer, kind))
+    assert recurrent.input.shape == (None, n_frames, 5 * 64)
+    assert recurrent.output.shape == (None, n_frames, n_outputs)
