@@ -15,8 +15,8 @@ experiment = Experiment(
     win_length=200,
     hop_length=80,
     n_mels=40,
-    num_epochs=25,
-    patience=8,
+    num_epochs=12,
+    patience=4,
 )
 plain = {"architecture": "cnn_small", "clip_length_s": 0.64}
 stretched = {"architecture": "cnn_small", "trim_db": 30, "stretch_frames": 48}

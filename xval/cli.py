@@ -5,6 +5,7 @@ Comes in: argv and what the script declares. Goes out: a `Command` for run.py, a
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ EXIT_FAILED_JOB = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 _MOST_POSITIONS = 3
+_WIDTH_OF_FILES = 160
 
 
 def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
@@ -38,7 +40,8 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     """
     parser = _parser(declaration)
     options = parser.parse_args(arguments)
-    console = Console(highlight=False, emoji=False, markup=False)
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    console = Console(highlight=False, emoji=False, markup=False, width=width)
     errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
