@@ -79,6 +79,17 @@ class Project:
             env=self.environment(**variables),
         )
 
+    def run_module(self, module, *arguments):
+        """Run ``python -m module`` and return the finished process, with its text."""
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=self.environment(),
+        )
+
     def start(self, *arguments, **variables):
         """Start exp.py in a process group of its own."""
         return subprocess.Popen(

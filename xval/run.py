@@ -100,7 +100,7 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
     if not command.quiet:
         console.print(where)
     jobs = _prepare(planned, declaration, console, quiet=command.quiet)
-    inlined = settings.executor == "inline" or (settings.executor == "auto" and settings.debug_mode)
+    inlined = settings.executor == "inline" or settings.debug_mode
     progress = JobProgress(
         console,
         n_jobs=len(jobs),
@@ -129,14 +129,16 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
 
 def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> list[Job]:
     """Write what stands before any training: folds, settings, the code, and the feature stores."""
-    from preprocessing.extraction import store_folder
-
     from preprocessing.corpus import open_corpus
+    from preprocessing.extraction import store_folder
 
     settings = planned.instances[0].settings
     data_folder = Path(settings.data_folder)
     numbers = {number for number, _ in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
+    for instance in planned.instances:
+        with _named(declaration, instance):
+            _check_features(corpus, instance)
     stores: dict[int, Path] = {}
     for instance in planned.instances:
         if instance.number in numbers:
@@ -153,6 +155,29 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     return make_jobs(planned, code_folder, stores)
 
 
+@contextmanager
+def _named(declaration: Declaration, instance: Instance) -> Iterator[None]:
+    """Name the instance in errors about its settings."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{declaration.script}, instance {instance.number}: {error}") from error
+
+
+def _check_features(corpus: "Corpus", instance: Instance) -> None:
+    """Refuse feature settings that cannot be computed, or that a corpus of ready-made features cannot follow."""
+    from preprocessing.features import check_settings
+
+    features = instance.settings.feature_settings()
+    check_settings(features)
+    changed = [name for name in type(features).model_fields if instance.sources[name] != "config.ini"]
+    if corpus.is_custom and changed:
+        raise SettingsError(
+            f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
+            "(preprocessing.store.write); feature settings have no effect on it. Leave them out."
+        )
+
+
 def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, console: Console, *, quiet: bool) -> None:
     """Make the feature store of an instance, if it is not there, and check that its architecture can read it."""
     from preprocessing.extraction import make_store
@@ -165,10 +190,8 @@ def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, 
         console.print(
             f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
         )
-    try:
+    with _named(declaration, instance):
         input_form(store.example_shape, instance.settings.reshaping_type, instance.settings.architecture)
-    except SettingsError as error:
-        raise SettingsError(f"{declaration.script}, instance {instance.number}: {error}") from error
 
 
 def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
