@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-CODE := xval architectures preprocessing experiments tests
+CODE := xval architectures preprocessing experiments benchmarks tests
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check fix bench clean

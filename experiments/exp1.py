@@ -27,7 +27,13 @@ experiment[4] = {"architecture": "mlp", "comment_1": "other networks", "comment_
 experiment[5] = {"architecture": "rnn_small", "comment_1": "other networks", "comment_2": "rnn_small"}
 experiment[6] = {"architecture": "crnn", "comment_1": "other networks", "comment_2": "crnn"}
 # The older form: a list of assignments. They are read, never executed.
-experiment[7] = ['architecture="vgg_mini"', 'learning_rate="0.001"', 'comment_1="other networks"', 'comment_2="vgg_mini"']
+experiment[7] = [
+    'architecture="vgg_mini"',
+    "n_filters=(32, 64)",
+    'learning_rate="0.001"',
+    'comment_1="other networks"',
+    'comment_2="vgg_mini"',
+]
 
 if __name__ == "__main__":
     experiment.main()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pkgutil
 import random
 import signal
 import subprocess
@@ -14,6 +15,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from xval import executors
+
+EXECUTORS = [module.name for module in pkgutil.iter_modules(executors.__path__) if module.name != "worker"]
 BACKENDS = ("tensorflow", "torch", "jax")
 
 
@@ -221,6 +225,47 @@ def test_a_diverging_job_fails_alone_and_is_marked(project):
     assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]
     assert "loss is" in found[2, 1]["error"]
     assert "DivergenceError" in found[2, 1]["traceback"]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_failing_job_fails_alone_on_every_executor(project, executor):
+    broken = {"architecture": "mlp", "learning_rate": 1e30, "optimizer": "sgd"}
+    project.write_script(broken, {"architecture": "mlp"}, num_folds=2)
+
+    ended = project.run("--executor", executor)
+
+    assert ended.returncode == 1
+    found = records(project.results)
+    assert [found[instance, fold]["status"] for instance in (1, 2) for fold in (1, 2)] == ["failed"] * 2 + ["done"] * 2
+
+
+def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project):
+    project.write_script({"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (1024,)}, num_folds=2)
+    limited = ["bash", "-c", 'ulimit -f 150; exec "$@"', "bash", *project.command("--workers", "1")]
+
+    ended = subprocess.run(limited, cwd=project.folder, capture_output=True, text=True, env=project.environment(), check=False)
+
+    assert ended.returncode == 1, ended.stderr
+    found = records(project.results)
+    assert [found[1, fold]["status"] for fold in (1, 2)] == ["done", "done"]
+    assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]
+    assert "too large" in found[2, 1]["error"]
+    assert not leftovers(project.results)
+
+
+def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(project):
+    project.run("1", "1", "--set", "experiment_folder=roomy")
+
+    running = project.start("1", "1", "--workers", "1", "--set", "max_worker_memory_mb=1")
+    seen = set()
+    while running.poll() is None:
+        seen |= set(workers_of(running.pid))
+        time.sleep(0.1)
+    running.communicate()
+
+    assert running.returncode == 0
+    assert len(seen) == 3
+    assert figures(project.results) == figures(project.folder / "roomy" / "toy" / "experiment_1")
 
 
 def test_debug_mode_stops_at_the_first_error_with_its_traceback(project):

@@ -54,6 +54,9 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
             raise
         _print_error(errors, error)
         return EXIT_FAILED_JOB
+    except OSError as error:
+        errors.print(Text(f"error: {error}. What was finished is kept; the same command goes on from there."), soft_wrap=True)
+        return EXIT_FAILED_JOB
     except KeyboardInterrupt:
         errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
         return EXIT_INTERRUPTED

@@ -63,13 +63,10 @@ def make_slots(gpu: str, *, workers: int, threads: int) -> tuple[list[Slot], str
         One slot per worker, and the sentence.
 
     Raises:
-        SettingsError: No such GPU on a machine that has GPUs, or the argument is of another form.
+        SettingsError: No such GPU on a machine that has GPUs.
     """
-    wanted = [part.strip().lower() for part in gpu.split(",")]
-    numbers_only = all(part.isdigit() for part in wanted)
-    if not numbers_only and wanted != ["cpu"]:
-        raise SettingsError(f"GPU: received '{gpu}'; allowed: a GPU number such as 0, several such as 0,1,2, or cpu.")
-    names = gpu_names() if numbers_only else ()
+    wanted = [part.strip() for part in gpu.split(",")]
+    names = () if gpu == "cpu" else gpu_names()
     if names:
         unknown = [part for part in wanted if int(part) >= len(names)]
         if unknown:
@@ -79,7 +76,7 @@ def make_slots(gpu: str, *, workers: int, threads: int) -> tuple[list[Slot], str
         where = ", ".join(f"GPU {number} ({names[int(number)]})" for number in chosen)
         return [Slot(number, threads) for number in chosen], f"Running on {where}."
     n_workers = workers or _default_workers(threads)
-    reason = "No GPU found: running on the CPU" if numbers_only else "Running on the CPU"
+    reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
     return [Slot("cpu", threads)] * n_workers, f"{reason}, {n_workers} worker(s), {threads} thread(s) each."
 
 

@@ -26,9 +26,12 @@ def _rename_reshaping(value: object) -> object:
     return _OLDER_NAMES.get(value, value) if isinstance(value, str) else value
 
 
-def _text_from_number(value: object) -> object:
-    """Take 0 for "0": the device is written either way."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _read_gpu(value: object) -> object:
+    """Take 0 for "0", since the device is written either way, and refuse what is no device."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and text != "cpu" and not all(part.strip().isdecimal() for part in text.split(",")):
+        raise ValueError("allowed: a GPU number such as 0, several such as 0,1,2, or cpu")
+    return text
 
 
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
@@ -51,7 +54,7 @@ class Settings(FeatureSettings):
     overwrite_results: bool
     debug_mode: bool
     # execution
-    gpu_ID: Annotated[str, BeforeValidator(_text_from_number)]  # noqa: N815 - the name that scripts have used for years
+    gpu_ID: Annotated[str, BeforeValidator(_read_gpu)]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
     executor: Literal["auto", "inline", "processes"]
     workers: NonNegativeInt

@@ -221,7 +221,7 @@ def _place(declaration: Declaration, number: int, source: str) -> str:
     """Return who is named in an error about a value of a layer."""
     if source == "instance":
         return f"{declaration.script}, instance {number}"
-    return f"{declaration.script}, experiment" if source == "experiment" else source
+    return {"experiment": f"{declaration.script}, experiment", "--set": "command line"}.get(source, source)
 
 
 def _describe_fault(fault: Any, declaration: Declaration, number: int, sources: Mapping[str, str]) -> str:

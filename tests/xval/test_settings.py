@@ -62,6 +62,7 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
         ({"normalization": "per_bim"}, r"normalization: received 'per_bim'.*Did you mean 'per_bin'\?"),
         ({"win_length": 4096}, r"win_length=4096 is longer than n_fft=1024"),
         ({"dropout": "high"}, r"dropout: received 'high'"),
+        ({"seed": -1}, "seed: received -1"),
         ({"num_folds": 3}, r"'num_folds' belongs to the whole experiment"),
     ],
 )
@@ -154,3 +155,14 @@ def test_described_numbers_name_exactly_the_numbers(numbers):
         first, _, last = part.partition("-")
         named |= set(range(int(first), int(last or first) + 1))
     assert named == numbers
+
+
+@pytest.mark.parametrize("device", ["x", "", "0;1", "-1", "cpu,0", True])
+def test_devices_are_gpu_numbers_or_the_cpu(device):
+    with pytest.raises(SettingsError, match=r"exp1\.py, experiment: gpu_ID: received"):
+        resolve(declare({}, gpu_ID=device))
+
+
+@pytest.mark.parametrize(("device", "wanted"), [(0, "0"), ("0,1", "0,1"), ("cpu", "cpu")])
+def test_devices_are_written_either_way(device, wanted):
+    assert resolve(declare({}, gpu_ID=device))[0].settings.gpu_ID == wanted

@@ -33,7 +33,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     if len(backends) > 1:
         raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
     _bind(slots[0], backends[0])
-    faults = check_models(jobs)
+    faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:
         raise SettingsError("\n".join(faults))
     for job in jobs:

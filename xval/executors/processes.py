@@ -78,6 +78,10 @@ class Worker:
             self._input.write(json.dumps(order) + "\n")
             self._input.flush()
 
+    def has_ended(self) -> bool:
+        """Return whether the process is gone."""
+        return self._process.poll() is not None
+
     def describe_end(self) -> tuple[str, str]:
         """Wait for the end of a dead worker; return one line on how it ended and the last of what it printed."""
         code = self._process.wait()
@@ -135,7 +139,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
             return
         job = waiting.popleft()
         worker = workers.get(number)
-        if worker is None or worker.backend != job.parameters["backend"]:
+        if worker is None or worker.has_ended() or worker.backend != job.parameters["backend"]:
             if worker is not None:
                 worker.end()
             worker = workers[number] = Worker(number, slots[number], job, messages)
@@ -145,20 +149,14 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
     try:
         for number in range(min(len(slots), len(jobs))):
             workers[number] = Worker(number, slots[number], jobs[number], messages)
-        workers[0].check(jobs)
-        _, answer = messages.get()
-        if answer is None:
-            reason, printed = workers[0].describe_end()
-            raise WorkerError(f"building the models: {reason}.\n{printed}")
-        if answer["faults"]:
-            raise SettingsError("\n".join(answer["faults"]))
-        for number in workers:
+        _check_models(workers[0], jobs, messages)
+        for number in range(len(workers)):
             start_next(number)
         while any(worker.job for worker in workers.values()):
             worker, message = messages.get()
-            if workers.get(worker.number) is not worker or worker.job is None:
-                continue  # the last words of a worker that was replaced
             job = worker.job
+            if job is None or workers.get(worker.number) is not worker:
+                continue  # the last words of a worker that was replaced, or that died idle
             if message is not None and "outcome" not in message:
                 report({"worker": worker.number, **message})
                 continue
@@ -185,3 +183,21 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
         for job in unfinished:
             with ExperimentFolder(Path(job.experiment_folder)).claim(job.instance, job.fold.number):
                 pass  # the claim removes what the ended worker left
+
+
+def _check_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> None:
+    """Have a worker build the model of every instance once.
+
+    Raises:
+        SettingsError: A model cannot be built.
+        WorkerError: The worker died of it.
+    """
+    worker.check(list({job.instance: job for job in jobs}.values()))
+    sender, answer = messages.get()
+    while sender is not worker:
+        sender, answer = messages.get()  # another worker died idle; it is replaced when its first job comes
+    if answer is None:
+        reason, printed = worker.describe_end()
+        raise WorkerError(f"building the models: {reason}.\n{printed}")
+    if answer["faults"]:
+        raise SettingsError("\n".join(answer["faults"]))

@@ -1,0 +1,75 @@
+"""Log-mel features of a folder of wav files: this project, one process, against a loop with librosa. Prints the ratio last.
+
+python benchmarks/features.py [FOLDER]      the demo corpus by default
+
+Both sides decode and compute the same features in turn, in one process and one thread; the medians of the runs are compared.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import librosa
+import numpy as np
+import soundfile
+from threadpoolctl import threadpool_limits
+
+from preprocessing.audio import read_audio
+from preprocessing.demo_speech import write_demo_speech
+from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features import extract
+from xval.config_file import read_section
+
+N_RUNS = 5
+
+
+def with_xval(paths: list[Path], settings: FeatureSettings) -> list[np.ndarray]:
+    """Return the features of each file as the feature store gets them."""
+    return [extract(read_audio(path, sample_rate_hz=settings.sample_rate_hz)[0], settings) for path in paths]
+
+
+def with_librosa(paths: list[Path], settings: FeatureSettings) -> list[np.ndarray]:
+    """Return the same features, file by file, as a script with librosa computes them."""
+    features = []
+    for path in paths:
+        samples, _ = librosa.load(path, sr=settings.sample_rate_hz)
+        mel = librosa.feature.melspectrogram(
+            y=samples,
+            sr=settings.sample_rate_hz,
+            n_fft=settings.n_fft,
+            win_length=settings.win_length,
+            hop_length=settings.hop_length,
+            n_mels=settings.n_mels,
+        )
+        features.append(librosa.power_to_db(mel, top_db=settings.top_db).T)
+    return features
+
+
+def main(folder: Path) -> None:
+    """Time both sides in turn and print the figures."""
+    paths = sorted(folder.rglob("*.wav"))
+    rate_hz = soundfile.info(paths[0]).samplerate
+    settings = FeatureSettings.model_validate(read_section("features") | {"sample_rate_hz": rate_hz})
+    seconds: dict[str, list[float]] = {"xval": [], "librosa": []}
+    with threadpool_limits(1):
+        for _ in range(N_RUNS):
+            for name, function in (("xval", with_xval), ("librosa", with_librosa)):
+                started = time.perf_counter()
+                found = function(paths, settings)
+                seconds[name].append(time.perf_counter() - started)
+                n_frames = sum(len(features) for features in found)
+    print(f"{len(paths)} files, {n_frames} frames of {settings.n_mels} bins, {rate_hz} Hz; median of {N_RUNS} runs")
+    for name, runs in seconds.items():
+        print(f"{name:8} {median(runs):7.2f} s  (from {min(runs):.2f} to {max(runs):.2f})")
+    print(f"ratio    {median(seconds['xval']) / median(seconds['librosa']):7.3f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as place:
+            write_demo_speech(Path(place), n_speakers=12, seed=1)
+            main(Path(place))
