@@ -42,7 +42,7 @@ def save_model(model: "keras.Model", folder: Path, job: Job, class_names: tuple[
     """Write model.keras, without the optimizer's state, and model.json, what its user needs to know beside it."""
     import keras
 
-    keras.Model(model.inputs, model.outputs, name=model.name).save(folder / "model.keras")
+    keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
     features = {name: job.parameters[name] for name in FeatureSettings.model_fields}
     training_items = sorted({*job.fold.training, *job.fold.validation})
     content = {

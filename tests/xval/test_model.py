@@ -31,7 +31,7 @@ def build(small, items=("a", "b"), **changes):
 
 
 def normalized(model, values):
-    return keras.ops.convert_to_numpy(keras.Model(model.inputs, model.get_layer("normalization").output)(values))
+    return keras.ops.convert_to_numpy(keras.Model(model.input, model.get_layer("normalization").output)(values))
 
 
 def test_per_bin_scales_each_bin_by_the_training_items_alone(small):
