@@ -4,7 +4,6 @@ Comes in: argv. Goes out: a `Command` whose values have their types, or a help t
 """
 
 import argparse
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 
 from preprocessing import corpora
 from preprocessing.feature_settings import FeatureSettings
+from preprocessing.parallel import count_cores
 from xval.config_file import read_section
 from xval.errors import SettingsError, suggestion
 
@@ -81,7 +81,7 @@ def parse_command(arguments: Sequence[str]) -> Command:
         dataset=reader.default_dataset(**options) if known.dataset is None else known.dataset,
         data_folder=data_folder,
         settings=read_settings(known.overrides),
-        n_processes=known.workers or _count_cores(),
+        n_processes=known.workers or count_cores(),
     )
 
 
@@ -189,8 +189,3 @@ def _n_workers(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"--workers {text}: a whole number from 1 is wanted.")
     return int(text)
-
-
-def _count_cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

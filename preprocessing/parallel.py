@@ -34,6 +34,11 @@ _BATCHES_WAITING_PER_PROCESS = 3
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def map_in_processes(
     function: Callable[[Task], Result], tasks: Sequence[Task], *, n_processes: int, progress: Progress | None = None
 ) -> Generator[Result, None, None]:

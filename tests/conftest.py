@@ -1,5 +1,6 @@
 """A small corpus that is learned in a second, and scripts that run on it as a user would run them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from preprocessing import store
 
+COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
 
 
@@ -41,6 +43,33 @@ class Project:
 
     folder: Path
     results: Path
+
+    def records(self):
+        """Return the record of every job that has ended."""
+        found = {}
+        for path in sorted(self.results.glob("instance_*/fold_*/record.json")):
+            record = json.loads(path.read_text())
+            found[record["instance"], record["fold"]] = record
+        return found
+
+    def figures(self, experiment_folder="results"):
+        """Return what must be equal bit for bit between runs."""
+        other = Project(self.folder, self.folder / experiment_folder / "toy" / "experiment_1")
+        return {job: {name: record[name] for name in COMPARED} for job, record in other.records().items()}
+
+    def stamp(self, job):
+        """Return when the record of a job was written."""
+        return (self.results / f"instance_{job[0]}" / f"fold_{job[1]}" / "record.json").stat().st_mtime_ns
+
+    def leftovers(self):
+        """Return what is left half-written."""
+        return [path for path in self.results.rglob("*") if path.name.endswith(".part")]
+
+    def workers_of(self, pid):
+        """Return the process ids of the worker processes of a run."""
+        command = ["ps", "-o", "pid=,args=", "--ppid", str(pid)]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return [int(line.split()[0]) for line in listed.splitlines() if "xval.executors.worker" in line]
 
     def write_script(self, *instances, **parameters):
         """Write exp.py with instances 1, 2, ..."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from preprocessing.parallel import count_cores
 from xval.errors import SettingsError
 
 _GIB_PER_WORKER = 3.0
@@ -103,11 +104,6 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
     return values | {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
-
-
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _default_workers(threads: int) -> int:

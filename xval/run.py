@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
+from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
 from xval.catalog import input_form
 from xval.errors import SettingsError
@@ -183,9 +184,7 @@ def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, 
     from preprocessing.extraction import make_store
 
     with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
-        store, left_out = make_store(
-            corpus, instance.settings.feature_settings(), n_processes=devices.count_cores(), progress=advance
-        )
+        store, left_out = make_store(corpus, instance.settings.feature_settings(), n_processes=count_cores(), progress=advance)
     if len(left_out) and not quiet:
         console.print(
             f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"

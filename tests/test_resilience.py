@@ -1,0 +1,202 @@
+"""What a run must stand: kills at any moment, a full disk, interrupts, other runs at once. Real processes, really killed."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+
+def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project):
+    project.write_script({"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (1024,)}, num_folds=2)
+    limited = ["bash", "-c", 'ulimit -f 150; exec "$@"', "bash", *project.command("--workers", "1")]
+
+    ended = subprocess.run(limited, cwd=project.folder, capture_output=True, text=True, env=project.environment(), check=False)
+
+    assert ended.returncode == 1, ended.stderr
+    found = project.records()
+    assert [found[1, fold]["status"] for fold in (1, 2)] == ["done", "done"]
+    assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]
+    assert "too large" in found[2, 1]["error"]
+    assert not project.leftovers()
+
+
+def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(project):
+    project.run("1", "1", "--set", "experiment_folder=roomy")
+
+    running = project.start("1", "1", "--workers", "1", "--set", "max_worker_memory_mb=1")
+    seen = set()
+    while running.poll() is None:
+        seen |= set(project.workers_of(running.pid))
+        time.sleep(0.1)
+    running.communicate()
+
+    assert running.returncode == 0
+    assert len(seen) == 3
+    assert project.figures() == project.figures("roomy")
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
+    project.write_script(*[{"architecture": "mlp", "seed": seed} for seed in (1, 2, 3)], num_epochs=40, early_stopping=False)
+    running = project.start()
+    printed = ""
+    for line in running.stdout:
+        printed += line
+        if line.startswith("2/9"):
+            break
+    os.killpg(running.pid, signal.SIGINT)
+    printed += running.communicate(timeout=60)[0]
+
+    assert running.returncode == 130, printed
+    assert "Interrupted" in printed
+    assert not project.leftovers()
+    stamps = {job: project.stamp(job) for job in project.records()}
+    assert 2 <= len(stamps) < 9
+    ended = project.run()
+    assert ended.returncode == 0, ended.stderr
+    assert len(project.records()) == 9
+    assert {job: project.stamp(job) for job in stamps} == stamps
+
+
+def test_sigterm_ends_a_run_as_ctrl_c_does(project):
+    project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False)
+    running = project.start()
+    running.stdout.readline()
+    time.sleep(1)
+    running.send_signal(signal.SIGTERM)
+    printed = running.communicate(timeout=60)[0]
+
+    assert running.returncode == 130, printed
+    assert not project.leftovers()
+
+
+def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project):
+    undisturbed = project.run("--set", "experiment_folder=undisturbed")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    running = project.start()
+    for line in running.stdout:
+        if line.startswith("1/6"):
+            break
+    os.kill(random.Random(1).choice(project.workers_of(running.pid)), signal.SIGKILL)
+    printed = running.communicate(timeout=120)[0]
+
+    assert running.returncode == 0, printed
+    assert project.figures() == project.figures("undisturbed")
+    assert not project.leftovers()
+
+
+def test_a_job_that_kills_every_worker_fails_alone_after_two_tries(project):
+    project.write_script({"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (9,)}, num_folds=2)
+
+    ended = project.run(XVAL_TEST_KILL_UNITS="9", PYTHONPATH=str(write_killer(project.folder)))
+
+    found = project.records()
+    assert ended.returncode == 1
+    assert [found[1, fold]["status"] for fold in (1, 2)] == ["done", "done"]
+    assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]
+    assert "the worker process was killed by SIGKILL (the system may have run out of memory), 2 times" in found[2, 1]["error"]
+
+
+def write_killer(folder):
+    """Write a sitecustomize that kills the process when a model with 9 units begins to train; return its folder."""
+    place = folder / "site"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "if 'xval.executors.worker' in sys.orig_argv:\n"
+        "    import keras\n"
+        "    fit = keras.Model.fit\n"
+        "    def killed(model, *args, **kwargs):\n"
+        "        units = [getattr(l, 'units', 0) for l in model._flatten_layers()]\n"
+        "        if int(os.environ['XVAL_TEST_KILL_UNITS']) in units:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return fit(model, *args, **kwargs)\n"
+        "    keras.Model.fit = killed\n"
+    )
+    return place
+
+
+def test_two_runs_of_one_experiment_at_once_are_both_whole(project):
+    instances = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in (1, 2, 3, 4)]
+    project.write_script(*instances, num_folds=2, workers=1)
+
+    first, second = project.start("1", "2"), project.start("3", "4")
+    printed = [running.communicate(timeout=200)[0] for running in (first, second)]
+
+    assert [first.returncode, second.returncode] == [0, 0], printed
+    assert len(project.records()) == 8
+    sheet = openpyxl.load_workbook(project.results / "results.xlsx")["summary"]
+    numbers = {cell.value for row in sheet.iter_rows(max_col=1) for cell in row if isinstance(cell.value, int)}
+    assert numbers == {1, 2, 3, 4}
+
+
+def test_the_same_command_twice_at_once_shares_the_jobs(project):
+    first, second = project.start(), project.start()
+    printed = [running.communicate(timeout=200)[0] for running in (first, second)]
+
+    assert [first.returncode, second.returncode] == [0, 0], printed
+    assert len(project.records()) == 6
+    assert not project.leftovers()
+
+
+def kill_and_restart(project, n_kills, seed):
+    """Kill the whole process group at random moments, restart each time; return the final figures and what was done when."""
+    rng = random.Random(seed)
+    stamps = {}
+    for _ in range(n_kills):
+        running = project.start()
+        try:
+            running.wait(rng.uniform(0.3, 9.0))
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        wait_for_workers_to_end(project)
+        for job, record in project.records().items():
+            assert record["status"] == "done"
+            assert stamps.setdefault(job, project.stamp(job)) == project.stamp(job), "a finished job ran again"
+    ended = project.run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for job, stamp in stamps.items():
+        assert project.stamp(job) == stamp
+    return project.figures()
+
+
+def wait_for_workers_to_end(project):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        if "xval.executors.worker" not in listed:
+            return
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("n_kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_are_the_same(project, n_kills):
+    project.write_script(*[{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 5)], num_epochs=8)
+    undisturbed = project.run("--set", "experiment_folder=undisturbed")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+
+    survived = kill_and_restart(project, n_kills, seed=n_kills)
+
+    assert survived == project.figures("undisturbed")
+    assert not project.leftovers()
+    openpyxl.load_workbook(project.results / "results.xlsx")
+
+
+def test_a_worker_ends_when_its_executor_is_killed(project):
+    project.write_script({"architecture": "mlp"}, num_epochs=5000, early_stopping=False)
+    running = project.start("--workers", "1")
+    deadline = time.monotonic() + 60
+    while not project.workers_of(running.pid) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    (worker,) = project.workers_of(running.pid)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not Path(f"/proc/{worker}").exists()
