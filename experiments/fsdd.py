@@ -1,5 +1,7 @@
 """Spoken digits of unseen speakers, from a plain network to a good one (Free Spoken Digit Dataset, leave one speaker out).
 
+About 20 minutes on 2 CPU cores; mean test accuracy from 0.75 (instance 1) to 0.81 (instance 2), chance 0.10.
+
 python -m preprocessing fsdd FOLDER_OF_THE_RECORDINGS
 python experiments/fsdd.py
 """

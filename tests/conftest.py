@@ -71,6 +71,13 @@ class Project:
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         return [int(line.split()[0]) for line in listed.splitlines() if "xval.executors.worker" in line]
 
+    def is_home_of(self, process):
+        """Return whether a process, by its folder in /proc, runs in the project's folder."""
+        try:
+            return (process / "cwd").readlink() == self.folder
+        except OSError:
+            return False
+
     def write_script(self, *instances, **parameters):
         """Write exp.py with instances 1, 2, ..."""
         given = {

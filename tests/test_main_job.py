@@ -47,6 +47,7 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(project):
     assert not project.leftovers()
 
 
+@pytest.mark.timed
 def test_a_second_run_does_nothing_quickly_and_loads_no_backend(project):
     project.run("1", "1", "--folds", "1")
     before = project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns
@@ -72,6 +73,7 @@ def test_a_second_run_does_nothing_quickly_and_loads_no_backend(project):
     assert min(seconds) < 1.5
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("arguments", [("--help",), ("--list",), ("--dry-run",)])
 def test_looking_is_quick_and_writes_nothing(project, arguments):
     seconds = []
@@ -157,9 +159,8 @@ def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
 
 def test_a_regression_goes_the_same_way(project):
     project.write_corpus(task_type="regression")
-    project.write_script(
-        {"architecture": "mlp"}, {"architecture": "mlp", "loss": "huber"}, task_type="regression", num_epochs=30
-    )
+    steady = {"architecture": "mlp", "dropout": 0.0}
+    project.write_script(steady, {**steady, "loss": "huber"}, task_type="regression", num_epochs=60, early_stopping=False)
 
     ended = project.run()
 

@@ -87,7 +87,12 @@ def train_model(
     loss = loss_name(task_type, settings["loss"])
     n_classes = len(data.store.class_names)
     validation = data.sides["validation"]
-    model.compile(optimizer=_make_optimizer(settings), loss=loss, weighted_metrics=[_followed_metric(task_type, loss)])
+    model.compile(
+        optimizer=_make_optimizer(settings),
+        loss=loss,
+        weighted_metrics=[_followed_metric(task_type, loss)],
+        jit_compile=_jit_compile(),
+    )
     batches = Batches(
         data.training,
         batch_size,
@@ -133,6 +138,15 @@ def _make_optimizer(settings: Mapping[str, Any]) -> keras.optimizers.Optimizer:
     if settings["clip_norm"] is not None:
         config["global_clipnorm"] = settings["clip_norm"]
     return keras.optimizers.get({"class_name": settings["optimizer"], "config": config})
+
+
+def _jit_compile() -> str | bool:
+    """Return Keras's own choice, but no XLA for TensorFlow on the CPU, where compiling costs more than it saves."""
+    if keras.backend.backend() != "tensorflow":
+        return "auto"
+    import tensorflow as tf
+
+    return "auto" if tf.config.list_physical_devices("GPU") else False
 
 
 def _followed_metric(task_type: str, loss: str) -> keras.metrics.Metric:
