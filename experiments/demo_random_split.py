@@ -1,5 +1,7 @@
 """How much better does a network look when clips are split at random? (demo corpus, for comparison with experiments/demo.py)
 
+About 2 minutes on 2 CPU cores; mean test accuracy near 1.00, which no unseen speaker will see.
+
 python -m preprocessing demo --item clip
 python experiments/demo_random_split.py
 """
