@@ -218,10 +218,11 @@ def test_a_failing_job_fails_alone_on_every_executor(project, executor):
     assert [found[instance, fold]["status"] for instance in (1, 2) for fold in (1, 2)] == ["failed"] * 2 + ["done"] * 2
 
 
-def test_debug_mode_stops_at_the_first_error_with_its_traceback(project):
+@pytest.mark.parametrize("arguments", [("--debug",), ("--set", "debug_mode=true")])
+def test_debug_mode_stops_at_the_first_error_with_its_traceback(project, arguments):
     project.write_script({"architecture": "mlp", "learning_rate": 1e30, "optimizer": "sgd"}, num_folds=2)
 
-    ended = project.run("--debug")
+    ended = project.run(*arguments)
 
     assert ended.returncode == 1
     assert "Traceback" in ended.stderr

@@ -14,7 +14,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from xval.errors import SettingsError, UsageError, XvalError
+from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.run import Command, run_experiment
 from xval.settings import Declaration, describe_numbers
 
@@ -37,6 +37,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
 
     Raises:
         SystemExit: `--help`, or arguments that argparse refuses (exit code 2).
+        FirstJobError: In debug mode, the first error of a job.
     """
     parser = _parser(declaration)
     options = parser.parse_args(arguments)
@@ -46,12 +47,12 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return run_experiment(declaration, _command(options, declaration), console)
+    except FirstJobError:
+        raise  # debug mode: the traceback is what is wanted
     except UsageError as error:
         _print_error(errors, error)
         return EXIT_USAGE
     except XvalError as error:
-        if options.debug:
-            raise
         _print_error(errors, error)
         return EXIT_FAILED_JOB
     except OSError as error:

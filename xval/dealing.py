@@ -4,7 +4,7 @@ Comes in: items with their numbers of clips per label. Goes out: sets of item na
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,32 +54,32 @@ def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator) -> list
     return [{item.name for item in group} for group in groups]
 
 
-def draw(
-    items: Sequence[Item],
-    n_drawn: int,
-    rng: np.random.Generator,
-    keep: Callable[[Collection[Item]], bool] = lambda _rest: True,
-) -> set[str]:
-    """Draw items whose labels together are close to those of all, so that what is left satisfies `keep`."""
-    total: Counter[str] = Counter()
-    for item in items:
-        total.update(item.labels)
-    n_all = total.total()
-    drawn: list[Item] = []
-    left = [items[position] for position in rng.permutation(len(items))]
+def draw(items: Sequence[Item], n_drawn: int, rng: np.random.Generator, *, keep_labels: bool = False) -> set[str]:
+    """Draw items whose labels together are close to those of all.
+
+    Args:
+        items: What is drawn from.
+        n_drawn: How many; fewer where `keep_labels` forbids more.
+        rng: It decides between items that fit equally well.
+        keep_labels: Never draw the last item that has a label.
+
+    Returns:
+        The names of the drawn items.
+    """
+    labels = sorted({label for item in items for label in item.labels})
+    order = [items[position] for position in rng.permutation(len(items))]
+    counts = np.array([[item.labels[label] for label in labels] for item in order])
+    total, owners = counts.sum(axis=0), (counts > 0).sum(axis=0)
+    left, have = np.ones(len(order), dtype=bool), np.zeros(len(labels))
+    drawn: set[str] = set()
     while len(drawn) < n_drawn:
-        share = (len(drawn) + 1) / len(items)
-        have: Counter[str] = Counter()
-        for item in drawn:
-            have.update(item.labels)
-
-        def distance(item: Item, share: float = share, have: Counter[str] = have) -> float:
-            return round(sum(abs(have[label] + item.labels[label] - share * total[label]) for label in total) / n_all, 9)
-
-        allowed = [item for item in left if keep([other for other in left if other is not item])]
-        if not allowed:
+        allowed = left & ~((counts > 0) & (owners == 1)).any(axis=1) if keep_labels else left
+        if not allowed.any():
             break
-        best = min(allowed, key=distance)
-        drawn.append(best)
-        left.remove(best)
-    return {item.name for item in drawn}
+        share = (len(drawn) + 1) / len(order)
+        distance = np.abs(have + counts - share * total).sum(axis=1) / total.sum()
+        best = int(np.argmin(np.where(allowed, distance.round(9), np.inf)))
+        left[best] = False
+        have, owners = have + counts[best], owners - (counts[best] > 0)
+        drawn.add(order[best].name)
+    return drawn

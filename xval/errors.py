@@ -8,6 +8,7 @@ XvalError                     anything below; the command line prints it without
 │   └── ResultsError          the results folder: not writable, or it holds results of other settings
 ├── AudioError                one clip cannot be used; it is reported and left out
 └── JobError                  one job failed; it is recorded and the others go on
+    ├── FirstJobError         in debug mode: the first error of a job, with that error as its cause
     ├── DivergenceError       the loss is NaN or infinite
     └── WorkerError           the process of a job died or ran out of memory
 """
@@ -46,6 +47,10 @@ class AudioError(XvalError):
 
 class JobError(XvalError):
     """One job failed."""
+
+
+class FirstJobError(JobError):
+    """A job failed in debug mode; its error is the cause, and its traceback is shown."""
 
 
 class DivergenceError(JobError):

@@ -162,9 +162,8 @@ def _choose_validation(
             f"fold {number} tests {len(tested)} of {len(items)} items, which leaves {len(side)} for training and validation. "
             "Use more folds, or fold_strategy=leave_one_out."
         )
-    labels = {label for item in side for label in item.labels}
     wanted = min(max(1, round(settings["validation_fraction"] * len(side))), len(side) - 1)
-    chosen = draw(side, wanted, rng, lambda rest: {label for item in rest for label in item.labels} >= labels)
+    chosen = draw(side, wanted, rng, keep_labels=True)
     if not chosen:
         raise FoldsError(
             f"fold {number}: no item can validate, because each of the {len(side)} items beside the test items is the only one "
@@ -249,8 +248,9 @@ def _check_fold(fold: Fold, items: Sequence[Item], task_type: str) -> None:
 
 def _refuse_shared_audio(index: "pd.DataFrame", folds: Sequence[Fold]) -> None:
     """Refuse identical audio, or a clip and its copies, under items that some fold puts on two sides."""
+    origins = index.assign(source_clip=index["source_clip"].fillna(index["clip"]))
     for column, what in (("audio_hash", "identical audio"), ("source_clip", "copies of one source clip")):
-        known = index[index[column].notna() & (index[column] != "")]
+        known = origins[origins[column].notna() & (origins[column] != "")]
         shared = known.groupby(column).filter(lambda group: group["item"].nunique() > 1)
         for _, group in shared.groupby(column, sort=True):
             first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from xval.errors import JobError
+from xval.errors import FirstJobError, JobError
 from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
-from xval.plan import Job
+from xval.plan import Job, is_current
 from xval.results import ExperimentFolder, write_json
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -57,10 +57,13 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
         job: What to run.
         report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
         device: Named in the record.
-        raise_errors: Let an error through instead of recording it.
+        raise_errors: Raise the error of the job instead of recording it.
 
     Returns:
         The outcome; a failure is an outcome, not an exception.
+
+    Raises:
+        FirstJobError: The job failed and `raise_errors` is set.
     """
     folder = ExperimentFolder(Path(job.experiment_folder))
     started = time.monotonic()
@@ -68,8 +71,12 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
         if not ours:
             return JobOutcome(job.instance, job.fold.number, "elsewhere")
         finished = folder.record(job.instance, job.fold.number)
-        if finished and finished["status"] == "done" and finished["settings_hash"] == job.settings_hash:
-            return JobOutcome(job.instance, job.fold.number, "done", test_metrics=finished["metrics"]["test"])
+        if finished and finished["status"] == "done":
+            if is_current(finished, job.settings_hash, job.folds_hash):
+                return JobOutcome(job.instance, job.fold.number, "done", test_metrics=finished["metrics"]["test"])
+            if not job.parameters["overwrite_results"]:
+                reason = "another run has finished it meanwhile with other settings; its result is kept"
+                return JobOutcome(job.instance, job.fold.number, "failed", error=reason)
         temporary = folder.begin_fold(job.instance, job.fold.number)
         try:
             record = _train_and_test(job, temporary, report) | {
@@ -81,7 +88,7 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
             folder.publish(temporary, job.instance, job.fold.number)
         except Exception as error:
             if raise_errors:
-                raise
+                raise FirstJobError(f"instance {job.instance}, fold {job.fold.number}: {_one_line(error)}") from error
             out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
             return JobOutcome(
                 job.instance,
@@ -182,7 +189,8 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
     """
     folder = ExperimentFolder(Path(job.experiment_folder))
     with folder.claim(job.instance, job.fold.number) as ours:
-        if not ours:
+        finished = folder.record(job.instance, job.fold.number)
+        if not ours or (finished and finished["status"] == "done"):
             return
         temporary = folder.begin_fold(job.instance, job.fold.number)
         record = describe_job(job) | {

@@ -187,15 +187,15 @@ def make_plan(
     replaced = {instance.number for instance in instances} if overwrite and fold_numbers is None else set()
     _refuse_other_folds(folder, folds, replaced)
     for instance in instances:
-        in_progress = overwrite and folder.replaced_folder(instance.number).exists()
-        kept = {} if overwrite and not in_progress else _done_records(folder, instance.number, available)
-        expected = (instance.settings_hash, folds.hash)
-        others = [number for number, record in kept.items() if (record["settings_hash"], record["folds_hash"]) != expected]
-        if others and not overwrite:
-            faults.append(_describe_difference(folder, instance, others))
+        records = done_records(folder, instance.number, available)
+        others = [number for number, record in records.items() if not is_current(record, instance.settings_hash, folds.hash)]
+        staying = [number for number in others if not overwrite or number not in chosen]
+        if staying:
+            faults.append(_describe_difference(folder, instance, staying))
         for number in chosen:
-            target = plan.done if number in kept and number not in others else plan.to_do
-            target.append((instance.number, number))
+            finished = number in records and number not in others
+            kept = finished and (not overwrite or folder.is_replacement(instance.number, number))
+            (plan.done if kept else plan.to_do).append((instance.number, number))
     if faults:
         raise ResultsError("\n".join(faults))
     return plan
@@ -236,7 +236,13 @@ def _fold_plan(written: Mapping[str, Any]) -> FoldPlan:
     return FoldPlan(tuple(folds), written["settings"], written["index_hash"])
 
 
-def _done_records(folder: ExperimentFolder, instance: int, folds: Iterable[int]) -> dict[int, dict[str, Any]]:
+def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -> bool:
+    """Return whether a record was made with these settings on these folds."""
+    return bool((record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash))
+
+
+def done_records(folder: ExperimentFolder, instance: int, folds: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return the records of the finished folds of an instance, by their number."""
     records = {fold: folder.record(instance, fold) for fold in folds}
     return {fold: record for fold, record in records.items() if record and record["status"] == "done"}
 
@@ -247,9 +253,7 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     if written is None or written["hash"] == folds.hash:
         return
     finished = [
-        number
-        for number in folder.instances()
-        if number not in replaced and _done_records(folder, number, folder.folds(number))
+        number for number in folder.instances() if number not in replaced and done_records(folder, number, folder.folds(number))
     ]
     if not finished:
         return

@@ -61,7 +61,9 @@ def _rebuild_instance(folder: ExperimentFolder, instance: int) -> dict[str, Any]
     settings, folds = folder.settings(instance), read_json(folder.folds_file)
     if settings is None or folds is None:
         return None
-    records = [record for fold in folder.folds(instance) if (record := folder.record(instance, fold))]
+    expected = (settings["settings_hash"], folds["hash"])
+    found = (folder.record(instance, fold) for fold in folder.folds(instance))
+    records = [record for record in found if record and (record["settings_hash"], record["folds_hash"]) == expected]
     metric_dict = make_metric_dict(settings, records, folds_total=len(folds["folds"]))
     write_json(folder.instance_folder(instance) / "metrics.json", metric_dict)
     return metric_dict

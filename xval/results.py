@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from xval.errors import ResultsError
 FORMAT_VERSION = 1
 _INSTANCE = re.compile(r"instance_(\d+)")
 _FOLD = re.compile(r"fold_(\d+)")
+_BEGUN = "begun"
 
 Record = dict[str, Any]
 
@@ -156,34 +157,53 @@ class ExperimentFolder:
             temporary.rename(final)
         _flush(final.parent)
 
-    def replace(self, instance: int, chosen_folds: set[int]) -> None:
-        """Move the finished results of the chosen folds away, so that they run anew; once, however often it is resumed.
+    def replace(self, instance: int, folds: Collection[int]) -> None:
+        """Move results away, so that their jobs run anew; what this pass has already run anew stays.
+
+        A pass begins with the first call and ends with `end_replacing`, however often it is interrupted between.
 
         Args:
             instance: The instance.
-            chosen_folds: The folds that will run; others keep their results.
+            folds: The folds to replace.
 
         Raises:
             ResultsError: Another process is running one of the jobs.
         """
-        for fold in chosen_folds:
+        for fold in folds:
             with self.claim(instance, fold) as ours:
                 if not ours:
                     raise ResultsError(
                         f"{self.fold_folder(instance, fold)}: another process is running it; overwrite it when it is done."
                     )
         replaced = self.replaced_folder(instance)
-        if not replaced.exists() and self.instance_folder(instance).exists():
-            self.instance_folder(instance).rename(replaced)
-        for fold in _numbers(replaced, _FOLD):
-            kept = self.fold_folder(instance, fold)
-            if fold not in chosen_folds and not kept.exists():
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                (replaced / kept.name).rename(kept)
+        replaced.mkdir(exist_ok=True)
+        if not (replaced / _BEGUN).exists():
+            write_atomically(replaced / _BEGUN, b"")
+        for fold in folds:
+            old = self.fold_folder(instance, fold)
+            if old.exists() and not self.is_replacement(instance, fold):
+                shutil.rmtree(replaced / old.name, ignore_errors=True)
+                old.rename(replaced / old.name)
 
-    def drop_replaced(self, instance: int) -> None:
-        """Delete the replaced results of an instance, when the new ones are whole."""
-        shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
+    def is_replacement(self, instance: int, fold: int) -> bool:
+        """Return whether a job has ended since its instance began to be replaced."""
+        try:
+            begun = (self.replaced_folder(instance) / _BEGUN).stat().st_mtime_ns
+            return (self.fold_folder(instance, fold) / "record.json").stat().st_mtime_ns > begun
+        except FileNotFoundError:
+            return False
+
+    def end_replacing(self, instance: int, done: Collection[int], available: Collection[int]) -> None:
+        """Delete the replaced results of an instance, once each of them has a successor.
+
+        Args:
+            instance: The instance.
+            done: The folds that have a finished result of the present settings.
+            available: The folds of the experiment; a replaced fold that is none of them needs no successor.
+        """
+        replaced = self.replaced_folder(instance)
+        if set(_numbers(replaced, _FOLD)) & set(available) <= set(done):
+            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from xval.catalog import input_form
 from xval.errors import SettingsError
 from xval.executors import inline, processes
 from xval.job import FAILED, JobOutcome, record_failure
-from xval.plan import Job, Plan, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
 from xval.progress import JobProgress, task_progress
 from xval.results import ExperimentFolder
 from xval.settings import Declaration, Instance, resolve
@@ -88,9 +88,11 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
             rebuild.rebuild(folder)
-    if settings.overwrite_results and not any(outcome.status != "done" for outcome in outcomes):
-        for instance in instances:
-            folder.drop_replaced(instance.number)
+    available = [fold.number for fold in folds.folds]
+    for instance in instances:
+        records = done_records(folder, instance.number, available)
+        done = [number for number, found in records.items() if is_current(found, instance.settings_hash, folds.hash)]
+        folder.end_replacing(instance.number, done, available)
     return tables.print_close(planned, outcomes, console)
 
 
@@ -146,8 +148,9 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
             stores[instance.number] = store_folder(corpus, instance.settings.feature_settings())
             _make_store(corpus, instance, declaration, console, quiet=quiet)
     if settings.overwrite_results:
+        staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
         for number in sorted(numbers):
-            planned.folder.replace(number, set(planned.chosen_folds))
+            planned.folder.replace(number, {*planned.chosen_folds, *planned.folder.folds(number)} - staying)
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
     code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path))
     for instance in planned.instances:

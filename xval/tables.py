@@ -14,6 +14,7 @@ from xval import ranking, rebuild
 from xval.job import FAILED, JobOutcome
 from xval.plan import Plan
 from xval.settings import Instance
+from xval.summary import done_records
 
 _LISTED_JOBS = 5
 
@@ -25,6 +26,11 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         header, rows = ranking.summary_table(metric_dicts)
         console.print(_table(header, rows))
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
+    for metric_dict in metric_dicts:
+        codes = sorted({record["code_hash"] for record in done_records(metric_dict)})
+        if len(codes) > 1:
+            listed = f"code/{', code/'.join(codes)}"
+            console.print(f"instance {metric_dict['instance']}: its folds ran on {len(codes)} versions of the code ({listed}).")
     failures: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.status in FAILED:

@@ -101,6 +101,14 @@ def test_an_interrupted_overwrite_goes_on_where_it_stopped(made):
     assert (again.done, again.to_do) == ([(1, 2)], [(1, 1), (1, 3)])
 
 
+def test_overwriting_some_folds_never_mixes_settings(made):
+    finish(made([{}]), (1, 1), (1, 2))
+
+    with pytest.raises(ResultsError, match=r"finished results \(folds 2\).*learning_rate was 0\.001, now 0\.2"):
+        made([{"learning_rate": 0.2}], overwrite=True, fold_numbers=[1])
+    assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1)]
+
+
 def test_folds_cannot_change_under_finished_results(made):
     finish(made([{}, {}]), (2, 1))
 

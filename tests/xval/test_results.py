@@ -121,7 +121,7 @@ def test_a_file_in_the_way_of_the_folder_is_an_error_of_usage(tmp_path):
         ExperimentFolder(tmp_path / "results" / "demo" / "experiment_1").prepare("a test")
 
 
-def test_replacing_moves_chosen_folds_away_and_keeps_the_others(folder):
+def test_replacing_moves_the_named_folds_away_and_keeps_the_others(folder):
     for fold in (1, 2, 3):
         publish(folder, 1, fold)
 
@@ -133,14 +133,25 @@ def test_replacing_moves_chosen_folds_away_and_keeps_the_others(folder):
 
 def test_replacing_is_resumed_and_not_begun_again(folder):
     publish(folder, 1, 1, settings_hash="old")
-    folder.replace(1, {1, 2})
+    publish(folder, 1, 2, settings_hash="old")
+    folder.replace(1, {1})
     publish(folder, 1, 1, settings_hash="new")
 
     folder.replace(1, {1, 2})
 
     assert folder.record(1, 1)["settings_hash"] == "new"
-    folder.drop_replaced(1)
-    assert folder.instances() == [1]
+    assert (folder.is_replacement(1, 1), folder.folds(1)) == (True, [1])
+    assert sorted(path.name for path in folder.replaced_folder(1).glob("fold_*")) == ["fold_1", "fold_2"]
+
+
+def test_replaced_results_go_only_when_each_has_a_successor(folder):
+    for fold in (1, 2, 5):
+        publish(folder, 1, fold)
+    folder.replace(1, {1, 2, 5})
+
+    folder.end_replacing(1, done=[1], available=[1, 2, 3])
+    assert folder.replaced_folder(1).exists()
+    folder.end_replacing(1, done=[1, 2], available=[1, 2, 3])
     assert not folder.replaced_folder(1).exists()
 
 

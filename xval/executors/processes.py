@@ -106,10 +106,14 @@ class Worker:
         self._log.close()
 
     def _listen(self, messages: Messages) -> None:
-        with self._answers as lines:
-            for line in lines:
-                messages.put((self, json.loads(line)))
-        messages.put((self, None))
+        try:
+            with self._answers as lines:
+                for line in lines:
+                    messages.put((self, json.loads(line)))
+        except ValueError:
+            return  # it was killed in the middle of a line; its end says the rest
+        finally:
+            messages.put((self, None))
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
