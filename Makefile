@@ -27,7 +27,7 @@ demo: .venv/.installed ## generate the demo corpus, train on unseen speakers, pr
 
 test: .venv/.installed-test ## run the tests (under 20 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "timed and not slow"
-	$(BIN)/python -m pytest -m "not timed and not slow" --numprocesses 2
+	$(BIN)/python -m pytest -m "not timed and not slow" --numprocesses 2 --dist worksteal
 
 test-slow: .venv/.installed-test ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
