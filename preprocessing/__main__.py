@@ -1,4 +1,4 @@
-"""``python -m preprocessing CORPUS ...``: read a corpus, write its index, and make its feature store.
+"""``python -m preprocessing CORPUS ...``: read a corpus, write its index, and make its feature store; or another command.
 
 Comes in: argv. Goes out: data/<dataset>/ and an exit code: 0 done, 1 failed, 2 wrong usage or corpus, 130 interrupted.
 Next: an experiment with this dataset.
@@ -6,26 +6,24 @@ Next: an experiment with this dataset.
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from preprocessing.command_line import Command, parse_command
+from preprocessing.command_line import COMMANDS, Command, parse_command
+from preprocessing.console import carry_out, make_console, progress_bar
 from xval.config_file import CONFIG_PATH
-from xval.errors import UsageError, XvalError
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
     from preprocessing.corpus import Corpus
+    from preprocessing.feature_settings import FeatureSettings
     from preprocessing.store import FeatureStore
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-_N_LINES = 5
 _N_SHOWN = 10
+_FEWEST_ITEMS = 3
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,15 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         SystemExit: After ``--help``.
     """
-    try:
-        make_features(parse_command(arguments))
-    except XvalError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. Run the same command again; nothing half made is kept.\n")
-        return EXIT_INTERRUPTED
-    return 0
+    if arguments and arguments[0] in COMMANDS:
+        return carry_out(lambda: import_module(f"preprocessing.{arguments[0]}").main(arguments[1:]))
+    return carry_out(lambda: make_features(parse_command(arguments)))
 
 
 def make_features(command: Command) -> None:
@@ -57,52 +49,94 @@ def make_features(command: Command) -> None:
     Raises:
         XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
     """
-    from rich.console import Console
-
     from preprocessing.corpus import corpus_folder, make_corpus
     from preprocessing.extraction import make_store
     from preprocessing.features import check_settings
 
-    console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
-    corpus_folder(command.dataset, command.data_folder)
+    console = make_console()
+    chosen = command.corpus
+    corpus_folder(chosen.dataset, chosen.data_folder)
     check_settings(command.settings)
-    console.print(f"Listing the clips of {command.reader.name} in {command.audio_folder}")
-    clips = command.reader.list_clips(command.audio_folder, **command.options)
-    with _progress(console, "Reading audio") as progress:
+    if command.download:
+        from preprocessing.download import download
+
+        download(chosen.reader.downloads, chosen.audio_folder, console)
+    console.print(f"Listing the clips of {chosen.reader.name} in {chosen.audio_folder}")
+    clips = chosen.reader.list_clips(chosen.audio_folder, **chosen.options)
+    if clips.attrs.get("note"):
+        console.print(f"Note       {clips.attrs['note']}")
+    with progress_bar(console, "Reading audio") as progress:
         corpus, left_out = make_corpus(
             clips,
-            command.audio_folder,
-            dataset=command.dataset,
-            data_folder=command.data_folder,
-            corpus=command.reader.name,
-            task_type=command.options.get("task_type", "classification"),
+            chosen.audio_folder,
+            dataset=chosen.dataset,
+            data_folder=chosen.data_folder,
+            corpus=chosen.reader.name,
+            task_type=chosen.reader.task_type(**chosen.options),
             n_processes=command.n_processes,
             progress=progress,
         )
-    with _progress(console, "Extracting features") as progress:
+    with progress_bar(console, "Extracting features") as progress:
         store, left_out_later = make_store(corpus, command.settings, n_processes=command.n_processes, progress=progress)
     _report(console, corpus, store, left_out, left_out_later)
+    warnings = _warnings(corpus, command.settings)
+    for warning in warnings:
+        console.print(f"Beware     {warning}")
+    console.print(f"Next       {_next_command(corpus, command.overrides)}")
 
 
 def _report(
     console: "Console", corpus: "Corpus", store: "FeatureStore", left_out: "pd.DataFrame", left_out_later: "pd.DataFrame"
 ) -> None:
     """Say what is there now, what is missing, and what to do next."""
-    labels = corpus.index["label"]
+    n_clips = len(corpus.index)
     if corpus.class_names:
         targets = f"{len(corpus.class_names)} classes ({_shorten(corpus.class_names)})"
     else:
-        targets = f"targets from {labels.min():g} to {labels.max():g}"
+        ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
+        spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
+        targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
     items = sorted(set(corpus.index["item"]))
-    amount = f"{_count(len(labels), 'clip')} of {_count(len(items), 'item')}"
+    amount = f"{_count(n_clips, 'clip')} of {_count(len(items), 'item')}"
     console.print(f"Corpus     {corpus.dataset}: {amount} ({_shorten(items)}), {targets}")
+    n_copies = int(corpus.index["augmented"].sum())
+    if n_copies:
+        console.print(
+            f"Augmented  {n_copies} of these clips are augmented copies: they train, and are never validated or tested"
+        )
     console.print(f"Audio      {corpus.index['duration_s'].sum():.1f} s in {corpus.audio_folder}")
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
             console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
-    console.print(f"Next       {_next_command(corpus.dataset)}")
+
+
+def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
+    """Return what an experiment on this corpus will refuse, and what its figures would hide."""
+    original = corpus.index[~corpus.index["augmented"]]
+    items, longest_s = original["item"], original["duration_s"].max()
+    found = []
+    if items.nunique() < _FEWEST_ITEMS:
+        found.append(
+            f"{_count(items.nunique(), 'item')}: training, validation and test need one each, so no experiment can use this yet"
+        )
+    elif items.nunique() == len(items):
+        found.append(
+            "every clip is an item of its own, so that folds are a random split; for unseen speakers choose them as items"
+        )
+    shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
+    if len(shared) and not corpus.is_custom:
+        found.append(
+            f"{_count(len(shared), 'clip')} with identical audio under several items, which folds refuse to part; "
+            f"python -m preprocessing check {corpus.corpus} ... names them"
+        )
+    if settings.example_length_s is not None and settings.example_length_s >= longest_s:
+        found.append(
+            f"example_length_s={settings.example_length_s:g} is not shorter than any clip (the longest has {longest_s:.2g} s): "
+            "each is padded to one example"
+        )
+    return found
 
 
 def _count(number: int, noun: str) -> str:
@@ -115,31 +149,13 @@ def _shorten(names: Sequence[str]) -> str:
     return ", ".join(names[:_N_SHOWN]) + (", ..." if len(names) > _N_SHOWN else "")
 
 
-def _next_command(dataset: str) -> str:
-    """Return the command that trains on a dataset: its own experiment where there is one."""
-    if (CONFIG_PATH.parent / "experiments" / f"{dataset}.py").is_file():
-        return f"python experiments/{dataset}.py"
-    return f"python experiments/exp1.py --set dataset={shlex.quote(dataset)}"
-
-
-@contextmanager
-def _progress(console: "Console", title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress: a bar in a terminal, a few lines elsewhere."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    if not console.is_terminal:
-        yield lambda done, total: _print_fifths(console, title, done, total)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bars:
-        bar = bars.add_task(title, visible=False)
-        yield lambda done, total: bars.update(bar, completed=done, total=total, visible=True)
-
-
-def _print_fifths(console: "Console", title: str, done: int, total: int) -> None:
-    """Print a line for every fifth of the clips."""
-    if done * _N_LINES // total > (done - 1) * _N_LINES // total:
-        console.print(f"{title}: {done} of {total} clips")
+def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
+    """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
+    if not overrides and (CONFIG_PATH.parent / "experiments" / f"{corpus.dataset}.py").is_file():
+        return f"python experiments/{corpus.dataset}.py"
+    task = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
+    settings = [f"dataset={corpus.dataset}", *task, *overrides]
+    return " ".join(["python experiments/exp1.py", *(f"--set {shlex.quote(setting)}" for setting in settings)])
 
 
 if __name__ == "__main__":

@@ -1,18 +1,27 @@
 """Read audio files: decode, cut out a stretch, mix to mono, resample, and say what is wrong with a file.
 
-Comes in: the path of a wav, flac, ogg or mp3 file, or any other that libsndfile reads. Goes out: float32 mono samples and their
-rate, a hash of them, or the facts about them. Next: corpus.py (facts of every clip), extraction.py (samples into features).
+Comes in: the path of an audio file, decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), or else
+with FFmpeg's libraries (m4a, aac, mp4, webm, wma). Goes out: float32 mono samples and their rate, a hash of them, or the facts
+about them. Next: corpus.py (facts of every clip), extraction.py (samples into features).
+
+A file that ends before its header says is refused (by more than 0.1 s where it is compressed, 0.01 s where it is not). Where
+the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), the clip is what can be decoded.
 """
 
+import math
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from preprocessing.pyav_decoding import PyavAudio
+from preprocessing.soundfile_decoding import SoundfileAudio, Unreadable
 from xval.errors import AudioError
 
 # A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
@@ -21,8 +30,10 @@ SILENCE_PEAK_DBFS = -80.0
 # Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file.
 _END_TOLERANCE_S = 0.01
 
-# Long recordings are mixed to mono block by block, and a header that lies about the length cannot ask for all memory.
-_BLOCK_SAMPLES = 1 << 20
+# 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or wants to be cut.
+_MOST_SAMPLES = 1_000_000_000
+
+_GROWTH = 1.25
 
 
 @dataclass(frozen=True)
@@ -42,32 +53,150 @@ class AudioFacts:
     audio_hash: str
 
 
+@dataclass(frozen=True)
+class AudioHeader:
+    """What the header of a file says.
+
+    Attributes:
+        duration_s: Its length; guessed from the bit rate where the header does not say, NaN where that is unknown too.
+        sample_rate_hz: Its rate.
+        n_channels: Its channels.
+        subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``MPEG_LAYER_III``, ``AAC``.
+        n_bytes: Size of the file.
+    """
+
+    duration_s: float
+    sample_rate_hz: int
+    n_channels: int
+    subtype: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The samples of one clip.
+
+    Attributes:
+        samples: float32 (n_samples,), mono, at the file's own rate, full scale is -1 to 1.
+        sample_rate_hz: That rate.
+        n_channels: Channels of the file, before the mix to mono.
+        audio_hash: `audio_hash` of the mean of all channels, whichever was chosen; None where it was not asked for.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+    n_channels: int
+    audio_hash: str | None
+
+
+class _OpenAudio(Protocol):
+    """An open file, by whichever library; see `SoundfileAudio` and `PyavAudio`."""
+
+    sample_rate_hz: int
+    n_channels: int
+    duration_s: float
+    subtype: str
+
+    @property
+    def n_samples(self) -> int | None: ...
+
+    def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]: ...
+
+    def close(self) -> None: ...
+
+
 def read_audio(
-    path: Path, *, sample_rate_hz: int | None = None, start_s: float | None = None, end_s: float | None = None
+    path: Path,
+    *,
+    sample_rate_hz: int | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
 ) -> tuple[NDArray[np.float32], int]:
-    """Read one clip as mono samples: the mean of its channels.
+    """Read one clip as mono samples.
 
     Args:
         path: The audio file.
         sample_rate_hz: Rate to resample to; the file's own when omitted.
         start_s: Where the clip begins in the file; its beginning when omitted.
         end_s: Where the clip ends in the file; its end when omitted.
+        channel: Which channel, from 0; the mean of all when omitted.
 
     Returns:
         samples: float32 (n_samples,), full scale is -1 to 1.
         sample_rate_hz: Their rate.
 
     Raises:
-        AudioError: The file is missing, empty or no audio, ends before its header says, holds NaN or infinite samples, or the
-            stretch does not lie inside it.
+        AudioError: The file is missing, empty or no audio, ends before its header says, holds NaN or infinite samples, has no
+            such channel, or the stretch does not lie inside it.
     """
-    samples, rate_hz, _ = _decode(path, start_s, end_s)
+    decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel)
     if sample_rate_hz is None:
-        return samples, rate_hz
+        return decoded.samples, decoded.sample_rate_hz
     try:
-        return resample(samples, rate_hz, sample_rate_hz), sample_rate_hz
+        return resample(decoded.samples, decoded.sample_rate_hz, sample_rate_hz), sample_rate_hz
     except AudioError as error:
         raise AudioError(f"{path}: {error}") from error
+
+
+def decode(
+    path: Path,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+    with_hash: bool = False,
+) -> Decoded:
+    """Read one clip as mono samples at the file's own rate; with its hash, if wanted, for which it is not decoded again.
+
+    Only the mono samples are held in memory, whatever the number of channels.
+
+    Args:
+        path: The audio file.
+        start_s: Where the clip begins in the file; its beginning when omitted.
+        end_s: Where the clip ends in the file; its end when omitted.
+        channel: Which channel, from 0; the mean of all when omitted.
+        with_hash: Compute the hash of the mean too.
+
+    Raises:
+        AudioError: As `read_audio`.
+    """
+    with closing(_open(path)) as audio:
+        rate_hz = audio.sample_rate_hz
+        if channel is not None and not 0 <= channel < audio.n_channels:
+            raise AudioError(f"{path}: has no channel {channel}, only 0 to {audio.n_channels - 1}.")
+        first, stop = _stretch(path, audio, start_s, end_s)
+        digest = _new_digest(rate_hz) if with_hash else None
+        samples = np.empty(0, np.float32)
+        n_samples = 0
+        for block in audio.read(first, stop):
+            mean = block[:, 0] if audio.n_channels == 1 else block.mean(axis=1)
+            chosen = mean if channel is None else block[:, channel]
+            if not np.isfinite(chosen).all():
+                raise AudioError(f"{path}: holds samples that are NaN or infinite.")
+            if digest is not None:
+                digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
+            end = n_samples + len(block)
+            _check_size(path, end, rate_hz)
+            if end > samples.size:
+                samples.resize(max(end, int(samples.size * _GROWTH)), refcheck=False)
+            samples[n_samples:end] = chosen
+            n_samples = end
+        _stretch(path, audio, start_s, end_s)  # now the length is known, if it was not before
+    if not n_samples:
+        raise AudioError(f"{path}: holds no samples.")
+    samples.resize(n_samples, refcheck=False)
+    return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest())
+
+
+def read_header(path: Path) -> AudioHeader:
+    """Return what the header of a file says, without decoding it.
+
+    Raises:
+        AudioError: The file is missing, empty or no audio, or ends before its header says.
+    """
+    with closing(_open(path)) as audio:
+        return AudioHeader(audio.duration_s, audio.sample_rate_hz, audio.n_channels, audio.subtype, path.stat().st_size)
 
 
 def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:
@@ -102,9 +231,14 @@ def audio_hash(samples: NDArray[np.float32], sample_rate_hz: int) -> str:
     Returns:
         32 hex digits: BLAKE2b of the rate and the samples, 128 bits.
     """
-    digest = blake2b(str(sample_rate_hz).encode(), digest_size=16)
+    digest = _new_digest(sample_rate_hz)
     digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
     return digest.hexdigest()
+
+
+def _new_digest(sample_rate_hz: int) -> blake2b:
+    """Return the hash that samples of this rate are added to."""
+    return blake2b(str(sample_rate_hz).encode(), digest_size=16)
 
 
 def describe_audio(path: Path, start_s: float | None = None, end_s: float | None = None) -> AudioFacts:
@@ -118,53 +252,54 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
     Raises:
         AudioError: As `read_audio`, or no sample reaches `SILENCE_PEAK_DBFS`.
     """
-    samples, rate_hz, n_channels = _decode(path, start_s, end_s)
-    if np.abs(samples).max() < 10 ** (SILENCE_PEAK_DBFS / 20):
+    clip = decode(path, start_s=start_s, end_s=end_s, with_hash=True)
+    if max(clip.samples.max(), -clip.samples.min()) < 10 ** (SILENCE_PEAK_DBFS / 20):
         raise AudioError(f"{path}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
-    return AudioFacts(samples.size / rate_hz, rate_hz, n_channels, audio_hash(samples, rate_hz))
+    return AudioFacts(clip.samples.size / clip.sample_rate_hz, clip.sample_rate_hz, clip.n_channels, clip.audio_hash or "")
 
 
-def _decode(path: Path, start_s: float | None, end_s: float | None) -> tuple[NDArray[np.float32], int, int]:
-    """Return the mono samples of a stretch at the file's own rate, that rate, and the file's number of channels."""
+def _open(path: Path) -> _OpenAudio:
+    """Open a file with the first library that reads it."""
     try:
         if not path.is_file():
             raise AudioError(f"{path}: no such file.")
         if not path.stat().st_size:
             raise AudioError(f"{path}: the file is empty (0 bytes).")
-        if path.suffix.lower() == ".raw":
-            raise AudioError(f"{path}: headerless audio has no known rate; convert it to wav or flac.")
-        with soundfile.SoundFile(path) as file:
-            rate_hz, n_channels = file.samplerate, file.channels
-            first, stop = _stretch(path, file.frames, rate_hz, start_s, end_s)
-            if first:
-                file.seek(first)
-            blocks: list[NDArray[np.float32]] = []
-            missing = stop - first
-            while missing:
-                block = file.read(min(missing, _BLOCK_SAMPLES), dtype="float32", always_2d=True)
-                if not len(block):
-                    raise AudioError(f"{path}: broken off, {missing} of {stop - first} samples are missing.")
-                blocks.append(block[:, 0] if n_channels == 1 else block.mean(axis=1))
-                missing -= len(block)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: cannot be decoded as audio ({error.error_string.rstrip('.')}).") from error
+        try:
+            return SoundfileAudio(path)
+        except Unreadable as reason:
+            return PyavAudio(path, str(reason))
+    except UnicodeError as error:
+        raise AudioError(f"{path}: its name is not valid text; rename it.") from error
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from error
-    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{path}: holds samples that are NaN or infinite.")
-    return samples, rate_hz, n_channels
 
 
-def _stretch(path: Path, n_samples: int, rate_hz: int, start_s: float | None, end_s: float | None) -> tuple[int, int]:
-    """Return the first sample of a stretch and the one behind its last."""
-    if not n_samples:
+def _stretch(path: Path, audio: _OpenAudio, start_s: float | None, end_s: float | None) -> tuple[int, int | None]:
+    """Return the first sample of a stretch and the one behind its last, None for an end that is not known yet."""
+    rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
+    if n_samples == 0:
         raise AudioError(f"{path}: holds no samples.")
     first = 0 if start_s is None else round(start_s * rate_hz)
     stop = n_samples if end_s is None else round(end_s * rate_hz)
-    if first < 0 or first >= stop or stop > n_samples + _END_TOLERANCE_S * rate_hz or first >= n_samples:
-        begin_s, stop_s = first / rate_hz, stop / rate_hz
+    length = math.inf if n_samples is None else n_samples
+    end = length if stop is None else stop
+    if first < 0 or first >= min(end, length) or (stop or 0) > length + _END_TOLERANCE_S * rate_hz:
         raise AudioError(
-            f"{path}: the stretch from {begin_s:g} s to {stop_s:g} s does not lie in the file ({n_samples / rate_hz:g} s)."
+            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file "
+            f"({audio.duration_s if n_samples is None else n_samples / rate_hz:g} s)."
         )
-    return first, min(stop, n_samples)
+    if n_samples is None or stop is None:
+        return first, stop
+    stop = min(stop, n_samples)
+    _check_size(path, stop - first, rate_hz)
+    return first, stop
+
+
+def _check_size(path: Path, n_samples: int, rate_hz: int) -> None:
+    """Refuse a clip that would fill the memory."""
+    if n_samples > _MOST_SAMPLES:
+        raise AudioError(
+            f"{path}: too long to be read as one clip, {n_samples / rate_hz / 3600:.1f} h at {rate_hz} Hz (at most "
+            f"{_MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list stretches of it; or its header is damaged."
+        )

@@ -1,6 +1,7 @@
 """The command line of ``python -m preprocessing``: its help, and its words turned into a `Command`.
 
-Comes in: argv. Goes out: a `Command` whose values have their types, or a help text. Next: __main__.py carries it out.
+Comes in: argv. Goes out: a `Command` whose values have their types, or a help text. Next: __main__.py carries it out; the
+commands that do something else with audio (check.py, show.py, convert.py) build their parsers from the parts here.
 """
 
 import argparse
@@ -17,12 +18,17 @@ from xval.config_file import read_section
 from xval.errors import SettingsError, suggestion
 
 _PROGRAM = "python -m preprocessing"
-_GENERAL_FLAGS = ("--audio-folder", "--dataset", "--data-folder", "--set", "--workers", "--help")
+COMMANDS = {
+    "check": "report what is wrong with a corpus before anything is trained on it",
+    "show": "draw a clip as a model gets it: waveform, spectrogram, windows",
+    "convert": "write wav copies of the audio files in a folder",
+}
+"""What else can be asked for, each a module of this package with a function main(arguments)."""
 
 
 @dataclass(frozen=True)
-class Command:
-    """What a user asks for.
+class CorpusChoice:
+    """Which corpus a user means, and where it lies.
 
     Attributes:
         reader: The corpus.
@@ -30,8 +36,6 @@ class Command:
         audio_folder: What the paths of its clips are relative to.
         dataset: Name of the corpus in experiments.
         data_folder: Folder of all corpora.
-        settings: The features of the store that is made.
-        n_processes: Processes that read audio.
     """
 
     reader: corpora.CorpusReader
@@ -39,15 +43,47 @@ class Command:
     audio_folder: Path
     dataset: str
     data_folder: Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a user asks for.
+
+    Attributes:
+        corpus: Which corpus.
+        download: Fetch it first.
+        overrides: ``KEY=VALUE`` of the features other than in config.ini.
+        settings: The features of the store that is made.
+        n_processes: Processes that read audio.
+    """
+
+    corpus: CorpusChoice
+    download: bool
+    overrides: tuple[str, ...]
     settings: FeatureSettings
     n_processes: int
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Raises what argparse would print and exit with."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise a `SettingsError` with argparse's message."""
         raise SettingsError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help")
+
+    def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Read the command line.
+
+        Raises:
+            SettingsError: An option is unknown, missing, or its value impossible.
+            SystemExit: ``--help`` was asked for and printed.
+        """
+        known, unknown = self.parse_known_args(arguments)
+        for word in unknown:
+            if word.startswith("-"):
+                raise SettingsError(f"Unknown option {word}. {suggestion(word.partition('=')[0], self._option_string_actions)}")
+            raise SettingsError(f"Unexpected '{word}': {self.format_usage().strip()}")
+        return known
 
 
 def parse_command(arguments: Sequence[str]) -> Command:
@@ -63,23 +99,18 @@ def parse_command(arguments: Sequence[str]) -> Command:
         raise SystemExit(0)
     if arguments[0].startswith("-"):
         raise SettingsError(f"The name of a corpus comes first, not {arguments[0]}. See {_PROGRAM} --help")
-    reader = corpora.find_corpus(arguments[0])
-    parser = _corpus_parser(reader)
-    known, unknown = parser.parse_known_args(arguments[1:])
-    for word in unknown:
-        if word.startswith("-"):
-            flags = [*_GENERAL_FLAGS, *(option.flag for option in reader.options if not option.is_required)]
-            raise SettingsError(f"Unknown option {word}. {suggestion(word.partition('=')[0], flags)}")
-        raise SettingsError(f"Unexpected '{word}': {parser.format_usage().strip()}")
-    values = vars(known)
-    options = {option.name: values[option.name] for option in reader.options}
-    data_folder = known.data_folder
+    parser = make_corpus_parser(f"{_PROGRAM} {arguments[0]}", arguments[0])
+    fetched = (
+        "fetch the corpus into its audio folder first" if corpora.find_corpus(arguments[0]).may_download else argparse.SUPPRESS
+    )
+    parser.add_argument("--download", action="store_true", help=fetched)
+    add_settings_argument(parser)
+    parser.add_argument("--workers", type=n_workers, metavar="N", help="processes that read audio (default: one for each core)")
+    known = parser.parse_all(arguments[1:])
     return Command(
-        reader=reader,
-        options=options,
-        audio_folder=known.audio_folder or reader.default_audio_folder(data_folder, **options),
-        dataset=reader.default_dataset(**options) if known.dataset is None else known.dataset,
-        data_folder=data_folder,
+        corpus=read_corpus_choice(known, arguments[0]),
+        download=known.download,
+        overrides=tuple(known.overrides),
         settings=read_settings(known.overrides),
         n_processes=known.workers or count_cores(),
     )
@@ -123,27 +154,19 @@ def _describe_fault(key: str, reasons: Sequence[str], chosen: Mapping[str, str])
     return f"{where}: {reason}. {suggestion(value, names) if len(names) > 1 else ''}".rstrip()
 
 
-def _general_help() -> argparse.ArgumentParser:
-    """Return the parser that prints the corpora."""
-    width = max(map(len, corpora.corpus_names()))
-    listed = "\n".join(f"  {name:{width}}  {corpora.summarise_corpus(name)}" for name in corpora.corpus_names())
-    return argparse.ArgumentParser(
-        prog=_PROGRAM,
-        usage=f"{_PROGRAM} CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]",
-        description="Read the audio of a corpus and make the feature store that experiments train on.",
-        epilog=f"corpora:\n{listed}\n\nWhat a corpus needs and which options it has: {_PROGRAM} CORPUS --help",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def make_corpus_parser(program: str, corpus: str) -> Parser:
+    """Return the parser of a command that reads a corpus; `read_corpus_choice` reads what it finds.
 
+    Args:
+        program: What stands before the options.
+        corpus: Name of the corpus.
 
-def _corpus_parser(reader: corpora.CorpusReader) -> argparse.ArgumentParser:
-    """Return the parser of what follows the name of a corpus."""
-    parser = _Parser(
-        prog=f"{_PROGRAM} {reader.name}",
-        description=reader.description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    Raises:
+        CorpusError: There is no such corpus.
+    """
+    reader = corpora.find_corpus(corpus)
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog=program, description=reader.description, formatter_class=formatter, allow_abbrev=False)
     if reader.has_default_audio_folder:
         parser.add_argument("--audio-folder", type=Path, metavar="DIR", help=reader.audio_folder_help)
     else:
@@ -160,32 +183,72 @@ def _corpus_parser(reader: corpora.CorpusReader) -> argparse.ArgumentParser:
                 metavar="|".join(option.choices) or option.kind.__name__.upper(),
                 help=f"{text} (default: {option.default})",
             )
-    defaults = read_section("experiment")
-    general = parser.add_argument_group("every corpus")
-    general.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: after the corpus)")
-    general.add_argument(
+    parser.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: after the corpus)")
+    parser.add_argument(
         "--data-folder",
         type=Path,
-        default=Path(defaults["data_folder"]),
+        default=Path(read_section("experiment")["data_folder"]),
         metavar="DIR",
         help="folder of all corpora (default: %(default)s)",
     )
-    general.add_argument(
+    return parser
+
+
+def read_corpus_choice(values: argparse.Namespace, corpus: str) -> CorpusChoice:
+    """Return which corpus a command line means.
+
+    Args:
+        values: What a parser of `make_corpus_parser` found.
+        corpus: Name of the corpus.
+
+    Raises:
+        CorpusError: There is no such corpus.
+    """
+    reader = corpora.find_corpus(corpus)
+    options = {option.name: getattr(values, option.name) for option in reader.options}
+    return CorpusChoice(
+        reader=reader,
+        options=options,
+        audio_folder=values.audio_folder or reader.default_audio_folder(values.data_folder, **options),
+        dataset=reader.default_dataset(**options) if values.dataset is None else values.dataset,
+        data_folder=values.data_folder,
+    )
+
+
+def add_settings_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--set KEY=VALUE`` for `read_settings`, as ``overrides``."""
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
         dest="overrides",
         metavar="KEY=VALUE",
-        help="a feature setting other than in config.ini; may be repeated",
+        help="a feature setting other than in config.ini, for this command alone; may be repeated",
     )
-    general.add_argument(
-        "--workers", type=_n_workers, metavar="N", help="processes that read audio (default: one for each core)"
-    )
-    return parser
 
 
-def _n_workers(text: str) -> int:
-    """Read a number of processes."""
+def n_workers(text: str) -> int:
+    """Read a number of processes.
+
+    Raises:
+        SettingsError: It is not a whole number from 1.
+    """
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"--workers {text}: a whole number from 1 is wanted.")
     return int(text)
+
+
+def _general_help() -> argparse.ArgumentParser:
+    """Return the parser that prints the corpora and the other commands."""
+    width = max(map(len, (*corpora.corpus_names(), *COMMANDS)))
+    listed = "\n".join(f"  {name:{width}}  {corpora.summarise_corpus(name)}" for name in corpora.corpus_names())
+    others = "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
+    return argparse.ArgumentParser(
+        prog=_PROGRAM,
+        usage=f"{_PROGRAM} CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]\n"
+        f"       {_PROGRAM} {'|'.join(COMMANDS)} ...",
+        description="Read the audio of a corpus and make the feature store that experiments train on.",
+        epilog=f"corpora:\n{listed}\n\nother commands:\n{others}\n\n"
+        f"What a corpus or command needs and which options it has: {_PROGRAM} NAME --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from types import FrameType
 from typing import TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -40,7 +41,12 @@ def count_cores() -> int:
 
 
 def map_in_processes(
-    function: Callable[[Task], Result], tasks: Sequence[Task], *, n_processes: int, progress: Progress | None = None
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    n_processes: int,
+    progress: Progress | None = None,
+    smallest_parallel: int = SMALLEST_PARALLEL,
 ) -> Generator[Result, None, None]:
     """Yield ``function(task)`` of each task, in their order.
 
@@ -49,13 +55,14 @@ def map_in_processes(
     Args:
         function: A function at the top level of a module, which a fresh process imports. What it raises is raised here.
         tasks: What it is called with; they and the results are pickled.
-        n_processes: Spawned processes at most; 1, or fewer than `SMALLEST_PARALLEL` tasks: in this one.
+        n_processes: Spawned processes at most; 1, or fewer than `smallest_parallel` tasks: in this one.
         progress: Told how many results have been yielded.
+        smallest_parallel: Number of tasks from which other processes are worth their start.
 
     Raises:
         WorkerError: A process died: killed, out of memory, or crashed by what it read.
     """
-    if n_processes <= 1 or len(tasks) < SMALLEST_PARALLEL:
+    if n_processes <= 1 or len(tasks) < smallest_parallel:
         results = _map_here(function, tasks)
     else:
         results = _map_elsewhere(function, tasks, n_processes)
@@ -67,20 +74,26 @@ def map_in_processes(
 
 def _map_here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
     """Call the function in this process."""
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield from map(function, tasks)
+    with threadpool_limits(limits=1, user_api="blas"), _interrupts_noted() as interrupts:
+        for task in tasks:
+            result = function(task)
+            if interrupts:
+                raise KeyboardInterrupt
+            yield result
 
 
 def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_processes: int) -> Iterator[Result]:
     """Call the function in spawned processes, a batch of tasks at a time."""
-    batches = [tasks[first : first + _TASKS_PER_BATCH] for first in range(0, len(tasks), _TASKS_PER_BATCH)]
+    size = min(_TASKS_PER_BATCH, -(-len(tasks) // (n_processes * _BATCHES_WAITING_PER_PROCESS)))
+    batches = [tasks[first : first + size] for first in range(0, len(tasks), size)]
     waiting: deque[Future[list[Result]]] = deque()
     spawn = multiprocessing.get_context("spawn")
     with _one_thread_each():
         processes = ProcessPoolExecutor(min(n_processes, len(batches)), spawn, initializer=_begin_worker)
         try:
             for batch in batches:
-                waiting.append(processes.submit(_call_for_each, function, batch))
+                with _interrupts_held_back():
+                    waiting.append(processes.submit(_call_for_each, function, batch))
                 if len(waiting) > n_processes * _BATCHES_WAITING_PER_PROCESS:
                     yield from waiting.popleft().result()
             while waiting:
@@ -97,6 +110,39 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
 
 def _call_for_each(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
     return [function(task) for task in tasks]
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Note every Ctrl-C besides raising it: a library may swallow what is raised within a callback, or while it is imported."""
+    noted: list[int] = []
+
+    def interrupt(signal_number: int, _frame: FrameType | None) -> None:
+        noted.append(signal_number)
+        raise KeyboardInterrupt
+
+    raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not raises or threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let processes that start within this context never see Ctrl-C, not even while they start; this one sees it behind it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -56,7 +56,8 @@ def test_a_table_becomes_a_store_and_the_rest_is_reported(table: Path, capsys: p
     assert "2.0 s" in text
     assert "Left out   1 clip without usable audio; why: data/clips/left_out.csv" in text
     assert "4 examples of 51 x 20" in text
-    assert "Next       python experiments/exp1.py --set dataset=clips" in text
+    assert "Next       python experiments/exp1.py --set dataset=clips --set n_mels=20" in text
+    assert "Beware     2 items: training, validation and test need one each" in text
     assert "Reading audio: 5 of 5 clips" in text
 
     corpus = open_corpus("clips", Path("data"))
@@ -184,3 +185,32 @@ def test_the_program_runs_in_processes_and_prints_plain_lines() -> None:
     assert (outcome.returncode, outcome.stderr) == (0, "")
     assert "210 clips of 5 items" in outcome.stdout
     assert "\x1b" not in outcome.stdout
+
+
+def write_table(rows: list[str], header: str = "path,item,label") -> None:
+    Path("words").mkdir(exist_ok=True)
+    for row in rows:
+        name = row.split(",")[0]
+        soundfile.write(Path("words") / name, np.random.default_rng([*map(ord, name)]).normal(0, 0.1, 4000), 8000)
+    (Path("words") / "words.csv").write_text("\n".join([header, *rows]))
+
+
+def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    assert main(["table", "words/words.csv", "--set", "example_length_s=0.5"]) == 0
+    text = said(capsys)
+    assert "Beware     example_length_s=0.5 is not shorter than any clip (the longest has 0.5 s)" in text
+    assert text.count("Beware") == 1
+
+    write_table([f"{item}{number}.wav,{item}{number},{number}" for item in "abc" for number in (0, 1)])
+    Path("words/b0.wav").write_bytes(Path("words/a0.wav").read_bytes())
+    assert main(["table", "words/words.csv"]) == 0
+    text = said(capsys)
+    assert "Beware     every clip is an item of its own, so that folds are a random split" in text
+    assert "Beware     2 clips with identical audio under several items" in text
+
+
+def test_the_next_command_of_a_regression_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    assert main(["table", "words/words.csv", "--task-type", "regression", "--dataset", "heights"]) == 0
+    assert "Next       python experiments/exp1.py --set dataset=heights --set task_type=regression\n" in said(capsys)

@@ -1,5 +1,6 @@
 """Tasks run in real processes, come back in order, and a process that dies is reported."""
 
+import contextlib
 import math
 import multiprocessing
 import operator
@@ -102,3 +103,19 @@ def test_processes_end_when_their_parent_is_killed() -> None:
     while any(map(is_running, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(is_running, pids))
+
+
+def _swallow_an_interrupt(number: int) -> int:
+    """Lose the KeyboardInterrupt, as a callback from C does."""
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    return number
+
+
+def test_an_interrupt_that_a_library_swallowed_still_ends_the_work() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(map_in_processes(_swallow_an_interrupt, [1, 2, 3], n_processes=1))
+    assert done == []
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,75 @@
+"""Where commands print, and how they end: a console, a progress bar that is a few lines outside a terminal, exit codes.
+
+Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 2 wrong usage or input, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from xval.errors import UsageError, XvalError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+_N_LINES = 5
+
+
+def carry_out(command: Callable[[], None]) -> int:
+    """Run a command, print in one line what stops it, and return the exit code.
+
+    Raises:
+        SystemExit: After ``--help``.
+    """
+    try:
+        command()
+    except XvalError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}.\n")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. Run the same command again: finished files are kept, and nothing half made.\n")
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def make_console() -> "Console":
+    """Return a console that prints text as it is and leaves long lines whole."""
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(console: "Console", title: str, noun: str = "clips") -> Iterator[Callable[[int, int], None]]:
+    """Show progress: a bar in a terminal, a few lines elsewhere.
+
+    Args:
+        console: Where to print.
+        title: What is going on.
+        noun: What is counted.
+
+    Yields:
+        A function to be called with (done, total).
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if not console.is_terminal:
+        yield lambda done, total: _print_fifths(console, title, noun, done, total)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        bar = bars.add_task(title, visible=False)
+        yield lambda done, total: bars.update(bar, completed=done, total=total, visible=True)
+
+
+def _print_fifths(console: "Console", title: str, noun: str, done: int, total: int) -> None:
+    """Print a line for every fifth of the work."""
+    if done * _N_LINES // total > (done - 1) * _N_LINES // total:
+        console.print(f"{title}: {done} of {total} {noun}")

@@ -1,0 +1,172 @@
+"""Decode what libsndfile reads: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE and others.
+
+Comes in: the path of an audio file. Goes out: its header, and its samples block by block. Next: audio.py mixes them to mono;
+what libsndfile does not read goes to pyav_decoding.py. (Its mp3 decoder prints lines of its own about damaged files on standard
+error.)
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from xval.errors import AudioError
+
+END_TOLERANCE_S = 0.1
+"""A compressed file may end this much before its header says: some writers round, or count padding as samples."""
+
+# Uncompressed samples are counted in bytes; some writers count the header with them.
+_UNCOMPRESSED_TOLERANCE_S = 0.01
+
+_HEADERLESS = "headerless audio has no known rate; convert it to wav or flac"
+
+# Long recordings are read block by block, and a header that lies about the length cannot ask for all memory.
+_BLOCK_SAMPLES = 1 << 20
+
+# libsndfile's code for damage in a format it knows. FFmpeg would read what is there, and not tell that a file is cut off.
+_MALFORMED = 3
+
+# libsndfile's length of a flac file that was written to a pipe.
+_NO_LENGTH = 2**63 - 1
+
+# libsndfile believes the size of a file more than its header, and only its log says that they differ.
+_CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+
+# A program that writes to a pipe cannot go back to fill in the size: it leaves one of about 2 or 4 GiB.
+_UNKNOWN_SIZE = 0x7FFF0000
+
+# The first frame of an mp3 file may say how many follow; its tag lies in the first few hundred bytes.
+_MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
+_MP3_TAG_WITHIN = 4096
+_ID3_HEADER_BYTES = 10
+
+
+class Unreadable(Exception):  # noqa: N818 - not an error yet: another decoder may read the file
+    """libsndfile does not read a file, or not reliably; the text says why, in words that fit behind a path."""
+
+
+class SoundfileAudio:
+    """An open audio file.
+
+    Attributes:
+        sample_rate_hz: Its rate.
+        n_channels: Its channels.
+        n_samples: Its length in samples of one channel.
+        duration_s: The same in seconds.
+        subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``VORBIS``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and read its header.
+
+        Raises:
+            Unreadable: It is of another format, damaged, or does not say how long it is.
+            AudioError: It ends before its header says, or its header is damaged.
+        """
+        self._path = path
+        if path.suffix.lower() == ".raw":  # soundfile wants to be told a rate before it looks into one
+            raise Unreadable(_HEADERLESS)
+        try:
+            self._file = soundfile.SoundFile(path)
+        except soundfile.LibsndfileError as error:
+            if error.code == _MALFORMED:
+                raise AudioError(
+                    f"{path}: cannot be decoded as audio (its header is damaged, or longer than the file)."
+                ) from error
+            raise Unreadable(_describe(error)) from error
+        self.sample_rate_hz: int = self._file.samplerate
+        self.n_channels: int = self._file.channels
+        self.n_samples: int = self._file.frames
+        self.duration_s = self.n_samples / self.sample_rate_hz
+        self.subtype: str = self._file.subtype
+        try:
+            self._check_length()
+        except (Unreadable, AudioError):
+            self.close()
+            raise
+
+    def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
+        """Decode a stretch that lies in the file.
+
+        Args:
+            first: Its first sample.
+            stop: The one behind its last; the end of the file when omitted.
+
+        Yields:
+            float32 (n, n_channels), full scale is -1 to 1.
+
+        Raises:
+            AudioError: The samples end too soon, or are damaged.
+        """
+        missing = wanted = (self.n_samples if stop is None else stop) - first
+        try:
+            if first:
+                self._go_to(first)
+            while missing:
+                block = self._file.read(min(missing, _BLOCK_SAMPLES), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                missing -= len(block)
+                yield block
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{self._path}: cannot be decoded as audio ({_describe(error)}).") from error
+        if missing > END_TOLERANCE_S * self.sample_rate_hz:
+            raise AudioError(f"{self._path}: broken off, {missing} of {wanted} samples are missing.")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _go_to(self, sample: int) -> None:
+        """Go to a sample; in the few formats that cannot, by reading what lies before it."""
+        if self._file.seekable():
+            self._file.seek(sample)
+            return
+        while sample:
+            n_read = len(self._file.read(min(sample, _BLOCK_SAMPLES), dtype="float32"))
+            if not n_read:
+                raise AudioError(f"{self._path}: broken off, {sample} samples before the stretch are missing.")
+            sample -= n_read
+
+    def _check_length(self) -> None:
+        """Raise where the length is not known, or the file ends too soon."""
+        if self._file.format == "RAW":
+            raise Unreadable(_HEADERLESS)
+        if self.n_samples == _NO_LENGTH or (self._file.format == "MP3" and not _has_length(self._path)):
+            raise Unreadable("its header does not say how long it is")
+        log = self._file.extra_info
+        for promised, present in _CUT_SHORT.findall(log) if "(should be" in log else ():
+            n_promised, n_present = int(promised), int(present)
+            if not 0 < n_present < n_promised < _UNKNOWN_SIZE:
+                continue
+            promised_s = self.duration_s * n_promised / n_present
+            if promised_s - self.duration_s > _UNCOMPRESSED_TOLERANCE_S:
+                raise AudioError(
+                    f"{self._path}: broken off, it holds {self.duration_s:.2f} s of the {promised_s:.2f} s in its header."
+                )
+
+
+def _has_length(path: Path) -> bool:
+    """Return whether an mp3 file says how long it is; libsndfile guesses otherwise, and stops there."""
+    with path.open("rb") as file:
+        head = file.read(_ID3_HEADER_BYTES)
+        if head[:3] == b"ID3":
+            size = 0
+            for byte in head[6:]:
+                size = size << 7 | byte
+            file.seek(_ID3_HEADER_BYTES + size)
+        else:
+            file.seek(0)
+        start = file.read(_MP3_TAG_WITHIN)
+    return any(tag in start for tag in _MP3_LENGTH_TAGS)
+
+
+def _describe(error: soundfile.LibsndfileError) -> str:
+    """Return what libsndfile says."""
+    text = str(error.error_string).rstrip(".")
+    if text.startswith("File does not exist"):  # said of a file that is called mp3 and holds none
+        return "Format not recognised"
+    return "damaged" if text == "Unspecified internal error" else text
