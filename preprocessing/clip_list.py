@@ -1,14 +1,14 @@
 """The list of clips that a file of corpora/ hands over: checked, and completed with the columns it may leave out.
 
-Comes in: a DataFrame with path, item, label and whatever else the corpus knows. Goes out: the same with all columns,
-every value of one type, every clip once. Next: corpus.py reads the audio.
+Comes in: a DataFrame with path, item, label (or several ``label:<name>``) and whatever else the corpus knows. Goes out: the
+same with all columns, every value of one type, every clip once. Next: corpus.py reads the audio.
 """
 
 import math
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REQUIRED_COLUMNS = ("path", "item", "label")
+SEVERAL = "label:"
+"""Prefix of the columns of a regression with several targets, which stand instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
 TASK_TYPES = ("classification", "regression")
@@ -30,13 +32,14 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     """Check a list of clips and complete it.
 
     Args:
-        clips: One row per clip. Required columns: path, item, label. Optional: clip (else made of path and stretch),
-            phase, fold, start_s, end_s, source_clip, augmented.
+        clips: One row per clip. Required columns: path, item, label (or two or more ``label:<name>``). Optional: clip (else
+            made of path and stretch), phase, fold, start_s, end_s, source_clip, augmented.
         audio_folder: What the paths are relative to.
         task_type: ``classification``: labels become text (1.0 becomes ``1``); ``regression``: they become float64.
 
     Returns:
-        The columns clip, path, item, label, start_s, end_s, phase, fold, source_clip, augmented, in the rows' order.
+        The columns clip, path, item, label (or the several), start_s, end_s, phase, fold, source_clip, augmented, in the rows'
+        order.
         Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
 
     Raises:
@@ -46,10 +49,11 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     """
     import pandas as pd
 
-    _check_columns(clips)
+    targets = _check_columns(clips, task_type)
     checked = pd.DataFrame({"path": [_plain_path(path, audio_folder) for path in clips["path"]]})
     checked["item"] = [_name(item) for item in clips["item"]]
-    checked["label"] = _labels(list(clips["label"]), list(checked["path"]), task_type)
+    for column in targets:
+        checked[column] = _labels(list(clips[column]), list(checked["path"]), task_type)
     for column in ("start_s", "end_s"):
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
     checked["phase"] = _values(clips, "phase", None)
@@ -75,11 +79,25 @@ def natural_key(text: str) -> tuple[list[int | str], str]:
     return parts, text
 
 
-def _check_columns(clips: "pd.DataFrame") -> None:
-    """Refuse missing and unknown columns, and an empty list."""
-    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+def label_columns(columns: Iterable[str]) -> list[str]:
+    """Return which of some columns are targets: ``label``, or the several ``label:<name>``."""
+    return [column for column in columns if column == "label" or column.startswith(SEVERAL)]
+
+
+def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
+    """Refuse missing and unknown columns, and an empty list; return the columns of the targets."""
     columns = [str(column) for column in clips.columns]
-    for column in REQUIRED_COLUMNS:
+    targets = label_columns(columns)
+    several = [column for column in targets if column != "label"]
+    if several and ("label" in targets or len(several) == 1):
+        raise CorpusError(
+            f"The list of clips has the label columns {', '.join(targets)}; allowed: label, or two or more {SEVERAL}<name>."
+        )
+    if several and task_type != "regression":
+        raise CorpusError(f"Several targets ({', '.join(several)}) are predicted by regression; the task is {task_type}.")
+    required = tuple(column for column in REQUIRED_COLUMNS if column != "label" or not several)
+    known = (*required, *OPTIONAL_COLUMNS, *several)
+    for column in required:
         if column not in columns:
             raise CorpusError(f"The list of clips has no column '{column}'. {suggestion(column, columns)}")
     for column in columns:
@@ -87,6 +105,7 @@ def _check_columns(clips: "pd.DataFrame") -> None:
             raise CorpusError(f"The list of clips has an unknown column '{column}'. {suggestion(column, known)}")
     if clips.empty:
         raise CorpusError("The list of clips is empty.")
+    return targets
 
 
 def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:

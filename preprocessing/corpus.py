@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from preprocessing import corpora
-from preprocessing.clip_list import check_clips, natural_key
+from preprocessing.augmented_copies import add_copies
+from preprocessing.clip_list import SEVERAL, check_clips, label_columns, natural_key
 from preprocessing.file_replacement import replace_file
 from xval.errors import AudioError, CorpusError, suggestion
 
@@ -43,9 +44,10 @@ class Corpus:
         dataset: Name of the corpus in experiments.
         corpus: The file of corpora/ that listed it, or ``custom``.
         index: One row per usable clip, sorted by item and clip. Columns: clip, path (posix, relative to audio_folder),
-            item, label (str for classification, float64 for regression), start_s, end_s (float64; NaN: the file's
-            begin, the file's end), duration_s, sample_rate_hz, phase (training, validation, test or null), fold
-            (Int64), source_clip (str or null), augmented (bool), audio_hash.
+            item, label (str for classification, float64 for regression; a regression with several targets has float64
+            columns ``label:<name>`` instead), start_s, end_s (float64; NaN: the file's begin, the file's end),
+            duration_s, sample_rate_hz, phase (training, validation, test or null), fold (Int64), source_clip (str or
+            null), augmented (bool), audio_hash.
         audio_folder: What the paths are relative to.
         task_type: ``classification`` or ``regression``.
         class_names: The labels in natural order; empty for regression.
@@ -65,6 +67,11 @@ class Corpus:
     def is_custom(self) -> bool:
         """Whether the examples were handed in as arrays, so that there is no audio to extract features from."""
         return self.corpus == CUSTOM
+
+    @property
+    def target_columns(self) -> dict[str, str]:
+        """The columns of the index that are targets, by their names: ``{"label": "label"}`` where there is one."""
+        return {column.removeprefix(SEVERAL): column for column in label_columns(self.index.columns)}
 
 
 def make_corpus(
@@ -94,7 +101,8 @@ def make_corpus(
         The corpus, and the clips left out (path, item, reason), which are in left_out.csv too.
 
     Raises:
-        CorpusError: The clips are malformed (see `check_clips`), none is usable, or the folder cannot be written.
+        CorpusError: The clips are malformed (see `check_clips`) or their augmented copies are (`add_copies`), none is
+            usable, or the folder cannot be written.
         WorkerError: A process died.
     """
     import pandas as pd
@@ -102,7 +110,7 @@ def make_corpus(
     from preprocessing.parallel import map_in_processes
 
     folder = corpus_folder(dataset, data_folder)
-    listed = check_clips(clips, audio_folder, task_type=task_type)
+    listed = add_copies(check_clips(clips, audio_folder, task_type=task_type), audio_folder)
     stretches: list[_Stretch] = [
         (Path(audio_folder) / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
         for path, start_s, end_s in zip(listed["path"], listed["start_s"], listed["end_s"], strict=True)
@@ -119,6 +127,11 @@ def make_corpus(
             f"says why. The first: {left_out['path'][0]}: {left_out['reason'][0]}"
         )
     index = described[usable]
+    if index["augmented"].all():
+        raise CorpusError(
+            f"Every clip of {corpus} in {audio_folder} that can be used is an augmented copy, and copies are never tested. "
+            f"{folder / LEFT_OUT_NAME} says what is wrong with the others; list the originals too."
+        )
     opened = write_index(
         index,
         folder=folder,
@@ -205,7 +218,7 @@ def write_index(
     import pyarrow
     from pyarrow import parquet
 
-    schema = _schema(task_type)
+    schema = _schema(task_type, label_columns(index.columns))
     index = index[schema.names].sort_values(["item", "clip"], kind="stable", ignore_index=True)
     index = index.astype({"sample_rate_hz": "int64", "fold": "Int64"})
     content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
@@ -271,7 +284,7 @@ def _command(dataset: str) -> str:
     return f"python -m preprocessing CORPUS AUDIO_FOLDER --dataset {dataset}  (CORPUS is one of {', '.join(names)})"
 
 
-def _schema(task_type: str) -> "pyarrow.Schema":
+def _schema(task_type: str, targets: Iterable[str]) -> "pyarrow.Schema":
     """Return the columns of corpus.parquet and their types."""
     import pyarrow
 
@@ -281,7 +294,7 @@ def _schema(task_type: str) -> "pyarrow.Schema":
             "clip": text,
             "path": text,
             "item": text,
-            "label": text if task_type == "classification" else number,
+            **dict.fromkeys(targets, text if task_type == "classification" else number),
             "start_s": number,
             "end_s": number,
             "duration_s": number,

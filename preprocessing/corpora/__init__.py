@@ -6,10 +6,14 @@ Such a file begins with a docstring (what it is, its layout, source and licence)
 
 with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
 fold, start_s, end_s, source_clip, augmented. A keyword-only argument with a default is an option of the command line, one
-without a default stands there by itself; the docstring's Args section is their help. Two functions may be added:
+without a default stands there by itself; the docstring's Args section is their help. Instead of label there may be several
+columns of numbers, ``label:<name>``, for a regression with several targets. What these files share is in _layout.py.
+A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none). May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
     default_dataset(**options) -> str                       else the dataset is named after the file
+    task_type(**options) -> str                             else the option task_type, or classification
+    DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
 """
 
 import ast
@@ -27,6 +31,8 @@ from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from preprocessing.download import Archive
 
 _TRUTH = {"true": True, "false": False}
 
@@ -119,6 +125,35 @@ class CorpusReader:
             return self.name
         name: str = self._module.default_dataset(**options)
         return name
+
+    def task_type(self, **options: object) -> str:
+        """Return what these options make of the labels: ``classification`` or ``regression``."""
+        if not hasattr(self._module, "task_type"):
+            return str(options.get("task_type", "classification"))
+        found: str = self._module.task_type(**options)
+        return found
+
+    @property
+    def may_download(self) -> bool:
+        """Whether ``--download`` fetches it."""
+        return hasattr(self._module, "DOWNLOADS")
+
+    @property
+    def downloads(self) -> "tuple[Archive, ...]":
+        """What ``--download`` fetches.
+
+        Raises:
+            CorpusError: Nothing: the corpus may not be fetched freely.
+        """
+        if not self.may_download:
+            address = re.search(r"^Source:.*?(https?://[^\s`,;)]+)", self.description, re.MULTILINE | re.DOTALL)
+            raise CorpusError(
+                f"--download: {self.name} is not fetched from here; fetch it by hand: {address[1].rstrip('.')}"
+                if address
+                else f"--download: {self.name} has no archive to be fetched; leave --download out."
+            )
+        found: tuple[Archive, ...] = self._module.DOWNLOADS
+        return found
 
 
 def corpus_names() -> tuple[str, ...]:

@@ -2,21 +2,31 @@
 
 Layout: ``{digit}_{speaker}_{index}.wav`` (8 kHz), in the folder itself or in ``recordings/`` below it. The item is the
 speaker, the label the digit.
-Source: https://github.com/Jakobovski/free-spoken-digit-dataset (Jackson and others, 2016). Licence: CC BY-SA 4.0.
+Source: https://github.com/Jakobovski/free-spoken-digit-dataset (Jackson and others, 2016); version 1.0.10 has six speakers.
+Licence: CC BY-SA 4.0.
 """
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from xval.errors import CorpusError
+from preprocessing.corpora._layout import clip_table, list_audio, read_names
+from preprocessing.download import Archive
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PATTERN = re.compile(r"(?P<digit>\d)_(?P<speaker>.+)_(?P<index>\d+)\.wav")
+# Checksum: also that of ``git archive --format=zip`` of this tag, in the time zone of the server (America/Los_Angeles).
+DOWNLOADS = (
+    Archive(
+        url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
+        hash="sha256:c680098f5d2355ba7cc4bd8b0ca9e0a24c00ebe3b4c552208889a4d28d4fbc2b",
+        file_name="free-spoken-digit-dataset-1.0.10.zip",
+    ),
+)
+
+_PATTERN = re.compile(r"(?:.*/)?(?P<digit>\d)_(?P<speaker>[^/]+)_(?P<index>\d+)\.wav", re.IGNORECASE)
 _EXPECTED = "{digit}_{speaker}_{index}.wav, such as 7_jackson_32.wav"
-_N_SHOWN = 3
 
 
 def list_clips(audio_folder: Path) -> "pd.DataFrame":
@@ -31,24 +41,7 @@ def list_clips(audio_folder: Path) -> "pd.DataFrame":
     Raises:
         CorpusError: The folder is missing, holds no such recordings, or holds wav files of other names.
     """
-    import pandas as pd
-
-    recordings = audio_folder / "recordings" if (audio_folder / "recordings").is_dir() else audio_folder
-    if not recordings.is_dir():
-        raise CorpusError(f"No folder {recordings}. Give the folder that holds files named {_EXPECTED}.")
-    names = sorted(path.name for path in recordings.iterdir() if not path.name.startswith("."))
-    matches = {name: _PATTERN.fullmatch(name) for name in names}
-    wrong = [name for name in names if matches[name] is None]
-    recognised = [match for match in matches.values() if match]
-    if not recognised:
-        found = ", ".join(wrong[:_N_SHOWN]) + (", ..." if len(wrong) > _N_SHOWN else "") if wrong else "nothing"
-        raise CorpusError(f"{recordings} holds no files named {_EXPECTED}. Found: {found}.")
-    other_audio = [name for name in wrong if name.lower().endswith(".wav")]
-    if other_audio:
-        raise CorpusError(
-            f"{recordings} holds {len(other_audio)} wav files that are not named {_EXPECTED}: "
-            f"{', '.join(other_audio[:_N_SHOWN])}. Rename them or move them away."
-        )
-    prefix = recordings.relative_to(audio_folder)
-    rows = [((prefix / match.string).as_posix(), match["speaker"], match["digit"]) for match in recognised]
-    return pd.DataFrame(rows, columns=["path", "item", "label"])
+    paths = list_audio(audio_folder, f"files named {_EXPECTED}", suffixes=(".wav",))
+    recordings = [path for path in paths if PurePosixPath(path).parent.name == "recordings"]
+    facts = read_names(recordings or [path for path in paths if "/" not in path], _PATTERN, _EXPECTED, audio_folder)
+    return clip_table(facts, item="speaker", label="digit")

@@ -1,11 +1,12 @@
 """Any corpus that is described by a csv file, one line per clip.
 
 Layout: a header line, separated by commas, semicolons or tabs, in UTF-8. Columns: path, item, label; optionally clip,
-phase, fold, start_s, end_s, source_clip, augmented. Other columns are ignored.
-Paths are relative to the folder of the csv file, or to --audio-folder.
+phase, fold, start_s, end_s, source_clip, augmented. Other columns are ignored. For a regression with several targets there
+are two or more columns ``label:<name>`` (``label:arousal``, ``label:valence``) instead of label.
+Paths are relative to the folder of the csv file, or to --audio-folder. Where a file is not there, but exactly one that differs
+in its ending alone (it was converted), that one is taken.
 """
 
-import csv
 import math
 import re
 from collections.abc import Callable
@@ -13,20 +14,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clip_list import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from preprocessing.clip_list import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
+from preprocessing.corpora._tables import NUMBER, PHASE_NAMES, PHASES, AudioFiles, read_table, refuse_faults
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PHASES = {
-    **dict.fromkeys(("training", "train", "1"), "training"),
-    **dict.fromkeys(("validation", "valid", "val", "2"), "validation"),
-    **dict.fromkeys(("test", "3", "4"), "test"),
-}
 _TRUTHS = {**dict.fromkeys(("true", "yes", "1"), True), **dict.fromkeys(("false", "no", "0"), False)}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_N_SHOWN = 5
 
 
 def list_clips(
@@ -40,7 +35,8 @@ def list_clips(
     Args:
         audio_folder: What the paths are relative to (default: the folder of the table).
         table: The csv file.
-        task_type: classification: labels are names, also when they are numbers; regression: labels are numbers.
+        task_type: classification: labels are names, also when they are numbers; regression: labels are numbers, one column
+            or several.
 
     Returns:
         The columns of the table that xval knows, with one type each.
@@ -51,7 +47,8 @@ def list_clips(
     """
     import pandas as pd
 
-    columns, lines = _read(table)
+    columns, lines = read_table(table, ", ".join(REQUIRED_COLUMNS))
+    targets = _check_header(table, columns, task_type)
     if not audio_folder.is_dir():
         raise CorpusError(f"No folder {audio_folder}. The paths in {table} are relative to it; give it with --audio-folder.")
     rows: list[dict[str, object]] = []
@@ -62,21 +59,21 @@ def list_clips(
             continue
         row: dict[str, object] = {}
         for column, text in zip(columns, map(str.strip, cells), strict=True):
-            if column not in _READERS:
+            if column not in _READERS and column not in targets:
                 continue
             try:
-                read = _number if column == "label" and task_type == "regression" else _READERS[column]
+                read = _number if column in targets and task_type == "regression" else _READERS[column]
                 row[column] = read(text)
             except ValueError as error:
                 faults.append(f"line {line}, column {column}: received '{text}'; allowed: {error}")
         rows.append(row)
-    if faults:
-        more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
-        raise CorpusError(f"{table} has wrong cells:\n  " + "\n  ".join(faults[:_N_SHOWN]) + more)
+    refuse_faults(table, faults)
     if not rows:
         raise CorpusError(f"{table} has a header but no clips below it.")
     clips = pd.DataFrame(rows)
-    if task_type == "classification" and all(_NUMBER.fullmatch(label) for label in clips["label"]):
+    files = AudioFiles(audio_folder)
+    clips["path"] = [files.find(path) for path in clips["path"]]
+    if task_type == "classification" and all(NUMBER.fullmatch(label) for label in clips["label"]):
         clips["label"] = [re.sub(r"\.0*$", "", label) for label in clips["label"]]
     return clips
 
@@ -91,32 +88,14 @@ def default_dataset(*, table: Path, **_: object) -> str:
     return table.stem
 
 
-def _read(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header and the other lines with their numbers."""
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=header.count)
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except OSError as error:
-        raise CorpusError(f"{table} cannot be read: {error.strerror}. Give the path of a csv file.") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
-    except csv.Error as error:
-        raise CorpusError(f"{table} is no csv file: {error}.") from error
-    if not lines:
-        raise CorpusError(f"{table} is empty; its first line names the columns: {', '.join(REQUIRED_COLUMNS)}.")
-    columns = [cell.strip() for cell in lines[0][1]]
-    _check_header(table, columns)
-    return columns, lines[1:]
-
-
-def _check_header(table: Path, columns: list[str]) -> None:
-    """Refuse a header without the required columns, with one twice, or with a misspelt one."""
-    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
-    for column in REQUIRED_COLUMNS:
+def _check_header(table: Path, columns: list[str], task_type: str) -> list[str]:
+    """Refuse a header without the required columns, with one twice, or with a misspelt one; return the columns of targets."""
+    several = [column for column in columns if column.startswith(SEVERAL)]
+    if several:
+        _check_targets(table, columns, several, task_type)
+    required = [column for column in REQUIRED_COLUMNS if column != "label" or not several]
+    known = (*required, *OPTIONAL_COLUMNS, *several)
+    for column in required:
         if column not in columns:
             raise CorpusError(f"{table}, line 1: no column '{column}'. {suggestion(column, columns)}")
     for column in columns:
@@ -124,6 +103,21 @@ def _check_header(table: Path, columns: list[str]) -> None:
             raise CorpusError(f"{table}, line 1: column '{column}' stands there {columns.count(column)} times; keep one.")
         if column not in known and get_close_matches(column.lower(), known, n=1, cutoff=0.8):
             raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), known)}")
+    return several or ["label"]
+
+
+def _check_targets(table: Path, columns: list[str], several: list[str], task_type: str) -> None:
+    """Refuse columns of several targets that are no such columns, or where one target is wanted."""
+    if task_type != "regression":
+        raise CorpusError(
+            f"{table}, line 1: the columns {', '.join(several)} are numbers to be predicted together; give --task-type "
+            "regression, or one column 'label' for classification."
+        )
+    if "label" in columns or len(several) == 1 or SEVERAL in several:
+        raise CorpusError(
+            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in several)}; allowed: "
+            f"one column 'label', or two or more '{SEVERAL}' with a name behind it."
+        )
 
 
 def _text(text: str) -> str:
@@ -140,9 +134,9 @@ def _optional_text(text: str) -> str | None:
 
 def _phase(text: str) -> str | None:
     """Read a phase by any of its names."""
-    if text and text.lower() not in _PHASES:
-        raise ValueError("training (train, 1), validation (val, valid, 2), test (3, 4) or nothing")
-    return _PHASES[text.lower()] if text else None
+    if text and text.lower() not in PHASES:
+        raise ValueError(f"{PHASE_NAMES} or nothing")
+    return PHASES[text.lower()] if text else None
 
 
 def _fold(text: str) -> int | None:
@@ -154,14 +148,14 @@ def _fold(text: str) -> int | None:
 
 def _number(text: str) -> float:
     """Read a finite number."""
-    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise ValueError("a number, with a point and without a unit")
     return float(text)
 
 
 def _seconds(text: str) -> float:
     """Read a time; an empty cell is NaN."""
-    if text and (not _NUMBER.fullmatch(text) or not 0 <= float(text) < math.inf):
+    if text and (not NUMBER.fullmatch(text) or not 0 <= float(text) < math.inf):
         raise ValueError("seconds, 0 or more, with a point and without a unit, or nothing")
     return float(text) if text else math.nan
 

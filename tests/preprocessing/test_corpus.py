@@ -139,6 +139,48 @@ def test_numbers_as_labels(audio: Path, clips: pd.DataFrame) -> None:
     assert regression.index["label"].tolist() == [1.0, 10.0, 2.0, 0.5]
 
 
+SEVERAL = {"label:valence": [0.5, 1, -2.0, 0], "label:arousal": [1, 2, 3, 4]}
+
+
+def test_several_targets_are_columns_of_the_index(audio: Path, clips: pd.DataFrame) -> None:
+    several = clips.drop(columns="label").assign(**SEVERAL)
+    corpus, _ = make(several, audio, task_type="regression")
+
+    assert corpus.target_columns == {"valence": "label:valence", "arousal": "label:arousal"}
+    assert "label" not in corpus.index
+    assert corpus.class_names == ()
+    opened = open_corpus("tones", audio.parent / "data")
+    for name, values in SEVERAL.items():
+        assert opened.index[name].tolist() == values
+        assert opened.index[name].dtype == "float64"
+    other, _ = make(several.assign(**{"label:arousal": [1, 2, 3, 5]}), audio, task_type="regression")
+    assert other.index_hash != corpus.index_hash
+    assert make(clips, audio)[0].target_columns == {"label": "label"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "task_type", "message"),
+    [
+        (SEVERAL, "classification", r"Several targets \(label:valence, label:arousal\) are predicted by regression"),
+        (
+            {"label": [1.0, 2, 3, 4], **SEVERAL},
+            "regression",
+            "has the label columns label, label:valence.*or two or more label:<name>",
+        ),
+        ({"label:valence": [1.0, 2, 3, 4]}, "regression", "has the label columns label:valence; allowed"),
+        ({}, "regression", "no column 'label'"),
+        (SEVERAL | {"label:arousal": ["low", "x", "y", "z"]}, "regression", "labels that are numbers; received 'low'"),
+        (SEVERAL | {"label:arousal": [1, None, 2, 3]}, "regression", r"a2\.wav has no label"),
+        (SEVERAL | {"label:arousal": [1, float("inf"), 2, 3]}, "regression", r"a2\.wav has no label"),
+    ],
+)
+def test_several_targets_that_cannot_be_are_refused(
+    audio: Path, clips: pd.DataFrame, columns: dict, task_type: str, message: str
+) -> None:
+    with pytest.raises(CorpusError, match=message):
+        make(clips.drop(columns="label").assign(**columns), audio, task_type=task_type)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

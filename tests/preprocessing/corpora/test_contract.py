@@ -32,6 +32,26 @@ def test_a_corpus_takes_the_audio_folder_and_then_only_options(name: str) -> Non
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in others)
 
 
+@pytest.mark.parametrize("name", corpus_names())
+def test_what_is_not_downloaded_says_in_one_line_where_it_is(name: str) -> None:
+    reader = find_corpus(name)
+    if reader.may_download:
+        assert all(archive.url.startswith("https://") for archive in reader.downloads)
+        return
+    where = {
+        "audiomnist": r"github\.com/soerenab/AudioMNIST",
+        "crema_d": r"github\.com/CheyneyComputerScience/CREMA-D",
+        "iemocap": r"sail\.usc\.edu/iemocap/",
+        "voxceleb": r"www\.robots\.ox\.ac\.uk/~vgg/data/voxceleb/",
+    }
+    if name in where:
+        message = rf"^--download: {name} is not fetched from here; fetch it by hand: https://{where[name]}$"
+    else:
+        message = rf"^--download: {name} has no archive to be fetched; leave --download out\.$"
+    with pytest.raises(CorpusError, match=message):
+        _ = reader.downloads
+
+
 def test_an_unknown_corpus_gets_a_suggestion() -> None:
     with pytest.raises(CorpusError, match=r"Unknown corpus 'fsd'\. Available: .*fsdd.*Did you mean 'fsdd'\?"):
         find_corpus("fsd")

@@ -36,6 +36,15 @@ def test_the_folder_above_recordings_works_too(recordings: Path) -> None:
     assert clips["item"].tolist() == list_clips(recordings)["item"].tolist()
 
 
+def test_what_the_archive_unpacks_to_is_read(recordings: Path) -> None:
+    release = recordings.parent / "release" / "free-spoken-digit-dataset-1.0.10"
+    (release / "utils").mkdir(parents=True)
+    (release / "utils" / "trimmed.wav").touch()
+    expected = [f"{release.name}/recordings/{path}" for path in list_clips(recordings)["path"]]
+    recordings.rename(release / "recordings")
+    assert list_clips(release.parent)["path"].tolist() == expected
+
+
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"No folder .*gone.*\{digit\}_\{speaker\}_\{index\}\.wav"):
         list_clips(tmp_path / "gone")
@@ -56,6 +65,11 @@ def test_wav_files_of_other_names_are_not_passed_over(recordings: Path) -> None:
     (recordings / "12_jackson_0.wav").touch()
     with pytest.raises(CorpusError, match=r"holds 1 wav files that are not named .*: 12_jackson_0\.wav"):
         list_clips(recordings)
+
+
+def test_augmented_copies_are_passed_over(recordings: Path) -> None:
+    (recordings / "0_jackson_0.augmented-1.wav").touch()
+    assert len(list_clips(recordings)) == 3
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the Free Spoken Digit Dataset is not here; set XVAL_FSDD to its recordings")

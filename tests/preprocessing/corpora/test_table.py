@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from preprocessing.clip_list import check_clips
 from preprocessing.corpora.table import default_audio_folder, default_dataset, list_clips
 from xval.errors import CorpusError
 
@@ -101,6 +102,41 @@ def test_regression_wants_numbers_as_labels(tmp_path: Path) -> None:
     for label in ("high", "nan", "inf", "1,5"):
         with pytest.raises(CorpusError, match=r"line 2, column label: received .*; allowed: a number"):
             read(tmp_path, f'path,item,label\na,s,"{label}"\n', task_type="regression")
+
+
+def test_several_columns_of_numbers_are_several_targets(tmp_path: Path) -> None:
+    text = "path,label:arousal,item,label:valence\na.wav,1,s,-0.5\nb.wav,2e-1,t,3.\n"
+    clips = read(tmp_path, text, task_type="regression")
+    assert list(clips.columns) == ["path", "label:arousal", "item", "label:valence"]
+    assert clips.to_numpy().tolist() == [["a.wav", 1.0, "s", -0.5], ["b.wav", 0.2, "t", 3.0]]
+    checked = check_clips(clips, tmp_path, task_type="regression")
+    assert checked[["label:arousal", "label:valence"]].dtypes.tolist() == ["float64", "float64"]
+    with pytest.raises(CorpusError, match="line 3, column label:valence: received 'high'; allowed: a number"):
+        read(tmp_path, text.replace("3.", "high"), task_type="regression")
+    with pytest.raises(CorpusError, match=r"label:arousal, label:valence are numbers .*--task-type regression"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("columns", ["label:a", "label,label:a", "label:a,label:"])
+def test_targets_are_one_column_or_several_with_names(tmp_path: Path, columns: str) -> None:
+    with pytest.raises(
+        CorpusError, match=r"line 1: received the columns label.*allowed: one column 'label', or two or more 'label:'"
+    ):
+        read(tmp_path, f"path,item,{columns}\n", task_type="regression")
+
+
+def test_a_target_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="column 'label:a' stands there 2 times"):
+        read(tmp_path, "path,item,label:a,label:a\n", task_type="regression")
+
+
+def test_audio_that_was_converted_is_found_under_its_new_ending(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("sub/a.wav", "b.mp3", "b.wav", "c.wav", "c.flac", "d.1_take.WAV", "e.txt", "sub/.f.wav"):
+        (tmp_path / name).touch()
+    names = ("sub/a.mp3", "b.mp3", "c.mp3", "d.1_take.mp3", "e.mp3", "sub/f.mp3", "gone/g.mp3")
+    clips = read(tmp_path, "path,item,label\n" + "".join(f"{name},s,x\n" for name in names))
+    assert clips["path"].tolist() == ["sub/a.wav", "b.mp3", "c.mp3", "d.1_take.WAV", "e.mp3", "sub/f.mp3", "gone/g.mp3"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

@@ -1,0 +1,175 @@
+"""Augmented copies of audio files: how they are named, and the list that says what each is a copy of.
+
+Comes in: augmented.csv, which ``python -m augmentation`` writes at the root of its output folder. Goes out: the clips of a
+corpus with a row for every copy, under its source's item, marked as augmented. Next: corpus.py.
+"""
+
+import posixpath
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from preprocessing.corpora._tables import AudioFiles
+
+COPIES_NAME = "augmented.csv"
+NOTE_NAME = "augmentation.json"
+"""Beside the list: how the copies were made."""
+COPIES_COLUMNS = ("path", "source", "copy", "time_factor", "transforms", "parameters", "seed")
+"""path and source: posix, relative to the folder of the list, source is the unchanged copy; time_factor: length of the copy
+over that of its source; transforms: their names in the order of use, with ``;``; parameters: JSON, what each drew."""
+
+# Whatever the ending: copies may have been converted since.
+_COPY = re.compile(r"\.augmented-\d+\.", re.IGNORECASE)
+
+
+def copy_name(stem: str, number: int) -> str:
+    """Return the file name of the copy with this number, from 1, of a file without its ending."""
+    return f"{stem}.augmented-{number}.wav"
+
+
+def is_copy(path: str | Path) -> bool:
+    """Return whether a file is an augmented copy, by its name."""
+    return _COPY.search(Path(path).name) is not None
+
+
+def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
+    """Add the augmented copies that lie in the audio folder to a list of clips.
+
+    A copy or source that was converted since is found under its new ending. Copies that the corpus lists itself stay as listed.
+
+    Args:
+        clips: As `clip_list.check_clips` returns them.
+        audio_folder: What the paths are relative to; augmented.csv lies in it or in a folder above.
+
+    Returns:
+        The clips, then a row per copy: the item, label, phase and fold of its source, ``source_clip`` its source's clip,
+        ``augmented`` true; a stretch is moved by the time factor. The same clips where there are no copies.
+
+    Raises:
+        CorpusError: augmented.csv is malformed; copies are listed as if they were recordings of their own; or files beside the
+            clips are copies by their names, but nothing says of what, or it is not there.
+    """
+    import pandas as pd
+
+    # Not above: that file asks this one what a copy is.
+    from preprocessing.corpora._tables import AudioFiles
+
+    files, listed = AudioFiles(audio_folder), set(clips["path"])
+    found = _find_list(audio_folder)
+    copies = pd.DataFrame({"path": [], "source": []}) if found is None else _read(found)
+    if found is not None:
+        # As the clips name them: relative to the audio folder.
+        below = audio_folder.resolve().relative_to(found.parent.resolve()).as_posix()
+        for column in ("path", "source"):
+            own = [posixpath.relpath(path, below) for path in copies[column]]
+            copies[column] = [path if path in listed else files.find(path) for path in own]
+    marked = dict(zip(clips["path"], clips["augmented"], strict=True))
+    _refuse_unmarked([path for path, is_marked in marked.items() if not is_marked], set(copies["path"]))
+    _refuse_unexplained(listed, copies, files, audio_folder, found)
+    copies = copies[~copies["path"].isin(listed)]
+    if copies.empty:
+        return clips
+    merged = clips.merge(copies[["path", "source", "time_factor"]], left_on="path", right_on="source", suffixes=("", "_copy"))
+    if merged.empty:
+        return clips
+    _refuse_neighbours(merged)
+    added = merged[list(clips.columns)].copy()
+    added["source_clip"] = merged["clip"]
+    added["clip"] = [
+        clip.replace(source, path, 1) if clip.startswith(source) else f"{clip} ({path})"
+        for clip, source, path in zip(merged["clip"], merged["path"], merged["path_copy"], strict=True)
+    ]
+    added["path"] = merged["path_copy"]
+    for column in ("start_s", "end_s"):
+        added[column] = merged[column] * merged["time_factor"]
+    added["augmented"] = True
+    return pd.concat([clips, added], ignore_index=True)
+
+
+def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
+    """Refuse copies, by their names or by the list, that a corpus lists as recordings of their own."""
+    unmarked = [path for path in paths if is_copy(path) or path in copies]
+    if unmarked:
+        why = "by its name" if is_copy(unmarked[0]) else f"by {COPIES_NAME}"
+        raise CorpusError(
+            f"{unmarked[0]} is an augmented copy {why} ({len(unmarked)} such clips), but is listed as a recording of its "
+            f"own, which could be tested. Leave copies to {COPIES_NAME}, or set their columns augmented and source_clip."
+        )
+
+
+def _refuse_unexplained(
+    listed: set[str], copies: "pd.DataFrame", files: "AudioFiles", audio_folder: Path, found: Path | None
+) -> None:
+    """Refuse copies beside the clips of which nobody says what they are copies of, or whose source is gone."""
+    folders = sorted({posixpath.dirname(path) for path in listed})
+    there = {posixpath.join(folder, name) for folder in folders for name in files.names(folder) if is_copy(name)} - listed
+    unexplained = sorted(there - set(copies["path"]))
+    if unexplained:
+        reason = f"no {COPIES_NAME} says of what" if found is None else f"{found} does not list them"
+        raise CorpusError(
+            f"{audio_folder} holds {len(unexplained)} augmented copies by their names, such as {unexplained[0]}, but {reason}. "
+            "Run python -m augmentation again, give the folder that it wrote, or move them away."
+        )
+    sources = dict(zip(copies["path"], copies["source"], strict=True))
+    orphans = [path for path in sorted(there) if sources[path] not in listed and not (audio_folder / sources[path]).is_file()]
+    if orphans:
+        raise CorpusError(
+            f"{audio_folder} holds {len(orphans)} augmented copies of files that are not there, such as {orphans[0]} of "
+            f"{sources[orphans[0]]}. Move them away, or run python -m augmentation again."
+        )
+
+
+def _refuse_neighbours(merged: "pd.DataFrame") -> None:
+    """Refuse copies of a file in which clips of several items lie: reverberation carries one into the next."""
+    shared = merged[merged.groupby("path")["item"].transform("nunique") > 1]
+    if not shared.empty:
+        path = shared["path"].iloc[0]
+        items = ", ".join(sorted(set(shared.loc[shared["path"] == path, "item"]))[:3])
+        raise CorpusError(
+            f"{path} holds clips of several items ({items}), and its augmented copies would carry the sound of one into the "
+            "clips of the next. Augment files that hold one item each, or move the copies away."
+        )
+
+
+def _find_list(audio_folder: Path) -> Path | None:
+    """Return the augmented.csv of the audio folder or of the nearest folder above it; another file of that name is none."""
+    folder = audio_folder.resolve()
+    for path in (parent / COPIES_NAME for parent in (folder, *folder.parents)):
+        if path.is_file() and (path.parent == folder or path.with_name(NOTE_NAME).is_file()):
+            return path
+    return None
+
+
+def _read(path: Path) -> "pd.DataFrame":
+    """Return the list of copies."""
+    import numpy as np
+    import pandas as pd
+
+    try:
+        copies = pd.read_csv(path, dtype={"path": str, "source": str}, keep_default_na=False, encoding="utf-8")
+        copies["time_factor"] = copies["time_factor"].astype("float64")
+    except (OSError, ValueError, KeyError) as error:
+        raise CorpusError(f"{path}: not the list of augmented copies ({error}). Run python -m augmentation again.") from error
+    missing = [column for column in COPIES_COLUMNS if column not in copies]
+    if missing:
+        raise CorpusError(f"{path}: no column '{missing[0]}'. Run python -m augmentation again with --overwrite.")
+    factors = copies["time_factor"]
+    faults = {
+        "a time_factor that is no finite number above 0": ~(np.isfinite(factors) & (factors > 0)),
+        "no path or no source": (copies["path"] == "") | (copies["source"] == ""),
+        "the same path as another line": copies["path"].duplicated(),
+    }
+    for fault, is_wrong in faults.items():
+        if is_wrong.any():
+            path_there, source, factor = copies.loc[is_wrong, ["path", "source", "time_factor"]].iloc[0]
+            raise CorpusError(
+                f"{path}: {is_wrong.sum()} lines have {fault}, such as '{path_there},{source},...,{factor}'. "
+                "Run python -m augmentation again with --overwrite."
+            )
+    return copies

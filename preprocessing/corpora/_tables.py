@@ -1,0 +1,122 @@
+"""What the files of this folder share: find the table that a corpus comes with and the audio it names; tell all its faults.
+
+Comes in: the path of a csv file. Goes out: its header and its lines with their numbers; or an error that names file, line, and
+what was expected. Next: the corpus makes clips of them.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from preprocessing.corpora._layout import AUDIO_SUFFIXES
+from xval.errors import CorpusError
+
+PHASES = {
+    **dict.fromkeys(("training", "train", "1"), "training"),
+    **dict.fromkeys(("validation", "valid", "val", "2"), "validation"),
+    **dict.fromkeys(("test", "3", "4"), "test"),
+}
+"""The names that phases have in tables."""
+PHASE_NAMES = "training (train, 1), validation (val, valid, 2), test (3, 4)"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_N_SHOWN = 5
+
+
+class AudioFiles:
+    """The audio files of a folder, as a table names them: it may still name files that were converted to another format."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, path: str) -> str:
+        """Return the path of a file that a table names.
+
+        Args:
+            path: Relative to the folder.
+
+        Returns:
+            The path itself; or, where no such file is there, that of the one audio file which differs in its ending alone.
+        """
+        if (self._folder / path).exists():
+            return path
+        place = PurePosixPath(path.replace("\\", "/"))
+        found = self._listing(place.parent.as_posix()).get(without_ending(place.name), [])
+        return (place.parent / found[0]).as_posix() if len(found) == 1 else path
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the audio files that lie in a folder, which is relative to the whole, sorted."""
+        return sorted(name for names in self._listing(folder).values() for name in names)
+
+    def _listing(self, folder: str) -> dict[str, list[str]]:
+        """Return the names of the audio files of a folder by what they are without their endings; each folder is read once."""
+        if folder not in self._names:
+            listing: dict[str, list[str]] = {}
+            place = self._folder / folder
+            for path in place.iterdir() if place.is_dir() else ():
+                if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith("."):
+                    listing.setdefault(without_ending(path.name), []).append(path.name)
+            self._names[folder] = listing
+        return self._names[folder]
+
+
+def without_ending(path: str) -> str:
+    """Return a posix path without the ending of an audio format; any other ending belongs to the name."""
+    suffix = PurePosixPath(path).suffix
+    return path[: -len(suffix)] if suffix.lower() in AUDIO_SUFFIXES else path
+
+
+def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None:
+    """Return the first that exists: the path as it stands, in the audio folder, beside the audio folder.
+
+    Args:
+        path: What the option says.
+        audio_folder: Where the audio lies.
+        default: What the option says when it is not given: then the working folder, which may hold anything, comes last.
+    """
+    near = (audio_folder / path, audio_folder.absolute().parent / path)
+    candidates = (*near, path) if path == default else (path, *near)
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def read_table(table: Path, expected: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read a csv file in UTF-8, separated by whichever of ``,`` ``;`` and tab its first line has most of.
+
+    Args:
+        table: The file.
+        expected: The columns that it should have, for the error.
+
+    Returns:
+        The header, without outer blanks; then the number and the cells of every other line that is not empty.
+
+    Raises:
+        CorpusError: The file cannot be read, is not such a file, or is empty.
+    """
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=header.count)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except OSError as error:
+        raise CorpusError(f"{table} cannot be read: {error.strerror}. Give the path of a csv file.") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
+    except csv.Error as error:
+        raise CorpusError(f"{table} is no csv file: {error}.") from error
+    if not lines:
+        raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
+    return [cell.strip() for cell in lines[0][1]], lines[1:]
+
+
+def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:
+    """Raise when there are faults, with the first few of them.
+
+    Raises:
+        CorpusError: There is at least one.
+    """
+    if faults:
+        more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
+        raise CorpusError(f"{table} has {what}:\n  " + "\n  ".join(faults[:_N_SHOWN]) + more)

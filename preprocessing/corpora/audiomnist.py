@@ -1,0 +1,116 @@
+"""AudioMNIST: 60 speakers say every English digit 50 times, with published folds over speakers.
+
+Layout: ``data/01/7_01_32.wav``: digit, speaker, repetition; ``data/audioMNIST_meta.txt`` (JSON) tells gender, age and accent of
+the speakers and is needed for these only. The item is the speaker, the label the digit. Five folds are published for digits,
+and four for gender, over 24 speakers, as many women as men; here they are the column fold, for ``fold_strategy = predefined``.
+With ``validation = next_fold`` training, validation and test speakers are exactly the published ones.
+Source: ``git clone https://github.com/soerenab/AudioMNIST`` (Becker and others, 2018). Licence: MIT.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from preprocessing.corpora import _layout
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The test speakers of each fold, in the reverse of the published order: there a fold validates on the one before it.
+_FOLDS = {
+    "digit": (
+        (4, 11, 12, 15, 21, 27, 31, 41, 44, 47, 50, 59),
+        (3, 10, 14, 20, 25, 30, 38, 40, 43, 49, 55, 58),
+        (2, 8, 9, 17, 24, 29, 36, 37, 39, 48, 54, 57),
+        (1, 6, 7, 16, 19, 23, 28, 34, 35, 46, 53, 56),
+        (5, 13, 18, 22, 26, 32, 33, 42, 45, 51, 52, 60),
+    ),
+    "gender": (
+        (28, 41, 43, 48, 52, 53),
+        (12, 25, 26, 37, 45, 57),
+        (2, 36, 44, 47, 50, 56),
+        (7, 23, 38, 58, 59, 60),
+    ),
+}
+_PATTERN = re.compile(r"(?:.*/)?(?P<speaker>\d\d)/(?P<digit>\d)_(?P=speaker)_(?P<repetition>\d+)\.\w+")
+_EXPECTED = "data/01/7_01_32.wav"
+_META = "audioMNIST_meta.txt"
+_FROM_META = ("gender", "age", "accent", "native_speaker")
+_NUMBERS = ("age",)
+_OLDEST = 120  # Speaker 45 is 1234 years old there.
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    label: str = "digit",
+    folds: Literal["digit", "gender", "none"] = "digit",
+) -> "pd.DataFrame":
+    """List the recordings.
+
+    Args:
+        audio_folder: The folder that holds ``data/``, or that folder itself.
+        label: digit, speaker, gender, accent, native_speaker (yes, no), or age (a number, in years; speaker 45, who gave a
+            joke, is then left out); several with commas are joined.
+        folds: Which published folds are the column fold: digit (5), gender (4; the other 36 speakers are left out), none.
+
+    Returns:
+        path, item (speaker), label and, unless folds is none, fold, sorted by path. Its ``attrs["note"]`` says how many
+        speakers are left out.
+
+    Raises:
+        CorpusError: The folder is missing, holds no such recordings, or audio files of other names; or what is asked for stands
+            in audioMNIST_meta.txt, which is missing, malformed, or does not know a speaker.
+    """
+    paths = _layout.list_audio(audio_folder, _EXPECTED)
+    facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    found = sorted(set(facts["speaker"]))
+    if folds != "none":
+        numbers = {f"{speaker:02}": fold for fold, group in enumerate(_FOLDS[folds], start=1) for speaker in group}
+        facts = facts[facts["speaker"].isin(numbers.keys())]
+        facts = facts.assign(fold=facts["speaker"].map(numbers).astype(int))
+        if facts.empty:
+            raise CorpusError(f"--folds {folds}: none of its speakers is in {audio_folder}. Found: {', '.join(found)}.")
+    asked = set(_layout.split_names(label))
+    if asked.intersection(_FROM_META):
+        speakers = _read_meta(audio_folder, set(facts["speaker"]))
+        for name in _FROM_META:
+            facts[name] = [speakers[speaker][name] for speaker in facts["speaker"]]
+    if "age" in asked:
+        facts = facts[facts["age"] <= _OLDEST]
+    clips = _layout.clip_table(facts, item="speaker", label=label, numbers=_NUMBERS)
+    left_out = sorted(set(found) - set(clips["item"]))
+    if left_out:
+        why = f"--folds {folds} --label {label}"
+        clips.attrs["note"] = f"{len(left_out)} of {len(found)} speakers are left out ({why}): {', '.join(left_out)}."
+    return clips
+
+
+def task_type(*, label: str, **_: object) -> str:
+    """Return ``regression`` for the age, else ``classification``."""
+    return _layout.task_type(label, _NUMBERS)
+
+
+def _read_meta(audio_folder: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    """Return what is known of each of these speakers."""
+    path = _layout.find_file(audio_folder, _META)
+    if path is None:
+        raise CorpusError(f"No {_META} in {audio_folder}, in data/ or beside it. {', '.join(_FROM_META)} stand there.")
+    try:
+        speakers = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            speaker: {
+                "gender": speakers[speaker]["gender"],
+                "age": float(speakers[speaker]["age"]),
+                # One speaker's accent is written "german".
+                "accent": speakers[speaker]["accent"][:1].upper() + speakers[speaker]["accent"][1:],
+                "native_speaker": speakers[speaker]["native speaker"],
+            }
+            for speaker in sorted(wanted)
+        }
+    except KeyError as error:
+        raise CorpusError(f"{path} does not tell {error} of every speaker who is here.") from error
+    except (ValueError, TypeError) as error:
+        raise CorpusError(f"{path} is not the JSON of the distribution: {error}.") from error

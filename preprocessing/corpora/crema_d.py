@@ -1,0 +1,87 @@
+"""CREMA-D, Crowd-sourced Emotional Multimodal Actors Dataset: 91 actors say twelve English sentences in six emotions.
+
+Layout: ``AudioWAV/1001_DFA_ANG_XX.wav``: actor, sentence, emotion, intensity (LO, MD, HI; XX: not given), and beside AudioWAV/
+``VideoDemographics.csv`` with age and gender of the actors, which is needed for these only. The item is the actor, the
+label the emotion that was acted, called as in the other corpora.
+Source: ``git clone https://github.com/CheyneyComputerScience/CREMA-D`` (Cao and others, 2014), with git-lfs installed: without
+it the files are small texts in place of audio. Licence: Open Database License.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from preprocessing.corpora import _layout
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EMOTIONS = {
+    "ANG": "angry",
+    "DIS": "disgust",
+    "FEA": "fearful",
+    "HAP": "happy",
+    "NEU": "neutral",
+    "SAD": "sad",
+}
+# One file of the distribution, 1040_ITH_SAD_X.wav, lacks an X.
+_INTENSITIES = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}
+_PATTERN = re.compile(
+    rf"(?:.*/)?(?P<actor>1\d{{3}})_(?P<sentence>[A-Z]{{3}})_(?P<emotion>{'|'.join(_EMOTIONS)})"
+    rf"_(?P<intensity>{'|'.join(_INTENSITIES)})\.\w+"
+)
+_EXPECTED = "AudioWAV/1001_DFA_ANG_XX.wav"
+_DEMOGRAPHICS = "VideoDemographics.csv"
+_NUMBERS = ("age",)
+
+
+def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["gender", "none"] = "none") -> "pd.DataFrame":
+    """List the recordings.
+
+    Args:
+        audio_folder: The folder that holds ``AudioWAV/``, or that folder itself.
+        label: emotion, intensity, sentence, actor, gender, or age (a number, in years); several with commas are joined.
+        folds: gender: the column fold, in which each gender is tested once and the other trains and validates, for
+            fold_strategy = predefined; none: no such column.
+
+    Returns:
+        path, item (actor), label and, where folds is gender, fold, sorted by path.
+
+    Raises:
+        CorpusError: The folder is missing, holds no such recordings, audio files of other names, or one gender only; gender or
+            age is needed and VideoDemographics.csv is missing, malformed, or does not know an actor.
+        SettingsError: Folds and label are both the gender.
+    """
+    paths = _layout.prefer_folder(_layout.list_audio(audio_folder, _EXPECTED), "AudioWAV")
+    facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    facts["emotion"] = facts["emotion"].map(_EMOTIONS)
+    facts["intensity"] = facts["intensity"].map(_INTENSITIES)
+    if {"gender", "age"} & {folds, *_layout.split_names(label)}:
+        facts = facts.join(_read_demographics(audio_folder, set(facts["actor"])), on="actor")
+    if folds == "gender":
+        facts = _layout.add_gender_folds(facts, label)
+    return _layout.clip_table(facts, item="actor", label=label, numbers=_NUMBERS)
+
+
+def task_type(*, label: str, **_: object) -> str:
+    """Return ``regression`` for the age, else ``classification``."""
+    return _layout.task_type(label, _NUMBERS)
+
+
+def _read_demographics(audio_folder: Path, actors: set[str]) -> "pd.DataFrame":
+    """Return gender and age (float64, years) of these actors, indexed by actor."""
+    import pandas as pd
+
+    path = _layout.find_file(audio_folder, _DEMOGRAPHICS)
+    if path is None:
+        raise CorpusError(f"No {_DEMOGRAPHICS} in {audio_folder} or beside it. Gender and age of the actors stand there.")
+    try:
+        table = pd.read_csv(path, dtype=str).set_index("ActorID")
+        demographics = pd.DataFrame({"gender": table["Sex"].str.lower(), "age": table["Age"].astype("float64")})
+    except (KeyError, ValueError) as error:
+        raise CorpusError(f"{path}: not the table of the actors, with columns ActorID, Age and Sex ({error}).") from error
+    unknown = sorted(actors - set(demographics.index))
+    if unknown:
+        raise CorpusError(f"{path} does not know {len(unknown)} of {len(actors)} actors, such as {unknown[0]}.")
+    return demographics

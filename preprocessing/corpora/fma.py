@@ -1,0 +1,158 @@
+"""Free Music Archive: pieces of music with genre, artist, and how often they were listened to.
+
+Layout: ``fma_small/000/000002.mp3`` (any ``fma_*``, or that folder itself) and ``fma_metadata/tracks.csv`` beside it, a table
+with two header rows. The item is the artist, the label the top genre, the phase the official split (80, 10 and 10 %, no artist
+in two of them). Tracks that have no such label are left out, as are files that do not decode (a few are known).
+Source: https://github.com/mdeff/fma (Defferrard, Benzi, Vandergheynst and Bresson, 2017). Licence: CC BY 4.0 for the table;
+the audio under the licence that each artist chose.
+"""
+
+import csv
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from preprocessing.corpora import _layout
+from preprocessing.corpora._layout import clip_table, list_audio, match_paths
+from preprocessing.corpora._tables import find_beside
+from preprocessing.download import Archive
+from xval.errors import CorpusError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The checksums stand in the README of the source.
+DOWNLOADS = (
+    Archive("https://os.unil.cloud.switch.ch/fma/fma_metadata.zip", "sha1:f0df49ffe5f2a6008d7dc83c6915b31835dfe733"),
+    Archive("https://os.unil.cloud.switch.ch/fma/fma_small.zip", "sha1:ade154f733639d52e35e32f5593efe5be76c6d70"),
+)
+
+_EXPECTED = "fma_small/{000}/{000002}.mp3"
+_PATTERN = re.compile(r"(?:fma_\w+/)?\d{3}/(?P<track>\d{6})\.\w+")
+_HEADER = "two header rows, ',album,album,...,track' and ',comments,date_created,...,title'"
+_NUMBERS = {
+    **{name: ("track", name) for name in ("bit_rate", "comments", "duration", "favorites", "interest", "listens", "number")},
+    **{f"artist_{name}": ("artist", name) for name in ("comments", "favorites", "latitude", "longitude")},
+    **{f"album_{name}": ("album", name) for name in ("comments", "favorites", "listens", "tracks")},
+}
+_NAMES = {
+    "artist": ("artist", "id"),
+    "album": ("album", "id"),
+    "phase": ("set", "split"),
+    "genre_top": ("track", "genre_top"),
+    "language_code": ("track", "language_code"),
+    "license": ("track", "license"),
+    "album_type": ("album", "type"),
+}
+_METADATA = Path("fma_metadata")
+_LABELS = tuple(name for name in (*_NAMES, *_NUMBERS) if name != "phase")
+_NEEDED = ("artist", "album", "phase")
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    item: Literal["artist", "album", "track"] = "artist",
+    label: str = "genre_top",
+    metadata: Path = _METADATA,
+) -> "pd.DataFrame":
+    """List the tracks that are in the folder and have the label.
+
+    Args:
+        audio_folder: The folder that holds fma_small/ or another selection, or that folder itself.
+        item: artist: folds over artists; album or track: artists are on both sides, which flatters a model.
+        label: What is predicted: genre_top, artist, album, language_code, license, album_type; or a number (regression), or
+            several with commas: bit_rate, comments, duration (s), favorites, interest, listens, number, and artist_comments,
+            artist_favorites, artist_latitude, artist_longitude, album_comments, album_favorites, album_listens, album_tracks.
+        metadata: The folder of tracks.csv, or that file; looked for in the audio folder and beside it, too.
+
+    Returns:
+        path, item, label (or several), phase, sorted by path. Its ``attrs["note"]`` says how many tracks are left out.
+
+    Raises:
+        CorpusError: There are no such tracks, one is there twice, tracks.csv is missing, is no such table or does not name
+            them, or none has the label.
+    """
+    labels = [name.strip() for name in label.split(",")]
+    for name in labels:
+        if name not in _LABELS:
+            raise CorpusError(f"--label {name}: unknown. {suggestion(name, _LABELS)}")
+    matches = match_paths(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
+    paths: dict[int, str] = {}
+    for path, match in matches.items():
+        if paths.setdefault(int(match["track"]), path) != path:
+            raise CorpusError(
+                f"{audio_folder} holds one track twice: {paths[int(match['track'])]} and {path}. Give one of the folders in it."
+            )
+    table = _read_tracks(_find_table(metadata, audio_folder), labels)
+    unknown = [path for track, path in paths.items() if track not in table.index]
+    if unknown:
+        raise CorpusError(f"tracks.csv does not name {len(unknown)} of {len(paths)} tracks: {', '.join(unknown[:3])}.")
+    facts = table.loc[list(paths)].assign(path=list(paths.values()), track=[str(track) for track in paths])
+    facts = facts[facts[labels].notna().all(axis=1)]
+    if facts.empty:
+        raise CorpusError(f"None of the {len(paths)} tracks in {audio_folder} has a {' and a '.join(labels)} in tracks.csv.")
+    clips = clip_table(facts.reset_index(drop=True), item=item, label=label, numbers=_NUMBERS)
+    n_missing = len(paths) - len(facts)
+    clips.attrs["note"] = f"{n_missing} of {len(paths)} tracks have no {label} and are left out." if n_missing else ""
+    return clips
+
+
+def task_type(*, label: str, **_: object) -> str:
+    """Return ``regression`` for numbers."""
+    return _layout.task_type(label, _NUMBERS)
+
+
+def default_dataset(*, label: str, **_: object) -> str:
+    """Return a name that tells the labels apart."""
+    return "fma" if label == "genre_top" else f"fma_{re.sub(r'[^a-z_]+', '_', label)}"
+
+
+def _find_table(metadata: Path, audio_folder: Path) -> Path:
+    """Return the path of tracks.csv."""
+    found = find_beside(metadata, audio_folder, default=_METADATA)
+    table = found / "tracks.csv" if found is not None and found.is_dir() else found
+    if table is None or not table.is_file():
+        raise CorpusError(
+            f"No {metadata / 'tracks.csv'}, neither in {audio_folder} nor beside it. Unpack fma_metadata.zip there, or give "
+            "--metadata."
+        )
+    return table
+
+
+def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
+    """Return what is asked of every track; index: its number; text, or float64 where it is a number; missing where empty."""
+    import pandas as pd
+
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            header = [row for row, _ in zip(csv.reader(file), range(3), strict=False)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{table} cannot be read: {error}.") from error
+    pairs = list(zip(*header[:2], strict=False)) if len(header) > 1 else []
+    places = {name: pairs.index(pair) for name, pair in (_NAMES | _NUMBERS).items() if pair in pairs}
+    for name in (*_NEEDED, *labels):
+        if name not in places:
+            received = ",".join(header[0][:4]) if header else "nothing"
+            where = ".".join((_NAMES | _NUMBERS)[name])
+            raise CorpusError(f"{table} has no column {where}. Expected: {_HEADER}. Found: {received}.")
+    # Below the two rows a third one names the first column.
+    n_skipped = 3 if header[-1][0] == "track_id" else 2
+    wanted = {name: places[name] for name in dict.fromkeys((*_NEEDED, *labels))}
+    try:
+        read = pd.read_csv(
+            table,
+            header=None,
+            skiprows=n_skipped,
+            usecols=[0, *wanted.values()],
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8",
+        )
+        tracks = pd.DataFrame({name: read[place] for name, place in wanted.items()}).set_axis(read[0].astype("int64"))
+    except ValueError as error:
+        raise CorpusError(f"{table} is not the table of the tracks: {error}. Unpack fma_metadata.zip again.") from error
+    for name in wanted:
+        text = tracks[name].where(tracks[name] != "")
+        tracks[name] = pd.to_numeric(text, errors="coerce") if name in _NUMBERS else text
+    return tracks

@@ -1,0 +1,108 @@
+"""IEMOCAP: ten actors in five sessions of two, scripted and improvised dialogs in English, 12 hours.
+
+Layout: ``Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.wav``, spoken by the man of session 1 (speaker Ses01M), and
+its labels in ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt``. The item is the speaker; partners talk with each other, so
+that ``--item session`` is stricter. The label is the emotion, called as in the other corpora.
+Utterances whose emotion is not agreed upon (xxx) or not among the classes are left out; for valence, arousal and dominance
+none is. Of the 10,039 utterances four classes leave 5,531.
+Source: https://sail.usc.edu/iemocap/ (Busso and others, 2008), on request. Licence: for research, by agreement.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from preprocessing.corpora import _layout
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EMOTIONS = {
+    "neu": "neutral",
+    "hap": "happy",
+    "exc": "excited",
+    "sad": "sad",
+    "ang": "angry",
+    "fea": "fearful",
+    "dis": "disgust",
+    "sur": "surprised",
+    "fru": "frustrated",
+}
+_FOUR = {"neu": "neutral", "hap": "happy", "exc": "happy", "sad": "sad", "ang": "angry"}
+_CLASSES = {"four": _FOUR, "all": _EMOTIONS}
+_DIMENSIONS = ("valence", "arousal", "dominance")
+_PATTERN = re.compile(
+    r"(?P<release>(?:.*/)?)Session(?P<session>[1-5])/sentences/wav/(?P<dialog>Ses\d\d[FM]_\w+)/"
+    r"(?P<utterance>(?P=dialog)_(?P<gender>[FM])\w*)\.\w+"
+)
+_EXPECTED = "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
+_EVALUATION = re.compile(
+    r"^\[[\d.]+ - [\d.]+\]\t(?P<utterance>\w+)\t(?P<emotion>\w+)\t"
+    r"\[(?P<valence>[\d.]+), (?P<arousal>[\d.]+), (?P<dominance>[\d.]+)\]",
+    re.MULTILINE,
+)
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    item: Literal["speaker", "session", "dialog"] = "speaker",
+    label: str = "emotion",
+    classes: Literal["four", "all"] = "four",
+) -> "pd.DataFrame":
+    """List the utterances.
+
+    Args:
+        audio_folder: The folder that holds Session1 to Session5, IEMOCAP_full_release.
+        item: What stays on one side of a split: speaker, session (both speakers), or dialog (speakers are then on both sides).
+        label: emotion, gender, speaker; or valence, arousal, dominance (numbers, 1 to 5), also several of them with commas.
+        classes: Which emotions: four (neutral, sad, angry, happy with excited), or all (nine).
+
+    Returns:
+        path, item, label or label:valence, ..., sorted by path. Its ``attrs["note"]`` says how many utterances are left out.
+
+    Raises:
+        CorpusError: The folder is missing, holds no such utterances, files of other names among them, or lacks their labels.
+    """
+    import pandas as pd
+
+    # The recordings of whole dialogs lie beside the utterances and are passed over.
+    paths = [path for path in _layout.list_audio(audio_folder, _EXPECTED) if "sentences/wav/" in path]
+    facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    sheets = facts.pop("release") + "Session" + facts["session"] + "/dialog/EmoEvaluation/" + facts["dialog"] + ".txt"
+    labels = {name: row for sheet in sorted(set(sheets)) for name, row in _read_labels(audio_folder / sheet).items()}
+    facts = facts.join(pd.DataFrame.from_dict(labels, orient="index"), on="utterance")
+    facts["session"] = "Ses0" + facts["session"]
+    facts["speaker"] = facts["session"] + facts["gender"]
+    facts["gender"] = facts["gender"].map({"F": "female", "M": "male"})
+    codes = facts["emotion"].fillna("no label")
+    facts["emotion"] = facts["emotion"].map(_CLASSES[classes])
+    targets = [name for name in _layout.split_names(label) if name in facts]
+    is_usable = facts[targets].notna().all(axis=1)
+    left_out = codes[~is_usable].value_counts()
+    note = (
+        f"{left_out.sum()} of {len(facts)} utterances are left out: {', '.join(f'{n} {code}' for code, n in left_out.items())}"
+    )
+    if not is_usable.any():
+        raise CorpusError(f"{audio_folder}: --label {label} --classes {classes}: nothing is left. {note}.")
+    clips = _layout.clip_table(facts[is_usable], item=item, label=label, numbers=_DIMENSIONS)
+    clips.attrs["note"] = note if len(left_out) else ""
+    return clips
+
+
+def task_type(*, label: str, **_: object) -> str:
+    """Return ``regression`` for valence, arousal and dominance, else ``classification``."""
+    return _layout.task_type(label, _DIMENSIONS)
+
+
+def _read_labels(sheet: Path) -> dict[str, dict[str, str | float]]:
+    """Return emotion (a code of three letters), valence, arousal and dominance of every utterance of a dialog."""
+    if not sheet.is_file():
+        raise CorpusError(f"No {sheet}, which labels the utterances of that dialog. Give the whole IEMOCAP_full_release.")
+    rows = [match.groupdict() for match in _EVALUATION.finditer(sheet.read_text(encoding="latin-1"))]
+    if not rows:
+        raise CorpusError(
+            f"{sheet} labels no utterance; lines such as '[6.2901 - 8.2357] NAME neu [2.5, 2.5, 2.5]' were expected."
+        )
+    return {row["utterance"]: {"emotion": row["emotion"], **{name: float(row[name]) for name in _DIMENSIONS}} for row in rows}

@@ -1,0 +1,92 @@
+"""RAVDESS, emotional speech and song: 24 actors say and sing two English sentences.
+
+Layout: ``Actor_16/03-01-05-02-01-02-16.wav``: modality, vocal channel (01 speech, 02 song), emotion, intensity, statement,
+repetition, actor (odd: male, even: female). The item is the actor, the label the emotion. Only audio (modality 03) is read, not
+the video files 01 and 02. A well-known copy (Kaggle) holds every file twice, below Actor_16/ and again below
+audio_speech_actors_01-24/Actor_16/: each file name is taken once.
+Source: https://zenodo.org/records/1188976 (Livingstone and Russo, 2018). Licence: CC BY-NC-SA 4.0.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from preprocessing.corpora._layout import add_gender_folds, clip_table, list_audio, read_names
+from preprocessing.download import Archive
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Checksums: those of the Zenodo record.
+DOWNLOADS = (
+    Archive(
+        url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
+        hash="md5:bc696df654c87fed845eb13823edef8a",
+    ),
+    Archive(
+        url="https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip",
+        hash="md5:5411230427d67a21e18aa4d466e6d1b9",
+    ),
+)
+
+_PATTERN = re.compile(
+    r"(?:.*/)?(?P<modality>0[1-3])-(?P<vocal_channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])"
+    r"-(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>\d\d)\.\w+"
+)
+_EXPECTED = "Actor_16/03-01-05-02-01-02-16.wav"
+_AUDIO_ONLY = "03"
+_NAMES = {
+    "vocal_channel": ("speech", "song"),
+    "emotion": ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
+    "intensity": ("normal", "strong"),
+    "statement": ("kids", "dogs"),
+    "repetition": ("first", "second"),
+}
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    label: str = "emotion",
+    folds: Literal["gender", "none"] = "none",
+    vocal_channel: Literal["speech", "song", "both"] = "speech",
+) -> "pd.DataFrame":
+    """List the recordings.
+
+    Args:
+        audio_folder: The folder that holds Actor_01 to Actor_24.
+        label: emotion, intensity, statement (kids or dogs are talking by the door), gender, actor, repetition, vocal_channel;
+            several with commas are joined.
+        folds: gender: the column fold, in which each gender is tested once and the other trains and validates, for
+            fold_strategy = predefined; none: no such column.
+        vocal_channel: Which recordings: speech, song or both. Song has six emotions, and nothing of actor 18.
+
+    Returns:
+        path, item (actor), label and, where folds is gender, fold, sorted by path.
+
+    Raises:
+        CorpusError: The folder is missing, holds no such recordings or only video, audio files of other names, or one gender
+            only.
+        SettingsError: Folds and label are both the gender.
+    """
+    # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
+    first_of_name = {PurePosixPath(path).name: path for path in reversed(list_audio(audio_folder, _EXPECTED))}
+    facts = read_names(sorted(first_of_name.values()), _PATTERN, _EXPECTED, audio_folder)
+    is_audio = facts["modality"] == _AUDIO_ONLY
+    if not is_audio.any():
+        raise CorpusError(
+            f"{audio_folder} holds only video ({len(facts)} files of modality 01 or 02, such as {facts['path'][0]}). Expected "
+            f"the audio-only files, such as {_EXPECTED}: Audio_Speech_Actors_01-24.zip of the same source, or --download."
+        )
+    facts = facts[is_audio].drop(columns="modality")
+    for fact, names in _NAMES.items():
+        facts[fact] = [names[int(code) - 1] for code in facts[fact]]
+    facts["gender"] = ["male" if int(actor) % 2 else "female" for actor in facts["actor"]]
+    if vocal_channel != "both":
+        facts = facts[facts["vocal_channel"] == vocal_channel]
+    if facts.empty:
+        raise CorpusError(f"{audio_folder} holds no {vocal_channel}. Choose another --vocal-channel, or fetch the files of it.")
+    if folds == "gender":
+        facts = add_gender_folds(facts, label)
+    return clip_table(facts, item="actor", label=label)

@@ -1,0 +1,51 @@
+"""UrbanSound8K: 8732 clips of up to 4 s in ten classes of city sounds, in ten published folds.
+
+Layout: ``audio/fold5/100032-3-0-0.wav``: Freesound id of the source recording, class number, occurrence, slice. All is in the
+path, so that metadata/UrbanSound8K.csv is not read. The item is the fold: clips from one source are in one fold. The column
+fold is given too, for ``fold_strategy = predefined``, which is the published protocol; other folds are not comparable with it.
+Source: https://zenodo.org/records/1203745 (Salamon and others, 2014). Licence: CC BY-NC 4.0.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from preprocessing.corpora._layout import clip_table, list_audio, read_names
+from preprocessing.download import Archive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Checksum: that of the Zenodo record.
+DOWNLOADS = (
+    Archive(
+        url="https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz",
+        hash="md5:9aa69802bbf37fb986f71ec1483a196e",
+    ),
+)
+
+_CLASSES = (
+    *("air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling"),
+    *("engine_idling", "gun_shot", "jackhammer", "siren", "street_music"),
+)
+_PATTERN = re.compile(r"(?:.*/)?fold(?P<fold>[1-9]|10)/(?P<source>\d+)-(?P<number>\d)-(?P<occurrence>\d+)-(?P<slice>\d+)\.\w+")
+_EXPECTED = "audio/fold5/100032-3-0-0.wav"
+
+
+def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") -> "pd.DataFrame":
+    """List the clips.
+
+    Args:
+        audio_folder: The folder that holds ``audio/``, or one that holds fold1 to fold10.
+        item: What stays on one side of a split: the published fold, or the source recording.
+
+    Returns:
+        path, item, label (class), fold, sorted by path.
+
+    Raises:
+        CorpusError: The folder is missing, holds no such clips, or audio files of other names.
+    """
+    facts = read_names(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
+    facts["fold"] = facts["fold"].astype(int)
+    facts["class"] = [_CLASSES[int(number)] for number in facts["number"]]
+    return clip_table(facts, item=item, label="class")

@@ -1,0 +1,239 @@
+"""VoxCeleb1 and 2: celebrities who speak in videos.
+
+Layout: ``id10001/1zcIwhmdeo4/00001.wav`` or ``.m4a``: speaker, context (a video), stretch of it; also below ``wav/``, ``aac/``,
+``dev/``, ``test/``, or several of them. Where the label is the speaker, the item is the context: a network is tested on videos
+that it never heard, of speakers that it knows. For gender and nationality, which ``vox1_meta.csv`` tells, the item is the
+speaker.
+Phases: ``iden_split.txt``, the official list (``1 id10003/na8-QEFmj44/00003.wav``; 1 training, 2 validation, 3 test); or a csv
+file with the columns phase, path, and, where the path does not tell them, id and context. Recordings that it does not name are
+left out. Endings are not compared: a list of wav files fits m4a files.
+Source: https://www.robots.ox.ac.uk/~vgg/data/voxceleb/ (Nagrani, Chung and Zisserman, 2017), for registered users; not fetched
+from here. Licence: CC BY 4.0; the copyright of the videos stays with their owners.
+"""
+
+import re
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from preprocessing.corpora._layout import clip_table, list_audio, match_paths, split_names
+from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
+from xval.errors import CorpusError, SettingsError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EXPECTED = "{speaker}/{context}/{number}.wav or .m4a, such as id10001/1zcIwhmdeo4/00001.wav"
+_ABOVE = r"(?:wav|aac|dev|test|raw|vox[12]\w*)"
+_PATTERN = re.compile(rf"(?:{_ABOVE}/)*(?!{_ABOVE}/)(?P<speaker>[^/]+)/(?P<context>[^/]+)/(?P<stem>[^/]+)\.\w+", re.IGNORECASE)
+_LABELS = ("speaker", "gender", "nationality")
+_META = Path("vox1_meta.csv")
+_META_URL = "https://www.robots.ox.ac.uk/~vgg/data/voxceleb/meta/vox1_meta.csv"
+_VALIDATION_SHARE = 0.15
+_TEST_SHARE = 0.15
+_MIN_CONTEXTS = 3
+
+_Key = tuple[str, str, str]
+"""Speaker, context, and file name without its ending: what a recording is, whatever folder and format it is in."""
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    item: Literal["auto", "context", "speaker"] = "auto",
+    label: str = "speaker",
+    phases: str = "none",
+    draw_phases: bool = False,
+    seed: int = 0,
+    meta: Path = _META,
+) -> "pd.DataFrame":
+    """List the recordings.
+
+    Args:
+        audio_folder: The folder of the speakers' folders, or one above it.
+        item: context: folds over videos, to identify known speakers; speaker: folds over speakers, for gender or nationality;
+            auto: what the label needs.
+        label: What is predicted: speaker; gender or nationality, from meta; several with commas are joined.
+        phases: A list of what is training, validation and test: iden_split.txt, or a csv file with the columns phase, path,
+            id, context. Recordings that are not in it are left out.
+        draw_phases: true: draw the phases, 70, 15 and 15 % of every speaker's videos; a speaker with 3 videos or more has all
+            phases, one with 2 has training and test.
+        seed: Another number draws other phases.
+        meta: The table of the speakers; looked for in the audio folder and beside it, too.
+
+    Returns:
+        path, item, label, and phase where there is a list or a draw, sorted by path. Its ``attrs["note"]`` says how many
+        recordings are left out, and whether speakers are on both sides of a split that should not be.
+
+    Raises:
+        CorpusError: There are no such recordings, one is there twice, a table is wrong, or it does not fit the recordings.
+        SettingsError: Options that exclude each other.
+    """
+    import pandas as pd
+
+    labels = split_names(label)
+    item_column = ("context" if "speaker" in labels else "speaker") if item == "auto" else item
+    _check_options(item_column, labels, phases, draw_phases)
+    keys = _find_recordings(audio_folder)
+    facts = pd.DataFrame(list(keys.values()), columns=["speaker", "context", "file"])
+    facts.insert(0, "path", list(keys))
+    notes = []
+    if item_column == "context" and "speaker" not in labels:
+        notes.append(
+            f"--item context --label {label}: the same speakers are trained and tested, so that a network may know the voice "
+            "and not the label. Leave --item out to test on unseen speakers."
+        )
+    if phases != "none":
+        facts["phase"] = _listed_phases(Path(phases), list(keys.values()))
+        n_found = len(facts)
+        facts = facts[facts["phase"].notna()].reset_index(drop=True)
+        if len(facts) < n_found:
+            notes.append(f"{n_found - len(facts)} of {n_found} recordings are left out: {phases} does not name them.")
+    elif draw_phases:
+        drawn = _draw_phases(set(zip(facts["speaker"], facts["context"], strict=True)), seed)
+        facts["phase"] = [drawn[video] for video in zip(facts["speaker"], facts["context"], strict=True)]
+    if {"gender", "nationality"} & set(labels):
+        facts = facts.merge(_read_meta(meta, audio_folder, set(facts["speaker"])), on="speaker")
+    facts["context"] = facts["speaker"] + "/" + facts["context"]
+    clips = clip_table(facts.drop(columns="file"), item=item_column, label=label)
+    clips.attrs["note"] = " ".join(notes)
+    return clips
+
+
+def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool) -> None:
+    """Refuse options that contradict each other."""
+    for name in labels:
+        if name not in _LABELS:
+            raise SettingsError(f"--label {name}: unknown. {suggestion(name, _LABELS)}")
+    if phases != "none" and draw_phases:
+        raise SettingsError(f"--phases {phases} and --draw-phases true exclude each other: give one.")
+    if item == "speaker" and "speaker" in labels:
+        raise SettingsError(
+            "--item speaker --label speaker: every speaker in the test would be one that the network never heard, so that it "
+            "could not name any. Give --item context, or --label gender."
+        )
+    if item == "speaker" and draw_phases:
+        raise SettingsError(
+            "--draw-phases true shares out the videos of every speaker, which needs --item context: speakers would be on both "
+            f"sides of the split. For --label {','.join(labels)} leave it out."
+        )
+
+
+def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
+    """Return every path and what recording it is; the same recording in two formats or folders is refused."""
+    paths = list_audio(audio_folder, _EXPECTED)
+    matches = match_paths(paths, _PATTERN, _EXPECTED, audio_folder)
+    keys = {path: (match["speaker"], match["context"], match["stem"]) for path, match in matches.items()}
+    seen: dict[_Key, str] = {}
+    for path, key in keys.items():
+        if key in seen:
+            raise CorpusError(
+                f"{audio_folder} holds one recording twice: {seen[key]} and {path}. Keep one of them; or give the folder that "
+                "holds only one."
+            )
+        seen[key] = path
+    return keys
+
+
+def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
+    """Return the phase of every recording, None where the list does not name it."""
+    listed = _read_split(path) if path.suffix.lower() == ".txt" else _read_phases(path)
+    found = [listed.get(key) for key in keys]
+    if not any(found):
+        theirs, ours = "/".join(next(iter(listed))), "/".join(keys[0])
+        raise CorpusError(
+            f"{path} names none of the {len(keys)} recordings. It names {theirs} (and {len(listed) - 1} more), here are {ours} "
+            f"and so on: speaker, context and file have to be the same."
+        )
+    return found
+
+
+def _read_split(path: Path) -> dict[_Key, str]:
+    """Read iden_split.txt: a phase, a blank, a path."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path} cannot be read: {error}. Give the path of iden_split.txt or of a csv file.") from error
+    cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]
+    short = [f"line {number}: received '{' '.join(row)}'; allowed: a phase and a path" for number, row in cells if len(row) < 2]
+    refuse_faults(path, short, "lines that are not like '1 id10003/na8-QEFmj44/00003.wav'")
+    return _collect(path, [(number, phase, None, None, name) for number, (phase, name) in cells])
+
+
+def _read_phases(path: Path) -> dict[_Key, str]:
+    """Read a csv file with the columns phase, path, id, context."""
+    columns, lines = read_table(path, "phase, path, id, context")
+    for column in ("phase", "path"):
+        if column not in columns:
+            raise CorpusError(f"{path}, line 1: no column '{column}'. {suggestion(column, columns)}")
+    faults = [
+        f"line {line}: {len(cells)} cells, but the header has {len(columns)}"
+        for line, cells in lines
+        if len(cells) != len(columns)
+    ]
+    refuse_faults(path, faults)
+    rows = [(line, dict(zip(columns, map(str.strip, cells), strict=True))) for line, cells in lines]
+    return _collect(path, [(line, row["phase"], row.get("id"), row.get("context"), row["path"]) for line, row in rows])
+
+
+def _collect(path: Path, rows: list[tuple[int, str, str | None, str | None, str]]) -> dict[_Key, str]:
+    """Turn line, phase, speaker, context and path into the phase of every recording; tell what is wrong with the lines."""
+    listed: dict[_Key, str] = {}
+    faults = []
+    for line, phase, speaker, context, name in rows:
+        parts = ["", "", *name.replace("\\", "/").split("/")]
+        key = (speaker or parts[-3], context or parts[-2], Path(parts[-1]).stem)
+        if phase.lower() not in PHASES:
+            faults.append(f"line {line}: received phase '{phase}'; allowed: {PHASE_NAMES}")
+        elif not all(key):
+            faults.append(f"line {line}: received path '{name}'; allowed: speaker/context/file, or columns id and context")
+        elif listed.setdefault(key, PHASES[phase.lower()]) != PHASES[phase.lower()]:
+            faults.append(f"line {line}: {'/'.join(key)} is in two phases, {listed[key]} and {PHASES[phase.lower()]}")
+    refuse_faults(path, faults, "wrong lines")
+    if not listed:
+        raise CorpusError(f"{path} names no recordings.")
+    return listed
+
+
+def _draw_phases(videos: set[tuple[str, str]], seed: int) -> dict[tuple[str, str], str]:
+    """Share out the videos of every speaker; the draw of a speaker does not depend on the others.
+
+    Args:
+        videos: Speaker and context.
+        seed: Decides the order in which a speaker's videos are dealt.
+    """
+    contexts: dict[str, list[str]] = {}
+    for speaker, context in videos:
+        contexts.setdefault(speaker, []).append(context)
+    drawn = {}
+    for speaker, names in contexts.items():
+        shuffled = sorted(names, key=lambda name: blake2b(f"{seed}/{speaker}/{name}".encode()).digest())
+        n_test = max(round(len(names) * _TEST_SHARE), int(len(names) > 1))
+        n_validation = max(round(len(names) * _VALIDATION_SHARE), int(len(names) >= _MIN_CONTEXTS))
+        for position, name in enumerate(shuffled):
+            phase = "test" if position < n_test else "validation" if position < n_test + n_validation else "training"
+            drawn[speaker, name] = phase
+    return drawn
+
+
+def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFrame":
+    """Return speaker, gender and nationality of the speakers; nationality is not known of VoxCeleb2."""
+    import pandas as pd
+
+    found = find_beside(meta, audio_folder, default=_META)
+    if found is None:
+        raise CorpusError(f"No file {meta}, neither in {audio_folder} nor beside it. Fetch {_META_URL} or give --meta.")
+    columns, lines = read_table(found, "VoxCeleb1 ID, VGGFace1 ID, Gender, Nationality, Set")
+    wanted = {"speaker": r"VoxCeleb[12] ID", "gender": "Gender", "nationality": "Nationality"}
+    places = {
+        name: place for name, pattern in wanted.items() for place, column in enumerate(columns) if re.fullmatch(pattern, column)
+    }
+    for name in ("speaker", "gender"):
+        if name not in places:
+            raise CorpusError(f"{found}, line 1: no column '{wanted[name].replace('[12]', '1')}'. Found: {', '.join(columns)}.")
+    rows = [{name: cells[place].strip() for name, place in places.items() if place < len(cells)} for _, cells in lines]
+    table = pd.DataFrame(rows)
+    missing = sorted(speakers - set(table["speaker"]))
+    if missing:
+        raise CorpusError(f"{found} does not name {len(missing)} of {len(speakers)} speakers: {', '.join(missing[:3])}.")
+    return table.drop_duplicates("speaker")

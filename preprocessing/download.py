@@ -1,0 +1,259 @@
+"""Fetch the archives of a corpus that may be downloaded freely: checked by checksum, shown as they come, unpacked safely.
+
+Comes in: addresses and checksums, which a file of corpora/ names. Goes out: the files, below one folder. Next: ``list_clips``.
+
+What is fetched waits in the hidden folder ``.download`` and is removed once it is unpacked, so that nothing lies on the disk
+twice; a small note of it stays there, so that it is neither fetched nor unpacked again. An archive that somebody put into the
+folder by hand is used in place of the network, and kept.
+"""
+
+import re
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WORK_FOLDER = ".download"
+_HASH = re.compile(r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
+_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_CHUNK_BYTES = 1 << 16
+_N_LINES = 5
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file that belongs to a corpus.
+
+    Attributes:
+        url: Where it is, http or https.
+        hash: Its checksum: ``md5:``, ``sha1:`` or ``sha256:`` and the hexadecimal digits.
+        unpack: Whether it is a zip or tar file whose content is wanted; else the file itself is.
+        file_name: What it is called on the disk, where the address does not end in a name.
+    """
+
+    url: str
+    hash: str
+    unpack: bool = True
+    file_name: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the name from the address; refuse what cannot be a checksum, a file name or an archive."""
+        if not _HASH.fullmatch(self.hash.lower()):
+            raise CorpusError(f"{self.url}: checksum '{self.hash}'; allowed: md5:, sha1: or sha256: and its digits.")
+        name = self.file_name or unquote(urlsplit(self.url).path).rsplit("/", maxsplit=1)[-1]
+        if name in ("", ".", "..") or "/" in name or "\\" in name:
+            raise CorpusError(f"{self.url}: '{name}' is no file name; give the Archive a file_name.")
+        if self.unpack and not name.lower().endswith((".zip", *_TAR_ENDINGS)):
+            raise CorpusError(f"{self.url}: '{name}' cannot be unpacked; allowed: .zip, {', '.join(_TAR_ENDINGS)}.")
+        object.__setattr__(self, "file_name", name)
+
+
+def download(archives: Sequence[Archive], folder: Path, console: "Console") -> None:
+    """Put the content of the archives into a folder; what is there already is not fetched again.
+
+    Args:
+        archives: What the corpus consists of.
+        folder: Where it goes; made when missing.
+        console: Where the progress is shown.
+
+    Raises:
+        CorpusError: No network, no such file there, a wrong checksum, an archive that is damaged or would write outside the
+            folder, or a folder that cannot be written. The message says how to fetch it by hand.
+    """
+    try:
+        (folder / WORK_FOLDER).mkdir(parents=True, exist_ok=True)
+        for archive in archives:
+            if not _is_unpacked(archive, folder):
+                _obtain(archive, folder, console)
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+def _obtain(archive: Archive, folder: Path, console: "Console") -> None:
+    """Fetch one archive, or take the one that lies there, and unpack it."""
+    by_hand = folder / archive.file_name
+    if by_hand.is_file():
+        _check_hash(archive, by_hand)
+        if archive.unpack:
+            _unpack(archive, by_hand, folder, console)
+        return
+    if not archive.unpack:
+        _fetch(archive, folder, folder, console)
+        return
+    fetched = _fetch(archive, folder / WORK_FOLDER, folder, console)
+    _unpack(archive, fetched, folder, console)
+    fetched.unlink()
+
+
+def _note(archive: Archive, folder: Path) -> Path:
+    """Return the file that says which names an archive was unpacked to."""
+    return folder / WORK_FOLDER / f"{archive.file_name}.unpacked.txt"
+
+
+def _is_unpacked(archive: Archive, folder: Path) -> bool:
+    """Return whether this very archive was unpacked whole, and what it held at its top is still there."""
+    note = _note(archive, folder)
+    if not archive.unpack or not note.is_file():
+        return False
+    checksum, *names = note.read_text(encoding="utf-8").splitlines()
+    return checksum == archive.hash.lower() and all((folder / name).exists() for name in names)
+
+
+def _check_hash(archive: Archive, path: Path) -> None:
+    """Refuse a file that was put there by hand and is another one, or not whole."""
+    import pooch
+
+    algorithm, digits = archive.hash.lower().split(":")
+    found = pooch.file_hash(path, alg=algorithm)
+    if found != digits:
+        raise CorpusError(
+            f"{path} is not the file of {archive.url}: its {algorithm} is {found}, and not {digits}. It may not be whole; "
+            "move it away or fetch it again."
+        )
+
+
+def _fetch(archive: Archive, into: Path, folder: Path, console: "Console") -> Path:
+    """Fetch an archive, unless it is there whole; a partial or wrong file is never left."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        with _show_progress(console, archive.file_name) as bar:
+            downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES)
+            known_hash = archive.hash.lower()
+            return Path(pooch.retrieve(archive.url, known_hash, fname=archive.file_name, path=into, downloader=downloader))
+    except requests.HTTPError as error:
+        answer = error.response
+        reason = "the server refuses" if answer is None else f"the server answers {answer.status_code} {answer.reason}"
+        raise CorpusError(_by_hand(archive, folder, reason)) from error
+    except requests.Timeout as error:
+        raise CorpusError(_by_hand(archive, folder, "the server does not answer in time")) from error
+    except requests.RequestException as error:
+        reason = f"no connection to {urlsplit(archive.url).netloc} ({type(error).__name__})"
+        raise CorpusError(_by_hand(archive, folder, reason)) from error
+    except ValueError as error:
+        reason = f"what came has another checksum than {archive.hash}; it was cut off, or the corpus has changed"
+        raise CorpusError(_by_hand(archive, folder, reason)) from error
+
+
+def _by_hand(archive: Archive, folder: Path, reason: str) -> str:
+    """Return an error message that ends in what to do instead."""
+    return (
+        f"{archive.url} cannot be fetched: {reason}. Try again later, or fetch it by hand, put it as {archive.file_name} into "
+        f"{folder.absolute()} and give the same command again: the file is then taken from there."
+    )
+
+
+def _unpack(archive: Archive, path: Path, folder: Path, console: "Console") -> None:
+    """Unpack an archive aside, move its content into the folder when it is whole, and leave a note."""
+    console.print(f"Unpacking {archive.file_name}")
+    aside = folder / WORK_FOLDER / f"{archive.file_name}.unpacking"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        if archive.file_name.lower().endswith(".zip"):
+            _unzip(path, aside)
+        else:
+            _untar(path, aside)
+        names = sorted(entry.name for entry in aside.iterdir())
+        _move_content(aside, folder)
+        _note(archive, folder).write_text("\n".join([archive.hash.lower(), *names]) + "\n", encoding="utf-8")
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise CorpusError(f"{path} cannot be unpacked: {error}. Remove it and give the same command again.") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _unzip(path: Path, into: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            is_link = stat.S_ISLNK(member.external_attr >> 16)
+            _refuse_unsafe(path, member.filename, "a link" if is_link else "")
+        archive.extractall(into)  # noqa: S202 - every member was checked
+
+
+def _untar(path: Path, into: Path) -> None:
+    with tarfile.open(path) as archive:
+        for member in archive.getmembers():
+            _refuse_unsafe(path, member.name, "" if member.isfile() or member.isdir() else "a link or a device")
+        archive.extractall(into, filter="data")
+
+
+def _refuse_unsafe(path: Path, name: str, kind: str) -> None:
+    """Refuse a member that could be written outside the folder."""
+    plain = name.replace("\\", "/")
+    if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or ".." in PurePosixPath(plain).parts:
+        kind = "a path that leads out of the folder"
+    if kind:
+        raise CorpusError(f"{path} holds '{name}', {kind}. It is not unpacked: a corpus has no need of that.")
+
+
+def _move_content(source: Path, target: Path) -> None:
+    """Move everything in a folder into another one, into folders that are there already."""
+    for entry in source.iterdir():
+        place = target / entry.name
+        if entry.is_dir() and place.is_dir():
+            _move_content(entry, place)
+        else:
+            entry.replace(place)
+
+
+class _Bar:
+    """What pooch asks of a progress bar: it sets ``total`` (bytes, 0 where unknown), and tells the bytes of every piece."""
+
+    def __init__(self, show: Callable[[int, int], None]) -> None:
+        self.total = 0
+        self._done = 0
+        self._show = show
+
+    def update(self, n_bytes: int) -> None:
+        """Show that more has come; the last piece is counted as a whole one."""
+        self._done = min(self._done + n_bytes, self.total)
+        self._show(self._done, self.total)
+
+    def reset(self) -> None:
+        """Begin again, as pooch does before it tells the whole."""
+        self._done = 0
+
+    def close(self) -> None:
+        """Nothing is to be closed."""
+
+
+@contextmanager
+def _show_progress(console: "Console", name: str) -> Iterator[_Bar]:
+    """Yield a progress bar for one file: a bar in a terminal, a few lines elsewhere."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    if not console.is_terminal:
+        yield _Bar(_print_fifths(console, name))
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        bar = bars.add_task(f"Fetching {name}", total=None)
+        yield _Bar(lambda done, total: bars.update(bar, completed=done, total=total or None))
+
+
+def _print_fifths(console: "Console", name: str) -> Callable[[int, int], None]:
+    """Return a function that prints a line for every fifth of a file."""
+    fifths: set[int] = set()
+
+    def show(done: int, total: int) -> None:
+        fifth = done * _N_LINES // total if total else 0
+        if fifth and fifth not in fifths:
+            fifths.add(fifth)
+            console.print(f"Fetching {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    return show

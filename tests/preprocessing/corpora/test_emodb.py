@@ -1,0 +1,60 @@
+"""EmoDB: names, speakers, and the folders beside wav/."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpora.emodb import list_clips, task_type
+from xval.errors import CorpusError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path in ("wav/03a01Fa.wav", "wav/09b10Wb.wav", "wav/16a05Tc.wav", "lablaut/03a01Fa.lablaut", "erkennung.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    return tmp_path
+
+
+def test_the_speaker_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
+    assert list_clips(folder).to_numpy().tolist() == [
+        ["wav/03a01Fa.wav", "03", "happy"],
+        ["wav/09b10Wb.wav", "09", "angry"],
+        ["wav/16a05Tc.wav", "16", "sad"],
+    ]
+    assert list_clips(folder / "wav")["path"].tolist() == ["03a01Fa.wav", "09b10Wb.wav", "16a05Tc.wav"]
+
+
+def test_every_letter_has_its_emotion(tmp_path: Path) -> None:
+    emotions = {"A": "fearful", "E": "disgust", "F": "happy", "L": "bored", "N": "neutral", "T": "sad", "W": "angry"}
+    for letter in emotions:
+        (tmp_path / f"10a02{letter}.wav").touch()
+    assert list_clips(tmp_path)["label"].tolist() == list(emotions.values())
+
+
+def test_what_the_archive_unpacks_to_is_read(tmp_path: Path) -> None:
+    (tmp_path / "emodb" / "wav").mkdir(parents=True)
+    (tmp_path / "emodb" / "wav" / "03a01Fa.wav").touch()
+    assert list_clips(tmp_path)["path"].tolist() == ["emodb/wav/03a01Fa.wav"]
+
+
+def test_folds_by_gender_and_other_labels(folder: Path) -> None:
+    assert list_clips(folder, folds="gender")[["item", "fold"]].to_numpy().tolist() == [["03", 2], ["09", 1], ["16", 1]]
+    assert list_clips(folder, label="sentence")["label"].tolist() == ["a01", "b10", "a05"]
+    assert list_clips(folder, label="age")["label"].tolist() == [31.0, 21.0, 31.0]
+    assert (task_type(label="age", item="speaker"), task_type(label="emotion")) == ("regression", "classification")
+
+
+def test_the_laryngograms_of_version_2_are_passed_over(folder: Path) -> None:
+    (folder / "laryngo").mkdir()
+    (folder / "laryngo" / "03a01Fa.wav").touch()
+    assert len(list_clips(folder)) == 3
+
+
+def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"holds no wav/03a01Fa\.wav\. Found: nothing"):
+        list_clips(tmp_path)
+    (tmp_path / "03a01Fa.wav").touch()
+    (tmp_path / "01a01Fa.wav").touch()
+    with pytest.raises(CorpusError, match=r"1 wav files that are not named as wav/03a01Fa\.wav: 01a01Fa\.wav"):
+        list_clips(tmp_path)

@@ -1,0 +1,40 @@
+"""ESC-10: ten classes out of the folder of ESC-50."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpora import esc50
+from preprocessing.corpora.esc10 import CATEGORIES, DOWNLOADS, list_clips
+from xval.errors import CorpusError
+
+ESC10_NUMBERS = (0, 1, 10, 11, 12, 20, 21, 38, 40, 41)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "audio").mkdir()
+    for number in range(50):
+        (tmp_path / "audio" / f"{number % 5 + 1}-{1000 + number}-A-{number}.wav").touch()
+    return tmp_path
+
+
+def test_the_ten_classes_are_taken(folder: Path) -> None:
+    clips = list_clips(folder)
+    assert {int(Path(path).stem.split("-")[-1]) for path in clips["path"]} == set(ESC10_NUMBERS)
+    assert set(clips["label"]) == set(CATEGORIES) == {esc50.CATEGORIES[number] for number in ESC10_NUMBERS}
+    assert list(clips.columns) == ["path", "item", "label", "fold"]
+    assert clips["item"].tolist() == clips["fold"].astype(str).tolist()
+    assert DOWNLOADS == esc50.DOWNLOADS
+
+
+def test_the_source_may_be_the_item(folder: Path) -> None:
+    assert set(list_clips(folder, item="source")["item"]) == {str(1000 + number) for number in ESC10_NUMBERS}
+
+
+def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"holds no audio/1-100032-A-0\.wav\. Found: nothing"):
+        list_clips(tmp_path)
+    (tmp_path / "1-100038-A-14.wav").touch()
+    with pytest.raises(CorpusError, match=r"1 clips of ESC-50, but none of the ten classes .*dog, .*Found: chirping_birds"):
+        list_clips(tmp_path)

@@ -1,0 +1,61 @@
+"""ESC-50: the fold and the class that stand in the name."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpora.esc50 import CATEGORIES, list_clips
+from xval.errors import CorpusError
+
+PATHS = ("audio/1-100032-A-0.wav", "audio/1-100038-A-14.wav", "audio/5-9032-A-0.wav", "audio/5-263902-B-36.wav")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "ESC-50-master"
+    for path in (*PATHS, "meta/esc50.csv", "audio/.DS_Store"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    return folder
+
+
+def test_the_fold_is_the_item_and_the_category_the_label(folder: Path) -> None:
+    clips = list_clips(folder)
+    assert clips.to_dict("list") == {
+        "path": ["audio/1-100032-A-0.wav", "audio/1-100038-A-14.wav", "audio/5-263902-B-36.wav", "audio/5-9032-A-0.wav"],
+        "item": ["1", "1", "5", "5"],
+        "label": ["dog", "chirping_birds", "vacuum_cleaner", "dog"],
+        "fold": [1, 1, 5, 5],
+    }
+
+
+def test_other_items_and_labels(folder: Path) -> None:
+    assert list_clips(folder, item="source")["item"].tolist() == ["100032", "100038", "263902", "9032"]
+    assert list_clips(folder, label="group")["label"].tolist() == ["animals", "nature", "indoors", "animals"]
+
+
+def test_an_unpacked_archive_is_read_from_above(folder: Path) -> None:
+    assert list_clips(folder.parent)["path"][0] == "ESC-50-master/audio/1-100032-A-0.wav"
+    assert list_clips(folder / "audio")["path"][0] == "1-100032-A-0.wav"
+
+
+def test_every_ten_classes_make_a_group(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / f"1-{1000 + number}-A-{number}.wav").touch()
+    groups = list_clips(tmp_path, label="group")["label"].tolist()
+    assert groups == [group for group in ("animals", "nature", "human", "indoors", "outdoors") for _ in range(10)]
+
+
+def test_there_are_fifty_classes() -> None:
+    assert len(set(CATEGORIES)) == 50
+    named = {9: "crow", 10: "rain", 20: "crying_baby", 29: "drinking_sipping", 30: "door_wood_knock", 40: "helicopter"}
+    assert {number: CATEGORIES[number] for number in (*named, 49)} == named | {49: "hand_saw"}
+
+
+def test_a_wrong_folder_names_what_was_expected_and_found(folder: Path) -> None:
+    with pytest.raises(CorpusError, match=r"holds no audio/1-100032-A-0\.wav\. Found: esc50\.csv\."):
+        list_clips(folder / "meta")
+    for name in ("6-100032-A-0.wav", "1-100032-A-50.wav"):
+        (folder / "audio" / name).touch()
+    with pytest.raises(CorpusError, match=r"2 wav files that are not named as .*: audio/1-100032-A-50\.wav, audio/6-"):
+        list_clips(folder)

@@ -1,0 +1,147 @@
+"""What the corpus files share: which files are listed, how names are read, how item and label are chosen."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from preprocessing.corpora._layout import (
+    add_gender_folds,
+    clip_table,
+    find_file,
+    list_audio,
+    match_paths,
+    prefer_folder,
+    read_names,
+    split_names,
+    task_type,
+)
+from xval.errors import CorpusError, SettingsError
+
+FACTS = pd.DataFrame(
+    {
+        "path": ["b.wav", "a.wav"],
+        "speaker": [7, 8],
+        "emotion": ["sad", "happy"],
+        "age": [30.0, 40.0],
+        "height": [1.6, 1.8],
+        "fold": [2, 1],
+    }
+)
+PATTERN = re.compile(r"(?:.*/)?(?P<word>[a-z]+)_(?P<speaker>\d)\.\w+")
+
+
+def place(folder: Path, *paths: str) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+
+
+def test_audio_is_found_below_the_folder_whatever_its_format(tmp_path: Path) -> None:
+    place(tmp_path, "b/2.WAV", "a.mp3", "c.m4a", "notes.txt", ".hidden.wav", ".download/x.wav", "__MACOSX/a.mp3")
+    assert list_audio(tmp_path, "x.wav") == ["a.mp3", "b/2.WAV", "c.m4a"]
+    assert list_audio(tmp_path, "x.wav", suffixes=(".wav",)) == ["b/2.WAV"]
+
+
+def test_augmented_copies_are_passed_over(tmp_path: Path) -> None:
+    place(tmp_path, "a.wav", "a.augmented-1.wav", "sub/b.augmented-12.WAV")
+    assert list_audio(tmp_path, "x.wav") == ["a.wav"]
+
+
+def test_a_folder_without_audio_names_what_was_expected_and_found(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"No folder .*gone\. Give the folder that holds Actor_01/x\.wav"):
+        list_audio(tmp_path / "gone", "Actor_01/x.wav")
+    with pytest.raises(CorpusError, match=r"holds no Actor_01/x\.wav\. Found: nothing\."):
+        list_audio(tmp_path, "Actor_01/x.wav")
+    place(tmp_path, "b.txt", "c.txt", "d.txt", "a/e.txt")
+    with pytest.raises(CorpusError, match=r"Found: a/, b\.txt, c\.txt, \.\.\. \(4 in all\)\."):
+        list_audio(tmp_path, "Actor_01/x.wav")
+
+
+def test_names_become_columns(tmp_path: Path) -> None:
+    facts = read_names(["x/yes_1.wav", "no_2.mp3"], PATTERN, "yes_1.wav", tmp_path)
+    assert facts.to_dict("records") == [
+        {"path": "x/yes_1.wav", "word": "yes", "speaker": "1"},
+        {"path": "no_2.mp3", "word": "no", "speaker": "2"},
+    ]
+
+
+def test_names_that_do_not_match_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        CorpusError, match=r"holds 2 flac, wav files that are not named as yes_1\.wav: 3\.wav, 4\.flac\. Rename"
+    ):
+        match_paths(["yes_1.wav", "3.wav", "4.flac"], PATTERN, "yes_1.wav", tmp_path)
+    with pytest.raises(CorpusError, match=r"holds no yes_1\.wav\. Found: 3\.wav\."):
+        match_paths(["3.wav"], PATTERN, "yes_1.wav", tmp_path)
+    place(tmp_path, "other.wav")
+    with pytest.raises(CorpusError, match=r"holds no yes_1\.wav\. Found: other\.wav\."):
+        match_paths([], PATTERN, "yes_1.wav", tmp_path)
+
+
+def test_a_folder_may_be_preferred() -> None:
+    assert prefer_folder(["laryngo/a.wav", "wav/a.wav", "wav.wav"], "wav") == ["wav/a.wav"]
+    assert prefer_folder(["a.wav", "b.wav"], "wav") == ["a.wav", "b.wav"]
+
+
+def test_a_metadata_file_is_found_in_below_and_beside_the_folder(tmp_path: Path) -> None:
+    audio = tmp_path / "audio"
+    place(audio, "a.wav")
+    assert find_file(audio, "meta/list.csv") is None
+    for path in ("meta/list.csv", "audio/release/meta/list.csv", "audio/meta/list.csv"):
+        place(tmp_path, path)
+        assert find_file(audio, "meta/list.csv") == tmp_path / path
+
+
+def test_item_and_label_are_chosen_and_clips_sorted_by_path() -> None:
+    clips = clip_table(FACTS, item="speaker", label="emotion", numbers=("age",))
+    assert clips.to_dict("records") == [
+        {"path": "a.wav", "item": "8", "label": "happy", "fold": 1},
+        {"path": "b.wav", "item": "7", "label": "sad", "fold": 2},
+    ]
+    assert clip_table(FACTS, item="speaker", label=" emotion ").equals(clips)
+    assert clip_table(FACTS, item="fold", label="emotion")["item"].tolist() == ["1", "2"]
+
+
+def test_several_labels_are_joined_or_become_several_targets() -> None:
+    joined = clip_table(FACTS, item="speaker", label="emotion, speaker", numbers=("age", "height"))
+    assert joined["label"].tolist() == ["happy_8", "sad_7"]
+    targets = clip_table(FACTS, item="speaker", label="age,height", numbers=("age", "height"))
+    assert list(targets.columns) == ["path", "item", "label:age", "label:height", "fold"]
+    assert targets["label:height"].tolist() == [1.8, 1.6]
+
+
+@pytest.mark.parametrize(
+    ("item", "label", "message"),
+    [
+        ("speakr", "emotion", r"--item speakr: nothing of that name .*Did you mean 'speaker'"),
+        ("speaker", "emotoin", r"--label emotoin: .*Did you mean 'emotion'"),
+        ("speaker", "emotion, emotion", "--label emotion, emotion: a name stands there twice"),
+        ("speaker", "age,age", "--label age,age: a name stands there twice"),
+        ("speaker", "path", "--label path: nothing of that name"),
+        ("speaker", "fold", "--label fold: nothing of that name"),
+        ("speaker", "emotion,age", r"--label emotion,age: numbers \(age\) and names cannot be predicted together"),
+    ],
+)
+def test_choices_that_cannot_be(item: str, label: str, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        clip_table(FACTS, item=item, label=label, numbers=("age",))
+    with pytest.raises(CorpusError, match="--item fold"):
+        clip_table(FACTS.drop(columns="fold"), item="fold", label="emotion")
+
+
+def test_folds_by_gender_need_both_and_another_label() -> None:
+    facts = FACTS.assign(gender=["male", "female"])
+    assert add_gender_folds(facts, "emotion")["fold"].tolist() == [2, 1]
+    with pytest.raises(
+        SettingsError, match="--folds gender --label emotion,gender: every fold would test a gender that nothing"
+    ):
+        add_gender_folds(facts, "emotion,gender")
+    with pytest.raises(CorpusError, match=r"--folds gender: .* all clips are male"):
+        add_gender_folds(facts[:1], "emotion")
+
+
+def test_numbers_make_a_regression() -> None:
+    assert task_type("age, height", ("age", "height")) == "regression"
+    assert task_type("emotion,age", ("age",)) == "classification"
+    assert split_names("a, b,c") == ["a", "b", "c"]

@@ -1,0 +1,100 @@
+"""RAVDESS: names, channels, the copy that holds every file twice, and video."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.clip_list import check_clips
+from preprocessing.corpora.ravdess import list_clips
+from xval.errors import CorpusError
+from xval.folds import make_folds
+
+SPEECH = ("Actor_01/03-01-01-01-01-01-01.wav", "Actor_01/03-01-05-02-02-01-01.wav", "Actor_16/03-01-06-01-02-02-16.wav")
+SONG = "Actor_16/03-02-04-02-01-01-16.wav"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path in (*SPEECH, SONG, "Actor_01/._03-01-01-01-01-01-01.wav", "README.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    return tmp_path
+
+
+def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
+    clips = list_clips(folder)
+    assert clips.to_numpy().tolist() == [
+        [SPEECH[0], "01", "neutral"],
+        [SPEECH[1], "01", "angry"],
+        [SPEECH[2], "16", "fearful"],
+    ]
+    assert list(clips.columns) == ["path", "item", "label"]
+
+
+def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path) -> None:
+    for actor in range(1, 25):
+        for emotion in (3, 4):
+            path = tmp_path / f"Actor_{actor:02}" / f"03-01-{emotion:02}-01-01-01-{actor:02}.wav"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    clips = list_clips(tmp_path, folds="gender")
+    index = check_clips(clips, tmp_path, task_type="classification").assign(audio_hash=clips["path"])
+    settings = {"fold_strategy": "predefined", "validation": "fraction", "validation_fraction": 0.25, "fold_seed": 0}
+
+    women, men = make_folds(index, "hash", task_type="classification", settings=settings).folds
+
+    assert set(map(int, women.test)) == set(range(2, 25, 2))
+    assert set(map(int, men.test)) == set(range(1, 25, 2))
+    assert set(women.training + women.validation) == set(men.test)
+    assert set(men.training + men.validation) == set(women.test)
+    assert (len(women.validation), len(men.validation)) == (3, 3)
+
+
+def test_other_labels(folder: Path) -> None:
+    for label, expected in {
+        "intensity": ["normal", "strong", "normal"],
+        "statement": ["kids", "dogs", "dogs"],
+        "gender": ["male", "male", "female"],
+        "actor": ["01", "01", "16"],
+        "emotion,intensity": ["neutral_normal", "angry_strong", "fearful_normal"],
+    }.items():
+        assert list_clips(folder, label=label)["label"].tolist() == expected
+    with pytest.raises(CorpusError, match=r"--label emotoin.*Did you mean 'emotion'"):
+        list_clips(folder, label="emotoin")
+
+
+def test_speech_and_song(folder: Path) -> None:
+    assert list_clips(folder, vocal_channel="song")[["path", "label"]].to_numpy().tolist() == [[SONG, "sad"]]
+    assert len(list_clips(folder, vocal_channel="both")) == 4
+    (folder / SONG).unlink()
+    with pytest.raises(CorpusError, match=r"holds no song\. Choose another --vocal-channel"):
+        list_clips(folder, vocal_channel="song")
+
+
+def test_the_copy_with_every_file_twice_is_read_once(folder: Path) -> None:
+    expected = list_clips(folder)
+    for path in SPEECH:
+        copy = folder / "audio_speech_actors_01-24" / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.touch()
+    assert list_clips(folder).equals(expected)
+
+
+def test_video_is_not_read(folder: Path) -> None:
+    video = folder / "Video_Speech_Actor_01" / "01-01-05-02-02-01-01.mp4"
+    video.parent.mkdir()
+    video.touch()
+    assert len(list_clips(folder)) == len(SPEECH)
+    with pytest.raises(
+        CorpusError, match=r"holds only video \(1 files .*01-01-05-02-02-01-01\.mp4\)\. Expected .*03-01-05-02-01-02-16"
+    ):
+        list_clips(video.parent)
+
+
+def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"holds no Actor_16/03-01-05-02-01-02-16\.wav\. Found: nothing"):
+        list_clips(tmp_path)
+    for name in ("03a01Fa.wav", "03-01-09-01-01-01-01.wav"):
+        (tmp_path / name).touch()
+    with pytest.raises(CorpusError, match=r"holds no Actor_16/.*Found: 03-01-09-01-01-01-01\.wav, 03a01Fa\.wav"):
+        list_clips(tmp_path)

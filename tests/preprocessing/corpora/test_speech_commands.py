@@ -1,0 +1,80 @@
+"""Speech Commands: words, speakers, and the phase that the two lists give."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpora.speech_commands import list_clips
+from xval.errors import CorpusError
+
+PATHS = (
+    "bed/0a7c2a8d_nohash_0.wav",
+    "no/01bb6a2a_nohash_1.wav",
+    "right/a69b9b3e_nohash_0.wav",
+    "yes/0a7c2a8d_nohash_0.wav",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "speech_commands_v0.02"
+    for path in (*PATHS, "_background_noise_/white_noise.wav", "_background_noise_/README.md", "LICENSE"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    (folder / "validation_list.txt").write_text("no/01bb6a2a_nohash_1.wav\n")
+    (folder / "testing_list.txt").write_text("right/a69b9b3e_nohash_0.wav\nright/bb05582b_nohash_3.wav\n")
+    return folder
+
+
+def test_the_speaker_is_the_item_the_word_the_label_and_the_lists_give_the_phase(folder: Path) -> None:
+    clips = list_clips(folder)
+    assert clips.to_numpy().tolist() == [
+        [PATHS[0], "0a7c2a8d", "bed", "training"],
+        [PATHS[1], "01bb6a2a", "no", "validation"],
+        [PATHS[2], "a69b9b3e", "right", "test"],
+        [PATHS[3], "0a7c2a8d", "yes", "training"],
+    ]
+    assert list(clips.columns) == ["path", "item", "label", "phase"]
+
+
+def test_an_unpacked_archive_is_read_from_above(folder: Path) -> None:
+    clips = list_clips(folder.parent)
+    assert clips["path"][1] == f"{folder.name}/{PATHS[1]}"
+    assert clips["phase"].tolist() == ["training", "validation", "test", "training"]
+
+
+def test_words_may_be_chosen(folder: Path) -> None:
+    assert list_clips(folder, words="yes, no")["label"].tolist() == ["no", "yes"]
+    assert list_clips(folder, words="yes", unknown=True)["label"].tolist() == ["unknown", "unknown", "unknown", "yes"]
+    with pytest.raises(
+        CorpusError, match=r"--words yse: no utterances of 'yse'\. Allowed: 35, 10 or words\. .*Did you mean 'yes'"
+    ):
+        list_clips(folder, words="yse")
+    with pytest.raises(CorpusError, match=r"--words 10: no utterances of 'up'"):
+        list_clips(folder, words="10")
+
+
+def test_the_ten_words(folder: Path) -> None:
+    ten = ["down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes"]
+    for word in ten:
+        (folder / word).mkdir(exist_ok=True)
+        (folder / word / "ffff0000_nohash_0.wav").touch()
+    assert sorted(set(list_clips(folder, words="10")["label"])) == ten
+    assert sorted(set(list_clips(folder, words="10", unknown=True)["label"])) == sorted([*ten, "unknown"])
+
+
+@pytest.mark.parametrize("name", ["validation_list.txt", "testing_list.txt"])
+def test_a_missing_list_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(CorpusError, match=rf"No {name} in .* clips would train"):
+        list_clips(folder)
+
+
+def test_a_wrong_folder_names_what_was_expected_and_found(folder: Path) -> None:
+    with pytest.raises(CorpusError, match=r"holds no right/a69b9b3e_nohash_0\.wav\. Found: 0a7c2a8d_nohash_0\.wav"):
+        list_clips(folder / "bed")
+    with pytest.raises(CorpusError, match=r"holds no right/.*Found: white_noise\.wav"):
+        list_clips(folder / "_background_noise_")
+    (folder / "bed" / "mine.wav").touch()
+    with pytest.raises(CorpusError, match=r"1 wav files that are not named as .*: bed/mine\.wav"):
+        list_clips(folder)

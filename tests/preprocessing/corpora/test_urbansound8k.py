@@ -1,0 +1,51 @@
+"""UrbanSound8K: the fold, the class and the source that stand in the path."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpora.urbansound8k import list_clips
+from xval.errors import CorpusError
+
+PATHS = ("audio/fold1/101415-3-0-2.wav", "audio/fold10/100648-1-0-0.wav", "audio/fold5/100032-3-0-0.wav")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path in (*PATHS, "audio/fold5/.DS_Store", "audio/fold5/._100032-3-0-0.wav", "metadata/UrbanSound8K.csv"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    return tmp_path
+
+
+def test_the_fold_is_the_item_and_the_class_the_label(folder: Path) -> None:
+    assert list_clips(folder).to_dict("list") == {
+        "path": list(PATHS),
+        "item": ["1", "10", "5"],
+        "label": ["dog_bark", "car_horn", "dog_bark"],
+        "fold": [1, 10, 5],
+    }
+
+
+def test_the_source_may_be_the_item(folder: Path) -> None:
+    assert list_clips(folder, item="source")["item"].tolist() == ["101415", "100648", "100032"]
+
+
+def test_every_number_has_its_class(tmp_path: Path) -> None:
+    (tmp_path / "fold2").mkdir()
+    for number in range(10):
+        (tmp_path / "fold2" / f"7-{number}-0-0.wav").touch()
+    assert list_clips(tmp_path)["label"].tolist() == [
+        *("air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling"),
+        *("engine_idling", "gun_shot", "jackhammer", "siren", "street_music"),
+    ]
+
+
+def test_a_wrong_folder_names_what_was_expected_and_found(folder: Path) -> None:
+    with pytest.raises(CorpusError, match=r"holds no audio/fold5/100032-3-0-0\.wav\. Found: UrbanSound8K\.csv\."):
+        list_clips(folder / "metadata")
+    with pytest.raises(CorpusError, match=r"holds no audio/fold5/.*Found: 100032-3-0-0\.wav"):
+        list_clips(folder / "audio" / "fold5")
+    (folder / "audio" / "fold5" / "siren.wav").touch()
+    with pytest.raises(CorpusError, match=r"1 wav files that are not named as .*: audio/fold5/siren\.wav"):
+        list_clips(folder)
