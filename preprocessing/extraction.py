@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from preprocessing.audio import audio_hash, read_audio, resample
+from preprocessing.audio import decode, resample
 from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.feature_settings import FeatureSettings
 from preprocessing.features import FEATURES_VERSION, check_settings
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 
 class _Clip(NamedTuple):
-    """A row of the index; the fields are its columns."""
+    """A row of the index; the fields but the last are its columns."""
 
     clip: str
     path: str
     item: str
-    label: Any
     start_s: float
     end_s: float
     augmented: bool
     audio_hash: str
+    targets: tuple[Any, ...]
 
 
 def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
@@ -55,7 +55,7 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
     """
     if corpus.is_custom:
         return corpus.folder / "features" / CUSTOM
-    made_of = [FORMAT_VERSION, FEATURES_VERSION, corpus.index_hash, settings.model_dump(mode="json")]
+    made_of = [FORMAT_VERSION, FEATURES_VERSION, corpus.index_hash, settings.stored()]
     return corpus.folder / "features" / hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -102,18 +102,22 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
             f"{corpus.audio_folder}: the audio of corpus '{corpus.dataset}' is not there any more. If it was moved, run "
             "python -m preprocessing again with its new folder."
         )
-    length = clip_samples(settings, float(corpus.index["duration_s"].max()))
+    original = corpus.index.loc[~corpus.index["augmented"]]
+    length = clip_samples(settings, float(original["duration_s"].max()))
     with StoreWriter(
         folder,
         task_type=corpus.task_type,
         class_names=corpus.class_names,
         feature_settings=settings,
         clip_samples=length,
+        target_names=tuple(corpus.target_columns) if len(corpus.target_columns) > 1 else (),
+        is_waveform=settings.features == "waveform",
     ) as writer:
         if not folder.exists():
             extract = partial(_extract_clip, audio_folder=corpus.audio_folder, settings=settings, n_samples=length)
-            columns = [corpus.index[column].tolist() for column in _Clip._fields]
-            clips = [_Clip(*row) for row in zip(*columns, strict=True)]
+            columns = [corpus.index[column].tolist() for column in _Clip._fields[:-1]]
+            targets = zip(*(corpus.index[column].tolist() for column in corpus.target_columns.values()), strict=True)
+            clips = [_Clip(*row) for row in zip(*columns, targets, strict=True)]
             with closing(map_in_processes(extract, clips, n_processes=n_processes, progress=progress)) as outcomes:
                 _append_all(writer, clips, outcomes, corpus.class_names)
             writer.publish(index_hash=corpus.index_hash)
@@ -129,16 +133,18 @@ def _append_all(
     for clip, outcome in zip(clips, outcomes, strict=True):
         if isinstance(outcome, str):
             writer.leave_out(clip.path, clip.item, outcome)
-            failures.setdefault(clip.item, f"{clip.path}: {outcome}")
+            if not clip.augmented:
+                failures.setdefault(clip.item, f"{clip.path}: {outcome}")
             continue
         offset_s = _optional(clip.start_s) or 0.0
         examples = [
             Example(clip.clip, offset_s + start_s, offset_s + end_s, clip.augmented)
             for start_s, end_s in zip(outcome.start_s, outcome.end_s, strict=True)
         ]
-        target = codes[clip.label] if codes else [clip.label]
+        target = codes[clip.targets[0]] if codes else clip.targets
         writer.append(clip.item, outcome.predictors, [target] * len(examples), examples)
-        written.add(clip.item)
+        if not clip.augmented:
+            written.add(clip.item)
     lost = sorted(failures.keys() - written)
     if lost:
         raise CorpusError(
@@ -151,16 +157,19 @@ def _extract_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings,
     """Return the examples of a clip, or the reason why it cannot be used."""
     path = audio_folder / clip.path
     try:
-        samples, rate_hz = read_audio(path, start_s=_optional(clip.start_s), end_s=_optional(clip.end_s))
-        if audio_hash(samples, rate_hz) != clip.audio_hash:
+        stretch = {"start_s": _optional(clip.start_s), "end_s": _optional(clip.end_s)}
+        channel = None if settings.channel == "mean" else settings.channel
+        decoded = decode(path, **stretch, channel=channel, with_hash=True)
+        if decoded.audio_hash != clip.audio_hash:
             raise CorpusError(f"{path}: the audio has changed since the index was made. Run python -m preprocessing again.")
         # Overflow shows in the values, below.
         with np.errstate(over="ignore", invalid="ignore"):
-            examples = make_examples(resample(samples, rate_hz, settings.sample_rate_hz), settings, n_samples)
+            samples = resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
+            examples = make_examples(samples, settings, n_samples)
     except AudioError as error:
         return str(error).removeprefix(f"{path}: ")
     if not np.isfinite(examples.predictors).all():
-        return f"the features overflow, samples reach {np.abs(samples).max():g} (full scale is 1)."
+        return f"the features overflow, samples reach {np.abs(decoded.samples).max():g} (full scale is 1)."
     return examples
 
 

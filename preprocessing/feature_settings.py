@@ -4,7 +4,8 @@ Comes in: the [features] section of config.ini and overrides, as text or values.
 decides the key of a feature store. Next: features.py, extraction.py.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -29,6 +30,13 @@ OptionalPositiveFloat = Annotated[PositiveFloat | None, BeforeValidator(_none_fr
 OptionalPositiveInt = Annotated[PositiveInt | None, BeforeValidator(_none_from_text)]
 
 
+SPECTRAL_KEYS = (
+    "n_fft", "win_length", "hop_length", "window", "n_mels", "mel_scale", "fmin_hz", "fmax_hz", "n_mfcc", "power", "scale",
+    "db_reference", "top_db", "pre_emphasis",
+)  # fmt: skip
+"""The settings that make frames and bins of samples."""
+
+
 class FeatureSettings(BaseModel):
     """Every setting that decides what a feature store holds; config.ini has the meaning and unit of each.
 
@@ -38,8 +46,11 @@ class FeatureSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    features: Literal["logmel", "stft", "mfcc"]
+    features: Literal["logmel", "stft", "mfcc", "waveform"]
+    frontend: Literal["none", "stft", "logmel"]
+    crop_s: OptionalPositiveFloat
     sample_rate_hz: PositiveInt
+    channel: Literal["mean"] | NonNegativeInt
     n_fft: PositiveInt
     win_length: PositiveInt
     hop_length: PositiveInt
@@ -72,6 +83,43 @@ class FeatureSettings(BaseModel):
             raise ValueError(f"fmin_hz={self.fmin_hz:g} is not below fmax_hz={highest_hz:g}")
         if self.features == "mfcc" and self.n_mfcc > self.n_mels:
             raise ValueError(f"n_mfcc={self.n_mfcc} is more than n_mels={self.n_mels}")
+        for key, off in (("frontend", "none"), ("crop_s", None)):
+            if self.features != "waveform" and getattr(self, key) != off:
+                raise ValueError(f"{key}={getattr(self, key)} works on samples; set features=waveform, or {key}=none")
+        if self.crop_s is not None and self.clip_length_s is not None and self.crop_s > self.clip_length_s:
+            raise ValueError(
+                f"crop_s={self.crop_s:g} is longer than clip_length_s={self.clip_length_s:g}, what is used of a clip"
+            )
+        if self.features == "waveform" and self.stretch_frames is not None:
+            raise ValueError("stretch_frames needs stored features (logmel, stft, mfcc); set it to none for features=waveform")
         if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
             raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")
         return self
+
+    @classmethod
+    def among(cls, parameters: Mapping[str, Any]) -> "FeatureSettings":
+        """Return the feature settings among all parameters of an instance."""
+        return cls(**{name: parameters[name] for name in FeatureSettings.model_fields})
+
+    def stored(self) -> dict[str, Any]:
+        """Return the settings that decide what a feature store holds.
+
+        The samples of a corpus do not depend on what a front end makes of them, so that instances share them.
+        """
+        decisive = set(type(self).model_fields) - {"frontend", "crop_s"}
+        if self.features == "waveform":
+            decisive = {"features", "sample_rate_hz", "channel", "trim_db"}
+            if self.trim_db is not None:
+                decisive |= {"n_fft", "hop_length"}
+        return self.model_dump(mode="json", include=decisive)
+
+    def spectral(self) -> "FeatureSettings":
+        """Return the settings of the features that the front end makes, as if they were stored.
+
+        Raises:
+            ValueError: There is no front end.
+        """
+        if self.frontend == "none":
+            raise ValueError("there is no front end")
+        values = {name: getattr(self, name) for name in FeatureSettings.model_fields}
+        return FeatureSettings(**values | {"features": self.frontend, "frontend": "none", "crop_s": None})

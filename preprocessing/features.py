@@ -19,10 +19,10 @@ from preprocessing.feature_settings import FeatureSettings
 from xval.errors import SettingsError
 
 # Part of the key of every feature store: raise it when a change here changes numbers.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 # Powers below this count as this before the logarithm (librosa's amin).
-_SMALLEST_POWER = 1e-10
+SMALLEST_POWER = 1e-10
 
 # The usual windows, w[n] = sum of weight k times cos(2 pi k n / N). scipy makes the others; it is asked only then, because
 # importing scipy.signal takes as long as extracting a thousand clips.
@@ -51,8 +51,11 @@ def extract(samples: NDArray[np.float32], settings: FeatureSettings, *, n_sample
         SettingsError: scipy knows no such window, or a mel filter is so narrow that it holds no bin of the transform.
     """
     n_samples = samples.size if n_samples is None else n_samples
-    samples = _emphasised(samples[:n_samples], settings.pre_emphasis)
-    filters = None if settings.features == "stft" else _filters_of(settings)
+    samples = samples[:n_samples]
+    if settings.pre_emphasis:
+        # One zero of the padding, because the sample behind a clip is -c times its last.
+        samples = _emphasised(np.append(samples, np.zeros(int(samples.size < n_samples), np.float32)), settings.pre_emphasis)
+    filters = None if settings.features == "stft" else mel_filters(settings)
     features = _spectrogram(samples, n_samples, settings, filters)
     if settings.features == "mfcc" or settings.scale == "db":
         features = _decibels(features, settings)
@@ -69,9 +72,11 @@ def check_settings(settings: FeatureSettings) -> None:
     Raises:
         SettingsError: As `extract`.
     """
-    _window(settings.window, settings.win_length, settings.n_fft)
-    if settings.features != "stft":
-        _filters_of(settings)
+    if settings.features == "waveform" and settings.frontend == "none":
+        return
+    analysis_window(settings)
+    if "stft" not in (settings.features, settings.frontend):
+        mel_filters(settings)
 
 
 def count_frames(n_samples: int, settings: FeatureSettings) -> int:
@@ -99,7 +104,7 @@ def trim(samples: NDArray[np.float32], settings: FeatureSettings) -> tuple[int, 
     starts = np.arange(0, padded.size - settings.n_fft + 1, settings.hop_length)
     energy = energy_until[starts + settings.n_fft] - energy_until[starts]
     # The square of librosa's floor: the frames of a clip quieter than this are all equally loud.
-    energy = np.maximum(energy, _SMALLEST_POWER * settings.n_fft)
+    energy = np.maximum(energy, SMALLEST_POWER * settings.n_fft)
     loud = np.flatnonzero(energy > energy.max() * 10 ** (-settings.trim_db / 10))
     first = min(int(loud[0]) * settings.hop_length, samples.size - 1)
     return first, min(samples.size, (int(loud[-1]) + 1) * settings.hop_length)
@@ -107,8 +112,6 @@ def trim(samples: NDArray[np.float32], settings: FeatureSettings) -> tuple[int, 
 
 def _emphasised(samples: NDArray[np.float32], coefficient: float) -> NDArray[np.float32]:
     """Return y[n] = x[n] - c x[n-1]; the sample before the first counts as 0."""
-    if not coefficient:
-        return samples
     emphasised = samples.copy()
     emphasised[1:] -= np.float32(coefficient) * samples[:-1]
     return emphasised
@@ -136,7 +139,7 @@ def _spectrogram(
     reached = samples[: padded.size - half]
     padded[half : half + reached.size] = reached
     frames = sliding_window_view(padded, n_fft)[::hop]
-    window = _window(settings.window, settings.win_length, n_fft)
+    window = analysis_window(settings)
     spectrogram = np.zeros((n_frames, half + 1 if filters is None else filters.shape[1]), dtype=np.float32)
     for first in range(0, n_sounding, _BLOCK_FRAMES):
         block = slice(first, min(first + _BLOCK_FRAMES, n_sounding))
@@ -153,7 +156,7 @@ def _decibels(values: NDArray[np.float32], settings: FeatureSettings) -> NDArray
 
     For ``power = 2`` this is librosa's ``power_to_db``, for ``power = 1`` its ``amplitude_to_db``.
     """
-    smallest = max(_SMALLEST_POWER ** (settings.power / 2), float(np.finfo(np.float32).tiny))
+    smallest = max(SMALLEST_POWER ** (settings.power / 2), float(np.finfo(np.float32).tiny))
     factor = 20 / settings.power
     # The natural logarithm: numpy computes it several times faster than that to the base of 10.
     decibels = np.log(np.maximum(values, np.float32(smallest)))
@@ -177,6 +180,15 @@ def _stretched(features: NDArray[np.float32], n_frames: int) -> NDArray[np.float
     return stretched
 
 
+def analysis_window(settings: FeatureSettings) -> NDArray[np.float32]:
+    """Return the periodic analysis window, float32 (n_fft,), zero outside its length in the middle.
+
+    Raises:
+        SettingsError: scipy knows no such window.
+    """
+    return _window(settings.window, settings.win_length, settings.n_fft)
+
+
 @lru_cache(maxsize=8)
 def _window(name: str, win_length: int, n_fft: int) -> NDArray[np.float32]:
     """Return the periodic analysis window, centred in n_fft samples."""
@@ -194,16 +206,20 @@ def _window(name: str, win_length: int, n_fft: int) -> NDArray[np.float32]:
     return np.pad(window, (before, n_fft - win_length - before)).astype(np.float32)
 
 
-def _filters_of(settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return the mel filters that the settings ask for, float32 (1 + n_fft // 2, n_mels)."""
+def mel_filters(settings: FeatureSettings) -> NDArray[np.float32]:
+    """Return the mel filters that the settings ask for, float32 (1 + n_fft // 2, n_mels).
+
+    Raises:
+        SettingsError: A filter is so narrow that it holds no bin of the transform.
+    """
     highest_hz = settings.sample_rate_hz / 2 if settings.fmax_hz is None else settings.fmax_hz
-    return _mel_filters(
+    return _make_filters(
         settings.sample_rate_hz, settings.n_fft, settings.n_mels, settings.fmin_hz, highest_hz, settings.mel_scale
     )
 
 
 @lru_cache(maxsize=8)
-def _mel_filters(
+def _make_filters(
     sample_rate_hz: int, n_fft: int, n_mels: int, fmin_hz: float, fmax_hz: float, mel_scale: str
 ) -> NDArray[np.float32]:
     """Return triangles of unit area over frequency, whose corners are equally spaced on the mel scale.

@@ -15,12 +15,13 @@ from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
 from preprocessing import store_layout as layout
 from preprocessing.corpus import CUSTOM
 from preprocessing.custom_store import check_arrays, write_arrays
+from preprocessing.moments import Moments, read_moments
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -30,29 +31,6 @@ Mapped: TypeAlias = "np.memmap[Any, np.dtype[Any]]"
 
 # What numpy raises about a .npy or .npz file that is cut off or overwritten.
 _DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, TokenError, OverflowError, zipfile.BadZipFile)
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Sums over the frames of some items, by which features are normalised.
-
-    Attributes:
-        count: Number of values in each bin.
-        sum: float64 (n_bins,), sum of the values.
-        sum_of_squares: float64 (n_bins,), sum of their squares.
-    """
-
-    count: int
-    sum: NDArray[np.float64]
-    sum_of_squares: NDArray[np.float64]
-
-    def mean(self) -> NDArray[np.float64]:
-        """Return the mean of each bin, float64 (n_bins,)."""
-        return self.sum / self.count
-
-    def variance(self) -> NDArray[np.float64]:
-        """Return the variance of each bin (divided by the count), float64 (n_bins,), 0 or more."""
-        return np.maximum(self.sum_of_squares / self.count - self.mean() ** 2, 0)
 
 
 @dataclass(frozen=True)
@@ -83,9 +61,21 @@ class FeatureStore:
         return self.description.class_names
 
     @property
+    def target_names(self) -> tuple[str, ...]:
+        """Return the names of the targets of a regression, ``0``, ``1`` ... where they have none; empty for classification."""
+        if self.task_type == "classification":
+            return ()
+        return self.description.target_names or tuple(map(str, range(self.target_shape[0])))
+
+    @property
     def example_shape(self) -> tuple[int, ...]:
-        """Return the shape of one example: (n_frames, n_bins) for audio."""
+        """Return the shape of one example: (n_frames, n_bins) for audio; for waveforms (samples of the longest clip,)."""
         return self.description.example_shape
+
+    @property
+    def is_waveform(self) -> bool:
+        """Whether it holds the samples of clips, each of its own length, one behind the other."""
+        return self.description.item_samples is not None
 
     @property
     def target_shape(self) -> tuple[int, ...]:
@@ -105,10 +95,15 @@ class FeatureStore:
     def predictors(self, item: str) -> Mapped:
         """Return an item's examples, float32 (n_examples, *example_shape), memory-mapped and read-only.
 
+        Of waveforms the samples of all its clips, float32 (n_samples,); `examples` says where each lies in them.
+
         Raises:
             CorpusError: There is no such item, or its file is missing or damaged.
         """
-        return self._array(layout.PREDICTORS_NAME, item, self.example_shape, layout.PREDICTORS_DTYPE)
+        shape = (self._count(item), *self.example_shape)
+        if self.description.item_samples is not None:
+            shape = (self.description.item_samples[item],)
+        return self._array(layout.PREDICTORS_NAME, item, shape, layout.PREDICTORS_DTYPE)
 
     def targets(self, item: str) -> Mapped:
         """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape), memory-mapped, read-only.
@@ -116,11 +111,14 @@ class FeatureStore:
         Raises:
             CorpusError: As `predictors`.
         """
-        return self._array(layout.TARGETS_NAME, item, self.target_shape, layout.TARGETS_DTYPES[self.task_type])
+        shape = (self._count(item), *self.target_shape)
+        return self._array(layout.TARGETS_NAME, item, shape, layout.TARGETS_DTYPES[self.task_type])
 
     @cached_property
     def examples(self) -> "pd.DataFrame":
         """Return item, row, clip, start_s, end_s (in the clip's file) and augmented, sorted by item and row.
+
+        Of waveforms also first and stop: where the clip's samples lie among those of its item.
 
         Raises:
             CorpusError: examples.parquet is missing or damaged.
@@ -143,29 +141,8 @@ class FeatureStore:
         Raises:
             CorpusError: No items, an item that is not in the store, or moments.npz is missing or damaged.
         """
-        chosen = sorted(set(items))
-        if not chosen:
-            raise CorpusError(f"{self.folder}: moments of no items were asked for.")
-        for item in chosen:
-            self._count(item)
-        position = {item: index for index, item in enumerate(self.items)}
-        rows = [position[item] for item in chosen]
-        count, total, squares = self._moments
-        return Moments(int(count[rows].sum()), np.add.reduce(total[rows], axis=0), np.add.reduce(squares[rows], axis=0))
-
-    @cached_property
-    def _moments(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return count, sum and sum of squares of every item, in the order of `items`."""
-        path = self.folder / layout.MOMENTS_NAME
-        n_items, n_bins = len(self.items), self.example_shape[-1]
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                count, total, squares = arrays["count"], arrays["sum"], arrays["sum_of_squares"]
-        except _DAMAGE as error:
-            raise _damaged(path, self.folder, str(error)) from error
-        if count.shape != (n_items,) or total.shape != (n_items, n_bins) or squares.shape != (n_items, n_bins):
-            raise _damaged(path, self.folder, f"shapes {count.shape}, {total.shape}, {squares.shape}")
-        return count, total, squares
+        n_bins = 1 if self.is_waveform else self.example_shape[-1]
+        return read_moments(self.folder / layout.MOMENTS_NAME, self.items, items, n_bins=n_bins)
 
     def _count(self, item: str) -> int:
         if item not in self.description.item_counts:
@@ -173,15 +150,14 @@ class FeatureStore:
         return self.description.item_counts[item]
 
     def _array(self, name: str, item: str, shape: tuple[int, ...], dtype: str) -> Mapped:
-        expected = (self._count(item), *shape)
         path = self.folder / name / layout.array_name(item)
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             n_bytes = path.stat().st_size
         except _DAMAGE as error:
             raise _damaged(path, self.folder, str(error)) from error
-        if not isinstance(array, np.memmap) or array.shape != expected or array.dtype != np.dtype(dtype):
-            raise _damaged(path, self.folder, f"it does not hold {dtype} {expected} as store.json says")
+        if not isinstance(array, np.memmap) or array.shape != shape or array.dtype != np.dtype(dtype):
+            raise _damaged(path, self.folder, f"it does not hold {dtype} {shape} as store.json says")
         if array.offset + array.nbytes != n_bytes:
             raise _damaged(path, self.folder, "its header does not fit its length")
         return array
@@ -210,12 +186,14 @@ def open_store(folder: Path) -> FeatureStore:
         store = FeatureStore(folder, layout.StoreDescription(**content))
     except (OSError, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, folder, str(error)) from error
+    samples = store.description.item_samples
     for item, count in store.counts.items():
-        for name, shape, dtype in (
-            (layout.PREDICTORS_NAME, store.example_shape, layout.PREDICTORS_DTYPE),
-            (layout.TARGETS_NAME, store.target_shape, layout.TARGETS_DTYPES[store.task_type]),
+        n_values = samples[item] if samples is not None else math.prod((count, *store.example_shape))
+        for name, size, dtype in (
+            (layout.PREDICTORS_NAME, n_values, layout.PREDICTORS_DTYPE),
+            (layout.TARGETS_NAME, math.prod((count, *store.target_shape)), layout.TARGETS_DTYPES[store.task_type]),
         ):
-            _check_size(folder, name, item, math.prod((count, *shape)) * np.dtype(dtype).itemsize)
+            _check_size(folder, name, item, size * np.dtype(dtype).itemsize)
     return store
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from preprocessing.naming import file_name
 
 # Part of the key of every feature store: raise it when the files change.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 DESCRIPTION_NAME = "store.json"
 PREDICTORS_NAME = "predictors"
@@ -31,13 +31,17 @@ class StoreDescription(BaseModel):
         format_version: Of the store; a reader refuses a newer one than its own.
         task_type: ``classification`` or ``regression``.
         class_names: What the targets 0, 1, ... mean; empty for regression.
+        target_names: What the columns of the targets of a regression are, where there are several; else empty.
         index_hash: The index of which the examples were made.
         feature_settings: The settings that made the features; None for arrays that a script handed in.
         sample_rate_hz: Of the audio behind the features; None as above.
-        clip_samples: Length that every clip was padded or cut to at that rate; None: each has its own.
-        example_shape: Shape of one example.
+        clip_samples: Length that every clip was padded or cut to at that rate; None: each has its own. Of a store of waveforms:
+            the length of the longest clip of the corpus before it was trimmed.
+        example_shape: Shape of one example; of a store of waveforms (the longest clip,).
         target_shape: Shape of one target; () for classification.
         item_counts: Examples of each item, sorted by item.
+        item_samples: Samples of each item in a store of waveforms, whose clips lie one behind the other; None: examples have
+            one shape.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +49,7 @@ class StoreDescription(BaseModel):
     format_version: int
     task_type: Literal["classification", "regression"]
     class_names: tuple[str, ...]
+    target_names: tuple[str, ...] = ()
     index_hash: str
     feature_settings: dict[str, Any] | None
     sample_rate_hz: int | None
@@ -52,6 +57,7 @@ class StoreDescription(BaseModel):
     example_shape: tuple[PositiveInt, ...] = Field(min_length=1)
     target_shape: tuple[PositiveInt, ...]
     item_counts: dict[str, PositiveInt] = Field(min_length=1)
+    item_samples: dict[str, PositiveInt] | None = None
 
 
 def array_name(item: str) -> str:

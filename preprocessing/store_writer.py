@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from preprocessing import store_layout as layout
 from preprocessing.feature_settings import FeatureSettings
+from preprocessing.moments import ItemSums, write_moments
 from xval.errors import CorpusError
 
 _STALE_AFTER_S = 24 * 60 * 60
@@ -50,9 +51,8 @@ class _Item:
 
     def __init__(self, n_bins: int) -> None:
         self.examples: list[Example] = []
-        self.n_values = 0
-        self.sum = np.zeros(n_bins)
-        self.sum_of_squares = np.zeros(n_bins)
+        self.lengths: list[int] = []
+        self.sums = ItemSums(n_bins)
 
 
 class StoreWriter:
@@ -66,7 +66,9 @@ class StoreWriter:
         task_type: ``classification`` or ``regression``.
         class_names: What the targets 0, 1, ... mean; empty for regression.
         feature_settings: The settings that make the features; None for arrays from a script.
-        clip_samples: Length that every clip is padded or cut to; None: each has its own.
+        clip_samples: As in store.json.
+        target_names: As in store.json.
+        is_waveform: It holds the samples of clips of different lengths.
 
     Raises:
         CorpusError: From every method: the folder cannot be written.
@@ -80,12 +82,16 @@ class StoreWriter:
         class_names: Sequence[str],
         feature_settings: FeatureSettings | None = None,
         clip_samples: int | None = None,
+        target_names: Sequence[str] = (),
+        is_waveform: bool = False,
     ) -> None:
         self.folder = folder
         self._task_type = task_type
         self._class_names = tuple(class_names)
         self._feature_settings = feature_settings
         self._clip_samples = clip_samples
+        self._target_names = tuple(target_names)
+        self._is_waveform = is_waveform
         self._lock = FileLock(folder.parent / f".{folder.name}.lock")
         self._temporary = folder.parent / f".{folder.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
         self._items: dict[str, _Item] = {}
@@ -121,7 +127,8 @@ class StoreWriter:
 
         Args:
             item: The item they belong to.
-            predictors: float32 (n_examples, ...), at least one axis behind the first; the last one holds the feature bins.
+            predictors: float32 (n_examples, ...), at least one axis behind the first; the last one holds the feature bins. For
+                a store of waveforms: float32 (1, n_samples), one clip at a time.
             targets: int64 (n_examples,) for classification, float32 (n_examples, ...) for regression.
             examples: What is known about each of them.
 
@@ -133,16 +140,19 @@ class StoreWriter:
         y = np.ascontiguousarray(targets, dtype=layout.TARGETS_DTYPES[self._task_type])
         if not self._items:
             self._example_shape, self._target_shape = x.shape[1:], y.shape[1:]
-        wanted = ((len(examples), *self._example_shape), (len(examples), *self._target_shape))
+        if self._is_waveform and x.ndim == 2 and len(x) == 1:
+            self._example_shape = (max(x.size, *self._example_shape),)
+        example_shape = x.shape[1:] if self._is_waveform else self._example_shape
+        wanted = ((len(examples), *example_shape), (len(examples), *self._target_shape))
         if (x.shape, y.shape) != wanted or x.ndim < 2 or not x.size:
             raise CorpusError(
                 f"Item '{item}': received predictors of shape {x.shape} and targets of shape {y.shape} for {len(examples)} "
                 f"examples; expected {wanted[0]} and {wanted[1]}, at least one example, and the same shape for every example."
             )
-        totals = self._items.get(item) or _Item(x.shape[-1])
-        values = x.reshape(-1, x.shape[-1]).astype(np.float64)
-        sum_of_squares = np.einsum("ij,ij->j", values, values)
-        if not (np.isfinite(sum_of_squares).all() and np.isfinite(y).all()):
+        if self._is_waveform:
+            x = x.reshape(-1)
+        known = self._items.get(item) or _Item(1 if self._is_waveform else x.shape[-1])
+        if not (known.sums.add(x[:, np.newaxis] if self._is_waveform else x) and np.isfinite(y).all()):
             raise CorpusError(f"Item '{item}', clip '{examples[0].clip}': predictors or targets are NaN or infinite.")
         with self._writing():
             if self._open_item != item:
@@ -152,11 +162,9 @@ class StoreWriter:
                 self._open_item = item
             self._predictors_file.write(x.data)
             self._targets_file.write(y.data)
-        totals.examples.extend(examples)
-        totals.n_values += len(values)
-        totals.sum += values.sum(axis=0)
-        totals.sum_of_squares += sum_of_squares
-        self._items[item] = totals
+        known.examples.extend(examples)
+        known.lengths.append(len(x))
+        self._items[item] = known
 
     def leave_out(self, path: str, item: str, reason: str) -> None:
         """Note a clip that could not be used, for left_out.csv."""
@@ -196,15 +204,11 @@ class StoreWriter:
         items = sorted(self._items)
         for item in items:
             n_examples = len(self._items[item].examples)
-            self._finish_file(layout.PREDICTORS_NAME, item, (n_examples, *self._example_shape))
+            shape = (sum(self._items[item].lengths),) if self._is_waveform else (n_examples, *self._example_shape)
+            self._finish_file(layout.PREDICTORS_NAME, item, shape)
             self._finish_file(layout.TARGETS_NAME, item, (n_examples, *self._target_shape))
         self._write_examples(items)
-        np.savez(
-            self._temporary / layout.MOMENTS_NAME,
-            count=np.array([self._items[item].n_values for item in items], dtype=np.int64),
-            sum=np.stack([self._items[item].sum for item in items]),
-            sum_of_squares=np.stack([self._items[item].sum_of_squares for item in items]),
-        )
+        write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *self._left_out])
         settings = self._feature_settings
@@ -212,13 +216,15 @@ class StoreWriter:
             format_version=layout.FORMAT_VERSION,
             task_type=self._task_type,
             class_names=self._class_names,
+            target_names=self._target_names,
             index_hash=index_hash,
-            feature_settings=None if settings is None else settings.model_dump(),
+            feature_settings=None if settings is None else settings.stored(),
             sample_rate_hz=None if settings is None else settings.sample_rate_hz,
             clip_samples=self._clip_samples,
             example_shape=self._example_shape,
             target_shape=self._target_shape,
             item_counts={item: len(self._items[item].examples) for item in items},
+            item_samples={item: sum(self._items[item].lengths) for item in items} if self._is_waveform else None,
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
         for path in [*self._temporary.iterdir(), self._temporary]:
@@ -232,7 +238,13 @@ class StoreWriter:
         columns = ("item", "row", *Example._fields)
         types = (pyarrow.string(), pyarrow.int64(), pyarrow.string(), pyarrow.float64(), pyarrow.float64(), pyarrow.bool_())
         arrays = [pyarrow.array(values, type=kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
-        parquet.write_table(pyarrow.table(arrays, names=columns), self._temporary / layout.EXAMPLES_NAME)
+        table = pyarrow.table(arrays, names=columns)
+        if self._is_waveform:
+            stops = [np.cumsum(self._items[item].lengths) for item in items]
+            firsts = [np.concatenate([[0], ends[:-1]]) for ends in stops]
+            for name, values in (("first", firsts), ("stop", stops)):
+                table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
+        parquet.write_table(table, self._temporary / layout.EXAMPLES_NAME)
 
     def _open(self, name: str, item: str, values: NDArray[np.generic]) -> BinaryIO:
         """Open an item's file to append to it; a new one begins with the header of an array of no examples."""

@@ -1,4 +1,4 @@
-"""Turn one clip into its examples: the whole clip, or windows of it.
+"""Turn one clip into its examples: the whole clip, or windows of it; its features, or its samples.
 
 Comes in: the samples of a clip at the settings' rate. Goes out: the features of its examples, and where each lies in the clip.
 Next: extraction.py stores them; a saved model is fed with them.
@@ -19,7 +19,7 @@ class ClipExamples:
     """The examples of one clip.
 
     Attributes:
-        predictors: float32 (n_examples, n_frames, n_bins).
+        predictors: float32 (n_examples, n_frames, n_bins); for ``features = waveform`` (n_examples, n_samples).
         start_s: float64 (n_examples,), where each begins, counted from the beginning of the clip.
         end_s: float64 (n_examples,), where each ends; the end of the clip at most, so padding does not count.
     """
@@ -30,7 +30,7 @@ class ClipExamples:
 
 
 def make_examples(samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> ClipExamples:
-    """Trim a clip, make its features, and cut them into windows.
+    """Trim a clip, make its features, and cut them into windows; ``features = waveform``: trim it, and that is all.
 
     A clip shorter than one window is zero-padded to one before its features are made; other clips are not padded where there
     are windows. The last window is moved back to end with the clip, so that nothing of it is lost.
@@ -50,6 +50,9 @@ def make_examples(samples: NDArray[np.float32], settings: FeatureSettings, n_sam
     rate_hz = settings.sample_rate_hz
     first, stop = features.trim(samples, settings)
     trimmed = samples[first:stop]
+    if settings.features == "waveform":
+        bounds = np.array([first, stop]) / rate_hz
+        return ClipExamples(trimmed[np.newaxis], bounds[:1], bounds[1:])
     length = trimmed.size if n_samples is None else n_samples
     window = window_samples(settings)
     if window is not None:
@@ -76,13 +79,17 @@ def clip_samples(settings: FeatureSettings, longest_s: float) -> int | None:
 
     Returns:
         Samples at the settings' rate; None where clips keep their own length, because windows or stretching make examples of
-        equal shape out of them.
+        equal shape out of them. Waveforms are stored at their own length; what is returned is the longest, up to which they
+        are padded when they are used.
     """
+    longest = max(1, math.ceil(longest_s * settings.sample_rate_hz))
+    if settings.features == "waveform":
+        return longest
     if settings.clip_length_s is not None:
         return max(1, round(settings.clip_length_s * settings.sample_rate_hz))
     if settings.stretch_frames is not None or settings.example_length_s is not None:
         return None
-    return max(1, math.ceil(longest_s * settings.sample_rate_hz))
+    return longest
 
 
 def window_samples(settings: FeatureSettings) -> int | None:

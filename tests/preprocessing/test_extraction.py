@@ -86,7 +86,7 @@ def test_every_clip_becomes_an_example_of_its_item(corpus: Corpus) -> None:
 def test_the_store_says_what_it_was_made_of(corpus: Corpus) -> None:
     store, _ = make_store(corpus, settings_with())
     description = store.description
-    assert FeatureSettings(**description.feature_settings or {}) == settings_with()
+    assert description.feature_settings == settings_with().stored()
     assert (description.sample_rate_hz, description.clip_samples) == (RATE_HZ, 1600)
     assert description.index_hash == corpus.index_hash
     assert store.folder == store_folder(corpus, settings_with()) == corpus.folder / "features" / store.key
@@ -194,6 +194,19 @@ def test_windows_are_examples_with_their_place_in_the_file(tmp_path: Path) -> No
 )
 def test_settings_decide_the_shape(corpus: Corpus, changes: dict[str, object], shape: tuple[int, int]) -> None:
     assert make_store(corpus, settings_with(**changes))[0].example_shape == shape
+
+
+def test_several_targets_stand_beside_each_other(tmp_path: Path) -> None:
+    clips = make_audio(tmp_path / "audio").drop(columns="label")
+    targets = {"label:valence": np.arange(9.0), "label:arousal": -np.arange(9.0) / 3}
+    corpus = corpus_of(clips.assign(**targets), tmp_path, task_type="regression")
+    for changes in ({}, {"features": "waveform"}, {"example_length_s": 0.1}):
+        store, _ = make_store(corpus, settings_with(**changes))
+        assert (store.task_type, store.class_names, store.target_shape) == ("regression", (), (2,))
+        for item in store.items:
+            wanted = corpus.index.set_index("clip")[list(targets)].astype(np.float32)
+            of_item = store.examples.loc[store.examples["item"] == item, "clip"]
+            np.testing.assert_array_equal(store.targets(item), wanted.loc[of_item])
 
 
 def test_numbers_as_labels_become_regression_targets(tmp_path: Path) -> None:

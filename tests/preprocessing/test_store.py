@@ -194,9 +194,9 @@ def edit(folder: Path, **changes: object) -> None:
 
 
 def test_a_newer_store_is_not_read(store: FeatureStore) -> None:
-    edit(store.folder, format_version=2)
+    edit(store.folder, format_version=3)
     with pytest.raises(
-        CorpusError, match=r"format version 2 is newer than this version of xval reads \(1\)\. Update xval, or: Delete"
+        CorpusError, match=r"format version 3 is newer than this version of xval reads \(2\)\. Update xval, or: Delete"
     ):
         open_store(store.folder)
 

@@ -1,0 +1,116 @@
+"""Sums over the frames of items, by which features are normalised, and the file that holds them.
+
+Comes in: count, sum and sum of squares of every item. Goes out: the `Moments` of any set of items, so that a fold's statistics
+are those of its training items alone. Next: xval/model.py.
+"""
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.errors import CorpusError, suggestion
+
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the frames of some items.
+
+    Attributes:
+        count: Number of values in each bin.
+        sum: float64 (n_bins,), sum of the values.
+        sum_of_squares: float64 (n_bins,), sum of their squares.
+    """
+
+    count: int
+    sum: NDArray[np.float64]
+    sum_of_squares: NDArray[np.float64]
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the mean of each bin, float64 (n_bins,)."""
+        return self.sum / self.count
+
+    def variance(self) -> NDArray[np.float64]:
+        """Return the variance of each bin (divided by the count), float64 (n_bins,), 0 or more."""
+        return np.maximum(self.sum_of_squares / self.count - self.mean() ** 2, 0)
+
+
+class ItemSums:
+    """Sums of one item that grow clip by clip.
+
+    Args:
+        n_bins: Number of bins.
+    """
+
+    def __init__(self, n_bins: int) -> None:
+        self.count = 0
+        self.sum = np.zeros(n_bins)
+        self.sum_of_squares = np.zeros(n_bins)
+
+    def add(self, values: NDArray[np.floating]) -> bool:
+        """Add values (..., n_bins), or nothing and return False where one of them is NaN or infinite."""
+        frames = values.reshape(-1, values.shape[-1]).astype(np.float64)
+        squares = np.einsum("ij,ij->j", frames, frames)
+        if not np.isfinite(squares).all():
+            return False
+        self.count += len(frames)
+        self.sum += frames.sum(axis=0)
+        self.sum_of_squares += squares
+        return True
+
+    def merge(self, other: "ItemSums") -> None:
+        """Add the sums of other values."""
+        self.count += other.count
+        self.sum += other.sum
+        self.sum_of_squares += other.sum_of_squares
+
+
+def write_moments(path: Path, sums: Sequence[ItemSums]) -> None:
+    """Write the sums of all items, in the order of the store's items.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            count=np.array([each.count for each in sums], dtype=np.int64),
+            sum=np.stack([each.sum for each in sums]),
+            sum_of_squares=np.stack([each.sum_of_squares for each in sums]),
+        )
+
+
+def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, n_bins: int) -> Moments:
+    """Return the sums over some items, added in their sorted order.
+
+    Args:
+        path: What `write_moments` wrote.
+        all_items: The items of the store, in their order.
+        items: The items that count.
+        n_bins: Number of bins.
+
+    Raises:
+        CorpusError: No items, an item that is not in the store, or the file is missing or damaged.
+    """
+    chosen = sorted(set(items))
+    if not chosen:
+        raise CorpusError(f"{path}: moments of no items were asked for.")
+    position = {item: index for index, item in enumerate(all_items)}
+    for item in chosen:
+        if item not in position:
+            raise CorpusError(f"{path.parent}: the feature store has no item '{item}'. {suggestion(item, all_items)}")
+    rows = [position[item] for item in chosen]
+    remedy = f"Delete the folder {path.parent}; the next run makes it again (arrays from a script: run the script again)."
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            count, total, squares = arrays["count"], arrays["sum"], arrays["sum_of_squares"]
+    except _DAMAGE as error:
+        raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
+    if count.shape != (len(all_items),) or total.shape != (len(all_items), n_bins) or squares.shape != total.shape:
+        raise CorpusError(f"{path}: damaged (shapes {count.shape}, {total.shape}, {squares.shape}). {remedy}")
+    return Moments(int(count[rows].sum()), np.add.reduce(total[rows], axis=0), np.add.reduce(squares[rows], axis=0))

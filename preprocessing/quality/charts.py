@@ -1,0 +1,169 @@
+"""The charts of the quality report: how durations, rates, channels, levels, classes and items are spread over a corpus.
+
+Comes in: the facts about every clip. Goes out: PNG files in memory, by name. Next: report.py embeds them, check.py writes them.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preprocessing.clip_list import label_columns, natural_key
+from preprocessing.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LARGEST_N_BARS = 40
+
+_SIZE_INCHES = (5.2, 3.0)
+_N_BINS = 40
+# From this ratio of longest to shortest on, durations are drawn on a logarithmic axis.
+_WIDE_RATIO = 50
+
+
+def draw_charts(facts: "pd.DataFrame", task_type: str) -> dict[str, bytes]:
+    """Draw what is known of a corpus.
+
+    Args:
+        facts: As `faults.find_faults` returns it; what was not measured is not drawn.
+        task_type: ``classification`` draws clips per class, ``regression`` the targets.
+
+    Returns:
+        PNG by name: durations, sample_rates, channels, levels, classes (or targets), items.
+    """
+    read = facts[facts["duration_s"].notna()]
+    original = facts[~facts["augmented"]]
+    charts: dict[str, bytes] = {}
+    if len(read):
+        charts["durations"] = _durations(read["duration_s"].to_numpy(dtype=float))
+        charts["sample_rates"] = _categories("Sample rates", "Sample rate (kHz)", read["sample_rate_hz"], 1000)
+        charts["channels"] = _categories("Channels", "Channels of a file", read["n_channels"], 1)
+    if "peak_dbfs" in facts and np.isfinite(facts["rms_dbfs"]).any():
+        charts["levels"] = _levels(facts)
+    if task_type == "classification":
+        charts["classes"] = _classes(original["label"])
+    else:
+        charts["targets"] = _targets(original)
+    charts["items"] = _items(original["item"])
+    return charts
+
+
+def _durations(durations_s: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> bytes:
+    lowest, highest = float(durations_s.min()), float(durations_s.max())
+    is_wide = lowest > 0 and highest > _WIDE_RATIO * lowest
+    bins = np.geomspace(lowest, highest, _N_BINS + 1) if is_wide else _bins(lowest, highest)
+    figure, axes = _chart(
+        f"Durations: {lowest:.3g} to {highest:.3g} s, median (red) {np.median(durations_s):.3g} s", "Duration (s)"
+    )
+    axes.hist(durations_s, bins=bins.tolist(), color=BLUE)
+    axes.axvline(float(np.median(durations_s)), color=RED, linewidth=1)
+    if is_wide:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+        axes.minorticks_off()
+    return png(figure)
+
+
+def _categories(title: str, label: str, values: "pd.Series[int]", divisor: int) -> bytes:
+    """Draw how often each of a few values occurs."""
+    counts = values.value_counts().sort_index()
+    figure, axes = _chart(f"{title}: {len(counts)} different" if len(counts) > 1 else f"{title}: all alike", label)
+    _draw_bars(axes, [f"{value / divisor:g}" for value in counts.index], counts.tolist())
+    return png(figure)
+
+
+def _draw_bars(axes: "Axes", names: Sequence[str], counts: Sequence[int]) -> None:
+    """Draw a few bars, each with its name below and its height above; a single one does not fill the picture."""
+    bars = axes.bar(list(names), list(counts), color=BLUE, width=0.6)
+    axes.bar_label(bars, fontsize="small")
+    axes.margins(x=max(0.05, 1.2 / len(counts)), y=0.15)
+
+
+def _levels(facts: "pd.DataFrame") -> bytes:
+    figure, axes = _chart("Levels of the clips that are not silent", "Level (dBFS)")
+    rms, peak = (facts.loc[np.isfinite(facts[column]), column].to_numpy(dtype=float) for column in ("rms_dbfs", "peak_dbfs"))
+    bins = _bins(min(rms.min(), peak.min()), max(rms.max(), peak.max())).tolist()
+    axes.hist(rms, bins=bins, color=GREY, label="RMS")
+    axes.hist(peak, bins=bins, color=BLUE, alpha=0.75, label="peak")
+    axes.legend(frameon=False, fontsize="small", loc="upper left")
+    return png(figure)
+
+
+def _classes(labels: "pd.Series[str]") -> bytes:
+    counts = labels.value_counts()
+    shown = counts.iloc[:LARGEST_N_BARS]
+    if len(counts) <= LARGEST_N_BARS:
+        shown = shown.loc[sorted(shown.index, key=natural_key)]
+    more = f", the largest {LARGEST_N_BARS} shown" if len(counts) > LARGEST_N_BARS else ""
+    title = f"{len(counts)} classes, {_range(counts.min(), counts.max())} clips each{more}"
+    figure, axes = _chart(title, "Class", height=max(_SIZE_INCHES[1], 0.16 * len(shown) + 0.8))
+    positions = np.arange(len(shown))
+    axes.barh(positions, shown.tolist(), color=BLUE)
+    axes.set_yticks(positions, [_shorten(name) for name in shown.index], parse_math=False)
+    axes.invert_yaxis()
+    axes.set_ylabel("Class", fontsize="small")
+    axes.set_xlabel("Clips", fontsize="small")
+    return png(figure)
+
+
+def _targets(facts: "pd.DataFrame") -> bytes:
+    """Draw a histogram for each target of a regression."""
+    columns = label_columns(facts.columns)[:6]
+    figure = new_figure(_SIZE_INCHES[0], _SIZE_INCHES[1] * len(columns))
+    for axes, column in zip(figure.subplots(len(columns), 1, squeeze=False).flat, columns, strict=True):
+        values = facts[column].to_numpy(dtype=float)
+        axes.hist(values, bins=_bins(values.min(), values.max()).tolist(), color=BLUE)
+        write_title(axes, f"Target {column.removeprefix('label:')}: {values.min():.4g} to {values.max():.4g}")
+        axes.set_xlabel("Target", fontsize="small")
+        axes.set_ylabel("Clips", fontsize="small")
+        plain_axes(axes)
+    return png(figure)
+
+
+def _items(items: "pd.Series[str]") -> bytes:
+    from matplotlib.ticker import MaxNLocator
+
+    counts = items.value_counts().to_numpy()
+    title = f"{len(counts)} items, {_range(counts.min(), counts.max())} clips each"
+    figure, axes = _chart(title, "Clips of an item", counted="Items")
+    first, last = int(counts.min()), int(counts.max())
+    if first == last:
+        _draw_bars(axes, [f"{first}"], [len(counts)])
+        return png(figure)
+    step = -(-(last - first + 1) // _N_BINS)
+    axes.hist(counts, bins=(np.arange(first, last + step + 1, step) - 0.5).tolist(), color=BLUE, rwidth=0.9)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    return png(figure)
+
+
+def _chart(title: str, label: str, counted: str = "Clips", height: float = _SIZE_INCHES[1]) -> "tuple[Figure, Axes]":
+    """Return a figure with one pair of axes."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(_SIZE_INCHES[0], height)
+    axes = figure.subplots()
+    write_title(axes, title)
+    axes.set_xlabel(label, fontsize="small")
+    axes.set_ylabel(counted, fontsize="small")
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    plain_axes(axes)
+    return figure, axes
+
+
+def _bins(lowest: float, highest: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Return the edges of equal bins; equal values lie in the middle one."""
+    if highest - lowest <= 1e-9 * max(1, abs(highest)):
+        half = 0.5 * max(abs(lowest), 1e-3)
+        return np.linspace(lowest - half, lowest + half, _N_BINS + 2)
+    return np.linspace(lowest, highest, _N_BINS + 1)
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= 24 else f"{name[:23]}…"
+
+
+def _range(lowest: int, highest: int) -> str:
+    return f"{lowest}" if lowest == highest else f"{lowest} to {highest}"

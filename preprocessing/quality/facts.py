@@ -1,0 +1,224 @@
+"""The facts about every clip of a corpus: first from the headers of the files alone, then from the decoded audio.
+
+Comes in: a checked list of clips and the folder of their audio. Goes out: the list with a column per fact. What is wrong with a
+clip that cannot be read stands in the columns ``broken`` and ``reason``; it never stops the others. Next: faults.py.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.audio import AudioHeader, decode, read_header
+from preprocessing.parallel import Progress, map_in_processes
+from xval.errors import AudioError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING, EMPTY, DOES_NOT_OPEN = "missing", "empty", "does not open"
+OUTSIDE, DOES_NOT_DECODE, NOT_FINITE = "outside its file", "does not decode", "NaN"
+"""What the column ``broken`` says; null where a clip can be read."""
+
+_TEXTS = {"subtype": "object", "broken": "object", "reason": "object"}
+
+HEADER_COLUMNS = ("duration_s", "sample_rate_hz", "n_channels", "subtype")
+MEASURED_COLUMNS = ("peak_dbfs", "rms_dbfs", "dc_offset", "clipped_share", "audio_hash")
+
+FLAT_TOP_SAMPLES = 3
+"""So many equal samples in a row at the highest or lowest value of a clip may be a flat top, cut off by the recorder."""
+
+# The largest value that 16 bits hold. Decoders of lossy files go beyond it, where a player cuts off.
+_FULL_SCALE = np.float32(1 - 2**-15)
+
+# Quantisation alone also makes tops of equal samples, but round ones, which are left by at most four of its steps.
+_ROUND_TOP_STEPS = 4
+_LARGEST_GAIN = 16
+
+# The extremes of a clip quieter than this (-40 dBFS) are not looked at: nothing was cut off there.
+_SMALLEST_EXTREME = 0.01
+
+# Annotated stretches are often rounded to hundredths of a second.
+_END_TOLERANCE_S = 0.01
+
+
+class _Clip(NamedTuple):
+    """What is decoded: a file or a stretch of it."""
+
+    path: Path
+    start_s: float | None
+    end_s: float | None
+
+
+def read_headers(
+    clips: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
+) -> "pd.DataFrame":
+    """Add what the headers of the files say; no audio is decoded.
+
+    Args:
+        clips: One row per clip, as `clip_list.check_clips` returns it: path, start_s and end_s are used.
+        audio_folder: What the paths are relative to.
+        n_processes: Processes that read.
+        progress: Told how many files are read.
+
+    Returns:
+        The clips with duration_s (float64, of the stretch where the clip is one), sample_rate_hz and n_channels (Int64),
+        subtype, n_bytes (Int64, of the file), and broken and reason.
+
+    Raises:
+        WorkerError: A process died.
+    """
+    import pandas as pd
+
+    paths = list(dict.fromkeys(clips["path"]))
+    headers = list(
+        map_in_processes(
+            _read_header, [Path(audio_folder) / path for path in paths], n_processes=n_processes, progress=progress
+        )
+    )
+    columns = [*HEADER_COLUMNS, "n_bytes", "broken", "reason"]
+    table = pd.DataFrame(headers, index=pd.Index(paths), columns=columns).astype(
+        {"duration_s": "float64", "sample_rate_hz": "Int64", "n_channels": "Int64", "n_bytes": "Int64", **_TEXTS}
+    )
+    facts = clips.reset_index(drop=True).join(table, on="path")
+    file_s = facts["duration_s"].copy()
+    start_s, end_s = facts["start_s"].fillna(0.0), facts["end_s"].fillna(file_s)
+    outside = facts["broken"].isna() & ((start_s >= file_s) | (end_s > file_s + _END_TOLERANCE_S))
+    facts["duration_s"] = (np.minimum(end_s, file_s) - start_s).clip(lower=0)
+    facts.loc[outside, "broken"] = OUTSIDE
+    facts.loc[outside, "reason"] = [
+        f"the stretch from {start:g} s to {end:g} s does not lie in the file ({length:g} s)"
+        for start, end, length in zip(start_s[outside], end_s[outside], file_s[outside], strict=True)
+    ]
+    return facts
+
+
+def measure(
+    facts: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
+) -> "pd.DataFrame":
+    """Decode every clip and add what is heard.
+
+    Args:
+        facts: As `read_headers` returns it; what is broken already is not decoded.
+        audio_folder: What the paths are relative to.
+        n_processes: Processes that decode.
+        progress: Told how many clips are decoded.
+
+    Returns:
+        The facts with peak_dbfs, rms_dbfs (-inf for zeros), dc_offset (mean sample, full scale is 1) and audio_hash (as in the
+        index of a corpus), all of the mean of the channels; and clipped_share (of the samples, 0 to 1) of the worst channel.
+        duration_s becomes that of the decoded audio.
+
+    Raises:
+        WorkerError: A process died.
+    """
+    import pandas as pd
+
+    readable = facts.index[facts["broken"].isna()]
+    rows = facts.loc[readable, ["path", "start_s", "end_s"]].itertuples(index=False)
+    tasks = [_Clip(audio_folder / path, _given(start_s), _given(end_s)) for path, start_s, end_s in rows]
+    outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress))
+    columns = [*MEASURED_COLUMNS, "duration_s", "broken", "reason"]
+    measured = pd.DataFrame(outcomes, index=readable, columns=columns).astype({"broken": "object", "reason": "object"})
+    added = facts.copy()
+    for column in MEASURED_COLUMNS:
+        added[column] = measured[column]
+    for column in ("duration_s", "broken", "reason"):
+        added[column] = measured[column].combine_first(facts[column])
+    numbers = [column for column in MEASURED_COLUMNS if column != "audio_hash"]
+    return added.astype(dict.fromkeys([*numbers, "duration_s"], "float64"))
+
+
+def clipped_share(samples: NDArray[np.float32]) -> float:
+    """Return which share of the samples of a channel stands in flat tops.
+
+    A flat top is a run of at least `FLAT_TOP_SAMPLES` equal samples at the highest or lowest value of the clip (values beyond
+    full scale count as full scale), which the signal reaches or leaves with a jump: a top that is merely rounded to few
+    quantisation steps is none. Below full scale there must be two at least. So clipping is found too in recordings whose level
+    was lowered later; it is not found where a lossy codec or a resampler has bent the tops.
+
+    Args:
+        samples: float32 (n_samples,), full scale is -1 to 1.
+    """
+    limited = np.clip(samples, -_FULL_SCALE, _FULL_SCALE)
+    steps = np.abs(np.diff(limited))
+    moving = steps[steps > 0]
+    if not moving.size:
+        return 0.0
+    # A gain makes steps of several units of the file's grid; a pure tone may move in big steps only.
+    grid = np.gcd.reduce(np.rint(np.clip(samples, -1, 1) * 2**23).astype(np.int64)) / 2**23
+    round_top = _ROUND_TOP_STEPS * min(moving.min(), _LARGEST_GAIN * grid)
+    n_clipped = 0
+    for extreme in (limited.max(), limited.min()):
+        if abs(extreme) < _SMALLEST_EXTREME:
+            continue
+        at_extreme = np.concatenate([[False], limited == extreme, [False]])
+        edges = np.flatnonzero(at_extreme[1:] != at_extreme[:-1])
+        first, behind = edges[::2], edges[1::2]
+        jump_in = np.where(first > 0, np.abs(limited[first - 1] - extreme), 0)
+        jump_out = np.where(behind < limited.size, np.abs(limited[np.minimum(behind, limited.size - 1)] - extreme), 0)
+        is_flat = (behind - first >= FLAT_TOP_SAMPLES) & (np.maximum(jump_in, jump_out) > round_top)
+        # In recordings of few bits, noise makes a single flat top now and then.
+        if is_flat.sum() >= 2 or abs(extreme) == _FULL_SCALE:
+            n_clipped += int((behind - first)[is_flat].sum())
+    return n_clipped / limited.size
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """Return the columns of one file."""
+    try:
+        if not path.is_file():
+            return {"broken": MISSING, "reason": "no such file"}
+        n_bytes = path.stat().st_size
+        if not n_bytes:
+            return {"n_bytes": 0, "broken": EMPTY, "reason": "the file is empty (0 bytes)"}
+    except OSError as error:
+        return {"broken": DOES_NOT_OPEN, "reason": f"cannot be opened ({error.strerror})"}
+    try:
+        header: AudioHeader = read_header(path)
+    except AudioError as error:
+        return {"n_bytes": n_bytes, "broken": DOES_NOT_OPEN, "reason": _reason(error, path)}
+    columns: dict[str, Any] = {column: getattr(header, column) for column in (*HEADER_COLUMNS, "n_bytes")}
+    if not header.duration_s:
+        columns |= {"broken": EMPTY, "reason": "holds no samples"}
+    return columns
+
+
+def _measure(clip: _Clip) -> dict[str, Any]:
+    """Return the columns of one clip."""
+    try:
+        decoded = decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, with_hash=True)
+        share = clipped_share(decoded.samples)
+        if decoded.n_channels > 1:
+            # The mean of the channels has no flat tops any more.
+            share = max(clipped_share(_channel(clip, number)) for number in range(decoded.n_channels))
+    except AudioError as error:
+        reason = _reason(error, clip.path)
+        return {"broken": NOT_FINITE if "NaN" in reason else DOES_NOT_DECODE, "reason": reason}
+    samples = decoded.samples
+    return {
+        "peak_dbfs": _dbfs(float(np.abs(samples).max())),
+        "rms_dbfs": _dbfs(float(np.sqrt(np.square(samples, dtype=np.float64).mean()))),
+        "dc_offset": float(samples.mean(dtype=np.float64)),
+        "clipped_share": share,
+        "audio_hash": decoded.audio_hash,
+        "duration_s": samples.size / decoded.sample_rate_hz,
+    }
+
+
+def _channel(clip: _Clip, number: int) -> NDArray[np.float32]:
+    return decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, channel=number).samples
+
+
+def _reason(error: AudioError, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ").rstrip(".")
+
+
+def _dbfs(amplitude: float) -> float:
+    """Return 20 log10 of an amplitude, full scale being 1."""
+    return 20 * float(np.log10(amplitude)) if amplitude else -np.inf
+
+
+def _given(seconds: float) -> float | None:
+    return None if np.isnan(seconds) else float(seconds)

@@ -1,0 +1,279 @@
+"""What is wrong with the clips of a corpus and with the corpus as a whole, the worst first, each with what to do about it.
+
+Comes in: the facts about every clip. Goes out: the facts with the faults of each clip, and a finding per kind of fault. Next:
+report.py. A new kind of fault is a function of rules.py and an entry of `FAULTS`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from preprocessing.audio import SILENCE_PEAK_DBFS
+from preprocessing.quality.facts import (
+    DOES_NOT_DECODE,
+    DOES_NOT_OPEN,
+    EMPTY,
+    FLAT_TOP_SAMPLES,
+    MISSING,
+    NOT_FINITE,
+    OUTSIDE,
+)
+from preprocessing.quality.rules import (
+    LARGEST_SHARE_OF_DURATIONS,
+    SMALLEST_N_ITEMS,
+    Criteria,
+    Reasons,
+    Rule,
+    audio_across_items,
+    audio_with_other_label,
+    audio_within_item,
+    broken_clips,
+    class_of_one_clip,
+    class_of_one_item,
+    clips_where,
+    copies_across_items,
+    durations_of_classes,
+    item_of_one_clip,
+    mixed_rates,
+    too_few_items,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_DC_OFFSET = 0.01
+
+Level: TypeAlias = Literal["refused", "left out", "doubtful"]
+"""refused: no folds are made of such a corpus; left out: preprocessing passes over the clip; doubtful: it is used as it is."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault.
+
+    Attributes:
+        name: What it is called in quality.csv.
+        level: What becomes of a corpus or clip with it.
+        subjects: What has it: clips, classes, items or sample rates.
+        meaning: When it is found; ``{...}`` are `Criteria`.
+        advice: What to do.
+        find: Finds it.
+    """
+
+    name: str
+    level: Level
+    subjects: str
+    meaning: str
+    advice: str
+    find: Rule
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A kind of fault that was found.
+
+    Attributes:
+        fault: Which.
+        meaning: When it is found, with the criteria in force.
+        reasons: Who has it and why.
+    """
+
+    fault: Fault
+    meaning: str
+    reasons: Reasons
+
+
+def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFrame, list[Finding]]":
+    """Judge every clip and the corpus as a whole.
+
+    Args:
+        facts: As `facts.read_headers` or `facts.measure` returns it, rows numbered from 0. Without the columns of the latter,
+            only what the headers tell is judged.
+        criteria: What counts as a fault.
+
+    Returns:
+        facts: With the columns ``faults`` (names, separated by ``;``, the worst first) and ``reason`` (why, likewise); both are
+            empty for a clip without any.
+        findings: Those that were found, the worst first.
+    """
+    findings = []
+    for fault in FAULTS:
+        reasons = fault.find(facts, criteria)
+        if reasons:
+            meaning = fault.meaning.format(min_duration_s=criteria.min_duration_s, clipped_share=100 * criteria.clipped_share)
+            findings.append(Finding(fault, meaning, reasons))
+    names: list[list[str]] = [[] for _ in range(len(facts))]
+    reasons_of: list[list[str]] = [[] for _ in range(len(facts))]
+    for finding in findings:
+        for row, reason in finding.reasons.items():
+            if isinstance(row, int):
+                names[row].append(finding.fault.name)
+                reasons_of[row].append(reason)
+    return facts.assign(faults=[";".join(each) for each in names], reason=["; ".join(each) for each in reasons_of]), findings
+
+
+FAULTS = (
+    Fault(
+        "identical across items",
+        "refused",
+        "clips",
+        "The same decoded audio stands under several items: a model that trains on one is tested on the other (leakage).",
+        "Give both clips the same item, or leave one of them out of the corpus.",
+        audio_across_items,
+    ),
+    Fault(
+        "copies across items",
+        "refused",
+        "clips",
+        "A clip and copies of it (column source_clip) stand under several items (leakage).",
+        "Give a copy the item of its source.",
+        copies_across_items,
+    ),
+    Fault(
+        "too few items",
+        "refused",
+        "items",
+        f"Training, validation and test need an item each: {SMALLEST_N_ITEMS} at least.",
+        "Check what was chosen as the item (--item), or add speakers.",
+        too_few_items,
+    ),
+    Fault(
+        "class of one item",
+        "refused",
+        "classes",
+        "Only one item has clips of this class: when it is tested, no model has seen the class.",
+        "Leave the class out, join it with another, or give it at least two items, better three.",
+        class_of_one_item,
+    ),
+    Fault(
+        "identical, other label",
+        "doubtful",
+        "clips",
+        "The same decoded audio has several labels.",
+        "Listen, and correct the wrong label; leave out clips that are ambiguous.",
+        audio_with_other_label,
+    ),
+    Fault(
+        MISSING,
+        "left out",
+        "clips",
+        "The corpus lists a file that is not there.",
+        "Fetch the corpus again, or correct the path in its list.",
+        broken_clips(MISSING),
+    ),
+    Fault(
+        EMPTY,
+        "left out",
+        "clips",
+        "The file has 0 bytes, or a header and no samples.",
+        "Fetch the file again; its download or recording broke off.",
+        broken_clips(EMPTY),
+    ),
+    Fault(
+        DOES_NOT_OPEN,
+        "left out",
+        "clips",
+        "The header of the file is none of an audio file, or the file ends before its header says.",
+        "Fetch the file again, or convert it to wav with the program that wrote it.",
+        broken_clips(DOES_NOT_OPEN),
+    ),
+    Fault(
+        OUTSIDE,
+        "left out",
+        "clips",
+        "The annotated stretch does not lie in its file.",
+        "Check the unit of the annotation (seconds, samples) and that it belongs to this file.",
+        broken_clips(OUTSIDE),
+    ),
+    Fault(
+        DOES_NOT_DECODE,
+        "left out",
+        "clips",
+        "The header can be read, the audio cannot, or not all of it.",
+        "Fetch the file again; it is damaged or broken off.",
+        broken_clips(DOES_NOT_DECODE),
+    ),
+    Fault(
+        NOT_FINITE,
+        "left out",
+        "clips",
+        "Some samples are NaN or infinite.",
+        "Export the file again; a program that processed it divided by zero.",
+        broken_clips(NOT_FINITE),
+    ),
+    Fault(
+        "silent",
+        "left out",
+        "clips",
+        f"No sample reaches {SILENCE_PEAK_DBFS:g} dBFS.",
+        "Check the recording; it is left out of training and test.",
+        clips_where("peak_dbfs", lambda peaks, _: peaks < SILENCE_PEAK_DBFS, "peak {:.1f} dBFS"),
+    ),
+    Fault(
+        "too short",
+        "doubtful",
+        "clips",
+        "Shorter than {min_duration_s:g} s.",
+        "Listen whether the label can be heard at all; leave out what is cut off.",
+        clips_where("duration_s", lambda durations, criteria: durations < criteria.min_duration_s, "{:.4g} s"),
+    ),
+    Fault(
+        "clipped",
+        "doubtful",
+        "clips",
+        f"At least {{clipped_share:g}} % of the samples of a channel stand in flat tops: {FLAT_TOP_SAMPLES} or more equal "
+        "samples in a row at the highest or lowest value of the clip, reached or left with a jump "
+        "(below full scale: at least two such tops).",
+        "Keep them if all classes and items have them alike; else the distortion may be learnt instead of the label.",
+        clips_where("clipped_share", lambda shares, criteria: shares >= criteria.clipped_share, "{:.2%} of the samples"),
+    ),
+    Fault(
+        "identical",
+        "doubtful",
+        "clips",
+        "The same decoded audio is there more than once, under one item.",
+        "Leave one out; it counts twice in training and in the test.",
+        audio_within_item,
+    ),
+    Fault(
+        "mixed sample rates",
+        "doubtful",
+        "sample rates",
+        "Files of several sample rates. All are resampled, but where the spectrum of a file ends still tells them apart.",
+        "Set sample_rate_hz to the lowest of them, above all if rates go with classes or items.",
+        mixed_rates,
+    ),
+    Fault(
+        "durations go with classes",
+        "doubtful",
+        "classes",
+        f"Over {LARGEST_SHARE_OF_DURATIONS:.0%} of the variance of the durations (of their ranks) lies between classes: the "
+        "zeros behind a short clip then tell its class.",
+        "Cut clips into windows (example_length_s) or crops (crop_s), or stretch them to one length (stretch_frames).",
+        durations_of_classes,
+    ),
+    Fault(
+        "DC offset",
+        "doubtful",
+        "clips",
+        f"The mean of the samples is more than {LARGEST_DC_OFFSET:g} of full scale away from 0.",
+        "Harmless for mel features with fmin_hz above 20; else high-pass the files.",
+        clips_where("dc_offset", lambda means, _: means.abs() > LARGEST_DC_OFFSET, "mean {:+.3f}"),
+    ),
+    Fault(
+        "class of one clip",
+        "doubtful",
+        "classes",
+        "The class has a single clip.",
+        "Leave the class out, or join it with another.",
+        class_of_one_clip,
+    ),
+    Fault(
+        "item of one clip",
+        "doubtful",
+        "items",
+        "The item has a single clip, while others have more; a misspelt name makes such items.",
+        "Check the name; its figures in the results rest on one clip.",
+        item_of_one_clip,
+    ),
+)
+"""Every kind of fault, the worst first."""

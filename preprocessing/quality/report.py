@@ -1,0 +1,252 @@
+"""The page of the quality report: one HTML file with everything in it.
+
+Comes in: the facts, the findings, the charts. Goes out: the text of the page. Next: check.py writes it; a browser shows it.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from preprocessing.clip_list import label_columns, natural_key
+from preprocessing.quality.faults import Finding
+from preprocessing.quality.rules import Criteria, count_clips
+from preprocessing.quality.style import HEAD
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_N_ITEMS = 40
+LARGEST_N_CLASSES = 40
+LARGEST_N_LISTED = 50
+
+_METHOD = """Audio is identical when the decoded samples (mean of the channels) and the sample rate are equal, whatever the
+files are called and however they are packed. The same recording at another level, rate or lossy quality, or cut differently, is
+not recognised. Silent clips are not compared. Levels are of the mean of the channels, clipping is of the worst channel."""
+
+LEVELS = {
+    "refused": "no folds are made of such a corpus",
+    "left out": "preprocessing passes over such clips",
+    "doubtful": "used as it is",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the report is about.
+
+    Attributes:
+        dataset: Name of the corpus in experiments.
+        corpus: The file of corpora/ that listed it.
+        audio_folder: Where its audio lies.
+        headers_only: Whether nothing was decoded.
+        refusal: Why preprocessing refuses the list of clips; empty where it does not.
+        note: What the corpus has to say about its list, such as how many clips are left out; empty where nothing.
+    """
+
+    dataset: str
+    corpus: str
+    audio_folder: str
+    headers_only: bool
+    refusal: str
+    note: str
+
+
+def make_page(
+    subject: Subject, facts: "pd.DataFrame", findings: Sequence[Finding], criteria: Criteria, charts: Mapping[str, bytes]
+) -> str:
+    """Return the page.
+
+    Args:
+        subject: What it is about.
+        facts: As `faults.find_faults` returns it.
+        findings: The worst first.
+        criteria: What counted as a fault.
+        charts: PNG by name.
+
+    Returns:
+        HTML without scripts and without anything to be fetched; names from the corpus are escaped.
+    """
+    parts = [f"<h1>Quality of {escape(subject.dataset)}</h1>", _verdict(subject, findings)]
+    severe = [finding for finding in findings if finding.fault.level == "refused"]
+    parts += [_finding(finding, facts) for finding in severe]
+    parts += ["<h2>Summary</h2>", _summary(subject, facts)]
+    if findings:
+        parts += ["<h2>Faults</h2>", _overview(findings)]
+    images = [
+        f'<img alt="{escape(name.replace("_", " "))}" src="data:image/png;base64,{b64encode(content).decode()}">'
+        for name, content in charts.items()
+    ]
+    parts += ["<h2>How the corpus is spread</h2>", f'<div class="charts">{"".join(images)}</div>']
+    if criteria.task_type == "classification":
+        parts += ["<h2>Clips of each class and item</h2>", _class_table(facts)]
+    others = [finding for finding in findings if finding not in severe]
+    if others:
+        parts += ["<h2>What has which fault</h2>", *(_finding(finding, facts) for finding in others)]
+    parts.append(_limits_of_method(subject))
+    return (
+        f"<!DOCTYPE html>\n<html lang='en'>{HEAD.format(title=escape(subject.dataset))}<body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def number_of(count: int, subjects: str) -> str:
+    """Return a number with what is counted, which is given in the plural: ``1 class``."""
+    if count != 1:
+        return f"{count} {subjects}"
+    return f"1 {'class' if subjects == 'classes' else subjects.removesuffix('s')}"
+
+
+def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
+    """Return the first thing that is said."""
+    boxes = []
+    if subject.refusal:
+        boxes.append(f'<p class="box refused"><b>The list of clips is refused.</b> {escape(subject.refusal)}</p>')
+    severe = [finding for finding in findings if finding.fault.level == "refused"]
+    if severe:
+        names = ", ".join(
+            f"{finding.fault.name} ({number_of(len(finding.reasons), finding.fault.subjects)})" for finding in severe
+        )
+        boxes.append(f'<p class="box refused"><b>No experiment will run on this corpus as it is:</b> {escape(names)}.</p>')
+    elif findings:
+        boxes.append('<p class="box doubtful"><b>Experiments can run on this corpus.</b> See below what is doubtful in it.</p>')
+    elif not subject.refusal:
+        boxes.append('<p class="box clean"><b>No faults were found.</b></p>')
+    if subject.headers_only:
+        boxes.append(
+            '<p class="box doubtful">Only the headers of the files were read: silent, clipped, damaged and identical clips are '
+            "not found that way. Run the check again without --headers-only.</p>"
+        )
+    return "".join(boxes)
+
+
+def _summary(subject: Subject, facts: "pd.DataFrame") -> str:
+    """Return the main figures."""
+    original = facts[~facts["augmented"]]
+    hours = facts["duration_s"].sum() / 3600
+    amount = f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    n_faulty = int((facts["faults"] != "").sum())
+    rows = {
+        "Corpus": f"{subject.corpus}, in {subject.audio_folder}",
+        "Clips": f"{len(original)}"
+        + (f", and {len(facts) - len(original)} augmented copies" if len(original) < len(facts) else ""),
+        "Items": f"{original['item'].nunique()}",
+        "Targets": ", ".join(_targets(original)),
+        "Audio": f"{amount} in {facts['path'].nunique()} files",
+        "Formats": ", ".join(f"{name} ({count})" for name, count in facts["subtype"].value_counts().items()) or "none",
+        "Clips with a fault": f"{n_faulty} ({n_faulty / len(facts):.1%})",
+    }
+    if subject.note:
+        rows["Note"] = subject.note
+    return _table(None, [[escape(name), escape(value)] for name, value in rows.items()], "facts")
+
+
+def _targets(facts: "pd.DataFrame") -> list[str]:
+    """Return what is predicted, in words."""
+    described = []
+    for column in label_columns(facts.columns):
+        values = facts[column]
+        name = column.removeprefix("label:")
+        if values.dtype.kind == "f":
+            described.append(f"{name} from {values.min():g} to {values.max():g}")
+        else:
+            described.append(f"{values.nunique()} classes")
+    return described
+
+
+def _overview(findings: Iterable[Finding]) -> str:
+    """Return a row for each kind of fault."""
+    rows = []
+    for finding in findings:
+        fault = finding.fault
+        cells = [
+            f'<a href="#{_anchor(finding)}">{escape(fault.name)}</a>',
+            f'<span class="tag {_css_class(finding)}">{fault.level}</span>',
+            number_of(len(finding.reasons), fault.subjects),
+        ]
+        rows.append([*cells, escape(finding.meaning), escape(fault.advice)])
+    legend = "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
+    return (
+        _table(["Fault", "Weight", "Found", "When it is found", "What to do"], rows, "overview")
+        + f"<p class='note'>{legend}.</p>"
+    )
+
+
+def _finding(finding: Finding, facts: "pd.DataFrame") -> str:
+    """Return who has a fault."""
+    fault = finding.fault
+    shown = list(finding.reasons.items())[:LARGEST_N_LISTED]
+    if fault.subjects == "clips":
+        columns = ["clip", "item", *label_columns(facts.columns)]
+        rows = [[*(escape(str(facts.at[key, column])) for column in columns), escape(reason)] for key, reason in shown]
+        head = ["Clip", "Item", *(column.removeprefix("label:").capitalize() for column in columns[2:]), "Why"]
+    else:
+        head = [number_of(1, fault.subjects).removeprefix("1 ").capitalize(), "Why"]
+        rows = [[escape(str(key)), escape(reason)] for key, reason in shown]
+    more = len(finding.reasons) - len(shown)
+    note = f"<p class='note'>And {more} more; all clips with faults stand in quality.csv.</p>" if more else ""
+    return (
+        f'<section class="finding {_css_class(finding)}" id="{_anchor(finding)}">'
+        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: {number_of(len(finding.reasons), fault.subjects)}</h3>"
+        f"<p>{escape(finding.meaning)} <b>What to do:</b> {escape(fault.advice)}</p>"
+        f"{_table(head, rows, 'clips')}{note}</section>"
+    )
+
+
+def _class_table(facts: "pd.DataFrame") -> str:
+    """Return how many clips each item has of each class."""
+    usable = count_clips(facts)
+    if usable.empty:
+        return "<p class='note'>No clip can be used.</p>"
+    by_item, by_class = usable["item"].value_counts(), usable["label"].value_counts()
+    items, classes = list(by_item.index[:LARGEST_N_ITEMS]), list(by_class.index[:LARGEST_N_CLASSES])
+    pairs = usable.groupby(["item", "label"]).size().to_dict()
+    largest = max(pairs.values())
+    rows = []
+    for item in sorted(items, key=natural_key):
+        cells = [_shaded(pairs.get((item, label), 0), largest) for label in sorted(classes, key=natural_key)]
+        rows.append(f"<tr><th>{escape(item)}</th>{''.join(cells)}<td class='total'>{by_item[item]}</td></tr>")
+    totals = "".join(f"<td class='total'>{by_class[label]}</td>" for label in sorted(classes, key=natural_key))
+    head = "".join(f"<th><span>{escape(label)}</span></th>" for label in sorted(classes, key=natural_key))
+    cut = [
+        f"the {limit} largest of {len(counts)} {name} are shown"
+        for name, counts, limit in (("items", by_item, LARGEST_N_ITEMS), ("classes", by_class, LARGEST_N_CLASSES))
+        if len(counts) > limit
+    ]
+    if cut:
+        cut.append("all stand in class_item.csv")
+    note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {each}" for each in cut)
+    return (
+        f"<p class='note'>{note}.</p><div class='scroll'><table class='heat'>"
+        f"<thead><tr><th>Item</th>{head}<th>All</th></tr></thead>"
+        f"<tbody>{''.join(rows)}<tr><th>All items</th>{totals}<td class='total'>{len(usable)}</td></tr></tbody></table></div>"
+    )
+
+
+def _shaded(count: int, largest: int) -> str:
+    """Return a cell that is the darker, the more it counts."""
+    if not count:
+        return "<td class='none'>·</td>"
+    return f"<td style='background:rgba(42,111,151,{0.08 + 0.5 * count / largest:.2f})'>{count}</td>"
+
+
+def _limits_of_method(subject: Subject) -> str:
+    """Return what this report cannot see."""
+    if subject.headers_only:
+        return ""
+    return f"<h2>What is compared</h2><p class='note'>{_METHOD}</p>"
+
+
+def _table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], kind: str) -> str:
+    """Return a table of cells that are HTML already."""
+    top = f"<thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead>" if head else ""
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<div class='scroll'><table class='{kind}'>{top}<tbody>{body}</tbody></table></div>"
+
+
+def _anchor(finding: Finding) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in finding.fault.name.lower())
+
+
+def _css_class(finding: Finding) -> str:
+    return finding.fault.level.replace(" ", "-")

@@ -1,0 +1,184 @@
+"""Find what is wrong: one function for each kind of fault.
+
+Comes in: the facts about every clip, and the criteria. Goes out: `Reasons`, by the row of the clip or by the name of the class,
+item or sample rate that has the fault. Next: faults.py gives them names, weights and advice.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from preprocessing.audio import SILENCE_PEAK_DBFS
+from preprocessing.clip_list import label_columns, natural_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALLEST_N_ITEMS = 3
+LARGEST_SHARE_OF_DURATIONS = 0.5
+_FEWEST_DURATIONS = 20
+
+Reasons: TypeAlias = dict[int | str, str]
+"""Why a fault was found, by the row of the clip, or by the name of the class, item or sample rate; what belongs together stands
+together."""
+
+Rule: TypeAlias = "Callable[[pd.DataFrame, Criteria], Reasons]"
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What counts as a fault.
+
+    Attributes:
+        min_duration_s: Clips shorter than this are too short.
+        clipped_share: Clips with this share of their samples in flat tops, or more, are clipped.
+        task_type: ``classification`` or ``regression``; only the first has classes.
+    """
+
+    min_duration_s: float
+    clipped_share: float
+    task_type: str
+
+
+def count_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the clips that count for classes and items: those that can be read, without silent ones and augmented copies."""
+    usable = facts[facts["broken"].isna() & ~facts["augmented"]]
+    return usable[~(usable["peak_dbfs"] < SILENCE_PEAK_DBFS)] if "peak_dbfs" in usable else usable
+
+
+def count_by_class_and_item(facts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a row for each class that an item has: label, item, clips (int), in natural order; of the clips that count."""
+    import pandas as pd
+
+    counts: dict[Any, int] = count_clips(facts).groupby(["label", "item"]).size().to_dict()
+    rows = sorted(
+        ((str(label), str(item), n_clips) for (label, item), n_clips in counts.items()),
+        key=lambda row: (natural_key(row[0]), natural_key(row[1])),
+    )
+    return pd.DataFrame(rows, columns=["label", "item", "clips"])
+
+
+def audio_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find clips whose decoded audio stands under another item too."""
+    return {row: text for group in _same_audio(facts) if group["item"].nunique() > 1 for row, text in _others(group, "item")}
+
+
+def copies_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find clips whose source, or a copy of which, stands under another item."""
+    source = facts["source_clip"].fillna(facts["clip"])
+    groups = [group for _, group in facts[source.duplicated(keep=False)].groupby(source, sort=False)]
+    return {
+        row: text.replace("same audio as", "copy, or source, of")
+        for group in groups
+        if group["item"].nunique() > 1 and group["source_clip"].notna().any()
+        for row, text in _others(group, "item")
+    }
+
+
+def audio_with_other_label(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find clips whose decoded audio has another label elsewhere."""
+    targets = label_columns(facts.columns)
+    described = facts.assign(label=facts[targets].astype(str).agg(", ".join, axis=1))
+    return {
+        row: text for group in _same_audio(described) if group["label"].nunique() > 1 for row, text in _others(group, "label")
+    }
+
+
+def audio_within_item(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find clips whose decoded audio is there again under the same item, and under no other."""
+    return {row: text for group in _same_audio(facts) if group["item"].nunique() == 1 for row, text in _others(group, None)}
+
+
+def _same_audio(facts: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+    """Yield the rows of each group of clips with the same audio; silence is not compared."""
+    if "audio_hash" not in facts:
+        return
+    audible = facts[facts["audio_hash"].notna() & (facts["peak_dbfs"] >= SILENCE_PEAK_DBFS)]
+    repeated = audible[audible["audio_hash"].duplicated(keep=False)]
+    yield from (group for _, group in repeated.groupby("audio_hash", sort=False))
+
+
+def _others(group: "pd.DataFrame", differing: str | None) -> Iterator[tuple[int, str]]:
+    """Yield for each row of a group which other one it equals: one with another value in this column, where it matters."""
+    clips = list(group["clip"])
+    values = list(range(len(group)) if differing is None else group[differing])
+    second = next(position for position, value in enumerate(values) if value != values[0])
+    more = f" and {len(clips) - 2} more" if len(clips) > 2 else ""
+    for row, value in zip(group.index, values, strict=True):
+        other = 0 if value != values[0] else second
+        named = "" if differing is None else f" ({differing} {values[other]})"
+        yield int(row), f"same audio as {clips[other]}{named}{more}"
+
+
+def broken_clips(kind: str) -> "Rule":
+    """Return a function that finds the clips that cannot be read, for this reason."""
+
+    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+        found = facts.loc[facts["broken"] == kind, "reason"]
+        return dict(zip(map(int, found.index), map(str, found), strict=True))
+
+    return find
+
+
+def clips_where(column: str, is_wrong: "Callable[[pd.Series[float], Criteria], pd.Series[bool]]", text: str) -> "Rule":
+    """Return a function that finds clips by one of their facts."""
+
+    def find(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+        if column not in facts:
+            return {}
+        values = facts.loc[facts["broken"].isna(), column]
+        wrong = values[is_wrong(values, criteria)]
+        return {int(row): text.format(value) for row, value in zip(wrong.index, wrong, strict=True)}
+
+    return find
+
+
+def too_few_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find the items of a corpus that has too few for training, validation and test."""
+    items = sorted(set(count_clips(facts)["item"]), key=natural_key)
+    return {} if len(items) >= SMALLEST_N_ITEMS else dict.fromkeys(items, f"one of {len(items)}") or {"none": "no usable clip"}
+
+
+def class_of_one_item(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find classes that a single item has."""
+    if criteria.task_type != "classification":
+        return {}
+    owners = count_clips(facts).groupby("label")["item"].unique()
+    return {str(label): f"only item {items[0]}" for label, items in owners.items() if len(items) == 1}
+
+
+def class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find classes that a single clip has."""
+    return _of_one_clip(facts, "label") if criteria.task_type == "classification" else {}
+
+
+def item_of_one_clip(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find items of a single clip, unless every clip is an item of its own."""
+    found = _of_one_clip(facts, "item")
+    return {} if len(found) == count_clips(facts)["item"].nunique() else found
+
+
+def _of_one_clip(facts: "pd.DataFrame", column: str) -> Reasons:
+    clips = count_clips(facts)
+    single = clips[~clips[column].duplicated(keep=False)]
+    return {str(name): f"only {clip}" for name, clip in zip(single[column], single["clip"], strict=True)}
+
+
+def durations_of_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find classes that the length of a clip tells apart: they explain most of the variance of the ranks of the durations."""
+    clips = facts[facts["broken"].isna()]
+    if criteria.task_type != "classification" or clips["label"].nunique() < 2 or len(clips) < _FEWEST_DURATIONS:
+        return {}
+    ranks = clips["duration_s"].rank()
+    whole = float(((ranks - ranks.mean()) ** 2).sum())
+    between = float(((ranks.groupby(clips["label"]).transform("mean") - ranks.mean()) ** 2).sum())
+    if not whole or between / whole < LARGEST_SHARE_OF_DURATIONS:
+        return {}
+    medians = clips.groupby("label")["duration_s"].median()
+    return {str(label): f"median {median:.2g} s" for label, median in medians.items()}
+
+
+def mixed_rates(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find the sample rates, where there are several."""
+    counts = facts.loc[facts["broken"].isna(), "sample_rate_hz"].value_counts()
+    return {f"{rate} Hz": f"{count} clips" for rate, count in counts.items()} if len(counts) > 1 else {}
