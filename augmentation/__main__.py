@@ -1,0 +1,44 @@
+"""``python -m augmentation INPUT OUTPUT N``: augmented copies of a folder; ``python -m augmentation mix``: mixtures of events.
+
+Comes in: argv. Goes out: files and an exit code: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from preprocessing.console import carry_out, make_console
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out a command line.
+
+    Args:
+        arguments: What follows ``python -m augmentation``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: After ``--help``.
+    """
+    return carry_out(lambda: _augment(arguments))
+
+
+def _augment(arguments: Sequence[str]) -> None:
+    """Make copies, or mixtures."""
+    from augmentation.command_line import parse_augmentation, parse_mixing
+
+    if arguments and arguments[0] == "mix":
+        mixing = parse_mixing(arguments[1:])
+        from augmentation.mix import mix_events
+
+        mix_events(mixing, make_console())
+    else:
+        wanted = parse_augmentation(arguments)
+        from augmentation.folder import augment_folder
+
+        augment_folder(wanted, make_console())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,90 @@
+"""The transforms of one copy: which, in which order, with which parameters; and their use.
+
+Comes in: settings, the seed of a run, the path of a source, the number of a copy. Goes out: the steps; then samples.
+Next: copies.py.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from augmentation.seeding import make_generator
+from augmentation.settings import AugmentationSettings
+from augmentation.transforms import Parameters, Samples, find_transform
+
+PEAK = 0.99
+"""What files are normalised to, of full scale."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform of a copy.
+
+    Attributes:
+        name: A file of transforms/.
+        parameters: What it drew.
+    """
+
+    name: str
+    parameters: Parameters
+
+
+def draw_steps(settings: AugmentationSettings, *, seed: int, path: str, copy: int, sample_rate_hz: int) -> tuple[Step, ...]:
+    """Draw the transforms of one copy: a random subset in random order.
+
+    Every transform draws from a generator of its own, so that another range or probability of one changes no other. Where fewer
+    than min_transforms are drawn, those that came nearest to it are used as well.
+
+    Args:
+        settings: Probabilities and ranges.
+        seed: Of the run.
+        path: The source, relative to the input folder, posix.
+        copy: Number of the copy, from 1.
+        sample_rate_hz: Rate of the source.
+
+    Returns:
+        The steps, in the order of their use.
+    """
+    drawn: list[tuple[float, float, Step]] = []
+    for name, probability in settings.probabilities.items():
+        if not probability:
+            continue
+        rng = make_generator(seed, path, copy, name)
+        # Used where it is below 1, which happens with this probability.
+        chance, place = rng.random() / probability, rng.random()
+        drawn.append((chance, place, Step(name, find_transform(name).draw(rng, sample_rate_hz, **settings.options[name]))))
+    drawn.sort(key=lambda each: each[0])
+    n_drawn = sum(chance < 1 for chance, _, _ in drawn)
+    used = drawn[: max(n_drawn, settings.min_transforms)]
+    return tuple(step for _, _, step in sorted(used, key=lambda each: each[1]))
+
+
+def apply_steps(samples: Samples, sample_rate_hz: int, steps: Iterable[Step]) -> Samples:
+    """Return what the steps make of samples.
+
+    Args:
+        samples: float32 (n_samples,), mono, full scale is -1 to 1.
+        sample_rate_hz: Their rate.
+        steps: As `draw_steps` gives them.
+
+    Returns:
+        float32 (n_samples,), another number of them after a time stretch. Every step leaves the peak as it was, except a
+        transform that says it changes the level.
+    """
+    for step in steps:
+        transform = find_transform(step.name)
+        changed = transform.apply(samples, sample_rate_hz, **step.parameters)
+        samples = changed if transform.changes_level else scale_to_peak(changed, peak_of(samples))
+    return samples
+
+
+def peak_of(samples: Samples) -> float:
+    """Return the largest magnitude among the samples."""
+    return float(np.abs(samples).max(initial=0.0))
+
+
+def scale_to_peak(samples: Samples, peak: float) -> Samples:
+    """Return the samples with this peak; silence stays silence."""
+    found = peak_of(samples)
+    return samples * np.float32(peak / found) if found else samples

@@ -1,0 +1,138 @@
+"""The command line of ``python -m augmentation``: its help, and its words turned into what a user asks for.
+
+Comes in: argv. Goes out: an `Augmentation` or a `Mixing` whose values have their types, or a help text. Next: folder.py,
+mix.py.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.command_line import Parser, n_workers
+from preprocessing.parallel import count_cores
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    from augmentation.folder import Augmentation
+    from augmentation.mix import Mixing
+
+_PROGRAM = "python -m augmentation"
+_DESCRIPTION = """\
+Make N augmented copies of every audio file in INPUT and below it, each by a random subset of transforms in random order, and
+the unchanged file beside them, in the same folders of OUTPUT. All are mono wav files of 16 bit with a peak of 0.99 (lower
+where the gain was drawn). OUTPUT/augmented.csv says what was done to each copy.
+An interrupted run goes on when the same command is given again; given after a change of INPUT, it brings OUTPUT up to date."""
+_EPILOG = """\
+The transforms are the files of augmentation/transforms/; their probabilities and ranges are in config.ini, section
+[offline_augmentation], and --set changes them for one run:
+  --set background_noise_probability=0.8 --set background_noise_folder=noises --set time_stretch_probability=0
+
+  python -m augmentation mix --help     place annotated events into background recordings"""
+_MIX_DESCRIPTION = """\
+Place the annotated events in the recordings of EVENTS into excerpts of the recordings of BACKGROUNDS, and write the mixtures
+with their annotation to OUTPUT: annotation.csv, with a row per event and, labelled background, one per stretch between them.
+The events of one mixture come from one item, and no two items share a stretch of a background. Events that overlap are placed
+together, and each has its row.
+An interrupted run goes on when the same command is given again."""
+_MIX_EPILOG = """\
+Lengths, gaps and signal-to-noise ratios are in config.ini, section [mixing], and --set changes them for one run:
+  --set mixture_min_snr_db=-5 --set mixture_duration_s=20
+
+Next: python -m preprocessing events OUTPUT/annotation.csv --item item"""
+
+
+def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
+    """Read the command line of the copies.
+
+    Raises:
+        SettingsError: An option is unknown, missing, or its value impossible; so is a setting.
+        SystemExit: ``--help`` was asked for and printed.
+    """
+    parser = _parser(_PROGRAM, _DESCRIPTION, _EPILOG)
+    parser.usage = (
+        f"{_PROGRAM} INPUT OUTPUT N [--seed 1] [--set KEY=VALUE] [--workers N] [--overwrite]\n       {_PROGRAM} mix ..."
+    )
+    parser.add_argument("input_folder", type=Path, metavar="INPUT", help="folder of audio files; its subfolders are kept")
+    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies; made when missing")
+    parser.add_argument("n_copies", metavar="N", help="copies of every file")
+    _add_options(parser)
+    known = parser.parse_all(arguments or ["--help"])
+
+    from augmentation.folder import Augmentation
+    from augmentation.settings import read_augmentation_settings
+
+    return Augmentation(
+        input_folder=known.input_folder,
+        output_folder=known.output_folder,
+        n_copies=_whole_number("N", known.n_copies, smallest=1),
+        settings=read_augmentation_settings(known.overrides),
+        seed=_whole_number("--seed", known.seed, smallest=0),
+        n_processes=known.workers or count_cores(),
+        overwrite=known.overwrite,
+    )
+
+
+def parse_mixing(arguments: Sequence[str]) -> "Mixing":
+    """Read the command line of ``mix``.
+
+    Raises:
+        SettingsError: As `parse_augmentation`.
+        SystemExit: ``--help`` was asked for and printed.
+    """
+    parser = _parser(f"{_PROGRAM} mix", _MIX_DESCRIPTION, _MIX_EPILOG)
+    parser.add_argument("events_folder", type=Path, metavar="EVENTS", help="folder of the recordings with events")
+    parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without them")
+    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; made when missing")
+    parser.add_argument(
+        "--annotation", type=Path, metavar="CSV", help="path, start_s, end_s, label, item (default: EVENTS/events.csv)"
+    )
+    parser.add_argument(
+        "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
+    )
+    parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
+    _add_options(parser)
+    known = parser.parse_all(arguments or ["--help"])
+
+    from augmentation.mix import Mixing
+    from augmentation.settings import read_mixing_settings
+
+    return Mixing(
+        events_folder=known.events_folder,
+        backgrounds_folder=known.backgrounds_folder,
+        output_folder=known.output_folder,
+        annotation=known.annotation or known.events_folder / "events.csv",
+        item=known.item,
+        label=known.label,
+        settings=read_mixing_settings(known.overrides),
+        seed=_whole_number("--seed", known.seed, smallest=0),
+        n_processes=known.workers or count_cores(),
+        overwrite=known.overwrite,
+    )
+
+
+def _parser(program: str, description: str, epilog: str) -> Parser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    return Parser(prog=program, description=description, epilog=epilog, formatter_class=formatter, allow_abbrev=False)
+
+
+def _add_options(parser: Parser) -> None:
+    """Add the options that both commands have."""
+    parser.add_argument("--seed", default="1", metavar="NUMBER", help="the same seed gives the same files (default: 1)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="a setting other than in config.ini; may be repeated",
+    )
+    parser.add_argument("--workers", type=n_workers, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote into OUTPUT")
+
+
+def _whole_number(name: str, text: str, *, smallest: int) -> int:
+    """Read a whole number of the command line."""
+    if not (text.isascii() and text.isdecimal()) or int(text) < smallest:
+        raise SettingsError(f"{name} {text}: a whole number from {smallest} is wanted.")
+    return int(text)

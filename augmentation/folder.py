@@ -1,0 +1,140 @@
+"""Augment a folder: N copies of every audio file, the unchanged ones beside them, and the list of what was done.
+
+Comes in: INPUT, OUTPUT, N, settings and a seed. Goes out: wav files in the same tree, augmented.csv, left_out.csv and a note of
+the settings. Next: ``python -m preprocessing`` reads OUTPUT as it would read INPUT; augmented_copies.py adds the copies.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from augmentation.copies import CopyOutcome, CopyTask, make_copies, output_paths
+from augmentation.recordings import check_recordings, fingerprint
+from augmentation.settings import AugmentationSettings
+from augmentation.sources import Sources, list_sources, refuse_shared
+from preprocessing.audio_files import LEFT_OUT_COLUMNS, LEFT_OUT_NAME, Source, open_output, stamp_of, write_table
+from preprocessing.augmented_copies import COPIES_COLUMNS, COPIES_NAME, NOTE_NAME
+from preprocessing.console import progress_bar
+from preprocessing.file_replacement import replace_file
+from preprocessing.parallel import map_in_processes
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FORMAT_VERSION = 2
+
+# A source takes tens of milliseconds, for its copies; other processes are soon worth their start.
+_SMALLEST_PARALLEL = 20
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What a user asks for.
+
+    Attributes:
+        input_folder: The audio files.
+        output_folder: Where the copies go.
+        n_copies: Copies of every file.
+        settings: How they are made.
+        seed: Of everything that is drawn.
+        n_processes: Processes that make copies; the files do not depend on it.
+        overwrite: Whether files that are there are replaced.
+    """
+
+    input_folder: Path
+    output_folder: Path
+    n_copies: int
+    settings: AugmentationSettings
+    seed: int = 1
+    n_processes: int = 1
+    overwrite: bool = False
+
+
+def augment_folder(wanted: Augmentation, console: "Console") -> None:
+    """Make the copies of a folder, go on where an interrupted run stopped, and say what was done.
+
+    Copies of files that are gone are removed, and those of files that were replaced are made again.
+
+    Raises:
+        CorpusError: A folder is missing, empty, nested or in use; OUTPUT was made otherwise; recordings cannot be used, or are
+            clips of INPUT; nothing can be decoded; or a file cannot be written.
+        WorkerError: A process died.
+    """
+    started = time.perf_counter()
+    folder, mixed_in = wanted.output_folder, wanted.settings.folders()
+    refuse_shared({"INPUT": wanted.input_folder}, mixed_in, folder)
+    sources = list_sources(wanted.input_folder)
+    settings = {
+        "format_version": FORMAT_VERSION,
+        "seed": wanted.seed,
+        "copies": wanted.n_copies,
+        "audiomentations": version("audiomentations"),
+        "recordings": {key: fingerprint(place) for key, place in mixed_in.items()},
+        "settings": dict(wanted.settings.values),
+    }
+    files = {path: output_paths(copy, wanted.n_copies) for path, copy in sources.audio.items()}
+    files |= {path: (path,) for path in sources.metadata}
+    with open_output(folder, NOTE_NAME, settings, overwrite=wanted.overwrite) as output:
+        with progress_bar(console, "Checking recordings", "files") as progress:
+            facts = check_recordings(mixed_in, n_processes=wanted.n_processes, progress=progress)
+        output.begin(
+            {path: Source(stamp_of(wanted.input_folder / path), made) for path, made in files.items()}, lists=(COPIES_NAME,)
+        )
+        _copy_metadata(wanted, sources)
+        recordings = {each.audio_hash: path for path, each in facts.items()}
+        tasks = [
+            CopyTask(path, files[path], wanted.input_folder, folder, wanted.seed, wanted.settings, recordings)
+            for path in sources.audio
+        ]
+        with progress_bar(console, "Augmenting", "files") as progress:
+            outcomes = list(
+                map_in_processes(
+                    make_copies,
+                    tasks,
+                    n_processes=wanted.n_processes,
+                    progress=progress,
+                    smallest_parallel=_SMALLEST_PARALLEL,
+                )
+            )
+        left_out = [(outcome.source, outcome.reason) for outcome in outcomes if outcome.reason]
+        write_table(folder / LEFT_OUT_NAME, LEFT_OUT_COLUMNS, left_out)
+        if len(left_out) == len(outcomes):
+            raise CorpusError(
+                f"None of the {len(outcomes)} audio files in {wanted.input_folder} can be used; {folder / LEFT_OUT_NAME} says "
+                f"why. The first: {left_out[0][1]}"
+            )
+        write_table(folder / COPIES_NAME, COPIES_COLUMNS, (row for outcome in outcomes for row in outcome.rows))
+    _report(wanted, sources, outcomes, time.perf_counter() - started, console)
+
+
+def _copy_metadata(wanted: Augmentation, sources: Sources) -> None:
+    """Copy the files that a corpus reader may need, as they are."""
+    for name in sources.metadata:
+        target = wanted.output_folder / name
+        if not target.is_file():
+            replace_file(target, partial(shutil.copyfile, wanted.input_folder / name))
+
+
+def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome], seconds: float, console: "Console") -> None:
+    """Say what was made, what was kept, and what was not."""
+    n_used = sum(outcome.reason is None for outcome in outcomes)
+    n_files, n_made = n_used * (1 + wanted.n_copies), sum(outcome.n_made for outcome in outcomes)
+    kept = f" ({n_files - n_made} were there already)" if n_made < n_files else ""
+    console.print(f"Copies     {n_files - n_used} of {n_used} files, and the unchanged files, in {wanted.output_folder}{kept}")
+    if n_used < len(outcomes):
+        where = wanted.output_folder / LEFT_OUT_NAME
+        console.print(f"Left out   {len(outcomes) - n_used} of {len(outcomes)} files; why: {where}")
+    if sources.n_copies:
+        console.print(f"Passed     {sources.n_copies} files that are augmented copies themselves")
+    if sources.n_others:
+        console.print(f"Passed     {sources.n_others} files that are neither audio nor tables")
+    renamed = sum(not path.lower().endswith(".wav") for path in sources.audio)
+    if renamed and sources.metadata:
+        console.print(f"Note       {renamed} files end in .wav now; tables that name them as before fit them by their stems")
+    console.print(f"List       {wanted.output_folder / COPIES_NAME}")
+    console.print(f"Time       {seconds:.1f} s, {n_made / seconds:.1f} files per second")

@@ -1,0 +1,209 @@
+"""``python -m augmentation mix``: place annotated events into background recordings.
+
+Comes in: recordings with an annotation, backgrounds, settings and a seed. Goes out: wav files, annotation.csv, left_out.csv and
+a note of the settings. Next: ``python -m preprocessing events OUTPUT/annotation.csv --item item``.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from augmentation.mixing import Event, Mixture, Stretch, deal_backgrounds, join_overlapping, longest_event_s, plan_mixtures
+from augmentation.mixture import ANNOTATION_COLUMNS, BACKGROUND_LABEL, MixTask, annotation_rows, make_mixture
+from augmentation.recordings import check_recordings, describe_stretch, fingerprint, refuse_equal
+from augmentation.settings import MixingSettings
+from augmentation.sources import refuse_shared
+from preprocessing.audio import AudioFacts, read_header
+from preprocessing.audio_files import LEFT_OUT_NAME, Source, open_output, write_table
+from preprocessing.console import progress_bar
+from preprocessing.corpora import events as events_corpus
+from preprocessing.corpora._tables import read_table
+from preprocessing.parallel import Progress, map_in_processes
+from xval.errors import AudioError, CorpusError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FORMAT_VERSION = 2
+NOTE_NAME = "mixing.json"
+ANNOTATION_NAME = "annotation.csv"
+_Fault = tuple[str, float | str, float | str, str]
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What a user asks for.
+
+    Attributes:
+        events_folder: The recordings with events.
+        backgrounds_folder: The recordings without.
+        output_folder: Where the mixtures go.
+        annotation: The table of the events.
+        item: Its column of the item; None: ``item``, or the recording where there is no such column.
+        label: Its column of the class.
+        settings: Lengths, numbers and ratios.
+        seed: Of everything that is drawn.
+        n_processes: Processes that mix; the files do not depend on it.
+        overwrite: Whether files that are there are replaced.
+    """
+
+    events_folder: Path
+    backgrounds_folder: Path
+    output_folder: Path
+    annotation: Path
+    item: str | None
+    label: str
+    settings: MixingSettings
+    seed: int = 1
+    n_processes: int = 1
+    overwrite: bool = False
+
+
+def mix_events(wanted: Mixing, console: "Console") -> None:
+    """Make all mixtures, go on where an interrupted run stopped, and say what was done.
+
+    Raises:
+        CorpusError: A folder or the annotation is missing or wrong, OUTPUT was made otherwise, there is not enough background,
+            no event can be used, or a file cannot be written.
+        WorkerError: A process died.
+    """
+    started = time.perf_counter()
+    output = wanted.output_folder
+    refuse_shared({"EVENTS": wanted.events_folder}, {"BACKGROUNDS": wanted.backgrounds_folder}, output)
+    events = _list_events(wanted)
+    settings = {
+        "format_version": FORMAT_VERSION,
+        "seed": wanted.seed,
+        "annotation": blake2b(repr(events).encode(), digest_size=8).hexdigest(),
+        "events": fingerprint(wanted.events_folder),
+        "backgrounds": fingerprint(wanted.backgrounds_folder),
+        "settings": wanted.settings.model_dump(mode="json"),
+    }
+    with open_output(output, NOTE_NAME, settings, overwrite=wanted.overwrite) as folder:
+        with progress_bar(console, "Checking backgrounds", "files") as progress:
+            backgrounds = check_recordings(
+                {"BACKGROUNDS": wanted.backgrounds_folder}, n_processes=wanted.n_processes, progress=progress
+            )
+        with progress_bar(console, "Checking events", "events") as progress:
+            events, faults = _check_events(events, backgrounds, wanted, progress)
+        mixtures = _plan(events, backgrounds, wanted, console)
+        # Of what a mixture is made, the settings say.
+        folder.begin({mixture.path: Source((), (mixture.path,)) for mixture in mixtures}, lists=(ANNOTATION_NAME,))
+        tasks = [MixTask(mixture, wanted.events_folder, wanted.backgrounds_folder, output) for mixture in mixtures]
+        with progress_bar(console, "Mixing", "mixtures") as progress:
+            outcomes = list(map_in_processes(make_mixture, tasks, n_processes=wanted.n_processes, progress=progress))
+        faults += [(mixture.path, "", "", reason) for mixture, (_, reason) in zip(mixtures, outcomes, strict=True) if reason]
+        write_table(output / LEFT_OUT_NAME, ("path", "start_s", "end_s", "reason"), faults)
+        made = [mixture for mixture, (_, reason) in zip(mixtures, outcomes, strict=True) if reason is None]
+        if not made:
+            raise CorpusError(f"None of the {len(mixtures)} mixtures can be made. The first: {faults[-len(mixtures)][3]}")
+        rows = [row for mixture in made for row in annotation_rows(mixture)]
+        write_table(output / ANNOTATION_NAME, ANNOTATION_COLUMNS, rows)
+    seconds, n_new = time.perf_counter() - started, sum(is_new for is_new, _ in outcomes)
+    n_events = sum(len(placed.event.annotated()) for mixture in made for placed in mixture.events)
+    kept = f" ({len(made) - n_new} were there already)" if n_new < len(made) else ""
+    console.print(
+        f"Mixtures   {len(made)} with {n_events} events and {len(rows) - n_events} stretches of background, in {output}{kept}"
+    )
+    if faults:
+        console.print(f"Left out   {len(faults)} events or mixtures; why: {output / LEFT_OUT_NAME}")
+    console.print(f"Annotation {output / ANNOTATION_NAME}")
+    console.print(f"Time       {seconds:.1f} s, {n_new / seconds:.1f} files per second")
+    console.print(f"Next       python -m preprocessing events {output / ANNOTATION_NAME} --item item")
+
+
+def _list_events(wanted: Mixing) -> list[Event]:
+    """Read the annotation, as the corpus of events does."""
+    for folder in (wanted.events_folder, wanted.backgrounds_folder):
+        if not folder.is_dir():
+            raise CorpusError(f"No folder {folder}. Give a folder of recordings.")
+    if not wanted.annotation.is_file():
+        there = ", ".join(sorted(path.name for path in wanted.events_folder.glob("*.csv"))) or "no csv file"
+        raise CorpusError(
+            f"No annotation {wanted.annotation}. Give it with --annotation CSV ({wanted.events_folder} holds {there})."
+        )
+    item = wanted.item
+    if item is None:
+        header, _ = read_table(wanted.annotation, "path, start_s, end_s, label, item")
+        item = "item" if "item" in [column.lower() for column in header] else "recording"
+    clips = events_corpus.list_clips(wanted.events_folder, annotation=wanted.annotation, item=item, label=wanted.label)
+    columns = [clips[name].tolist() for name in ("path", "start_s", "end_s", "label", "item")]
+    events = [
+        Event(str(path), float(start_s), float(end_s), str(label), str(item))
+        for path, start_s, end_s, label, item in zip(*columns, strict=True)
+        if str(label) != BACKGROUND_LABEL
+    ]
+    if not events:
+        raise CorpusError(f"{wanted.annotation} has no events: every line is labelled {BACKGROUND_LABEL}.")
+    return events
+
+
+def _check_events(
+    events: Sequence[Event], backgrounds: Mapping[Path, AudioFacts], wanted: Mixing, progress: Progress
+) -> tuple[list[Event], list[_Fault]]:
+    """Return the events that can be used, those that overlap joined, and the others with the reason."""
+    tasks = [(wanted.events_folder / event.path, event.start_s, event.end_s) for event in events]
+    found = list(map_in_processes(describe_stretch, tasks, n_processes=wanted.n_processes, progress=progress))
+    by_hash = {facts.audio_hash: path for path, facts in backgrounds.items()}
+    faults: list[_Fault] = []
+    heard: list[Event] = []
+    for event, facts in zip(events, found, strict=True):
+        if isinstance(facts, str):
+            faults.append((event.path, event.start_s, event.end_s, facts))
+            continue
+        refuse_equal(by_hash, wanted.events_folder / event.path, facts.audio_hash)
+        heard.append(event)
+    longest_s = longest_event_s(wanted.settings)
+    usable: list[Event] = []
+    for event in join_overlapping(heard):
+        length_s = event.end_s - event.start_s
+        if length_s <= longest_s:
+            usable.append(event)
+            continue
+        overlapping = f" with the {len(event.parts)} events that overlap" if event.parts else ""
+        room = f"a mixture of {wanted.settings.mixture_duration_s:g} s has room for {longest_s:g} s"
+        faults += [
+            (part.path, part.start_s, part.end_s, f"{length_s:g} s long{overlapping}; {room}") for part in event.annotated()
+        ]
+    if not usable:
+        raise CorpusError(f"None of the {len(events)} events can be used. The first: {faults[0][3]}")
+    return usable, faults
+
+
+def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted: Mixing, console: "Console") -> list[Mixture]:
+    """Return all mixtures, and say how the backgrounds are dealt."""
+    settings = wanted.settings
+    try:
+        rates_hz = {read_header(wanted.events_folder / path).sample_rate_hz for path in {event.path for event in events}}
+    except AudioError as error:
+        raise CorpusError(f"A recording cannot be used; move it away: {error}") from error
+    rates_hz |= {facts.sample_rate_hz for facts in recordings.values()}
+    # The lowest of all rates: else an event would be told from a background by the band that it fills.
+    rate_hz = settings.mixture_sample_rate_hz or min(rates_hz)
+    # The same audio under two names would be dealt to two items: the first name counts.
+    different = {facts.audio_hash: (path, facts.duration_s) for path, facts in reversed(list(recordings.items()))}
+    durations_s = {
+        path.relative_to(wanted.backgrounds_folder).as_posix(): duration_s for path, duration_s in different.values()
+    }
+    items = sorted({event.item for event in events})
+    backgrounds = deal_backgrounds(durations_s, items, settings.mixture_duration_s, wanted.seed)
+    console.print(f"Backgrounds {_describe_deal(backgrounds, durations_s)}; mixtures at {rate_hz} Hz")
+    if len(different) < len(recordings):
+        console.print(f"Passed     {len(recordings) - len(different)} backgrounds that hold the same audio as others")
+    return list(plan_mixtures(events, backgrounds, settings, sample_rate_hz=rate_hz, seed=wanted.seed))
+
+
+def _describe_deal(backgrounds: dict[str, tuple[Stretch, ...]], durations_s: dict[str, float]) -> str:
+    """Return how the backgrounds are dealt to the items."""
+    used = [stretch.path for stretches in backgrounds.values() for stretch in stretches]
+    short = len(durations_s) - len(set(used))
+    passed = f" ({short} shorter than a mixture, or not needed)" if short else ""
+    if len(set(used)) == len(used):
+        return f"{len(used)} recordings for {len(backgrounds)} items, each recording for one item{passed}"
+    return (
+        f"{len(set(used))} recordings for {len(backgrounds)} items: too few for each to have its own, so the items share "
+        f"recordings, and each has a stretch of its own{passed}"
+    )

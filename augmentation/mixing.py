@@ -1,0 +1,248 @@
+"""Deal annotated events into mixtures, and backgrounds to items, before any audio is mixed.
+
+Comes in: events, background recordings, settings and a seed. Goes out: a `Mixture` for every file to be written: what lies
+where, and how loud. Next: mixture.py makes one, mix.py all of them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from augmentation.seeding import make_generator
+from augmentation.settings import MixingSettings
+from preprocessing.clip_list import natural_key
+from preprocessing.naming import file_name
+from xval.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class Event:
+    """An annotated stretch of a recording.
+
+    Attributes:
+        path: The recording, relative to the folder of events, posix.
+        start_s: Where the event begins.
+        end_s: Where it ends.
+        label: Its class.
+        item: What must not be on two sides of a split.
+        parts: Where several events overlap and are cut out as one: these events; empty where it is one.
+    """
+
+    path: str
+    start_s: float
+    end_s: float
+    label: str
+    item: str
+    parts: tuple["Event", ...] = ()
+
+    def annotated(self) -> tuple["Event", ...]:
+        """Return the events that are heard in the stretch."""
+        return self.parts or (self,)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An event in a mixture.
+
+    Attributes:
+        event: Which.
+        first_sample: Where it begins in the mixture.
+        n_samples: Its length there.
+        snr_db: Power of the event over that of the background beneath it.
+    """
+
+    event: Event
+    first_sample: int
+    n_samples: int
+    snr_db: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a background recording, which belongs to one item.
+
+    Attributes:
+        path: The recording, relative to the folder of backgrounds, posix.
+        start_s: Where the part begins.
+        end_s: Where it ends.
+    """
+
+    path: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A file to be written.
+
+    Attributes:
+        path: Its name in the output folder.
+        item: Of all its events and of its background.
+        background: The excerpt that it is laid on.
+        events: In the order of time; they do not overlap.
+        n_samples: Its length.
+        sample_rate_hz: Its rate.
+    """
+
+    path: str
+    item: str
+    background: Stretch
+    events: tuple[Placed, ...]
+    n_samples: int
+    sample_rate_hz: int
+
+
+def join_overlapping(events: Sequence[Event]) -> list[Event]:
+    """Join the events of a recording that overlap: who cuts out one of them hears the others too.
+
+    Args:
+        events: Those that overlap belong to one item.
+
+    Returns:
+        Sorted by recording and begin; a joined one begins with its first and ends with its last part, with the labels of all.
+    """
+    groups: list[list[Event]] = []
+    reached_s = 0.0
+    for event in sorted(events, key=lambda each: (each.path, each.start_s, each.end_s)):
+        if groups and groups[-1][0].path == event.path and event.start_s < reached_s:
+            groups[-1].append(event)
+            reached_s = max(reached_s, event.end_s)
+        else:
+            groups.append([event])
+            reached_s = event.end_s
+    return [_join(group) for group in groups]
+
+
+def deal_backgrounds(
+    durations_s: Mapping[str, float], items: Sequence[str], needed_s: float, seed: int
+) -> dict[str, tuple[Stretch, ...]]:
+    """Give every item backgrounds of its own: whole recordings where there are enough, else parts that do not overlap.
+
+    Args:
+        durations_s: Length of every background recording, by path.
+        items: All items that have events.
+        needed_s: Length of a mixture.
+        seed: Of the run.
+
+    Returns:
+        The stretches of each item, each of at least the needed length.
+
+    Raises:
+        CorpusError: There is not enough background.
+    """
+    usable = sorted((path for path, duration_s in durations_s.items() if duration_s >= needed_s), key=natural_key)
+    rng = make_generator(seed, "backgrounds")
+    usable = [usable[number] for number in rng.permutation(len(usable))]
+    items = sorted(items, key=natural_key)
+    dealt: dict[str, list[Stretch]] = {item: [] for item in items}
+    if len(usable) >= len(items):
+        for number, path in enumerate(usable):
+            dealt[items[number % len(items)]].append(Stretch(path, 0.0, durations_s[path]))
+        return {item: tuple(stretches) for item, stretches in dealt.items()}
+    sharing: dict[str, list[str]] = {path: [] for path in usable}
+    for item in items:
+        roomiest = max(usable, key=lambda path: durations_s[path] / (len(sharing[path]) + 1), default=None)
+        if roomiest is None or durations_s[roomiest] / (len(sharing[roomiest]) + 1) < needed_s:
+            raise CorpusError(
+                f"Not enough background for {len(items)} items: each needs {needed_s:g} s of its own, and there are "
+                f"{len(usable)} recordings that long (the longest has {max(durations_s.values(), default=0):.1f} s), "
+                f"{sum(durations_s[path] for path in usable):.1f} s in all. Add backgrounds, or lower mixture_duration_s."
+            )
+        sharing[roomiest].append(item)
+    for path, sharers in sharing.items():
+        for number, item in enumerate(sharers):
+            begin_s, end_s = (durations_s[path] * (part / len(sharers)) for part in (number, number + 1))
+            dealt[item].append(Stretch(path, begin_s, end_s))
+    return {item: tuple(stretches) for item, stretches in dealt.items()}
+
+
+def plan_mixtures(
+    events: Sequence[Event],
+    backgrounds: Mapping[str, Sequence[Stretch]],
+    settings: MixingSettings,
+    *,
+    sample_rate_hz: int,
+    seed: int,
+) -> Iterator[Mixture]:
+    """Yield the mixtures of all events, item by item.
+
+    Every event is used mixture_uses times. A mixture has mixture_min_events to mixture_max_events of them: fewer where no more
+    fit into its length, and in the last of an item.
+
+    Args:
+        events: None longer than a mixture less two gaps.
+        backgrounds: What `deal_backgrounds` gave each item.
+        settings: Lengths, numbers and ratios.
+        sample_rate_hz: Rate of the mixtures.
+        seed: Of the run.
+    """
+    for item in sorted({event.item for event in events}, key=natural_key):
+        own = sorted(
+            (event for event in events if event.item == item), key=lambda event: (event.path, event.start_s, event.end_s)
+        )
+        rng = make_generator(seed, "events", item)
+        queue = [own[number] for _ in range(settings.mixture_uses) for number in rng.permutation(len(own))]
+        for number, group in enumerate(_groups(queue, settings, rng), start=1):
+            yield _lay_out(f"{file_name(item)}-{number:04}.wav", item, group, backgrounds[item], settings, sample_rate_hz, seed)
+
+
+def longest_event_s(settings: MixingSettings) -> float:
+    """Return the longest event that a mixture has room for, between its two outer gaps."""
+    return settings.mixture_duration_s - 2 * settings.mixture_min_gap_s
+
+
+def _join(group: Sequence[Event]) -> Event:
+    """Return one event for some that overlap."""
+    if len(group) == 1:
+        return group[0]
+    labels = "+".join(dict.fromkeys(event.label for event in group))
+    return replace(group[0], end_s=max(event.end_s for event in group), label=labels, parts=tuple(group))
+
+
+def _groups(queue: Sequence[Event], settings: MixingSettings, rng: np.random.Generator) -> Iterator[list[Event]]:
+    """Yield the events of one mixture after the other."""
+    group: list[Event] = []
+    wanted, used_s = 0, 0.0
+    for event in queue:
+        needed_s = event.end_s - event.start_s + settings.mixture_min_gap_s
+        # The millisecond leaves room for the rounding to samples.
+        if group and (len(group) == wanted or used_s + needed_s + 0.001 * (len(group) + 1) > settings.mixture_duration_s):
+            yield group
+            group = []
+        if not group:
+            wanted = int(rng.integers(settings.mixture_min_events, settings.mixture_max_events, endpoint=True))
+            used_s = settings.mixture_min_gap_s
+        group.append(event)
+        used_s += needed_s
+    if group:
+        yield group
+
+
+def _lay_out(
+    path: str,
+    item: str,
+    group: Sequence[Event],
+    stretches: Sequence[Stretch],
+    settings: MixingSettings,
+    sample_rate_hz: int,
+    seed: int,
+) -> Mixture:
+    """Draw where the events of one mixture lie, how loud they are, and on which background."""
+    rng = make_generator(seed, "mixture", path)
+    n_total = round(settings.mixture_duration_s * sample_rate_hz)
+    lengths = [max(1, round((event.end_s - event.start_s) * sample_rate_hz)) for event in group]
+    gap = min(round(settings.mixture_min_gap_s * sample_rate_hz), (n_total - sum(lengths)) // (len(group) + 1))
+    spare = n_total - sum(lengths) - gap * (len(group) + 1)
+    places = np.sort(rng.integers(0, spare, len(group), endpoint=True))
+    placed = []
+    before = gap
+    for event, place, length in zip(group, places, lengths, strict=True):
+        snr_db = float(rng.uniform(settings.mixture_min_snr_db, settings.mixture_max_snr_db))
+        placed.append(Placed(event, int(place) + before, length, snr_db))
+        before += length + gap
+    stretch = stretches[int(rng.integers(len(stretches)))]
+    start_s = float(rng.uniform(stretch.start_s, max(stretch.start_s, stretch.end_s - settings.mixture_duration_s)))
+    excerpt = Stretch(stretch.path, start_s, min(start_s + settings.mixture_duration_s, stretch.end_s))
+    return Mixture(path, item, excerpt, tuple(placed), n_total, sample_rate_hz)

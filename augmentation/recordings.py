@@ -1,0 +1,91 @@
+"""The folders of recordings that are mixed into others: decoded before the first file is made.
+
+Comes in: noises, impulse responses, backgrounds. Goes out: a fingerprint of each folder, and the facts about each recording; or
+an error that names what cannot be used. Next: folder.py, mix.py.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+from augmentation.transforms._options import audio_files
+from preprocessing.audio import AudioFacts, describe_audio
+from preprocessing.audio_files import stamp_of
+from preprocessing.parallel import Progress, map_in_processes
+from xval.errors import AudioError, CorpusError
+
+_N_SHOWN = 3
+
+
+def fingerprint(folder: Path) -> str:
+    """Return what changes when an audio file in a folder is added, removed, renamed or replaced.
+
+    Raises:
+        CorpusError: There is no such folder, or no audio in it.
+    """
+    audio_files.cache_clear()
+    files = audio_files(folder)
+    digest = blake2b(digest_size=8)
+    for path in files:
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{stamp_of(path)}\0".encode("utf-8", "surrogatepass"))
+    return f"{len(files)} files, {digest.hexdigest()}"
+
+
+def check_recordings(
+    folders: Mapping[str, Path], *, n_processes: int, progress: Progress | None = None
+) -> dict[Path, AudioFacts]:
+    """Decode every file of the folders.
+
+    Args:
+        folders: By the setting that names them.
+        n_processes: Processes that decode.
+        progress: Told how many files are done.
+
+    Returns:
+        The facts about each file; its length is that of what was decoded, for a header may only guess.
+
+    Raises:
+        CorpusError: Files cannot be decoded, or are silent.
+    """
+    facts: dict[Path, AudioFacts] = {}
+    for setting, folder in folders.items():
+        files = audio_files(folder)
+        tasks = [(path, None, None) for path in files]
+        found = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
+        faults = [reason for reason in found if isinstance(reason, str)]
+        if faults:
+            more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
+            raise CorpusError(
+                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used; move them away:\n  "
+                + "\n  ".join(faults[:_N_SHOWN])
+                + more
+            )
+        facts |= {path: each for path, each in zip(files, found, strict=True) if isinstance(each, AudioFacts)}
+    return facts
+
+
+def describe_stretch(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
+    """Return the facts about a stretch of a file (its path, begin and end), or why it cannot be used."""
+    try:
+        return describe_audio(*stretch)
+    except AudioError as error:
+        return str(error)
+
+
+def refuse_equal(recordings: Mapping[str, Path], path: Path, audio_hash: str) -> None:
+    """Refuse a clip that is also among the recordings that are mixed into clips.
+
+    Args:
+        recordings: What is mixed in, by the hash of its audio.
+        path: The clip.
+        audio_hash: That of the clip.
+
+    Raises:
+        CorpusError: It is.
+    """
+    twin = recordings.get(audio_hash)
+    if twin is not None:
+        raise CorpusError(
+            f"{path} and {twin} hold the same audio: a clip of one item would be mixed into those of others, and be heard in "
+            "training. Move one of them away."
+        )

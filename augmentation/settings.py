@@ -1,0 +1,160 @@
+"""The settings of ``python -m augmentation`` and of its command ``mix``.
+
+Comes in: their sections of config.ini, and ``--set KEY=VALUE``. Goes out: frozen settings, checked. Next: chain.py, mixing.py.
+
+The keys of [offline_augmentation] are read from the transforms: ``<file>_probability`` and ``<file>_<option>`` for every option
+that the file's draw has. A key that config.ini lacks has the default of the signature.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
+
+from augmentation.transforms import find_transform, transform_names
+from augmentation.transforms._options import Decibels, Share, none_from_text
+from xval.config_file import CONFIG_PATH, read_defaults
+from xval.errors import SettingsError, suggestion
+
+AUGMENTATION_SECTION = "offline_augmentation"
+MIXING_SECTION = "mixing"
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _Ranges(BaseModel):
+    """Checks that no ``min_x`` lies above its ``max_x``, whatever stands before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        values = self.model_dump()
+        for name, lowest in values.items():
+            upper = name.replace("min_", "max_", 1)
+            if upper != name and upper in values and lowest > values[upper]:
+                raise ValueError(f"{name}={lowest:g} lies above {upper}={values[upper]:g}")
+        return self
+
+
+class MixingSettings(_Ranges):
+    """Every setting of ``mix``; config.ini has the meaning and unit of each."""
+
+    mixture_duration_s: PositiveSeconds = 10.0
+    mixture_min_events: Annotated[int, Field(ge=1)] = 1
+    mixture_max_events: Annotated[int, Field(ge=1)] = 3
+    mixture_min_gap_s: Seconds = 0.5
+    mixture_min_snr_db: Decibels = 0.0
+    mixture_max_snr_db: Decibels = 15.0
+    mixture_uses: Annotated[int, Field(ge=1)] = 1
+    mixture_sample_rate_hz: Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(none_from_text)] = None
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """How copies are made.
+
+    Attributes:
+        min_transforms: Fewest transforms of a copy.
+        probabilities: ``{transform: share of the copies}``, 0 to 1.
+        options: ``{transform: {option: value}}``.
+        values: All of it as JSON holds it, by the keys of config.ini.
+    """
+
+    min_transforms: int
+    probabilities: Mapping[str, float]
+    options: Mapping[str, Mapping[str, Any]]
+    values: Mapping[str, Any]
+
+    def folders(self) -> dict[str, Path]:
+        """Return the folders of recordings that transforms in use read, by the keys of config.ini."""
+        return {
+            f"{name}_{option}": value
+            for name, options in self.options.items()
+            for option, value in options.items()
+            if isinstance(value, Path) and self.probabilities[name]
+        }
+
+
+def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> AugmentationSettings:
+    """Return the settings of config.ini with those of ``--set KEY=VALUE`` over them.
+
+    Raises:
+        SettingsError: Not of this form, an unknown key, or a value that is not allowed; here or in config.ini.
+    """
+    read = _read(_augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
+    values = read.model_dump()
+    settings = AugmentationSettings(
+        min_transforms=values["min_transforms"],
+        probabilities={name: values[f"{name}_probability"] for name in transform_names()},
+        options={
+            name: {option: values[f"{name}_{option}"] for option in find_transform(name).options} for name in transform_names()
+        },
+        values=read.model_dump(mode="json"),
+    )
+    n_possible = sum(probability > 0 for probability in settings.probabilities.values())
+    if n_possible < settings.min_transforms:
+        raise SettingsError(
+            f"min_transforms = {settings.min_transforms}, but only {n_possible} transforms have a probability above 0. "
+            "Lower it, or raise a probability."
+        )
+    return settings
+
+
+def read_mixing_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> MixingSettings:
+    """Return the settings of ``mix``: config.ini with those of ``--set KEY=VALUE`` over them.
+
+    Raises:
+        SettingsError: As `read_augmentation_settings`.
+    """
+    return _read(MixingSettings, MIXING_SECTION, overrides, config_path)
+
+
+@cache
+def _augmentation_model() -> type[BaseModel]:
+    """Return the model whose fields are the options of all transforms."""
+    fields: dict[str, Any] = {"min_transforms": (Annotated[int, Field(ge=0)], 1)}
+    for name in transform_names():
+        transform = find_transform(name)
+        fields[f"{name}_probability"] = (Share, transform.probability)
+        fields |= {f"{name}_{option}": described for option, described in transform.options.items()}
+    return create_model("OfflineAugmentation", __base__=_Ranges, **fields)
+
+
+def _read(model: type[_Model], section: str, overrides: Sequence[str], config_path: Path) -> _Model:
+    """Return a section of config.ini, with overrides, as a model."""
+    defaults = read_defaults(config_path).get(section, {})
+    chosen: dict[str, str] = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {override}: KEY=VALUE is wanted, such as --set {next(iter(model.model_fields))}=2")
+        chosen[key] = value
+    for place, keys in ((f"{config_path.name}, [{section}]", defaults), ("--set", chosen)):
+        for key in keys:
+            if key not in model.model_fields:
+                raise SettingsError(f"{place} {key}: unknown setting. {suggestion(key, model.model_fields)}")
+    try:
+        return model.model_validate({**defaults, **chosen})
+    except ValidationError as error:
+        faults = [
+            _describe(
+                str(fault["loc"][0]) if fault["loc"] else "", fault["msg"].removeprefix("Value error, "), defaults, chosen
+            )
+            for fault in error.errors(include_url=False)
+        ]
+        raise SettingsError("\n".join(dict.fromkeys(faults))) from error
+
+
+def _describe(key: str, reason: str, defaults: Mapping[str, str], chosen: Mapping[str, str]) -> str:
+    """Return the message about one setting, or about two that contradict each other (no key)."""
+    if key in chosen:
+        return f"--set {key}={chosen[key]}: {reason}."
+    if key in defaults:
+        return f"config.ini: {key} = {defaults[key]}: {reason}."
+    return f"Settings: {reason}."

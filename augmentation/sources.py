@@ -1,0 +1,70 @@
+"""What lies in the folder that is augmented, and which folders must lie apart.
+
+Comes in: INPUT and the other folders. Goes out: the audio files, the files that come with them, or an error. Next: folder.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from preprocessing.audio_files import LEFT_OUT_NAME, name_copies, refuse_nested
+from preprocessing.augmented_copies import COPIES_NAME, NOTE_NAME
+from preprocessing.clip_list import natural_key
+from preprocessing.corpora._layout import AUDIO_SUFFIXES
+
+METADATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".yaml", ".yml", ".xml", ".md", ".lab", ".xlsx", ".textgrid")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of a folder, relative to it, posix, in natural order.
+
+    Attributes:
+        audio: Files to be augmented, and what their unchanged copies are called, relative to the output folder.
+        metadata: Files that a corpus reader may need beside them.
+        n_copies: Augmented copies that were passed over.
+        n_others: Other files that were passed over.
+    """
+
+    audio: Mapping[str, str]
+    metadata: tuple[str, ...]
+    n_copies: int
+    n_others: int
+
+
+def list_sources(folder: Path) -> Sources:
+    """List the files of a folder and of the folders below; hidden ones are passed over.
+
+    Raises:
+        CorpusError: There is no such folder, no audio in it, or two files would get one name in the output.
+    """
+    audio = name_copies(folder)
+    relative = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    visible = [path.as_posix() for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
+    n_audio = sum(PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES for path in visible)
+    metadata = tuple(sorted((path for path in visible if _is_metadata(path)), key=natural_key))
+    return Sources(audio, metadata, n_audio - len(audio), len(visible) - n_audio - len(metadata))
+
+
+def refuse_shared(inputs: Mapping[str, Path], mixed_in: Mapping[str, Path], output: Path) -> None:
+    """Refuse folders that lie in each other: the output in what is read, and what is mixed into clips among the clips.
+
+    Args:
+        inputs: Folders of clips, by what the command line calls them.
+        mixed_in: Folders of recordings that are mixed into the clips, by the same or by their setting.
+        output: The folder that is written.
+
+    Raises:
+        CorpusError: Some do.
+    """
+    for read in (*inputs.items(), *mixed_in.items()):
+        refuse_nested(("OUTPUT", output), read, "the output would be read as input")
+    for clips in inputs.items():
+        for recordings in mixed_in.items():
+            refuse_nested(clips, recordings, "clips of one item would be mixed into those of others, and be heard in training")
+
+
+def _is_metadata(path: str) -> bool:
+    """Return whether a file is copied; the lists that this package writes are not."""
+    name = PurePosixPath(path)
+    return name.suffix.lower() in METADATA_SUFFIXES and name.name not in (COPIES_NAME, NOTE_NAME, LEFT_OUT_NAME)

@@ -1,0 +1,89 @@
+"""One file per transform, found by its name: add a file here and ``python -m augmentation`` uses it.
+
+Such a file keeps drawing apart from applying, with two functions:
+
+    draw(rng, sample_rate_hz, *, min_snr_db: float = 5.0, ...) -> dict          the parameters of one copy
+    apply(samples, sample_rate_hz, *, snr_db: float, ...) -> samples            called with what was drawn
+
+draw asks nothing but the generator, and returns what JSON can hold; apply is a function of its arguments alone: what needs
+chance there gets a drawn seed. So the parameters in augmented.csv are everything that was done to a copy. Each keyword-only
+argument of draw is an option, ``<file>_<option>`` in config.ini and for --set; ``min_x`` and ``max_x`` are the ends of a range.
+``PROBABILITY`` is how often the transform is used where config.ini does not say. Samples are mono float32 (n_samples,),
+full scale is -1 to 1. May be added:
+
+    CHANGES_LEVEL = True        the peak of the copy is left as apply makes it; else it is put back to what it was
+    CHANGES_LENGTH = True       apply returns another number of samples
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.errors import SettingsError, suggestion
+
+Samples: TypeAlias = NDArray[np.float32]
+Parameters: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A file of transforms/, loaded.
+
+    Attributes:
+        name: The file's name.
+        draw: Its function that draws parameters.
+        apply: Its function that uses them.
+        probability: How often it is used where config.ini does not say, 0 to 1.
+        options: ``{name: (annotation, default)}`` of the keyword-only arguments of draw.
+        changes_level: Whether the peak is left as apply makes it.
+        changes_length: Whether apply returns another number of samples.
+    """
+
+    name: str
+    draw: Callable[..., Parameters]
+    apply: Callable[..., Samples]
+    probability: float
+    options: dict[str, tuple[Any, Any]]
+    changes_level: bool
+    changes_length: bool
+
+
+def transform_names() -> tuple[str, ...]:
+    """Return the transforms that there are: the files of this folder."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
+
+
+@cache
+def find_transform(name: str) -> Transform:
+    """Load the file of a transform.
+
+    Raises:
+        SettingsError: No file has this name, or it does not keep the contract above.
+    """
+    if name not in transform_names():
+        raise SettingsError(f"Unknown transform '{name}'. {suggestion(name, transform_names())}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    for wanted in ("draw", "apply", "PROBABILITY"):
+        if not hasattr(module, wanted):
+            raise SettingsError(f"{module.__file__} has no '{wanted}'; a transform has draw, apply and PROBABILITY.")
+    options: dict[str, tuple[Any, Any]] = {}
+    for argument in list(inspect.signature(module.draw).parameters.values())[2:]:
+        if argument.kind is not inspect.Parameter.KEYWORD_ONLY or argument.default is inspect.Parameter.empty:
+            raise SettingsError(f"{module.__file__}: argument '{argument.name}' of draw needs a default, and a '*' before it.")
+        options[argument.name] = (argument.annotation, argument.default)
+    return Transform(
+        name=name,
+        draw=module.draw,
+        apply=module.apply,
+        probability=module.PROBABILITY,
+        options=options,
+        changes_level=getattr(module, "CHANGES_LEVEL", False),
+        changes_length=getattr(module, "CHANGES_LENGTH", False),
+    )

@@ -1,0 +1,73 @@
+"""What the files of this folder share: types of options with their limits, drawing of frequencies and files, levels.
+
+Comes in: the text of a setting; a generator; a folder. Goes out: values that lie inside their limits.
+"""
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from preprocessing.corpora._layout import list_audio
+
+# Filters lose their form near half the sample rate; corner and centre frequencies stay below this share of the rate.
+_HIGHEST_SHARE = 0.45
+
+
+def none_from_text(value: object) -> object:
+    """Turn the text ``none`` (any case) or an empty text into None."""
+    return None if isinstance(value, str) and value.strip().lower() in {"", "none"} else value
+
+
+Decibels = Annotated[float, Field(ge=-120, le=120, allow_inf_nan=False)]
+Hertz = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Folder = Annotated[Path | None, BeforeValidator(none_from_text)]
+
+
+def draw_frequency(rng: np.random.Generator, lowest_hz: float, highest_hz: float, sample_rate_hz: int) -> float:
+    """Draw a frequency, evenly on a logarithmic scale, below half the sample rate.
+
+    Args:
+        rng: Draws.
+        lowest_hz: Lower end of the range.
+        highest_hz: Upper end of the range.
+        sample_rate_hz: Where the range reaches above 0.45 of it, it ends there.
+    """
+    limit_hz = _HIGHEST_SHARE * sample_rate_hz
+    return draw_ratio(rng, min(lowest_hz, limit_hz), min(highest_hz, limit_hz))
+
+
+def draw_ratio(rng: np.random.Generator, lowest: float, highest: float) -> float:
+    """Draw a positive number, evenly on a logarithmic scale."""
+    return float(np.clip(math.exp(rng.uniform(math.log(lowest), math.log(highest))), lowest, highest))
+
+
+def draw_seed(rng: np.random.Generator) -> int:
+    """Draw the seed of what apply makes by chance."""
+    return int(rng.integers(2**32))
+
+
+def draw_file(rng: np.random.Generator, folder: Path) -> str:
+    """Draw one of the audio files in a folder and below it."""
+    files = audio_files(folder)
+    return files[rng.integers(len(files))].as_posix()
+
+
+@cache
+def audio_files(folder: Path) -> tuple[Path, ...]:
+    """Return the audio files in a folder and below it, in the order of their relative names; augmented copies are passed over.
+
+    Raises:
+        CorpusError: There is no such folder, or no audio in it.
+    """
+    return tuple(folder / path for path in list_audio(folder, "audio files"))
+
+
+def root_mean_square(samples: NDArray[Any]) -> float:
+    """Return the root mean square of samples (n_samples,), summed in double precision."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0

@@ -1,0 +1,99 @@
+"""Excerpts of the recordings that are mixed into others.
+
+Comes in: a file, a length, a position. Goes out: so many samples of it at the wanted rate.
+"""
+
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from augmentation.transforms import Samples
+from augmentation.transforms._options import root_mean_square
+from preprocessing.audio import SILENCE_PEAK_DBFS, decode, read_audio, read_header
+from xval.errors import AudioError, CorpusError
+
+# Of longer recordings only the excerpt is decoded; shorter ones are read whole.
+_LONG_S = 60.0
+
+# Files of these samples say how long they are; the length of others is often guessed from their bit rate.
+_UNCOMPRESSED = ("PCM", "FLOAT", "DOUBLE")
+
+
+def read_excerpt(path: Path, n_samples: int, sample_rate_hz: int, position: float) -> Samples:
+    """Read an excerpt of a recording; one that is too short is repeated.
+
+    Args:
+        path: The recording.
+        n_samples: Length of the excerpt.
+        sample_rate_hz: Its rate; the recording is resampled to it.
+        position: 0: the excerpt begins with the recording; 1: both end together. In a repeated one: where it begins.
+
+    Returns:
+        float32 (n_samples,). Where this excerpt would be silent, the one around the loudest sample.
+
+    Raises:
+        CorpusError: The recording cannot be read.
+    """
+    length_s, duration_s = n_samples / sample_rate_hz, _duration_s(path, _stamp(path))
+    if duration_s > max(_LONG_S, 2 * length_s):
+        start_s = position * (duration_s - length_s)
+        # A little more than the excerpt, as resampling rounds; cut to its length below.
+        excerpt = _read(path, sample_rate_hz, start_s, min(start_s + length_s + 0.1, duration_s))
+        excerpt = _cut(excerpt, 0, n_samples)
+    else:
+        whole = read_whole(path, sample_rate_hz)
+        spare = whole.size - n_samples
+        excerpt = _cut(whole, round(position * (spare if spare >= 0 else whole.size - 1)), n_samples)
+    if root_mean_square(excerpt) < 10 ** (SILENCE_PEAK_DBFS / 20):
+        whole = read_whole(path, sample_rate_hz)
+        excerpt = _cut(whole, int(np.abs(whole).argmax()) - n_samples // 2, n_samples)
+    return excerpt
+
+
+def read_whole(path: Path, sample_rate_hz: int) -> Samples:
+    """Read a recording at this rate: float32 (n_samples,). The last few are kept.
+
+    Raises:
+        CorpusError: It cannot be read.
+    """
+    return _read_whole(path, sample_rate_hz, _stamp(path))
+
+
+def _stamp(path: Path) -> int:
+    """Return what changes with a file's content, so that nothing is kept of a file that is replaced."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise CorpusError(f"A recording that is mixed in cannot be read: {path}: {error.strerror}.") from error
+
+
+@lru_cache(maxsize=4)
+def _read_whole(path: Path, sample_rate_hz: int, _: int) -> Samples:
+    return _read(path, sample_rate_hz, None, None)
+
+
+@cache
+def _duration_s(path: Path, _: int) -> float:
+    """Return the length of a recording; of a compressed one that of what can be decoded."""
+    try:
+        header = read_header(path)
+        if header.subtype.startswith(_UNCOMPRESSED):
+            return header.duration_s
+        decoded = decode(path)
+    except AudioError as error:
+        raise CorpusError(f"A recording that is mixed in cannot be read: {error}") from error
+    return decoded.samples.size / decoded.sample_rate_hz
+
+
+def _read(path: Path, sample_rate_hz: int, start_s: float | None, end_s: float | None) -> Samples:
+    """Read a stretch; an AudioError would blame the file that is augmented."""
+    try:
+        return read_audio(path, sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s)[0]
+    except AudioError as error:
+        raise CorpusError(f"A recording that is mixed in cannot be read: {error}") from error
+
+
+def _cut(samples: Samples, first: int, n_samples: int) -> Samples:
+    """Return so many samples from this one on; behind the end comes the beginning."""
+    return np.take(samples, np.arange(first, first + n_samples), mode="wrap")

@@ -1,0 +1,82 @@
+"""Impulse response of a box-shaped room, by the image-source method.
+
+Comes in: a room, a source and a microphone in it. Goes out: the direct sound and its reflections.
+
+Allen and Berkley, Image method for efficiently simulating small-room acoustics, JASA 65 (1979); the absorption of the walls is
+Eyring's for the wanted reverberation time (JASA 1, 1930).
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt
+
+from augmentation.transforms import Samples
+
+_SPEED_OF_SOUND_M_PER_S = 343.0
+_EYRING_S_PER_M = 0.161
+
+# Reflections are followed until the room's sound has fallen by 40 dB: the number of images grows with the cube of the time.
+_FOLLOWED_SHARE = 40 / 60
+
+# All images have the same sign, which piles up at low frequencies; the 1979 paper takes that away with a high pass.
+_HIGH_PASS_HZ = 100.0
+
+
+def room_response(
+    sample_rate_hz: int,
+    reverberation_s: float,
+    room_m: Sequence[float],
+    source_m: Sequence[float],
+    microphone_m: Sequence[float],
+) -> Samples:
+    """Return the impulse response between two points of a room.
+
+    Args:
+        sample_rate_hz: Its rate.
+        reverberation_s: Time in which the sound falls by 60 dB.
+        room_m: Length, width and height.
+        source_m: Where the sound comes from, from a lower corner.
+        microphone_m: Where it is heard.
+
+    Returns:
+        float32 (n_samples,), about two thirds of the reverberation time. The direct sound is its first sample, 1.
+    """
+    length, width, height = room_m
+    surface_m2 = 2 * (length * width + length * height + width * height)
+    # Eyring: 1 - absorption = exp(-0.161 V / (S T)); amplitudes fall with its root at every wall.
+    reflection = math.exp(-_EYRING_S_PER_M * length * width * height / (surface_m2 * reverberation_s) / 2)
+    direct_m = math.dist(source_m, microphone_m)
+    longest_m = direct_m + _SPEED_OF_SOUND_M_PER_S * reverberation_s * _FOLLOWED_SHARE
+    axes = [
+        _axis_images(side, source, microphone, longest_m)
+        for side, source, microphone in zip(room_m, source_m, microphone_m, strict=True)
+    ]
+    (squares_x, bounces_x), (squares_y, bounces_y), (squares_z, bounces_z) = axes
+    plane_m2, plane_bounces = np.add.outer(squares_x, squares_y).ravel(), np.add.outer(bounces_x, bounces_y).ravel()
+    response = np.zeros(math.ceil((longest_m - direct_m) / _SPEED_OF_SOUND_M_PER_S * sample_rate_hz) + 1)
+    # A floor of images at a time, so that a long reverberation does not need all of them in memory.
+    for square_m2, bounces in zip(squares_z, bounces_z, strict=True):
+        heard = plane_m2 + square_m2 < longest_m**2
+        distances_m = np.sqrt(plane_m2[heard] + square_m2)
+        amplitudes = reflection ** (plane_bounces[heard] + bounces) * (max(direct_m, 0.1) / np.maximum(distances_m, 0.1))
+        delays = np.rint((distances_m - direct_m) / _SPEED_OF_SOUND_M_PER_S * sample_rate_hz).astype(np.int64)
+        response += np.bincount(delays, amplitudes, minlength=response.size)
+    response[0] -= 1
+    if sample_rate_hz > 4 * _HIGH_PASS_HZ:
+        response = sosfilt(butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate_hz, output="sos"), response)
+    response[0] += 1
+    return response.astype(np.float32)
+
+
+def _axis_images(
+    side_m: float, source_m: float, microphone_m: float, longest_m: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the images of one axis: squared distances from the microphone (m2) and numbers of reflections."""
+    reach = math.ceil(longest_m / (2 * side_m))
+    rooms = np.arange(-reach, reach + 1)
+    places_m = np.concatenate([2 * rooms * side_m + source_m, 2 * rooms * side_m - source_m])
+    bounces = np.concatenate([np.abs(2 * rooms), np.abs(rooms - 1) + np.abs(rooms)])
+    return (places_m - microphone_m) ** 2, bounces

@@ -1,0 +1,92 @@
+"""Reverberation: impulse responses from a folder, or of generated rooms. The length and the place of the direct sound stay."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+from scipy.signal import oaconvolve
+
+from augmentation.transforms import Parameters, Samples
+from augmentation.transforms._options import Folder, Share, draw_file, root_mean_square
+from augmentation.transforms._recordings import read_whole
+from augmentation.transforms._shoebox import room_response
+
+PROBABILITY = 0.5
+
+Seconds = Annotated[float, Field(ge=0.05, le=2, allow_inf_nan=False)]
+Metres = Annotated[float, Field(ge=1.5, le=30, allow_inf_nan=False)]
+
+_HEIGHTS_M = (2.3, 3.5)
+_WALL_DISTANCE_M = 0.5
+
+
+def draw(
+    rng: np.random.Generator,
+    sample_rate_hz: int,  # noqa: ARG001 - the same for all transforms
+    *,
+    folder: Folder = None,
+    min_reverberation_s: Seconds = 0.15,
+    max_reverberation_s: Seconds = 0.6,
+    min_room_m: Metres = 3.0,
+    max_room_m: Metres = 8.0,
+    min_wet: Share = 0.2,
+    max_wet: Share = 0.7,
+) -> Parameters:
+    """Draw the room and how much of it is heard.
+
+    Args:
+        rng: Draws.
+        sample_rate_hz: Rate of the samples.
+        folder: Impulse responses; None: generated rooms.
+        min_reverberation_s: Shortest time in which the sound of a generated room falls by 60 dB.
+        max_reverberation_s: Longest.
+        min_room_m: Shortest side of its floor.
+        max_room_m: Longest side.
+        min_wet: Smallest share of the reverberant sound, 0 (the samples as they are) to 1 (reverberant sound alone).
+        max_wet: Largest share.
+
+    Returns:
+        wet; and response (a file), or reverberation_s, room_m, source_m, microphone_m (three lengths each).
+    """
+    wet = float(rng.uniform(min_wet, max_wet))
+    if folder is not None:
+        return {"wet": wet, "response": draw_file(rng, folder)}
+    room_m = [*rng.uniform(min_room_m, max_room_m, 2), rng.uniform(*_HEIGHTS_M)]
+    places_m = [[rng.uniform(_WALL_DISTANCE_M, side - _WALL_DISTANCE_M) for side in room_m] for _ in range(2)]
+    return {
+        "wet": wet,
+        "reverberation_s": float(rng.uniform(min_reverberation_s, max_reverberation_s)),
+        "room_m": [float(side) for side in room_m],
+        "source_m": [float(length) for length in places_m[0]],
+        "microphone_m": [float(length) for length in places_m[1]],
+    }
+
+
+def apply(
+    samples: Samples,
+    sample_rate_hz: int,
+    *,
+    wet: float,
+    response: str | None = None,
+    reverberation_s: float = 0.0,
+    room_m: list[float] | None = None,
+    source_m: list[float] | None = None,
+    microphone_m: list[float] | None = None,
+) -> Samples:
+    """Return the samples, float32 (n_samples,), with the room: both parts have the same root mean square before they are mixed.
+
+    Raises:
+        CorpusError: The impulse response cannot be read.
+    """
+    if response is not None:
+        whole = read_whole(Path(response), sample_rate_hz)
+        room = whole[np.abs(whole).argmax() :]
+    else:
+        room = room_response(sample_rate_hz, reverberation_s, room_m or [], source_m or [], microphone_m or [])
+    reverberant = oaconvolve(samples, room)[: samples.size]
+    level = root_mean_square(reverberant)
+    if not level:
+        return samples
+    mixed: Samples = ((1 - wet) * samples + wet * root_mean_square(samples) / level * reverberant).astype(np.float32)
+    return mixed

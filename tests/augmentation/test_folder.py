@@ -1,0 +1,478 @@
+"""The command on real files: what it writes, what it keeps, what it refuses, and that it survives being killed."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from augmentation import copies
+from augmentation.__main__ import main
+from augmentation.chain import apply_steps
+from augmentation.transforms import find_transform
+from preprocessing import parallel
+from preprocessing.augmented_copies import COPIES_COLUMNS, add_copies
+from preprocessing.clip_list import check_clips
+from preprocessing.corpora import find_corpus
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the content of every visible file below a folder."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that must end with exit code 2 and one message; return the message."""
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+    return error
+
+
+def read_list(folder: Path) -> list[dict[str, str]]:
+    with (folder / "augmented.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_file_gets_its_copies_in_the_same_folders(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    assert run(clips, output, 2) == 0
+    expected = {"augmentation.json", "augmented.csv", "left_out.csv", "speakers.csv"}
+    for number in range(8):
+        stem = f"s{number % 2}/take {number}"
+        expected |= {f"{stem}.wav", f"{stem}.augmented-1.wav", f"{stem}.augmented-2.wav"}
+    files = tree(output)
+    assert set(files) == expected
+    assert files["speakers.csv"] == (clips / "speakers.csv").read_bytes()
+    for name in files:
+        if name.endswith(".wav"):
+            facts = soundfile.info(output / name)
+            assert (facts.channels, facts.samplerate, facts.subtype) == (1, 16000, "PCM_16")
+    said = capsys.readouterr().out
+    assert "16 of 8 files" in said
+    assert "files per second" in said
+    assert "Augmenting: 8 of 8 files" in said
+
+
+def test_the_unchanged_copy_is_the_source_with_a_peak_of_099(clips: Path, tmp_path: Path) -> None:
+    assert run(clips, tmp_path / "out", 1) == 0
+    source, _ = soundfile.read(clips / "s0/take 0.wav")
+    copy, _ = soundfile.read(tmp_path / "out/s0/take 0.wav")
+    np.testing.assert_allclose(copy, source * 0.99 / np.abs(source).max(), atol=1e-4)
+
+
+def test_the_list_says_what_was_done(clips: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    assert run(clips, output, 3, "--seed", 5, "--set", "time_stretch_probability=0.9") == 0
+    rows = read_list(output)
+    assert tuple(rows[0]) == COPIES_COLUMNS
+    assert len(rows) == 24
+    assert {row["seed"] for row in rows} == {"5"}
+    for row in rows:
+        copy, rate_hz = soundfile.read(output / row["path"], dtype="float32")
+        source, _ = soundfile.read(output / row["source"], dtype="float32")
+        parameters = json.loads(row["parameters"])
+        assert list(parameters) == row["transforms"].split(";")
+        assert float(row["time_factor"]) == copy.size / source.size
+        if "time_stretch" in parameters:
+            assert float(row["time_factor"]) == pytest.approx(1 / parameters["time_stretch"]["rate"], abs=1e-3)
+        gain_db = parameters.get("gain", {"gain_db": 0})["gain_db"]
+        assert np.abs(copy).max() == pytest.approx(0.99 * 10 ** (gain_db / 20), abs=1e-4)
+        # Every copy can be made again from the list alone.
+        again = source * np.float32(0.99 / np.abs(source).max())
+        for name, drawn in parameters.items():
+            again = apply_steps(again, rate_hz, [type("Step", (), {"name": name, "parameters": drawn})()])
+        assert np.corrcoef(again, copy)[0, 1] > 0.99
+
+
+def test_the_number_of_workers_other_files_and_the_order_do_not_matter(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(clips, tmp_path / "one", 2, "--workers", 1) == 0
+    monkeypatch.setattr(parallel, "SMALLEST_PARALLEL", 1)
+    monkeypatch.setattr(parallel, "_TASKS_PER_BATCH", 2)
+    assert run(clips, tmp_path / "two", 2, "--workers", 2) == 0
+    one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
+    assert one == two
+    monkeypatch.undo()
+    shutil.rmtree(clips / "s1")
+    assert run(clips, tmp_path / "fewer", 1) == 0
+    fewer = {name: content for name, content in tree(tmp_path / "fewer").items() if name.endswith(".wav")}
+    assert len(fewer) == 8
+    assert all(one[name] == content for name, content in fewer.items())
+
+
+def test_another_seed_gives_other_copies(clips: Path, tmp_path: Path) -> None:
+    assert run(clips, tmp_path / "one", 1) == 0
+    assert run(clips, tmp_path / "two", 1, "--seed", 2) == 0
+    one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
+    copies = [name for name in one if "augmented-" in name]
+    assert all(one[name] != two[name] for name in copies)
+    assert one["s0/take 0.wav"] == two["s0/take 0.wav"]
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bytes(clips: Path, tmp_path: Path) -> None:
+    for number in range(60):
+        shutil.copy(clips / f"s{number % 2}/take {number % 8}.wav", clips / f"more {number}.wav")
+    output, whole = tmp_path / "out", tmp_path / "whole"
+    command = [sys.executable, "-m", "augmentation", str(clips), str(output), "4", "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(output.rglob("*.wav"))) < 30:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    made = {path: path.stat().st_mtime_ns for path in output.rglob("*.wav") if not path.name.startswith(".")}
+    assert 30 <= len(made) < 68 * 5
+    assert not (output / "augmented.csv").exists()
+    (output / ".take 0.wav.4711").write_bytes(b"half")
+
+    assert run(clips, output, 4, "--workers", 1) == 0
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert not list(output.rglob(".*.4711"))
+    assert run(clips, whole, 4, "--workers", 1) == 0
+    assert tree(output) == tree(whole)
+
+
+def test_ctrl_c_ends_with_130_and_says_that_it_goes_on(clips: Path, tmp_path: Path) -> None:
+    for number in range(150):
+        shutil.copy(clips / "s0/take 0.wav", clips / f"more {number}.wav")
+    command = [sys.executable, "-m", "augmentation", str(clips), str(tmp_path / "out"), "9", "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").rglob("*.augmented-*.wav")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Run the same command again" in error
+    assert "Traceback" not in error
+
+
+def test_running_again_makes_nothing_new(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clips, tmp_path / "out", 1) == 0
+    before = tree(tmp_path / "out")
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.wav")}
+    capsys.readouterr()
+    assert run(clips, tmp_path / "out", 1) == 0
+    assert "(16 were there already)" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert tree(tmp_path / "out") == before
+
+
+def test_a_source_that_is_newer_than_its_copies_is_made_again(clips: Path, tmp_path: Path) -> None:
+    assert run(clips, tmp_path / "out", 1) == 0
+    before = tree(tmp_path / "out")
+    changed = clips / "s0/take 0.wav"
+    soundfile.write(changed, np.random.default_rng(9).normal(0, 0.1, 5000), 16000)
+    os.utime(changed, (time.time() + 60, time.time() + 60))
+    assert run(clips, tmp_path / "out", 1) == 0
+    after = tree(tmp_path / "out")
+    differing = {name for name in before if before[name] != after[name]}
+    assert differing - {"augmented.csv", "augmentation.json"} == {"s0/take 0.wav", "s0/take 0.augmented-1.wav"}
+
+
+def test_a_source_that_was_replaced_by_an_older_file_of_its_size_is_made_again(clips: Path, tmp_path: Path) -> None:
+    assert run(clips, tmp_path / "out", 1) == 0
+    changed, size = clips / "s0/take 0.wav", (clips / "s0/take 0.wav").stat().st_size
+    shutil.copy(clips / "s0/take 2.wav", changed)
+    os.utime(changed, (1e9, 1e9))
+    (clips / "speakers.csv").write_text("speaker,age\ns0,31\ns1,40\n")
+    assert changed.stat().st_size == size
+    assert run(clips, tmp_path / "out", 1) == 0
+    files = tree(tmp_path / "out")
+    assert files["s0/take 0.wav"] == files["s0/take 2.wav"]
+    assert b"s0,31" in files["speakers.csv"]
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_what_was_made_of_a_source_that_is_gone_or_renamed_is_removed(
+    clips: Path, tmp_path: Path, overwrite: list[str]
+) -> None:
+    output = tmp_path / "out"
+    (clips / "old.txt").write_text("no longer true")
+    assert run(clips, output, 2) == 0
+    (clips / "s0").rename(clips / "angry")
+    (clips / "s1/take 1.wav").unlink()
+    (clips / "old.txt").unlink()
+    (output / "notes.pdf").write_text("mine")
+    assert run(clips, output, 2, *overwrite) == 0
+    (output / "notes.pdf").unlink()
+    assert not (output / "s0").exists()
+    assert run(clips, tmp_path / "fresh", 2) == 0
+    assert tree(output) == tree(tmp_path / "fresh")
+
+
+def test_an_overwriting_run_that_was_interrupted_goes_on(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    assert run(clips, output, 1) == 0
+    make = copies.write_wav
+
+    def write_until_interrupted(path: Path, *rest: object) -> None:
+        if path.name == "take 5.wav":
+            raise KeyboardInterrupt
+        make(path, *rest)
+
+    monkeypatch.setattr(copies, "write_wav", write_until_interrupted)
+    assert run(clips, output, 1, "--seed", 2, "--overwrite") == 130
+    monkeypatch.undo()
+    assert json.loads((output / "augmentation.json").read_text())["complete"] is False
+    assert not (output / "augmented.csv").exists()
+    made = {path: path.stat().st_mtime_ns for path in output.rglob("*.wav")}
+    assert 0 < len(made) < 16
+    capsys.readouterr()
+    assert run(clips, output, 1, "--seed", 2, "--overwrite") == 0
+    assert f"({len(made)} were there already)" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert run(clips, tmp_path / "fresh", 1, "--seed", 2) == 0
+    assert tree(output) == tree(tmp_path / "fresh")
+    assert run(clips, output, 1, "--seed", 2, "--overwrite") == 0
+    assert {path: path.stat().st_mtime_ns for path in made} != made
+
+
+@pytest.mark.parametrize("setting", ["background_noise", "reverb"])
+@pytest.mark.parametrize("folder", [".", "s1", ".."])
+def test_clips_are_not_mixed_into_clips(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str, folder: str
+) -> None:
+    overrides = ["--set", f"{setting}_folder={clips / folder}", "--set", f"{setting}_probability=1"]
+    message = refused(capsys, clips, tmp_path.parent / "out", 1, *overrides)
+    assert f"{setting}_folder" in message
+    assert "clips of one item would be mixed into those of others" in message or "read as input" in message
+    assert not (tmp_path.parent / "out").exists()
+
+
+def test_a_clip_that_is_also_a_noise_is_refused_as_often_as_it_is_tried(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noises = tmp_path / "noises"
+    noises.mkdir()
+    samples, rate_hz = soundfile.read(clips / "s1/take 3.wav")
+    soundfile.write(noises / "babble.flac", samples, rate_hz)
+    overrides = ["--set", f"background_noise_folder={noises}", "--set", "background_noise_probability=1"]
+    for _ in "again":
+        message = refused(capsys, clips, tmp_path / "out", 1, *overrides)
+        assert "s1/take 3.wav" in message
+        assert "babble.flac hold the same audio" in message
+
+
+def test_a_noise_that_was_replaced_is_another_one(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "noises").mkdir()
+    overrides = ["--set", f"background_noise_folder={tmp_path / 'noises'}", "--set", "background_noise_probability=1"]
+    for seed in (1, 2):
+        soundfile.write(tmp_path / "noises/rain.wav", np.random.default_rng(seed).normal(0, 0.1, 9000), 22050)
+        if seed == 1:
+            assert run(clips, tmp_path / "out", 1, *overrides) == 0
+    assert "recordings: background_noise_folder: 1 files" in refused(capsys, clips, tmp_path / "out", 1, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "difference"),
+    [
+        (["1", "--seed", "2"], "seed: 1 there, 2 now"),
+        (["2"], "copies: 1 there, 2 now"),
+        (["1", "--set", "gain_max_db=-2"], "settings: gain_max_db: -1.0 there, -2.0 now"),
+    ],
+)
+def test_other_settings_are_refused_with_the_difference_or_replace_all(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], difference: str
+) -> None:
+    output = tmp_path / "out"
+    assert run(clips, output, 1) == 0
+    before = tree(output)
+    message = refused(capsys, clips, output, *arguments)
+    assert difference in message
+    assert "--overwrite" in message
+    assert tree(output) == before
+    assert run(clips, output, *arguments, "--overwrite") == 0
+    assert run(clips, tmp_path / "fresh", *arguments) == 0
+    assert tree(output) == tree(tmp_path / "fresh")
+
+
+def test_overwriting_leaves_no_copy_of_a_larger_run(clips: Path, tmp_path: Path) -> None:
+    assert run(clips, tmp_path / "out", 3) == 0
+    assert run(clips, tmp_path / "out", 1, "--overwrite") == 0
+    assert not list((tmp_path / "out").rglob("*.augmented-[23].wav"))
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_a_folder_of_other_files_is_left_alone(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], overwrite: list[str]
+) -> None:
+    output = tmp_path / "out"
+    (output / "s0").mkdir(parents=True)
+    (output / "s0/take 0.wav").write_text("mine")
+    assert "was not made by this command" in refused(capsys, clips, output, 1, *overwrite)
+    assert tree(output) == {"s0/take 0.wav": b"mine"}
+
+
+def test_damaged_and_silent_files_are_listed_and_do_not_stop_the_run(clips: Path, tmp_path: Path) -> None:
+    (clips / "text.wav").write_text("no audio")
+    (clips / "empty.flac").touch()
+    soundfile.write(clips / "silent.wav", np.zeros(1000), 16000)
+    soundfile.write(clips / "nan.wav", np.full(100, np.nan), 16000, subtype="FLOAT")
+    assert run(clips, tmp_path / "out", 1) == 0
+    with (tmp_path / "out/left_out.csv").open(newline="") as file:
+        reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}
+    assert set(reasons) == {"text.wav", "empty.flac", "silent.wav", "nan.wav"}
+    assert "silent" in reasons["silent.wav"]
+    assert "empty" in reasons["empty.flac"]
+    assert len(read_list(tmp_path / "out")) == 8
+    assert not (tmp_path / "out/text.wav").exists()
+
+
+def test_other_rates_formats_channels_and_a_single_sample_become_mono_wav(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    soundfile.write(folder / "stereo.flac", rng.normal(0, 0.1, (4410, 2)), 44100)
+    soundfile.write(folder / "low.mp3", rng.normal(0, 0.1, 4000), 8000)
+    soundfile.write(folder / "one.wav", np.array([0.5]), 16000)
+    soundfile.write(folder / "UPPER.WAV", rng.normal(0, 0.1, 960), 96000, subtype="FLOAT")
+    assert run(folder, tmp_path / "out", 2) == 0
+    facts = {path.name: soundfile.info(path) for path in (tmp_path / "out").glob("*.wav")}
+    assert {"stereo.wav", "low.wav", "one.wav", "UPPER.wav", "one.augmented-2.wav"} <= set(facts)
+    assert {name: facts[name].samplerate for name in ("stereo.wav", "low.wav", "UPPER.wav")} == {
+        "stereo.wav": 44100, "low.wav": 8000, "UPPER.wav": 96000}  # fmt: skip
+    assert {each.channels for each in facts.values()} == {1}
+
+
+def test_copies_are_passed_over_and_their_lists_too(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clips, tmp_path / "out", 2) == 0
+    capsys.readouterr()
+    assert run(tmp_path / "out", tmp_path / "again", 1) == 0
+    assert "Passed     16 files that are augmented copies themselves" in capsys.readouterr().out
+    assert len(read_list(tmp_path / "again")) == 8
+
+
+def test_the_list_can_be_read_by_a_corpus(clips: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    output = tmp_path / "out"
+    assert run(clips, output, 2, "--set", "time_stretch_probability=1") == 0
+    table = pd.DataFrame({"path": ["s0/take 0.wav", "s1/take 1.wav"], "item": ["s0", "s1"], "label": ["a", "b"]})
+    listed = add_copies(check_clips(table, output, task_type="classification"), output)
+    assert len(listed) == 6
+    copies = listed[listed["augmented"]]
+    assert set(copies["source_clip"]) == set(table["path"])
+    assert all((output / path).is_file() for path in copies["path"])
+    assert find_corpus("folders").list_clips(output)["path"].str.contains("augmented").sum() == 0
+
+
+def test_noise_and_rooms_come_from_folders_and_are_checked_first(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noises = tmp_path / "noises"
+    noises.mkdir()
+    overrides = ["--set", f"background_noise_folder={noises}", "--set", "background_noise_probability=1"]
+    assert "holds no audio files" in refused(capsys, clips, tmp_path / "out", 1, *overrides)
+    soundfile.write(noises / "street.wav", np.random.default_rng(0).normal(0, 0.1, 9000), 22050)
+    (noises / "text.wav").write_text("no audio")
+    for _ in "again":
+        message = refused(capsys, clips, tmp_path / "out", 1, *overrides)
+        assert "background_noise_folder: 1 of 2 files" in message
+    (noises / "text.wav").unlink()
+    assert run(clips, tmp_path / "out", 1, *overrides) == 0
+    recordings = {json.loads(row["parameters"])["background_noise"]["recording"] for row in read_list(tmp_path / "out")}
+    assert recordings == {(noises / "street.wav").as_posix()}
+    soundfile.write(noises / "rain.wav", np.random.default_rng(0).normal(0, 0.1, 9000), 22050)
+    assert "recordings: background_noise_folder: 1 files" in refused(capsys, clips, tmp_path / "out", 1, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "out", "1"], "No folder nowhere"),
+        (["clips", "clips", "1"], "are one, or one lies in the other"),
+        (["clips", "clips/s0/out", "1"], "one lies in the other"),
+        (["clips/s0", "clips", "1"], "one lies in the other"),
+        (["clips", "out", "0"], "N 0: a whole number from 1"),
+        (["clips", "out", "two"], "N two: a whole number from 1"),
+        (["clips", "out", "1", "--seed", "-1"], "--seed"),
+        (["clips", "out"], "required: N"),
+        (["clips", "out", "1", "--overwite"], "Did you mean '--overwrite'?"),
+        (["clips", "out", "1", "--workers", "0"], "--workers 0"),
+        (["clips", "clips/speakers.csv/out", "1"], "one lies in the other"),
+        (["empty", "out", "1"], "empty holds no audio files"),
+    ],
+)
+def test_wrong_commands_are_refused_and_nothing_is_written(
+    clips: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(clips.parent)
+    Path("empty").mkdir()
+    assert message in refused(capsys, *arguments)
+    assert not Path("out").exists()
+
+
+def test_two_sources_of_one_name_are_refused(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write(clips / "s0/take 0.flac", np.random.default_rng(0).normal(0, 0.1, 900), 16000)
+    message = refused(capsys, clips, tmp_path / "out", 1)
+    assert "s0/take 0.flac and s0/take 0.wav would both become s0/take 0.wav" in message
+
+
+def test_a_folder_without_any_usable_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/text.wav").write_text("no audio")
+    assert "None of the 1 audio files" in refused(capsys, tmp_path / "in", tmp_path / "out", 1)
+    assert not (tmp_path / "out/augmented.csv").exists()
+
+
+def test_a_full_disk_is_said(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, _: object) -> int:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    assert "cannot be written: No space left on device" in refused(capsys, clips, tmp_path / "out", 1)
+    monkeypatch.undo()
+    assert run(clips, tmp_path / "out", 1) == 0
+    assert len(read_list(tmp_path / "out")) == 8
+
+
+def test_two_runs_do_not_write_one_folder(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from filelock import FileLock
+
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out/.lock"):
+        assert "Another run writes into" in refused(capsys, clips, tmp_path / "out", 1)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["mix", "--help"]])
+def test_help_is_quick_and_names_the_settings(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from augmentation.__main__ import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "finally:\n    print('loaded', sorted({'audiomentations', 'pandas', 'scipy.signal', 'librosa'} & set(sys.modules)))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert "--set" in found.stdout
+    assert "loaded []" in found.stdout
+
+
+def test_transforms_are_found_by_their_files() -> None:
+    assert find_transform("gain").changes_level
+    assert find_transform("time_stretch").changes_length
