@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-CODE := xval architectures preprocessing experiments benchmarks tests
+CODE := xval architectures preprocessing augmentation experiments benchmarks tests
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check fix bench clean
@@ -42,8 +42,10 @@ fix: .venv/.installed-test ## format and mend what can be mended
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: .venv/.installed-test ## measure the features and the overhead of the engine
+bench: .venv/.installed-test ## measure features, feature stores and augmentation
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/feature_store.py
+	$(BIN)/python benchmarks/offline_augmentation.py
 
 clean: ## remove the environment and what runs have written
 	rm -rf .venv data/demo data/demo_random_split results

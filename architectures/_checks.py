@@ -73,31 +73,48 @@ def check_choice(architecture: str, choices: tuple[str, ...], **options: str) ->
 
 
 def check_input(
-    architecture: str, input_shape: tuple[int, ...], axes: tuple[str, ...], smallest: tuple[int, ...] | None = None
+    architecture: str,
+    input_shape: tuple[int | None, ...],
+    axes: tuple[str, ...] = (),
+    smallest: tuple[int, ...] | None = None,
+    *,
+    any_length: bool = False,
 ) -> None:
-    """Refuse an input with other axes than the architecture reads, or one that is too small for it.
+    """Refuse an input with other axes than the architecture reads, one that is too small, or one of any length.
 
     Args:
         architecture: ``__name__`` of the architecture's module.
         input_shape: Shape of one example, without the batch axis.
-        axes: Names of the axes that the architecture reads, e.g. ``("frames", "bins")``.
+        axes: Names of the axes that the architecture reads, e.g. ``("frames", "bins")``; empty: any.
         smallest: Smallest size allowed of the leading axes; None: 1 each.
+        any_length: Whether the number of frames may be unknown (None), as where whole clips are tested at their own length.
 
     Raises:
-        SettingsError: The number of axes differs, or an axis is too short; the message names the smallest size.
+        SettingsError: The number of axes differs, or an axis is too short; the message names the smallest size. Or the number
+            of frames is unknown and must not be.
     """
-    if len(input_shape) != len(axes):
+    if not any_length and None in input_shape:
+        raise SettingsError(
+            f"architecture {_short(architecture)!r}: reads examples of one length, but whole clips are tested at their own "
+            "(crop_s is set). Set example_length_s to crop_s, so that windows are tested and a clip gets their mean."
+        )
+    if axes and len(input_shape) != len(axes):
         raise SettingsError(
             f"architecture {_short(architecture)!r}: received examples of shape {input_shape}; it reads "
             f"({', '.join(axes)}). Leave reshaping_type at auto, or choose another architecture."
         )
     smallest = smallest or (1,) * len(axes)
-    if any(size < least for size, least in zip(input_shape, smallest, strict=False)):
+    if any(size is not None and size < least for size, least in zip(input_shape, smallest, strict=False)):
         raise SettingsError(
             f"architecture {_short(architecture)!r}: received examples of shape {input_shape} ({', '.join(axes)}); "
             f"the smallest allowed size is {' x '.join(map(str, smallest))} ({', '.join(axes[: len(smallest)])}). "
             "Longer clips, a shorter hop_length or more bins make examples larger."
         )
+
+
+def halving(size: int | None) -> int:
+    """Return the pool size that halves an axis, and leaves an axis of one value as it is; an unknown size (None) is halved."""
+    return 2 if size is None else min(2, size)
 
 
 def _refuse(architecture: str, option: str, received: object, allowed: str) -> None:

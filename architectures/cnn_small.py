@@ -13,7 +13,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from architectures._checks import check_choice, check_dropout, check_input, check_layers
+from architectures._checks import check_choice, check_dropout, check_input, check_layers, halving
 
 reshaping_type = "conv"
 task_types = ("classification", "regression")
@@ -30,7 +30,7 @@ def build(
     """Build the network for one size of input.
 
     Args:
-        input_shape: (frames, bins, channels).
+        input_shape: (frames, bins, channels); frames may be None unless pooling is none.
         output_shape: Last entry: number of classes, or of values to predict.
         n_filters: Filters of each block.
         pooling: What the last maps are averaged over; none: they are flattened as they are.
@@ -42,7 +42,7 @@ def build(
     Raises:
         SettingsError: An option is out of its range, or the input has other axes.
     """
-    check_input(__name__, input_shape, ("frames", "bins", "channels"))
+    check_input(__name__, input_shape, ("frames", "bins", "channels"), any_length=pooling != "none")
     check_layers(__name__, n_filters=n_filters)
     check_choice(__name__, ("frames", "frames_and_bins", "none"), pooling=pooling)
     check_dropout(__name__, dropout)
@@ -52,12 +52,12 @@ def build(
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         # The maximum before the ReLU gives the same numbers as after it, and the ReLU has a quarter of the work.
-        x = layers.MaxPooling2D((min(2, x.shape[1]), min(2, x.shape[2])))(x)
+        x = layers.MaxPooling2D((halving(x.shape[1]), halving(x.shape[2])))(x)
         x = layers.ReLU()(x)
     if pooling == "frames_and_bins":
         x = layers.GlobalAveragePooling2D()(x)
     else:
-        x = layers.Reshape((x.shape[1], -1))(x)
+        x = layers.Reshape((x.shape[1] or -1, x.shape[2] * x.shape[3]))(x)
         x = layers.GlobalAveragePooling1D()(x) if pooling == "frames" else layers.Flatten()(x)
     x = layers.Dropout(dropout)(x)
     outputs = layers.Dense(output_shape[-1])(x)

@@ -12,7 +12,7 @@ out, to which the engine adds softmax and loss. 246,874 parameters at 64 x 64 x 
 import keras
 from keras import layers
 
-from architectures._checks import check_counts, check_dropout, check_input, check_layers
+from architectures._checks import check_counts, check_dropout, check_input, check_layers, halving
 
 reshaping_type = "conv"
 task_types = ("classification", "regression")
@@ -31,7 +31,7 @@ def build(
     """Build the network for one size of input.
 
     Args:
-        input_shape: (frames, bins, channels).
+        input_shape: (frames, bins, channels); frames may be None.
         output_shape: Last entry: number of classes, or of values to predict.
         n_filters: Filters of each convolution block.
         n_units: Units of the GRU, in each direction.
@@ -45,7 +45,7 @@ def build(
     Raises:
         SettingsError: An option is out of its range, or the input has other axes.
     """
-    check_input(__name__, input_shape, ("frames", "bins", "channels"))
+    check_input(__name__, input_shape, ("frames", "bins", "channels"), any_length=True)
     check_layers(__name__, n_filters=n_filters)
     check_counts(__name__, n_units=n_units)
     check_dropout(__name__, dropout)
@@ -55,10 +55,10 @@ def build(
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         # The maximum before the ReLU gives the same numbers as after it, and the ReLU has a quarter of the work.
-        x = layers.MaxPooling2D((min(2, x.shape[1]) if pool_frames else 1, min(2, x.shape[2])))(x)
+        x = layers.MaxPooling2D((halving(x.shape[1]) if pool_frames else 1, halving(x.shape[2])))(x)
         x = layers.ReLU()(x)
         x = layers.Dropout(dropout)(x)
-    x = layers.Reshape((x.shape[1], -1))(x)
+    x = layers.Reshape((x.shape[1] or -1, x.shape[2] * x.shape[3]))(x)
     gru = layers.GRU(n_units, return_sequences=True)
     x = layers.Bidirectional(gru)(x) if bidirectional else gru(x)
     x = layers.GlobalAveragePooling1D()(x)

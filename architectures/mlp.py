@@ -10,7 +10,7 @@ In come examples of any shape; a Keras model with linear outputs goes out, to wh
 import keras
 from keras import layers
 
-from architectures._checks import check_counts, check_dropout
+from architectures._checks import check_counts, check_dropout, check_input
 
 reshaping_type = "none"
 task_types = ("classification", "regression")
@@ -35,8 +35,9 @@ def build(
         Model from float32 (n_examples, *input_shape) to float32 (n_examples, output_shape[-1]), linear.
 
     Raises:
-        SettingsError: An option is out of its range.
+        SettingsError: An option is out of its range, or the length of examples is unknown.
     """
+    check_input(__name__, input_shape)
     check_counts(__name__, n_units=n_units)
     check_dropout(__name__, dropout)
 

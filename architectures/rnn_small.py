@@ -31,7 +31,7 @@ def build(
     """Build the network for one size of input.
 
     Args:
-        input_shape: (frames, bins).
+        input_shape: (frames, bins); frames may be None.
         output_shape: Last entry: number of classes, or of values to predict.
         cell: Kind of recurrent layer.
         n_units: Units of each recurrent layer, in each direction.
@@ -44,7 +44,7 @@ def build(
     Raises:
         SettingsError: An option is out of its range, or the input has other axes.
     """
-    check_input(__name__, input_shape, ("frames", "bins"))
+    check_input(__name__, input_shape, ("frames", "bins"), any_length=True)
     check_layers(__name__, n_units=n_units)
     check_choice(__name__, ("gru", "lstm"), cell=cell)
     check_dropout(__name__, dropout)

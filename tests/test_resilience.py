@@ -172,7 +172,7 @@ def wait_for_workers_to_end(project):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("n_kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_are_the_same(project, n_kills):
     project.write_script(*[{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 5)], num_epochs=8)
     undisturbed = project.run("--set", "experiment_folder=undisturbed")

@@ -159,11 +159,11 @@ def loss_name(task_type: str, name: str) -> str:
     return name
 
 
-def input_form(example_shape: tuple[int, ...], reshaping_type: str, architecture: str) -> tuple[int, ...]:
+def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, architecture: str) -> tuple[int | None, ...]:
     """Return the shape of an example as the architecture gets it.
 
     Args:
-        example_shape: As stored: (n_frames, n_bins), or whatever a custom script wrote.
+        example_shape: As stored: (n_frames, n_bins), or whatever a custom script wrote; None: frames of any number.
         reshaping_type: conv, rnn, none, or auto for what the architecture wants.
         architecture: Its name.
 
@@ -181,7 +181,7 @@ def input_form(example_shape: tuple[int, ...], reshaping_type: str, architecture
     if form == "conv" and len(example_shape) == _FRAME_AXES + 1:
         return example_shape
     if form == "rnn" and len(example_shape) >= _FRAME_AXES:
-        return (example_shape[0], math.prod(example_shape[1:]))
+        return (example_shape[0], math.prod(size or 1 for size in example_shape[1:]))
     raise SettingsError(
         f"architecture '{architecture}' with reshaping_type={form} needs examples of (frames, bins); the feature store has "
         f"{example_shape}. Choose reshaping_type=none or an architecture for such input (mlp)."

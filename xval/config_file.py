@@ -10,6 +10,9 @@ from pathlib import Path
 
 from xval.errors import SettingsError
 
+APART = frozenset({"offline_augmentation", "mixing"})
+"""Sections that are no parameters of instances: ``python -m augmentation`` reads them."""
+
 CONFIG_PATH = Path(__file__).resolve().parents[1] / "config.ini"
 
 

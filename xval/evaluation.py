@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.catalog import loss_name
-from xval.fold_data import Examples, FoldData
+from xval.examples import Examples
+from xval.fold_data import FoldData
 from xval.training import loss_targets, predict
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _KEPT_SIDES = ("validation", "test")
+_KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,9 @@ class Evaluation:
 
     Attributes:
         figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance and n_examples of the record.
-        predictions: A row per validation and test example: side, item, clip, row, start_s, end_s, target, predicted, and the
-            probability of each class; for regression target_<n> and predicted_<n>.
+        predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, target, predicted, and the
+            probability of each class; for regression target_<name> and predicted_<name> (names are numbers from 0 where the
+            targets have none).
     """
 
     figures: dict[str, Any]
@@ -129,15 +132,15 @@ def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task_t
     tables = []
     for side in _KEPT_SIDES:
         examples, predictions = data.sides[side], by_side[side]
-        table = examples.table.drop(columns="augmented").assign(side=side)
+        table = examples.table[list(_KEPT_COLUMNS)].assign(side=side)
         if task_type == "classification":
             names = np.array(data.store.class_names, dtype=object)
             table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
             columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
         else:
             columns = {}
-            for number in range(predictions.shape[1]):
-                columns[f"target_{number}"] = examples.targets[:, number]
-                columns[f"predicted_{number}"] = predictions[:, number]
+            for number, name in enumerate(data.store.target_names):
+                columns[f"target_{name}"] = examples.targets[:, number]
+                columns[f"predicted_{name}"] = predictions[:, number]
         tables.append(pd.concat([table, pd.DataFrame(columns)], axis=1))
     return pd.concat(tables, ignore_index=True)

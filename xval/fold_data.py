@@ -2,71 +2,26 @@
 
 Comes in: an open store and a fold. Goes out: `FoldData`, with the statistics of the training items for normalisation. Examples
 are held in memory or gathered from the memory-mapped files batch by batch; both give the same batches in the same order, on
-every backend. Augmented examples only ever train. Next: training.py, evaluation.py.
+every backend. Augmented examples only ever train, and random crops are cut and examples mixed in training alone. Next:
+training.py, evaluation.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import zip_longest
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.errors import FoldsError
+from xval.examples import Examples, StoredExamples, WaveformExamples
 from xval.folds import SIDES, Fold
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class Examples:
-    """The examples of one side, in the order of items and rows.
-
-    Args:
-        store: The feature store.
-        items: The items of the side.
-        augmented: Whether augmented examples belong to it.
-        in_memory: Load everything now; otherwise gather from the memory-mapped files.
-
-    Attributes:
-        table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
-        targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
-    """
-
-    def __init__(self, store: FeatureStore, items: tuple[str, ...], *, augmented: bool, in_memory: bool) -> None:
-        table: pd.DataFrame = store.examples[store.examples["item"].isin(items)]
-        if not augmented:
-            table = table[~table["augmented"]]
-        self.table = table.sort_values(["item", "row"], kind="stable").reset_index(drop=True)
-        self._items = sorted(self.table["item"].unique())
-        self._files = [store.predictors(item) for item in self._items]
-        self._item_of = np.searchsorted(np.array(self._items, dtype=object), self.table["item"].to_numpy(dtype=object))
-        self._row_of = self.table["row"].to_numpy(dtype=np.int64)
-        self.targets = self._gather([store.targets(item) for item in self._items], np.arange(len(self)))
-        self._loaded = self._gather(self._files, np.arange(len(self))) if in_memory else None
-
-    def __len__(self) -> int:
-        """Return the number of examples."""
-        return len(self.table)
-
-    def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the predictors of the examples at some positions, float32 (n_positions, ...)."""
-        if self._loaded is not None:
-            return self._loaded[positions]
-        return self._gather(self._files, positions)
-
-    def _gather(self, files: Sequence[NDArray[Any]], positions: NDArray[np.int64]) -> NDArray[Any]:
-        """Return rows from the arrays of several items, in the order of `positions`."""
-        if not files:
-            return np.empty((0,), np.float32)
-        gathered = np.empty((len(positions), *files[0].shape[1:]), files[0].dtype)
-        items, rows = self._item_of[positions], self._row_of[positions]
-        for item in np.unique(items):
-            where = np.flatnonzero(items == item)
-            gathered[where] = files[item][rows[where]]
-        return gathered
+from xval.mixup import mixup_batch
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -77,7 +32,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: Examples per batch; the last batch may be smaller.
         targets: Targets in the form that the loss wants; None for prediction.
         weights: float32 (n_examples,), weight of each example in the loss.
-        shuffle_seed: Shuffle anew for each epoch with this seed; None: keep the order.
+        shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
+            one length with each other.
+        mixup: Parameter of the beta distribution that mixes training examples; None: none are mixed. Targets are one-hot or
+            numbers then.
     """
 
     def __init__(
@@ -88,6 +46,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         targets: NDArray[Any] | None = None,
         weights: NDArray[np.float32] | None = None,
         shuffle_seed: int | None = None,
+        mixup: float | None = None,
     ) -> None:
         super().__init__()
         self._examples = examples
@@ -95,27 +54,38 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._targets = targets
         self._weights = weights
         self._shuffle_seed = shuffle_seed
+        self._mixup = mixup
         self._epoch = 0
-        self._order = np.arange(len(examples))
+        self._batches = _in_batches(np.arange(len(examples)), examples.lengths, batch_size)
 
     @property
     def num_batches(self) -> int:
         """Number of batches of an epoch."""
-        return -(-len(self._examples) // self._batch_size)
+        return len(self._batches)
+
+    def positions(self, index: int) -> NDArray[np.int64]:
+        """Return which examples a batch holds, int64 (n_positions,)."""
+        return self._batches[index]
 
     def on_epoch_begin(self) -> None:
         """Draw the order of the epoch; Keras calls this before it reads the first batch."""
         if self._shuffle_seed is not None:
             rng = np.random.default_rng([self._shuffle_seed, self._epoch])
-            self._order = rng.permutation(len(self._examples))
+            order = rng.permutation(len(self._examples))
+            self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
+            self._examples.begin_epoch(rng)
             self._epoch += 1
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         """Return (predictors,), (predictors, targets) or (predictors, targets, weights) of a batch."""
-        positions = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        parts = [self._examples.predictors(positions)]
-        parts += [values[positions] for values in (self._targets, self._weights) if values is not None]
-        return tuple(parts)
+        positions = self._batches[index]
+        predictors = self._examples.predictors(positions)
+        targets, weights = (None if values is None else values[positions] for values in (self._targets, self._weights))
+        if self._mixup is not None and targets is not None:
+            # From 1: NumPy takes no notice of zeros at the end of a seed, and the epoch's order has the seed without a batch.
+            rng = np.random.default_rng([self._shuffle_seed or 0, self._epoch, 1 + index])
+            predictors, targets, weights = mixup_batch(predictors, targets, weights, rng, self._mixup)
+        return tuple(part for part in (predictors, targets, weights) if part is not None)
 
 
 @dataclass(frozen=True)
@@ -150,12 +120,13 @@ class FoldData:
         return np.asarray(weights[targets], np.float32)
 
 
-def load_fold(store: FeatureStore, fold: Fold, *, in_memory: bool) -> FoldData:
+def load_fold(store: FeatureStore, fold: Fold, settings: FeatureSettings | None = None, *, in_memory: bool) -> FoldData:
     """Return the examples of one fold.
 
     Args:
         store: The feature store.
         fold: Which items are on which side.
+        settings: How waveforms are cut; not needed for stored features.
         in_memory: Load the examples now; otherwise gather them from the memory-mapped files batch by batch.
 
     Returns:
@@ -165,15 +136,30 @@ def load_fold(store: FeatureStore, fold: Fold, *, in_memory: bool) -> FoldData:
         FoldsError: A side has no example, because all clips of its items were left out of the store.
     """
     known = set(store.items)
-    sides = {}
-    for side in SIDES:
-        items = tuple(item for item in getattr(fold, side) if item in known)
-        sides[side] = Examples(store, items, augmented=False, in_memory=in_memory)
-        if not len(sides[side]):
+    items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES}
+    read: Callable[..., Examples] = partial(StoredExamples, store, in_memory=in_memory)
+    crop = {}
+    if store.is_waveform:
+        if settings is None:
+            raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")
+        read = partial(WaveformExamples, store, settings=settings, loaded={} if in_memory else None)
+        crop = {} if settings.crop_s is None else {"crop": True}
+    sides = {side: read(items=items[side], augmented=False) for side in SIDES}
+    for side, examples in sides.items():
+        if not len(examples):
             raise FoldsError(
                 f"fold {fold.number}: no {side} example is left in {store.folder}; see left_out.csv there for the reasons."
             )
-    training_items = tuple(item for item in fold.training if item in known)
-    has_augmented = bool(store.examples["augmented"].any())
-    training = Examples(store, training_items, augmented=True, in_memory=in_memory) if has_augmented else sides["training"]
+    has_copies = bool(store.examples["augmented"].any())
+    training = read(items=items["training"], augmented=True, **crop) if crop or has_copies else sides["training"]
     return FoldData(store, fold, training, sides)
+
+
+def _in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:
+    """Cut an order of examples into batches; examples of different lengths do not share one.
+
+    The lengths take turns, because Keras judges by the first two batches whether shapes differ.
+    """
+    groups = [order] if lengths is None else [order[lengths[order] == length] for length in np.unique(lengths)]
+    cut = [[group[first : first + batch_size] for first in range(0, len(group), batch_size)] for group in groups]
+    return [batch for turn in zip_longest(*cut) for batch in turn if batch is not None]

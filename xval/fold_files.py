@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import xval
 from preprocessing.feature_settings import FeatureSettings
+from preprocessing.store import FeatureStore
 from xval.plan import Job
 from xval.results import FORMAT_VERSION, write_json
 
@@ -38,18 +39,18 @@ def describe_job(job: Job) -> dict[str, Any]:
     }
 
 
-def save_model(model: "keras.Model", folder: Path, job: Job, class_names: tuple[str, ...]) -> None:
+def save_model(model: "keras.Model", folder: Path, job: Job, store: FeatureStore) -> None:
     """Write model.keras, without the optimizer's state, and model.json, what its user needs to know beside it."""
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
-    features = {name: job.parameters[name] for name in FeatureSettings.model_fields}
     training_items = sorted({*job.fold.training, *job.fold.validation})
     content = {
         "format_version": FORMAT_VERSION,
         "task_type": job.parameters["task_type"],
-        "class_names": list(class_names),
-        "feature_settings": features,
+        "class_names": list(store.class_names),
+        "target_names": list(store.target_names),
+        "feature_settings": FeatureSettings.among(job.parameters).model_dump(mode="json"),
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         **{name: value for name, value in describe_job(job).items() if name.endswith("_hash")},
     }

@@ -15,6 +15,7 @@ import numpy as np
 
 from xval.dealing import Item, deal, draw
 from xval.errors import FoldsError
+from xval.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +73,7 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
     Args:
         index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`.
         index_hash: Content hash of the index.
-        task_type: `classification` or `regression` (stratified by quartiles of the items' mean label).
+        task_type: `classification` or `regression` (stratified by quartiles of the items' mean label, or first label)
         settings: num_folds, fold_strategy, fold_seed, validation, validation_fraction, test_fraction.
 
     Returns:
@@ -96,14 +97,16 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
     folds = []
     for number, tested in enumerate(test_sets, start=1):
         if phases is not None:
-            validation = phases["validation"] or _choose_validation(items, set(phases["test"]), settings, rng, number)
+            validation = phases["validation"] or _choose_validation(
+                items, set(phases["test"]), settings, rng, number, task_type
+            )
             training = set(phases["training"]) - set(validation)
         else:
             following = test_sets[number % len(test_sets)]
             validation = (
                 _next_fold(following, test_sets, items, tested)
                 if settings["validation"] == "next_fold"
-                else _choose_validation(items, tested, settings, rng, number)
+                else _choose_validation(items, tested, settings, rng, number, task_type)
             )
             training = {item.name for item in items} - tested - set(validation)
         folds.append(Fold(number, *(tuple(sorted(side)) for side in (training, validation, tested))))
@@ -119,7 +122,8 @@ def _items(index: "pd.DataFrame", task_type: str) -> list[Item]:
     if task_type == "classification":
         labels = index["label"].astype(str)
     else:
-        means = index.groupby("item")["label"].mean()
+        target = next(column for column in index.columns if column.startswith("label"))
+        means = index.groupby("item")[target].mean()
         edges = np.quantile(means, np.linspace(0, 1, _REGRESSION_STRATA + 1)[1:-1])
         strata = {item: str(np.searchsorted(edges, mean)) for item, mean in means.items()}
         labels = index["item"].map(strata)
@@ -153,9 +157,14 @@ def _split_tests(items: Sequence[Item], strategy: str, settings: Mapping[str, An
 
 
 def _choose_validation(
-    items: Sequence[Item], tested: Collection[str], settings: Mapping[str, Any], rng: np.random.Generator, number: int
+    items: Sequence[Item],
+    tested: Collection[str],
+    settings: Mapping[str, Any],
+    rng: np.random.Generator,
+    number: int,
+    task_type: str,
 ) -> set[str]:
-    """Choose whole items of the training side, never the last one that has a label."""
+    """Choose whole items of the training side; never the last one that has a class (a regression has none)."""
     side = [item for item in items if item.name not in tested]
     if len(side) < 2:
         raise FoldsError(
@@ -163,7 +172,7 @@ def _choose_validation(
             "Use more folds, or fold_strategy=leave_one_out."
         )
     wanted = min(max(1, round(settings["validation_fraction"] * len(side))), len(side) - 1)
-    chosen = draw(side, wanted, rng, keep_labels=True)
+    chosen = draw(side, wanted, rng, keep_labels=task_type == "classification")
     if not chosen:
         raise FoldsError(
             f"fold {number}: no item can validate, because each of the {len(side)} items beside the test items is the only one "
@@ -247,17 +256,13 @@ def _check_fold(fold: Fold, items: Sequence[Item], task_type: str) -> None:
 
 
 def _refuse_shared_audio(index: "pd.DataFrame", folds: Sequence[Fold]) -> None:
-    """Refuse identical audio, or a clip and its copies, under items that some fold puts on two sides."""
-    origins = index.assign(source_clip=index["source_clip"].fillna(index["clip"]))
-    for column, what in (("audio_hash", "identical audio"), ("source_clip", "copies of one source clip")):
-        known = origins[origins[column].notna() & (origins[column] != "")]
-        shared = known.groupby(column).filter(lambda group: group["item"].nunique() > 1)
-        for _, group in shared.groupby(column, sort=True):
-            first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))
-            for fold in folds:
-                sides = {item: side for side in SIDES for item in getattr(fold, side)}
-                if len({sides.get(item, "training") for item in group["item"]}) > 1:
-                    raise FoldsError(
-                        f"{what} on two sides of fold {fold.number}: clip '{first['clip']}' of item '{first['item']}' and clip "
-                        f"'{second['clip']}' of item '{second['item']}'. Leave one of them out, or give both the same item."
-                    )
+    """Refuse clips that share audio, under items that some fold puts on two sides."""
+    for what, group in find_shared_audio(index):
+        first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))
+        for fold in folds:
+            sides = {item: side for side in SIDES for item in getattr(fold, side)}
+            if len({sides.get(item, "training") for item in group["item"]}) > 1:
+                raise FoldsError(
+                    f"{what} on two sides of fold {fold.number}: clip '{first['clip']}' of item '{first['item']}' and clip "
+                    f"'{second['clip']}' of item '{second['item']}'. Leave one of them out, or give both the same item."
+                )

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from xval.errors import FirstJobError, JobError
+from preprocessing.feature_settings import FeatureSettings
+from xval.errors import FirstJobError, JobError, SettingsError
 from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
+from xval.parameters import Settings
 from xval.plan import Job, is_current
 from xval.results import ExperimentFolder, write_json
 
@@ -121,18 +123,24 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
         A line per instance whose model cannot be built.
     """
     from preprocessing.store import open_store
+    from preprocessing.waveforms import example_lengths
     from xval.model import build_model
     from xval.training import prepare_backend
+    from xval.training_augmentation import augmented
 
     faults: dict[str, str] = {}
-    names = ("architecture", "reshaping_type", "normalization", "precision", "task_type")
+    names = ("architecture", "reshaping_type", "normalization", "precision", "task_type", *FeatureSettings.model_fields)
+    names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
     for job in jobs:
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
         if described not in faults:
             prepare_backend(job.parameters, seed=job.seed)
             try:
                 store = open_store(Path(job.store_folder))
-                build_model(job.parameters, job.option_names, store, store.items)
+                model = build_model(job.parameters, job.option_names, store, store.items)
+                augmented(model, job.parameters, seed=job.seed)
+                if store.is_waveform:
+                    _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture may raise anything
                 faults[described] = (
@@ -141,18 +149,30 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     return [fault for fault in faults.values() if fault]
 
 
+def _check_crop(model: Any, n_samples: int) -> None:
+    """Refuse crops that a model for clips of any length pools away, which only shows with samples."""
+    import numpy as np
+
+    try:
+        prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
+    except Exception as error:
+        raise SettingsError(f"cannot read crops of {n_samples} samples; raise crop_s ({_one_line(error)})") from error
+    if not np.isfinite(prediction).all():
+        raise SettingsError(f"crops of {n_samples} samples are too short for it; raise crop_s")
+
+
 def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     """Take one fold from the feature store to its record; this is the whole path of the data."""
     from preprocessing.store import open_store
     from xval.evaluation import evaluate_model
     from xval.fold_data import load_fold
-    from xval.model import build_model
+    from xval.model import build_model, count_parameters
     from xval.training import prepare_backend, train_model
 
     settings = job.parameters
     prepare_backend(settings, seed=job.seed)
     store = open_store(Path(job.store_folder))
-    data = load_fold(store, job.fold, in_memory=not settings["generator"])
+    data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"])
     model = build_model(settings, job.option_names, store, data.training_items)
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
@@ -163,7 +183,7 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
     evaluation = evaluate_model(model, data, settings)
 
-    save_model(model, temporary, job, store.class_names)
+    save_model(model, temporary, job, store)
     write_history(temporary / "history.csv", history)
     evaluation.predictions.to_parquet(temporary / "predictions.parquet", index=False)
     return describe_job(job) | {
@@ -172,7 +192,7 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
         **evaluation.figures,
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),
-        "n_parameters": int(model.count_params()),
+        "n_parameters": count_parameters(model),
         "versions": versions(),
     }
 

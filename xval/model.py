@@ -1,19 +1,23 @@
-"""The whole model of a fold: normalisation, reshaping, architecture and output activation in one Keras model.
+"""The whole model of a fold: front end, normalisation, reshaping, architecture and output activation in one Keras model.
 
 Comes in: the shapes of the store, the statistics of the training items, and the settings. Goes out: a model that takes raw
-features and answers with probabilities or numbers, so that its .keras file is of use without these settings. It is made of
-Keras's own layers. Next: training.py.
+features (or samples) and answers with probabilities or numbers, so that its .keras file is of use without these settings. It
+is made of Keras's own layers. Next: training.py.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
 import keras
 import numpy as np
 
-from preprocessing.store import FeatureStore, Moments
+from preprocessing.feature_settings import FeatureSettings
+from preprocessing.moments import Moments
+from preprocessing.store import FeatureStore
+from preprocessing.waveforms import example_lengths, waveform_moments
 from xval.catalog import input_form
+from xval.frontend import build_frontend
 
 _KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 _SMALLEST_DEVIATION = 1e-4
@@ -33,17 +37,18 @@ def build_model(
         training_items: Whose moments normalise.
 
     Returns:
-        A model from float32 (batch, *example_shape) to float32 (batch, n_outputs).
+        A model from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, to float32 (batch, n_outputs): one
+        layer behind the other.
 
     Raises:
         SettingsError: The architecture cannot take this input or an option.
     """
-    example_shape, penalty = store.example_shape, settings["regularization_lambda"]
-    inputs = keras.Input(example_shape, name="features")
-    hidden = _normalize(inputs, settings["normalization"], store.moments(training_items))
-    form = input_form(example_shape, settings["reshaping_type"], settings["architecture"])
-    if form != example_shape:
-        hidden = keras.layers.Reshape(form, name="reshaping")(hidden)
+    penalty = settings["regularization_lambda"]
+    inputs, features = _read(store, settings)
+    hidden = _normalize(features, settings["normalization"], lambda: _moments(store, settings, training_items))
+    form = input_form(hidden.shape[1:], settings["reshaping_type"], settings["architecture"])
+    if form != hidden.shape[1:]:
+        hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
     n_outputs = len(store.class_names) or store.target_shape[0]
     values = {name: settings[name] for name in option_names}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
@@ -56,7 +61,32 @@ def build_model(
     return keras.Model(inputs, outputs, name=settings["architecture"])
 
 
-def _normalize(inputs: keras.KerasTensor, normalization: str, moments: Moments) -> keras.KerasTensor:
+def count_parameters(model: keras.Model) -> int:
+    """Return the weights of a model of `build_model`, without the constants of its front end and normalisation."""
+    return int(sum(layer.count_params() for layer in model.layers if layer.name not in ("frontend", "normalization")))
+
+
+def _read(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the input of the model, and the features, which a front end makes of samples."""
+    if not store.is_waveform:
+        inputs = keras.Input(store.example_shape, name="features")
+        return inputs, inputs
+    chosen = FeatureSettings.among(settings)
+    n_samples = example_lengths(store, chosen).of_model
+    inputs = keras.Input((n_samples,), name="samples")
+    if chosen.frontend == "none":
+        return inputs, keras.layers.Reshape((-1, 1), name="samples_as_frames")(inputs)
+    return inputs, build_frontend(n_samples, chosen.spectral())(inputs)
+
+
+def _moments(store: FeatureStore, settings: Mapping[str, Any], items: Collection[str]) -> Moments:
+    """Return the statistics of the features of some items."""
+    if store.is_waveform:
+        return waveform_moments(store, FeatureSettings.among(settings), items)
+    return store.moments(items)
+
+
+def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Callable[[], Moments]) -> keras.KerasTensor:
     """Scale the features to mean 0 and deviation 1, in float32 whatever the precision of the rest."""
     if normalization == "none":
         return inputs
@@ -66,6 +96,7 @@ def _normalize(inputs: keras.KerasTensor, normalization: str, moments: Moments) 
             axis=axes, center=False, scale=False, epsilon=_SMALLEST_DEVIATION**2, dtype="float32", name="normalization"
         )
         return layer(inputs)
+    moments = read_moments()
     mean, variance = moments.mean(), moments.variance()
     if normalization == "global":
         overall = mean.mean()

@@ -91,6 +91,16 @@ class Settings(FeatureSettings):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     deterministic: bool
     tensorboard: bool
+    # augmentation_in_training
+    augment_time_masks: NonNegativeInt
+    augment_time_mask_frames: NonNegativeInt
+    augment_frequency_masks: NonNegativeInt
+    augment_frequency_mask_bins: NonNegativeInt
+    augment_time_shift_s: NonNegativeFloat
+    augment_frequency_shift_bins: NonNegativeInt
+    augment_noise: NonNegativeFloat
+    augment_gain_db: NonNegativeFloat
+    augment_mixup: NonNegativeFloat
     # of an experiment or instance alone, so without a default in config.ini
     comment_1: str = ""
     comment_2: str = ""
@@ -116,8 +126,46 @@ class Settings(FeatureSettings):
             raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={self.num_folds}")
         return self
 
+    @model_validator(mode="after")
+    def _check_augmentation(self) -> Self:
+        masks = {"augment_time_masks": "augment_time_mask_frames", "augment_frequency_masks": "augment_frequency_mask_bins"}
+        for number, width in masks.items():
+            if bool(getattr(self, number)) != bool(getattr(self, width)):
+                raise ValueError(
+                    f"{number}={getattr(self, number)} with {width}={getattr(self, width)} masks nothing; set both, or neither"
+                )
+        is_waveform = self.features == "waveform"
+        step_s = (1 if is_waveform else self.hop_length) / self.sample_rate_hz
+        if self.augment_time_shift_s and round(self.augment_time_shift_s / step_s) == 0:
+            raise ValueError(
+                f"augment_time_shift_s={self.augment_time_shift_s} is nothing after rounding to steps of {step_s:g} s"
+            )
+        if self.augment_mixup and self.batch_size == 1:
+            raise ValueError("augment_mixup mixes the examples of a batch, and batch_size is 1")
+        if self.crop_s is not None and self.augment_time_shift_s >= self.crop_s:
+            raise ValueError(
+                f"augment_time_shift_s={self.augment_time_shift_s} empties crops of crop_s={self.crop_s}; lower it"
+            )
+        if self.augment_frequency_shift_bins and self.features == "mfcc":
+            raise ValueError("augment_frequency_shift_bins needs bins of frequency; features='mfcc' has coefficients")
+        on_features = [*masks, "augment_frequency_shift_bins"]
+        on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
+        switched_on = next((name for name in on_features if getattr(self, name)), None)
+        if switched_on and is_waveform and self.frontend == "none":
+            raise ValueError(f"{switched_on} works on frames and bins, and samples have none; set frontend to logmel or stft")
+        if switched_on and self.normalization == "none":
+            raise ValueError(
+                f"{switched_on} works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
+            )
+        if self.augment_gain_db and self.features != "mfcc" and self.normalization == "per_clip":
+            raise ValueError("augment_gain_db has no effect with normalization='per_clip', which takes the gain out again")
+        has_decibels = self.features == "mfcc" or (self.scale == "db" and not (is_waveform and self.frontend == "none"))
+        if self.augment_gain_db and self.db_reference == "max" and has_decibels:
+            raise ValueError("augment_gain_db contradicts db_reference='max', which takes the loudness out of the features")
+        return self
+
     def feature_settings(self) -> FeatureSettings:
-        """Return the part that decides the feature store."""
+        """Return the part that decides the features."""
         return FeatureSettings(**{name: getattr(self, name) for name in FeatureSettings.model_fields})
 
 

@@ -112,7 +112,8 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
     if opened.task_type != settings["task_type"]:
         raise FoldsError(
             f"dataset '{dataset}' was prepared for {opened.task_type}, the experiment does {settings['task_type']}. "
-            f"Set Experiment(task_type='{opened.task_type}') or prepare the corpus with --task-type {settings['task_type']}."
+            f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "
+            f"with --task-type {settings['task_type']}."
         )
     return make_folds(opened.index, opened.index_hash, task_type=opened.task_type, settings=wanted)
 

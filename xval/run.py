@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
+from preprocessing.feature_settings import SPECTRAL_KEYS
 from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
 from xval.catalog import input_form
@@ -174,26 +175,46 @@ def _check_features(corpus: "Corpus", instance: Instance) -> None:
 
     features = instance.settings.feature_settings()
     check_settings(features)
-    changed = [name for name in type(features).model_fields if instance.sources[name] != "config.ini"]
+    longest_s = float(corpus.index["duration_s"].max())
+    if features.crop_s is not None and features.crop_s >= longest_s:
+        raise SettingsError(
+            f"crop_s={features.crop_s:g}: no clip is longer (the longest has {longest_s:.3g} s), so nothing would be cropped"
+        )
+    depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
+    changed = [name for name in depending if instance.sources[name] != "config.ini"]
     if corpus.is_custom and changed:
         raise SettingsError(
             f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
             "(preprocessing.store.write); feature settings have no effect on it. Leave them out."
+        )
+    without_effect = [name for name in SPECTRAL_KEYS if instance.sources[name] in ("instance", "--set")]
+    if features.trim_db is not None:
+        without_effect = [name for name in without_effect if name not in ("n_fft", "hop_length")]
+    if features.features == "waveform" and features.frontend == "none" and without_effect:
+        raise SettingsError(
+            f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
+            "which it has no effect. Set frontend to logmel or stft, or leave it out."
         )
 
 
 def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, console: Console, *, quiet: bool) -> None:
     """Make the feature store of an instance, if it is not there, and check that its architecture can read it."""
     from preprocessing.extraction import make_store
+    from preprocessing.waveforms import example_shape, make_moments
 
+    features = instance.settings.feature_settings()
     with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
-        store, left_out = make_store(corpus, instance.settings.feature_settings(), n_processes=count_cores(), progress=advance)
+        store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
+    if store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
+        title = f"statistics of instance {instance.number}"
+        with task_progress(console, title, quiet=quiet) as advance, _named(declaration, instance):
+            make_moments(store, features, n_processes=count_cores(), progress=advance)
     if len(left_out) and not quiet:
         console.print(
             f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
         )
     with _named(declaration, instance):
-        input_form(store.example_shape, instance.settings.reshaping_type, instance.settings.architecture)
+        input_form(example_shape(store, features), instance.settings.reshaping_type, instance.settings.architecture)
 
 
 def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from xval.catalog import Architecture, architecture_names, find_architecture
-from xval.config_file import read_defaults
+from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
 from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 
@@ -161,7 +161,9 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
             f"Set it in Experiment({misplaced[0]}=...)."
         )
     layers: dict[str, Mapping[str, object]] = {
-        "config.ini": {key: text for section in read_defaults().values() for key, text in section.items()},
+        "config.ini": {
+            key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
+        },
         "KERAS_BACKEND": {"backend": os.environ["KERAS_BACKEND"]} if os.environ.get("KERAS_BACKEND") else {},
         "experiment": declaration.parameters,
         "instance": own,

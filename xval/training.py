@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.catalog import LOSSES, TRAINING_METRIC, loss_name
 from xval.errors import DivergenceError
-from xval.fold_data import Batches, Examples, FoldData
+from xval.examples import Examples
+from xval.fold_data import Batches, FoldData
+from xval.training_augmentation import augmented
 
 ReportEpoch = Callable[[int, Mapping[str, float]], None]
 
@@ -52,6 +54,8 @@ def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
     if backend == "tensorflow":
         import tensorflow as tf
 
+        # Every fold traces its own functions, and clips of several lengths are traced anew; nothing to warn of.
+        tf.get_logger().setLevel("ERROR")
         if tf.config.threading.get_intra_op_parallelism_threads() != threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -70,7 +74,7 @@ def train_model(
     """Fit a model and leave it with the weights of its best epoch.
 
     Args:
-        model: Fresh from `build_model`; it is compiled here.
+        model: Fresh from `build_model`; it is compiled here. Where the settings augment, one that shares its weights is fitted.
         data: The fold.
         settings: The parameters of the instance.
         seed: Of the shuffling.
@@ -84,10 +88,12 @@ def train_model(
         DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
     """
     task_type, batch_size = settings["task_type"], settings["batch_size"]
-    loss = loss_name(task_type, settings["loss"])
+    loss = _fitted_loss(settings)
     n_classes = len(data.store.class_names)
     validation = data.sides["validation"]
-    model.compile(
+    model.compile(jit_compile=_jit_compile())
+    fitted_model = augmented(model, settings, seed=seed)
+    fitted_model.compile(
         optimizer=_make_optimizer(settings),
         loss=loss,
         weighted_metrics=[_followed_metric(task_type, loss)],
@@ -99,6 +105,7 @@ def train_model(
         targets=loss_targets(data.training.targets, loss, task_type, n_classes),
         weights=data.class_weights() if settings["class_weights"] == "balanced" else None,
         shuffle_seed=seed,
+        mixup=settings["augment_mixup"] or None,
     )
     stopper = keras.callbacks.EarlyStopping(
         monitor=settings["monitor"],
@@ -106,7 +113,7 @@ def train_model(
         patience=settings["patience"] if settings["early_stopping"] else settings["num_epochs"],
         restore_best_weights=True,
     )
-    fitted = model.fit(
+    fitted = fitted_model.fit(
         batches,
         validation_data=Batches(validation, batch_size, targets=loss_targets(validation.targets, loss, task_type, n_classes)),
         epochs=settings["num_epochs"],
@@ -124,6 +131,13 @@ def train_model(
         for epoch in range(len(fitted.epoch))
     ]
     return History(rows, stopper.best_epoch + 1)
+
+
+def _fitted_loss(settings: Mapping[str, Any]) -> str:
+    """Return the Keras name of the loss that training minimises: mixed examples have shares of classes, not one class."""
+    loss = loss_name(settings["task_type"], settings["loss"])
+    is_mixed = settings["augment_mixup"] and settings["task_type"] == "classification"
+    return "categorical_crossentropy" if is_mixed and LOSSES[settings["task_type"]][loss] == "class" else loss
 
 
 def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
@@ -213,6 +227,8 @@ def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[
     Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
     """
     batches = Batches(examples, batch_size)
-    return np.concatenate(
-        [np.asarray(model.predict_on_batch(batches[index][0]), np.float32) for index in range(batches.num_batches)]
-    )
+    found = [np.asarray(model.predict_on_batch(batches[index][0]), np.float32) for index in range(batches.num_batches)]
+    positions = np.concatenate([batches.positions(index) for index in range(batches.num_batches)])
+    predictions = np.empty((len(examples), *found[0].shape[1:]), np.float32)
+    predictions[positions] = np.concatenate(found)
+    return predictions

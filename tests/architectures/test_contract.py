@@ -155,6 +155,25 @@ def probe(train, tmp_path_factory) -> Callable[[str], dict]:
     return run
 
 
+def test_reads_examples_of_any_length_or_says_that_it_cannot(name: str) -> None:
+    module = module_of(name)
+    shape = shape_for(module, SIZE)
+    refusal = ""
+    try:
+        model = module.build((None, *shape[1:]), (N_CLASSES,))
+    except SettingsError as error:
+        refusal = str(error)
+    if refusal:
+        assert re.search("reads examples of one length.*example_length_s", refusal)
+        return
+    fixed = module.build(shape, (N_CLASSES,))
+    fixed.set_weights(model.get_weights())
+    examples, _ = make_examples(shape, 4, seed=3)
+    np.testing.assert_allclose(model.predict_on_batch(examples), fixed.predict_on_batch(examples), atol=1e-5)
+    longer = np.concatenate([examples, examples], axis=1)
+    assert model.predict_on_batch(longer).shape == (4, N_CLASSES)
+
+
 def test_it_declares_what_the_engine_reads(name):
     module = module_of(name)
     assert module.reshaping_type in {"conv", "rnn", "none"}

@@ -99,6 +99,17 @@ def test_regression_spreads_the_range_of_the_target_over_folds():
         assert sorted(quartiles) == [0, 1, 2, 3]
 
 
+def test_several_targets_are_spread_by_the_first():
+    index = index_of({f"s{number:02d}": [float(number)] for number in range(16)})
+    several = index.drop(columns="label").assign(**{"label:valence": index["label"], "label:arousal": index["label"] % 4})
+
+    plan = split(several, "regression", num_folds=4)
+
+    assert plan.hash == split(index, "regression", num_folds=4).hash
+    swapped = several[["clip", "item", "audio_hash", "augmented", "source_clip", "label:arousal", "label:valence"]]
+    assert split(swapped, "regression", num_folds=4).hash != plan.hash
+
+
 def test_validation_never_takes_the_last_training_item_of_a_label():
     index = index_of({"a1": ["a"], "a2": ["a"], **{f"b{number}": ["b"] for number in range(6)}})
 
@@ -231,3 +242,40 @@ def test_a_copy_of_a_clip_under_another_item_is_refused():
 
     with pytest.raises(FoldsError, match="copies of one source clip on two sides"):
         split(pd.concat([index, copy]), fold_strategy="leave_one_out")
+
+
+@pytest.mark.parametrize("strategy", ["balanced", "leave_one_out", "holdout"])
+@pytest.mark.parametrize("n_items", [3, 4, 5])
+def test_a_regression_may_have_few_items(strategy, n_items):
+    index = index_of({f"session_{number}": [float(number), number + 0.5] for number in range(n_items)})
+
+    plan = split(index, "regression", fold_strategy=strategy)
+
+    assert all(fold.training and fold.validation and fold.test for fold in plan.folds)
+
+
+def with_stretches(*stretches):
+    """Return an index of six items whose first clips are stretches of one file."""
+    index = speakers(6).assign(path=lambda rows: rows["clip"], start_s=float("nan"), end_s=float("nan"))
+    for item, (begin, end) in enumerate(stretches):
+        row = index.index[index["item"] == f"speaker_{item:02d}"][0]
+        index.loc[row, ["path", "start_s", "end_s"]] = ["talk.wav", begin, end]
+    return index
+
+
+def test_stretches_of_one_file_that_overlap_are_refused_under_two_items():
+    split(with_stretches((0.0, 1.0), (1.0, 2.0), (2.0, 3.0)))
+    with pytest.raises(FoldsError, match=r"overlapping stretches of one file on two sides of fold \d"):
+        split(with_stretches((0.0, 1.0), (0.9, 2.0)), fold_strategy="leave_one_out")
+    # The second ends before the third begins, but the first reaches over both.
+    with pytest.raises(FoldsError, match=r"overlapping stretches .* 'speaker_0[02]'"):
+        split(with_stretches((0.0, 9.0), (1.0, 2.0), (3.0, 4.0)), fold_strategy="leave_one_out")
+
+
+def test_a_copy_of_a_copy_is_followed_to_its_source():
+    index = speakers(6)
+    index.loc[1, "source_clip"] = index.loc[0, "clip"]
+    stranger = index.index[index["item"] == "speaker_03"][0]
+    index.loc[stranger, "source_clip"] = index.loc[1, "clip"]
+    with pytest.raises(FoldsError, match=r"copies of one source clip .* 'speaker_00' .* 'speaker_03'"):
+        split(index, fold_strategy="leave_one_out")

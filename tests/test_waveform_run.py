@@ -1,0 +1,132 @@
+"""Experiments on samples: front ends in the model, random crops, several targets; and what is refused before training."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+RATE_HZ = 8000
+SETTINGS = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
+FRONT_END = {"features": "waveform", "frontend": "logmel"}
+SMALL = {"architecture": "cnn_small", "n_filters": (4, 4)}
+
+
+@pytest.fixture
+def tones(project):
+    """Put a corpus of tones of many lengths in the place of the project's corpus; return the project."""
+    rng = np.random.default_rng(0)
+    audio = project.folder / "audio"
+    audio.mkdir()
+    lines = ["path,item,label:pitch,label:length"]
+    for speaker in range(5):
+        for take in range(8):
+            time_s = np.arange(rng.integers(1500, 4000)) / RATE_HZ
+            pitch_hz = (500, 1500)[take % 2] * (1 + 0.02 * speaker)
+            samples = 0.3 * np.sin(2 * np.pi * pitch_hz * time_s) + 0.01 * rng.normal(size=time_s.size)
+            soundfile.write(audio / f"{speaker}_{take}.wav", samples, RATE_HZ)
+            lines.append(f"{speaker}_{take}.wav,s{speaker},{pitch_hz / 1000},{time_s.size / RATE_HZ}")
+    (audio / "numbers.csv").write_text("\n".join(lines))
+    words = [line.split(",") for line in lines[1:]]
+    classes = [f"{path},{item},{'high' if float(pitch) > 1 else 'low'}" for path, item, pitch, _ in words]
+    (audio / "toy.csv").write_text("\n".join(["path,item,label", *classes]))
+    return project
+
+
+def prepare(project, table, *options):
+    arguments = [f"{name}={value}" for name, value in SETTINGS.items()]
+    overrides = [word for argument in arguments for word in ("--set", argument)]
+    ended = project.run_module(
+        "preprocessing", "table", str(project.folder / "audio" / table), "--dataset", "toy", *options, *overrides
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_crops_train_and_whole_clips_are_tested(tones):
+    prepare(tones, "toy.csv")
+    cropped = {**SMALL, **FRONT_END, "crop_s": 0.15}
+    tones.write_script(
+        cropped,
+        {**cropped, "generator": True},
+        {**cropped, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3, "augment_gain_db": 3.0},
+        {"architecture": "mlp", "n_units": (8,), "features": "waveform", "crop_s": 0.15, "example_length_s": 0.15},
+        num_epochs=2,
+        num_folds=2,
+        workers=2,
+        **SETTINGS,
+    )
+    ended = tones.run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    records = tones.records()
+    assert {(job, record["status"]) for job, record in records.items()} == {
+        ((i, f), "done") for i in range(1, 5) for f in (1, 2)
+    }
+    for fold in (1, 2):
+        assert records[1, fold]["metrics"] == records[2, fold]["metrics"]
+        assert records[1, fold]["metrics"] != records[3, fold]["metrics"]
+        whole, windows = records[1, fold]["n_examples"], records[4, fold]["n_examples"]
+        assert sum(whole.values()) == 40
+        assert windows["test"] > whole["test"]
+    # All four read the same samples.
+    assert len({record["store"] for record in records.values()}) == 1
+
+    import keras
+
+    folder = tones.results / "instance_1" / "fold_1"
+    model = keras.models.load_model(folder / "model.keras")
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    clip = predictions[predictions["side"] == "test"].iloc[0]
+    samples, _ = soundfile.read(tones.folder / "audio" / clip["clip"], dtype="float32")
+    found = model.predict(np.resize(samples, whole_length(samples.size, round(0.15 * RATE_HZ)))[np.newaxis], verbose=0)
+    np.testing.assert_allclose(found[0], clip[["probability_high", "probability_low"]].astype(float), atol=1e-5)
+    assert json.loads((folder / "model.json").read_text())["feature_settings"]["frontend"] == "logmel"
+
+
+def whole_length(n_samples, n_shortest):
+    from preprocessing.waveforms import whole_length as next_length
+
+    return next_length(n_samples, n_shortest)
+
+
+def test_several_targets_keep_their_names(tones):
+    prepare(tones, "numbers.csv", "--task-type", "regression")
+    tones.write_script(
+        {"architecture": "mlp", "n_units": (8,), "augment_mixup": 0.2},
+        task_type="regression",
+        num_epochs=1,
+        num_folds=2,
+        debug_mode=True,
+        **SETTINGS,
+    )
+    ended = tones.run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    folder = tones.results / "instance_1" / "fold_1"
+    columns = pd.read_parquet(folder / "predictions.parquet").columns
+    assert {"target_pitch", "predicted_pitch", "target_length", "predicted_length"} <= set(columns)
+    assert json.loads((folder / "model.json").read_text())["target_names"] == ["pitch", "length"]
+
+
+@pytest.mark.parametrize(
+    ("instance", "message"),
+    [
+        ({**SMALL, **FRONT_END, "crop_s": 0.01}, "instance 1: architecture 'cnn_small': .*raise crop_s"),
+        ({"architecture": "mlp", **FRONT_END, "crop_s": 0.1}, "instance 1: .*reads examples of one length.*example_length_s"),
+        ({**SMALL, **FRONT_END, "crop_s": 0.2, "clip_length_s": 0.1}, "crop_s=0.2 is longer than clip_length_s=0.1"),
+        ({**SMALL, "frontend": "logmel"}, "frontend=logmel works on samples; set features=waveform"),
+        ({**SMALL, "features": "waveform", "n_mels": 20}, "'n_mels' is set, but the model reads the samples themselves"),
+        ({**SMALL, "augment_mixup": 0.2, "batch_size": 1}, "augment_mixup mixes the examples of a batch, and batch_size is 1"),
+        ({**SMALL, "augment_time_masks": 1}, "masks nothing; set both, or neither"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else "-".join(list(value)[1:]),
+)
+def test_what_cannot_work_is_refused_before_training(tones, instance, message):
+    import re
+
+    prepare(tones, "toy.csv")
+    tones.write_script(instance, num_epochs=1, num_folds=2, **SETTINGS)
+    ended = tones.run()
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert re.search(message, " ".join((ended.stdout + ended.stderr).split())), ended.stdout + ended.stderr
+    assert not tones.records()

@@ -1,0 +1,188 @@
+"""The examples of one side of a fold, read from a feature store in any order.
+
+Comes in: an open store and the items of a side. Goes out: a table of the examples, their targets, and their predictors, a
+batch at a time, from memory or from the memory-mapped files. Next: fold_data.py.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.feature_settings import FeatureSettings
+from preprocessing.store import FeatureStore
+from preprocessing.waveforms import Lengths, example_lengths, whole_length
+from preprocessing.windows import window_starts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Each mapped file takes one of the process's file handles, often 1,024 in all, and a corpus may have more items than that.
+_OPEN_FILES = 100
+
+
+class StoredExamples:
+    """The examples of one side, in the order of items and rows.
+
+    Args:
+        store: The feature store.
+        items: The items of the side.
+        augmented: Whether augmented examples belong to it.
+        in_memory: Load everything now; otherwise gather from the memory-mapped files.
+
+    Attributes:
+        table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
+        targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
+    """
+
+    def __init__(self, store: FeatureStore, items: tuple[str, ...], *, augmented: bool, in_memory: bool) -> None:
+        self.table = _rows(store, items, augmented=augmented)
+        self._items = sorted(self.table["item"].unique())
+        self._read = lru_cache(maxsize=_OPEN_FILES)(store.predictors)
+        self._item_of = np.searchsorted(np.array(self._items, dtype=object), self.table["item"].to_numpy(dtype=object))
+        self._row_of = self.table["row"].to_numpy(dtype=np.int64)
+        self.targets = self._gather(store.targets, np.arange(len(self)))
+        self._loaded = self._gather(store.predictors, np.arange(len(self))) if in_memory else None
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.table)
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Length of each example, int64 (n_examples,); None: all examples have one shape."""
+        return None
+
+    def begin_epoch(self, rng: np.random.Generator) -> None:
+        """Draw what is random about the examples of an epoch: nothing."""
+
+    def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the predictors of the examples at some positions, float32 (n_positions, ...)."""
+        if self._loaded is not None:
+            return self._loaded[positions]
+        return self._gather(self._read, positions)
+
+    def _gather(self, read: Callable[[str], NDArray[Any]], positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Return rows from the arrays of several items, in the order of `positions`."""
+        gathered = np.empty((0,), np.float32)
+        items, rows = self._item_of[positions], self._row_of[positions]
+        for item in np.unique(items):
+            values = read(self._items[item])
+            if not len(gathered):
+                gathered = np.empty((len(positions), *values.shape[1:]), values.dtype)
+            where = np.flatnonzero(items == item)
+            gathered[where] = values[rows[where]]
+        return gathered
+
+
+class WaveformExamples:
+    """The samples of one side's clips, cut as they are read: whole clips, windows of them, or a random crop of each.
+
+    Args:
+        store: A store of waveforms.
+        items: The items of the side.
+        settings: The feature settings of the instance.
+        augmented: Whether augmented clips belong to it.
+        loaded: The samples of whole items, to which those missing are added now, so that sides share them; None: read from the
+            memory-mapped files.
+        crop: Give a crop of each clip, from where `begin_epoch` draws.
+
+    Attributes:
+        table: As of `StoredExamples`; start_s and end_s of windows are theirs, row counts the examples of an item.
+        targets: As of `StoredExamples`.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        items: tuple[str, ...],
+        settings: FeatureSettings,
+        *,
+        augmented: bool,
+        loaded: dict[str, NDArray[np.float32]] | None,
+        crop: bool = False,
+    ) -> None:
+        clips = _rows(store, items, augmented=augmented)
+        self._lengths: Lengths = example_lengths(store, settings)
+        self._crop = crop
+        first, stop = clips["first"].to_numpy(np.int64), clips["stop"].to_numpy(np.int64)
+        if self._lengths.n_longest is not None:
+            stop = np.minimum(stop, first + self._lengths.n_longest)
+        window = None if crop or settings.example_length_s is None else self._lengths.tested
+        clip_of = np.arange(len(clips))
+        if window is not None:
+            starts = [window_starts(max(n, window), window, settings.example_overlap) for n in stop - first]
+            clip_of = np.repeat(clip_of, [len(each) for each in starts])
+            begin = first[clip_of] + np.concatenate([*starts, np.empty(0, np.int64)])
+            end = np.minimum(begin + window, stop[clip_of])
+        else:
+            begin, end = first, stop
+        rate_hz = settings.sample_rate_hz
+        self.table = clips.iloc[clip_of].reset_index(drop=True)
+        self.table["end_s"] = self.table["start_s"] + (end - first[clip_of]) / rate_hz
+        self.table["start_s"] += (begin - first[clip_of]) / rate_hz
+        self.table["row"] = self.table.groupby("item").cumcount()
+        self._begin, self._end = begin, end
+        self._offset = np.zeros(len(begin), np.int64)
+        self._item_of: list[str] = self.table["item"].tolist()
+        items_here = sorted(set(self._item_of))
+        self._read: Callable[[str], NDArray[np.float32]] = lru_cache(maxsize=_OPEN_FILES)(store.predictors)
+        if loaded is not None:
+            loaded.update({item: np.array(store.predictors(item)) for item in items_here if item not in loaded})
+            self._read = loaded.__getitem__
+        targets = {item: np.array(store.targets(item)) for item in items_here}
+        rows = zip(clips["item"], clips["row"], strict=True)
+        self.targets: NDArray[Any] = np.array([targets[item][row] for item, row in rows])[clip_of]
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.table)
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Samples of each example, int64 (n_examples,); None: all have the same."""
+        if self._crop or self._lengths.tested is not None:
+            return None
+        return np.array([whole_length(int(n), self._lengths.n_shortest) for n in self._end - self._begin], np.int64)
+
+    def begin_epoch(self, rng: np.random.Generator) -> None:
+        """Draw where each crop of an epoch begins."""
+        if self._crop:
+            spare = np.maximum(self._end - self._begin - self._lengths.training, 0)
+            self._offset = (rng.random(len(self)) * (spare + 1)).astype(np.int64)
+
+    def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the samples of the examples at some positions, float32 (n_positions, n_samples).
+
+        Raises:
+            ValueError: They have different lengths.
+        """
+        if self._crop:
+            length = self._lengths.training
+        elif self._lengths.tested is not None:
+            length = self._lengths.tested
+        else:
+            (length,) = {whole_length(int(n), self._lengths.n_shortest) for n in (self._end - self._begin)[positions]}
+        gathered = np.zeros((len(positions), length), np.float32)
+        for row, position in enumerate(positions):
+            begin = self._begin[position] + self._offset[position]
+            samples = self._read(self._item_of[position])[begin : min(self._end[position], begin + length)]
+            if self._lengths.n_shortest > 1:
+                # Continued by itself rather than by silence, which would weigh in averages over time.
+                gathered[row] = np.resize(samples, length)
+            else:
+                gathered[row, : len(samples)] = samples
+        return gathered
+
+
+Examples: TypeAlias = StoredExamples | WaveformExamples
+
+
+def _rows(store: FeatureStore, items: tuple[str, ...], *, augmented: bool) -> "pd.DataFrame":
+    """Return the examples of some items in the order of items and rows."""
+    table: pd.DataFrame = store.examples[store.examples["item"].isin(items)]
+    if not augmented:
+        table = table[~table["augmented"]]
+    return table.sort_values(["item", "row"], kind="stable").reset_index(drop=True)
