@@ -52,7 +52,7 @@ LOSSES: dict[str, dict[str, Literal["class", "one_hot", "number", "input", "fram
 }
 # The metric that Keras follows in training besides the loss.
 TRAINING_METRIC = {
-    "classification": "accuracy", "regression": "mae", "representation": "mae", "frame_classification": "accuracy",
+    "classification": "accuracy", "regression": "mae", "representation": "mse", "frame_classification": "accuracy",
 }  # fmt: skip
 # What an architecture does that does not say so.
 _USUAL_TASKS = ("classification", "regression")

@@ -203,12 +203,18 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
 
 def _evaluate(model: Any, data: Any, settings: Mapping[str, Any]) -> Any:
     """Test a fitted model as its task wants it; return an `evaluation.Evaluation`."""
-    from xval.evaluation import evaluate_model
-    from xval.frame_evaluation import evaluate_frames
-    from xval.reconstruction import evaluate_reconstruction
+    match settings["task_type"]:
+        case "representation":
+            from xval.reconstruction import evaluate_reconstruction
 
-    evaluations = {"representation": evaluate_reconstruction, "frame_classification": evaluate_frames}
-    return evaluations.get(settings["task_type"], evaluate_model)(model, data, settings)
+            return evaluate_reconstruction(model, data, settings)
+        case "frame_classification":
+            from xval.frame_evaluation import evaluate_frames
+
+            return evaluate_frames(model, data, settings)
+    from xval.evaluation import evaluate_model
+
+    return evaluate_model(model, data, settings)
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:

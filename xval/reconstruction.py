@@ -50,7 +50,8 @@ def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Mappin
         "n_examples": {side: len(examples) for side, examples in data.sides.items()},
         "n_training_examples": len(data.training),
         "class_names": [],
-        "metrics": {side: _compute(of_mean, errors) for side, (of_mean, errors, _) in found.items()},
+        # The loss is the error itself, whatever training minimised.
+        "metrics": {side: _compute(of_mean, errors, with_loss=True) for side, (of_mean, errors, _) in found.items()},
         "clip_metrics": {side: _compute(*of[["of_mean", "error"]].to_numpy().T) for side, of in clips.items()},
         "item_metrics": {
             "test": {
@@ -58,7 +59,7 @@ def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Mappin
                 for item, of in clips["test"].groupby("item")
             }
         },
-        "chance": {"test": _compute(found["test"][0], found["test"][0])},
+        "chance": {"test": _compute(found["test"][0], found["test"][0], with_loss=True)},
     }
     tables = {}
     if found["test"][2].shape[1]:
@@ -67,10 +68,9 @@ def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Mappin
     return Evaluation(figures, _tabulate(data, errors), tables)
 
 
-def _compute(of_mean: NDArray[Any], errors: NDArray[Any]) -> dict[str, float]:
-    """Return the loss, which is the error itself whatever training minimised, and the metrics."""
+def _compute(of_mean: NDArray[Any], errors: NDArray[Any], *, with_loss: bool = False) -> dict[str, float]:
     found = metrics.compute("representation", np.asarray(of_mean, np.float32), np.asarray(errors, np.float32))
-    return {"loss": found["mse"]} | found
+    return {"loss": found["mse"]} | found if with_loss else found
 
 
 def _make_probe(model: keras.Model) -> keras.Model:

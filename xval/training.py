@@ -194,8 +194,8 @@ def _jit_compile() -> str | bool:
 def _followed_metric(task_type: str, loss: str) -> keras.metrics.Metric:
     """Return the one metric that Keras follows in training besides the loss."""
     name = TRAINING_METRIC[task_type]
-    if name == "mae":
-        return keras.metrics.MeanAbsoluteError(name=name)
+    if task_type in ("regression", "representation"):
+        return keras.metrics.MeanAbsoluteError(name=name) if name == "mae" else keras.metrics.MeanSquaredError(name=name)
     if loss.startswith("binary"):
         return keras.metrics.BinaryAccuracy(name=name)
     if LOSSES[task_type][loss] == "one_hot":
