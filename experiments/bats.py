@@ -28,7 +28,7 @@ experiment = Experiment(
 experiment[1] = {"architecture": "denet", "comment_1": "denet"}
 experiment[2] = {"architecture": "denet", "before_pooling": False, "comment_1": "denet", "comment_2": "DE layer behind pooling"}
 experiment[3] = {"architecture": "sincnet", "optimizer": "rmsprop", "comment_1": "sincnet"}
-experiment[4] = {"architecture": "denet", "label_form": "multi_label", "comment_1": "denet", "comment_2": "several classes at once"}
+experiment[4] = {"architecture": "denet", "label_form": "multi_label", "comment_1": "denet", "comment_2": "several classes"}
 
 if __name__ == "__main__":
     experiment.main()

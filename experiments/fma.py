@@ -3,8 +3,7 @@
 The workbook has the metrics of windows and of tracks side by side. Folds are the official split, in which no artist stands
 twice; --set fold_strategy=balanced deals whole artists to folds instead. Chance is 0.125.
 
-python -m preprocessing fma FOLDER --set features=logmel --set sample_rate_hz=44100 --set n_fft=2048 --set win_length=2048 \\
-    --set hop_length=512 --set n_mels=128 --set clip_length_s=30 --set example_length_s=3 --set example_overlap=0
+python -m preprocessing fma FOLDER
 python experiments/fma.py
 tensorboard --logdir results/fma
 """

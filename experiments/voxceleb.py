@@ -1,8 +1,8 @@
 """Who speaks? VGG networks that identify known speakers on videos they have not heard (VoxCeleb1, official phases).
 
 Networks that average over time train on a random 3 s crop of each utterance in every epoch and are tested on whole utterances;
-those with a dense layer over time see the first 3 s. Spectrograms are made on the device, from the waveform. With 1,251 speakers
-this needs a GPU.
+those with a dense layer over time see the first 3 s. Spectrograms are made on the device, from the waveform. With its 1,251
+speakers this needs a GPU.
 
 python -m preprocessing voxceleb FOLDER --phases iden_split.txt --set features=waveform
 python experiments/voxceleb.py 3 3 0

@@ -1,7 +1,7 @@
 """Test a model that labels frames: metrics of frames, of segments and of events, and the events themselves.
 
-Comes in: a fitted model and the fold's data. Goes out: an `Evaluation`, whose clip metrics are those of segments and events;
-events.csv has what was annotated and what was found. Next: job.py writes them.
+Comes in: a fitted model and the fold's data. Goes out: an `Evaluation`; its clips are recordings, and events.csv has what was
+annotated in them and what was found. Next: job.py writes them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.evaluation import KEPT_SIDES, Evaluation, data_loss
-from xval.event_metrics import RecordingEvents, event_metrics, segment_metrics
+from xval.event_metrics import Recording as RecordingEvents
+from xval.event_metrics import METRICS as EVENT_METRICS
+from xval.event_metrics import event_metrics, segment_metrics
 from xval.events import find_events
 from xval.fold_data import FoldData
 from xval.frame_examples import BACKGROUND, FrameExamples, frame_samples
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
     """Predict the frames of every side and compute all metrics.
 
-    Frames of weight 0 count nowhere. `chance` is what a model gets that ignores the audio and always answers with the share of
-    each class among the training frames.
+    Frames of weight 0 count nowhere. The metrics of segments and events stand beside those of frames. `chance` is what a model
+    gets that ignores the audio and always answers with the share of each class among the training frames.
 
     Args:
         model: With its best weights.
@@ -43,25 +45,32 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
     """
     sides = {side: examples for side, examples in data.sides.items() if isinstance(examples, FrameExamples)}
     by_side = {side: predict(model, examples, settings["batch_size"]) for side, examples in sides.items()}
-
-    def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-        loss = data_loss(targets, predictions, settings, len(data.class_names))
-        return {"loss": loss} | metrics.compute("frame_classification", targets, predictions)
-
-    flat = {side: measured(sides[side], predictions) for side, predictions in by_side.items()}
     joined = {side: sides[side].join(predictions) for side, predictions in by_side.items()}
-    events = {side: _find_events(sides[side], joined[side], data.class_names, settings) for side in KEPT_SIDES}
-    shares = _class_shares(flat["training"][0], len(data.class_names))
-    test_targets, test_predictions = flat["test"]
+    events = {side: _find_events(sides[side], joined[side], data.class_names, settings) for side in sides}
+
+    def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
+        of_frames = measured(sides[side], predictions)
+        return {
+            "loss": data_loss(*of_frames, settings, len(data.class_names)),
+            **metrics.compute("frame_classification", *of_frames),
+            **_event_figures(found, data.class_names, settings),
+        }
+
+    shares = _class_shares(measured(sides["training"], by_side["training"])[0], len(data.class_names))
+    constant = np.broadcast_to(shares, by_side["test"].shape)
+    of_constant = _find_events(sides["test"], sides["test"].join(constant), data.class_names, settings)
+    found = {side: measure(side, by_side[side], events[side]) for side in sides}
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in sides.items()},
         "n_training_examples": len(data.training),
         "class_names": list(data.class_names),
-        "metrics": {side: measure(*found) for side, found in flat.items()},
-        "clip_metrics": {side: _event_figures(found, data.class_names, settings) for side, found in events.items()},
+        "metrics": found,
+        "clip_metrics": {side: found[side] for side in KEPT_SIDES},
+        "further_metrics": EVENT_METRICS,
         "item_metrics": {"test": _item_metrics(sides["test"], joined["test"], events["test"], data.class_names, settings)},
-        "chance": {"test": measure(test_targets, np.repeat(shares, len(test_targets), axis=0))},
+        "chance": {"test": measure("test", constant, of_constant)},
     }
+    test_targets, test_predictions = measured(sides["test"], by_side["test"])
     if settings["label_form"] == "multi_class":
         figures["class_metrics"] = {"test": metrics.class_metrics(test_targets, test_predictions, data.class_names)}
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test_targets, test_predictions)}
@@ -97,11 +106,8 @@ def _event_figures(
     events: Sequence[RecordingEvents], class_names: Sequence[str], settings: Mapping[str, Any]
 ) -> dict[str, float]:
     """Return the metrics of segments and of events over some recordings."""
-    names = [name for name in class_names if name != BACKGROUND]
-    return {
-        **{f"segment_{name}": value for name, value in segment_metrics(events, names, segment_s=settings["segment_s"]).items()},
-        **{f"event_{name}": value for name, value in event_metrics(events, names).items()},
-    }
+    labels = [name for name in class_names if name != BACKGROUND]
+    return segment_metrics(events, labels, segment_s=settings["segment_s"]) | event_metrics(events, labels)
 
 
 def _item_metrics(

@@ -198,7 +198,7 @@ def _read_recordings(store: FeatureStore, items: tuple[str, ...], settings: Mapp
                 f"recording '{clip}' has {(stop - first) / rate_hz:g} s, less than a frame of label_frame_s="
                 f"{settings['label_frame_s']:g}; leave it out, or shorten the frames."
             )
-        events, disputed = resolved[clip]
+        events, disputed = (table[table["label"] != BACKGROUND] for table in resolved[clip])
         targets, weights = frame_labels(
             events,
             disputed,

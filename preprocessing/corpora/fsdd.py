@@ -51,7 +51,7 @@ def list_clips(
         SettingsError: Both item and label are the speaker.
     """
     if item == label:
-        raise SettingsError("--item speaker --label speaker: no fold could test a speaker that it has trained. Give --item take.")
+        raise SettingsError("--item speaker --label speaker: no fold would test a speaker that has trained. Give --item take.")
     paths = list_audio(audio_folder, f"files named {_EXPECTED}", suffixes=(".wav",))
     recordings = [path for path in paths if PurePosixPath(path).parent.name == "recordings"]
     facts = read_names(recordings or [path for path in paths if "/" not in path], _PATTERN, _EXPECTED, audio_folder)
