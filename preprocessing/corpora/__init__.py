@@ -14,6 +14,8 @@ A note for the user, such as how many clips are left out, goes into ``attrs["not
     default_dataset(**options) -> str                       else the dataset is named after the file
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
+    list_recordings(audio_folder, *, ...)                   whole recordings for a classification of frames: the options of
+        -> (DataFrame, Annotations)                         list_clips; path, item, label of each, and what is annotated in it
 """
 
 import ast
@@ -32,6 +34,7 @@ from xval.errors import CorpusError, SettingsError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
+    from preprocessing.annotations import Annotations
     from preprocessing.download import Archive
 
 _TRUTH = {"true": True, "false": False}
@@ -114,6 +117,22 @@ class CorpusReader:
         words += [option.name.upper() for option in self.options if option.is_required]
         return " ".join(["python -m preprocessing", self.name, *words])
 
+    @property
+    def list_recordings(self) -> "Callable[..., tuple[pd.DataFrame, Annotations]]":
+        """Its function of that name.
+
+        Raises:
+            CorpusError: It has none: the corpus has no annotated recordings.
+        """
+        if not hasattr(self._module, "list_recordings"):
+            able = [name for name in corpus_names() if hasattr(_load(name), "list_recordings")]
+            raise CorpusError(
+                f"{self.name} has labels of clips, but no events annotated in recordings, as a frame classification needs them. "
+                f"Corpora that have: {', '.join(able)}."
+            )
+        found: Callable[..., tuple[pd.DataFrame, Annotations]] = self._module.list_recordings
+        return found
+
     def default_audio_folder(self, data_folder: Path, **options: object) -> Path:
         """Return the audio folder of these options when none is given."""
         folder: Path = self._module.default_audio_folder(data_folder, **options)
@@ -175,7 +194,7 @@ def find_corpus(name: str) -> CorpusReader:
     """
     if name not in corpus_names():
         raise CorpusError(f"Unknown corpus '{name}'. {suggestion(name, corpus_names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
+    module = _load(name)
     if not hasattr(module, "list_clips"):
         raise CorpusError(f"{module.__file__} has no function list_clips(audio_folder, *, ...).")
     parameters = list(inspect.signature(module.list_clips).parameters.values())
@@ -186,6 +205,10 @@ def find_corpus(name: str) -> CorpusReader:
     return CorpusReader(
         name, inspect.getdoc(module) or "", module.list_clips, options, helps.get(parameters[0].name, ""), module
     )
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")
 
 
 def _option(parameter: inspect.Parameter, description: str, module: ModuleType) -> Option:

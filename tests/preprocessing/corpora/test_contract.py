@@ -1,5 +1,6 @@
 """What every file of corpora/ must keep, so that the command line can offer it; and the look-up itself."""
 
+import importlib
 import inspect
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_what_is_not_downloaded_says_in_one_line_where_it_is(name: str) -> None:
         message = rf"^--download: {name} has no archive to be fetched; leave --download out\.$"
     with pytest.raises(CorpusError, match=message):
         _ = reader.downloads
+
+
+@pytest.mark.parametrize("name", corpus_names())
+def test_whole_recordings_are_listed_with_the_options_of_clips_or_not_at_all(name: str) -> None:
+    reader = find_corpus(name)
+    if not hasattr(importlib.import_module(f"preprocessing.corpora.{name}"), "list_recordings"):
+        with pytest.raises(CorpusError, match=rf"^{name} has labels of clips, .* Corpora that have: .*events"):
+            _ = reader.list_recordings
+        return
+    clips, recordings = (inspect.signature(each).parameters for each in (reader.list_clips, reader.list_recordings))
+    assert list(clips.values()) == list(recordings.values())
 
 
 def test_an_unknown_corpus_gets_a_suggestion() -> None:
