@@ -147,11 +147,12 @@ def read_stretches(
     for line, cells in lines:
         try:
             row = _read_row(columns, cells, recordings)
-            empty = [name for name in (item, *labels) if row.get(name) == "" and (name == item or not has_no_event(row))]
-            if empty:
-                raise ValueError(f"column {empty[0]} is empty")
         except ValueError as error:
             faults.append(f"line {line}: {error}")
+            continue
+        empty = [name for name in (item, *labels) if row.get(name) == "" and (name == item or not has_no_event(row))]
+        if empty:
+            faults.append(f"line {line}: column {empty[0]} is empty")
             continue
         rows.append(row)
         if has_no_event(row):
@@ -207,8 +208,8 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
     """Return the recordings and their annotations.
 
     Args:
-        stretches: path, start_s, end_s, item, label, annotator. A row without begin and end, or with the label background, is no
-            event: its annotator listened to the recording.
+        stretches: path, start_s, end_s, item, label, annotator. A row without begin and end, or with the label background, is
+            no event: its annotator listened to the recording.
         item: What the option says, for the error.
 
     Returns:

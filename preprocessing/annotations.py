@@ -1,7 +1,8 @@
 """Annotations of recordings: what several annotators make of one recording, and what it says of each frame.
 
 Comes in: `Annotations`, as the `list_recordings` of a corpus gives them. Goes out: the events that count and the stretches in
-dispute; a target and a weight for every frame; excerpts of audio with their labels. Next: the fold data of a frame classification.
+dispute; a target and a weight for every frame; excerpts of audio with their labels. Next: the fold data of a frame
+classification.
 """
 
 import math
@@ -176,8 +177,8 @@ def frame_labels(
     """
     if not 0 < overlap <= 1 or frame_samples < 1:
         raise SettingsError(
-            f"frames of {frame_samples} samples with an overlap of {overlap:g}: allowed are 1 sample or more, and an overlap above "
-            "0, up to 1."
+            f"frames of {frame_samples} samples with an overlap of {overlap:g}: allowed are 1 sample or more, and an overlap "
+            "above 0, up to 1."
         )
     heard_names = class_names[1:] if form == "multi_class" else class_names
     unknown = sorted({*events["label"], *disputed["label"]} - set(class_names))

@@ -27,13 +27,12 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
     begins = estimated[by_begin, 0]
     first = np.searchsorted(begins, reference[:, 0] - collar_ns, side="left")
     stop = np.searchsorted(begins, reference[:, 0] + collar_ns, side="right")
-    pairs = [
-        (number, each) for number, (low, high) in enumerate(zip(first, stop, strict=True)) for each in by_begin[low:high]
-    ]
+    pairs = [(number, each) for number, (low, high) in enumerate(zip(first, stop, strict=True)) for each in by_begin[low:high]]
     near = np.array(pairs, dtype=np.intp).reshape(-1, 2)
     lengths = np.diff(reference, axis=1)[near[:, 0], 0]
     apart = np.abs(reference[near[:, 0], 1] - estimated[near[:, 1], 1])
-    return near[apart <= np.maximum(collar_ns, offset_share * lengths)]
+    chosen: NDArray[np.intp] = near[apart <= np.maximum(collar_ns, offset_share * lengths)]
+    return chosen
 
 
 def match_pairs(pairs: NDArray[np.intp], is_same: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -1,14 +1,14 @@
 """Compare found events with annotated ones: segment by segment, and event by event.
 
-Comes in: for every recording the annotated and the found events, and its length. Goes out: a dict of numbers, NaN where a number
-is not defined. Next: evaluation.py puts them into the record of the fold.
+Comes in: for every recording the annotated and the found events, and its length. Goes out: a dict of numbers, NaN where a
+number is not defined. Next: evaluation.py puts them into the record of the fold.
 
 Defined as by Mesaros, Heittola and Virtanen (Metrics for Polyphonic Sound Event Detection, Applied Sciences 6:162, 2016), and
 tested against the values that sed_eval 0.2.1 gives. It differs from sed_eval in four things: the F1 score is
-2 * correct / (annotated + found), so that it is 0, not undefined, for a class of which nothing is found, or nothing annotated; an
-error rate without anything annotated is undefined, not a huge number; of all matchings with the most correct events the one with
-the most substitutions counts, whatever the order of the events; times are compared in whole nanoseconds, so that what lies exactly
-on a limit is inside.
+2 * correct / (annotated + found), so that it is 0, not undefined, for a class of which nothing is found, or nothing
+annotated; an error rate without anything annotated is undefined, not a huge number; of all matchings with the most correct
+events the one with the most substitutions counts, whatever the order of the events; times are compared in whole nanoseconds,
+so that what lies exactly on a limit is inside.
 """
 
 import math
@@ -87,9 +87,9 @@ class Counts:
             unit: What the names begin with: ``segment`` or ``event``.
 
         Returns:
-            f1, precision, recall; error_rate, which is substitutions, deletions and insertions for each one annotated, and these
-            three rates; macro_f1, macro_precision, macro_recall and macro_error_rate, the means over the classes for which
-            `by_class` defines them. NaN: undefined.
+            f1, precision, recall; error_rate, which is substitutions, deletions and insertions for each one annotated, and
+            these three rates; macro_f1, macro_precision, macro_recall and macro_error_rate, the means over the classes for
+            which `by_class` defines them. NaN: undefined.
         """
         n_reference, n_estimated, n_correct = (int(n.sum()) for n in (self.n_reference, self.n_estimated, self.n_correct))
         rates = [_ratio(n, n_reference) for n in (self.n_substitutions, self.n_deletions, self.n_insertions)]
@@ -140,9 +140,9 @@ def event_metrics(
 def count_segments(recordings: Iterable[Recording], labels: Sequence[str], *, segment_s: float = 1.0) -> Counts:
     """Count the segments of time in which each label is annotated and found.
 
-    A label is heard in a segment into which any of its events reaches. The last segment may be shorter; what lies behind the end of
-    the recording does not count. Where at least half of a segment is ignored for a label, this label does not count there. In each
-    segment a missed and a wrong label together are a substitution.
+    A label is heard in a segment into which any of its events reaches. The last segment may be shorter; what lies behind the
+    end of the recording does not count. Where at least half of a segment is ignored for a label, this label does not count
+    there. In each segment a missed and a wrong label together are a substitution.
 
     Args:
         recordings: `Recording`, or tuples like it.
@@ -180,10 +180,11 @@ def count_events(
 ) -> Counts:
     """Count the events that are annotated, found, and both.
 
-    An annotated and a found event fit where they begin within the collar of each other, and end within the collar or the share of
-    the annotated event's length, whichever is more. Each has one partner at most; as many as possible get one of their own label
-    (they are correct), and of the others as many as possible one of another label (a substitution). What is left of an event of
-    which an ignored stretch was cut off, and is no longer than the collar, does not count unless it gets a partner.
+    An annotated and a found event fit where they begin within the collar of each other, and end within the collar or the
+    share of the annotated event's length, whichever is more. Each has one partner at most; as many as possible get one of
+    their own label (they are correct), and of the others as many as possible one of another label (a substitution). What is
+    left of an event of which an ignored stretch was cut off, and is no longer than the collar, does not count unless it gets
+    a partner.
 
     Args:
         recordings: `Recording`, or tuples like it.

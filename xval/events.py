@@ -1,7 +1,8 @@
 """Turn the predictions of frames into events, and write them.
 
-Comes in: probabilities of the frames of one recording. Goes out: events with begin, end and label; a csv file of many recordings.
-Next: event_metrics.py compares them with what was annotated; the file can be read back by ``python -m preprocessing events``.
+Comes in: probabilities of the frames of one recording. Goes out: events with begin, end and label; a csv file of many
+recordings. Next: event_metrics.py compares them with what was annotated; the file can be read back by ``python -m
+preprocessing events``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,12 +91,12 @@ def write_events(path: Path, events: "Mapping[str, pd.DataFrame]") -> None:
 def _active(probabilities: NDArray[np.floating], threshold: float | None, form: Form) -> NDArray[np.bool_]:
     """Return bool (n_frames, n_classes): the classes that are active in each frame, none of them the background."""
     if form == "multi_label":
-        return np.asarray(probabilities >= (_DEFAULT_THRESHOLD if threshold is None else threshold))
+        return np.asarray(probabilities >= (_DEFAULT_THRESHOLD if threshold is None else threshold), dtype=bool)
     rivals = probabilities.copy()
     if threshold is not None:
         rivals[:, 0] = -np.inf
     best = np.argmax(rivals, axis=1)
-    active = best[:, np.newaxis] == np.arange(probabilities.shape[1])
+    active: NDArray[np.bool_] = best[:, np.newaxis] == np.arange(probabilities.shape[1])
     if threshold is not None:
         active &= probabilities >= threshold
     active[:, 0] = False
@@ -109,7 +110,7 @@ def _check(
     median_frames: int,
     min_duration_s: float,
 ) -> None:
-    if probabilities.ndim != 2 or probabilities.shape[1] != len(class_names) or not len(class_names):  # noqa: PLR2004
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(class_names) or not len(class_names):
         raise SettingsError(f"events: received probabilities {probabilities.shape}; (n_frames, {len(class_names)}) is wanted.")
     if threshold is not None and not 0 <= threshold <= 1:
         raise SettingsError(f"event threshold {threshold:g}: allowed is 0 to 1.")

@@ -127,7 +127,7 @@ class CorpusReader:
         if not hasattr(self._module, "list_recordings"):
             able = [name for name in corpus_names() if hasattr(_load(name), "list_recordings")]
             raise CorpusError(
-                f"{self.name} has labels of clips, but no events annotated in recordings, as a frame classification needs them. "
+                f"{self.name} has labels of clips, but no events annotated in recordings, as a frame classification needs. "
                 f"Corpora that have: {', '.join(able)}."
             )
         found: Callable[..., tuple[pd.DataFrame, Annotations]] = self._module.list_recordings

@@ -1,12 +1,13 @@
 """Calls of bats in long recordings, annotated twice.
 
-Layout: wav files, in folders or not; ``FileInfo.csv`` with a line per recording: FileID, File name and perhaps File folder, then
-``Voice start sample (1)``, ``Voice end sample (1)``, ``(2)`` and so on (more cells than the header names are more of these; none:
-no call); ``annotation.csv`` (or ``Annotations.csv``) with a line per call: FileID, Start sample, End sample, and what is known of
-it, such as Context and Emitter. Samples are counted from 0 at the recording's own rate. The two disagree, so that they are two
-annotators, ``fileinfo`` and ``annotation``; one of the tables may be missing. Recordings that neither names are left out.
-Source and licence: those of the recordings. Prat, Taub, Pratt and Yovel (Scientific Data 4:170143, 2017) publish Egyptian fruit
-bats in this layout.
+Layout: wav files, in folders or not; ``FileInfo.csv`` with a line per recording: FileID, File name and perhaps File folder,
+then ``Voice start sample (1)``, ``Voice end sample (1)``, ``(2)`` and so on (more cells than the header names are more of
+these; none: no call); ``annotation.csv`` (or ``Annotations.csv``) with a line per call: FileID, Start sample, End sample, and
+what is known of it, such as Context and Emitter. Samples are counted from 0 at the recording's own rate. The two disagree, so
+that they are two annotators, ``fileinfo`` and ``annotation``; one of the tables may be missing. Recordings that neither names
+are left out.
+Source and licence: those of the recordings. Prat, Taub, Pratt and Yovel (Scientific Data 4:170143, 2017) publish Egyptian
+fruit bats in this layout.
 """
 
 import math
@@ -60,8 +61,8 @@ def list_clips(
 
     Args:
         audio_folder: Where the recordings are.
-        item: What stays on one side of a split: recording, or a column of either table (``Emitter``, ``Recording channel``) that
-            has one value in each recording; recordings without one are left out.
+        item: What stays on one side of a split: recording, or a column of either table (``Emitter``, ``Recording channel``)
+            that has one value in each recording; recordings without one are left out.
         label: call: all calls are of one class; or a column of either table (``Context``). A table without this column gives
             its calls the label that the other one gives to all calls of the recording; where that gives none, or several, only
             the other table counts.
@@ -115,7 +116,9 @@ def list_recordings(
     calls = placed.assign(label=_CALL) if label == _CALL else _fill_labels(placed)
     pairs = ["path", "annotator"]
     if n_passed := len(placed[pairs].drop_duplicates()) - len(calls[pairs].drop_duplicates()):
-        notes.append(f"{n_passed} times a table does not count in a recording, for its calls there have no {label}, or several.")
+        notes.append(
+            f"{n_passed} times a table does not count in a recording, for its calls there have no {label}, or several."
+        )
     if calls.empty:
         raise CorpusError(f"{audio_folder}: no recording has both {item} and {label}. Choose other columns.")
     recordings, annotations = recording_tables(calls, item)
@@ -175,8 +178,8 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
         refuse_faults(table.path, faults, "wrong calls")
     if not rows:
         raise CorpusError(
-            f"None of the {len(missing)} recordings that {tables[0].path} names is there, such as '{min(missing)}'. Give the folder "
-            "that holds them."
+            f"None of the {len(missing)} recordings that {tables[0].path} names is there, such as '{min(missing)}'. Give the "
+            "folder that holds them."
         )
     return pd.DataFrame(rows, columns=["path", "start_s", "end_s", "annotator", "item", "label"]), len(missing)
 

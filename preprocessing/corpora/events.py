@@ -103,8 +103,8 @@ def list_recordings(
     recording is its background.
 
     Returns:
-        A row per recording that the annotation names: path, item, label (what is heard in it, joined with ``+``; background where
-        nothing is); and `Annotations` with the column path. Lines labelled background are no events.
+        A row per recording that the annotation names: path, item, label (what is heard in it, joined with ``+``; background
+        where nothing is); and `Annotations` with the column path. Lines labelled background are no events.
 
     Raises:
         CorpusError: As `list_clips`; or a recording has several items.

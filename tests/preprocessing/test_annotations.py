@@ -160,7 +160,8 @@ def test_events_labelled_background_are_no_events_and_unknown_labels_are_refused
 
 
 drawn_events = st.lists(
-    st.tuples(st.integers(0, 50), st.integers(1, 20), st.sampled_from("ab")).map(lambda e: (e[0], e[0] + e[1], e[2])), max_size=6
+    st.tuples(st.integers(0, 50), st.integers(1, 20), st.sampled_from("ab")).map(lambda e: (e[0], e[0] + e[1], e[2])),
+    max_size=6,
 )
 
 
@@ -170,7 +171,9 @@ def test_labels_are_those_that_counting_samples_gives(first, second, frame_sampl
     rate_hz = 16000
     n_frames = 80 // frame_samples
     rows = [
-        (start / rate_hz, end / rate_hz, label, who) for who, drawn in (("x", first), ("y", second)) for start, end, label in drawn
+        (start / rate_hz, end / rate_hz, label, who)
+        for who, drawn in (("x", first), ("y", second))
+        for start, end, label in drawn
     ]
     rows += [(np.nan, np.nan, "", who) for who in "xy"]
     heard = {(who, label): np.zeros(n_frames * frame_samples, bool) for who in "xy" for label in "ab"}

@@ -1,5 +1,7 @@
 """Sets of intervals against sets of whole numbers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,9 +41,7 @@ def test_they_are_sets_of_points(a, b):
 @given(any_set, st.lists(st.integers(-10, 32), min_size=2, unique=True).map(sorted))
 def test_what_is_covered_between_edges(intervals, edges):
     found = covered(intervals, np.array(edges))
-    assert found.tolist() == [
-        len(points(intervals) & set(range(first, stop))) for first, stop in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    assert found.tolist() == [len(points(intervals) & set(range(first, stop))) for first, stop in pairwise(edges)]
 
 
 def test_touching_intervals_are_one_and_empty_ones_none():

@@ -108,7 +108,9 @@ def test_one_table_alone_will_do_under_either_name(bats: Path) -> None:
     assert recordings["path"].tolist() == ["30.wav", "31.wav"]
     assert set(annotations["annotator"]) == {"annotation"}
     (bats / "Annotations.csv").rename(bats / "other.csv")
-    with pytest.raises(CorpusError, match=r"Neither FileInfo\.csv nor annotation\.csv is in .* Give --file-info or --annotation"):
+    with pytest.raises(
+        CorpusError, match=r"Neither FileInfo\.csv nor annotation\.csv is in .* Give --file-info or --annotation"
+    ):
         list_recordings(bats)
     assert len(list_recordings(bats, annotation=Path("other.csv"))[0]) == 2
     with pytest.raises(CorpusError, match=r"No file nowhere\.csv, neither in"):
@@ -120,7 +122,10 @@ def test_one_table_alone_will_do_under_either_name(bats: Path) -> None:
     [
         ("34,120601011047196135,files102,2,1,", "line 6: column end sample: received ''"),
         ("34,120601011047196135,files102,2,9,5", "line 6: the event begins at 9 and ends at 5"),
-        ("34,120601011047196135,files102,2,9,50000", r"does not lie in files102/120601011047196135\.WAV, which has 10000 samples"),
+        (
+            "34,120601011047196135,files102,2,9,50000",
+            r"does not lie in files102/120601011047196135\.WAV, which has 10000 samples",
+        ),
         ("34,120601011047196135,files102,2,1.5,50", r"received '1\.5'; allowed: a whole number"),
         ("34,twin,,2,1,2", "'twin' may be files101/twin.wav or files102/twin.wav"),
     ],
@@ -142,7 +147,7 @@ def test_what_is_no_such_table_or_names_nothing_is_refused(bats: Path) -> None:
     with pytest.raises(CorpusError, match="line 2: 2 cells, but the header has 3"):
         list_recordings(bats)
     (bats / "annotation.csv").write_text("FileID,Start,End\n")
-    with pytest.raises(CorpusError, match="line 1: expected FileID, Start sample, End sample. Found: FileID, Start, End"):
+    with pytest.raises(CorpusError, match=r"line 1: expected FileID, Start sample, End sample\. Found: FileID, Start, End"):
         list_recordings(bats)
     (bats / "FileInfo.csv").write_text("FileID,Voice end sample (1),Voice start sample (1)\n")
     with pytest.raises(CorpusError, match="line 1: expected FileID or File name, then Voice start sample"):
@@ -151,7 +156,9 @@ def test_what_is_no_such_table_or_names_nothing_is_refused(bats: Path) -> None:
     (bats / "FileInfo.csv").write_text("FileID,Voice start sample (1),Voice end sample (1)\n99,1,2\n")
     with pytest.raises(CorpusError, match=r"None of the 1 recordings that .*FileInfo\.csv names is there, such as '99'"):
         list_recordings(bats)
-    (bats / "FileInfo.csv").write_text("FileID,File name,Voice start sample (1),Voice end sample (1)\n32,120601011047196135,,\n")
+    (bats / "FileInfo.csv").write_text(
+        "FileID,File name,Voice start sample (1),Voice end sample (1)\n32,120601011047196135,,\n"
+    )
     assert list_recordings(bats)[0]["label"].tolist() == ["background"]
     with pytest.raises(CorpusError, match="the tables name no call in any of its recordings"):
         list_clips(bats)

@@ -229,11 +229,13 @@ def test_labels_of_recordings_are_joined_and_items_are_one(recordings: Path) -> 
     found, annotations = read_recordings(recordings, text, item="bat", label="species,sex")
     assert found.to_numpy().tolist() == [["A1.wav", "b1", "noctule_f+noctule_m"]]
     assert annotations["label"].tolist() == ["noctule_f", "noctule_m"]
-    with pytest.raises(CorpusError, match=r"--item sex: A1\.wav belongs to the items f, m, but a recording is trained or tested"):
+    with pytest.raises(
+        CorpusError, match=r"--item sex: A1\.wav belongs to the items f, m, but a recording is trained or tested"
+    ):
         read_recordings(recordings, text, item="sex")
 
 
 @pytest.mark.parametrize("option", [{"background": True}, {"min_background_s": 2.0}, {"max_background_s": 20.0}])
 def test_options_of_the_background_say_nothing_about_frames(recordings: Path, option: dict[str, object]) -> None:
-    with pytest.raises(SettingsError, match="for frames, all that no event covers is background. Leave these options out"):
+    with pytest.raises(SettingsError, match=r"for frames, all that no event covers is background\. Leave these options out"):
         read_recordings(recordings, "path,start_s,end_s\nA1,0,1\n", **option)

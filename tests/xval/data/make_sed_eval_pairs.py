@@ -91,7 +91,12 @@ def main() -> None:
     pairs += [draw_pair(rng, LABELS[:2], 6) for _ in range(2)]  # one class occurs nowhere
     silent = draw_pair(rng, LABELS, 6)
     pairs += [{**silent, "estimated": []}, {**silent, "reference": []}]
-    head = {"made_by": "make_sed_eval_pairs.py", "sed_eval": sed_eval.__version__, "labels": LABELS, "together": evaluate(pairs)}
+    head = {
+        "made_by": "make_sed_eval_pairs.py",
+        "sed_eval": sed_eval.__version__,
+        "labels": LABELS,
+        "together": evaluate(pairs),
+    }
     # A line for each pair.
     lines = ",\n  ".join(json.dumps({**pair, **evaluate([pair])}, allow_nan=False) for pair in pairs)
     print(f'{json.dumps(head, allow_nan=False)[:-1]},\n "pairs": [\n  {lines}\n]}}')
