@@ -125,11 +125,13 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     from preprocessing.store import open_store
     from preprocessing.waveforms import example_lengths
     from xval.model import build_model
+    from xval.residual import with_residual
     from xval.training import prepare_backend
     from xval.training_augmentation import augmented
 
     faults: dict[str, str] = {}
     names = ("architecture", "reshaping_type", "normalization", "precision", "task_type", *FeatureSettings.model_fields)
+    names += ("label_form", "label_frame_s", "sequence_frames")
     names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
     for job in jobs:
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
@@ -138,8 +140,10 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
             try:
                 store = open_store(Path(job.store_folder))
                 model = build_model(job.parameters, job.option_names, store, store.items)
-                augmented(model, job.parameters, seed=job.seed)
-                if store.is_waveform:
+                fitted_model = augmented(model, job.parameters, seed=job.seed)
+                if job.parameters["task_type"] == "representation":
+                    with_residual(model, fitted_model)
+                if store.is_waveform and job.parameters["task_type"] != "frame_classification":
                     _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture may raise anything
@@ -164,7 +168,6 @@ def _check_crop(model: Any, n_samples: int) -> None:
 def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     """Take one fold from the feature store to its record; this is the whole path of the data."""
     from preprocessing.store import open_store
-    from xval.evaluation import evaluate_model
     from xval.fold_data import load_fold
     from xval.model import build_model, count_parameters
     from xval.training import prepare_backend, train_model
@@ -172,7 +175,8 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     settings = job.parameters
     prepare_backend(settings, seed=job.seed)
     store = open_store(Path(job.store_folder))
-    data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"])
+    frames = settings if settings["task_type"] == "frame_classification" else None
+    data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"], frames=frames)
     model = build_model(settings, job.option_names, store, data.training_items)
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
@@ -181,11 +185,11 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
 
     log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
     history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
-    evaluation = evaluate_model(model, data, settings)
+    evaluation = _evaluate(model, data, settings)
 
-    save_model(model, temporary, job, store)
+    save_model(model, temporary, job, class_names=evaluation.figures["class_names"], target_names=store.target_names)
     write_history(temporary / "history.csv", history)
-    evaluation.predictions.to_parquet(temporary / "predictions.parquet", index=False)
+    evaluation.write(temporary)
     return describe_job(job) | {
         "status": "done",
         "items": {side: list(getattr(job.fold, side)) for side in SIDES},
@@ -195,6 +199,22 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
         "n_parameters": count_parameters(model),
         "versions": versions(),
     }
+
+
+def _evaluate(model: Any, data: Any, settings: Mapping[str, Any]) -> Any:
+    """Test a fitted model as its task wants it; return an `evaluation.Evaluation`."""
+    match settings["task_type"]:
+        case "representation":
+            from xval.reconstruction import evaluate_reconstruction
+
+            return evaluate_reconstruction(model, data, settings)
+        case "frame_classification":
+            from xval.frame_evaluation import evaluate_frames
+
+            return evaluate_frames(model, data, settings)
+    from xval.evaluation import evaluate_model
+
+    return evaluate_model(model, data, settings)
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:

@@ -14,8 +14,9 @@ A note for the user, such as how many clips are left out, goes into ``attrs["not
     default_dataset(**options) -> str                       else the dataset is named after the file
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
-    list_recordings(audio_folder, *, ...)                   whole recordings for a classification of frames: the options of
-        -> (DataFrame, Annotations)                         list_clips; path, item, label of each, and what is annotated in it
+    list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
+        -> (DataFrame, DataFrame)                           whole recordings (path, item, label: which classes occur), and
+                                                            their events (path, start_s, end_s, label, annotator)
 """
 
 import ast
@@ -34,7 +35,6 @@ from xval.errors import CorpusError, SettingsError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
-    from preprocessing.annotations import Annotations
     from preprocessing.download import Archive
 
 _TRUTH = {"true": True, "false": False}
@@ -117,22 +117,6 @@ class CorpusReader:
         words += [option.name.upper() for option in self.options if option.is_required]
         return " ".join(["python -m preprocessing", self.name, *words])
 
-    @property
-    def list_recordings(self) -> "Callable[..., tuple[pd.DataFrame, Annotations]]":
-        """Its function of that name.
-
-        Raises:
-            CorpusError: It has none: the corpus has no annotated recordings.
-        """
-        if not hasattr(self._module, "list_recordings"):
-            able = [name for name in corpus_names() if hasattr(_load(name), "list_recordings")]
-            raise CorpusError(
-                f"{self.name} has labels of clips, but no events annotated in recordings, as a frame classification needs. "
-                f"Corpora that have: {', '.join(able)}."
-            )
-        found: Callable[..., tuple[pd.DataFrame, Annotations]] = self._module.list_recordings
-        return found
-
     def default_audio_folder(self, data_folder: Path, **options: object) -> Path:
         """Return the audio folder of these options when none is given."""
         folder: Path = self._module.default_audio_folder(data_folder, **options)
@@ -151,6 +135,20 @@ class CorpusReader:
             return str(options.get("task_type", "classification"))
         found: str = self._module.task_type(**options)
         return found
+
+    @property
+    def has_recordings(self) -> bool:
+        """Whether whole recordings with annotated events can be listed, for frame classification."""
+        return hasattr(self._module, "list_recordings")
+
+    def list_recordings(self, audio_folder: Path, **options: object) -> "tuple[pd.DataFrame, pd.DataFrame]":
+        """Return the recordings of a corpus, and their events.
+
+        Raises:
+            CorpusError: As `list_clips`.
+        """
+        recordings, events = self._module.list_recordings(audio_folder, **options)
+        return recordings, events
 
     @property
     def may_download(self) -> bool:
@@ -194,7 +192,7 @@ def find_corpus(name: str) -> CorpusReader:
     """
     if name not in corpus_names():
         raise CorpusError(f"Unknown corpus '{name}'. {suggestion(name, corpus_names())}")
-    module = _load(name)
+    module = importlib.import_module(f"{__name__}.{name}")
     if not hasattr(module, "list_clips"):
         raise CorpusError(f"{module.__file__} has no function list_clips(audio_folder, *, ...).")
     parameters = list(inspect.signature(module.list_clips).parameters.values())
@@ -205,10 +203,6 @@ def find_corpus(name: str) -> CorpusReader:
     return CorpusReader(
         name, inspect.getdoc(module) or "", module.list_clips, options, helps.get(parameters[0].name, ""), module
     )
-
-
-def _load(name: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{name}")
 
 
 def _option(parameter: inspect.Parameter, description: str, module: ModuleType) -> Option:
