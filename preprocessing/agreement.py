@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from preprocessing import intervals
 from preprocessing.annotations import Annotations, common, intervals_by_label
 from preprocessing.file_replacement import replace_file
+from preprocessing.intervals import NS_PER_S
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,15 +37,15 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
     rows: list[dict[str, object]] = []
     for path, annotations in annotations_by_recording.items():
         for label, heard in intervals_by_label(annotations).items():
-            seconds = {name: intervals.total(found) / 1e9 for name, found in heard.items()}
+            seconds = {name: intervals.total(found) / NS_PER_S for name, found in heard.items()}
             agreed_ns, any_ns = intervals.total(common(heard)), intervals.total(intervals.join(heard.values()))
             compared = len(heard) > 1
             rows.append(
                 {"path": path, "label": label, "n_annotators": len(heard)}
                 | {columns[name]: seconds.get(name, math.nan) for name in names}
                 | {
-                    "agreed_s": agreed_ns / 1e9 if compared else math.nan,
-                    "disputed_s": (any_ns - agreed_ns) / 1e9 if compared else math.nan,
+                    "agreed_s": agreed_ns / NS_PER_S if compared else math.nan,
+                    "disputed_s": (any_ns - agreed_ns) / NS_PER_S if compared else math.nan,
                     "agreement": agreed_ns / any_ns if compared and any_ns else math.nan,
                 }
             )
