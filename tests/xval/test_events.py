@@ -46,6 +46,8 @@ def test_short_events_are_dropped_after_the_frames_are_joined():
     classes = [1, 1, 1, 0, 1, 1, 0, 2]
     assert rows(find_events(one_hot(classes), NAMES, frame_s=0.05, min_duration_s=0.15)) == [(0.0, 0.15, "a")]
     assert len(find_events(one_hot(classes), NAMES, frame_s=0.05, min_duration_s=0.1)) == 2
+    # 0.14 / 0.02 is more than 7 in floats
+    assert rows(find_events(one_hot([1] * 7), NAMES, frame_s=0.02, min_duration_s=0.14)) == [(0.0, 0.14, "a")]
     assert rows(find_events(one_hot([1, 0, 1]), NAMES, frame_s=0.1, median_frames=3, min_duration_s=0.3)) == [(0.0, 0.3, "a")]
 
 
