@@ -11,19 +11,23 @@ from xval.metrics import compute, higher_is_better, metric_names, task_types
 
 
 def test_every_task_lists_its_metrics_in_the_order_of_its_file():
-    assert task_types() == ("classification", "regression")
+    assert task_types() == ("classification", "frame_classification", "regression", "representation")
     assert metric_names("classification") == (
         "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc",
     )  # fmt: skip
+    assert metric_names("frame_classification") == (
+        "accuracy", "balanced_accuracy", "f1", "precision", "recall", "macro_f1", "macro_precision", "macro_recall",
+        "mean_average_precision",
+    )  # fmt: skip
     assert metric_names("regression") == ("mse", "rmse", "mae", "r2", "pearson", "ccc")
+    assert metric_names("representation") == ("mse", "explained_variance")
 
 
 @pytest.mark.parametrize("task_type", task_types())
 def test_scores_rise_and_errors_and_losses_fall(task_type):
     directions = {name: higher_is_better(task_type, name) for name in ("loss", *metric_names(task_type))}
-    assert [name for name, higher in directions.items() if not higher] == (
-        ["loss"] if task_type == "classification" else ["loss", "mse", "rmse", "mae"]
-    )
+    errors = {"regression": ["mse", "rmse", "mae"], "representation": ["mse"]}
+    assert [name for name, higher in directions.items() if not higher] == ["loss", *errors.get(task_type, [])]
 
 
 def test_unknown_names_get_suggestions():
