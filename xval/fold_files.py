@@ -48,6 +48,7 @@ def save_model(model: "keras.Model", folder: Path, job: Job, store: FeatureStore
     content = {
         "format_version": FORMAT_VERSION,
         "task_type": job.parameters["task_type"],
+        "architecture": job.parameters["architecture"],
         "class_names": list(store.class_names),
         "target_names": list(store.target_names),
         "feature_settings": FeatureSettings.among(job.parameters).model_dump(mode="json"),

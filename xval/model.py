@@ -16,7 +16,7 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import example_lengths, waveform_moments
-from xval.catalog import input_form
+from xval.catalog import find_architecture, input_form
 from xval.frontend import build_frontend
 
 _KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
@@ -32,7 +32,8 @@ def build_model(
         settings: The parameters of the instance: architecture and its options, reshaping_type (see `catalog.input_form`),
             normalization, task_type (`classification` adds a softmax), and regularization_lambda, the L2 penalty on every
             kernel: lambda times the sum of squares.
-        option_names: Which of the parameters are options of the architecture's build().
+        option_names: Which of the parameters are options of the architecture's build(); feature settings that it takes by
+            name (sample_rate_hz, say) are given besides.
         store: It gives the shapes and the moments.
         training_items: Whose moments normalise.
 
@@ -50,7 +51,8 @@ def build_model(
     if form != hidden.shape[1:]:
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
     n_outputs = len(store.class_names) or store.target_shape[0]
-    values = {name: settings[name] for name in option_names}
+    feature_keys = find_architecture(settings["architecture"]).feature_keys
+    values = {name: settings[name] for name in (*option_names, *feature_keys)}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
     network = import_module(f"architectures.{settings['architecture']}").build(form, (n_outputs,), **options)
     for variable in network.trainable_variables:
