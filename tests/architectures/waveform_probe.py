@@ -93,7 +93,7 @@ def gradient_error(step_khz: float = 1e-4) -> float:
     layer.set_weights(start)
     model.train_on_batch(samples, wanted)
     found = np.stack(start) - np.stack([numbers(weight) for weight in layer.trainable_weights])
-    return float(np.abs(found - expected).max() / np.abs(expected).min())
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def layers(folder: Path) -> dict[str, float]:
