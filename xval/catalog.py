@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 
 from pydantic import ConfigDict, TypeAdapter
 
+from preprocessing.feature_settings import FeatureSettings
 from xval import metrics
 from xval.errors import SettingsError, suggestion
 
@@ -109,12 +110,17 @@ class Architecture:
         options: Keyword-only options of its `build`.
         reshaping_type: The form of input that it wants.
         task_types: The tasks that it can do.
+        features: The features that it reads, without a front end; None: any.
+        feature_keys: Feature settings that its `build` takes under their own names; the engine gives them, no instance sets
+            them as options.
     """
 
     name: str
     options: dict[str, Option]
     reshaping_type: ReshapingType
     task_types: tuple[str, ...]
+    features: str | None = None
+    feature_keys: tuple[str, ...] = ()
 
 
 def architecture_names() -> tuple[str, ...]:
@@ -146,9 +152,11 @@ def find_architecture(name: str) -> Architecture:
         raise SettingsError(f"{path}: options of build() need a type and a literal default ({error}).") from error
     return Architecture(
         name=name,
-        options=options,
+        options={key: option for key, option in options.items() if key not in FeatureSettings.model_fields},
         reshaping_type=cast("ReshapingType", constants.get("reshaping_type", "none")),
         task_types=tuple(cast("Iterable[str]", constants.get("task_types", _USUAL_TASKS))),
+        features=cast("str | None", constants.get("features")),
+        feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
     )
 
 

@@ -50,6 +50,7 @@ def save_model(
     content = {
         "format_version": FORMAT_VERSION,
         "task_type": job.parameters["task_type"],
+        "architecture": job.parameters["architecture"],
         "class_names": list(class_names),
         "target_names": list(target_names),
         "feature_settings": FeatureSettings.among(job.parameters).model_dump(mode="json"),

@@ -16,7 +16,7 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import example_lengths, waveform_moments
-from xval.catalog import input_form
+from xval.catalog import find_architecture, input_form
 from xval.frame_examples import frame_class_names, frame_samples
 from xval.frontend import build_frontend
 
@@ -33,7 +33,8 @@ def build_model(
         settings: The parameters of the instance: architecture and its options, reshaping_type (see `catalog.input_form`),
             normalization, task_type, and regularization_lambda, the L2 penalty on every kernel: lambda times the sum of
             squares.
-        option_names: Which of the parameters are options of the architecture's build().
+        option_names: Which of the parameters are options of the architecture's build(); feature settings that it takes by
+            name (sample_rate_hz, say) are given besides.
         store: It gives the shapes and the moments.
         training_items: Whose moments normalise.
 
@@ -52,7 +53,8 @@ def build_model(
     form = input_form(hidden.shape[1:], settings["reshaping_type"], settings["architecture"])
     if form != hidden.shape[1:]:
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
-    values = {name: settings[name] for name in option_names}
+    feature_keys = find_architecture(settings["architecture"]).feature_keys
+    values = {name: settings[name] for name in (*option_names, *feature_keys)}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
     network = import_module(f"architectures.{settings['architecture']}").build(
         form, _output_shape(store, settings, form), **options

@@ -17,7 +17,7 @@ from rich.console import Console
 from preprocessing.feature_settings import SPECTRAL_KEYS
 from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
-from xval.catalog import input_form
+from xval.catalog import find_architecture, input_form
 from xval.errors import SettingsError
 from xval.executors import inline, processes
 from xval.job import FAILED, JobOutcome, record_failure
@@ -181,7 +181,8 @@ def _check_features(corpus: "Corpus", instance: Instance) -> None:
             f"crop_s={features.crop_s:g}: no clip is longer (the longest has {longest_s:.3g} s), so nothing would be cropped"
         )
     depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
-    changed = [name for name in depending if instance.sources[name] != "config.ini"]
+    architecture = find_architecture(instance.settings.architecture)
+    changed = [name for name in depending if instance.sources[name] != "config.ini" and name not in architecture.feature_keys]
     if corpus.is_custom and changed:
         raise SettingsError(
             f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
@@ -194,6 +195,12 @@ def _check_features(corpus: "Corpus", instance: Instance) -> None:
         raise SettingsError(
             f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
             "which it has no effect. Set frontend to logmel or stft, or leave it out."
+        )
+    wanted = architecture.features
+    if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
+        raise SettingsError(
+            f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
+            f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
         )
 
 

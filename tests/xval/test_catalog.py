@@ -19,6 +19,15 @@ def test_no_option_hides_a_parameter():
         assert not set(catalog.find_architecture(name).options) & set(Settings.model_fields)
 
 
+def test_feature_settings_that_build_takes_are_no_options():
+    found = catalog.find_architecture("sincnet")
+
+    assert found.features == "waveform"
+    assert found.feature_keys == ("sample_rate_hz",)
+    assert {"n_filters", "kernel_length"} <= set(found.options)
+    assert catalog.find_architecture("mlp").features is None
+
+
 @pytest.mark.parametrize("name", catalog.OPTIMIZERS)
 def test_keras_knows_every_optimizer(name):
     optimizer = keras.optimizers.get({"class_name": name, "config": {"learning_rate": 0.5, "global_clipnorm": 1.0}})
