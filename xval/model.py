@@ -6,7 +6,6 @@ is made of Keras's own layers. Next: training.py.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from importlib import import_module
 from typing import Any
 
 import keras
@@ -16,7 +15,9 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import example_lengths, waveform_moments
-from xval.catalog import input_form
+from xval import user_code
+from xval.catalog import find_architecture, input_form
+from xval.errors import SettingsError
 from xval.frontend import build_frontend
 
 _KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
@@ -52,13 +53,15 @@ def build_model(
     n_outputs = len(store.class_names) or store.target_shape[0]
     values = {name: settings[name] for name in option_names}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
-    network = import_module(f"architectures.{settings['architecture']}").build(form, (n_outputs,), **options)
+    network = user_code.load(find_architecture(settings["architecture"]).build_path)(form, (n_outputs,), **options)
+    if not isinstance(network, keras.Model):
+        raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     for variable in network.trainable_variables:
         if penalty and variable.name in _KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     activation = "softmax" if settings["task_type"] == "classification" else "linear"
     outputs = keras.layers.Activation(activation, dtype="float32", name="prediction")(network(hidden))
-    return keras.Model(inputs, outputs, name=settings["architecture"])
+    return keras.Model(inputs, outputs, name=settings["architecture"].replace(".", "_"))
 
 
 def count_parameters(model: keras.Model) -> int:
