@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preprocessing.feature_settings import FeatureSettings
-from xval.errors import FirstJobError, JobError, SettingsError
+from xval.errors import FirstJobError, SettingsError, XvalError
 from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
 from xval.parameters import Settings
@@ -24,6 +24,7 @@ from xval.results import ExperimentFolder, write_json
 Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
+_PARTS = ("loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm")
 _OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
 
 
@@ -114,29 +115,30 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
-    """Build each different model of some jobs once, so that a fault shows before anything is trained.
+    """Build each different model of some jobs once, and use its loss and such, so that faults show before anything is trained.
 
     Args:
         jobs: Jobs of one experiment.
 
     Returns:
-        A line per instance whose model cannot be built.
+        A line per instance whose model cannot be built, or whose other parts cannot be used.
     """
     from preprocessing.store import open_store
     from preprocessing.waveforms import example_lengths
     from xval.model import build_model
     from xval.residual import with_residual
-    from xval.training import prepare_backend
+    from xval.training import check_parts, prepare_backend
     from xval.training_augmentation import augmented
 
     faults: dict[str, str] = {}
-    names = ("architecture", "reshaping_type", "normalization", "precision", "task_type", *FeatureSettings.model_fields)
-    names += ("label_form", "label_frame_s", "sequence_frames")
+    names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")
+    names += ("label_form", "label_frame_s", "sequence_frames", *FeatureSettings.model_fields)
     names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
     for job in jobs:
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
         if described not in faults:
             prepare_backend(job.parameters, seed=job.seed)
+            checked = f"architecture '{job.parameters['architecture']}'"
             try:
                 store = open_store(Path(job.store_folder))
                 model = build_model(job.parameters, job.option_names, store, store.items)
@@ -145,11 +147,11 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
                     with_residual(model, fitted_model)
                 if store.is_waveform and job.parameters["task_type"] != "frame_classification":
                     _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
+                checked = "loss, optimizer, schedule or metric"
+                check_parts(job.parameters, model.output_shape[-1])
                 faults[described] = ""
-            except Exception as error:  # noqa: BLE001 - an architecture may raise anything
-                faults[described] = (
-                    f"instance {job.instance}: architecture '{job.parameters['architecture']}': {_one_line(error)}"
-                )
+            except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
+                faults[described] = f"instance {job.instance}: {checked}: {_one_line(error)}"
     return [fault for fault in faults.values() if fault]
 
 
@@ -246,5 +248,5 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    name = "" if isinstance(error, JobError) else f"{type(error).__name__}: "
+    name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
     return f"{name}{text}"[:500]

@@ -6,7 +6,6 @@ is made of Keras's own layers. Next: training.py.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from importlib import import_module
 from typing import Any
 
 import keras
@@ -16,7 +15,9 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import example_lengths, waveform_moments
+from xval import user_code
 from xval.catalog import find_architecture, input_form
+from xval.errors import SettingsError
 from xval.frame_examples import frame_class_names, frame_samples
 from xval.frontend import build_frontend
 
@@ -56,14 +57,15 @@ def build_model(
     feature_keys = find_architecture(settings["architecture"]).feature_keys
     values = {name: settings[name] for name in (*option_names, *feature_keys)}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
-    network = import_module(f"architectures.{settings['architecture']}").build(
-        form, _output_shape(store, settings, form), **options
-    )
+    build = user_code.load(find_architecture(settings["architecture"]).build_path)
+    network = build(form, _output_shape(store, settings, form), **options)
+    if not isinstance(network, keras.Model):
+        raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     for variable in network.trainable_variables:
         if penalty and variable.name in _KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     outputs = keras.layers.Activation(_activation(settings), dtype="float32", name="prediction")(network(hidden))
-    return keras.Model(inputs, outputs, name=settings["architecture"])
+    return keras.Model(inputs, outputs, name=settings["architecture"].replace(".", "_"))
 
 
 def _output_shape(store: FeatureStore, settings: Mapping[str, Any], form: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -15,8 +15,9 @@ from preprocessing.feature_settings import (
     OptionalPositiveFloat,
     PositiveFloat,
     PositiveInt,
+    none_from_text,
 )
-from xval import catalog
+from xval import catalog, further_metrics, optimizers, user_code
 from xval.errors import SettingsError, suggestion
 
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
@@ -40,9 +41,15 @@ def _below_one(value: float | None) -> float | None:
     return value
 
 
+def _join_names(value: object) -> object:
+    """Take a list of names for the text that config.ini has."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(_below_one)]
+OptionalFactor = Annotated[Annotated[NonNegativeFloat, Field(lt=1)] | None, BeforeValidator(none_from_text)]
 
 
 class Settings(FeatureSettings):
@@ -97,9 +104,12 @@ class Settings(FeatureSettings):
     num_epochs: PositiveInt
     optimizer: str
     learning_rate: PositiveFloat
-    schedule: Literal["constant", "cosine", "exponential", "plateau"]
+    momentum: OptionalFactor
+    weight_decay: OptionalFactor
+    schedule: str
     schedule_decay: Share
     schedule_patience: PositiveInt
+    final_learning_rate: OptionalPositiveFloat
     loss: str
     class_weights: Literal["none", "balanced"]
     clip_norm: OptionalPositiveFloat
@@ -109,6 +119,9 @@ class Settings(FeatureSettings):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     deterministic: bool
     tensorboard: bool
+    # evaluation
+    metrics: Annotated[str, BeforeValidator(_join_names)]
+    clip_average: Literal["probabilities", "logits", "votes"]
     # augmentation_in_training
     augment_time_masks: NonNegativeInt
     augment_time_mask_frames: NonNegativeInt
@@ -127,15 +140,19 @@ class Settings(FeatureSettings):
     def _check_names(self) -> Self:
         try:
             architecture = catalog.find_architecture(self.architecture)
-            catalog.loss_name(self.task_type, self.loss, self.label_form)
+            loss = catalog.loss_name(self.task_type, self.loss, self.label_form)
+            optimizers.check_options(dict(self))
+            further = further_metrics.directions(self.task_type, self.metrics)
         except SettingsError as error:
             raise ValueError(str(error)) from error
         if self.task_type not in architecture.task_types:
             allowed = ", ".join(architecture.task_types)
             raise ValueError(f"architecture '{self.architecture}' does {allowed}, not {self.task_type}")
-        if self.optimizer not in catalog.OPTIMIZERS:
-            raise ValueError(f"unknown optimizer '{self.optimizer}'. {suggestion(self.optimizer, catalog.OPTIMIZERS)}")
-        monitors = catalog.monitors(self.task_type)
+        if self.augment_mixup and user_code.is_dotted(loss) and self.task_type == "classification":
+            raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
+        if self.clip_average != "probabilities" and self.task_type != "classification":
+            raise ValueError(f"clip_average='{self.clip_average}' needs classes; the task is {self.task_type}")
+        monitors = catalog.monitors(self.task_type, further)
         if self.monitor not in monitors:
             raise ValueError(f"monitor '{self.monitor}' is produced by no metric. {suggestion(self.monitor, monitors)}")
         if self.class_weights == "balanced" and self.task_type != "classification":

@@ -17,7 +17,7 @@ from rich.console import Console
 from preprocessing.feature_settings import SPECTRAL_KEYS
 from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
-from xval.catalog import find_architecture, input_form
+from xval.catalog import find_architecture, input_form, own_modules
 from xval.errors import SettingsError
 from xval.executors import inline, processes
 from xval.job import FAILED, JobOutcome, record_failure
@@ -153,7 +153,8 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         for number in sorted(numbers):
             planned.folder.replace(number, {*planned.chosen_folds, *planned.folder.folds(number)} - staying)
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
-    code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path))
+    own = {module for instance in planned.instances for module in own_modules(instance.parameters)}
+    code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
     for instance in planned.instances:
         if instance.number in numbers:
             write_settings(planned.folder, instance, declaration.description)

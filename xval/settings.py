@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from xval.catalog import Architecture, architecture_names, find_architecture
+from xval.catalog import Architecture, find_architecture
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
 from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
@@ -200,7 +200,7 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {reason}.")
             except SettingsError as error:
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
-        sources.setdefault(name, f"architectures/{architecture.name}.py")
+        sources.setdefault(name, architecture.source)
     if faults or settings is None:
         raise SettingsError("\n".join(faults))
     return Instance(number, settings, options, sources)
@@ -208,9 +208,10 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
 
 def _architecture(name: object) -> Architecture:
     """Return the architecture, or one without options where the name is wrong; Settings names that fault."""
-    if isinstance(name, str) and name in architecture_names():
-        return find_architecture(name)
-    return Architecture(str(name), {}, "none", ())
+    try:
+        return find_architecture(str(name))
+    except SettingsError:
+        return Architecture(str(name), {}, "none", (), "")
 
 
 def _named_options(architecture: Architecture) -> str:
