@@ -19,7 +19,7 @@ from preprocessing.waveforms import example_lengths, waveform_moments
 from xval.catalog import input_form
 from xval.frontend import build_frontend
 
-_KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
+KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 _SMALLEST_DEVIATION = 1e-4
 
 
@@ -54,7 +54,7 @@ def build_model(
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
     network = import_module(f"architectures.{settings['architecture']}").build(form, (n_outputs,), **options)
     for variable in network.trainable_variables:
-        if penalty and variable.name in _KERNELS:
+        if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     activation = "softmax" if settings["task_type"] == "classification" else "linear"
     outputs = keras.layers.Activation(activation, dtype="float32", name="prediction")(network(hidden))

@@ -13,6 +13,7 @@ from preprocessing.feature_settings import (
     NonNegativeFloat,
     NonNegativeInt,
     OptionalPositiveFloat,
+    OptionalText,
     PositiveFloat,
     PositiveInt,
 )
@@ -72,6 +73,10 @@ class Settings(FeatureSettings):
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(_rename_reshaping)]
     normalization: Literal["per_bin", "global", "per_clip", "none"]
     regularization_lambda: NonNegativeFloat
+    # transfer
+    initial_model: OptionalText
+    frozen_layers: NonNegativeInt
+    frozen: Literal["none", "convolutions"]
     # training
     generator: bool
     seed: NonNegativeInt
@@ -124,6 +129,25 @@ class Settings(FeatureSettings):
             raise ValueError(f"class_weights='balanced' needs classes; the task is {self.task_type}")
         if self.validation == "next_fold" and self.fold_strategy == "balanced" and self.num_folds < 3:
             raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={self.num_folds}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_transfer(self) -> Self:
+        if self.frozen_layers and self.frozen != "none":
+            raise ValueError(
+                f"frozen_layers={self.frozen_layers} and frozen='{self.frozen}' contradict each other; set one of them"
+            )
+        if self.initial_model is None:
+            if self.frozen_layers or self.frozen != "none":
+                name, value = ("frozen_layers", self.frozen_layers) if self.frozen_layers else ("frozen", self.frozen)
+                raise ValueError(
+                    f"{name}={value!r} freezes weights that nothing has trained; set initial_model, or leave it out"
+                )
+        elif not self.initial_model.endswith(".keras") or set("{}") & set(self.initial_model.replace("{fold}", "")):
+            raise ValueError(
+                f"initial_model={self.initial_model!r}; allowed: none, or the path of a .keras file, in which {{fold}} stands "
+                "for the number of the fold"
+            )
         return self
 
     @model_validator(mode="after")
