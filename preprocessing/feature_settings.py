@@ -28,6 +28,7 @@ PositiveFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(gt=0, allo
 NonNegativeFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, allow_inf_nan=False)]
 OptionalPositiveFloat = Annotated[PositiveFloat | None, BeforeValidator(none_from_text)]
 OptionalPositiveInt = Annotated[PositiveInt | None, BeforeValidator(none_from_text)]
+OptionalText = Annotated[str | None, BeforeValidator(none_from_text)]
 
 
 SPECTRAL_KEYS = (

@@ -17,6 +17,7 @@ from preprocessing.feature_settings import FeatureSettings
 from xval.errors import FirstJobError, SettingsError, XvalError
 from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
+from xval.initial_model import find_initial_model
 from xval.parameters import Settings
 from xval.plan import Job, is_current
 from xval.results import ExperimentFolder, write_json
@@ -129,10 +130,12 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     from xval.residual import with_residual
     from xval.training import check_parts, prepare_backend
     from xval.training_augmentation import augmented
+    from xval.transfer import start_from
 
     faults: dict[str, str] = {}
     names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")
     names += ("label_form", "label_frame_s", "sequence_frames", *FeatureSettings.model_fields)
+    names += ("initial_model", "frozen_layers", "frozen")
     names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
     for job in jobs:
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
@@ -142,6 +145,8 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
             try:
                 store = open_store(Path(job.store_folder))
                 model = build_model(job.parameters, job.option_names, store, store.items)
+                if initial := find_initial_model(job.parameters, job.fold):
+                    start_from(model, initial, job.parameters, store)
                 fitted_model = augmented(model, job.parameters, seed=job.seed)
                 if job.parameters["task_type"] == "representation":
                     with_residual(model, fitted_model)
@@ -173,6 +178,7 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     from xval.fold_data import load_fold
     from xval.model import build_model, count_parameters
     from xval.training import prepare_backend, train_model
+    from xval.transfer import start_from
 
     settings = job.parameters
     prepare_backend(settings, seed=job.seed)
@@ -180,6 +186,8 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     frames = settings if settings["task_type"] == "frame_classification" else None
     data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"], frames=frames)
     model = build_model(settings, job.option_names, store, data.training_items)
+    initial = find_initial_model(settings, job.fold)
+    transferred = initial.facts | start_from(model, initial, settings, store) if initial else {}
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
         known = {name: round(float(value), 6) for name, value in values.items()}
@@ -189,12 +197,14 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
     evaluation = _evaluate(model, data, settings)
 
-    save_model(model, temporary, job, class_names=evaluation.figures["class_names"], target_names=store.target_names)
+    named = {"class_names": evaluation.figures["class_names"], "target_names": store.target_names}
+    save_model(model, temporary, job, **named, initial=initial)
     write_history(temporary / "history.csv", history)
     evaluation.write(temporary)
     return describe_job(job) | {
         "status": "done",
         "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+        **transferred,
         **evaluation.figures,
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),

@@ -21,7 +21,7 @@ from xval.errors import SettingsError
 from xval.frame_examples import frame_class_names, frame_samples
 from xval.frontend import build_frontend
 
-_KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
+KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 _SMALLEST_DEVIATION = 1e-4
 
 
@@ -62,7 +62,7 @@ def build_model(
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     for variable in network.trainable_variables:
-        if penalty and variable.name in _KERNELS:
+        if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     outputs = keras.layers.Activation(_activation(settings), dtype="float32", name="prediction")(network(hidden))
     return keras.Model(inputs, outputs, name=settings["architecture"].replace(".", "_"))

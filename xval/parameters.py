@@ -13,6 +13,7 @@ from preprocessing.feature_settings import (
     NonNegativeFloat,
     NonNegativeInt,
     OptionalPositiveFloat,
+    OptionalText,
     PositiveFloat,
     PositiveInt,
     none_from_text,
@@ -97,6 +98,10 @@ class Settings(FeatureSettings):
     event_median_frames: PositiveInt
     event_min_duration_s: NonNegativeFloat
     segment_s: PositiveFloat
+    # transfer
+    initial_model: OptionalText
+    frozen_layers: NonNegativeInt
+    frozen: Literal["none", "convolutions"]
     # training
     generator: bool
     seed: NonNegativeInt
@@ -183,6 +188,25 @@ class Settings(FeatureSettings):
             raise ValueError("augment_time_shift_s would move audio away from its annotations; random_excerpts moves both")
         if self.event_median_frames % 2 == 0:
             raise ValueError(f"event_median_frames={self.event_median_frames}; an odd number has a frame in the middle")
+        return self
+
+    @model_validator(mode="after")
+    def _check_transfer(self) -> Self:
+        if self.frozen_layers and self.frozen != "none":
+            raise ValueError(
+                f"frozen_layers={self.frozen_layers} and frozen='{self.frozen}' contradict each other; set one of them"
+            )
+        if self.initial_model is None:
+            if self.frozen_layers or self.frozen != "none":
+                name, value = ("frozen_layers", self.frozen_layers) if self.frozen_layers else ("frozen", self.frozen)
+                raise ValueError(
+                    f"{name}={value!r} freezes weights that nothing has trained; set initial_model, or leave it out"
+                )
+        elif not self.initial_model.endswith(".keras") or set("{}") & set(self.initial_model.replace("{fold}", "")):
+            raise ValueError(
+                f"initial_model={self.initial_model!r}; allowed: none, or the path of a .keras file, in which {{fold}} stands "
+                "for the number of the fold"
+            )
         return self
 
     @model_validator(mode="after")

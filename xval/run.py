@@ -20,6 +20,7 @@ from xval import devices, rebuild, snapshot, tables
 from xval.catalog import find_architecture, input_form, own_modules
 from xval.errors import SettingsError
 from xval.executors import inline, processes
+from xval.initial_model import check_initial_models
 from xval.job import FAILED, JobOutcome, record_failure
 from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
 from xval.progress import JobProgress, task_progress
@@ -143,6 +144,10 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     for instance in planned.instances:
         with _named(declaration, instance):
             _check_features(corpus, instance)
+            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
+            for warning in check_initial_models(instance.parameters, folds):
+                if not quiet:
+                    console.print(f"instance {instance.number}: {warning}")
     stores: dict[int, Path] = {}
     for instance in planned.instances:
         if instance.number in numbers:
@@ -167,7 +172,8 @@ def _named(declaration: Declaration, instance: Instance) -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        raise SettingsError(f"{declaration.script}, instance {instance.number}: {error}") from error
+        where = f"{declaration.script}, instance {instance.number}"
+        raise SettingsError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error
 
 
 def _check_features(corpus: "Corpus", instance: Instance) -> None:
