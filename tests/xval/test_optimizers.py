@@ -50,7 +50,7 @@ def test_momentum_and_weight_decay_move_the_weights_as_they_should():
         optimizer.apply_gradients([(keras.ops.ones(1), weight)])
 
     first = 1 - 0.1 * 0.01 - 0.1
-    assert float(weight[0]) == pytest.approx(first * (1 - 0.1 * 0.01) - 0.1 * (1 + 0.9), rel=1e-5)
+    assert weight.numpy()[0] == pytest.approx(first * (1 - 0.1 * 0.01) - 0.1 * (1 + 0.9), rel=1e-5)
 
 
 @pytest.mark.parametrize(
