@@ -105,20 +105,39 @@ class Architecture:
     task_types: tuple[str, ...]
 
 
+COMBINATION = "feature_combination"
+"""Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
+
+_COMBINATION = Architecture(
+    name=COMBINATION,
+    options={
+        "models": Option("models", "tuple[str, ...]", ()),
+        "layers_dropped": Option("layers_dropped", "int", 1),
+        "basic_features": Option("basic_features", "bool", True),
+        "classifier": Option("classifier", "Literal['svm', 'random_forest', 'logistic_regression']", "svm"),
+        "pca_components": Option("pca_components", "int", 100),
+    },
+    reshaping_type="none",
+    task_types=("classification",),
+)
+
+
 def architecture_names() -> tuple[str, ...]:
-    """Return the names of all architectures."""
+    """Return the names of all architectures, the files of architectures/."""
     return tuple(sorted(path.stem for path in (ROOT / "architectures").glob("*.py") if not path.stem.startswith("_")))
 
 
 @cache
 def find_architecture(name: str) -> Architecture:
-    """Return what the file of an architecture declares.
+    """Return what the file of an architecture declares; `COMBINATION` has no such file.
 
     Raises:
         SettingsError: There is no such architecture, or its file does not declare a proper `build`.
     """
+    if name == COMBINATION:
+        return _COMBINATION
     if name not in architecture_names():
-        raise SettingsError(f"unknown architecture '{name}'. {suggestion(name, architecture_names())}")
+        raise SettingsError(f"unknown architecture '{name}'. {suggestion(name, [*architecture_names(), COMBINATION])}")
     path = ROOT / "architectures" / f"{name}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     build = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build"), None)

@@ -44,8 +44,13 @@ def save_model(model: "keras.Model", folder: Path, job: Job, store: FeatureStore
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
+    write_json(folder / "model.json", describe_model(job, store))
+
+
+def describe_model(job: Job, store: FeatureStore) -> dict[str, Any]:
+    """Return the content of model.json: what the user of a saved model needs to know."""
     training_items = sorted({*job.fold.training, *job.fold.validation})
-    content = {
+    return {
         "format_version": FORMAT_VERSION,
         "task_type": job.parameters["task_type"],
         "class_names": list(store.class_names),
@@ -54,7 +59,6 @@ def save_model(model: "keras.Model", folder: Path, job: Job, store: FeatureStore
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         **{name: value for name, value in describe_job(job).items() if name.endswith("_hash")},
     }
-    write_json(folder / "model.json", content)
 
 
 def write_history(path: Path, history: "History") -> None:

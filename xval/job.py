@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preprocessing.feature_settings import FeatureSettings
+from xval.catalog import COMBINATION
 from xval.errors import FirstJobError, JobError, SettingsError
 from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
@@ -122,31 +123,43 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     Returns:
         A line per instance whose model cannot be built.
     """
-    from preprocessing.store import open_store
-    from preprocessing.waveforms import example_lengths
-    from xval.model import build_model
-    from xval.training import prepare_backend
-    from xval.training_augmentation import augmented
-
     faults: dict[str, str] = {}
     names = ("architecture", "reshaping_type", "normalization", "precision", "task_type", *FeatureSettings.model_fields)
     names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
     for job in jobs:
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
         if described not in faults:
-            prepare_backend(job.parameters, seed=job.seed)
             try:
-                store = open_store(Path(job.store_folder))
-                model = build_model(job.parameters, job.option_names, store, store.items)
-                augmented(model, job.parameters, seed=job.seed)
-                if store.is_waveform:
-                    _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
+                _check_model(job)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture may raise anything
                 faults[described] = (
                     f"instance {job.instance}: architecture '{job.parameters['architecture']}': {_one_line(error)}"
                 )
     return [fault for fault in faults.values() if fault]
+
+
+def _check_model(job: Job) -> None:
+    """Build the model of a job, or cut the networks that it combines, where they are written already."""
+    from preprocessing.store import open_store
+    from preprocessing.waveforms import example_lengths
+    from xval.model import build_model
+    from xval.training import prepare_backend
+    from xval.training_augmentation import augmented
+
+    prepare_backend(job.parameters, seed=job.seed)
+    store = open_store(Path(job.store_folder))
+    if job.parameters["architecture"] == COMBINATION:
+        from xval.combination.fold import cut_models
+        from xval.combination_options import model_paths
+
+        if all(Path(path).exists() for path in model_paths(job.parameters["models"], job.fold.number)):
+            cut_models(job, store)
+        return
+    model = build_model(job.parameters, job.option_names, store, store.items)
+    augmented(model, job.parameters, seed=job.seed)
+    if store.is_waveform:
+        _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
 
 
 def _check_crop(model: Any, n_samples: int) -> None:
@@ -170,6 +183,11 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     from xval.training import prepare_backend, train_model
 
     settings = job.parameters
+    if settings["architecture"] == COMBINATION:
+        from xval.combination import fold
+
+        items = {side: list(getattr(job.fold, side)) for side in SIDES}
+        return describe_job(job) | {"items": items} | fold.train_and_test(job, temporary)
     prepare_backend(settings, seed=job.seed)
     store = open_store(Path(job.store_folder))
     data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"])

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
+from rich.text import Text
 
 from preprocessing.feature_settings import SPECTRAL_KEYS
 from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
-from xval.catalog import input_form
+from xval.catalog import COMBINATION, input_form
+from xval.combination.checks import check_instance
 from xval.errors import SettingsError
 from xval.executors import inline, processes
 from xval.job import FAILED, JobOutcome, record_failure
@@ -25,6 +27,7 @@ from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs
 from xval.progress import JobProgress, task_progress
 from xval.results import ExperimentFolder
 from xval.settings import Declaration, Instance, resolve
+from xval.stages import in_stages
 
 if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
@@ -115,19 +118,20 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
     outcomes = []
     books = _Books(planned.folder)
     with progress:
-        running = (
-            inline.run(jobs, slots, progress.report, raise_errors=settings.debug_mode)
-            if inlined
-            else processes.run(jobs, slots, progress.report)
-        )
-        with closing(cast("Generator[JobOutcome]", running)) as endings:
-            for outcome in endings:
-                if outcome.status in FAILED:
-                    job = next(job for job in jobs if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))
-                    _record_failure(job, outcome, console)
-                outcomes.append(outcome)
-                progress.end_job(outcome)
-                books.keep()
+        for stage in in_stages(jobs):
+            running = (
+                inline.run(stage, slots, progress.report, raise_errors=settings.debug_mode)
+                if inlined
+                else processes.run(stage, slots, progress.report)
+            )
+            with closing(cast("Generator[JobOutcome]", running)) as endings:
+                for outcome in endings:
+                    if outcome.status in FAILED:
+                        job = next(job for job in stage if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))
+                        _record_failure(job, outcome, console)
+                    outcomes.append(outcome)
+                    progress.end_job(outcome)
+                    books.keep()
     return outcomes
 
 
@@ -143,6 +147,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     for instance in planned.instances:
         with _named(declaration, instance):
             _check_features(corpus, instance)
+    _check_combinations(planned, corpus, declaration, console)
     stores: dict[int, Path] = {}
     for instance in planned.instances:
         if instance.number in numbers:
@@ -158,6 +163,24 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         if instance.number in numbers:
             write_settings(planned.folder, instance, declaration.description)
     return make_jobs(planned, code_folder, stores)
+
+
+def _check_combinations(planned: Plan, corpus: "Corpus", declaration: Declaration, console: Console) -> None:
+    """Check the instances that combine features, and warn of models that may have seen what is tested."""
+    folds = {fold.number: fold for fold in planned.folds.folds}
+    settings = {instance.number: instance.settings for instance in planned.instances}
+    to_come = {
+        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
+        for number, fold in planned.to_do
+        if settings[number].architecture != COMBINATION
+    }
+    for instance in planned.instances:
+        chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
+        if instance.settings.architecture == COMBINATION and chosen:
+            with _named(declaration, instance):
+                warnings = check_instance(instance.options, instance.settings.feature_settings(), corpus, chosen, to_come)
+            for warning in warnings:
+                console.print(Text(f"instance {instance.number}: {warning}", style="yellow"), soft_wrap=True)
 
 
 @contextmanager
@@ -201,14 +224,20 @@ def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, 
     """Make the feature store of an instance, if it is not there, and check that its architecture can read it."""
     from preprocessing.extraction import make_store
     from preprocessing.waveforms import example_shape, make_moments
+    from xval.combination.basic_features import make_basic_features
 
     features = instance.settings.feature_settings()
     with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
         store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
-    if store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
+    has_network = instance.settings.architecture != COMBINATION
+    if has_network and store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
         title = f"statistics of instance {instance.number}"
         with task_progress(console, title, quiet=quiet) as advance, _named(declaration, instance):
             make_moments(store, features, n_processes=count_cores(), progress=advance)
+    if not has_network and instance.options["basic_features"]:
+        title = f"basic features of instance {instance.number}"
+        with task_progress(console, title, quiet=quiet) as advance:
+            make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)
     if len(left_out) and not quiet:
         console.print(
             f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from xval.catalog import Architecture, architecture_names, find_architecture
+from xval import combination_options
+from xval.catalog import COMBINATION, Architecture, architecture_names, find_architecture
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
 from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
@@ -200,7 +201,11 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {reason}.")
             except SettingsError as error:
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
-        sources.setdefault(name, f"architectures/{architecture.name}.py")
+        default = "xval/catalog.py" if architecture.name == COMBINATION else f"architectures/{architecture.name}.py"
+        sources.setdefault(name, default)
+    if architecture.name == COMBINATION and not faults:
+        found = combination_options.faults(options, sources)
+        faults += [f"{declaration.script}, instance {number}: {fault}." for fault in found]
     if faults or settings is None:
         raise SettingsError("\n".join(faults))
     return Instance(number, settings, options, sources)
@@ -208,7 +213,7 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
 
 def _architecture(name: object) -> Architecture:
     """Return the architecture, or one without options where the name is wrong; Settings names that fault."""
-    if isinstance(name, str) and name in architecture_names():
+    if isinstance(name, str) and name in (*architecture_names(), COMBINATION):
         return find_architecture(name)
     return Architecture(str(name), {}, "none", ())
 
