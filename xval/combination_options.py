@@ -4,7 +4,7 @@ Comes in: the options and sources of an instance. Goes out: its faults. Next: se
 combination/checks.py looks at the models.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # These train a network, and none is trained.
@@ -49,6 +49,6 @@ def faults(options: Mapping[str, Any], sources: Mapping[str, str]) -> list[str]:
     return found
 
 
-def model_paths(models: tuple[str, ...] | list[str], fold: int) -> tuple[str, ...]:
+def model_paths(models: Sequence[str], fold: int) -> tuple[str, ...]:
     """Return the paths of the models of a fold."""
     return tuple(path.replace(_FOLD, str(fold)) for path in models)

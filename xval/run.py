@@ -19,7 +19,7 @@ from preprocessing.feature_settings import SPECTRAL_KEYS
 from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
 from xval.catalog import COMBINATION, input_form
-from xval.combination.checks import check_instance
+from xval.combination.checks import check_instance, retrained_models
 from xval.errors import SettingsError
 from xval.executors import inline, processes
 from xval.job import FAILED, JobOutcome, record_failure
@@ -83,6 +83,7 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
         console.print(tables.job_table(planned))
         return 0
     folder.prepare(declaration.description)
+    _warn_of_retrained_models(planned, console)
     if planned.to_do:
         with _kept_books(folder):
             outcomes = _run(planned, declaration, command, console)
@@ -181,6 +182,18 @@ def _check_combinations(planned: Plan, corpus: "Corpus", declaration: Declaratio
                 warnings = check_instance(instance.options, instance.settings.feature_settings(), corpus, chosen, to_come)
             for warning in warnings:
                 console.print(Text(f"instance {instance.number}: {warning}", style="yellow"), soft_wrap=True)
+
+
+def _warn_of_retrained_models(planned: Plan, console: Console) -> None:
+    """Name the finished jobs that combined features of models which have been trained anew since."""
+    instances = {instance.number: instance for instance in planned.instances if instance.settings.architecture == COMBINATION}
+    for number, fold in planned.done:
+        if number in instances:
+            models = cast("Sequence[str]", instances[number].options["models"])
+            changed = retrained_models(models, fold, planned.folder.fold_folder(number, fold) / "record.json")
+            if changed:
+                warning = f"instance {number}, fold {fold}: {', '.join(changed)} was trained anew since; --overwrite repeats it."
+                console.print(Text(warning, style="yellow"), soft_wrap=True)
 
 
 @contextmanager

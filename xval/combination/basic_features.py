@@ -34,7 +34,7 @@ _DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 
 
 class _Clip(NamedTuple):
-    """A clip of the index and the examples that are cut from it: (start_s, end_s) in its file."""
+    """A row of the index, and the examples that are cut from the clip: (start_s, end_s) in its file."""
 
     path: str
     start_s: float
@@ -76,10 +76,9 @@ def make_basic_features(
     by_clip = {str(clip): np.asarray(at) for clip, at in table.groupby("clip", sort=False).indices.items()}
     starts, ends = table["start_s"].to_numpy(), table["end_s"].to_numpy()
     rows = corpus.index.set_index("clip").loc[list(by_clip)]
-    clips = [
-        _Clip(row.path, row.start_s, row.end_s, row.audio_hash, tuple(zip(starts[at].tolist(), ends[at].tolist(), strict=True)))
-        for row, at in zip(rows.itertuples(), by_clip.values(), strict=True)
-    ]
+    columns = [rows[column].tolist() for column in _Clip._fields[:-1]]
+    bounds = [tuple(zip(starts[at].tolist(), ends[at].tolist(), strict=True)) for at in by_clip.values()]
+    clips = [_Clip(*row) for row in zip(*columns, bounds, strict=True)]
     compute = partial(_of_clip, audio_folder=corpus.audio_folder, settings=settings)
     features = np.empty((len(table), len(FEATURE_NAMES)), np.float32)
     with closing(map_in_processes(compute, clips, n_processes=n_processes, progress=progress)) as outcomes:

@@ -4,7 +4,7 @@ Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or a
 loaded here; whether models can be cut as asked is checked with all other models, in job.py. Next: run.py.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,13 @@ def check_instance(
             if verdict.state != "clean":
                 unclear.setdefault((pattern, verdict.reason), []).append(fold.number)
     return [_warning(pattern, reason, numbers) for (pattern, reason), numbers in unclear.items()]
+
+
+def retrained_models(models: Sequence[str], fold: int, record: Path) -> list[str]:
+    """Return the models of a finished job that were written anew after its record, so that its figures are not theirs."""
+    finished = record.stat().st_mtime_ns
+    paths = [Path(path) for path in model_paths(models, fold)]
+    return [str(path) for path in paths if path.is_file() and path.stat().st_mtime_ns > finished]
 
 
 def check_skops() -> None:

@@ -34,7 +34,7 @@ from threadpoolctl import threadpool_limits
 from xval.errors import JobError
 
 MOST_SPLITS = 5
-_N_TREES = 200
+_N_TREES = 100
 _LOG_TEMPERATURES = (-4.0, 4.0)
 
 # The first of equally good settings is taken, so the simpler ones stand first. The ranges for the SVM are those of

@@ -70,7 +70,8 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str) -> keras.M
         for layer in before:
             hidden = layer(hidden)
         features = cut(hidden)
-    found = keras.Model(model.input, layers.Activation("linear", dtype="float32", name="features")(features), name="embedding")
+    outputs = layers.Activation("linear", dtype="float32", name="embedding")(features)
+    found = keras.Model(model.input, outputs, name="cut_network")
     # As in training: no XLA for TensorFlow, which would compile anew for every length of clips.
     found.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
     return found

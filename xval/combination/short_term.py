@@ -132,11 +132,11 @@ def _filters(sample_rate_hz: int, n_frame: int) -> tuple[NDArray[np.float64], ND
     """Return librosa's mel filters (n_bins, 40) and pitch classes (n_bins, 12), float64."""
     import warnings
 
-    from librosa import filters
+    from librosa.filters import chroma, mel
 
     with warnings.catch_warnings():
         # At low rates the lowest mel bands are narrower than a bin and stay empty, which does no harm here.
         warnings.filterwarnings("ignore", message="Empty filters")
-        mel = filters.mel(sr=sample_rate_hz, n_fft=n_frame, n_mels=_N_MELS, dtype=np.float64)
-    pitch = filters.chroma(sr=sample_rate_hz, n_fft=n_frame, n_chroma=_N_CHROMA, tuning=0.0, dtype=np.float64)
-    return np.ascontiguousarray(mel.T), np.ascontiguousarray(pitch.T)
+        bands = mel(sr=sample_rate_hz, n_fft=n_frame, n_mels=_N_MELS, dtype=np.float64)
+    pitch = chroma(sr=sample_rate_hz, n_fft=n_frame, n_chroma=_N_CHROMA, tuning=0.0, dtype=np.float64)
+    return np.ascontiguousarray(bands.T), np.ascontiguousarray(pitch.T)
