@@ -192,7 +192,9 @@ def _warn_of_retrained_models(planned: Plan, console: Console) -> None:
             models = cast("Sequence[str]", instances[number].options["models"])
             changed = retrained_models(models, fold, planned.folder.fold_folder(number, fold) / "record.json")
             if changed:
-                warning = f"instance {number}, fold {fold}: {', '.join(changed)} was trained anew since; --overwrite repeats it."
+                warning = (
+                    f"instance {number}, fold {fold}: {', '.join(changed)} was trained anew since; --overwrite repeats it."
+                )
                 console.print(Text(warning, style="yellow"), soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ here, because skops does not look whether the nodes that they point at exist.
 """
 
 import tempfile
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,7 +258,7 @@ def _load_pipeline(path: Path) -> Any:
         found = io.load(path, trusted=[_TREE])
     except UntrustedTypesFoundException as error:
         raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         raise ResultsError(f"{path}: missing or damaged ({' '.join(str(error).split())[:200]}).") from error
     if not isinstance(found, Pipeline):
         raise ResultsError(f"{path}: holds a {type(found).__name__}, a Pipeline is wanted.")

@@ -100,7 +100,7 @@ def test_the_grid_names_the_chosen_settings_and_the_first_of_equals_is_taken():
 
     assert [score.macro_f1 for score in fitted.grid][-3:] == [1.0] * 3
     assert fitted.settings == next(score.settings for score in fitted.grid if score.macro_f1 == 1.0)
-    assert fitted.pipeline[-1].C == fitted.settings["C"]
+    assert fitted.settings["C"] == fitted.pipeline[-1].C
 
 
 @pytest.mark.parametrize("name", NAMES)
