@@ -8,6 +8,7 @@ import soundfile
 
 from preprocessing import corpus, extraction, store
 from preprocessing.feature_settings import FeatureSettings
+from xval.combination import classifier
 from xval.config_file import read_section
 from xval.folds import Fold
 from xval.plan import Job
@@ -17,6 +18,18 @@ ITEMS = tuple(f"s{number}" for number in range(6))
 FOLD = Fold(1, ITEMS[:3], ITEMS[3:4], ITEMS[4:])
 N_EXAMPLES, SHAPE, RATE_HZ = 9, (8, 6), 8000
 AUDIO_FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 80, "n_mels": 8}
+
+
+@pytest.fixture(autouse=True)
+def small_search(monkeypatch):
+    """Search few settings, and grow few trees; whole runs search them all."""
+    monkeypatch.setattr(classifier, "_N_TREES", 10)
+    few = {
+        "svm": {"C": (1.0, 100.0), "gamma": ("scale", 1e-2)},
+        "random_forest": {"min_samples_leaf": (2, 1)},
+        "logistic_regression": {"C": (1e-2, 1.0, 10.0)},
+    }
+    monkeypatch.setattr(classifier, "_GRIDS", few)
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ def fit(features, targets, groups, name="svm", **changes):
     return fit_classifier(features, targets, groups, name=name, **arguments)
 
 
-@pytest.fixture(autouse=True)
-def few_trees(monkeypatch):
-    monkeypatch.setattr(classifier, "_N_TREES", 10)
-
-
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_most_probable_class_is_what_the_classifier_decides(name, n_classes):

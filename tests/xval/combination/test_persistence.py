@@ -22,11 +22,6 @@ def folder(tmp_path):
     return made
 
 
-@pytest.fixture(autouse=True)
-def few_trees(monkeypatch):
-    monkeypatch.setattr(classifier, "_N_TREES", 5)
-
-
 @pytest.fixture
 def on_tones(tones, tone_store, make_job, make_network, folder):
     """Run a fold on tones with a network and basic features; return the predictions that it left."""

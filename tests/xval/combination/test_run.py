@@ -8,9 +8,6 @@ import openpyxl
 import pytest
 import soundfile
 
-from preprocessing.feature_settings import FeatureSettings
-from xval.config_file import read_section
-
 RATE_HZ = 8000
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 160, "n_mels": 16}
 NETWORK = {"architecture": "cnn_small", "n_filters": (4, 8)}
@@ -27,7 +24,7 @@ def tones(project):
         for take in range(12):
             time_s = np.arange(rng.integers(2000, 3000)) / RATE_HZ
             samples = 0.3 * np.sin(2 * np.pi * frequency_hz * time_s) + 0.05 * rng.normal(size=time_s.size)
-            path = project.folder / "audio" / label / f"s{take % 4}_{take}.wav"
+            path = project.folder / "audio" / label / f"s{take % 6}_{take}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, samples, RATE_HZ)
     overrides = [word for name, value in FEATURES.items() for word in ("--set", f"{name}={value}")]
@@ -40,7 +37,7 @@ def tones(project):
 def test_networks_train_first_and_their_features_are_combined_to_the_workbook(tones):
     # The combination stands first: it has to wait for the networks all the same.
     combined = {**COMBINED, "models": [MODEL.replace("instance_1", "instance_2")]}
-    tones.write_script(combined, NETWORK, num_folds=2, num_epochs=2, workers=1, **FEATURES)
+    tones.write_script(combined, NETWORK, num_folds=2, num_epochs=2, executor="inline", **FEATURES)
 
     ended = tones.run()
 
@@ -70,26 +67,6 @@ def test_networks_train_first_and_their_features_are_combined_to_the_workbook(to
     assert "instance 1, fold 2: " in tones.run().stdout, "a model that was trained anew is told of"
 
 
-def test_a_workbook_of_combinations_alone_and_the_same_figures_on_any_executor(tones):
-    basic = {"architecture": "feature_combination", "class_weights": "balanced"}
-    tones.write_script(basic, num_folds=2, workers=1, **FEATURES)
-    runs = {"processes": (), "inline": ("--executor", "inline", "--set", "experiment_folder=inline")}
-
-    for arguments in runs.values():
-        ended = tones.run(*arguments)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-
-    records = [
-        json.loads(path.read_text())
-        for folder in ("results", "inline")
-        for path in sorted((tones.folder / folder).glob("toy/experiment_1/instance_1/fold_*/record.json"))
-    ]
-    assert len(records) == 4
-    assert [record["metrics"] for record in records[:2]] == [record["metrics"] for record in records[2:]]
-    workbook = openpyxl.load_workbook(tones.results / "results.xlsx")
-    assert workbook["curves"]["A1"].value == "What is finished was not trained in epochs."
-
-
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -98,20 +75,18 @@ def test_a_workbook_of_combinations_alone_and_the_same_figures_on_any_executor(t
     ],
     ids=["missing", "leaking"],
 )
-def test_what_cannot_be_combined_is_refused_before_anything_is_trained(tones, model, message):
-    folder = tones.folder / "other" / "fold_1"
-    folder.mkdir(parents=True)
-    (folder / "model.keras").write_bytes(b"")
-    items = {"training": ["s0", "s1"], "validation": ["s2"], "test": ["s3"]}
-    (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
-    tones.write_script(NETWORK, {**COMBINED, "models": [model]}, num_folds=4, **FEATURES)
-    settings = FeatureSettings(**read_section("features") | FEATURES).model_dump(mode="json")
-    (folder / "model.json").write_text(json.dumps({"format_version": 1, "feature_settings": settings}))
-    for fold in (2, 3, 4):
-        shutil.copytree(folder, folder.with_name(f"fold_{fold}"))
+def test_what_cannot_be_combined_is_refused_before_anything_is_trained(project, model, message):
+    items = {"training": ["speaker_0", "speaker_1"], "validation": ["speaker_2"], "test": ["speaker_3"]}
+    for fold in (1, 2, 3):
+        folder = project.folder / "other" / f"fold_{fold}"
+        folder.mkdir(parents=True)
+        (folder / "model.keras").write_bytes(b"")
+        (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
+        (folder / "model.json").write_text(json.dumps({"format_version": 1, "feature_settings": {}}))
+    project.write_script(NETWORK, {**COMBINED, "models": [model], "basic_features": False})
 
-    ended = tones.run("2", "2")
+    ended = project.run("2", "2")
 
     assert ended.returncode == 2
     assert message in ended.stderr
-    assert not tones.records()
+    assert not project.records()
