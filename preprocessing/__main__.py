@@ -62,7 +62,11 @@ def make_features(command: Command) -> None:
 
         download(chosen.reader.downloads, chosen.audio_folder, console)
     console.print(f"Listing the clips of {chosen.reader.name} in {chosen.audio_folder}")
-    clips = chosen.reader.list_clips(chosen.audio_folder, **chosen.options)
+    annotations = None
+    if chosen.task_type == "frame_classification":
+        clips, annotations = chosen.reader.list_recordings(chosen.audio_folder, **chosen.options)
+    else:
+        clips = chosen.reader.list_clips(chosen.audio_folder, **chosen.options)
     if clips.attrs.get("note"):
         console.print(f"Note       {clips.attrs['note']}")
     with progress_bar(console, "Reading audio") as progress:
@@ -72,7 +76,8 @@ def make_features(command: Command) -> None:
             dataset=chosen.dataset,
             data_folder=chosen.data_folder,
             corpus=chosen.reader.name,
-            task_type=chosen.reader.task_type(**chosen.options),
+            task_type=chosen.task_type,
+            annotations=annotations,
             n_processes=command.n_processes,
             progress=progress,
         )
@@ -90,7 +95,9 @@ def _report(
 ) -> None:
     """Say what is there now, what is missing, and what to do next."""
     n_clips = len(corpus.index)
-    if corpus.class_names:
+    if corpus.task_type == "representation":
+        targets = "no targets"
+    elif corpus.class_names:
         targets = f"{len(corpus.class_names)} classes ({_shorten(corpus.class_names)})"
     else:
         ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
@@ -153,7 +160,10 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
     if not overrides and (CONFIG_PATH.parent / "experiments" / f"{corpus.dataset}.py").is_file():
         return f"python experiments/{corpus.dataset}.py"
+    if corpus.task_type == "frame_classification":
+        return f"python experiments/bats.py --set {shlex.quote(f'dataset={corpus.dataset}')}"
     task = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
+    task += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
     settings = [f"dataset={corpus.dataset}", *task, *overrides]
     return " ".join(["python experiments/exp1.py", *(f"--set {shlex.quote(setting)}" for setting in settings)])
 

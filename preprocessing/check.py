@@ -54,7 +54,8 @@ def main(arguments: Sequence[str]) -> None:
     folder = values.output or corpus_folder(corpus.dataset, corpus.data_folder) / "quality"
     console = make_console()
     console.print(f"Listing the clips of {corpus.reader.name} in {corpus.audio_folder}")
-    task_type = corpus.reader.task_type(**corpus.options)
+    # The events of recordings are looked at one by one.
+    task_type = "classification" if corpus.task_type == "frame_classification" else corpus.task_type
     listed = corpus.reader.list_clips(corpus.audio_folder, **corpus.options)
     note = str(listed.attrs.get("note", ""))
     clips, refusal = _complete(listed, corpus.audio_folder, task_type)

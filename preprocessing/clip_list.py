@@ -23,7 +23,7 @@ SEVERAL = "label:"
 """Prefix of the columns of a regression with several targets, which stand instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
-TASK_TYPES = ("classification", "regression")
+TASK_TYPES = ("classification", "regression", "representation", "frame_classification")
 
 _N_SHOWN = 3
 
@@ -35,7 +35,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         clips: One row per clip. Required columns: path, item, label (or two or more ``label:<name>``). Optional: clip (else
             made of path and stretch), phase, fold, start_s, end_s, source_clip, augmented.
         audio_folder: What the paths are relative to.
-        task_type: ``classification``: labels become text (1.0 becomes ``1``); ``regression``: they become float64.
+        task_type: ``regression``: labels become float64; else they become text (1.0 becomes ``1``). ``representation``: there
+            may be none.
 
     Returns:
         The columns clip, path, item, label (or the several), start_s, end_s, phase, fold, source_clip, augmented, in the rows'
@@ -53,7 +54,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     checked = pd.DataFrame({"path": [_plain_path(path, audio_folder) for path in clips["path"]]})
     checked["item"] = [_name(item) for item in clips["item"]]
     for column in targets:
-        checked[column] = _labels(list(clips[column]), list(checked["path"]), task_type)
+        labels = list(clips[column]) if column in clips else [""] * len(clips)
+        checked[column] = _labels(labels, list(checked["path"]), task_type)
     for column in ("start_s", "end_s"):
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
     checked["phase"] = _values(clips, "phase", None)
@@ -95,9 +97,9 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
         )
     if several and task_type != "regression":
         raise CorpusError(f"Several targets ({', '.join(several)}) are predicted by regression; the task is {task_type}.")
-    required = tuple(column for column in REQUIRED_COLUMNS if column != "label" or not several)
-    known = (*required, *OPTIONAL_COLUMNS, *several)
-    for column in required:
+    without_label = several or task_type == "representation"
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *several)
+    for column in (column for column in REQUIRED_COLUMNS if column != "label" or not without_label):
         if column not in columns:
             raise CorpusError(f"The list of clips has no column '{column}'. {suggestion(column, columns)}")
     for column in columns:
@@ -105,7 +107,7 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
             raise CorpusError(f"The list of clips has an unknown column '{column}'. {suggestion(column, known)}")
     if clips.empty:
         raise CorpusError("The list of clips is empty.")
-    return targets
+    return several or ["label"]
 
 
 def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:
@@ -140,14 +142,14 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
         raise CorpusError(f"Unknown task type '{task_type}'. {suggestion(task_type, TASK_TYPES)}")
     numbers = [isinstance(label, Real) and not isinstance(label, bool) for label in labels]
     for path, label, is_number in zip(paths, labels, numbers, strict=True):
-        if not _name(label):
+        if not _name(label) and task_type != "representation":
             raise CorpusError(f"{path} has no label; every clip needs one (received {label!r}).")
         if not is_number and not isinstance(label, str):
             raise CorpusError(f"{path}: label {label!r} is neither text nor a number, but a {type(label).__name__}.")
     if any(numbers) and not all(numbers):
         number, text = labels[numbers.index(True)], labels[numbers.index(False)]
         raise CorpusError(f"Labels are all text or all numbers; received both, as {number!r} and {text!r}.")
-    if task_type == "classification":
+    if task_type != "regression":
         return [_name(label) for label in labels]
     if not all(numbers):
         raise CorpusError(f"Regression needs labels that are numbers; received {labels[0]!r} for {paths[0]}.")

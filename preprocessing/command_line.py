@@ -36,6 +36,7 @@ class CorpusChoice:
         audio_folder: What the paths of its clips are relative to.
         dataset: Name of the corpus in experiments.
         data_folder: Folder of all corpora.
+        task_type: What its labels are for.
     """
 
     reader: corpora.CorpusReader
@@ -43,6 +44,7 @@ class CorpusChoice:
     audio_folder: Path
     dataset: str
     data_folder: Path
+    task_type: str
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,14 @@ def parse_command(arguments: Sequence[str]) -> Command:
     add_settings_argument(parser)
     parser.add_argument("--workers", type=n_workers, metavar="N", help="processes that read audio (default: one for each core)")
     known = parser.parse_all(arguments[1:])
+    corpus = read_corpus_choice(known, arguments[0])
+    # Frames are labelled on the grid of the samples, so that there is no other form of features for them.
+    overrides = [*(["features=waveform"] if corpus.task_type == "frame_classification" else []), *known.overrides]
     return Command(
-        corpus=read_corpus_choice(known, arguments[0]),
+        corpus=corpus,
         download=known.download,
-        overrides=tuple(known.overrides),
-        settings=read_settings(known.overrides),
+        overrides=tuple(overrides),
+        settings=read_settings(overrides),
         n_processes=known.workers or count_cores(),
     )
 
@@ -183,6 +188,14 @@ def make_corpus_parser(program: str, corpus: str) -> Parser:
                 metavar="|".join(option.choices) or option.kind.__name__.upper(),
                 help=f"{text} (default: {option.default})",
             )
+    if reader.has_recordings:
+        parser.add_argument(
+            "--task-type",
+            choices=("classification", "frame_classification"),
+            default="classification",
+            help="classification: every event is a clip; frame_classification: recordings stay whole, and their frames are "
+            "labelled (default: classification)",
+        )
     parser.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: after the corpus)")
     parser.add_argument(
         "--data-folder",
@@ -212,6 +225,7 @@ def read_corpus_choice(values: argparse.Namespace, corpus: str) -> CorpusChoice:
         audio_folder=values.audio_folder or reader.default_audio_folder(values.data_folder, **options),
         dataset=reader.default_dataset(**options) if values.dataset is None else values.dataset,
         data_folder=values.data_folder,
+        task_type=values.task_type if reader.has_recordings else reader.task_type(**options),
     )
 
 

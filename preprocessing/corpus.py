@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 INDEX_NAME = "corpus.parquet"
+ANNOTATIONS_NAME = "annotations.parquet"
 LEFT_OUT_NAME = "left_out.csv"
 CUSTOM = "custom"
 """The corpus name of an index that preprocessing.store.write made: its examples have no audio."""
 
 _METADATA_KEY = b"xval"
+_WITH_CLASSES = ("classification", "frame_classification")
 
 _Stretch: TypeAlias = tuple[Path, float | None, float | None]
 
@@ -49,9 +51,10 @@ class Corpus:
             duration_s, sample_rate_hz, phase (training, validation, test or null), fold (Int64), source_clip (str or
             null), augmented (bool), audio_hash.
         audio_folder: What the paths are relative to.
-        task_type: ``classification`` or ``regression``.
-        class_names: The labels in natural order; empty for regression.
-        index_hash: Hash of the index and the class names; it does not depend on where the audio lies.
+        task_type: What the labels are for, one of `clip_list.TASK_TYPES`.
+        class_names: The labels in natural order; of recordings for frame classification the classes of their events; else
+            empty.
+        index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
     """
 
     folder: Path
@@ -68,6 +71,22 @@ class Corpus:
         """Whether the examples were handed in as arrays, so that there is no audio to extract features from."""
         return self.corpus == CUSTOM
 
+    def annotations(self) -> "pd.DataFrame":
+        """Return the events of recordings for frame classification: clip, start_s, end_s (in the clip), label, annotator.
+
+        Raises:
+            CorpusError: annotations.parquet is missing or damaged.
+        """
+        import pyarrow
+        from pyarrow import parquet
+
+        path = self.folder / ANNOTATIONS_NAME
+        try:
+            annotations: pd.DataFrame = parquet.read_table(path).to_pandas()
+        except (pyarrow.ArrowException, OSError) as error:
+            raise CorpusError(f"{path} cannot be read: {error}. Make it again: {_command(self.dataset)}") from error
+        return annotations
+
     @property
     def target_columns(self) -> dict[str, str]:
         """The columns of the index that are targets, by their names: ``{"label": "label"}`` where there is one."""
@@ -82,6 +101,7 @@ def make_corpus(
     data_folder: Path,
     corpus: str,
     task_type: str = "classification",
+    annotations: "pd.DataFrame | None" = None,
     n_processes: int = 1,
     progress: "Progress | None" = None,
 ) -> tuple[Corpus, "pd.DataFrame"]:
@@ -93,7 +113,9 @@ def make_corpus(
         dataset: Name of the corpus in experiments: the index goes to data_folder/dataset.
         data_folder: Folder of all corpora.
         corpus: The file of corpora/ that listed the clips.
-        task_type: ``classification`` (labels become text) or ``regression`` (labels are numbers).
+        task_type: ``classification`` (labels become text), ``regression`` (labels are numbers), ``representation`` (clips need
+            no label) or ``frame_classification`` (clips are recordings; what is labelled are their events).
+        annotations: For frame classification, a row per event: path, start_s, end_s, label, annotator.
         n_processes: Processes that decode audio; the result does not depend on it.
         progress: Told how many clips are read.
 
@@ -110,7 +132,9 @@ def make_corpus(
     from preprocessing.parallel import map_in_processes
 
     folder = corpus_folder(dataset, data_folder)
-    listed = add_copies(check_clips(clips, audio_folder, task_type=task_type), audio_folder)
+    listed = check_clips(clips, audio_folder, task_type=task_type)
+    if annotations is None:
+        listed = add_copies(listed, audio_folder)
     stretches: list[_Stretch] = [
         (Path(audio_folder) / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
         for path, start_s, end_s in zip(listed["path"], listed["start_s"], listed["end_s"], strict=True)
@@ -132,13 +156,16 @@ def make_corpus(
             f"Every clip of {corpus} in {audio_folder} that can be used is an augmented copy, and copies are never tested. "
             f"{folder / LEFT_OUT_NAME} says what is wrong with the others; list the originals too."
         )
+    events = None if annotations is None else _events_of(annotations, index)
+    labelled = index if events is None else events.dropna(subset=["start_s"])
     opened = write_index(
         index,
         folder=folder,
         corpus=corpus,
         audio_folder=audio_folder,
         task_type=task_type,
-        class_names=sorted(set(index["label"]), key=natural_key) if task_type == "classification" else (),
+        class_names=sorted(set(labelled["label"]), key=natural_key) if task_type in _WITH_CLASSES else (),
+        annotations=events,
     )
     return opened, left_out
 
@@ -198,16 +225,18 @@ def write_index(
     audio_folder: Path,
     task_type: str,
     class_names: Iterable[str],
+    annotations: "pd.DataFrame | None" = None,
 ) -> Corpus:
-    """Write corpus.parquet, whole or not at all, and open it.
+    """Write corpus.parquet, whole or not at all, and open it; annotations.parquet comes before it.
 
     Args:
         index: The columns of `Corpus.index`; others are dropped.
         folder: data/<dataset>, made if missing.
         corpus: The file of corpora/ that listed the clips, or ``custom``.
         audio_folder: What the paths are relative to.
-        task_type: ``classification`` or ``regression``.
-        class_names: The labels in their order; empty for regression.
+        task_type: One of `clip_list.TASK_TYPES`.
+        class_names: The labels in their order; empty where there are no classes.
+        annotations: As of `Corpus.annotations`; None: there are none.
 
     Returns:
         The corpus as `open_corpus` gives it.
@@ -222,6 +251,9 @@ def write_index(
     index = index[schema.names].sort_values(["item", "clip"], kind="stable", ignore_index=True)
     index = index.astype({"sample_rate_hz": "int64", "fold": "Int64"})
     content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
+    if annotations is not None:
+        content += annotations.to_csv(index=False, lineterminator="\n")
+        replace_file(folder / ANNOTATIONS_NAME, lambda temporary: annotations.to_parquet(temporary, index=False))
     facts = {
         "format_version": FORMAT_VERSION,
         "corpus": corpus,
@@ -249,6 +281,18 @@ def corpus_folder(dataset: str, data_folder: Path) -> Path:
             "'_', '-', '.' or spaces and does not begin with a dot. Give another with --dataset."
         )
     return Path(data_folder) / dataset
+
+
+def _events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the events of the recordings in the index, with their clips in place of their paths.
+
+    Raises:
+        CorpusError: There is none.
+    """
+    events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
+    if events.empty:
+        raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
+    return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 
 def _describe(stretch: _Stretch) -> dict[str, object]:
@@ -294,7 +338,7 @@ def _schema(task_type: str, targets: Iterable[str]) -> "pyarrow.Schema":
             "clip": text,
             "path": text,
             "item": text,
-            **dict.fromkeys(targets, text if task_type == "classification" else number),
+            **dict.fromkeys(targets, number if task_type == "regression" else text),
             "start_s": number,
             "end_s": number,
             "duration_s": number,

@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.clip_list import natural_key
 from preprocessing.corpus import CUSTOM, corpus_folder, write_index
-from preprocessing.store_layout import TARGETS_DTYPES
 from preprocessing.store_writer import Example, StoreWriter
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_TASK_TYPES = ("classification", "regression")
 
 # Examples written at once: they are copied, and the whole array of an item might not fit twice.
 _BLOCK_EXAMPLES = 256
@@ -57,8 +58,8 @@ def check_arrays(
     Raises:
         CorpusError: They do not fit each other, or a value cannot be used; names the item, what was received and expected.
     """
-    if task_type not in TARGETS_DTYPES:
-        raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, TARGETS_DTYPES)}")
+    if task_type not in _TASK_TYPES:
+        raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, _TASK_TYPES)}")
     if not predictors or any(not isinstance(item, str) or not item.strip() for item in predictors):
         raise CorpusError(
             f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."

@@ -7,7 +7,7 @@ not there. Next: xval/fold_data.py reads it.
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -112,6 +112,7 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
         clip_samples=length,
         target_names=tuple(corpus.target_columns) if len(corpus.target_columns) > 1 else (),
         is_waveform=settings.features == "waveform",
+        annotations=corpus.annotations() if corpus.task_type == "frame_classification" else None,
     ) as writer:
         if not folder.exists():
             extract = partial(_extract_clip, audio_folder=corpus.audio_folder, settings=settings, n_samples=length)
@@ -119,15 +120,19 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
             targets = zip(*(corpus.index[column].tolist() for column in corpus.target_columns.values()), strict=True)
             clips = [_Clip(*row) for row in zip(*columns, targets, strict=True)]
             with closing(map_in_processes(extract, clips, n_processes=n_processes, progress=progress)) as outcomes:
-                _append_all(writer, clips, outcomes, corpus.class_names)
+                codes = {name: code for code, name in enumerate(corpus.class_names)}
+                find_target = {"classification": lambda clip: codes[clip.targets[0]], "regression": lambda clip: clip.targets}
+                _append_all(writer, clips, outcomes, find_target.get(corpus.task_type, lambda _: 0))
             writer.publish(index_hash=corpus.index_hash)
 
 
 def _append_all(
-    writer: StoreWriter, clips: Sequence[_Clip], outcomes: Iterable[ClipExamples | str], class_names: Sequence[str]
+    writer: StoreWriter,
+    clips: Sequence[_Clip],
+    outcomes: Iterable[ClipExamples | str],
+    find_target: Callable[[_Clip], Any],
 ) -> None:
     """Append the examples of every clip, or note why it is left out."""
-    codes = {name: code for code, name in enumerate(class_names)}
     written: set[str] = set()
     failures: dict[str, str] = {}
     for clip, outcome in zip(clips, outcomes, strict=True):
@@ -141,8 +146,7 @@ def _append_all(
             Example(clip.clip, offset_s + start_s, offset_s + end_s, clip.augmented)
             for start_s, end_s in zip(outcome.start_s, outcome.end_s, strict=True)
         ]
-        target = codes[clip.targets[0]] if codes else clip.targets
-        writer.append(clip.item, outcome.predictors, [target] * len(examples), examples)
+        writer.append(clip.item, outcome.predictors, [find_target(clip)] * len(examples), examples)
         if not clip.augmented:
             written.add(clip.item)
     lost = sorted(failures.keys() - written)

@@ -52,18 +52,18 @@ class FeatureStore:
 
     @property
     def task_type(self) -> str:
-        """Return ``classification`` or ``regression``."""
+        """Return what the examples are labelled for; see `store_layout.StoreDescription`."""
         return self.description.task_type
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Return what the targets 0, 1, ... mean; empty for regression."""
+        """Return what the targets 0, 1, ... mean, or the classes of events; else empty."""
         return self.description.class_names
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """Return the names of the targets of a regression, ``0``, ``1`` ... where they have none; empty for classification."""
-        if self.task_type == "classification":
+        """Return the names of the targets of a regression, ``0``, ``1`` ... where they have none; else empty."""
+        if self.task_type != "regression":
             return ()
         return self.description.target_names or tuple(map(str, range(self.target_shape[0])))
 
@@ -79,7 +79,7 @@ class FeatureStore:
 
     @property
     def target_shape(self) -> tuple[int, ...]:
-        """Return the shape of one target: () for classification, (n_outputs,) for regression."""
+        """Return the shape of one target: (n_outputs,) for regression, else ()."""
         return self.description.target_shape
 
     @property
@@ -134,6 +134,23 @@ class FeatureStore:
         if len(examples) != sum(self.counts.values()):
             raise _damaged(path, self.folder, f"{len(examples)} rows, store.json says {sum(self.counts.values())}")
         return examples
+
+    @cached_property
+    def annotations(self) -> "pd.DataFrame":
+        """Return the events of a store for frame classification: clip, start_s, end_s (in the clip), label, annotator.
+
+        Raises:
+            CorpusError: The file is missing or damaged.
+        """
+        import pyarrow
+        from pyarrow import parquet
+
+        path = self.folder / layout.ANNOTATIONS_NAME
+        try:
+            annotations: pd.DataFrame = parquet.read_table(path).to_pandas()
+        except (OSError, pyarrow.ArrowException) as error:
+            raise _damaged(path, self.folder, str(error)) from error
+        return annotations
 
     def moments(self, items: Iterable[str]) -> Moments:
         """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.

@@ -3,7 +3,7 @@
 Comes in: nothing. Goes out: names and the `StoreDescription`, by which store_writer.py writes and store.py reads.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
@@ -17,11 +17,15 @@ PREDICTORS_NAME = "predictors"
 TARGETS_NAME = "targets"
 EXAMPLES_NAME = "examples.parquet"
 MOMENTS_NAME = "moments.npz"
+ANNOTATIONS_NAME = "annotations.parquet"
 LEFT_OUT_NAME = "left_out.csv"
 LEFT_OUT_COLUMNS = ("path", "item", "reason")
 
 PREDICTORS_DTYPE = "<f4"
-TARGETS_DTYPES = {"classification": "<i8", "regression": "<f4"}
+TARGETS_DTYPES = {"classification": "<i8", "regression": "<f4", "representation": "<i8", "frame_classification": "<i8"}
+
+
+TaskType: TypeAlias = Literal["classification", "regression", "representation", "frame_classification"]
 
 
 class StoreDescription(BaseModel):
@@ -29,8 +33,9 @@ class StoreDescription(BaseModel):
 
     Attributes:
         format_version: Of the store; a reader refuses a newer one than its own.
-        task_type: ``classification`` or ``regression``.
-        class_names: What the targets 0, 1, ... mean; empty for regression.
+        task_type: What the examples are labelled for. For ``representation`` they are not, and all targets are 0; so they are
+            for ``frame_classification``, whose labels are the events of annotations.parquet.
+        class_names: What the targets 0, 1, ... mean, or the classes of events; else empty.
         target_names: What the columns of the targets of a regression are, where there are several; else empty.
         index_hash: The index of which the examples were made.
         feature_settings: The settings that made the features; None for arrays that a script handed in.
@@ -47,7 +52,7 @@ class StoreDescription(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format_version: int
-    task_type: Literal["classification", "regression"]
+    task_type: TaskType
     class_names: tuple[str, ...]
     target_names: tuple[str, ...] = ()
     index_hash: str

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 import numpy as np
 from filelock import FileLock
@@ -26,6 +26,9 @@ from preprocessing import store_layout as layout
 from preprocessing.feature_settings import FeatureSettings
 from preprocessing.moments import ItemSums, write_moments
 from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STALE_AFTER_S = 24 * 60 * 60
 
@@ -63,12 +66,13 @@ class StoreWriter:
 
     Args:
         folder: Where the store will be.
-        task_type: ``classification`` or ``regression``.
-        class_names: What the targets 0, 1, ... mean; empty for regression.
+        task_type: As in store.json.
+        class_names: As in store.json.
         feature_settings: The settings that make the features; None for arrays from a script.
         clip_samples: As in store.json.
         target_names: As in store.json.
         is_waveform: It holds the samples of clips of different lengths.
+        annotations: As of `store.FeatureStore`; None: there are none.
 
     Raises:
         CorpusError: From every method: the folder cannot be written.
@@ -84,6 +88,7 @@ class StoreWriter:
         clip_samples: int | None = None,
         target_names: Sequence[str] = (),
         is_waveform: bool = False,
+        annotations: "pd.DataFrame | None" = None,
     ) -> None:
         self.folder = folder
         self._task_type = task_type
@@ -92,6 +97,7 @@ class StoreWriter:
         self._clip_samples = clip_samples
         self._target_names = tuple(target_names)
         self._is_waveform = is_waveform
+        self._annotations = annotations
         self._lock = FileLock(folder.parent / f".{folder.name}.lock")
         self._temporary = folder.parent / f".{folder.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
         self._items: dict[str, _Item] = {}
@@ -208,6 +214,8 @@ class StoreWriter:
             self._finish_file(layout.PREDICTORS_NAME, item, shape)
             self._finish_file(layout.TARGETS_NAME, item, (n_examples, *self._target_shape))
         self._write_examples(items)
+        if self._annotations is not None:
+            self._annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
         write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *self._left_out])

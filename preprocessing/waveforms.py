@@ -158,7 +158,7 @@ class _Stretch(NamedTuple):
 def _clip_form(store: FeatureStore, settings: FeatureSettings) -> tuple[int | None, int | None]:
     """Return the length that clips are padded or cut to (None: their own), and how much of them is used (None: all)."""
     lengths = example_lengths(store, settings)
-    is_padded = settings.crop_s is None and settings.example_length_s is None
+    is_padded = settings.crop_s is None and settings.example_length_s is None and store.task_type != "frame_classification"
     return (lengths.tested if is_padded else None), lengths.n_longest
 
 

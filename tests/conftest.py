@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 from preprocessing import store
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)

@@ -27,7 +27,7 @@ OPTIMIZERS = (
 )  # fmt: skip
 
 # For each task the losses that fit it and the form of the targets that they want; the first is `auto`.
-LOSSES: dict[str, dict[str, Literal["class", "one_hot", "number"]]] = {
+LOSSES: dict[str, dict[str, Literal["class", "one_hot", "number", "input", "frames"]]] = {
     "classification": {
         "sparse_categorical_crossentropy": "class",
         "categorical_crossentropy": "one_hot",
@@ -41,9 +41,21 @@ LOSSES: dict[str, dict[str, Literal["class", "one_hot", "number"]]] = {
         "huber": "number",
         "log_cosh": "number",
     },
+    "representation": {
+        "mean_squared_error": "input",
+        "mean_absolute_error": "input",
+        "huber": "input",
+        "log_cosh": "input",
+    },
+    "frame_classification": {"sparse_categorical_crossentropy": "frames"},
+    "frame_classification, multi_label": {"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"},
 }
 # The metric that Keras follows in training besides the loss.
-TRAINING_METRIC = {"classification": "accuracy", "regression": "mae"}
+TRAINING_METRIC = {
+    "classification": "accuracy", "regression": "mae", "representation": "mse", "frame_classification": "accuracy",
+}  # fmt: skip
+# What an architecture does that does not say so.
+_USUAL_TASKS = ("classification", "regression")
 
 _SCALAR_TYPES: dict[str, Any] = {
     "int": int,
@@ -155,22 +167,31 @@ def find_architecture(name: str) -> Architecture:
         name=name,
         options=options,
         reshaping_type=cast("ReshapingType", constants.get("reshaping_type", "none")),
-        task_types=tuple(cast("Iterable[str]", constants.get("task_types", LOSSES))),
+        task_types=tuple(cast("Iterable[str]", constants.get("task_types", _USUAL_TASKS))),
     )
 
 
 def monitors(task_type: str) -> tuple[str, ...]:
     """Return what can choose the best epoch of a task: the loss, the training metric and every validation metric."""
-    return ("val_loss", "loss", TRAINING_METRIC[task_type], *(f"val_{name}" for name in metrics.metric_names(task_type)))
+    followed = TRAINING_METRIC[task_type]
+    if task_type == "representation":  # its metrics need the features besides
+        return ("val_loss", "loss", followed, f"val_{followed}")
+    return ("val_loss", "loss", followed, *(f"val_{name}" for name in metrics.metric_names(task_type)))
 
 
-def loss_name(task_type: str, name: str) -> str:
+def loss_name(task_type: str, name: str, label_form: str = "multi_class") -> str:
     """Return the Keras name of a loss, with `auto` resolved.
+
+    Args:
+        task_type: The task.
+        name: A Keras name, or `auto`.
+        label_form: Of frame classification.
 
     Raises:
         SettingsError: The loss does not fit the task.
     """
-    fitting = LOSSES[task_type]
+    is_multi_label = task_type == "frame_classification" and label_form == "multi_label"
+    fitting = LOSSES["frame_classification, multi_label" if is_multi_label else task_type]
     if name == "auto":
         return next(iter(fitting))
     if name not in fitting:

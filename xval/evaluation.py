@@ -5,7 +5,8 @@ of predictions. Next: job.py writes them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,15 +15,14 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.catalog import loss_name
-from xval.examples import Examples
-from xval.fold_data import FoldData
+from xval.fold_data import Examples, FoldData
 from xval.training import loss_targets, predict
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_KEPT_SIDES = ("validation", "test")
-_KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
+KEPT_SIDES = ("validation", "test")
+KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,25 @@ class Evaluation:
         figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance and n_examples of the record.
         predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, target, predicted, and the
             probability of each class; for regression target_<name> and predicted_<name> (names are numbers from 0 where the
-            targets have none).
+            targets have none). For frames and reconstructions see their own modules.
+        tables: What else is kept, by the name of its file: DataFrames for .csv or .parquet.
     """
 
     figures: dict[str, Any]
     predictions: "pd.DataFrame"
+    tables: dict[str, "pd.DataFrame"] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write predictions.parquet and the other tables into a folder.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        for name, table in {"predictions.parquet": self.predictions, **self.tables}.items():
+            if name.endswith(".parquet"):
+                table.to_parquet(folder / name, index=False)
+            else:
+                table.to_csv(folder / name, index=False, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -85,12 +99,12 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    task_type, class_names = settings["task_type"], data.store.class_names
-    clips = {side: _average_clips(data.sides[side], by_side[side]) for side in _KEPT_SIDES}
+    task_type, class_names = settings["task_type"], data.class_names
+    clips = {side: _average_clips(data.sides[side], by_side[side]) for side in KEPT_SIDES}
     constant = _constant_answer(data.training.targets, task_type, len(class_names))
 
     def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-        return {"loss": _loss(targets, predictions, settings, len(class_names))} | metrics.compute(
+        return {"loss": data_loss(targets, predictions, settings, len(class_names))} | metrics.compute(
             task_type, targets, predictions
         )
 
@@ -110,9 +124,10 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
     return Evaluation(figures, _tabulate(data, by_side, task_type))
 
 
-def _loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Mapping[str, Any], n_classes: int) -> float:
+def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Mapping[str, Any], n_classes: int) -> float:
+    """Return the mean loss of predictions, without the L2 penalty."""
     task_type = settings["task_type"]
-    name = loss_name(task_type, settings["loss"])
+    name = loss_name(task_type, settings["loss"], settings["label_form"])
     wanted = loss_targets(targets, name, task_type, n_classes)
     values = keras.ops.convert_to_numpy(keras.losses.get(name)(wanted, predictions))
     return float(np.mean(values, dtype=np.float64))
@@ -147,11 +162,11 @@ def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task_t
     import pandas as pd
 
     tables = []
-    for side in _KEPT_SIDES:
+    for side in KEPT_SIDES:
         examples, predictions = data.sides[side], by_side[side]
-        table = examples.table[list(_KEPT_COLUMNS)].assign(side=side)
+        table = examples.table[list(KEPT_COLUMNS)].assign(side=side)
         if task_type == "classification":
-            names = np.array(data.store.class_names, dtype=object)
+            names = np.array(data.class_names, dtype=object)
             table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
             columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
         else:

@@ -6,7 +6,7 @@ batch at a time, from memory or from the memory-mapped files. Next: fold_data.py
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,9 +175,6 @@ class WaveformExamples:
             else:
                 gathered[row, : len(samples)] = samples
         return gathered
-
-
-Examples: TypeAlias = StoredExamples | WaveformExamples
 
 
 def _rows(store: FeatureStore, items: tuple[str, ...], *, augmented: bool) -> "pd.DataFrame":

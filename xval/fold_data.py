@@ -6,11 +6,11 @@ every backend. Augmented examples only ever train, and random crops are cut and 
 training.py, evaluation.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.errors import FoldsError
-from xval.examples import Examples, StoredExamples, WaveformExamples
+from xval.examples import StoredExamples, WaveformExamples
 from xval.folds import SIDES, Fold
+from xval.frame_examples import FrameExamples, frame_class_names
 from xval.mixup import mixup_batch
+
+Examples: TypeAlias = StoredExamples | WaveformExamples | FrameExamples
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -31,7 +34,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         examples: The examples.
         batch_size: Examples per batch; the last batch may be smaller.
         targets: Targets in the form that the loss wants; None for prediction.
-        weights: float32 (n_examples,), weight of each example in the loss.
+        weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame.
         shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
             one length with each other.
         mixup: Parameter of the beta distribution that mixes training examples; None: none are mixed. Targets are one-hot or
@@ -95,12 +98,14 @@ class FoldData:
     Attributes:
         store: The feature store.
         fold: Which items are on which side.
+        class_names: What the classes 0, 1, ... are; empty where there are none.
         training: What trains, augmented examples included.
         sides: For each side what is evaluated, augmented examples left out.
     """
 
     store: FeatureStore
     fold: Fold
+    class_names: tuple[str, ...]
     training: Examples
     sides: dict[str, Examples]
 
@@ -115,12 +120,19 @@ class FoldData:
         The weights have the mean 1, as ``class_weight="balanced"`` of scikit-learn.
         """
         targets = self.training.targets
-        counts = np.bincount(targets, minlength=len(self.store.class_names))
+        counts = np.bincount(targets, minlength=len(self.class_names))
         weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
         return np.asarray(weights[targets], np.float32)
 
 
-def load_fold(store: FeatureStore, fold: Fold, settings: FeatureSettings | None = None, *, in_memory: bool) -> FoldData:
+def load_fold(
+    store: FeatureStore,
+    fold: Fold,
+    settings: FeatureSettings | None = None,
+    *,
+    in_memory: bool,
+    frames: Mapping[str, Any] | None = None,
+) -> FoldData:
     """Return the examples of one fold.
 
     Args:
@@ -128,6 +140,7 @@ def load_fold(store: FeatureStore, fold: Fold, settings: FeatureSettings | None 
         fold: Which items are on which side.
         settings: How waveforms are cut; not needed for stored features.
         in_memory: Load the examples now; otherwise gather them from the memory-mapped files batch by batch.
+        frames: The parameters of an instance that labels the frames of recordings; None: clips have labels.
 
     Returns:
         The fold.
@@ -139,7 +152,10 @@ def load_fold(store: FeatureStore, fold: Fold, settings: FeatureSettings | None 
     items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES}
     read: Callable[..., Examples] = partial(StoredExamples, store, in_memory=in_memory)
     crop = {}
-    if store.is_waveform:
+    if frames is not None:
+        read = partial(_read_frames, store, frames, loaded={} if in_memory else None)
+        crop = {"random": True} if frames["random_excerpts"] else {}
+    elif store.is_waveform:
         if settings is None:
             raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")
         read = partial(WaveformExamples, store, settings=settings, loaded={} if in_memory else None)
@@ -152,7 +168,20 @@ def load_fold(store: FeatureStore, fold: Fold, settings: FeatureSettings | None 
             )
     has_copies = bool(store.examples["augmented"].any())
     training = read(items=items["training"], augmented=True, **crop) if crop or has_copies else sides["training"]
-    return FoldData(store, fold, training, sides)
+    class_names = store.class_names if frames is None else frame_class_names(store, frames)
+    return FoldData(store, fold, class_names, training, sides)
+
+
+def _read_frames(
+    store: FeatureStore,
+    settings: Mapping[str, Any],
+    items: tuple[str, ...],
+    *,
+    augmented: bool,  # noqa: ARG001 - recordings have no augmented copies, whose annotations would not fit
+    **options: Any,
+) -> FrameExamples:
+    """Return sequences of frames."""
+    return FrameExamples(store, items, settings, **options)
 
 
 def _in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:

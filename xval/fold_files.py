@@ -8,13 +8,13 @@ import json
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xval
 from preprocessing.feature_settings import FeatureSettings
-from preprocessing.store import FeatureStore
 from xval.plan import Job
 from xval.results import FORMAT_VERSION, write_json
 
@@ -39,22 +39,24 @@ def describe_job(job: Job) -> dict[str, Any]:
     }
 
 
-def save_model(model: "keras.Model", folder: Path, job: Job, store: FeatureStore) -> None:
+def save_model(
+    model: "keras.Model", folder: Path, job: Job, *, class_names: Sequence[str], target_names: Sequence[str]
+) -> None:
     """Write model.keras, without the optimizer's state, and model.json, what its user needs to know beside it."""
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
-    write_json(folder / "model.json", describe_model(job, store))
+    write_json(folder / "model.json", describe_model(job, class_names=class_names, target_names=target_names))
 
 
-def describe_model(job: Job, store: FeatureStore) -> dict[str, Any]:
+def describe_model(job: Job, *, class_names: Sequence[str], target_names: Sequence[str]) -> dict[str, Any]:
     """Return the content of model.json: what the user of a saved model needs to know."""
     training_items = sorted({*job.fold.training, *job.fold.validation})
     return {
         "format_version": FORMAT_VERSION,
         "task_type": job.parameters["task_type"],
-        "class_names": list(store.class_names),
-        "target_names": list(store.target_names),
+        "class_names": list(class_names),
+        "target_names": list(target_names),
         "feature_settings": FeatureSettings.among(job.parameters).model_dump(mode="json"),
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         **{name: value for name, value in describe_job(job).items() if name.endswith("_hash")},

@@ -73,7 +73,7 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
     Args:
         index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`.
         index_hash: Content hash of the index.
-        task_type: `classification` or `regression` (stratified by quartiles of the items' mean label, or first label)
+        task_type: Of the experiment. Folds are stratified by label; numbers by quartiles of the items' mean (first) label.
         settings: num_folds, fold_strategy, fold_seed, validation, validation_fraction, test_fraction.
 
     Returns:
@@ -118,11 +118,11 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
 
 
 def _items(index: "pd.DataFrame", task_type: str) -> list[Item]:
-    """Count labels per item; a regression's labels become quartiles of the items' means."""
-    if task_type == "classification":
-        labels = index["label"].astype(str)
+    """Count labels per item; numbers become quartiles of the items' means."""
+    target = next(column for column in index.columns if column.startswith("label"))
+    if task_type == "classification" or index[target].dtype.kind not in "if":
+        labels = index[target].astype(str)
     else:
-        target = next(column for column in index.columns if column.startswith("label"))
         means = index.groupby("item")[target].mean()
         edges = np.quantile(means, np.linspace(0, 1, _REGRESSION_STRATA + 1)[1:-1])
         strata = {item: str(np.searchsorted(edges, mean)) for item, mean in means.items()}

@@ -123,12 +123,16 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     Returns:
         A line per instance whose model cannot be built.
     """
+    from xval.training import prepare_backend
+
     faults: dict[str, str] = {}
     names = ("architecture", "reshaping_type", "normalization", "precision", "task_type", *FeatureSettings.model_fields)
+    names += ("label_form", "label_frame_s", "sequence_frames")
     names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
     for job in jobs:
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
         if described not in faults:
+            prepare_backend(job.parameters, seed=job.seed)
             try:
                 _check_model(job)
                 faults[described] = ""
@@ -144,10 +148,9 @@ def _check_model(job: Job) -> None:
     from preprocessing.store import open_store
     from preprocessing.waveforms import example_lengths
     from xval.model import build_model
-    from xval.training import prepare_backend
+    from xval.residual import with_residual
     from xval.training_augmentation import augmented
 
-    prepare_backend(job.parameters, seed=job.seed)
     store = open_store(Path(job.store_folder))
     if job.parameters["architecture"] == COMBINATION:
         from xval.combination.fold import cut_models
@@ -157,8 +160,10 @@ def _check_model(job: Job) -> None:
             cut_models(job, store)
         return
     model = build_model(job.parameters, job.option_names, store, store.items)
-    augmented(model, job.parameters, seed=job.seed)
-    if store.is_waveform:
+    fitted_model = augmented(model, job.parameters, seed=job.seed)
+    if job.parameters["task_type"] == "representation":
+        with_residual(model, fitted_model)
+    if store.is_waveform and job.parameters["task_type"] != "frame_classification":
         _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
 
 
@@ -177,7 +182,6 @@ def _check_crop(model: Any, n_samples: int) -> None:
 def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     """Take one fold from the feature store to its record; this is the whole path of the data."""
     from preprocessing.store import open_store
-    from xval.evaluation import evaluate_model
     from xval.fold_data import load_fold
     from xval.model import build_model, count_parameters
     from xval.training import prepare_backend, train_model
@@ -190,7 +194,8 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
         return describe_job(job) | {"items": items} | fold.train_and_test(job, temporary)
     prepare_backend(settings, seed=job.seed)
     store = open_store(Path(job.store_folder))
-    data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"])
+    frames = settings if settings["task_type"] == "frame_classification" else None
+    data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"], frames=frames)
     model = build_model(settings, job.option_names, store, data.training_items)
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
@@ -199,11 +204,11 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
 
     log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
     history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
-    evaluation = evaluate_model(model, data, settings)
+    evaluation = _evaluate(model, data, settings)
 
-    save_model(model, temporary, job, store)
+    save_model(model, temporary, job, class_names=evaluation.figures["class_names"], target_names=store.target_names)
     write_history(temporary / "history.csv", history)
-    evaluation.predictions.to_parquet(temporary / "predictions.parquet", index=False)
+    evaluation.write(temporary)
     return describe_job(job) | {
         "status": "done",
         "items": {side: list(getattr(job.fold, side)) for side in SIDES},
@@ -213,6 +218,22 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
         "n_parameters": count_parameters(model),
         "versions": versions(),
     }
+
+
+def _evaluate(model: Any, data: Any, settings: Mapping[str, Any]) -> Any:
+    """Test a fitted model as its task wants it; return an `evaluation.Evaluation`."""
+    match settings["task_type"]:
+        case "representation":
+            from xval.reconstruction import evaluate_reconstruction
+
+            return evaluate_reconstruction(model, data, settings)
+        case "frame_classification":
+            from xval.frame_evaluation import evaluate_frames
+
+            return evaluate_frames(model, data, settings)
+    from xval.evaluation import evaluate_model
+
+    return evaluate_model(model, data, settings)
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:

@@ -17,6 +17,7 @@ from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import example_lengths, waveform_moments
 from xval.catalog import input_form
+from xval.frame_examples import frame_class_names, frame_samples
 from xval.frontend import build_frontend
 
 _KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
@@ -30,15 +31,17 @@ def build_model(
 
     Args:
         settings: The parameters of the instance: architecture and its options, reshaping_type (see `catalog.input_form`),
-            normalization, task_type (`classification` adds a softmax), and regularization_lambda, the L2 penalty on every
-            kernel: lambda times the sum of squares.
+            normalization, task_type, and regularization_lambda, the L2 penalty on every kernel: lambda times the sum of
+            squares.
         option_names: Which of the parameters are options of the architecture's build().
         store: It gives the shapes and the moments.
         training_items: Whose moments normalise.
 
     Returns:
-        A model from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, to float32 (batch, n_outputs): one
-        layer behind the other.
+        A model, one layer behind the other, from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, or
+        (batch, n_frames, samples of a frame) for frames; to float32 (batch, n_classes) probabilities, (batch, n_outputs)
+        numbers, (batch, n_frames, n_classes) probabilities, or for `representation` the normalised features as they are fed
+        to the architecture.
 
     Raises:
         SettingsError: The architecture cannot take this input or an option.
@@ -49,16 +52,36 @@ def build_model(
     form = input_form(hidden.shape[1:], settings["reshaping_type"], settings["architecture"])
     if form != hidden.shape[1:]:
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
-    n_outputs = len(store.class_names) or store.target_shape[0]
     values = {name: settings[name] for name in option_names}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
-    network = import_module(f"architectures.{settings['architecture']}").build(form, (n_outputs,), **options)
+    network = import_module(f"architectures.{settings['architecture']}").build(
+        form, _output_shape(store, settings, form), **options
+    )
     for variable in network.trainable_variables:
         if penalty and variable.name in _KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
-    activation = "softmax" if settings["task_type"] == "classification" else "linear"
-    outputs = keras.layers.Activation(activation, dtype="float32", name="prediction")(network(hidden))
+    outputs = keras.layers.Activation(_activation(settings), dtype="float32", name="prediction")(network(hidden))
     return keras.Model(inputs, outputs, name=settings["architecture"])
+
+
+def _output_shape(store: FeatureStore, settings: Mapping[str, Any], form: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Return the shape of what the architecture answers with."""
+    match settings["task_type"]:
+        case "representation":
+            return form
+        case "frame_classification":
+            return (form[0], len(frame_class_names(store, settings)))
+    return (len(store.class_names) or store.target_shape[0],)
+
+
+def _activation(settings: Mapping[str, Any]) -> str:
+    """Return what makes probabilities of the architecture's answer."""
+    match settings["task_type"]:
+        case "classification":
+            return "softmax"
+        case "frame_classification":
+            return "softmax" if settings["label_form"] == "multi_class" else "sigmoid"
+    return "linear"
 
 
 def count_parameters(model: keras.Model) -> int:
@@ -71,6 +94,9 @@ def _read(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[keras.Keras
     if not store.is_waveform:
         inputs = keras.Input(store.example_shape, name="features")
         return inputs, inputs
+    if settings["task_type"] == "frame_classification":
+        inputs = keras.Input((settings["sequence_frames"], frame_samples(settings)), name="samples")
+        return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
     chosen = FeatureSettings.among(settings)
     n_samples = example_lengths(store, chosen).of_model
     inputs = keras.Input((n_samples,), name="samples")

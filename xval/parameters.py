@@ -6,7 +6,7 @@ which of them can change a result is said here too. Next: settings.py, which res
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from preprocessing.feature_settings import (
     FeatureSettings,
@@ -34,8 +34,15 @@ def _read_gpu(value: object) -> object:
     return text
 
 
+def _below_one(value: float | None) -> float | None:
+    if value is not None and value >= 1:
+        raise ValueError("allowed: above 0 and below 1, or none")
+    return value
+
+
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
+OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(_below_one)]
 
 
 class Settings(FeatureSettings):
@@ -48,7 +55,7 @@ class Settings(FeatureSettings):
     # experiment
     dataset: Name
     num_experiment: NonNegativeInt
-    task_type: Literal["classification", "regression"]
+    task_type: Literal["classification", "regression", "representation", "frame_classification"]
     experiment_folder: str
     data_folder: str
     overwrite_results: bool
@@ -72,6 +79,17 @@ class Settings(FeatureSettings):
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(_rename_reshaping)]
     normalization: Literal["per_bin", "global", "per_clip", "none"]
     regularization_lambda: NonNegativeFloat
+    # frame_classification
+    label_form: Literal["multi_class", "multi_label"]
+    label_frame_s: PositiveFloat
+    sequence_frames: PositiveInt
+    frame_overlap: Annotated[PositiveFloat, Field(le=1)]
+    annotation_policy: str
+    random_excerpts: bool
+    event_threshold: OptionalShare
+    event_median_frames: PositiveInt
+    event_min_duration_s: NonNegativeFloat
+    segment_s: PositiveFloat
     # training
     generator: bool
     seed: NonNegativeInt
@@ -109,7 +127,7 @@ class Settings(FeatureSettings):
     def _check_names(self) -> Self:
         try:
             architecture = catalog.find_architecture(self.architecture)
-            catalog.loss_name(self.task_type, self.loss)
+            catalog.loss_name(self.task_type, self.loss, self.label_form)
         except SettingsError as error:
             raise ValueError(str(error)) from error
         if self.task_type not in architecture.task_types:
@@ -124,6 +142,30 @@ class Settings(FeatureSettings):
             raise ValueError(f"class_weights='balanced' needs classes; the task is {self.task_type}")
         if self.validation == "next_fold" and self.fold_strategy == "balanced" and self.num_folds < 3:
             raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={self.num_folds}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_task(self) -> Self:
+        if self.task_type not in ("classification", "regression") and self.augment_mixup:
+            raise ValueError(f"augment_mixup mixes the targets of clips; {self.task_type} has none")
+        if self.task_type != "frame_classification":
+            return self
+        if self.features != "waveform" or self.frontend != "none":
+            raise ValueError(
+                "frame_classification labels stretches of samples: features='waveform' and frontend='none' are wanted; received "
+                f"features='{self.features}', frontend='{self.frontend}'"
+            )
+        moving = ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s")
+        for name in moving:
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name}={getattr(self, name)} would move audio away from its annotations; for frame_classification it is "
+                    "none, and sequence_frames says how long examples are"
+                )
+        if self.augment_time_shift_s:
+            raise ValueError("augment_time_shift_s would move audio away from its annotations; random_excerpts moves both")
+        if self.event_median_frames % 2 == 0:
+            raise ValueError(f"event_median_frames={self.event_median_frames}; an odd number has a frame in the middle")
         return self
 
     @model_validator(mode="after")

@@ -109,13 +109,13 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
     if written and written["settings"] == wanted and written["corpus_fingerprint"] == fingerprint:
         return _fold_plan(written)
     opened = corpus.open_corpus(dataset, data_folder)
-    if opened.task_type != settings["task_type"]:
+    if settings["task_type"] not in ("representation", opened.task_type):  # features are learned from any corpus
         raise FoldsError(
             f"dataset '{dataset}' was prepared for {opened.task_type}, the experiment does {settings['task_type']}. "
             f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "
             f"with --task-type {settings['task_type']}."
         )
-    return make_folds(opened.index, opened.index_hash, task_type=opened.task_type, settings=wanted)
+    return make_folds(opened.index, opened.index_hash, task_type=settings["task_type"], settings=wanted)
 
 
 def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_folder: Path) -> None:

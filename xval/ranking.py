@@ -11,7 +11,12 @@ from xval.metrics import higher_is_better, metric_names
 from xval.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, figure, has_windows
 
 # The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
-MAIN_METRICS = {"classification": ("balanced_accuracy", "accuracy"), "regression": ("rmse", "ccc")}
+MAIN_METRICS = {
+    "classification": ("balanced_accuracy", "accuracy"),
+    "regression": ("rmse", "ccc"),
+    "representation": ("explained_variance", "mse"),
+    "frame_classification": ("macro_f1", "event_f1"),
+}
 # Validation losses can be compared only between instances that agree in these.
 LOSS_PARAMETERS = ("loss", "example_length_s", "example_overlap")
 
@@ -71,7 +76,7 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
 
     That figure is the monitored one (``val_accuracy``: the validation accuracy) where all instances monitor the same. The
     validation loss (without the L2 penalty) also needs instances that agree in `LOSS_PARAMETERS`. Otherwise it is
-    the balanced accuracy, or the RMSE of a regression. Clips are compared, not windows, where clips have that figure: all
+    the first of `MAIN_METRICS`. Clips are compared, not windows, where clips have that figure: all
     instances have the same clips. Instances with more folds go before those with fewer; in a tie the lower number goes first.
 
     Args:

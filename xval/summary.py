@@ -109,9 +109,13 @@ def value_of(number: object) -> float | None:
 
 
 def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
-    """Return whether some instance has more than one example per clip, so that clips have figures of their own."""
+    """Return whether some instance has more than one example per clip, so that clips have figures of their own.
+
+    Sequences of frames are no such examples: their figures are those of all frames of a recording.
+    """
     return any(
-        record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
+        metric_dict["task_type"] != "frame_classification"
+        and record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
         for metric_dict in metric_dicts
         for record in done_records(metric_dict)
     )

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.catalog import LOSSES, TRAINING_METRIC, loss_name
 from xval.errors import DivergenceError
-from xval.examples import Examples
-from xval.fold_data import Batches, FoldData
+from xval.fold_data import Batches, Examples, FoldData
+from xval.frame_examples import FrameExamples
+from xval.residual import with_residual
 from xval.training_augmentation import augmented
 
 ReportEpoch = Callable[[int, Mapping[str, float]], None]
@@ -89,10 +90,12 @@ def train_model(
     """
     task_type, batch_size = settings["task_type"], settings["batch_size"]
     loss = _fitted_loss(settings)
-    n_classes = len(data.store.class_names)
+    n_classes = len(data.class_names)
     validation = data.sides["validation"]
     model.compile(jit_compile=_jit_compile())
     fitted_model = augmented(model, settings, seed=seed)
+    if task_type == "representation":
+        fitted_model = with_residual(model, fitted_model)
     fitted_model.compile(
         optimizer=_make_optimizer(settings),
         loss=loss,
@@ -102,8 +105,8 @@ def train_model(
     batches = Batches(
         data.training,
         batch_size,
-        targets=loss_targets(data.training.targets, loss, task_type, n_classes),
-        weights=data.class_weights() if settings["class_weights"] == "balanced" else None,
+        targets=_batch_targets(data.training, fitted_model, loss, task_type, n_classes),
+        weights=data.class_weights() if settings["class_weights"] == "balanced" else _frame_weights(data.training),
         shuffle_seed=seed,
         mixup=settings["augment_mixup"] or None,
     )
@@ -115,7 +118,12 @@ def train_model(
     )
     fitted = fitted_model.fit(
         batches,
-        validation_data=Batches(validation, batch_size, targets=loss_targets(validation.targets, loss, task_type, n_classes)),
+        validation_data=Batches(
+            validation,
+            batch_size,
+            targets=_batch_targets(validation, fitted_model, loss, task_type, n_classes),
+            weights=_frame_weights(validation),
+        ),
         epochs=settings["num_epochs"],
         callbacks=[
             _EpochEnd(validation, settings, report),
@@ -135,14 +143,34 @@ def train_model(
 
 def _fitted_loss(settings: Mapping[str, Any]) -> str:
     """Return the Keras name of the loss that training minimises: mixed examples have shares of classes, not one class."""
-    loss = loss_name(settings["task_type"], settings["loss"])
+    loss = loss_name(settings["task_type"], settings["loss"], settings["label_form"])
     is_mixed = settings["augment_mixup"] and settings["task_type"] == "classification"
     return "categorical_crossentropy" if is_mixed and LOSSES[settings["task_type"]][loss] == "class" else loss
 
 
+def _batch_targets(examples: Examples, model: keras.Model, loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
+    """Return what the fitted model is to answer: the targets, or no residual of the features themselves."""
+    if task_type == "representation":
+        return np.zeros((len(examples), *(1 for _ in model.output_shape[1:])), np.float32)
+    return loss_targets(examples.targets, loss, task_type, n_classes)
+
+
+def _frame_weights(examples: Examples) -> NDArray[np.float32] | None:
+    """Return the weights of frames, which change with `begin_epoch`; None: clips weigh alike."""
+    return examples.weights if isinstance(examples, FrameExamples) else None
+
+
+def measured(examples: Examples, predictions: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return the targets and predictions that metrics see: of frames those that have a weight, one row each."""
+    if isinstance(examples, FrameExamples):
+        counted = examples.weights > 0
+        return examples.targets[counted], predictions[counted]
+    return examples.targets, predictions
+
+
 def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
-    """Return targets in the form that a loss wants: class numbers as they are, or one-hot float32 (n_examples, n_classes)."""
-    if LOSSES[task_type][loss] == "one_hot":
+    """Return targets in the form that a loss wants: as they are, or one-hot float32 (n_examples, n_classes)."""
+    if LOSSES[task_type].get(loss) == "one_hot":
         return np.asarray(np.eye(n_classes, dtype=np.float32)[targets])
     return targets
 
@@ -166,8 +194,10 @@ def _jit_compile() -> str | bool:
 def _followed_metric(task_type: str, loss: str) -> keras.metrics.Metric:
     """Return the one metric that Keras follows in training besides the loss."""
     name = TRAINING_METRIC[task_type]
-    if task_type == "regression":
-        return keras.metrics.MeanAbsoluteError(name=name)
+    if task_type in ("regression", "representation"):
+        return keras.metrics.MeanAbsoluteError(name=name) if name == "mae" else keras.metrics.MeanSquaredError(name=name)
+    if loss.startswith("binary"):
+        return keras.metrics.BinaryAccuracy(name=name)
     if LOSSES[task_type][loss] == "one_hot":
         return keras.metrics.CategoricalAccuracy(name=name)
     return keras.metrics.SparseCategoricalAccuracy(name=name)
@@ -215,14 +245,14 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if monitor not in logs:
             predictions = predict(self.model, self._validation, self._settings["batch_size"])
             name = monitor.removeprefix("val_")
-            logs[monitor] = metrics.compute(task_type, self._validation.targets, predictions)[name]
+            logs[monitor] = metrics.compute(task_type, *measured(self._validation, predictions))[name]
             if not math.isfinite(logs[monitor]):
                 raise DivergenceError(f"{monitor} is {logs[monitor]} after epoch {epoch + 1}; monitor another value.")
         self._report(epoch + 1, logs)
 
 
 def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
-    """Return the predictions of a model for examples in their order, float32 (n_examples, n_outputs).
+    """Return the predictions of a model for examples in their order, float32 (n_examples, *output_shape).
 
     Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
     """

@@ -14,6 +14,9 @@ A note for the user, such as how many clips are left out, goes into ``attrs["not
     default_dataset(**options) -> str                       else the dataset is named after the file
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
+    list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
+        -> (DataFrame, DataFrame)                           whole recordings (path, item, label: which classes occur), and
+                                                            their events (path, start_s, end_s, label, annotator)
 """
 
 import ast
@@ -132,6 +135,20 @@ class CorpusReader:
             return str(options.get("task_type", "classification"))
         found: str = self._module.task_type(**options)
         return found
+
+    @property
+    def has_recordings(self) -> bool:
+        """Whether whole recordings with annotated events can be listed, for frame classification."""
+        return hasattr(self._module, "list_recordings")
+
+    def list_recordings(self, audio_folder: Path, **options: object) -> "tuple[pd.DataFrame, pd.DataFrame]":
+        """Return the recordings of a corpus, and their events.
+
+        Raises:
+            CorpusError: As `list_clips`.
+        """
+        recordings, events = self._module.list_recordings(audio_folder, **options)
+        return recordings, events
 
     @property
     def may_download(self) -> bool:

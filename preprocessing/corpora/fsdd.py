@@ -1,17 +1,18 @@
 """Free Spoken Digit Dataset: English digits, spoken by a few speakers.
 
 Layout: ``{digit}_{speaker}_{index}.wav`` (8 kHz), in the folder itself or in ``recordings/`` below it. The item is the
-speaker, the label the digit.
+speaker, the label the digit; to identify known speakers the item is the take, a speaker's recordings of one index.
 Source: https://github.com/Jakobovski/free-spoken-digit-dataset (Jackson and others, 2016); version 1.0.10 has six speakers.
 Licence: CC BY-SA 4.0.
 """
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from preprocessing.corpora._layout import clip_table, list_audio, read_names
 from preprocessing.download import Archive
+from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,19 +30,30 @@ _PATTERN = re.compile(r"(?:.*/)?(?P<digit>\d)_(?P<speaker>[^/]+)_(?P<index>\d+)\
 _EXPECTED = "{digit}_{speaker}_{index}.wav, such as 7_jackson_32.wav"
 
 
-def list_clips(audio_folder: Path) -> "pd.DataFrame":
+def list_clips(
+    audio_folder: Path,
+    *,
+    item: Literal["speaker", "take"] = "speaker",
+    label: Literal["digit", "speaker"] = "digit",
+) -> "pd.DataFrame":
     """List the recordings.
 
     Args:
         audio_folder: The folder of the recordings, or the one that holds ``recordings/``.
+        item: speaker: folds over speakers; take: folds over takes, of speakers that train too.
+        label: What is predicted: digit, or speaker, for which the item is the take.
 
     Returns:
-        path, item (speaker), label (digit), sorted by path.
+        path, item, label, sorted by path.
 
     Raises:
         CorpusError: The folder is missing, holds no such recordings, or holds wav files of other names.
+        SettingsError: Both item and label are the speaker.
     """
+    if item == label:
+        raise SettingsError("--item speaker --label speaker: no fold would test a speaker that has trained. Give --item take.")
     paths = list_audio(audio_folder, f"files named {_EXPECTED}", suffixes=(".wav",))
     recordings = [path for path in paths if PurePosixPath(path).parent.name == "recordings"]
     facts = read_names(recordings or [path for path in paths if "/" not in path], _PATTERN, _EXPECTED, audio_folder)
-    return clip_table(facts, item="speaker", label="digit")
+    facts["take"] = facts["speaker"] + "/" + facts["index"]
+    return clip_table(facts, item=item, label=label)

@@ -28,7 +28,7 @@ def list_clips(
     audio_folder: Path,
     *,
     table: Path,
-    task_type: Literal["classification", "regression"] = "classification",
+    task_type: Literal["classification", "regression", "representation"] = "classification",
 ) -> "pd.DataFrame":
     """Read the table.
 
@@ -36,7 +36,7 @@ def list_clips(
         audio_folder: What the paths are relative to (default: the folder of the table).
         table: The csv file.
         task_type: classification: labels are names, also when they are numbers; regression: labels are numbers, one column
-            or several.
+            or several; representation: nothing is predicted, and the column label may be missing.
 
     Returns:
         The columns of the table that xval knows, with one type each.
@@ -63,7 +63,7 @@ def list_clips(
                 continue
             try:
                 read = _number if column in targets and task_type == "regression" else _READERS[column]
-                row[column] = read(text)
+                row[column] = text if column == "label" and task_type == "representation" else read(text)
             except ValueError as error:
                 faults.append(f"line {line}, column {column}: received '{text}'; allowed: {error}")
         rows.append(row)
@@ -73,7 +73,7 @@ def list_clips(
     clips = pd.DataFrame(rows)
     files = AudioFiles(audio_folder)
     clips["path"] = [files.find(path) for path in clips["path"]]
-    if task_type == "classification" and all(NUMBER.fullmatch(label) for label in clips["label"]):
+    if task_type != "regression" and "label" in clips and all(NUMBER.fullmatch(label) for label in clips["label"]):
         clips["label"] = [re.sub(r"\.0*$", "", label) for label in clips["label"]]
     return clips
 
@@ -93,9 +93,9 @@ def _check_header(table: Path, columns: list[str], task_type: str) -> list[str]:
     several = [column for column in columns if column.startswith(SEVERAL)]
     if several:
         _check_targets(table, columns, several, task_type)
-    required = [column for column in REQUIRED_COLUMNS if column != "label" or not several]
-    known = (*required, *OPTIONAL_COLUMNS, *several)
-    for column in required:
+    without_label = several or task_type == "representation"
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *several)
+    for column in (column for column in REQUIRED_COLUMNS if column != "label" or not without_label):
         if column not in columns:
             raise CorpusError(f"{table}, line 1: no column '{column}'. {suggestion(column, columns)}")
     for column in columns:

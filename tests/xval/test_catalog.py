@@ -37,7 +37,7 @@ def test_auto_is_the_usual_loss_of_the_task():
     assert catalog.loss_name("regression", "auto") == "mean_squared_error"
 
 
-@pytest.mark.parametrize("task_type", catalog.LOSSES)
+@pytest.mark.parametrize("task_type", ["classification", "regression", "frame_classification"])
 def test_monitors_are_the_losses_and_the_validation_metrics(task_type):
     assert {f"val_{name}" for name in metrics.metric_names(task_type)} | {"loss", "val_loss"} <= set(
         catalog.monitors(task_type)

@@ -10,7 +10,7 @@ from xval.evaluation import evaluate_model
 from xval.fold_data import load_fold
 from xval.folds import Fold
 
-SETTINGS = {"task_type": "classification", "batch_size": 2, "loss": "auto"}
+SETTINGS = {"task_type": "classification", "batch_size": 2, "loss": "auto", "label_form": "multi_class"}
 
 
 @pytest.fixture

@@ -272,6 +272,7 @@ def test_predictions_come_back_in_the_order_of_the_examples(waveforms, batch_siz
 PARAMETERS = {
     "architecture": "rnn_small",
     "task_type": "classification",
+    "label_form": "multi_class",
     "reshaping_type": "auto",
     "normalization": "per_bin",
     "regularization_lambda": 0.0,

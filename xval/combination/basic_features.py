@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,13 @@ from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore
 from xval.combination.short_term import FEATURE_NAMES, SHORT_TERM_VERSION, basic_features
 from xval.errors import CorpusError
-from xval.examples import Examples, StoredExamples, WaveformExamples
+from xval.examples import StoredExamples, WaveformExamples
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ExamplesOfClips: TypeAlias = StoredExamples | WaveformExamples
+"""Examples that are clips or windows of them; frames of recordings have labels of their own and are not combined."""
 
 _DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 
@@ -87,24 +90,32 @@ def make_basic_features(
     replace_file(path, lambda temporary: _write(temporary, features))
 
 
-def read_basic_features(store: FeatureStore, settings: FeatureSettings, examples: Examples) -> NDArray[np.float32]:
-    """Return the features of some examples of a store, float32 (n_examples, 136), as `make_basic_features` left them.
+def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: "pd.DataFrame") -> NDArray[np.float32]:
+    """Return the features of some examples of a store, as `make_basic_features` left them.
+
+    Args:
+        store: The feature store.
+        settings: As when they were made.
+        table: The examples: clip, start_s, end_s.
+
+    Returns:
+        float32 (n_examples, 136).
 
     Raises:
         CorpusError: They are missing or damaged.
     """
-    table = all_examples(store, settings, store.items).table
-    path = _path(store, settings, table)
+    everything = all_examples(store, settings, store.items).table
+    path = _path(store, settings, everything)
     remedy = f"Delete {path} and run the experiment again."
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             features: NDArray[np.float32] = arrays["features"]
     except _DAMAGE as error:
         raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
-    if features.shape != (len(table), len(FEATURE_NAMES)) or features.dtype != np.float32:
+    if features.shape != (len(everything), len(FEATURE_NAMES)) or features.dtype != np.float32:
         raise CorpusError(f"{path}: damaged ({features.dtype} {features.shape}). {remedy}")
-    position = {key: number for number, key in enumerate(_keys(table))}
-    return features[[position[key] for key in _keys(examples.table)]]
+    position = {key: number for number, key in enumerate(_keys(everything))}
+    return features[[position[key] for key in _keys(table)]]
 
 
 def features_of_stretches(
@@ -127,7 +138,7 @@ def features_of_stretches(
     return found
 
 
-def all_examples(store: FeatureStore, settings: FeatureSettings, items: Sequence[str]) -> Examples:
+def all_examples(store: FeatureStore, settings: FeatureSettings, items: Sequence[str]) -> ExamplesOfClips:
     """Return the examples of some items, augmented ones included; clips are cut as they are tested, never cropped."""
     if store.is_waveform:
         return WaveformExamples(store, tuple(items), settings, augmented=True, loaded=None)

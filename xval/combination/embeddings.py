@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import architectures
 from xval.errors import ResultsError, SettingsError
-from xval.examples import Examples
+from xval.fold_data import Examples
 from xval.training import predict
 
 _KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})

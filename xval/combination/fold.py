@@ -4,6 +4,7 @@ Comes in: a job. Goes out: the files of its fold folder but the record, and the 
 """
 
 import csv
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,7 @@ from xval.combination.embeddings import cut_model, embed, load_model
 from xval.combination.leakage import judge
 from xval.combination_options import model_paths
 from xval.evaluation import evaluate_predictions
-from xval.examples import Examples
-from xval.fold_data import FoldData, load_fold
+from xval.fold_data import Examples, load_fold
 from xval.fold_files import versions
 from xval.plan import Job
 from xval.training import prepare_backend
@@ -69,10 +69,10 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     )
     threads = settings["threads_per_job"]
     predictions = {side: fitted.probabilities(values, threads=threads) for side, values in sides.items()}
-    evaluation = evaluate_predictions(predictions, FoldData(store, job.fold, training, data.sides), settings)
+    evaluation = evaluate_predictions(predictions, replace(data, training=training), settings)
     persistence.save(folder, fitted, networks, job, store)
     _write_grid(folder / "grid.csv", fitted)
-    evaluation.predictions.to_parquet(folder / "predictions.parquet", index=False)
+    evaluation.write(folder)
     return {
         "status": "done",
         **evaluation.figures,
@@ -104,7 +104,7 @@ def _combine(examples: Examples, networks: list[Any], job: Job, store: FeatureSt
     """Return the features of examples, float32 (n_examples, n_features): of each network, then the basic ones."""
     parts = [embed(network, examples, job.parameters["batch_size"]) for network in networks]
     if job.parameters["basic_features"]:
-        parts.append(read_basic_features(store, FeatureSettings.among(job.parameters), examples))
+        parts.append(read_basic_features(store, FeatureSettings.among(job.parameters), examples.table))
     return np.concatenate(parts, axis=1)
 
 

@@ -26,12 +26,11 @@ from preprocessing.store import FeatureStore, open_store
 from preprocessing.store_writer import Example, StoreWriter
 from preprocessing.waveforms import example_lengths
 from preprocessing.windows import make_examples
-from xval.combination.basic_features import all_examples, features_of_stretches, read_basic_features
+from xval.combination.basic_features import ExamplesOfClips, all_examples, features_of_stretches, read_basic_features
 from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier
 from xval.combination.embeddings import embed, load_model
 from xval.errors import ResultsError, SettingsError
-from xval.examples import Examples
 from xval.fold_files import describe_model
 from xval.plan import Job
 from xval.results import read_json, write_json
@@ -66,7 +65,7 @@ class Combination:
     clip_samples: int | None
     is_custom: bool
 
-    def predict(self, examples: Examples, basic: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def predict(self, examples: ExamplesOfClips, basic: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return how probable each class is, float32 (n_examples, n_classes).
 
         Args:
@@ -106,7 +105,7 @@ class Combination:
         for network in self.networks:
             check_shape(network, store, self.feature_settings, where=network.name)
         examples = all_examples(store, self.feature_settings, store.items if items is None else items)
-        basic = read_basic_features(store, self.feature_settings, examples) if self.has_basic_features else None
+        basic = read_basic_features(store, self.feature_settings, examples.table) if self.has_basic_features else None
         return self._tabulate(examples.table, self.predict(examples, basic))
 
     def predict_audio(self, paths: Iterable[str | Path]) -> "pd.DataFrame":
@@ -188,7 +187,8 @@ def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model
         "clip_samples": store.description.clip_samples,
         "is_custom": store.description.feature_settings is None,
     }
-    write_json(folder / "model.json", describe_model(job, store) | {"combination": combination})
+    described = describe_model(job, class_names=store.class_names, target_names=())
+    write_json(folder / "model.json", described | {"combination": combination})
 
 
 def load(folder: str | Path) -> Combination:

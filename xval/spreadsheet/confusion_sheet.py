@@ -27,8 +27,10 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking)
     """
     finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     cells.set_up_page(sheet)
-    if metric_dicts[0]["task_type"] != "classification" or not finished:
-        reason = "No fold is finished yet." if not finished else "A regression has no classes to confuse."
+    finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}
+    if not finished:
+        has_done = any(done_records(metric_dict) for metric_dict in metric_dicts)
+        reason = "No class is confused with another in this task." if has_done else "No fold is finished yet."
         cells.put_notes(sheet, 1, [reason])
         return
     class_names = done_records(next(iter(finished.values())))[0]["class_names"]

@@ -15,7 +15,12 @@ from xval.metrics import higher_is_better
 from xval.spreadsheet import cells
 from xval.summary import MetricDict, done_records, value_of
 
-ITEM_METRICS = {"classification": "accuracy", "regression": "rmse"}
+ITEM_METRICS = {
+    "classification": "accuracy",
+    "regression": "rmse",
+    "representation": "mse",
+    "frame_classification": "macro_f1",
+}
 _FIRST = ("item", "fold", "clips", "mean")
 _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.fsdd import list_clips
-from xval.errors import CorpusError
+from xval.errors import CorpusError, SettingsError
 
 REAL = Path(os.environ.get("XVAL_FSDD", Path(__file__).parents[3] / "../shared/data/fsdd/recordings"))
 
@@ -28,6 +28,17 @@ def test_the_speaker_is_the_item_and_the_digit_the_label(recordings: Path) -> No
         ["7_jackson_32.wav", "jackson", "7"],
     ]
     assert list(clips.columns) == ["path", "item", "label"]
+
+
+def test_known_speakers_are_identified_from_other_takes(recordings: Path) -> None:
+    clips = list_clips(recordings, item="take", label="speaker")
+    assert clips[["item", "label"]].to_numpy().tolist() == [
+        ["anna_maria/1", "anna_maria"],
+        ["jackson/0", "jackson"],
+        ["jackson/32", "jackson"],
+    ]
+    with pytest.raises(SettingsError, match="--item take"):
+        list_clips(recordings, label="speaker")
 
 
 def test_the_folder_above_recordings_works_too(recordings: Path) -> None:

@@ -14,7 +14,7 @@ def test_each_example_has_the_features_of_its_stretch_of_audio(tones, tone_store
     make_basic_features(corpus, tone_store, settings)
     examples = all_examples(tone_store, settings, ("s2",))
 
-    found = read_basic_features(tone_store, settings, examples)
+    found = read_basic_features(tone_store, settings, examples.table)
 
     assert len(examples.table) > 4, "some clips have two windows"
     for row, values in zip(examples.table.itertuples(), found, strict=True):
@@ -45,7 +45,8 @@ def test_waveforms_that_are_cut_otherwise_have_other_features(tones):
     for chosen in (whole, halves):
         make_basic_features(corpus, store, chosen)
 
-    counts = [len(read_basic_features(store, chosen, all_examples(store, chosen, ("s0", "s3")))) for chosen in (whole, halves)]
+    tables = [all_examples(store, chosen, ("s0", "s3")).table for chosen in (whole, halves)]
+    counts = [len(read_basic_features(store, chosen, table)) for chosen, table in zip((whole, halves), tables, strict=True)]
 
     assert counts[0] == 8
     assert counts[1] > 16
@@ -66,13 +67,13 @@ def test_a_file_that_is_missing_or_damaged_says_what_to_do(tones, tone_store):
     corpus, settings = tones
     examples = all_examples(tone_store, settings, ("s2",))
     with pytest.raises(CorpusError, match="run the experiment again"):
-        read_basic_features(tone_store, settings, examples)
+        read_basic_features(tone_store, settings, examples.table)
     make_basic_features(corpus, tone_store, settings)
     (path,) = tone_store.folder.glob("basic_*.npz")
     path.write_bytes(path.read_bytes()[:100])
 
     with pytest.raises(CorpusError, match="missing or damaged"):
-        read_basic_features(tone_store, settings, examples)
+        read_basic_features(tone_store, settings, examples.table)
 
 
 def test_arrays_of_a_script_have_no_audio(custom_store, tones):

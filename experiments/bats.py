@@ -1,0 +1,34 @@
+"""When does it call? Events in frames of 50 ms, by networks on the waveform itself (SincNet, DENet).
+
+Recordings whose calls are annotated, perhaps by two annotators who disagree: see annotation_policy in config.ini. Results are
+metrics of frames, of segments and of events; events.csv beside each model lists what was annotated and what was found.
+
+python -m preprocessing bats FOLDER --task-type frame_classification
+python experiments/bats.py
+
+Any recordings with a table of events: python -m preprocessing events TABLE.csv --task-type frame_classification, then
+python experiments/bats.py --set dataset=NAME
+"""
+
+from xval import Experiment
+
+experiment = Experiment(
+    description="Calls in long recordings, frame by frame, in recordings that no network has heard",
+    dataset="bats",
+    task_type="frame_classification",
+    num_folds=5,
+    features="waveform",
+    sample_rate_hz=16000,
+    annotation_policy="ignore_disagreement",
+    event_median_frames=3,
+    event_min_duration_s=0.1,
+    num_epochs=50,
+    batch_size=32,
+)
+experiment[1] = {"architecture": "denet", "comment_1": "denet"}
+experiment[2] = {"architecture": "denet", "before_pooling": False, "comment_1": "denet", "comment_2": "DE layer behind pooling"}
+experiment[3] = {"architecture": "sincnet", "optimizer": "rmsprop", "comment_1": "sincnet"}
+experiment[4] = {"architecture": "denet", "label_form": "multi_label", "comment_1": "denet", "comment_2": "several classes"}
+
+if __name__ == "__main__":
+    experiment.main()
