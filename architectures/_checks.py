@@ -41,18 +41,19 @@ def check_layers(architecture: str, *, n_layers: int | None = None, **options: t
     check_counts(architecture, **options)
 
 
-def check_dropout(architecture: str, dropout: float) -> None:
+def check_dropout(architecture: str, dropout: float, option: str = "dropout") -> None:
     """Refuse a dropout rate outside [0, 1).
 
     Args:
         architecture: ``__name__`` of the architecture's module.
         dropout: Share of the values that are set to zero in training.
+        option: Name of the option that it is.
 
     Raises:
         SettingsError: The rate is negative, 1 or more, or NaN.
     """
     if not 0 <= dropout < 1:
-        _refuse(architecture, "dropout", dropout, "0 (off) up to, but not including, 1")
+        _refuse(architecture, option, dropout, "0 (off) up to, but not including, 1")
 
 
 def check_choice(architecture: str, choices: tuple[str, ...], **options: str) -> None:

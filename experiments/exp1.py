@@ -1,7 +1,10 @@
 """Which small network copes best with unseen speakers, and does regularisation help? (demo corpus, 4 folds)
 
+python -m preprocessing demo
 python experiments/exp1.py            all instances
 python experiments/exp1.py 3 7 1      instances 3 to 7 on GPU 1; on a machine without GPUs, on the CPU
+
+Instances are written in either of two forms, which mean the same: a dict of parameters, or a list of assignments as text.
 """
 
 from xval import Experiment
@@ -15,6 +18,7 @@ experiment = Experiment(
     num_epochs=15,
     patience=5,
 )
+# A dict: every key of config.ini, the options of the architecture, and two comments that name the row of the workbook.
 experiment[1] = {"architecture": "cnn_small", "comment_1": "no regularisation", "comment_2": "cnn_small"}
 experiment[2] = {
     "architecture": "cnn_small",
@@ -24,16 +28,17 @@ experiment[2] = {
 }
 experiment[3] = {"architecture": "cnn_small", "regularization_lambda": 0.01, "comment_1": "reg 0.01", "comment_2": "cnn_small"}
 experiment[4] = {"architecture": "mlp", "comment_1": "other networks", "comment_2": "mlp"}
-experiment[5] = {"architecture": "rnn_small", "comment_1": "other networks", "comment_2": "rnn_small"}
-experiment[6] = {"architecture": "crnn", "comment_1": "other networks", "comment_2": "crnn"}
-# The older form: a list of assignments. They are read, never executed.
-experiment[7] = [
+# The older form, a list of assignments: they are read, never executed, and a quoted number is taken as a number.
+experiment[5] = [
     'architecture="vgg_mini"',
     "n_filters=(32, 64)",
     'learning_rate="0.001"',
+    'reshaping_type="cnn"',
     'comment_1="other networks"',
     'comment_2="vgg_mini"',
 ]
+experiment[6] = ['architecture="rnn_small"', 'comment_1="other networks"', 'comment_2="rnn_small"']
+experiment[7] = ['architecture="crnn"', 'comment_1="other networks"', 'comment_2="crnn"']
 
 if __name__ == "__main__":
     experiment.main()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
-def _none_from_text(value: object) -> object:
+def none_from_text(value: object) -> object:
     """Turn the text ``none`` (any case) or an empty text into None."""
     return None if isinstance(value, str) and value.strip().lower() in {"", "none"} else value
 
@@ -26,8 +26,9 @@ PositiveInt = Annotated[int, BeforeValidator(_refuse_bool), Field(gt=0)]
 NonNegativeInt = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
 PositiveFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, allow_inf_nan=False)]
-OptionalPositiveFloat = Annotated[PositiveFloat | None, BeforeValidator(_none_from_text)]
-OptionalPositiveInt = Annotated[PositiveInt | None, BeforeValidator(_none_from_text)]
+OptionalPositiveFloat = Annotated[PositiveFloat | None, BeforeValidator(none_from_text)]
+OptionalPositiveInt = Annotated[PositiveInt | None, BeforeValidator(none_from_text)]
+OptionalText = Annotated[str | None, BeforeValidator(none_from_text)]
 
 
 SPECTRAL_KEYS = (

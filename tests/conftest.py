@@ -20,6 +20,80 @@ COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
 
 
+PARTS = """
+import keras
+from xval.metrics import metric
+
+ALIAS = keras.optimizers.Adam
+quickly = None
+
+def loss(y_true, y_pred):
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+def mean_loss(y_true, y_pred):
+    return keras.ops.mean(loss(y_true, y_pred))
+
+def three(a, b, c):
+    return a
+
+def optimizer(learning_rate):
+    return keras.optimizers.SGD(learning_rate, momentum=0.5)
+
+class Slow(keras.optimizers.SGD):
+    pass
+
+def no_optimizer(learning_rate):
+    return learning_rate
+
+def schedule(epoch, learning_rate):
+    return learning_rate / 2 if epoch else learning_rate
+
+def falling(epoch, learning_rate):
+    return -1.0
+
+@metric(higher_is_better=False)
+def worst(targets, predictions):
+    return float(1 - predictions[range(len(targets)), targets].min())
+
+@metric(higher_is_better=True)
+def accuracy(targets, predictions):
+    return 1.0
+
+def by_attribute(targets, predictions):
+    return 0.5
+
+by_attribute.higher_is_better = True
+
+def without_direction(targets, predictions):
+    return 0.5
+
+@metric(higher_is_better=True)
+def several(targets, predictions):
+    return predictions[0]
+"""
+OWN_NETWORK = """
+from keras import Model, layers
+from own_package.shared import activation
+
+reshaping_type = "none"
+task_types = ("classification",)
+
+def build(input_shape, output_shape, *, n_hidden: int = 3):
+    inputs = layers.Input(input_shape)
+    x = layers.Dense(n_hidden, activation=activation)(layers.Flatten()(inputs))
+    return Model(inputs, layers.Dense(output_shape[-1])(x))
+
+def wider(input_shape, output_shape, *, n_hidden: int = 30):
+    return build(input_shape, output_shape, n_hidden=n_hidden)
+
+def untyped(input_shape, output_shape, *, n_hidden=3):
+    return build(input_shape, output_shape, n_hidden=n_hidden)
+
+def single(input_shape):
+    return None
+"""
+
+
 def toy_corpus(seed=0, task_type="classification"):
     """Return predictors and targets of items whose three classes differ in three bands, on an offset of the item."""
     rng = np.random.default_rng(seed)
@@ -149,3 +223,17 @@ def project(tmp_path):
     made.write_corpus()
     made.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,), "dropout": 0.5})
     return made
+
+
+@pytest.fixture
+def own_package(tmp_path, monkeypatch):
+    """Write a package with parts of a user's own beside the script, and return its folder."""
+    folder = tmp_path / "own_package"
+    folder.mkdir()
+    sources = {"__init__": "", "parts": PARTS, "network": OWN_NETWORK, "shared": "activation = 'relu'\n", "broken": "def f(:\n"}
+    for name, source in sources.items():
+        (folder / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "own_package"]:
+        del sys.modules[name]

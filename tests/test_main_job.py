@@ -105,12 +105,13 @@ def test_the_same_figures_on_any_executor_any_number_of_workers_and_in_any_folde
         "streamed": ("--set", "generator=true", "--set", "experiment_folder=streamed"),
     }
 
+    project.write_script({"architecture": "mlp"}, {"architecture": "cnn_small", "n_filters": (4, 8)}, num_folds=2)
     for arguments in runs.values():
         ended = project.run(*arguments)
         assert ended.returncode == 0, ended.stderr
 
     found = {name: project.figures(name) for name in runs}
-    assert len(found["inline"]) == 6
+    assert len(found["inline"]) == 4
     assert found["one"] == found["inline"]
     assert found["two"] == found["inline"]
     assert found["streamed"] == found["inline"]
@@ -160,7 +161,9 @@ def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
 def test_a_regression_goes_the_same_way(project):
     project.write_corpus(task_type="regression")
     steady = {"architecture": "mlp", "dropout": 0.0}
-    project.write_script(steady, {**steady, "loss": "huber"}, task_type="regression", num_epochs=60, early_stopping=False)
+    project.write_script(
+        steady, {**steady, "loss": "huber"}, task_type="regression", num_epochs=30, num_folds=2, early_stopping=False
+    )
 
     ended = project.run()
 

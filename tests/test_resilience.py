@@ -26,9 +26,10 @@ def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project)
 
 
 def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(project):
-    project.run("1", "1", "--set", "experiment_folder=roomy")
+    project.write_script({"architecture": "mlp"}, num_folds=2)
+    project.run("--executor", "inline", "--set", "experiment_folder=roomy")
 
-    running = project.start("1", "1", "--workers", "1", "--set", "max_worker_memory_mb=1")
+    running = project.start("--workers", "1", "--set", "max_worker_memory_mb=1")
     seen = set()
     while running.poll() is None:
         seen |= set(project.workers_of(running.pid))
@@ -36,7 +37,7 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
     running.communicate()
 
     assert running.returncode == 0
-    assert len(seen) == 3
+    assert len(seen) == 2
     assert project.figures() == project.figures("roomy")
 
 
@@ -75,11 +76,12 @@ def test_sigterm_ends_a_run_as_ctrl_c_does(project):
 
 
 def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project):
-    undisturbed = project.run("--set", "experiment_folder=undisturbed")
+    project.write_script({"architecture": "mlp"}, {"architecture": "mlp", "n_units": (8,)}, num_folds=2)
+    undisturbed = project.run("--executor", "inline", "--set", "experiment_folder=undisturbed")
     assert undisturbed.returncode == 0, undisturbed.stderr
     running = project.start()
     for line in running.stdout:
-        if line.startswith("1/6"):
+        if line.startswith("1/4"):
             break
     os.kill(random.Random(1).choice(project.workers_of(running.pid)), signal.SIGKILL)
     printed = running.communicate(timeout=120)[0]
@@ -172,10 +174,10 @@ def wait_for_workers_to_end(project):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("n_kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_are_the_same(project, n_kills):
     project.write_script(*[{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 5)], num_epochs=8)
-    undisturbed = project.run("--set", "experiment_folder=undisturbed")
+    undisturbed = project.run("--executor", "inline", "--set", "experiment_folder=undisturbed")
     assert undisturbed.returncode == 0, undisturbed.stderr
 
     survived = kill_and_restart(project, n_kills, seed=n_kills)

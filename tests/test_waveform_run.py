@@ -81,7 +81,8 @@ def test_crops_train_and_whole_clips_are_tested(tones):
     samples, _ = soundfile.read(tones.folder / "audio" / clip["clip"], dtype="float32")
     found = model.predict(np.resize(samples, whole_length(samples.size, round(0.15 * RATE_HZ)))[np.newaxis], verbose=0)
     np.testing.assert_allclose(found[0], clip[["probability_high", "probability_low"]].astype(float), atol=1e-5)
-    assert json.loads((folder / "model.json").read_text())["feature_settings"]["frontend"] == "logmel"
+    described = json.loads((folder / "model.json").read_text())
+    assert (described["architecture"], described["feature_settings"]["frontend"]) == ("cnn_small", "logmel")
 
 
 def whole_length(n_samples, n_shortest):

@@ -1,13 +1,13 @@
-"""Names to parts: architectures, optimizers, losses and monitors, without loading Keras.
+"""Names to parts: architectures, losses and monitors, without loading Keras.
 
-Comes in: a name from the settings. Goes out: what is known of it, or an error with suggestions. Architectures are read from
-their source files with `ast`, so that checking an experiment does not load Keras.
-Next: settings.py checks with it, model.py and training.py build with it.
+Comes in: a name from the settings, of Keras or of this project, or the dotted path of a part of the user's own. Goes out: what
+is known of it, or an error with suggestions. Architectures are read from their source files with `ast`, so that checking an
+experiment does not load Keras. Next: settings.py checks with it, model.py and training.py build with it.
 """
 
 import ast
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,31 +15,39 @@ from typing import Any, Literal, cast
 
 from pydantic import ConfigDict, TypeAdapter
 
-from xval import metrics
+from preprocessing.feature_settings import FeatureSettings
+from xval import further_metrics, keras_names, metrics, user_code
 from xval.errors import SettingsError, suggestion
 
 ROOT = Path(__file__).resolve().parents[1]
 ReshapingType = Literal["conv", "rnn", "none"]
+TargetForm = Literal["class", "one_hot", "number", "input", "frames"]
 _FRAME_AXES = 2
 
-OPTIMIZERS = (
-    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion", "nadam", "rmsprop", "sgd",
-)  # fmt: skip
+COMBINATION = "feature_combination"
+"""Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
 
 # For each task the losses that fit it and the form of the targets that they want; the first is `auto`.
-LOSSES: dict[str, dict[str, Literal["class", "one_hot", "number", "input", "frames"]]] = {
+LOSSES: dict[str, dict[str, TargetForm]] = {
     "classification": {
         "sparse_categorical_crossentropy": "class",
         "categorical_crossentropy": "one_hot",
         "categorical_focal_crossentropy": "one_hot",
         "categorical_hinge": "one_hot",
         "kl_divergence": "one_hot",
+        "binary_crossentropy": "one_hot",
+        "binary_focal_crossentropy": "one_hot",
+        "mean_squared_error": "one_hot",
     },
     "regression": {
         "mean_squared_error": "number",
         "mean_absolute_error": "number",
         "huber": "number",
         "log_cosh": "number",
+        "mean_absolute_percentage_error": "number",
+        "mean_squared_logarithmic_error": "number",
+        "poisson": "number",
+        "cosine_similarity": "number",
     },
     "representation": {
         "mean_squared_error": "input",
@@ -102,23 +110,35 @@ class Option:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a file of architectures/ declares.
+    """What the file of an architecture declares.
 
     Attributes:
-        name: The file name without its ending.
+        name: The name of its file in architectures/, or its dotted path.
         options: Keyword-only options of its `build`.
         reshaping_type: The form of input that it wants.
         task_types: The tasks that it can do.
+        build_path: The dotted path of its `build`.
+        features: The features that it reads, without a front end; None: any.
+        feature_keys: Feature settings that its `build` takes under their own names; the engine gives them, no instance sets
+            them as options.
     """
 
     name: str
     options: dict[str, Option]
     reshaping_type: ReshapingType
     task_types: tuple[str, ...]
+    build_path: str
+    features: str | None = None
+    feature_keys: tuple[str, ...] = ()
 
+    @property
+    def source(self) -> str:
+        """Where its options have their defaults: its file in architectures/, or its module."""
+        if self.name == COMBINATION:
+            return "xval/catalog.py"
+        module = self.build_path.rpartition(".")[0]
+        return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
 
-COMBINATION = "feature_combination"
-"""Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
 
 _COMBINATION = Architecture(
     name=COMBINATION,
@@ -131,6 +151,7 @@ _COMBINATION = Architecture(
     },
     reshaping_type="none",
     task_types=("classification",),
+    build_path="",
 )
 
 
@@ -143,19 +164,26 @@ def architecture_names() -> tuple[str, ...]:
 def find_architecture(name: str) -> Architecture:
     """Return what the file of an architecture declares; `COMBINATION` has no such file.
 
+    Args:
+        name: A file of architectures/, or the dotted path of a module with `build`, or of a function in its place.
+
     Raises:
         SettingsError: There is no such architecture, or its file does not declare a proper `build`.
     """
     if name == COMBINATION:
         return _COMBINATION
-    if name not in architecture_names():
-        raise SettingsError(f"unknown architecture '{name}'. {suggestion(name, [*architecture_names(), COMBINATION])}")
-    path = ROOT / "architectures" / f"{name}.py"
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    build = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build"), None)
-    if build is None:
+    if user_code.is_dotted(name):
+        definition = user_code.find_definition(f"{name}.build" if user_code.has_module(name) else name)
+    elif name in architecture_names():
+        definition = user_code.find_definition(f"architectures.{name}.build")
+    else:
+        known = suggestion(name, [*architecture_names(), COMBINATION])
+        raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
+    path, build = definition.module.file, definition.node
+    if not isinstance(build, ast.FunctionDef):
         raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")
-    constants = _constants(tree)
+    definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
+    constants = _constants(definition.module.tree)
     try:
         options = {
             argument.arg: Option(argument.arg, _annotation(argument), _literal(default))
@@ -165,22 +193,30 @@ def find_architecture(name: str) -> Architecture:
         raise SettingsError(f"{path}: options of build() need a type and a literal default ({error}).") from error
     return Architecture(
         name=name,
-        options=options,
+        options={key: option for key, option in options.items() if key not in FeatureSettings.model_fields},
         reshaping_type=cast("ReshapingType", constants.get("reshaping_type", "none")),
         task_types=tuple(cast("Iterable[str]", constants.get("task_types", _USUAL_TASKS))),
+        build_path=definition.path,
+        features=cast("str | None", constants.get("features")),
+        feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
     )
 
 
-def monitors(task_type: str) -> tuple[str, ...]:
-    """Return what can choose the best epoch of a task: the loss, the training metric and every validation metric."""
+def monitors(task_type: str, further: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return what can choose the best epoch of a task: the loss, the training metric and every validation metric.
+
+    Args:
+        task_type: The task.
+        further: Metrics beside those of the task.
+    """
     followed = TRAINING_METRIC[task_type]
     if task_type == "representation":  # its metrics need the features besides
         return ("val_loss", "loss", followed, f"val_{followed}")
-    return ("val_loss", "loss", followed, *(f"val_{name}" for name in metrics.metric_names(task_type)))
+    return ("val_loss", "loss", followed, *(f"val_{name}" for name in (*metrics.metric_names(task_type), *further)))
 
 
 def loss_name(task_type: str, name: str, label_form: str = "multi_class") -> str:
-    """Return the Keras name of a loss, with `auto` resolved.
+    """Return the Keras name of a loss, with `auto` resolved, or the dotted path of a loss of the user's own.
 
     Args:
         task_type: The task.
@@ -188,15 +224,36 @@ def loss_name(task_type: str, name: str, label_form: str = "multi_class") -> str
         label_form: Of frame classification.
 
     Raises:
-        SettingsError: The loss does not fit the task.
+        SettingsError: The loss does not fit the task; or there is no such function of two arguments.
     """
     is_multi_label = task_type == "frame_classification" and label_form == "multi_label"
     fitting = LOSSES["frame_classification, multi_label" if is_multi_label else task_type]
     if name == "auto":
         return next(iter(fitting))
-    if name not in fitting:
-        raise SettingsError(f"unknown loss '{name}' for {task_type}. {suggestion(name, ['auto', *fitting])}")
-    return name
+    if user_code.is_dotted(name):
+        user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
+        return name
+    found = keras_names.match(name, fitting)
+    if found is None:
+        raise SettingsError(
+            f"unknown loss '{name}' for {task_type}. {suggestion(name, ['auto', *fitting])} {user_code.HOW_TO_NAME}"
+        )
+    return found
+
+
+def target_form(task_type: str, loss: str) -> TargetForm:
+    """Return the form of the targets that a loss of `loss_name` wants; one of the user's own, that of the task's first loss."""
+    fitting = LOSSES[task_type]
+    return fitting.get(loss, next(iter(fitting.values())))
+
+
+def own_modules(settings: Mapping[str, object]) -> set[str]:
+    """Return the modules of the user's own that the checked settings of an instance name."""
+    names = [str(settings[name]) for name in ("loss", "optimizer", "schedule")]
+    names += further_metrics.split_names(str(settings["metrics"]))
+    found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
+    architecture = str(settings["architecture"])
+    return found | ({find_architecture(architecture).source} if user_code.is_dotted(architecture) else set())
 
 
 def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, architecture: str) -> tuple[int | None, ...]:

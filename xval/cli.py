@@ -14,6 +14,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
+from preprocessing.command_line import Parser
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.run import Command, run_experiment
 from xval.settings import Declaration, describe_numbers
@@ -36,17 +37,15 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         The exit code.
 
     Raises:
-        SystemExit: `--help`, or arguments that argparse refuses (exit code 2).
+        SystemExit: After `--help`.
         FirstJobError: In debug mode, the first error of a job.
     """
-    parser = _parser(declaration)
-    options = parser.parse_args(arguments)
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
     console = Console(highlight=False, emoji=False, markup=False, width=width)
     errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return run_experiment(declaration, _command(options, declaration), console)
+        return run_experiment(declaration, _command(_parser(declaration).parse_all(arguments), declaration), console)
     except FirstJobError:
         raise  # debug mode: the traceback is what is wanted
     except UsageError as error:
@@ -63,8 +62,8 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
 
 
-def _parser(declaration: Declaration) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(declaration: Declaration) -> Parser:
+    parser = Parser(
         description=f"{declaration.description}\n\nInstances: {describe_numbers(declaration.instances)}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

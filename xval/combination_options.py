@@ -11,7 +11,8 @@ from typing import Any
 _WITHOUT_EFFECT = frozenset(
     {
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
-        "schedule", "schedule_decay", "schedule_patience", "clip_norm", "early_stopping", "patience", "tensorboard",
+        "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
+        "early_stopping", "patience", "tensorboard", "precision", "initial_model", "frozen_layers", "frozen",
     }
 )  # fmt: skip
 _FOLD = "{fold}"

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import metrics
+from xval import further_metrics, metrics
 from xval.catalog import loss_name
 from xval.fold_data import Examples, FoldData
-from xval.training import loss_targets, predict
+from xval.training import loss_function, loss_targets, predict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,8 @@ class Evaluation:
     """What a model was worth on one fold.
 
     Attributes:
-        figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance and n_examples of the record.
+        figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance, n_examples and the directions of
+            further metrics of the record.
         predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, target, predicted, and the
             probability of each class; for regression target_<name> and predicted_<name> (names are numbers from 0 where the
             targets have none). For frames and reconstructions see their own modules.
@@ -56,7 +57,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Clips:
-    """Predictions averaged over the examples of each clip."""
+    """Predictions combined over the examples of each clip."""
 
     items: NDArray[Any]
     targets: NDArray[Any]
@@ -85,13 +86,13 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
     """Compute all metrics of the predictions for every side.
 
     `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
-    is the mean of its examples' probabilities. `chance` is what a model gets that ignores the audio and always answers with the
-    class shares (the mean target) of the training examples.
+    combines those of its examples as `clip_average` says. `chance` is what a model gets that ignores the audio and always
+    answers with the class shares (the mean target) of the training examples.
 
     Args:
         by_side: For each side float32 (n_examples, n_outputs), in the order of its examples.
         data: The fold.
-        settings: The parameters of the instance; of them task_type and loss.
+        settings: The parameters of the instance; of them task_type, loss, metrics and clip_average.
 
     Returns:
         The figures and the predictions.
@@ -100,12 +101,13 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
         DivergenceError: A prediction is NaN or infinite.
     """
     task_type, class_names = settings["task_type"], data.class_names
-    clips = {side: _average_clips(data.sides[side], by_side[side]) for side in KEPT_SIDES}
+    clips = {side: _average_clips(data.sides[side], by_side[side], settings["clip_average"]) for side in KEPT_SIDES}
+    further = further_metrics.load(task_type, settings["metrics"])
     constant = _constant_answer(data.training.targets, task_type, len(class_names))
 
     def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
         return {"loss": data_loss(targets, predictions, settings, len(class_names))} | metrics.compute(
-            task_type, targets, predictions
+            task_type, targets, predictions, further
         )
 
     test = clips["test"]
@@ -114,7 +116,10 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
         "n_training_examples": len(data.training),
         "class_names": list(class_names),
         "metrics": {side: measure(data.sides[side].targets, predictions) for side, predictions in by_side.items()},
-        "clip_metrics": {side: metrics.compute(task_type, found.targets, found.predictions) for side, found in clips.items()},
+        "further_metrics": {name: found.higher_is_better for name, found in further.items()},
+        "clip_metrics": {
+            side: metrics.compute(task_type, found.targets, found.predictions, further) for side, found in clips.items()
+        },
         "item_metrics": {"test": _item_metrics(test, task_type)},
         "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
     }
@@ -129,7 +134,7 @@ def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings:
     task_type = settings["task_type"]
     name = loss_name(task_type, settings["loss"], settings["label_form"])
     wanted = loss_targets(targets, name, task_type, n_classes)
-    values = keras.ops.convert_to_numpy(keras.losses.get(name)(wanted, predictions))
+    values = keras.ops.convert_to_numpy(loss_function(name)(wanted, predictions))
     return float(np.mean(values, dtype=np.float64))
 
 
@@ -140,13 +145,21 @@ def _constant_answer(targets: NDArray[Any], task_type: str, n_classes: int) -> N
     return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
 
 
-def _average_clips(examples: Examples, predictions: NDArray[np.float32]) -> _Clips:
+def _average_clips(examples: Examples, predictions: NDArray[np.float32], clip_average: str) -> _Clips:
+    """Combine the predictions of the examples of each clip; without further examples a clip has that of its one."""
+    if clip_average == "logits":
+        predictions = np.log(np.maximum(predictions, np.finfo(np.float32).tiny))
+    elif clip_average == "votes":
+        predictions = np.eye(predictions.shape[1], dtype=np.float32)[predictions.argmax(axis=1)]
     codes, names = examples.table["clip"].factorize()
     first = np.unique(codes, return_index=True)[1]
     sums = np.zeros((len(names), predictions.shape[1]))
     np.add.at(sums, codes, predictions)
-    means = (sums / np.bincount(codes)[:, None]).astype(np.float32)
-    return _Clips(examples.table["item"].to_numpy()[first], examples.targets[first], means)
+    means = sums / np.bincount(codes)[:, None]
+    if clip_average == "logits":
+        means = np.exp(means - means.max(axis=1, keepdims=True))
+        means /= means.sum(axis=1, keepdims=True)
+    return _Clips(examples.table["item"].to_numpy()[first], examples.targets[first], means.astype(np.float32))
 
 
 def _item_metrics(clips: _Clips, task_type: str) -> dict[str, dict[str, float]]:

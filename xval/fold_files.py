@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import xval
 from preprocessing.feature_settings import FeatureSettings
+from xval.initial_model import InitialModel
 from xval.plan import Job
 from xval.results import FORMAT_VERSION, write_json
 
@@ -40,25 +41,39 @@ def describe_job(job: Job) -> dict[str, Any]:
 
 
 def save_model(
-    model: "keras.Model", folder: Path, job: Job, *, class_names: Sequence[str], target_names: Sequence[str]
+    model: "keras.Model",
+    folder: Path,
+    job: Job,
+    *,
+    class_names: Sequence[str],
+    target_names: Sequence[str],
+    initial: InitialModel | None = None,
 ) -> None:
     """Write model.keras, without the optimizer's state, and model.json, what its user needs to know beside it."""
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
-    write_json(folder / "model.json", describe_model(job, class_names=class_names, target_names=target_names))
+    write_json(folder / "model.json", describe_model(job, class_names, target_names, initial))
 
 
-def describe_model(job: Job, *, class_names: Sequence[str], target_names: Sequence[str]) -> dict[str, Any]:
+def describe_model(
+    job: Job, class_names: Sequence[str], target_names: Sequence[str] = (), initial: InitialModel | None = None
+) -> dict[str, Any]:
     """Return the content of model.json: what the user of a saved model needs to know."""
     training_items = sorted({*job.fold.training, *job.fold.validation})
+    seen_items = initial.seen_items if initial else {}
+    dataset = job.parameters["dataset"]
+    seen_items[dataset] = sorted({*training_items, *seen_items.get(dataset, ())})
     return {
         "format_version": FORMAT_VERSION,
         "task_type": job.parameters["task_type"],
+        "architecture": job.parameters["architecture"],
         "class_names": list(class_names),
         "target_names": list(target_names),
         "feature_settings": FeatureSettings.among(job.parameters).model_dump(mode="json"),
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
+        "seen_items": seen_items,
+        **(initial.facts if initial else {}),
         **{name: value for name, value in describe_job(job).items() if name.endswith("_hash")},
     }
 

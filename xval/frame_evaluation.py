@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.evaluation import KEPT_SIDES, Evaluation, data_loss
-from xval.event_metrics import Recording as RecordingEvents
 from xval.event_metrics import METRICS as EVENT_METRICS
+from xval.event_metrics import Recording as RecordingEvents
 from xval.event_metrics import event_metrics, segment_metrics
 from xval.events import find_events
 from xval.fold_data import FoldData

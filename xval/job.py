@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from preprocessing.feature_settings import FeatureSettings
 from xval.catalog import COMBINATION
-from xval.errors import FirstJobError, JobError, SettingsError
+from xval.errors import FirstJobError, SettingsError, XvalError
 from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
+from xval.initial_model import find_initial_model
 from xval.parameters import Settings
 from xval.plan import Job, is_current
 from xval.results import ExperimentFolder, write_json
@@ -25,6 +26,7 @@ from xval.results import ExperimentFolder, write_json
 Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
+_PARTS = ("loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm")
 _OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
 
 
@@ -115,41 +117,45 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
-    """Build each different model of some jobs once, so that a fault shows before anything is trained.
+    """Build each different model of some jobs once, and use its loss and such, so that faults show before anything is trained.
 
     Args:
         jobs: Jobs of one experiment.
 
     Returns:
-        A line per instance whose model cannot be built.
+        A line per instance whose model cannot be built, or whose other parts cannot be used.
     """
-    from xval.training import prepare_backend
+    from xval.training import check_parts, prepare_backend
 
     faults: dict[str, str] = {}
-    names = ("architecture", "reshaping_type", "normalization", "precision", "task_type", *FeatureSettings.model_fields)
-    names += ("label_form", "label_frame_s", "sequence_frames")
+    names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")
+    names += ("label_form", "label_frame_s", "sequence_frames", *FeatureSettings.model_fields)
+    names += ("initial_model", "frozen_layers", "frozen")
     names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
     for job in jobs:
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
         if described not in faults:
             prepare_backend(job.parameters, seed=job.seed)
+            checked = f"architecture '{job.parameters['architecture']}'"
             try:
-                _check_model(job)
+                model = _check_model(job)
+                checked = "loss, optimizer, schedule or metric"
+                if model is not None:
+                    check_parts(job.parameters, model.output_shape[-1])
                 faults[described] = ""
-            except Exception as error:  # noqa: BLE001 - an architecture may raise anything
-                faults[described] = (
-                    f"instance {job.instance}: architecture '{job.parameters['architecture']}': {_one_line(error)}"
-                )
+            except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
+                faults[described] = f"instance {job.instance}: {checked}: {_one_line(error)}"
     return [fault for fault in faults.values() if fault]
 
 
-def _check_model(job: Job) -> None:
-    """Build the model of a job, or cut the networks that it combines, where they are written already."""
+def _check_model(job: Job) -> Any:
+    """Build and return the model of a job; or cut the networks that it combines, where they are written already."""
     from preprocessing.store import open_store
     from preprocessing.waveforms import example_lengths
     from xval.model import build_model
     from xval.residual import with_residual
     from xval.training_augmentation import augmented
+    from xval.transfer import start_from
 
     store = open_store(Path(job.store_folder))
     if job.parameters["architecture"] == COMBINATION:
@@ -158,13 +164,16 @@ def _check_model(job: Job) -> None:
 
         if all(Path(path).exists() for path in model_paths(job.parameters["models"], job.fold.number)):
             cut_models(job, store)
-        return
+        return None
     model = build_model(job.parameters, job.option_names, store, store.items)
+    if initial := find_initial_model(job.parameters, job.fold):
+        start_from(model, initial, job.parameters, store)
     fitted_model = augmented(model, job.parameters, seed=job.seed)
     if job.parameters["task_type"] == "representation":
         with_residual(model, fitted_model)
     if store.is_waveform and job.parameters["task_type"] != "frame_classification":
         _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
+    return model
 
 
 def _check_crop(model: Any, n_samples: int) -> None:
@@ -185,6 +194,7 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     from xval.fold_data import load_fold
     from xval.model import build_model, count_parameters
     from xval.training import prepare_backend, train_model
+    from xval.transfer import start_from
 
     settings = job.parameters
     if settings["architecture"] == COMBINATION:
@@ -197,6 +207,8 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     frames = settings if settings["task_type"] == "frame_classification" else None
     data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"], frames=frames)
     model = build_model(settings, job.option_names, store, data.training_items)
+    initial = find_initial_model(settings, job.fold)
+    transferred = initial.facts | start_from(model, initial, settings, store) if initial else {}
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
         known = {name: round(float(value), 6) for name, value in values.items()}
@@ -206,12 +218,14 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
     evaluation = _evaluate(model, data, settings)
 
-    save_model(model, temporary, job, class_names=evaluation.figures["class_names"], target_names=store.target_names)
+    named = {"class_names": evaluation.figures["class_names"], "target_names": store.target_names}
+    save_model(model, temporary, job, **named, initial=initial)
     write_history(temporary / "history.csv", history)
     evaluation.write(temporary)
     return describe_job(job) | {
         "status": "done",
         "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+        **transferred,
         **evaluation.figures,
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),
@@ -265,5 +279,5 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    name = "" if isinstance(error, JobError) else f"{type(error).__name__}: "
+    name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
     return f"{name}{text}"[:500]

@@ -6,7 +6,6 @@ is made of Keras's own layers. Next: training.py.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from importlib import import_module
 from typing import Any
 
 import keras
@@ -16,11 +15,13 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import example_lengths, waveform_moments
-from xval.catalog import input_form
+from xval import user_code
+from xval.catalog import find_architecture, input_form
+from xval.errors import SettingsError
 from xval.frame_examples import frame_class_names, frame_samples
 from xval.frontend import build_frontend
 
-_KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
+KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 _SMALLEST_DEVIATION = 1e-4
 
 
@@ -33,7 +34,8 @@ def build_model(
         settings: The parameters of the instance: architecture and its options, reshaping_type (see `catalog.input_form`),
             normalization, task_type, and regularization_lambda, the L2 penalty on every kernel: lambda times the sum of
             squares.
-        option_names: Which of the parameters are options of the architecture's build().
+        option_names: Which of the parameters are options of the architecture's build(); feature settings that it takes by
+            name (sample_rate_hz, say) are given besides.
         store: It gives the shapes and the moments.
         training_items: Whose moments normalise.
 
@@ -52,16 +54,18 @@ def build_model(
     form = input_form(hidden.shape[1:], settings["reshaping_type"], settings["architecture"])
     if form != hidden.shape[1:]:
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
-    values = {name: settings[name] for name in option_names}
+    feature_keys = find_architecture(settings["architecture"]).feature_keys
+    values = {name: settings[name] for name in (*option_names, *feature_keys)}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
-    network = import_module(f"architectures.{settings['architecture']}").build(
-        form, _output_shape(store, settings, form), **options
-    )
+    build = user_code.load(find_architecture(settings["architecture"]).build_path)
+    network = build(form, _output_shape(store, settings, form), **options)
+    if not isinstance(network, keras.Model):
+        raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     for variable in network.trainable_variables:
-        if penalty and variable.name in _KERNELS:
+        if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     outputs = keras.layers.Activation(_activation(settings), dtype="float32", name="prediction")(network(hidden))
-    return keras.Model(inputs, outputs, name=settings["architecture"])
+    return keras.Model(inputs, outputs, name=settings["architecture"].replace(".", "_"))
 
 
 def _output_shape(store: FeatureStore, settings: Mapping[str, Any], form: tuple[int | None, ...]) -> tuple[int | None, ...]:

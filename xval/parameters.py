@@ -13,10 +13,12 @@ from preprocessing.feature_settings import (
     NonNegativeFloat,
     NonNegativeInt,
     OptionalPositiveFloat,
+    OptionalText,
     PositiveFloat,
     PositiveInt,
+    none_from_text,
 )
-from xval import catalog
+from xval import catalog, further_metrics, optimizers, user_code
 from xval.errors import SettingsError, suggestion
 
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
@@ -40,9 +42,15 @@ def _below_one(value: float | None) -> float | None:
     return value
 
 
+def _join_names(value: object) -> object:
+    """Take a list of names for the text that config.ini has."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(_below_one)]
+OptionalFactor = Annotated[Annotated[NonNegativeFloat, Field(lt=1)] | None, BeforeValidator(none_from_text)]
 
 
 class Settings(FeatureSettings):
@@ -90,6 +98,10 @@ class Settings(FeatureSettings):
     event_median_frames: PositiveInt
     event_min_duration_s: NonNegativeFloat
     segment_s: PositiveFloat
+    # transfer
+    initial_model: OptionalText
+    frozen_layers: NonNegativeInt
+    frozen: Literal["none", "convolutions"]
     # training
     generator: bool
     seed: NonNegativeInt
@@ -97,9 +109,12 @@ class Settings(FeatureSettings):
     num_epochs: PositiveInt
     optimizer: str
     learning_rate: PositiveFloat
-    schedule: Literal["constant", "cosine", "exponential", "plateau"]
+    momentum: OptionalFactor
+    weight_decay: OptionalFactor
+    schedule: str
     schedule_decay: Share
     schedule_patience: PositiveInt
+    final_learning_rate: OptionalPositiveFloat
     loss: str
     class_weights: Literal["none", "balanced"]
     clip_norm: OptionalPositiveFloat
@@ -109,6 +124,9 @@ class Settings(FeatureSettings):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     deterministic: bool
     tensorboard: bool
+    # evaluation
+    metrics: Annotated[str, BeforeValidator(_join_names)]
+    clip_average: Literal["probabilities", "logits", "votes"]
     # augmentation_in_training
     augment_time_masks: NonNegativeInt
     augment_time_mask_frames: NonNegativeInt
@@ -127,15 +145,19 @@ class Settings(FeatureSettings):
     def _check_names(self) -> Self:
         try:
             architecture = catalog.find_architecture(self.architecture)
-            catalog.loss_name(self.task_type, self.loss, self.label_form)
+            loss = catalog.loss_name(self.task_type, self.loss, self.label_form)
+            optimizers.check_options(dict(self))
+            further = further_metrics.directions(self.task_type, self.metrics)
         except SettingsError as error:
             raise ValueError(str(error)) from error
         if self.task_type not in architecture.task_types:
             allowed = ", ".join(architecture.task_types)
             raise ValueError(f"architecture '{self.architecture}' does {allowed}, not {self.task_type}")
-        if self.optimizer not in catalog.OPTIMIZERS:
-            raise ValueError(f"unknown optimizer '{self.optimizer}'. {suggestion(self.optimizer, catalog.OPTIMIZERS)}")
-        monitors = catalog.monitors(self.task_type)
+        if self.augment_mixup and user_code.is_dotted(loss) and self.task_type == "classification":
+            raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
+        if self.clip_average != "probabilities" and self.task_type != "classification":
+            raise ValueError(f"clip_average='{self.clip_average}' needs classes; the task is {self.task_type}")
+        monitors = catalog.monitors(self.task_type, further)
         if self.monitor not in monitors:
             raise ValueError(f"monitor '{self.monitor}' is produced by no metric. {suggestion(self.monitor, monitors)}")
         if self.class_weights == "balanced" and self.task_type != "classification":
@@ -166,6 +188,25 @@ class Settings(FeatureSettings):
             raise ValueError("augment_time_shift_s would move audio away from its annotations; random_excerpts moves both")
         if self.event_median_frames % 2 == 0:
             raise ValueError(f"event_median_frames={self.event_median_frames}; an odd number has a frame in the middle")
+        return self
+
+    @model_validator(mode="after")
+    def _check_transfer(self) -> Self:
+        if self.frozen_layers and self.frozen != "none":
+            raise ValueError(
+                f"frozen_layers={self.frozen_layers} and frozen='{self.frozen}' contradict each other; set one of them"
+            )
+        if self.initial_model is None:
+            if self.frozen_layers or self.frozen != "none":
+                name, value = ("frozen_layers", self.frozen_layers) if self.frozen_layers else ("frozen", self.frozen)
+                raise ValueError(
+                    f"{name}={value!r} freezes weights that nothing has trained; set initial_model, or leave it out"
+                )
+        elif not self.initial_model.endswith(".keras") or set("{}") & set(self.initial_model.replace("{fold}", "")):
+            raise ValueError(
+                f"initial_model={self.initial_model!r}; allowed: none, or the path of a .keras file, in which {{fold}} stands "
+                "for the number of the fold"
+            )
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from typing import Any
 from preprocessing import corpus
 from xval.errors import FoldsError, ResultsError
 from xval.folds import Fold, FoldPlan, make_folds
+from xval.initial_model import has_changed
 from xval.parameters import FOLD_KEYS, UNHASHED_KEYS
 from xval.results import FORMAT_VERSION, ExperimentFolder, read_json, write_json
 from xval.settings import Instance, hash_parameters
@@ -189,7 +190,11 @@ def make_plan(
     _refuse_other_folds(folder, folds, replaced)
     for instance in instances:
         records = done_records(folder, instance.number, available)
-        others = [number for number, record in records.items() if not is_current(record, instance.settings_hash, folds.hash)]
+        others = [
+            number
+            for number, record in records.items()
+            if not is_current(record, instance.settings_hash, folds.hash) or has_changed(record, instance.parameters)
+        ]
         staying = [number for number in others if not overwrite or number not in chosen]
         if staying:
             faults.append(_describe_difference(folder, instance, staying))
@@ -274,7 +279,9 @@ def _describe_difference(folder: ExperimentFolder, instance: Instance, folds: Co
     written = folder.settings(instance.number) or {"parameters": {}}
     before, now = written["parameters"], instance.parameters
     if hash_parameters(before) == instance.settings_hash:
-        listed = ["settings.json fits, the fold records do not"]
+        models = {"initial_model": instance.settings.initial_model, "models": instance.options.get("models")}
+        listed = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
+        listed = listed or ["settings.json fits, the fold records do not"]
     else:
         listed = [
             f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"

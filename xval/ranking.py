@@ -7,8 +7,7 @@ run ends with. Test figures never rank. Next: spreadsheet/ marks with it, the co
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xval.metrics import higher_is_better, metric_names
-from xval.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, figure, has_windows
+from xval.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
 
 # The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
 MAIN_METRICS = {
@@ -123,11 +122,13 @@ def summary_table(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, ...], 
 
     Returns:
         Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
-        figures as mean ± standard deviation, the time (h:mm:ss) and the folds done, failed and in all.
+        figures as mean ± standard deviation (of clips and of windows, where clips are cut), the time (h:mm:ss) and the folds
+        done, failed and in all.
     """
-    ranking, test_side = rank_instances(metric_dicts), _test_side(metric_dicts)
+    ranking = rank_instances(metric_dicts)
+    sides = dict.fromkeys((_test_side(metric_dicts), "test"))
     main = MAIN_METRICS[metric_dicts[0]["task_type"]]
-    columns = [(ranking.side, ranking.metric), *((test_side, metric) for metric in main)]
+    columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
     header = (
         "instance", "comment_1", "architecture", *(f"{SIDES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
@@ -188,12 +189,12 @@ def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
 
 
 def _is_known(metric_dicts: Sequence[MetricDict], metric: str) -> bool:
-    return metric in ("loss", *metric_names(metric_dicts[0]["task_type"]))
+    return direction(metric_dicts, metric) is not None
 
 
 def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:
     """Return the factor that makes the better of two values the smaller one."""
-    return -1 if higher_is_better(metric_dicts[0]["task_type"], metric) else 1
+    return -1 if direction(metric_dicts, metric) else 1
 
 
 def _smallest(values: dict[int, float]) -> frozenset[int]:

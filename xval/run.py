@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
-from rich.text import Text
 
 from preprocessing.feature_settings import SPECTRAL_KEYS
 from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
-from xval.catalog import COMBINATION, input_form
-from xval.combination.checks import check_instance, retrained_models
+from xval.catalog import COMBINATION, find_architecture, input_form, own_modules
+from xval.combination.checks import check_combination
 from xval.errors import SettingsError
 from xval.executors import inline, processes
+from xval.initial_model import check_initial_models
 from xval.job import FAILED, JobOutcome, record_failure
 from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
 from xval.progress import JobProgress, task_progress
@@ -83,7 +83,6 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
         console.print(tables.job_table(planned))
         return 0
     folder.prepare(declaration.description)
-    _warn_of_retrained_models(planned, console)
     if planned.to_do:
         with _kept_books(folder):
             outcomes = _run(planned, declaration, command, console)
@@ -148,7 +147,10 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     for instance in planned.instances:
         with _named(declaration, instance):
             _check_features(corpus, instance)
-    _check_combinations(planned, corpus, declaration, console)
+            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
+            for warning in [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]:
+                if not quiet:
+                    console.print(f"instance {instance.number}: {warning}")
     stores: dict[int, Path] = {}
     for instance in planned.instances:
         if instance.number in numbers:
@@ -159,43 +161,12 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         for number in sorted(numbers):
             planned.folder.replace(number, {*planned.chosen_folds, *planned.folder.folds(number)} - staying)
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
-    code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path))
+    own = {module for instance in planned.instances for module in own_modules(instance.parameters)}
+    code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
     for instance in planned.instances:
         if instance.number in numbers:
             write_settings(planned.folder, instance, declaration.description)
     return make_jobs(planned, code_folder, stores)
-
-
-def _check_combinations(planned: Plan, corpus: "Corpus", declaration: Declaration, console: Console) -> None:
-    """Check the instances that combine features, and warn of models that may have seen what is tested."""
-    folds = {fold.number: fold for fold in planned.folds.folds}
-    settings = {instance.number: instance.settings for instance in planned.instances}
-    to_come = {
-        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
-        for number, fold in planned.to_do
-        if settings[number].architecture != COMBINATION
-    }
-    for instance in planned.instances:
-        chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
-        if instance.settings.architecture == COMBINATION and chosen:
-            with _named(declaration, instance):
-                warnings = check_instance(instance.options, instance.settings.feature_settings(), corpus, chosen, to_come)
-            for warning in warnings:
-                console.print(Text(f"instance {instance.number}: {warning}", style="yellow"), soft_wrap=True)
-
-
-def _warn_of_retrained_models(planned: Plan, console: Console) -> None:
-    """Name the finished jobs that combined features of models which have been trained anew since."""
-    instances = {instance.number: instance for instance in planned.instances if instance.settings.architecture == COMBINATION}
-    for number, fold in planned.done:
-        if number in instances:
-            models = cast("Sequence[str]", instances[number].options["models"])
-            changed = retrained_models(models, fold, planned.folder.fold_folder(number, fold) / "record.json")
-            if changed:
-                warning = (
-                    f"instance {number}, fold {fold}: {', '.join(changed)} was trained anew since; --overwrite repeats it."
-                )
-                console.print(Text(warning, style="yellow"), soft_wrap=True)
 
 
 @contextmanager
@@ -204,7 +175,8 @@ def _named(declaration: Declaration, instance: Instance) -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        raise SettingsError(f"{declaration.script}, instance {instance.number}: {error}") from error
+        where = f"{declaration.script}, instance {instance.number}"
+        raise SettingsError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error
 
 
 def _check_features(corpus: "Corpus", instance: Instance) -> None:
@@ -219,7 +191,8 @@ def _check_features(corpus: "Corpus", instance: Instance) -> None:
             f"crop_s={features.crop_s:g}: no clip is longer (the longest has {longest_s:.3g} s), so nothing would be cropped"
         )
     depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
-    changed = [name for name in depending if instance.sources[name] != "config.ini"]
+    architecture = find_architecture(instance.settings.architecture)
+    changed = [name for name in depending if instance.sources[name] != "config.ini" and name not in architecture.feature_keys]
     if corpus.is_custom and changed:
         raise SettingsError(
             f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
@@ -232,6 +205,12 @@ def _check_features(corpus: "Corpus", instance: Instance) -> None:
         raise SettingsError(
             f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
             "which it has no effect. Set frontend to logmel or stft, or leave it out."
+        )
+    wanted = architecture.features
+    if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
+        raise SettingsError(
+            f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
+            f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
         )
 
 

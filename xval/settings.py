@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from xval import combination_options
-from xval.catalog import COMBINATION, Architecture, architecture_names, find_architecture
+from xval.catalog import COMBINATION, Architecture, find_architecture
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
 from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
@@ -201,8 +201,7 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {reason}.")
             except SettingsError as error:
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
-        default = "xval/catalog.py" if architecture.name == COMBINATION else f"architectures/{architecture.name}.py"
-        sources.setdefault(name, default)
+        sources.setdefault(name, architecture.source)
     if architecture.name == COMBINATION and not faults:
         found = combination_options.faults(options, sources)
         faults += [f"{declaration.script}, instance {number}: {fault}." for fault in found]
@@ -213,9 +212,10 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
 
 def _architecture(name: object) -> Architecture:
     """Return the architecture, or one without options where the name is wrong; Settings names that fault."""
-    if isinstance(name, str) and name in (*architecture_names(), COMBINATION):
-        return find_architecture(name)
-    return Architecture(str(name), {}, "none", ())
+    try:
+        return find_architecture(str(name))
+    except SettingsError:
+        return Architecture(str(name), {}, "none", (), "")
 
 
 def _named_options(architecture: Architecture) -> str:

@@ -1,6 +1,7 @@
 """The copy of the code as it ran, and what it ran on.
 
-Comes in: the project and the experiment script. Goes out: ``code/<hash>/`` in the results folder, written before any training.
+Comes in: the project, the experiment script and the user's own modules. Goes out: ``code/<hash>/`` in the results folder,
+written before any training.
 Workers import from that copy, so that what is stored is what ran, also when the code is edited meanwhile. Next: plan.py.
 """
 
@@ -10,27 +11,31 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterable
 from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
 
 from xval.catalog import ROOT
+from xval.user_code import own_files
 
 _PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
 _FILES = ("config.ini", "pyproject.toml", "constraints.txt")
 
 
-def code_files(script: Path) -> dict[str, Path]:
+def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]:
     """Return the files that a snapshot holds, by their path in it.
 
     Args:
         script: The experiment script; below ``script/`` when it lies outside the project.
+        own_modules: Dotted paths of the user's own modules that instances name; they come with those that they import.
     """
     files = {name: ROOT / name for name in _FILES}
     for package in _PACKAGES:
         files |= {path.relative_to(ROOT).as_posix(): path for path in (ROOT / package).rglob("*.py")}
     if script.is_file() and script.resolve() not in {path.resolve() for path in files.values()}:
         files[f"script/{script.name}"] = script
+    files |= own_files(own_modules, known=_PACKAGES)
     return {name: files[name] for name in sorted(files) if files[name].is_file()}
 
 
@@ -43,12 +48,13 @@ def hash_code(files: dict[str, Path]) -> str:
     return digest.hexdigest()
 
 
-def take_snapshot(code_folder: Path, script: Path) -> Path:
+def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = ()) -> Path:
     """Copy the code, the git commit, the uncommitted changes and the environment.
 
     Args:
         code_folder: ``experiment_<n>/code``.
         script: The experiment script.
+        own_modules: Dotted paths of the user's own modules that instances name.
 
     Returns:
         ``code/<hash>``; its name is the hash of the code alone.
@@ -56,7 +62,7 @@ def take_snapshot(code_folder: Path, script: Path) -> Path:
     Raises:
         OSError: The disk is full or not writable.
     """
-    files = code_files(script)
+    files = code_files(script, own_modules)
     final = code_folder / hash_code(files)
     if final.is_dir():
         return final

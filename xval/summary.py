@@ -10,7 +10,7 @@ from math import isfinite
 from statistics import fmean, stdev
 from typing import Any, NamedTuple, TypedDict, cast
 
-from xval.metrics import metric_names
+from xval.metrics import higher_is_better, metric_names
 from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS
 
 FORMAT_VERSION = 1
@@ -62,7 +62,8 @@ def make_metric_dict(settings: Mapping[str, Any], records: Iterable[Record], *, 
         folds_total: How many folds the experiment has.
 
     Returns:
-        The parameters and their sources, the records by fold, and a `Figure` for each metric of each side.
+        The parameters and their sources, the directions of metrics beside those of the task, the records by fold, and a
+        `Figure` for each metric of each side.
     """
     folds = sorted(records, key=lambda record: int(record["fold"]))
     done = [record for record in folds if record["status"] == "done"]
@@ -72,6 +73,7 @@ def make_metric_dict(settings: Mapping[str, Any], records: Iterable[Record], *, 
         "description": settings["description"],
         "task_type": settings["parameters"]["task_type"],
         "monitor": settings["parameters"]["monitor"],
+        "further_metrics": {name: higher for record in done for name, higher in record.get("further_metrics", {}).items()},
         "parameters": dict(settings["parameters"]),
         "sources": dict(settings["sources"]),
         "folds_total": folds_total,
@@ -124,17 +126,27 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
 def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str], ...]:
     """Return the (side, metric) pairs that some instance has, test first, metrics in the order of their file, loss last.
 
-    The figures of clips are left out where they are those of the examples.
+    The figures of clips are left out where they are those of the examples, and a metric where it is undefined in every fold.
     """
     sides = [side for side in SIDES if side not in CLIP_SIDES or has_windows(metric_dicts)]
     tasks = sorted({metric_dict["task_type"] for metric_dict in metric_dicts})
     known = [name for task in tasks for name in metric_names(task)]
     columns = []
     for side in sides:
-        found = {name for metric_dict in metric_dicts for name in metric_dict["summary"].get(side, {})}
+        summaries = [metric_dict["summary"].get(side, {}) for metric_dict in metric_dicts]
+        found = {name for summary in summaries for name, values in summary.items() if values["n"]}
         others = sorted(found - set(known) - {"loss"})
         columns += [(side, name) for name in [*known, *others, "loss"] if name in found]
     return tuple(columns)
+
+
+def direction(metric_dicts: Sequence[MetricDict], metric: str) -> bool | None:
+    """Return whether more of a metric is better; None where no instance knows."""
+    task_type = metric_dicts[0]["task_type"]
+    if metric == "loss" or metric in metric_names(task_type):
+        return higher_is_better(task_type, metric)
+    known = (metric_dict.get("further_metrics", {}).get(metric) for metric_dict in metric_dicts)
+    return next((higher for higher in known if higher is not None), None)
 
 
 def differing_parameters(metric_dicts: Sequence[MetricDict]) -> tuple[str, ...]:

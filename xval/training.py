@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import metrics
-from xval.catalog import LOSSES, TRAINING_METRIC, loss_name
-from xval.errors import DivergenceError
+from xval import further_metrics, metrics, optimizers, user_code
+from xval.catalog import TRAINING_METRIC, loss_name, target_form
+from xval.errors import DivergenceError, SettingsError
 from xval.fold_data import Batches, Examples, FoldData
 from xval.frame_examples import FrameExamples
 from xval.residual import with_residual
@@ -97,8 +97,8 @@ def train_model(
     if task_type == "representation":
         fitted_model = with_residual(model, fitted_model)
     fitted_model.compile(
-        optimizer=_make_optimizer(settings),
-        loss=loss,
+        optimizer=optimizers.make_optimizer(settings),
+        loss=loss_function(loss),
         weighted_metrics=[_followed_metric(task_type, loss)],
         jit_compile=_jit_compile(),
     )
@@ -112,7 +112,7 @@ def train_model(
     )
     stopper = keras.callbacks.EarlyStopping(
         monitor=settings["monitor"],
-        mode="max" if metrics.higher_is_better(task_type, settings["monitor"].removeprefix("val_")) else "min",
+        mode="max" if _higher_is_better(settings) else "min",
         patience=settings["patience"] if settings["early_stopping"] else settings["num_epochs"],
         restore_best_weights=True,
     )
@@ -141,11 +141,71 @@ def train_model(
     return History(rows, stopper.best_epoch + 1)
 
 
+def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:
+    """Load the loss, optimizer, schedule and metrics of an instance and use them once, before anything is trained.
+
+    Args:
+        settings: The parameters of the instance.
+        n_outputs: Number of classes, or of values to predict.
+
+    Raises:
+        SettingsError: A part of the user's own is not what it is named for, or the monitored metric needs more classes.
+        Exception: Whatever a part of the user's own raises.
+    """
+    task_type, name = settings["task_type"], settings["monitor"].removeprefix("val_")
+    least = metrics.least_outputs(task_type, name)
+    if n_outputs < least:
+        raise SettingsError(f"monitor '{settings['monitor']}' needs {least} classes or more; the corpus has {n_outputs}.")
+    optimizers.make_optimizer(settings)
+    optimizers.learning_rate(settings, 0, settings["learning_rate"])
+    further = further_metrics.load(task_type, settings["metrics"])
+    targets, predictions = _made_up_answers(settings, n_outputs)
+    loss = loss_name(task_type, settings["loss"], settings["label_form"])
+    values = (
+        np.shape(keras.ops.convert_to_numpy(loss_function(loss)(targets, predictions))) if user_code.is_dotted(loss) else None
+    )
+    if values not in (None, (len(targets),)):
+        raise SettingsError(f"loss '{loss}' gave shape {values} for {len(targets)} examples; one value per example is wanted.")
+    for name, found in further.items():
+        value = found.function(targets, predictions)
+        if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
+            raise SettingsError(f"metric '{name}' gave {value!r}; one number is wanted.")
+
+
+def _made_up_answers(settings: Mapping[str, Any], n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return targets in which every class occurs, or numbers, and predictions that are now right, now wrong."""
+    n_examples = 2 * max(n_outputs, 2)
+    rng = np.random.default_rng(0)
+    predictions = rng.dirichlet(np.ones(n_outputs), n_examples).astype(np.float32)
+    has_classes = settings["task_type"] == "frame_classification" and settings["label_form"] == "multi_class"
+    if has_classes or settings["task_type"] == "classification":
+        return np.arange(n_examples) % n_outputs, predictions
+    return rng.normal(size=(n_examples, n_outputs)).astype(np.float32), predictions
+
+
 def _fitted_loss(settings: Mapping[str, Any]) -> str:
-    """Return the Keras name of the loss that training minimises: mixed examples have shares of classes, not one class."""
+    """Return the name of the loss that training minimises: mixed examples have shares of classes, not one class."""
     loss = loss_name(settings["task_type"], settings["loss"], settings["label_form"])
     is_mixed = settings["augment_mixup"] and settings["task_type"] == "classification"
-    return "categorical_crossentropy" if is_mixed and LOSSES[settings["task_type"]][loss] == "class" else loss
+    return "categorical_crossentropy" if is_mixed and target_form(settings["task_type"], loss) == "class" else loss
+
+
+def loss_function(name: str) -> Callable[[Any, Any], Any]:
+    """Return the function of a loss of `catalog.loss_name`: from targets and predictions to one value per example.
+
+    Raises:
+        SettingsError: The user's own module turns out to have no such function.
+        Exception: Whatever that module raises while it is imported.
+    """
+    found: Callable[[Any, Any], Any] = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
+    return found
+
+
+def _higher_is_better(settings: Mapping[str, Any]) -> bool:
+    """Return the direction of the monitored value."""
+    name, task_type = settings["monitor"].removeprefix("val_"), settings["task_type"]
+    further = further_metrics.directions(task_type, settings["metrics"])
+    return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
 def _batch_targets(examples: Examples, model: keras.Model, loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
@@ -170,16 +230,9 @@ def measured(examples: Examples, predictions: NDArray[np.float32]) -> tuple[NDAr
 
 def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
     """Return targets in the form that a loss wants: as they are, or one-hot float32 (n_examples, n_classes)."""
-    if LOSSES[task_type].get(loss) == "one_hot":
+    if target_form(task_type, loss) == "one_hot":
         return np.asarray(np.eye(n_classes, dtype=np.float32)[targets])
     return targets
-
-
-def _make_optimizer(settings: Mapping[str, Any]) -> keras.optimizers.Optimizer:
-    config = {"learning_rate": settings["learning_rate"]}
-    if settings["clip_norm"] is not None:
-        config["global_clipnorm"] = settings["clip_norm"]
-    return keras.optimizers.get({"class_name": settings["optimizer"], "config": config})
 
 
 def _jit_compile() -> str | bool:
@@ -196,28 +249,24 @@ def _followed_metric(task_type: str, loss: str) -> keras.metrics.Metric:
     name = TRAINING_METRIC[task_type]
     if task_type in ("regression", "representation"):
         return keras.metrics.MeanAbsoluteError(name=name) if name == "mae" else keras.metrics.MeanSquaredError(name=name)
-    if loss.startswith("binary"):
+    if loss.startswith("binary") and task_type == "frame_classification":
         return keras.metrics.BinaryAccuracy(name=name)
-    if LOSSES[task_type][loss] == "one_hot":
+    if target_form(task_type, loss) == "one_hot":
         return keras.metrics.CategoricalAccuracy(name=name)
     return keras.metrics.SparseCategoricalAccuracy(name=name)
 
 
 def _schedule(settings: Mapping[str, Any], mode: str) -> list[keras.callbacks.Callback]:
     """Return the callback that moves the learning rate between epochs, if any does."""
-    start, decay, n_epochs = settings["learning_rate"], settings["schedule_decay"], settings["num_epochs"]
-    match settings["schedule"]:
-        case "cosine":
-            return [keras.callbacks.LearningRateScheduler(lambda epoch: start * (1 + math.cos(math.pi * epoch / n_epochs)) / 2)]
-        case "exponential":
-            return [keras.callbacks.LearningRateScheduler(lambda epoch: start * decay**epoch)]
-        case "plateau":
-            return [
-                keras.callbacks.ReduceLROnPlateau(
-                    settings["monitor"], factor=decay, patience=settings["schedule_patience"], mode=mode, min_delta=0.0
-                )
-            ]
-    return []
+    name = optimizers.schedule_name(settings["schedule"])
+    if name == "constant":
+        return []
+    if name == "plateau":
+        factor, patience = settings["schedule_decay"], settings["schedule_patience"]
+        return [keras.callbacks.ReduceLROnPlateau(settings["monitor"], factor, patience, mode=mode, min_delta=0.0)]
+    return [
+        keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizers.learning_rate(settings, epoch, float(current)))
+    ]
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
@@ -231,6 +280,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._validation = validation
         self._settings = settings
         self._report = report
+        self._further = further_metrics.load(settings["task_type"], settings["metrics"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         monitor, task_type = self._settings["monitor"], self._settings["task_type"]
@@ -245,7 +295,8 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if monitor not in logs:
             predictions = predict(self.model, self._validation, self._settings["batch_size"])
             name = monitor.removeprefix("val_")
-            logs[monitor] = metrics.compute(task_type, *measured(self._validation, predictions))[name]
+            found = metrics.compute(task_type, *measured(self._validation, predictions), self._further)
+            logs[monitor] = found[name]
             if not math.isfinite(logs[monitor]):
                 raise DivergenceError(f"{monitor} is {logs[monitor]} after epoch {epoch + 1}; monitor another value.")
         self._report(epoch + 1, logs)

@@ -3,34 +3,34 @@
 Layout: a csv file with a line per event, several of one recording, which may overlap. Columns: path, file or FileID (the
 recording, with or without folder and ending); start_s and end_s (or onset and offset) in seconds, or ``Start sample`` and
 ``End sample`` counted from 0 at the recording's own rate; label, else every event has the label ``event``; any others. Each
-event is a clip.
+event is a clip. A line without begin and end says that there is no event in its recording.
+For a frame classification the recordings are taken whole. Where several people annotated them, the column annotator says who;
+a recording that the table does not name is not annotated, and is left out.
 Source and licence: those of the recordings.
 """
 
 import math
-from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.corpora._layout import clip_table, list_audio
-from preprocessing.corpora._tables import NUMBER, read_table, refuse_faults, without_ending
-from xval.errors import AudioError, CorpusError, SettingsError, suggestion
+from preprocessing.annotation_tables import (
+    BACKGROUND,
+    Recordings,
+    has_no_event,
+    plain_name,
+    read_stretches,
+    recording_tables,
+)
+from preprocessing.annotations import Annotations
+from preprocessing.corpora._layout import clip_table
+from xval.errors import CorpusError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ALIASES = {
-    **dict.fromkeys(("file", "fileid", "file_id", "filename", "file_name", "recording"), "path"),
-    **dict.fromkeys(("start", "onset"), "start_s"),
-    **dict.fromkeys(("end", "offset"), "end_s"),
-}
-_EXPECTED = "path (or FileID), start_s and end_s (or Start sample and End sample), label"
-# As in audio.py: a stretch may end this much behind its file, for annotations are rounded.
-_END_TOLERANCE_S = 0.01
-_BACKGROUND = "background"
-_N_HINTS = 5
+_MIN_BACKGROUND_S = 1.0
+_MAX_BACKGROUND_S = 10.0
 
 
 def list_clips(
@@ -40,8 +40,8 @@ def list_clips(
     item: str = "recording",
     label: str = "label",
     background: bool = False,
-    min_background_s: float = 1.0,
-    max_background_s: float = 10.0,
+    min_background_s: float = _MIN_BACKGROUND_S,
+    max_background_s: float = _MAX_BACKGROUND_S,
 ) -> "pd.DataFrame":
     """List the annotated events, and what lies between them where asked.
 
@@ -70,31 +70,14 @@ def list_clips(
             f"--min-background-s {min_background_s:g} --max-background-s {max_background_s:g}: above 0 is allowed, and a "
             "maximum of twice the minimum or more, so that no piece falls below the minimum."
         )
-    columns, lines = _read_annotation(annotation)
-    names = [_plain(name) for name in label.split(",")]
-    item_column = _plain(item) if _plain(item) != "path" else "recording"
-    needed = [name for name in (item_column, *names) if name not in ("recording", "label")]
-    for name in needed:
-        if name not in columns:
-            raise CorpusError(f"{annotation} has no column '{name}' for --item or --label. {suggestion(name, columns)}")
-    recordings = _Recordings(audio_folder)
-    events: list[dict[str, str | float]] = []
-    faults: list[str] = []
-    seen: dict[tuple[str | float, ...], int] = {}
-    for line, cells in lines:
-        try:
-            event = _read_event(columns, cells, (*needed, *names), recordings)
-        except ValueError as error:
-            faults.append(f"line {line}: {error}")
-            continue
-        first = seen.setdefault((event["path"], event["start_s"], event["end_s"]), line)
-        if first != line:
-            faults.append(f"line {line}: the same stretch of {event['path']} as in line {first}; each stands once")
-        events.append(event)
-    refuse_faults(annotation, faults, "wrong events")
-    facts = pd.DataFrame(events)
+    item_column, names = _columns(item, label)
+    recordings = Recordings(audio_folder)
+    rows = read_stretches(annotation, recordings, item=item_column, labels=names)
+    facts = pd.DataFrame([row for row in rows if not has_no_event(row)])
+    if facts.empty:
+        raise CorpusError(f"{annotation} has no events: no line has a begin and an end.")
     facts["recording"] = facts["path"]
-    facts = facts[list(dict.fromkeys(["path", "start_s", "end_s", "recording", "label", *needed]))]
+    facts = facts[list(dict.fromkeys(["path", "start_s", "end_s", "recording", item_column, *names]))]
     facts = facts.sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
     clips = clip_table(facts, item=item_column, label=",".join(names))
     _refuse_shared(clips, item)
@@ -102,6 +85,54 @@ def list_clips(
         between = _list_background(clips, recordings, min_background_s, max_background_s)
         clips = pd.concat([clips, between]).sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
     return clips[["path", "item", "label", "start_s", "end_s"]]
+
+
+def list_recordings(
+    audio_folder: Path,
+    *,
+    annotation: Path,
+    item: str = "recording",
+    label: str = "label",
+    background: bool = False,
+    min_background_s: float = _MIN_BACKGROUND_S,
+    max_background_s: float = _MAX_BACKGROUND_S,
+) -> "tuple[pd.DataFrame, Annotations]":
+    """List whole recordings and what is annotated in them, for a classification of frames.
+
+    The arguments are those of `list_clips`; the three of the background cannot be given, because whatever no event covers in a
+    recording is its background.
+
+    Returns:
+        A row per recording that the annotation names: path, item, label (what is heard in it, joined with ``+``; background
+        where nothing is); and `Annotations` with the column path. Lines labelled background are no events.
+
+    Raises:
+        CorpusError: As `list_clips`; or a recording has several items.
+        SettingsError: An option of the background was given.
+    """
+    import pandas as pd
+
+    if (background, min_background_s, max_background_s) != (False, _MIN_BACKGROUND_S, _MAX_BACKGROUND_S):
+        raise SettingsError(
+            f"--background {str(background).lower()} --min-background-s {min_background_s:g} --max-background-s "
+            f"{max_background_s:g}: for frames, all that no event covers is background. Leave these options out."
+        )
+    item_column, names = _columns(item, label)
+    rows = read_stretches(annotation, Recordings(audio_folder), item=item_column, labels=names, alike=(*names, "annotator"))
+    stretches = pd.DataFrame(
+        [
+            {
+                "path": row["path"],
+                "start_s": row["start_s"],
+                "end_s": row["end_s"],
+                "item": row["path"] if item_column == "recording" else row[item_column],
+                "label": "" if has_no_event(row) else "_".join(str(row[name]) for name in names),
+                "annotator": row.get("annotator", ""),
+            }
+            for row in rows
+        ]
+    )
+    return recording_tables(stretches, item)
 
 
 def default_audio_folder(data_folder: Path, *, annotation: Path, **_: object) -> Path:  # noqa: ARG001 - same for all corpora
@@ -114,112 +145,10 @@ def default_dataset(*, annotation: Path, **_: object) -> str:
     return annotation.stem
 
 
-class _Recordings:
-    """The audio files of a folder: found by what an annotation calls them, each opened once for its header."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._paths: dict[str, list[str]] = {}
-        self._headers: dict[str, tuple[int, float]] = {}
-        self._n_unknown = 0
-        for path in list_audio(folder, "recordings, as the annotation names them"):
-            whole = PurePosixPath(path)
-            # By path or name, with or without ending; a set, for these are the same for a file at the top without an ending.
-            for name in {path, whole.with_suffix("").as_posix(), whole.name, whole.stem}:
-                self._paths.setdefault(name, []).append(path)
-
-    def find(self, name: str) -> str:
-        """Return the path of a recording, relative to the folder.
-
-        Raises:
-            ValueError: There is none of that name, or several.
-        """
-        plain = PurePosixPath(name.replace("\\", "/")).as_posix()
-        # A table of wav files fits the same recordings in another format.
-        found = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
-        found = [path for path in found if path == plain] or found
-        if not found:
-            # Only the first faults are shown, and comparing thousands of names with thousands takes minutes.
-            close = get_close_matches(name, self._paths, n=1) if self._n_unknown < _N_HINTS else []
-            self._n_unknown += 1
-            raise ValueError(f"no recording '{name}' in {self._folder}." + (f" Did you mean '{close[0]}'?" if close else ""))
-        if len(found) > 1:
-            raise ValueError(f"'{name}' may be {found[0]} or {found[1]}; give the folder and the ending")
-        return found[0]
-
-    def header(self, path: str) -> tuple[int, float]:
-        """Return the sample rate (Hz) and the duration (s) of a recording.
-
-        Raises:
-            ValueError: It is no audio.
-        """
-        from preprocessing.audio import read_header
-
-        if path not in self._headers:
-            try:
-                header = read_header(self._folder / path)
-            except AudioError as error:
-                raise ValueError(str(error)) from error
-            self._headers[path] = header.sample_rate_hz, header.duration_s
-        return self._headers[path]
-
-
-def _plain(column: str) -> str:
-    """Return the name of a column as it is compared: ``Start sample`` is start_sample, FileID is path."""
-    plain = column.strip().lower().replace(" ", "_")
-    return _ALIASES.get(plain, plain)
-
-
-def _read_annotation(annotation: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the columns by their plain names, and the lines with their numbers."""
-    header, lines = read_table(annotation, _EXPECTED)
-    columns = [_plain(column) for column in header]
-    in_seconds = {"start_s", "end_s"} <= set(columns)
-    if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
-        raise CorpusError(f"{annotation}, line 1: expected the columns {_EXPECTED}. Found: {', '.join(header)}.")
-    if in_seconds and {"start_sample", "end_sample"} & set(columns):
-        raise CorpusError(f"{annotation}, line 1: events in seconds and in samples: {', '.join(header)}. Keep one of the two.")
-    for column in columns:
-        if columns.count(column) > 1:
-            twice = ", ".join(name for name in header if _plain(name) == column)
-            raise CorpusError(f"{annotation}, line 1: several columns of one meaning: {twice}. Keep one of them.")
-    if not lines:
-        raise CorpusError(f"{annotation} has a header but no events below it.")
-    return columns, lines
-
-
-def _read_event(columns: list[str], cells: list[str], needed: Sequence[str], recordings: _Recordings) -> dict[str, str | float]:
-    """Return an event: its cells by column, with path, start_s, end_s and label.
-
-    Raises:
-        ValueError: It cannot be, or a needed cell is empty.
-    """
-    if len(cells) != len(columns):
-        raise ValueError(f"{len(cells)} cells, but the header has {len(columns)}")
-    row = {"label": "event"} | dict(zip(columns, map(str.strip, cells), strict=True))
-    empty = [name for name in needed if not row[name]]
-    if empty:
-        raise ValueError(f"column {empty[0]} is empty")
-    path = recordings.find(row["path"])
-    rate_hz, duration_s = recordings.header(path)
-    unit = "s" if "start_s" in row else "sample"
-    start, end = (_read_number(row, f"{side}_{unit}") for side in ("start", "end"))
-    start_s, end_s = (start, end) if unit == "s" else (start / rate_hz, end / rate_hz)
-    if end_s <= start_s:
-        raise ValueError(f"the event begins at {start:g} and ends at {end:g}; allowed: an end after the begin")
-    if start_s >= duration_s or end_s > duration_s + _END_TOLERANCE_S:
-        length = f"{duration_s:.2f} s" if unit == "s" else f"{round(duration_s * rate_hz)} samples"
-        raise ValueError(f"the event from {start:g} to {end:g} does not lie in {path}, which has {length}")
-    return {**row, "path": path, "start_s": start_s, "end_s": end_s}
-
-
-def _read_number(row: dict[str, str], column: str) -> float:
-    """Return a number from 0; samples are whole."""
-    text = row[column]
-    whole = column.endswith("sample")
-    if not NUMBER.fullmatch(text) or not 0 <= float(text) < math.inf or (whole and float(text) % 1):
-        raise ValueError(f"column {column}: received '{text}'; allowed: {'a whole number' if whole else 'seconds'}, 0 or more")
-    return float(text)
+def _columns(item: str, label: str) -> tuple[str, list[str]]:
+    """Return the plain names of the columns of item and label."""
+    column = plain_name(item)
+    return "recording" if column == "path" else column, [plain_name(name) for name in label.split(",")]
 
 
 def _refuse_shared(clips: "pd.DataFrame", item: str) -> None:
@@ -236,7 +165,7 @@ def _refuse_shared(clips: "pd.DataFrame", item: str) -> None:
                 reached_s, owner = end_s, name
 
 
-def _list_background(clips: "pd.DataFrame", recordings: _Recordings, min_s: float, max_s: float) -> "pd.DataFrame":
+def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float, max_s: float) -> "pd.DataFrame":
     """Return a clip for every stretch without events, of the recordings that have events."""
     import pandas as pd
 
@@ -249,7 +178,7 @@ def _list_background(clips: "pd.DataFrame", recordings: _Recordings, min_s: floa
                 "none of them. Give --item recording, or leave the background out."
             )
         rows += [
-            (str(path), items[0], _BACKGROUND, start_s, end_s)
+            (str(path), items[0], BACKGROUND, start_s, end_s)
             for begin_s, stop_s in _gaps(events, recordings.header(str(path))[1])
             if stop_s - begin_s >= min_s
             for start_s, end_s in _cut(begin_s, stop_s, max_s)

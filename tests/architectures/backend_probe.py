@@ -1,50 +1,66 @@
 """Loads saved models in a fresh isolated process, then trains, saves and loads each architecture on this process's backend.
 
-Run by test_contract.py as `python -I backend_probe.py FOLDER PROJECT_ROOT`: FOLDER holds for each name <name>.keras and
-<name>.npz (inputs, predictions). Prints one line of JSON: {"imported": [...], "loaded": {name: difference}, "trained": {...}}.
+Run by test_contract.py as `python -I backend_probe.py FOLDER PROJECT_ROOT`: FOLDER holds for each name <name>.keras,
+<name>.npz (inputs, targets, predictions) and <name>.json (options, output_shape, has_own_layers). Models of Keras's own
+layers are loaded first, before anything of the project can be imported. Prints one line of JSON: {"imported": [...],
+"loaded": {name: difference}, "trained": {name: {"loss", "change", "difference"}}}.
 """
 
 import json
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+
+IS_JAX = keras.backend.backend() == "jax"
 
 
 def load(folder: Path, name: str) -> float:
     """Return the largest difference between stored predictions and those of the loaded model."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         model = keras.models.load_model(folder / f"{name}.keras")
-        return float(np.abs(model.predict(arrays["inputs"], verbose=0) - arrays["predictions"]).max())
+        return float(np.abs(predict(model, arrays["inputs"]) - arrays["predictions"]).max())
 
 
-def train(folder: Path, name: str) -> dict[str, float]:
+def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float]:
     """Train one step, save, load, and return the loss, the change of the weights and the difference of the predictions."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        inputs, n_outputs = arrays["inputs"], arrays["predictions"].shape[-1]
+        inputs, targets = arrays["inputs"], arrays["targets"]
     keras.utils.set_random_seed(1)
-    model = import_module(f"architectures.{name}").build(inputs.shape[1:], (n_outputs,))
-    jit_compile = "auto" if keras.backend.backend() == "jax" else False  # XLA compiles slowly for a few examples
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit_compile)
+    model = import_module(f"architectures.{name}").build(
+        inputs.shape[1:], tuple(described["output_shape"]), **described["options"]
+    )
+    is_class = targets.dtype.kind == "i"
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if is_class else keras.losses.MeanSquaredError()
+    # One step without compilation takes less time, but not on JAX.
+    model.compile("adam", loss, jit_compile="auto" if IS_JAX else False, run_eagerly=not IS_JAX)
     before = model.get_weights()
-    loss = float(model.train_on_batch(inputs, np.arange(len(inputs)) % n_outputs))
+    value = float(model.train_on_batch(inputs, targets))
     change = max(float(np.abs(new - old).max()) for new, old in zip(model.get_weights(), before, strict=True))
-    predictions = model.predict(inputs, verbose=0)
     path = folder / f"{name}_{keras.backend.backend()}.keras"
     model.save(path)
-    difference = np.abs(keras.models.load_model(path).predict(inputs, verbose=0) - predictions).max()
-    return {"loss": loss, "change": change, "difference": float(difference)}
+    difference = np.abs(predict(keras.models.load_model(path), inputs) - predict(model, inputs)).max()
+    return {"loss": value, "change": change, "difference": float(difference)}
+
+
+def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Return the outputs of one batch."""
+    if IS_JAX:
+        return model.predict(inputs, verbose=0)
+    return keras.ops.convert_to_numpy(keras.ops.stop_gradient(model(inputs, training=False)))
 
 
 def main() -> None:
     folder, project_root = Path(sys.argv[1]), sys.argv[2]
-    names = sorted(path.stem for path in folder.glob("*.npz"))
-    loaded = {name: load(folder, name) for name in names}
+    described = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    loaded = {name: load(folder, name) for name in described if not described[name]["has_own_layers"]}
     imported = sorted({"xval", "architectures", "preprocessing"} & sys.modules.keys())
     sys.path.insert(0, project_root)
-    trained = {name: train(folder, name) for name in names}
+    trained = {name: train(folder, name, described[name]) for name in described}
+    loaded |= {name: load(folder, name) for name in described if described[name]["has_own_layers"]}
     print(json.dumps({"imported": imported, "loaded": loaded, "trained": trained}))
 
 

@@ -4,7 +4,6 @@ import ast
 import inspect
 import json
 import os
-import pkgutil
 import re
 import subprocess
 import sys
@@ -22,13 +21,17 @@ import numpy as np
 import pytest
 
 import architectures
+from xval.catalog import architecture_names
 from xval.errors import SettingsError
 
 PROJECT_ROOT = Path(architectures.__path__[0]).parent
-NAMES = sorted(name for _, name, _ in pkgutil.iter_modules(architectures.__path__) if not name.startswith("_"))
-SIZE = (24, 40)  # (frames, bins)
-OTHER_SIZES = ((101, 13), (7, 257))
+NAMES = [name for name in architecture_names() if name != "feature_combination"]  # that one is no network
+SIZES = ((24, 40), (101, 13), (7, 257))  # (frames, bins); (frames, samples) of a waveform
+WAVEFORM_SIZES = ((4, 400), (10, 800), (1, 3200))
+LONG_SIZE = (72, 24)  # where the length may vary, no window is longer than what is left of so many frames
 N_CLASSES = 3
+MOST_UNITS = 16  # of a layer: the networks of most tests are narrow, so that they train in a moment
+TONES_HZ, RATE_HZ = (500, 1500, 4000), 16000  # a class each
 SCALAR_ANNOTATIONS = {"int", "float", "bool", "str", "tuple[int, ...]"}
 QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
 BACKENDS = [
@@ -47,49 +50,101 @@ def module_of(name: str) -> ModuleType:
     return import_module(f"architectures.{name}")
 
 
-def shape_for(module: ModuleType, size: tuple[int, int]) -> tuple[int, ...]:
+def is_waveform(module: ModuleType) -> bool:
+    return getattr(module, "features", "") == "waveform"
+
+
+def sizes_of(module: ModuleType) -> tuple[tuple[int, int], ...]:
+    return WAVEFORM_SIZES if is_waveform(module) else SIZES
+
+
+def shape_for(module: ModuleType, size: tuple[int, int] | None = None) -> tuple[int, ...]:
     """Return the shape of an example of this size as the engine reshapes it, enlarged where the architecture asks for it."""
-    size = tuple(max(pair) for pair in zip(size, smallest_size(module), strict=True))
-    return (*size, 1) if module.reshaping_type == "conv" else size
+    size = tuple(max(pair) for pair in zip(size or sizes_of(module)[0], smallest_size(module), strict=True))
+    return (*size, 1) if is_waveform(module) or module.reshaping_type == "conv" else size
 
 
+def output_for(module: ModuleType, shape: tuple[int, ...], n_outputs: int = N_CLASSES, task_type: str = "") -> tuple[int, ...]:
+    """Return the shape of the outputs that a task wants; by default the first task of the architecture."""
+    task_type = task_type or module.task_types[0]
+    if task_type == "representation":
+        return shape
+    return (shape[0], n_outputs) if task_type == "frame_classification" else (n_outputs,)
+
+
+@cache
 def smallest_size(module: ModuleType) -> tuple[int, int]:
-    """Return the smallest (frames, bins) that the architecture takes, as its own error message gives it."""
-    message = ""
+    """Return the smallest (frames, bins or samples) that the narrow network takes, as its own error message gives it."""
+    shape = (1, 1, 1) if is_waveform(module) or module.reshaping_type == "conv" else (1, 1)
     try:
-        module.build((1, 1, 1) if module.reshaping_type == "conv" else (1, 1), (N_CLASSES,))
+        module.build(shape, output_for(module, shape), **narrow(module))
     except SettingsError as error:
         message = str(error)
-    if not message:
+    else:
         return 1, 1
     found = re.search(r"smallest allowed size is (\d+) x (\d+)", message)
     assert found, f"the error does not give the smallest size: {message}"
     return int(found[1]), int(found[2])
 
 
-def make_examples(shape: tuple[int, ...], n_examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return noise with a louder band of bins in the middle frames, and the number of the band."""
+def narrow(module: ModuleType) -> dict[str, object]:
+    """Return options that make a narrow network with little dropout of an architecture."""
+    options: dict[str, object] = {}
+    for option in options_of(module):
+        if option.name.endswith("dropout"):
+            options[option.name] = min(option.default, 0.1)
+        elif option.name.startswith("n_"):
+            is_tuple = isinstance(option.default, tuple)
+            cut = tuple(min(size, MOST_UNITS) for size in (option.default if is_tuple else (option.default,)))
+            options[option.name] = cut if is_tuple else cut[0]
+    return options
+
+
+def make_examples(module: ModuleType, shape: tuple[int, ...], n_examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise with a louder band of bins in the middle frames, or with a tone, and the targets of the first task.
+
+    Returns:
+        float32 (n_examples, *shape); the numbers of the bands or tones, int64 (n_examples,) or (n_examples, n_frames), or for a
+        representation the examples themselves.
+    """
     rng = np.random.default_rng(seed)
-    classes = np.arange(n_examples) % N_CLASSES
-    examples = rng.standard_normal((n_examples, *shape)).astype("float32")
-    frames, band = shape[0], shape[1] // N_CLASSES
-    for example, number in zip(examples, classes, strict=True):
-        example[frames // 4 : -frames // 4, number * band : (number + 1) * band] += 1.5
-    return examples, classes
+    task_type = module.task_types[0]
+    n_frames = shape[0]
+    if task_type == "frame_classification":
+        classes = np.arange(n_examples * n_frames).reshape(n_examples, n_frames) % N_CLASSES
+    else:
+        classes = np.arange(n_examples) % N_CLASSES
+    noise = 0.2 if task_type == "representation" else 1.0  # noise has no smaller form
+    examples = noise * rng.standard_normal((n_examples, *shape)).astype("float32")
+    if is_waveform(module):
+        hz = np.broadcast_to(np.take(TONES_HZ, classes).reshape(n_examples, -1, 1), (n_examples, n_frames, 1))
+        phases = rng.uniform(0, 2 * np.pi, hz.shape)
+        examples += 3 * np.sin(2 * np.pi * hz * np.arange(shape[1]) / RATE_HZ + phases)[..., None].astype("float32")
+    else:
+        width = shape[1] // N_CLASSES
+        for example, number in zip(examples, classes, strict=True):
+            example[n_frames // 4 : -n_frames // 4, number * width : (number + 1) * width] += 1.5
+    return examples, examples if task_type == "representation" else classes
 
 
-def make_model(module: ModuleType, shape: tuple[int, ...], task_type: str = "classification") -> keras.Model:
-    """Return a compiled model with seeded weights."""
+def make_model(module: ModuleType, shape: tuple[int, ...], task_type: str = "", *, eager: bool = False) -> keras.Model:
+    """Return a narrow compiled model with seeded weights; eager saves the compilation where a few steps are trained."""
+    task_type = task_type or module.task_types[0]
     keras.utils.set_random_seed(1)
-    if task_type == "classification":
-        model = module.build(shape, (N_CLASSES,))
+    model = module.build(shape, output_for(module, shape, task_type=task_type), **narrow(module))
+    if task_type in ("classification", "frame_classification"):
         loss, metrics = keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"]
     else:
-        model = module.build(shape, (1,))
         loss, metrics = keras.losses.MeanSquaredError(), []
     # Keras lets XLA compile for TensorFlow by default; on a CPU the compilation takes longer than these tests train.
-    jit_compile = "auto" if keras.backend.backend() == "jax" else False
-    model.compile(keras.optimizers.Adam(0.001), loss, metrics=metrics, jit_compile=jit_compile)
+    is_jax = keras.backend.backend() == "jax"
+    model.compile(
+        keras.optimizers.Adam(0.003),
+        loss,
+        metrics=metrics,
+        jit_compile="auto" if is_jax else False,
+        run_eagerly=eager and not is_jax,
+    )
     return model
 
 
@@ -102,14 +157,14 @@ class Trained:
     """A model trained on the separable problem and saved, with its inputs and predictions beside it.
 
     Attributes:
-        path: <name>.keras; <name>.npz lies beside it.
+        path: <name>.keras; <name>.npz and <name>.json, which backend_probe.py reads, lie beside it.
         losses: Mean loss of each epoch.
-        accuracy: On unseen examples.
+        score: On unseen examples, accuracy; or of a representation the share of the variance that it gives back.
     """
 
     path: Path
     losses: list[float]
-    accuracy: float
+    score: float
 
 
 @pytest.fixture(scope="module")
@@ -120,17 +175,27 @@ def train(tmp_path_factory) -> Callable[[str], Trained]:
     @cache
     def run(name: str) -> Trained:
         module = module_of(name)
-        inputs, classes = make_examples(shape_for(module, (24, 24)), 96, seed=1)
-        unseen, their_classes = make_examples(inputs.shape[1:], 60, seed=2)
-        model = make_model(module, inputs.shape[1:])
-        losses = model.fit(inputs, classes, batch_size=16, epochs=6, verbose=0).history["loss"]
-        accuracy = model.evaluate(unseen, their_classes, verbose=0, return_dict=True)["accuracy"]
+        shape = shape_for(module, sizes_of(module)[0] if is_waveform(module) else (24, 24))
+        inputs, targets = make_examples(module, shape, 96, seed=1)
+        unseen, their_targets = make_examples(module, shape, 60, seed=2)
+        model = make_model(module, shape)
+        losses = model.fit(inputs, targets, batch_size=16, epochs=8, verbose=0).history["loss"]
+        figures = model.evaluate(unseen, their_targets, verbose=0, return_dict=True)
+        score = figures.get("accuracy", 1 - figures["loss"] / np.var(unseen))
         path = folder / f"{name}.keras"
         model.save(path)
-        np.savez(path.with_suffix(".npz"), inputs=unseen[:6], predictions=model.predict(unseen[:6], verbose=0))
-        return Trained(path, losses, accuracy)
+        kept = {"inputs": unseen[:6], "targets": their_targets[:6], "predictions": model.predict_on_batch(unseen[:6])}
+        np.savez(path.with_suffix(".npz"), **kept)
+        described = {"options": narrow(module), "output_shape": model.output_shape[1:], "has_own_layers": has_own_layers(model)}
+        path.with_suffix(".json").write_text(json.dumps(described), encoding="utf-8")
+        return Trained(path, losses, score)
 
     return run
+
+
+def has_own_layers(model: keras.Model) -> bool:
+    """Return whether a saved model needs this project to be loaded, as layers that Keras does not have do."""
+    return '"registered_name": "xval>' in model.to_json()
 
 
 @pytest.fixture(scope="module")
@@ -157,29 +222,30 @@ def probe(train, tmp_path_factory) -> Callable[[str], dict]:
 
 def test_reads_examples_of_any_length_or_says_that_it_cannot(name: str) -> None:
     module = module_of(name)
-    shape = shape_for(module, SIZE)
+    shape = shape_for(module, sizes_of(module)[0] if is_waveform(module) else LONG_SIZE)
+    output_shape = output_for(module, shape)
     refusal = ""
     try:
-        model = module.build((None, *shape[1:]), (N_CLASSES,))
+        model = module.build((None, *shape[1:]), output_shape, **narrow(module))
     except SettingsError as error:
         refusal = str(error)
     if refusal:
         assert re.search("reads examples of one length.*example_length_s", refusal)
         return
-    fixed = module.build(shape, (N_CLASSES,))
+    fixed = module.build(shape, output_shape, **narrow(module))
     fixed.set_weights(model.get_weights())
-    examples, _ = make_examples(shape, 4, seed=3)
+    examples, _ = make_examples(module, shape, 4, seed=3)
     np.testing.assert_allclose(model.predict_on_batch(examples), fixed.predict_on_batch(examples), atol=1e-5)
     longer = np.concatenate([examples, examples], axis=1)
-    assert model.predict_on_batch(longer).shape == (4, N_CLASSES)
+    assert model.predict_on_batch(longer).shape == (4, *output_shape)
 
 
 def test_it_declares_what_the_engine_reads(name):
     module = module_of(name)
     assert module.reshaping_type in {"conv", "rnn", "none"}
-    assert set(module.task_types) <= {"classification", "regression"}
+    assert set(module.task_types) <= {"classification", "regression", "representation", "frame_classification"}
     assert module.task_types
-    assert re.search(r"[\d,]{3,} parameters at ", module.__doc__)
+    assert re.search(r"[\d,]{3,} parameters at ", " ".join(module.__doc__.split()))
 
 
 def test_options_can_be_read_without_importing_keras(name):
@@ -192,116 +258,118 @@ def test_options_can_be_read_without_importing_keras(name):
         ast.literal_eval(default)
 
 
-@pytest.mark.parametrize("size", [SIZE, *OTHER_SIZES], ids=lambda size: "{}x{}".format(*size))
-@pytest.mark.parametrize("output_shape", [(5,), (1,)], ids=["classes", "value"])
-def test_it_builds_for_any_size_with_linear_outputs(name, size, output_shape):
+@pytest.mark.parametrize("n_outputs", [5, 1])
+def test_it_builds_for_any_size_with_linear_outputs(name, n_outputs):
     module = module_of(name)
-    model = module.build(shape_for(module, size), output_shape)
-    assert model.output_shape == (None, *output_shape)
-    last = model.layers[-1]
-    assert isinstance(last, keras.layers.Dense)
-    assert last.activation is keras.activations.linear
-    assert '"class_name": "Lambda"' not in model.to_json()
-
-
-def test_it_builds_for_the_smallest_size_that_it_names(name):
-    module = module_of(name)
-    model = module.build(shape_for(module, (1, 1)), (N_CLASSES,))
-    assert model.output_shape == (None, N_CLASSES)
+    for size in (*sizes_of(module), (1, 1)):
+        shape = shape_for(module, size)  # (1, 1): the smallest size that it names
+        output_shape = output_for(module, shape, n_outputs)
+        model = module.build(shape, output_shape, **narrow(module))
+        assert model.output_shape == (None, *output_shape)
+        assert model.layers[-1].activation is keras.activations.linear
+        assert '"class_name": "Lambda"' not in model.to_json()
 
 
 def test_batch_normalization_learns_the_statistics_of_a_small_corpus(name):
     module = module_of(name)
-    model = module.build(shape_for(module, SIZE), (N_CLASSES,))
+    shape = shape_for(module)
+    model = module.build(shape, output_for(module, shape), **narrow(module))
     momenta = {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
     assert momenta <= {0.9}  # Keras's default 0.99 needs hundreds of steps
 
 
 @pytest.mark.parametrize("shape", [(40,), (40, 40), (40, 40, 1), (2, 40, 40, 1)], ids=len)
 def test_other_axes_are_read_or_refused_with_the_axes_that_it_reads(name, shape):
+    module = module_of(name)
+    output_shape = output_for(module, shape)
     try:
-        model = module_of(name).build(shape, (N_CLASSES,))
+        model = module.build(shape, output_shape, **narrow(module))
     except SettingsError as error:
         message = str(error)
     else:
-        assert model.output_shape == (None, N_CLASSES)
+        assert model.output_shape == (None, *output_shape)
         return
-    assert re.search(rf"'{name}': received examples of shape {re.escape(str(shape))}; it reads \(frames, bins", message)
+    received = re.escape(f"'{name}': received examples of shape {shape}")
+    wanted = r"(; it reads \(frames, (bins|samples)| \(frames, \w+, \w+\); the smallest allowed size is)"
+    assert re.search(received + wanted, message)
 
 
 def test_its_documented_parameter_count_is_true(name):
     module = module_of(name)
-    count, size, n_classes = re.search(
-        r"([\d,]+) parameters at ([\d x]+\d) and (\d+) classes", " ".join(module.__doc__.split())
+    count, axes, n_classes = re.search(
+        r"([\d,]+) parameters at ([\d x]+\d)(?: and (\d+) classes)?", " ".join(module.__doc__.split())
     ).groups()
-    model = module.build(tuple(int(axis) for axis in size.split(" x ")), (int(n_classes),))
+    shape = tuple(int(axis) for axis in axes.split(" x "))
+    model = module.build(shape, output_for(module, shape, int(n_classes or 0)))
     assert model.count_params() == int(count.replace(",", ""))
 
 
 def test_its_options_refuse_negative_numbers_and_unknown_names(name):
     module = module_of(name)
+    shape = shape_for(module)
     wrong = {int: -1, float: -0.5, tuple[int, ...]: (8, -1), str: "nonsense"}
     for option in options_of(module):
         value = wrong.get(str if get_args(option.annotation) and option.annotation != tuple[int, ...] else option.annotation)
         if value is None:
             continue
         with pytest.raises(SettingsError, match=rf"'{name}'.*'{option.name}'.*{re.escape(repr(value))}.*(Allowed|Available)"):
-            module.build(shape_for(module, SIZE), (N_CLASSES,), **{option.name: value})
+            module.build(shape, output_for(module, shape), **{option.name: value})
 
 
 def test_every_choice_of_its_options_builds(name):
     module = module_of(name)
+    shape = shape_for(module)
     for option in options_of(module):
         is_choice = option.annotation is bool or isinstance(option.default, str)
         choices = (True, False) if option.annotation is bool else get_args(option.annotation)
         for choice in choices if is_choice else ():
-            model = module.build(shape_for(module, SIZE), (N_CLASSES,), **{option.name: choice})
-            assert model.output_shape == (None, N_CLASSES)
+            model = module.build(shape, output_for(module, shape), **narrow(module) | {option.name: choice})
+            assert model.output_shape == (None, *output_for(module, shape))
 
 
 def test_the_same_seed_gives_the_same_weights_and_dropout(name):
     module = module_of(name)
-    inputs, _ = make_examples(shape_for(module, SIZE), 4, seed=1)
+    inputs, _ = make_examples(module, shape_for(module), 4, seed=1)
 
     def outputs(seed: int) -> np.ndarray:
         keras.utils.set_random_seed(seed)
-        model = module.build(inputs.shape[1:], (N_CLASSES,))
+        model = module.build(inputs.shape[1:], output_for(module, inputs.shape[1:]), **narrow(module))
         return keras.ops.convert_to_numpy(model(inputs, training=True))
 
     np.testing.assert_array_equal(outputs(1), outputs(1))
     assert not np.allclose(outputs(1), outputs(2))
 
 
-@pytest.mark.parametrize("task_type", ["classification", "regression"])
-def test_one_step_changes_every_weight_and_gives_a_finite_loss(name, task_type):
+def test_one_step_changes_every_weight_and_gives_a_finite_loss(name):
     module = module_of(name)
-    if task_type not in module.task_types:
-        pytest.skip(f"{name} does not do {task_type}")
-    inputs, classes = make_examples(shape_for(module, SIZE), 6, seed=1)
-    model = make_model(module, inputs.shape[1:], task_type)
-    before = model.get_weights()
-    loss = model.train_on_batch(inputs, classes, return_dict=True)["loss"]
-    assert np.isfinite(loss)
-    trainable = {weight.path for weight in model.trainable_weights}
-    for weight, old, new in zip(model.weights, before, model.get_weights(), strict=True):
-        assert weight.path not in trainable or not np.array_equal(new, old), weight.path
+    inputs, targets = make_examples(module, shape_for(module), 6, seed=1)
+    for task_type in module.task_types:
+        model = make_model(module, inputs.shape[1:], task_type, eager=True)
+        before = model.get_weights()
+        wanted = targets[:, None].astype("float32") if task_type == "regression" else targets
+        loss = model.train_on_batch(inputs, wanted, return_dict=True)["loss"]
+        assert np.isfinite(loss)
+        trainable = {weight.path for weight in model.trainable_weights}
+        for weight, old, new in zip(model.weights, before, model.get_weights(), strict=True):
+            assert weight.path not in trainable or not np.array_equal(new, old), weight.path
 
 
 def test_it_learns_a_separable_problem(name, train):
     trained = train(name)
     assert trained.losses[-1] < 0.5 * trained.losses[0]
-    assert trained.accuracy >= 0.9
+    is_representation = module_of(name).task_types[0] == "representation"
+    assert trained.score >= (0.5 if is_representation else 0.9)
 
 
 def test_a_saved_model_gives_the_same_predictions(name, train):
     path = train(name).path
     model = keras.models.load_model(path, safe_mode=True)
     with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-        np.testing.assert_array_equal(model.predict(arrays["inputs"], verbose=0), arrays["predictions"])
+        np.testing.assert_array_equal(model.predict_on_batch(arrays["inputs"]), arrays["predictions"])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_saved_model_loads_without_this_project_on_any_backend(name, backend, probe):
+def test_a_saved_model_loads_on_any_backend_without_this_project_where_keras_has_its_layers(name, backend, probe):
     found = probe(backend)
     assert found["imported"] == []
     assert found["loaded"][name] < 1e-3

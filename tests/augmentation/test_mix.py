@@ -129,6 +129,10 @@ def test_the_corpus_of_events_reads_the_mixtures() -> None:
     assert set(clips["label"]) == {"a", "b", "background"}
     assert set(clips["item"]) == {"m0", "m1", "m2"}
     assert len(clips) == len(rows_of("out"))
+    whole, annotations = find_corpus("events").list_recordings(Path("out"), annotation=Path("out/annotation.csv"), item="item")
+    assert whole["path"].tolist() == sorted({row["path"] for row in rows_of("out")})
+    assert set(whole["item"]) == {"m0", "m1", "m2"}
+    assert len(annotations) == len([row for row in rows_of("out") if row["label"] != "background"])
 
 
 @pytest.mark.usefixtures("folder")

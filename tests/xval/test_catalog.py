@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 
 from xval import catalog, metrics
@@ -19,17 +20,34 @@ def test_no_option_hides_a_parameter():
         assert not set(catalog.find_architecture(name).options) & set(Settings.model_fields)
 
 
-@pytest.mark.parametrize("name", catalog.OPTIMIZERS)
-def test_keras_knows_every_optimizer(name):
-    optimizer = keras.optimizers.get({"class_name": name, "config": {"learning_rate": 0.5, "global_clipnorm": 1.0}})
+def test_feature_settings_that_build_takes_are_no_options():
+    found = catalog.find_architecture("sincnet")
 
-    assert float(optimizer.learning_rate) == 0.5
-    assert type(optimizer).__name__.lower() == name
+    assert found.features == "waveform"
+    assert found.feature_keys == ("sample_rate_hz",)
+    assert {"n_filters", "kernel_length"} <= set(found.options)
+    assert catalog.find_architecture("mlp").features is None
 
 
 @pytest.mark.parametrize("name", [name for losses in catalog.LOSSES.values() for name in losses])
 def test_keras_knows_every_loss(name):
     assert callable(keras.losses.get(name))
+
+
+@pytest.mark.parametrize(("task_type", "name"), [(task, name) for task, losses in catalog.LOSSES.items() for name in losses])
+def test_every_loss_has_a_value_per_example(task_type, name):
+    targets = np.eye(3, dtype=np.float32)[[0, 2, 1, 1]] if task_type == "classification" else np.ones((4, 3), np.float32)
+    if catalog.target_form(task_type, name) == "class":
+        targets = targets.argmax(axis=1)
+
+    values = keras.losses.get(name)(targets, np.full((4, 3), 1 / 3, np.float32))
+
+    assert keras.ops.shape(values) == (4,)
+
+
+@pytest.mark.parametrize("written", ["MeanSquaredError", "mean_squared_error", "mse", "MSE"])
+def test_losses_go_by_each_of_the_names_that_keras_has(written):
+    assert catalog.loss_name("regression", written) == "mean_squared_error"
 
 
 def test_auto_is_the_usual_loss_of_the_task():

@@ -6,11 +6,18 @@ import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store_writer import Example, StoreWriter
-from xval.evaluation import evaluate_model
+from xval.evaluation import _average_clips, evaluate_model
 from xval.fold_data import load_fold
 from xval.folds import Fold
 
-SETTINGS = {"task_type": "classification", "batch_size": 2, "loss": "auto", "label_form": "multi_class"}
+SETTINGS = {
+    "task_type": "classification",
+    "batch_size": 2,
+    "loss": "auto",
+    "label_form": "multi_class",
+    "metrics": "auto",
+    "clip_average": "probabilities",
+}
 
 
 @pytest.fixture
@@ -47,6 +54,54 @@ def test_examples_clips_and_items_have_their_own_figures(data, model):
     assert figures["confusion_matrix"]["test"] == [[1, 0], [1, 0]]
     assert figures["metrics"]["training"]["accuracy"] == 1.0
     assert figures["n_examples"] == {"training": 4, "validation": 4, "test": 4}
+
+
+@pytest.mark.parametrize(
+    ("clip_average", "wanted"),
+    [
+        ("probabilities", [(0.9 + 0.4) / 2, (0.2 + 0.9) / 2]),
+        # softmax of the mean logits: the odds are the geometric mean of those of the windows
+        ("logits", [1 / (1 + (0.1 / 0.9 * 0.6 / 0.4) ** 0.5), 1 / (1 + (0.8 / 0.2 * 0.1 / 0.9) ** 0.5)]),
+        ("votes", [1 / 2, 1 / 2]),
+    ],
+)
+def test_the_windows_of_a_clip_become_one_prediction(data, clip_average, wanted):
+    examples = data.sides["test"]
+
+    found = _average_clips(examples, examples.predictors(np.arange(4))[:, 0], clip_average)
+
+    assert found.predictions[:, 0] == pytest.approx(wanted, rel=1e-5)
+    assert found.predictions.sum(axis=1) == pytest.approx([1, 1])
+    assert found.targets.tolist() == [0, 1]
+
+
+def test_a_window_without_any_probability_for_a_class_leaves_no_nan(data):
+    found = _average_clips(data.sides["test"], np.float32([[1, 0], [0, 1], [1, 0], [1, 0]]), "logits")
+
+    assert found.predictions == pytest.approx(np.float32([[0.5, 0.5], [1, 0]]), abs=1e-6)
+
+
+def test_windows_keep_their_own_metrics_however_clips_are_averaged(data, model):
+    by_votes, by_mean = (
+        evaluate_model(model, data, SETTINGS | {"clip_average": clip_average}).figures
+        for clip_average in ("votes", "probabilities")
+    )
+
+    assert by_votes["metrics"] == by_mean["metrics"]
+    assert by_votes["clip_metrics"]["test"]["auc"] == 0.5
+    assert by_mean["clip_metrics"]["test"]["auc"] == 1.0
+
+
+def test_further_metrics_and_a_loss_of_ones_own_stand_in_the_figures(data, model, own_package):
+    own = {"metrics": "own_package.parts.worst, kl_divergence", "loss": "own_package.parts.loss"}
+
+    figures, plain = (evaluate_model(model, data, chosen).figures for chosen in (SETTINGS | own, SETTINGS))
+
+    assert figures["further_metrics"] == {"worst": False, "kl_divergence": False}
+    assert figures["metrics"]["test"]["worst"] == pytest.approx(0.9)
+    assert figures["clip_metrics"]["test"]["worst"] == pytest.approx(1 - 0.45)
+    assert "kl_divergence" in figures["item_metrics"]["test"]["c"]
+    assert figures["metrics"]["test"]["loss"] == plain["metrics"]["test"]["loss"]
 
 
 def test_the_loss_is_the_cross_entropy_of_the_predictions(data, model):

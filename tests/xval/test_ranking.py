@@ -181,6 +181,25 @@ def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_in
     ]
 
 
+def test_the_table_has_clips_and_windows_side_by_side_where_clips_are_cut(make_instance, make_record):
+    record = with_windows(make_record, 1, {"accuracy": 0.5, "balanced_accuracy": 0.4})
+    record["clip_metrics"]["test"] = {"accuracy": 0.9, "balanced_accuracy": 0.8}
+    header, (row,) = summary_table([make_instance(1, [record])])
+    assert list(zip(header[4:8], row[4:8], strict=True)) == [
+        ("test clip balanced_accuracy", "0.800"), ("test clip accuracy", "0.900"),
+        ("test balanced_accuracy", "0.400"), ("test accuracy", "0.500"),
+    ]  # fmt: skip
+
+
+def test_a_metric_beside_those_of_the_task_ranks_and_is_best_by_its_own_direction(make_instance, make_record):
+    metric_dicts = [
+        make_instance(number, [make_record(1, {"worst": 0.1 * number}, further_metrics={"worst": False})], monitor="val_worst")
+        for number in (1, 2)
+    ]
+    assert rank_instances(metric_dicts) == ((1, 2), "validation", "worst")
+    assert find_best(metric_dicts, "test", "worst").mean == {1}
+
+
 def test_the_selection_is_explained_with_chance(make_instance):
     metric_dicts = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
     assert describe_selection(metric_dicts) == (

@@ -58,6 +58,9 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
         ({"learning_rate": float("nan")}, r"learning_rate: received nan"),
         ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is produced by no metric.*Did you mean 'val_accuracy'\?"),
         ({"optimizer": "adan"}, r"unknown optimizer 'adan'.*Did you mean 'adam'\?"),
+        ({"metrics": "kl_divergense"}, r"unknown metric 'kl_divergense' for classification.*Did you mean 'kl_divergence'\?"),
+        ({"clip_average": "vote"}, r"clip_average: received 'vote'.*Did you mean 'votes'\?"),
+        ({"architecture": "own.network"}, r"'own': no module 'own' in "),
         ({"loss": "huber"}, r"unknown loss 'huber' for classification"),
         ({"normalization": "per_bim"}, r"normalization: received 'per_bim'.*Did you mean 'per_bin'\?"),
         ({"win_length": 4096}, r"win_length=4096 is longer than n_fft=1024"),
@@ -67,6 +70,41 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
     ],
 )
 def test_wrong_parameters_are_errors_that_say_where_what_and_what_else(parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        resolve(declare(parameters))
+
+
+def test_clips_of_a_regression_are_averaged_alone():
+    with pytest.raises(SettingsError, match="clip_average='votes' needs classes; the task is regression"):
+        resolve(declare({"clip_average": "votes"}, task_type="regression"))
+
+
+def test_parts_of_ones_own_are_taken_by_their_dotted_path(own_package):
+    own = {
+        "architecture": "own_package.network", "n_hidden": "7", "loss": "own_package.parts.loss",
+        "optimizer": "own_package.parts.optimizer", "schedule": "own_package.parts.schedule",
+        "metrics": ["own_package.parts.worst", "mse"], "monitor": "val_worst",
+    }  # fmt: skip
+
+    (instance,) = resolve(declare(own))
+
+    assert instance.options == {"n_hidden": 7}
+    assert instance.settings.metrics == "own_package.parts.worst, mse"
+    del own["n_hidden"]
+    assert resolve(declare(own))[0].sources["n_hidden"] == "own_package.network"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"architecture": "own_package.network", "n_hiden": 3}, r"unknown parameter 'n_hiden'\. Did you mean 'n_hidden'\?"),
+        ({"architecture": "own_package.network", "n_hidden": "x"}, r"n_hidden: received 'x'"),
+        ({"loss": "own_package.parts.three"}, r"received three\(a, b, c\).*loss\(y_true, y_pred\) is wanted"),
+        ({"loss": "own_package.parts.loss", "augment_mixup": 0.2}, r"augment_mixup gives examples shares of classes"),
+        ({"monitor": "val_worst"}, r"monitor 'val_worst' is produced by no metric"),
+    ],
+)
+def test_parts_of_ones_own_that_do_not_fit_are_refused(own_package, parameters, message):
     with pytest.raises(SettingsError, match=message):
         resolve(declare(parameters))
 

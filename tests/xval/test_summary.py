@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xval.summary import chance_level, differing_parameters, figure, has_windows, make_metric_dict, metric_columns
+from xval.summary import chance_level, differing_parameters, direction, figure, has_windows, make_metric_dict, metric_columns
 
 
 def test_the_metric_dict_holds_settings_records_and_figures(make_record, make_failure):
@@ -108,6 +108,26 @@ def test_metrics_come_test_first_in_the_order_of_their_file_with_the_loss_last(m
     metric_dicts = [make_instance(1, [{"loss": 1.0, "auc": 0.5}]), make_instance(2, [{"accuracy": 0.5, "older_score": 0.1}])]
     names = ("accuracy", "auc", "older_score", "loss")
     assert metric_columns(metric_dicts) == tuple((side, name) for side in ("test", "validation", "training") for name in names)
+
+
+def test_a_metric_that_is_undefined_in_every_fold_has_no_column_on_that_side(make_instance, make_record):
+    record = make_record(1, {"accuracy": 0.5, "auc": None})
+    record["metrics"]["training"]["auc"] = 0.5
+
+    found = metric_columns([make_instance(1, [record]), make_instance(2, [{"accuracy": 0.5, "auc": None}])])
+
+    assert [side for side, name in found if name == "auc"] == ["training"]
+    assert ("test", "auc") in metric_columns([make_instance(1, [record]), make_instance(2, [{"auc": 0.5}, {"auc": None}])])
+
+
+def test_metrics_beside_those_of_the_task_bring_their_direction(make_instance, make_record):
+    metric_dicts = [
+        make_instance(1, [0.5]),
+        make_instance(2, [make_record(1, {"worst": 0.5}, further_metrics={"worst": False})]),
+    ]
+    assert [direction(metric_dicts, name) for name in ("accuracy", "eer", "loss", "worst", "gone")] == [
+        True, False, False, False, None,
+    ]  # fmt: skip
 
 
 def test_clips_have_figures_of_their_own_only_where_some_are_cut_into_several_examples(make_instance, make_record):

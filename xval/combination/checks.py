@@ -4,18 +4,39 @@ Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or a
 loaded here; whether models can be cut as asked is checked with all other models, in job.py. Next: run.py.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus import Corpus
 from preprocessing.feature_settings import FeatureSettings
+from xval.catalog import COMBINATION
 from xval.combination.leakage import judge
 from xval.combination_options import model_paths
 from xval.errors import FoldsError, SettingsError
 from xval.folds import Fold
+from xval.plan import Plan
 from xval.results import read_json
+from xval.settings import Instance
+
+
+def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
+    """Check an instance of a plan, as `check_instance` does; others than those that combine features have nothing to check.
+
+    Models that jobs of the same plan are going to write need not be there.
+    """
+    folds = {fold.number: fold for fold in planned.folds.folds}
+    chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
+    if instance.settings.architecture != COMBINATION or not chosen:
+        return []
+    settings = {other.number: other.settings for other in planned.instances}
+    to_come = {
+        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
+        for number, fold in planned.to_do
+        if settings[number].architecture != COMBINATION
+    }
+    return check_instance(instance.options, settings[instance.number].feature_settings(), corpus, chosen, to_come)
 
 
 def check_instance(
@@ -69,13 +90,6 @@ def check_instance(
             if verdict.state != "clean":
                 unclear.setdefault((pattern, verdict.reason), []).append(fold.number)
     return [_warning(pattern, reason, numbers) for (pattern, reason), numbers in unclear.items()]
-
-
-def retrained_models(models: Sequence[str], fold: int, record: Path) -> list[str]:
-    """Return the models of a finished job that were written anew after its record, so that its figures are not theirs."""
-    finished = record.stat().st_mtime_ns
-    paths = [Path(path) for path in model_paths(models, fold)]
-    return [str(path) for path in paths if path.is_file() and path.stat().st_mtime_ns > finished]
 
 
 def check_skops() -> None:

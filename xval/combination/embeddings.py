@@ -4,11 +4,6 @@ Comes in: a model.keras of an earlier run, and how many layers are dropped. Goes
 samples) to float32 (n_examples, n_features), and its answers. Next: fold.py, persistence.py.
 """
 
-import json
-import pkgutil
-import zipfile
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,34 +11,13 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-import architectures
-from xval.errors import ResultsError, SettingsError
+from xval.errors import SettingsError
 from xval.fold_data import Examples
 from xval.training import predict
 
 _KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 # These only pass values on when a model predicts: behind them stands what a map looked like.
 _FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)
-
-
-def load_model(path: Path) -> keras.Model:
-    """Load a saved model, with Keras's safe mode on.
-
-    Args:
-        path: A model.keras.
-
-    Raises:
-        ResultsError: It is missing, or no model that can be loaded safely.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            has_own_layers = b'"xval>' in archive.read("config.json")
-        if has_own_layers:
-            for module in pkgutil.iter_modules(architectures.__path__):
-                import_module(f"architectures.{module.name}")  # it registers its layers
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise ResultsError(f"{path}: no model that can be loaded ({' '.join(str(error).split())[:300]}).") from error
 
 
 def cut_model(model: keras.Model, layers_dropped: int, *, where: str) -> keras.Model:

@@ -5,7 +5,6 @@ Comes in: a job. Goes out: the files of its fold folder but the record, and the 
 
 import csv
 from dataclasses import replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,15 @@ from xval.combination import persistence
 from xval.combination.basic_features import all_examples, read_basic_features
 from xval.combination.checks import check_files, check_skops
 from xval.combination.classifier import FittedClassifier, fit_classifier
-from xval.combination.embeddings import cut_model, embed, load_model
+from xval.combination.embeddings import cut_model, embed
 from xval.combination.leakage import judge
 from xval.combination_options import model_paths
 from xval.evaluation import evaluate_predictions
 from xval.fold_data import Examples, load_fold
 from xval.fold_files import versions
+from xval.initial_model import hash_model
 from xval.plan import Job
+from xval.saved_model import load_model
 from xval.training import prepare_backend
 
 
@@ -112,8 +113,7 @@ def _describe_model(path: Path, job: Job, features: FeatureSettings, store: Feat
     """Return what the record says of a model: its path and hash, and whether it may have seen what is tested."""
     check_files(path, features, is_custom=store.description.feature_settings is None)
     verdict = judge(path, job.fold, job.parameters["dataset"])
-    digest = blake2b(path.read_bytes(), digest_size=16).hexdigest()
-    return {"path": str(path), "blake2b": digest, "leakage": verdict.state, "leakage_reason": verdict.reason}
+    return {"path": str(path), "hash": hash_model(path), "leakage": verdict.state, "leakage_reason": verdict.reason}
 
 
 def _write_grid(path: Path, fitted: FittedClassifier) -> None:

@@ -7,7 +7,7 @@ one; a model of which that cannot be known is reported. Next: checks.py, fold.py
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from xval.errors import FoldsError
 from xval.folds import Fold
@@ -34,8 +34,8 @@ def judge(model: Path, fold: Fold, dataset: str) -> Verdict:
     """Return whether a model may have seen the items that a fold tests.
 
     Args:
-        model: The path of its model.keras. Read beside it: record.json for the items, and the settings.json of its instance
-            for the name of the corpus.
+        model: The path of its model.keras. Read beside it: model.json, which names the items that it and the models that it
+            started from have seen, by corpus; and record.json.
         fold: The fold whose examples it is to describe.
         dataset: The corpus of the fold.
 
@@ -43,14 +43,10 @@ def judge(model: Path, fold: Fold, dataset: str) -> Verdict:
         FoldsError: It has trained on test items of this fold, or was chosen by them.
         ResultsError: A file beside it is no JSON, or of a newer format.
     """
-    record = read_json(model.parent / "record.json")
-    if not record or "items" not in record:
-        return Verdict("unknown", "there is no record.json beside it, which would say what it was trained on")
-    settings: dict[str, Any] = read_json(model.parent.parent / "settings.json") or {}
-    trained_on = settings.get("parameters", {}).get("dataset")
-    if trained_on not in (None, dataset):
-        return Verdict("unknown", f"it was trained on another corpus, '{trained_on}', which may hold the same recordings")
-    seen = {*record["items"]["training"], *record["items"]["validation"]}
+    described, record = (read_json(model.parent / name) or {} for name in ("model.json", "record.json"))
+    sides = record.get("items", {"training": [], "validation": []})
+    by_corpus: dict[str, list[str]] = described.get("seen_items") or {dataset: [*sides["training"], *sides["validation"]]}
+    seen = set(by_corpus.get(dataset, ()))
     tested = sorted(seen & set(fold.test))
     if tested:
         more = f" and {len(tested) - _LISTED_ITEMS} more" if len(tested) > _LISTED_ITEMS else ""
@@ -59,8 +55,12 @@ def judge(model: Path, fold: Fold, dataset: str) -> Verdict:
             "features of them would be too good. Write {fold} in the path where the number of the fold stands, and take an "
             "experiment with the same folds (num_folds, fold_strategy, fold_seed)."
         )
-    if trained_on is None:
-        return Verdict("unknown", "there is no settings.json of its instance, which would say on which corpus it was trained")
-    if set(record["items"]["training"]) & set(fold.validation):
+    if not described.get("seen_items") or described.get("initial_model_items") == "unknown":
+        return Verdict("unknown", "nothing beside it says all of what it, or the model that it started from, was trained on")
+    others = sorted(set(by_corpus) - {dataset})
+    if others:
+        listed = ", ".join(others)
+        return Verdict("unknown", f"it was trained on another corpus too ({listed}), which may hold the same recordings")
+    if set(sides["training"]) & set(fold.validation):
         return Verdict("validation", "it was trained on items that validate here, so the validation figures are too good")
     return Verdict("clean")

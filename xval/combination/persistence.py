@@ -1,7 +1,7 @@
 """Save a combination of features and a classifier without pickle, load it, and use it on features or audio.
 
 Comes in: what fold.py fitted; later the folder that it was saved in. Goes out: model.skops (scaler, components, classifier),
-network_<n>.keras (the networks, cut), model.json (all else), and from these a `Combination`:
+network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`:
 
     from xval.combination.persistence import load
     load("results/demo/experiment_1/instance_3/fold_1").predict_audio(["a.wav"])
@@ -29,11 +29,13 @@ from preprocessing.windows import make_examples
 from xval.combination.basic_features import ExamplesOfClips, all_examples, features_of_stretches, read_basic_features
 from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier
-from xval.combination.embeddings import embed, load_model
+from xval.combination.embeddings import embed
+from xval.combination_options import model_paths
 from xval.errors import ResultsError, SettingsError
 from xval.fold_files import describe_model
 from xval.plan import Job
 from xval.results import read_json, write_json
+from xval.saved_model import load_model
 
 if TYPE_CHECKING:
     import keras
@@ -175,8 +177,18 @@ def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model
     from skops import io
 
     io.dump(fitted.pipeline, folder / "model.skops")
-    for number, network in enumerate(networks, start=1):
-        network.save(folder / f"network_{number}.keras")
+    described = describe_model(job, store.class_names)
+    seen_items = {dataset: set(items) for dataset, items in described["seen_items"].items()}
+    for number, (network, path) in enumerate(
+        zip(networks, model_paths(job.parameters["models"], job.fold.number), strict=True), start=1
+    ):
+        of_network = read_json(Path(path).with_name("model.json")) or {}
+        for dataset, items in (of_network.get("seen_items") or {}).items():
+            seen_items[dataset] = seen_items.get(dataset, set()) | set(items)
+        network_path = _network_path(folder, number)
+        network_path.parent.mkdir()
+        network.save(network_path)
+        write_json(network_path.with_name("model.json"), of_network)
     combination = {
         "classifier": job.parameters["classifier"],
         "classifier_settings": fitted.settings,
@@ -187,7 +199,7 @@ def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model
         "clip_samples": store.description.clip_samples,
         "is_custom": store.description.feature_settings is None,
     }
-    described = describe_model(job, class_names=store.class_names, target_names=())
+    described["seen_items"] = {dataset: sorted(items) for dataset, items in seen_items.items()}
     write_json(folder / "model.json", described | {"combination": combination})
 
 
@@ -195,7 +207,7 @@ def load(folder: str | Path) -> Combination:
     """Load a combination from a fold folder; nothing in it is executed.
 
     Args:
-        folder: With model.skops, model.json and network_<n>.keras; they may have been moved together.
+        folder: With model.skops, model.json and network_<n>/; they may have been moved together.
 
     Raises:
         SettingsError: skops is not installed.
@@ -215,7 +227,7 @@ def load(folder: str | Path) -> Combination:
             grid=(),
             settings=about["classifier_settings"],
         ),
-        networks=tuple(load_model(folder / f"network_{number}.keras") for number in range(1, 1 + about["n_networks"])),
+        networks=tuple(load_model(_network_path(folder, number)) for number in range(1, 1 + about["n_networks"])),
         has_basic_features=about["basic_features"],
         class_names=tuple(described["class_names"]),
         feature_settings=FeatureSettings(**described["feature_settings"]),
@@ -246,6 +258,11 @@ def library_versions() -> dict[str, str]:
     import skops
 
     return {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
+
+
+def _network_path(folder: Path, number: int) -> Path:
+    """Return where a network is kept, with what `saved_model.load_model` reads beside it."""
+    return folder / f"network_{number}" / "model.keras"
 
 
 def _load_pipeline(path: Path) -> Any:

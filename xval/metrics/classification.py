@@ -79,6 +79,32 @@ def auc(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean([roc_auc_score(targets == number, predictions[:, number]) for number in present]))
 
 
+@metric(higher_is_better=False)
+def eer(targets: Targets, predictions: Predictions) -> float:
+    """Return the equal error rate, each class against the rest, averaged over classes.
+
+    The threshold on the probability of a class is where as large a share of its examples is missed as of the others is
+    accepted, read off the ROC curve with straight lines between its points. Classes are left out as in `auc`.
+    """
+    from sklearn.metrics import roc_curve
+
+    present = np.unique(targets)
+    if len(present) == 1:
+        return float("nan")
+    rates = []
+    for number in present:
+        accepted, found, _ = roc_curve(targets == number, predictions[:, number], drop_intermediate=False)
+        rates.append(np.interp(0.0, accepted - (1 - found), accepted))
+    return float(np.mean(rates))
+
+
+@metric(higher_is_better=True, least_outputs=6)
+def top_5_accuracy(targets: Targets, predictions: Predictions) -> float:
+    """Return the share of examples whose true class is among the five most probable ones, the first of them in a tie."""
+    best = np.argsort(-predictions, axis=1, kind="stable")[:, :5]
+    return float(np.mean((best == targets[:, np.newaxis]).any(axis=1)))
+
+
 def confusion_matrix(targets: Targets, predictions: Predictions) -> list[list[int]]:
     """Count the examples of each pair of true and predicted class.
 

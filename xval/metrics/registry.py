@@ -4,7 +4,7 @@ Comes in: the functions of xval/metrics/<task type>.py under `@metric`; no other
 values. Next: evaluation.py computes with it, ranking.py compares instances by its directions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -20,28 +20,41 @@ Decorated = TypeVar("Decorated", bound=MetricFunction)
 
 
 class Metric(NamedTuple):
-    """A metric function and whether more of it is better."""
+    """A metric function.
+
+    Attributes:
+        function: From targets and predictions to a number.
+        higher_is_better: Whether more of it is better.
+        least_outputs: From how many classes (or outputs) on it is computed.
+    """
 
     function: MetricFunction
     higher_is_better: bool
+    least_outputs: int = 1
 
 
 _METRICS: dict[str, dict[str, Metric]] = {}
+_PACKAGE = __name__.rpartition(".")[0]
 
 
-def metric(*, higher_is_better: bool) -> Callable[[Decorated], Decorated]:
+def metric(*, higher_is_better: bool, least_outputs: int = 1) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
+
+    A function in a module of the user's own is a metric of the instances that name it (the parameter ``metrics``).
 
     Args:
         higher_is_better: True for scores, False for errors.
+        least_outputs: From how many classes (or outputs) on it is computed; with fewer it would say nothing.
 
     Returns:
-        The decorator, which leaves the function as it is.
+        The decorator, which leaves the function as it is but for an attribute ``higher_is_better``.
     """
 
     def register(function: Decorated) -> Decorated:
-        task_type = function.__module__.rpartition(".")[2]
-        _METRICS.setdefault(task_type, {})[function.__name__] = Metric(function, higher_is_better)
+        package, _, task_type = function.__module__.rpartition(".")
+        if package == _PACKAGE:
+            _METRICS.setdefault(task_type, {})[function.__name__] = Metric(function, higher_is_better, least_outputs)
+        function.higher_is_better = higher_is_better  # type: ignore[attr-defined]
         return function
 
     return register
@@ -75,16 +88,25 @@ def higher_is_better(task_type: str, name: str) -> bool:
     return metrics[name].higher_is_better
 
 
-def compute(task_type: str, targets: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:
-    """Return every metric of a task.
+def least_outputs(task_type: str, name: str) -> int:
+    """Return from how many classes (or outputs) on a metric of a task is computed; 1 for what is no metric of the task."""
+    found = _metrics(task_type).get(name)
+    return found.least_outputs if found else 1
+
+
+def compute(
+    task_type: str, targets: NDArray[Any], predictions: NDArray[Any], further: Mapping[str, Metric] | None = None
+) -> dict[str, float]:
+    """Return every metric of a task that is computed for so many classes, and further ones.
 
     Args:
         task_type: ``classification`` or ``regression``.
         targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs).
         predictions: float32 (n_examples, n_classes) probabilities, or float32 (n_examples, n_outputs).
+        further: More metrics, by name.
 
     Returns:
-        The metrics in the order of their file. NaN: undefined for these targets and predictions.
+        The metrics in the order of their file, then the further ones. NaN: undefined for these targets and predictions.
 
     Raises:
         SettingsError: There is no such task.
@@ -104,7 +126,8 @@ def compute(task_type: str, targets: NDArray[Any], predictions: NDArray[Any]) ->
             f"a smaller learning_rate or clip_norm may help."
         )
     _task_module(task_type).check(targets, predictions)
-    return {name: float(found.function(targets, predictions)) for name, found in metrics.items()}
+    fitting = {name: found for name, found in metrics.items() if predictions.shape[-1] >= found.least_outputs}
+    return {name: float(found.function(targets, predictions)) for name, found in {**fitting, **(further or {})}.items()}
 
 
 def _metrics(task_type: str) -> dict[str, Metric]:

@@ -15,8 +15,6 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.metrics import higher_is_better, metric_names
-
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
 MOST_LINKS = 65_530  # on a sheet
@@ -103,10 +101,9 @@ def metric_value(value: object) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
-def metric_format(task_type: str, metric: str) -> str:
-    """Return the Excel format of a metric."""
-    is_score = metric in metric_names(task_type) and higher_is_better(task_type, metric)
-    return SCORE_FORMAT if is_score else ERROR_FORMAT
+def metric_format(higher_is_better: bool | None) -> str:
+    """Return the Excel format of a metric by its direction (None: not known)."""
+    return SCORE_FORMAT if higher_is_better else ERROR_FORMAT
 
 
 def parameter_value(value: object) -> object:

@@ -9,7 +9,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.spreadsheet import cells
-from xval.summary import CLIP_SIDES, SIDES, MetricDict, Record, metric_columns
+from xval.summary import CLIP_SIDES, SIDES, MetricDict, Record, direction, metric_columns
 
 _FIRST = ("instance", "comment_1", "fold", "status", "test items", "validation items", "n test", "n validation", "n training")
 _LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
@@ -36,7 +36,7 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
         if name in _FIRST or name in _LAST:
             cells.set_width(sheet, column, _WIDTHS.get(name, 10))
     jobs = [(metric_dict, record) for metric_dict in metric_dicts for record in metric_dict["folds"].values()]
-    formats = [cells.metric_format(metric_dicts[0]["task_type"], metric) for _, metric in pairs]
+    formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
     for row, (metric_dict, record) in enumerate(jobs, start=2):
         first, last = _first_values(metric_dict, record), [record.get(name) for name in _LAST]
         figures = [_metric(record, side, metric) for side, metric in pairs]

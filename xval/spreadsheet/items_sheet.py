@@ -48,7 +48,7 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
     rows = _rows(metric_dicts, metric)
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if scores else -1), row.item))
     cells.put_header(sheet, [*_FIRST, *(cells.title_of(metric_dict) for metric_dict in metric_dicts)], height=64)
-    number_format = cells.metric_format(task_type, metric)
+    number_format = cells.metric_format(scores)
     for number, row in enumerate(rows, start=2):
         for column, value in enumerate((row.item, row.fold, row.n_clips), start=1):
             cells.put(sheet, number, column, value)

@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.ranking import Best, Ranking, describe_selection, find_best, format_chance, format_folds
 from xval.spreadsheet import cells
-from xval.summary import SIDES, Figure, MetricDict, chance_level, differing_parameters, figure, metric_columns
+from xval.summary import SIDES, Figure, MetricDict, chance_level, differing_parameters, direction, figure, metric_columns
 
 HEADER_ROWS = 3
 LAST_COLUMNS = ("time (s)", "parameters", "folds")
@@ -20,6 +20,7 @@ _NOTES = (
     "Green: best mean of the column; blue: smallest standard deviation. Equal ones are all marked.",
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
     "std: sample standard deviation over folds (n - 1).",
+    "A metric that has no value in any fold, because it is undefined there, has no column.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
     "chance: the same metric, mean over folds, of always answering the class shares (mean target) of the training examples.",
 )
@@ -84,7 +85,7 @@ def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_di
     for offset, text in enumerate(("mean", "std")):
         cells.style_header(cells.put(sheet, HEADER_ROWS, column + offset, text), side)
     best = find_best(metric_dicts, side, metric)
-    number_format = cells.metric_format(metric_dicts[0]["task_type"], metric)
+    number_format = cells.metric_format(direction(metric_dicts, metric))
     width = max(len(metric) / 2 + 1, 8)
     for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
         if metric in metric_dict["summary"].get(side, {}):

@@ -1,5 +1,6 @@
 """What every file of corpora/ must keep, so that the command line can offer it; and the look-up itself."""
 
+import importlib
 import inspect
 from pathlib import Path
 
@@ -50,6 +51,13 @@ def test_what_is_not_downloaded_says_in_one_line_where_it_is(name: str) -> None:
         message = rf"^--download: {name} has no archive to be fetched; leave --download out\.$"
     with pytest.raises(CorpusError, match=message):
         _ = reader.downloads
+
+
+@pytest.mark.parametrize("name", [name for name in corpus_names() if find_corpus(name).has_recordings])
+def test_whole_recordings_are_listed_with_the_options_of_clips(name: str) -> None:
+    module = importlib.import_module(f"preprocessing.corpora.{name}")
+    clips, recordings = (inspect.signature(each).parameters for each in (module.list_clips, module.list_recordings))
+    assert list(clips.values()) == list(recordings.values())
 
 
 def test_an_unknown_corpus_gets_a_suggestion() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from preprocessing.annotations import resolve
 from preprocessing.clip_list import check_clips
-from preprocessing.corpora.events import default_audio_folder, default_dataset, list_clips
+from preprocessing.corpora.events import default_audio_folder, default_dataset, list_clips, list_recordings
 from xval.errors import CorpusError, SettingsError
 
 
@@ -178,3 +179,63 @@ def test_missing_files_and_folders_are_errors(recordings: Path, tmp_path: Path) 
 def test_the_defaults_come_from_the_annotation(tmp_path: Path) -> None:
     assert default_audio_folder(tmp_path, annotation=Path("bats/calls.csv")) == Path("bats")
     assert default_dataset(annotation=Path("bats/calls.csv"), label="label") == "calls"
+
+
+def read_recordings(folder: Path, text: str, **options):
+    (folder / "annotation.csv").write_text(text)
+    recordings, annotations = list_recordings(folder, annotation=folder / "annotation.csv", **options)
+    check_clips(recordings, folder, task_type="classification")
+    return recordings, annotations
+
+
+def test_recordings_are_listed_whole_with_their_events(recordings: Path) -> None:
+    text = "path,start_s,end_s,label\nnight/B2.flac,3,4.5,song\nA1.wav,1,3,call\nA1.wav,1,3,alarm\n"
+    found, annotations = read_recordings(recordings, text)
+    assert found.to_numpy().tolist() == [["A1.wav", "A1.wav", "alarm+call"], ["night/B2.flac", "night/B2.flac", "song"]]
+    assert list(annotations.columns) == ["path", "start_s", "end_s", "label", "annotator"]
+    assert annotations.to_numpy().tolist() == [
+        ["A1.wav", 1.0, 3.0, "call", ""],
+        ["A1.wav", 1.0, 3.0, "alarm", ""],
+        ["night/B2.flac", 3.0, 4.5, "song", ""],
+    ]
+
+
+def test_recordings_without_events_are_listed_only_where_the_table_says_so(recordings: Path) -> None:
+    soundfile.write(recordings / "C3.wav", np.full(8000, 0.1), 8000)
+    text = "path,start_s,end_s,label,bat\nB2,,,,b1\nA1,0,1,background,b2\nA1,1,2,call,b2\n"
+    found, annotations = read_recordings(recordings, text, item="bat")
+    assert found.to_numpy().tolist() == [["A1.wav", "b2", "call"], ["night/B2.flac", "b1", "background"]]
+    assert annotations.fillna(-1).to_numpy().tolist() == [["A1.wav", 1, 2, "call", ""], ["night/B2.flac", -1, -1, "", ""]]
+    all_background, annotations = read_recordings(recordings, "path,start_s,end_s,label\nA1,0,4,background\nB2,,,\n")
+    assert all_background["label"].tolist() == ["background", "background"]
+    assert annotations["start_s"].isna().tolist() == [True, True]
+    # as clips: no stretch, no clip
+    assert rows(read(recordings, text), "path", "label") == [["A1.wav", "background"], ["A1.wav", "call"]]
+    with pytest.raises(CorpusError, match="has no events: no line has a begin and an end"):
+        read(recordings, "path,start_s,end_s\nB2,,\n")
+
+
+def test_a_column_tells_several_annotators_apart(recordings: Path) -> None:
+    text = "path,start_s,end_s,label,annotator\nA1,1,2,call,x\nA1,1,2,call,y\nB2,1,2,call,x\nB2,,,,y\n"
+    _, annotations = read_recordings(recordings, text)
+    disputed = {path: len(resolve(own, "ignore_disagreement").disputed) for path, own in annotations.groupby("path")}
+    assert disputed == {"A1.wav": 0, "night/B2.flac": 1}
+    with pytest.raises(CorpusError, match=r"line 3: the same stretch of A1\.wav as in line 2"):
+        read_recordings(recordings, text.replace("A1,1,2,call,y", "A1,1,2,call,x"))
+
+
+def test_labels_of_recordings_are_joined_and_items_are_one(recordings: Path) -> None:
+    text = "file,start_s,end_s,bat,species,sex\nA1,0,1,b1,noctule,f\nA1,2,3,b1,noctule,m\n"
+    found, annotations = read_recordings(recordings, text, item="bat", label="species,sex")
+    assert found.to_numpy().tolist() == [["A1.wav", "b1", "noctule_f+noctule_m"]]
+    assert annotations["label"].tolist() == ["noctule_f", "noctule_m"]
+    with pytest.raises(
+        CorpusError, match=r"--item sex: A1\.wav belongs to the items f, m, but a recording is trained or tested"
+    ):
+        read_recordings(recordings, text, item="sex")
+
+
+@pytest.mark.parametrize("option", [{"background": True}, {"min_background_s": 2.0}, {"max_background_s": 20.0}])
+def test_options_of_the_background_say_nothing_about_frames(recordings: Path, option: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match=r"for frames, all that no event covers is background\. Leave these options out"):
+        read_recordings(recordings, "path,start_s,end_s\nA1,0,1\n", **option)

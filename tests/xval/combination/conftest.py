@@ -118,8 +118,6 @@ def make_network(tmp_path):
         save_model(model, folder, job, class_names=opened.class_names, target_names=())
         items = {side: list(getattr(fold, side)) for side in ("training", "validation", "test")}
         (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
-        settings = {"format_version": 1, "parameters": {"dataset": shared["dataset"]}}
-        (folder.parent / "settings.json").write_text(json.dumps(settings))
         return folder / "model.keras"
 
     return make

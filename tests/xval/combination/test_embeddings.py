@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from xval.combination.embeddings import cut_model, embed, load_model
-from xval.errors import ResultsError, SettingsError
+from xval.combination.embeddings import cut_model, embed
+from xval.errors import SettingsError
 from xval.examples import StoredExamples
+from xval.saved_model import load_model
 
 ONES = np.random.default_rng(0).normal(size=(3, 8, 6)).astype(np.float32)
 
@@ -95,18 +96,3 @@ def test_a_network_within_the_network_cannot_be_counted(flat):
     with pytest.raises(SettingsError, match=r"m: the layers of its network .* cannot be counted"):
         cut_model(nested, 1, where="m")
     assert cut_model(nested, 0, where="m").output_shape == (None, 3)
-
-
-def test_what_is_no_model_is_named(tmp_path):
-    (tmp_path / "model.keras").write_bytes(b"no zip")
-
-    with pytest.raises(ResultsError, match=r"model\.keras: no model that can be loaded"):
-        load_model(tmp_path / "model.keras")
-
-
-def test_code_in_a_model_is_not_run(tmp_path):
-    inputs = keras.Input((2,))
-    keras.Model(inputs, layers.Lambda(lambda x: x * 2)(inputs)).save(tmp_path / "model.keras")
-
-    with pytest.raises(ResultsError, match="no model that can be loaded"):
-        load_model(tmp_path / "model.keras")

@@ -28,7 +28,7 @@ def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, mak
     record = train_and_test(combination_of(custom_store, make_job, make_network), folder)
 
     assert {path.name for path in folder.iterdir()} == {
-        "grid.csv", "model.json", "model.skops", "network_1.keras", "predictions.parquet"
+        "grid.csv", "model.json", "model.skops", "network_1", "predictions.parquet"
     }  # fmt: skip
     assert record["status"] == "done"
     assert record["n_examples"] == {"training": 27, "validation": 9, "test": 18}
@@ -38,7 +38,7 @@ def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, mak
     assert (record["n_features"], record["n_parameters"]) == (6, None)
     (model,) = record["models"]
     assert model["leakage"] == "clean"
-    assert len(model["blake2b"]) == 32
+    assert len(model["hash"]) == 16
     kept = pd.read_parquet(folder / "predictions.parquet")
     tested = kept[kept["side"] == "test"]
     assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(record["metrics"]["test"]["accuracy"])

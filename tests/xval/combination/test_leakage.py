@@ -11,17 +11,14 @@ FOLD = Fold(2, ("a", "b"), ("c",), ("d",))
 
 @pytest.fixture
 def make_model(tmp_path):
-    """Return a function that lays out a fold folder of an instance and returns the path of its model."""
+    """Return a function that lays out what a run leaves beside a model, and returns the path of the model."""
 
-    def make(training=("a", "b"), validation=("c",), dataset="speech"):
-        folder = tmp_path / "instance_1" / "fold_2"
-        folder.mkdir(parents=True)
-        if training is not None:
-            items = {"training": list(training), "validation": list(validation), "test": ["x"]}
-            (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
-        if dataset is not None:
-            (folder.parent / "settings.json").write_text(json.dumps({"format_version": 1, "parameters": {"dataset": dataset}}))
-        return folder / "model.keras"
+    def make(training=("a", "b"), validation=("c",), described=None):
+        items = {"training": list(training), "validation": list(validation), "test": ["x"]}
+        (tmp_path / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
+        seen = {"seen_items": {"speech": sorted([*training, *validation])}} if described is None else described
+        (tmp_path / "model.json").write_text(json.dumps({"format_version": 1, **seen}))
+        return tmp_path / "model.keras"
 
     return make
 
@@ -30,11 +27,19 @@ def test_a_model_of_the_same_fold_is_clean(make_model):
     assert judge(make_model(), FOLD, "speech").state == "clean"
 
 
-@pytest.mark.parametrize("sides", [{"training": ("a", "d")}, {"validation": ("d",)}])
-@pytest.mark.parametrize("dataset", ["speech", None])
-def test_a_model_that_has_seen_a_test_item_is_refused(make_model, sides, dataset):
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"training": ("a", "d")},
+        {"validation": ("d",)},
+        {"training": ("d",), "described": {}},
+        {"described": {"seen_items": {"speech": ["a", "b", "c", "d"]}, "initial_model_items": "unseen"}},
+    ],
+    ids=["trained", "chosen", "by the record alone", "seen by the model that it started from"],
+)
+def test_a_model_that_has_seen_a_test_item_is_refused(make_model, made):
     with pytest.raises(FoldsError, match=r"trained on d, which fold 2 tests.*Write \{fold\} in the path"):
-        judge(make_model(**sides, dataset=dataset), FOLD, "speech")
+        judge(make_model(**made), FOLD, "speech")
 
 
 def test_items_that_validate_are_told_of(make_model):
@@ -45,15 +50,20 @@ def test_items_that_validate_are_told_of(make_model):
 
 
 @pytest.mark.parametrize(
-    ("made", "reason"),
+    ("described", "reason"),
     [
-        ({"training": None}, "there is no record.json beside it"),
-        ({"dataset": None}, "there is no settings.json of its instance"),
-        ({"dataset": "music", "training": ("d",)}, "it was trained on another corpus, 'music'"),
+        ({}, "nothing beside it says all"),
+        ({"seen_items": {"speech": ["a"]}, "initial_model_items": "unknown"}, "or the model that it started from"),
+        ({"seen_items": {"music": ["d"]}}, r"it was trained on another corpus too (music)"),
+        ({"seen_items": {"speech": ["a"], "music": ["d"]}}, r"it was trained on another corpus too (music)"),
     ],
 )
-def test_what_cannot_be_known_is_said(make_model, made, reason):
-    verdict = judge(make_model(**made), FOLD, "speech")
+def test_what_cannot_be_known_is_said(make_model, described, reason):
+    verdict = judge(make_model(described=described), FOLD, "speech")
 
     assert verdict.state == "unknown"
     assert reason in verdict.reason
+
+
+def test_a_model_with_nothing_beside_it_is_unknown(tmp_path):
+    assert judge(tmp_path / "model.keras", FOLD, "speech").state == "unknown"

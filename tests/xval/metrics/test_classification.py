@@ -48,7 +48,46 @@ def test_a_class_that_is_only_predicted_lowers_recall_but_not_balanced_accuracy(
 def test_classes_that_occur_nowhere_do_not_count():
     targets, predicted = np.array([0, 1, 1]), [0, 1, 0]
     few, many = (compute("classification", targets, one_hot(predicted, n_classes)) for n_classes in (2, 9))
+    assert many.pop("top_5_accuracy") == 1
     assert few == many
+
+
+@pytest.mark.parametrize(
+    ("targets", "scores", "wanted"),
+    [
+        ([0, 0, 0, 0, 1, 1], [0.1, 0.2, 0.4, 0.7, 0.8, 0.3], 1 / 2),
+        ([0, 0, 0, 1, 1], [0.1, 0.2, 0.6, 0.5, 0.9], 1 / 3),  # between two points of the curve of class 0
+        ([0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], 1 / 2),  # one threshold for all: the diagonal
+        ([0, 0, 1, 1], [0.9, 0.8, 0.2, 0.1], 1),
+        ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], 0),
+    ],
+)
+def test_the_equal_error_rate_of_two_classes_worked_out_by_hand(targets, scores, wanted):
+    scores = np.float32(scores)
+    found = compute("classification", np.array(targets), np.stack([1 - scores, scores], axis=1))
+    assert found["eer"] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_equal_error_rate_is_the_mean_over_the_classes_that_occur():
+    rng = np.random.default_rng(4)
+    targets, predictions = rng.integers(0, 3, 60), rng.dirichlet(np.ones(4), 60).astype(np.float32)
+    by_class = []
+    for number in range(3):
+        positive, negative = predictions[targets == number, number], predictions[targets != number, number]
+        # Misses and false alarms at thresholds so close that interpolation does not matter
+        thresholds = np.sort(predictions[:, number])
+        misses = np.array([(positive < threshold).mean() for threshold in thresholds])
+        alarms = np.array([(negative >= threshold).mean() for threshold in thresholds])
+        by_class.append(((misses + alarms) / 2)[np.abs(misses - alarms).argmin()])
+    assert compute("classification", targets, predictions)["eer"] == pytest.approx(np.mean(by_class), abs=0.02)
+    assert np.isnan(compute("classification", np.array([1, 1]), predictions[:2])["eer"])
+
+
+def test_top_5_accuracy_counts_the_five_most_probable_classes():
+    # every class number of 0..6 once; class 6 is the least probable, class 5 the sixth
+    predictions = np.repeat(np.float32([[0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05]]), 7, axis=0)
+    assert compute("classification", np.arange(7), predictions)["top_5_accuracy"] == pytest.approx(5 / 7)
+    assert compute("classification", np.arange(7), np.full((7, 7), 1 / 7, np.float32))["top_5_accuracy"] == pytest.approx(5 / 7)
 
 
 def test_auc_is_nan_when_one_class_is_all_there_is():
@@ -91,7 +130,12 @@ def test_scikit_learn_agrees(drawn):
             "precision": sklearn.metrics.precision_score(targets, predicted, **macro),
             "recall": sklearn.metrics.recall_score(targets, predicted, **macro),
         }
-    del found["auc"]
+    del found["auc"], found["eer"]
+    if any(len(set(row)) < len(row) for row in predictions.tolist()):
+        found.pop("top_5_accuracy", None)  # of equal ones scikit-learn takes the last
+    elif predictions.shape[1] > 5:
+        labels = range(predictions.shape[1])
+        expected["top_5_accuracy"] = sklearn.metrics.top_k_accuracy_score(targets, predictions, k=5, labels=labels)
     assert found == pytest.approx(expected)
 
 
@@ -110,7 +154,7 @@ def test_the_order_of_examples_does_not_matter_and_scores_lie_between_0_and_1(dr
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=30).filter(lambda drawn: len(set(drawn)) > 1))
 def test_a_perfect_answer_scores_1_in_everything(drawn):
     found = compute("classification", np.array(drawn), one_hot(drawn, 5))
-    assert found == pytest.approx(dict.fromkeys(found, 1.0))
+    assert found == pytest.approx(dict.fromkeys(found, 1.0) | {"eer": 0.0})
 
 
 @pytest.mark.parametrize(

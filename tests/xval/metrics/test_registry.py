@@ -7,23 +7,48 @@ import numpy as np
 import pytest
 
 from xval.errors import DivergenceError, JobError, SettingsError
-from xval.metrics import compute, higher_is_better, metric_names, task_types
+from xval.metrics import Metric, compute, higher_is_better, least_outputs, metric, metric_names, task_types
 
 
 def test_every_task_lists_its_metrics_in_the_order_of_its_file():
-    assert task_types() == ("classification", "regression")
+    assert task_types() == ("classification", "frame_classification", "regression", "representation")
     assert metric_names("classification") == (
-        "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc",
+        "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc", "eer",
+        "top_5_accuracy",
+    )  # fmt: skip
+    assert metric_names("frame_classification") == (
+        "accuracy", "balanced_accuracy", "f1", "precision", "recall", "macro_f1", "macro_precision", "macro_recall",
+        "mean_average_precision",
     )  # fmt: skip
     assert metric_names("regression") == ("mse", "rmse", "mae", "r2", "pearson", "ccc")
+    assert metric_names("representation") == ("mse", "explained_variance")
 
 
 @pytest.mark.parametrize("task_type", task_types())
 def test_scores_rise_and_errors_and_losses_fall(task_type):
     directions = {name: higher_is_better(task_type, name) for name in ("loss", *metric_names(task_type))}
-    assert [name for name, higher in directions.items() if not higher] == (
-        ["loss"] if task_type == "classification" else ["loss", "mse", "rmse", "mae"]
-    )
+    errors = {"classification": ["eer"], "regression": ["mse", "rmse", "mae"], "representation": ["mse"]}
+    assert [name for name, higher in directions.items() if not higher] == ["loss", *errors.get(task_type, [])]
+
+
+def test_a_metric_is_computed_from_so_many_classes_on():
+    targets = np.arange(6)
+    assert least_outputs("classification", "top_5_accuracy") == 6
+    assert "top_5_accuracy" not in compute("classification", targets % 5, np.full((6, 5), 0.2, np.float32))
+    assert "top_5_accuracy" in compute("classification", targets, np.full((6, 6), 1 / 6, np.float32))
+
+
+def test_further_metrics_are_computed_after_those_of_the_task_and_join_none():
+    @metric(higher_is_better=False)
+    def largest(targets, predictions):
+        return predictions.max()
+
+    found = compute("regression", np.zeros((2, 1), np.float32), np.float32([[1], [3]]), {"largest": Metric(largest, False)})
+
+    assert list(found)[-1] == "largest"
+    assert found["largest"] == 3
+    assert largest.higher_is_better is False
+    assert "largest" not in metric_names("regression")
 
 
 def test_unknown_names_get_suggestions():

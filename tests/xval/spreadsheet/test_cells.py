@@ -89,8 +89,8 @@ def test_parameters_look_as_in_the_config_file():
 
 
 def test_errors_show_their_digits_when_they_are_small_and_scores_do_not():
-    assert metric_format("classification", "accuracy") == metric_format("regression", "ccc") == "0.000"
-    assert metric_format("regression", "mse") == metric_format("classification", "loss") == "[=0]0.000;[<0.001]0.0E+00;0.000"
+    assert metric_format(True) == "0.000"
+    assert metric_format(False) == metric_format(None) == "[=0]0.000;[<0.001]0.0E+00;0.000"
 
 
 def test_titles_name_the_instance_and_stay_short():

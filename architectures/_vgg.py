@@ -1,0 +1,124 @@
+"""The pieces of the VGG family of speaker identification: convolutions, pooling, and layers over all bins and all frames.
+
+Source: VGG-M (Chatfield et al. 2014, "Return of the devil in the details"), as VGGVox cut it to fit spectrograms (Nagrani,
+Chung & Zisserman 2017, "VoxCeleb: a large-scale speaker identification dataset"). A window (a kernel or a pooling) that is
+longer than the map before it is cut to the map, so that a network can be built for any size of input; from 65 frames and 97
+bins on (33 x 33 with two convolutions) none is cut. Where the number of frames is unknown, no window is cut over the frames.
+
+Comes in: shapes and options of a ``build``, or maps (frames, bins, channels). Goes out: maps, vectors, or a whole small
+network. Next: vgg_mini.py, vgg_ultramini.py, vgg_pool.py, vgg_net.py, vggvox.py.
+"""
+
+from typing import Literal
+
+import keras
+from keras import layers
+
+from architectures._checks import check_dropout, check_input, check_layers
+
+AXES = ("frames", "bins", "channels")
+
+
+def build_two_convolutions(
+    architecture: str,
+    input_shape: tuple[int | None, ...],
+    output_shape: tuple[int, ...],
+    *,
+    n_filters: tuple[int, ...],
+    dropout: float,
+    over_frames: Literal["dense", "average", "max"],
+) -> keras.Model:
+    """Build the network of vgg_mini, vgg_ultramini and vgg_pool.
+
+    Args:
+        architecture: ``__name__`` of the architecture's module.
+        input_shape: (frames, bins, channels); frames may be None unless over_frames is dense.
+        output_shape: Last entry: number of classes, or of values to predict.
+        n_filters: Filters of the first and of the second convolution.
+        dropout: Share of the values set to zero in training, 0 to below 1.
+        over_frames: What makes one value of the frames of a channel: a dense layer that the channels share, or the average or
+            the maximum.
+
+    Returns:
+        Model from float32 (n_examples, frames, bins, channels) to float32 (n_examples, output_shape[-1]), linear.
+
+    Raises:
+        SettingsError: An option is out of its range, or the input has other axes.
+    """
+    check_input(architecture, input_shape, AXES, any_length=over_frames != "dense")
+    check_layers(architecture, n_layers=2, n_filters=n_filters)
+    check_dropout(architecture, dropout)
+
+    inputs = x = layers.Input(input_shape)
+    x = convolve(x, n_filters[0], 7, strides=2, dropout=dropout)
+    x = pool(x, (3, 3), (2, 2))
+    x = convolve(x, n_filters[1], 5, strides=2, dropout=dropout)
+    x = pool(x, (3, 3), (2, 2))
+    x = layers.Permute((1, 3, 2))(x)
+    x = layers.Dense(1, name="over_bins")(x)
+    x = layers.Reshape((-1, n_filters[1]))(x)
+    x = layers.ReLU()(normalize(x, dropout))
+    if over_frames == "dense":
+        x = weigh_frames(x)
+    else:
+        x = layers.GlobalAveragePooling1D()(x) if over_frames == "average" else layers.GlobalMaxPooling1D()(x)
+    outputs = layers.Dense(output_shape[-1])(x)
+    return keras.Model(inputs, outputs, name=architecture.rpartition(".")[2])
+
+
+def convolve_five_times(x: keras.KerasTensor, n_filters: tuple[int, ...], dropout: float) -> keras.KerasTensor:
+    """Return the maps of VGG-M's five convolutions and their max-pooling: about 1/36 of the frames, 1/54 of the bins.
+
+    Args:
+        x: Maps (frames, bins, channels).
+        n_filters: Filters of each convolution, five numbers.
+        dropout: Share of the values after each convolution set to zero in training.
+    """
+    x = convolve(x, n_filters[0], 7, strides=2, dropout=dropout)
+    x = pool(x, (3, 3), (2, 2))
+    x = convolve(x, n_filters[1], 5, strides=2, dropout=dropout)
+    x = pool(x, (3, 3), (2, 2))
+    for filters in n_filters[2:]:
+        x = convolve(x, filters, 3, dropout=dropout)
+    return pool(x, (3, 5), (2, 3))
+
+
+def convolve(
+    x: keras.KerasTensor, n_filters: int, kernel_size: int, *, strides: int = 1, dropout: float = 0.0
+) -> keras.KerasTensor:
+    """Return one zero on all sides of the maps, convolution, batch normalisation, dropout and ReLU, in this order."""
+    x = layers.ZeroPadding2D(1)(x)
+    x = layers.Conv2D(n_filters, _cut((kernel_size, kernel_size), x), strides=strides)(x)
+    return layers.ReLU()(normalize(x, dropout))
+
+
+def join_bins(x: keras.KerasTensor, n_units: int, dropout: float) -> keras.KerasTensor:
+    """Return what a convolution over all bins makes of each frame: (frames, bins, channels) to (frames, n_units)."""
+    x = layers.Conv2D(n_units, (1, x.shape[2]), name="fc6")(x)
+    x = layers.Reshape((-1, n_units))(x)
+    return layers.ReLU()(normalize(x, dropout))
+
+
+def weigh_frames(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Return one value per channel from a dense layer over the frames that all channels share: (frames, n) to (n,)."""
+    n_channels = x.shape[2]
+    x = layers.Permute((2, 1))(x)
+    x = layers.Dense(1, name="over_frames")(x)
+    return layers.Reshape((n_channels,))(x)
+
+
+def pool(x: keras.KerasTensor, size: tuple[int, int], strides: tuple[int, int]) -> keras.KerasTensor:
+    """Return the maxima of windows (frames, bins) of the maps."""
+    return layers.MaxPooling2D(_cut(size, x), strides=strides)(x)
+
+
+def normalize(x: keras.KerasTensor, dropout: float) -> keras.KerasTensor:
+    """Return batch normalisation and dropout."""
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    return layers.Dropout(dropout)(x)
+
+
+def _cut(window: tuple[int, int], x: keras.KerasTensor) -> tuple[int, int]:
+    """Return a window (frames, bins) that is nowhere longer than the maps."""
+    n_frames, n_bins = x.shape[1:3]
+    return window[0] if n_frames is None else min(window[0], n_frames), min(window[1], n_bins)

@@ -1,0 +1,285 @@
+"""Calls of bats in long recordings, annotated twice.
+
+Layout: wav files, in folders or not; ``FileInfo.csv`` with a line per recording: FileID, File name and perhaps File folder,
+then ``Voice start sample (1)``, ``Voice end sample (1)``, ``(2)`` and so on (more cells than the header names are more of
+these; none: no call); ``annotation.csv`` (or ``Annotations.csv``) with a line per call: FileID, Start sample, End sample, and
+what is known of it, such as Context and Emitter. Samples are counted from 0 at the recording's own rate. The two disagree, so
+that they are two annotators, ``fileinfo`` and ``annotation``; one of the tables may be missing. Recordings that neither names
+are left out.
+Source and licence: those of the recordings. Prat, Taub, Pratt and Yovel (Scientific Data 4:170143, 2017) publish Egyptian
+fruit bats in this layout.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from preprocessing.annotation_tables import Recordings, check_stretch, read_number, recording_tables
+from preprocessing.annotations import Annotations, resolve_recordings
+from preprocessing.corpora._tables import find_beside, read_table, refuse_faults
+from xval.errors import CorpusError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CALL = "call"
+_RECORDING = "recording"
+_FILE_INFO = Path("FileInfo.csv")
+_ANNOTATION = Path("annotation.csv")
+_PUBLISHED_ANNOTATION = Path("Annotations.csv")
+_VOICE = re.compile(r"voice_(start|end)_sample_\((\d+)\)")
+
+
+class _Line(NamedTuple):
+    """A line of a table: its number, its cells by plain column names, and begins and ends of its calls in samples, as text."""
+
+    number: int
+    cells: dict[str, str]
+    calls: list[tuple[str, str]]
+
+
+class _Table(NamedTuple):
+    """A table, and the name of the annotator that it stands for."""
+
+    path: Path
+    annotator: str
+    columns: list[str]
+    lines: list[_Line]
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    item: str = _RECORDING,
+    label: str = _CALL,
+    file_info: Path = _FILE_INFO,
+    annotation: Path = _ANNOTATION,
+) -> "pd.DataFrame":
+    """List the calls: whatever either table names, calls of one label that overlap as one.
+
+    Args:
+        audio_folder: Where the recordings are.
+        item: What stays on one side of a split: recording, or a column of either table (``Emitter``, ``Recording channel``)
+            that has one value in each recording; recordings without one are left out.
+        label: call: all calls are of one class; or a column of either table (``Context``). A table without this column gives
+            its calls the label that the other one gives to all calls of the recording; where that gives none, or several, only
+            the other table counts.
+        file_info: The table of recordings; looked for in the audio folder and beside it.
+        annotation: The table of calls; looked for as the other.
+
+    Returns:
+        path, item, label, start_s, end_s, sorted by path and begin.
+
+    Raises:
+        CorpusError: A table is missing or no such thing; calls lie outside their recording, or end before they begin: the first
+            few with their lines. No recording that they name is there; a recording has several items.
+    """
+    import pandas as pd
+
+    recordings, annotations = list_recordings(audio_folder, item=item, label=label, file_info=file_info, annotation=annotation)
+    events = [found.events.assign(path=path) for path, found in resolve_recordings(annotations, "union").items()]
+    clips = pd.concat(events, ignore_index=True).merge(recordings[["path", "item"]], on="path")
+    if clips.empty:
+        raise CorpusError(f"{audio_folder}: the tables name no call in any of its recordings.")
+    clips = clips[["path", "item", "label", "start_s", "end_s"]]
+    clips.attrs["note"] = recordings.attrs["note"]
+    return clips
+
+
+def list_recordings(
+    audio_folder: Path,
+    *,
+    item: str = _RECORDING,
+    label: str = _CALL,
+    file_info: Path = _FILE_INFO,
+    annotation: Path = _ANNOTATION,
+) -> "tuple[pd.DataFrame, Annotations]":
+    """List whole recordings and what both tables say of them; arguments and errors are those of `list_clips`.
+
+    Returns:
+        A row per recording: path, item, label (what is heard in it, joined with ``+``; background where nothing is); and
+        `Annotations` with the column path, by the annotators ``fileinfo`` and ``annotation``.
+    """
+    audio = Recordings(audio_folder, "recordings of bats, such as files101/120601011047196133.WAV")
+    tables = _read_tables(audio_folder, file_info, annotation)
+    columns = sorted({column for table in tables for column in table.columns})
+    for option, name, word in (("item", item, _RECORDING), ("label", label, _CALL)):
+        if name != word and _plain(name) not in columns:
+            raise CorpusError(f"--{option} {name}: no table has such a column. {suggestion(_plain(name), [word, *columns])}")
+    calls, n_missing = _read_calls(tables, audio, _plain(item), _plain(label))
+    notes = [f"{n_missing} recordings are left out, for their audio is not in {audio_folder}."] if n_missing else []
+    placed = calls.assign(item=calls["path"]) if item == _RECORDING else _fill_items(calls)
+    if n_without := calls["path"].nunique() - placed["path"].nunique():
+        notes.append(f"{n_without} recordings are left out, for they have no {item}.")
+    calls = placed.assign(label=_CALL) if label == _CALL else _fill_labels(placed)
+    pairs = ["path", "annotator"]
+    if n_passed := len(placed[pairs].drop_duplicates()) - len(calls[pairs].drop_duplicates()):
+        notes.append(
+            f"{n_passed} times a table does not count in a recording, for its calls there have no {label}, or several."
+        )
+    if calls.empty:
+        raise CorpusError(f"{audio_folder}: no recording has both {item} and {label}. Choose other columns.")
+    recordings, annotations = recording_tables(calls, item)
+    recordings.attrs["note"] = " ".join(notes)
+    return recordings, annotations
+
+
+def _fill_items(calls: "pd.DataFrame") -> "pd.DataFrame":
+    """Give rows without an item that of their recording; leave recordings without any out."""
+    first = calls[calls["item"] != ""].groupby("path")["item"].first()
+    own = calls["item"].where(calls["item"] != "", calls["path"].map(first))
+    return calls.assign(item=own)[own.notna()]
+
+
+def _fill_labels(calls: "pd.DataFrame") -> "pd.DataFrame":
+    """Give calls without a label the only one of their recording; where it has none or several, leave that annotator out."""
+    is_call = calls["start_s"].notna()
+    by_path = calls[is_call & (calls["label"] != "")].groupby("path")["label"].unique()
+    only = by_path[by_path.map(len) == 1].map(lambda labels: labels[0])
+    own = calls["label"].where(calls["label"] != "", calls["path"].map(only))
+    filled = calls.assign(label=own)
+    unknown = filled[is_call & own.isna()]
+    keys = ["path", "annotator"]
+    lost = set(map(tuple, unknown[keys].to_numpy()))
+    return filled[[key not in lost for key in map(tuple, filled[keys].to_numpy())]]
+
+
+def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: str) -> "tuple[pd.DataFrame, int]":
+    """Return the calls of all tables, and how many recordings they name that are not there.
+
+    Returns:
+        path, start_s, end_s (NaN: no call), annotator, item and label (empty: the table does not tell).
+    """
+    import pandas as pd
+
+    rows: list[tuple[str, float, float, str, str, str]] = []
+    paths: dict[str, str] = {}
+    missing: set[str] = set()
+    for table in tables:
+        faults: list[str] = []
+        for line in table.lines:
+            name = line.cells.get("fileid") or line.cells["file_name"]
+            if name in missing:
+                continue
+            try:
+                path = paths.get(name) or _find(line.cells, audio)
+                if not path:
+                    missing.add(name)
+                    continue
+                paths[name] = path
+                stretches = _read_stretches(line, path, audio)
+            except ValueError as error:
+                faults.append(f"line {line.number}: {error}")
+                continue
+            about = (table.annotator, line.cells.get(item, ""), line.cells.get(label, ""))
+            rows += [(path, start_s, end_s, *about) for start_s, end_s in stretches]
+        refuse_faults(table.path, faults, "wrong calls")
+    if not rows:
+        raise CorpusError(
+            f"None of the {len(missing)} recordings that {tables[0].path} names is there, such as '{min(missing)}'. Give the "
+            "folder that holds them."
+        )
+    return pd.DataFrame(rows, columns=["path", "start_s", "end_s", "annotator", "item", "label"]), len(missing)
+
+
+def _find(cells: dict[str, str], audio: Recordings) -> str:
+    """Return the path of the recording of a line: by its name in its folder, by its name alone, by its number; else empty.
+
+    Raises:
+        ValueError: Several have this name.
+    """
+    name, folder = cells.get("file_name", ""), cells.get("file_folder", "")
+    for called in (f"{folder}/{name}" if folder and name else "", name, cells.get("fileid", "")):
+        if called and audio.candidates(called):
+            return audio.find(called)
+    return ""
+
+
+def _read_stretches(line: _Line, path: str, audio: Recordings) -> list[tuple[float, float]]:
+    """Return begin and end of the calls of a line, s; one pair of NaN where there is none.
+
+    Raises:
+        ValueError: A call that cannot be.
+    """
+    header = audio.header(path)
+    stretches = []
+    for texts in line.calls:
+        start, end = (read_number(text, f"{side} sample") for side, text in zip(("start", "end"), texts, strict=True))
+        stretches.append(check_stretch(start, end, "sample", path, header))
+    return stretches or [(math.nan, math.nan)]
+
+
+def _read_tables(audio_folder: Path, file_info: Path, annotation: Path) -> list[_Table]:
+    """Return the tables that are there, that of the recordings first."""
+    info = _locate(file_info, audio_folder, _FILE_INFO)
+    calls = _locate(annotation, audio_folder, _ANNOTATION)
+    tables = []
+    if info is not None:
+        tables.append(_read_file_info(info))
+    if calls is not None:
+        tables.append(_read_annotation(calls))
+    if not tables:
+        raise CorpusError(
+            f"Neither {file_info} nor {annotation} is in {audio_folder} or beside it. Give --file-info or --annotation."
+        )
+    return tables
+
+
+def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
+    """Return where a table is; None: it is not there, and was not asked for."""
+    found = find_beside(path, audio_folder, default=default)
+    if found is None and path == _ANNOTATION:
+        found = find_beside(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
+    if found is None and path != default:
+        raise CorpusError(f"No file {path}, neither in {audio_folder} nor beside it.")
+    return found
+
+
+def _read_file_info(path: Path) -> _Table:
+    """Read the table of recordings, whose lines may be longer or shorter than its header."""
+    header, lines = read_table(path, "FileID, File name, Voice start sample (1), Voice end sample (1), ...")
+    columns = [_plain(column) for column in header]
+    voices = [place for place, column in enumerate(columns) if _VOICE.fullmatch(column)]
+    sides = [column.partition("_sample")[0] for column in columns if _VOICE.fullmatch(column)]
+    if not {"fileid", "file_name"} & set(columns) or not sides or sides != ["voice_start", "voice_end"] * (len(sides) // 2):
+        raise CorpusError(
+            f"{path}, line 1: expected FileID or File name, then Voice start sample (1), Voice end sample (1), (2) and so on. "
+            f"Found: {', '.join(header[:12])}."
+        )
+    read = []
+    for number, cells in lines:
+        texts = [cell.strip() for cell in cells]
+        padded = texts + [""] * (len(columns) - len(texts))
+        edges = [padded[place] for place in voices] + padded[len(columns) :]
+        edges += [""] * (len(edges) % 2)
+        calls = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start or end]
+        read.append(_Line(number, dict(zip(columns, padded, strict=False)), calls))
+    return _Table(path, "fileinfo", columns, read)
+
+
+def _read_annotation(path: Path) -> _Table:
+    """Read the table of calls."""
+    header, lines = read_table(path, "FileID, Start sample, End sample")
+    columns = [_plain(column) for column in header]
+    missing = {"fileid", "start_sample", "end_sample"} - set(columns)
+    if missing:
+        raise CorpusError(f"{path}, line 1: expected FileID, Start sample, End sample. Found: {', '.join(header)}.")
+    faults = [
+        f"line {number}: {len(cells)} cells, but the header has {len(columns)}"
+        for number, cells in lines
+        if len(cells) != len(columns)
+    ]
+    refuse_faults(path, faults, "wrong calls")
+    read = []
+    for number, cells in lines:
+        row = dict(zip(columns, map(str.strip, cells), strict=True))
+        edges = (row["start_sample"], row["end_sample"])
+        read.append(_Line(number, row, [edges] if any(edges) else []))
+    return _Table(path, "annotation", columns, read)
+
+
+def _plain(column: str) -> str:
+    """Return the name of a column as it is compared: ``File name`` is file_name."""
+    return column.strip().lower().replace(" ", "_")

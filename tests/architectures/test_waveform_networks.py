@@ -1,0 +1,335 @@
+"""What every architecture that reads frames of samples must do, as test_contract.py for the others; and their layers."""
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import keras
+import numpy as np
+import pytest
+from scipy import signal
+
+import architectures
+from architectures import denet, sincnet
+from architectures._sinc_conv import SincConv
+from xval import catalog
+from xval.errors import SettingsError
+
+PROJECT_ROOT = Path(architectures.__path__[0]).parent
+NAMES = [name for name in catalog.architecture_names() if catalog.find_architecture(name).features == "waveform"]
+RATE_HZ, N_FRAMES, N_SAMPLES, N_CLASSES = 8000, 6, 200, 3
+SHAPES = (N_FRAMES, N_SAMPLES, 1), (N_FRAMES, N_CLASSES)
+# Options that make an architecture small enough for tests; a new one may do without.
+SMALL: dict[str, dict[str, object]] = {
+    "sincnet": {"n_filters": 12, "kernel_length": 65, "n_conv_filters": (12, 12), "n_units": (32,), "sample_rate_hz": RATE_HZ},
+    "denet": {
+        "n_filters": 12,
+        "kernel_length": 65,
+        "n_enhancement_filters": (8, 8, 4),
+        "n_enhancement_units": (16, 8),
+        "n_conv_filters": (12, 12),
+        "n_gru_units": 24,
+        "n_units": (24,),
+        "dropout": 0.1,
+        "sample_rate_hz": RATE_HZ,
+    },
+}
+BACKENDS = [
+    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
+    for name in ("tensorflow", "torch", "jax")
+]
+QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
+
+every_network = pytest.mark.parametrize("name", NAMES)
+
+
+def module_of(name: str) -> ModuleType:
+    return import_module(f"architectures.{name}")
+
+
+def build(name: str, *shapes, **changes) -> keras.Model:
+    return module_of(name).build(*(shapes or SHAPES), **SMALL.get(name, {}) | changes)
+
+
+def options_of(name: str) -> list[inspect.Parameter]:
+    return [p for p in inspect.signature(module_of(name).build).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def make_bursts(n_examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames of noise, of which two thirds hold a sine near 700 or 1500 Hz (0 dB and less), and the class of each."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, N_CLASSES, (n_examples, N_FRAMES))
+    samples = rng.standard_normal((n_examples, N_FRAMES, N_SAMPLES)).astype(np.float32)
+    pitches_hz = np.array([0, 700, 1500])[classes] * rng.uniform(0.9, 1.1, classes.shape)
+    phases = np.arange(N_SAMPLES) * pitches_hz[..., np.newaxis] / RATE_HZ + rng.random((*classes.shape, 1))
+    levels = rng.uniform(0.7, 1.4, classes.shape) * (classes > 0)
+    samples += (levels[..., np.newaxis] * np.sin(2 * np.pi * phases)).astype(np.float32)
+    return samples[..., np.newaxis], classes
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model trained on the bursts and saved.
+
+    Attributes:
+        path: <name>.keras; <name>.npz (inputs, predictions) and <name>.json (options) lie beside it.
+        model: It.
+        accuracy: On frames of unseen examples.
+        start_hz: Cut-offs before training, of the first SincConv.
+    """
+
+    path: Path
+    model: keras.Model
+    accuracy: float
+    start_hz: np.ndarray
+
+
+def cutoffs_of(model: keras.Model) -> np.ndarray:
+    layer = next(layer for layer in model.layers if isinstance(layer, SincConv))
+    return np.stack([np.asarray(keras.ops.convert_to_numpy(edge)) for edge in layer.cutoffs_hz()])
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory) -> Callable[[str], Trained]:
+    """Return a function that trains an architecture once."""
+    folder = tmp_path_factory.mktemp("models")
+    layer = SincConv()
+    layer.build((None, 800, 1))
+    low, high = (np.asarray(keras.ops.convert_to_numpy(edge), np.float64) for edge in layer.cutoffs_hz())
+    edges = [[one, other] if other < 7999.99 else [one] for one, other in zip(low, high, strict=True)]
+    taps = [signal.firwin(251, pair, window="hamming", pass_zero=False, scale=False, fs=16000) for pair in edges]
+    np.save(folder / "filters.npy", np.stack(taps, axis=1) * 8000 / (high - low))
+
+    @cache
+    def run(name: str) -> Trained:
+        inputs, classes = make_bursts(256, seed=1)
+        unseen, their_classes = make_bursts(64, seed=2)
+        keras.utils.set_random_seed(1)
+        model = build(name)
+        start_hz = cutoffs_of(model)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        jit_compile = "auto" if keras.backend.backend() == "jax" else False
+        model.compile(keras.optimizers.Adam(0.005), loss, jit_compile=jit_compile)
+        model.fit(inputs, classes, batch_size=16, epochs=4, verbose=0)
+        predictions = model.predict(unseen, verbose=0)
+        path = folder / f"{name}.keras"
+        model.save(path)
+        np.savez(path.with_suffix(".npz"), inputs=unseen[:4], predictions=predictions[:4])
+        path.with_suffix(".json").write_text(json.dumps(SMALL.get(name, {})))
+        return Trained(path, model, float((predictions.argmax(-1) == their_classes).mean()), start_hz)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def probe(train, tmp_path_factory) -> Callable[[str], dict]:
+    """Return a function that runs waveform_probe.py once for a backend, outside the project, and gives what it printed."""
+
+    @cache
+    def run(backend: str) -> dict:
+        folder = {train(name).path.parent for name in NAMES}.pop()
+        done = subprocess.run(
+            [sys.executable, "-I", Path(__file__).with_name("waveform_probe.py"), folder, PROJECT_ROOT],
+            cwd=tmp_path_factory.mktemp(backend),
+            env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": QUICK_COMPILATION},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def test_the_networks_for_waveforms_are_found():
+    assert {"denet", "sincnet"} <= set(NAMES)
+
+
+@every_network
+def test_it_declares_what_the_engine_reads(name):
+    found = catalog.find_architecture(name)
+    assert found.reshaping_type == "none"
+    assert found.task_types == ("frame_classification",)
+    assert "sample_rate_hz" in found.feature_keys
+
+
+@every_network
+@pytest.mark.parametrize("shape", [(10, 800, 1), (1, 401, 1), (3, 3200, 1)], ids=str)
+@pytest.mark.parametrize("n_classes", [1, 5])
+def test_it_answers_frame_by_frame_with_linear_outputs(name, shape, n_classes):
+    model = build(name, shape, (shape[0], n_classes))
+    assert model.output_shape == (None, shape[0], n_classes)
+    assert isinstance(model.layers[-1], keras.layers.Dense)
+    assert model.layers[-1].activation is keras.activations.linear
+    assert '"class_name": "Lambda"' not in model.to_json()
+    momenta = {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    assert momenta <= {0.9}
+
+
+@every_network
+@pytest.mark.parametrize("kernel_length", [65, 251])
+def test_frames_down_to_the_length_that_it_names_are_read(name, kernel_length):
+    with pytest.raises(SettingsError, match=rf"'{name}': .*smallest allowed size is 1 x \d+ \(frames, samples\)") as caught:
+        build(name, (2, 1, 1), (2, N_CLASSES), kernel_length=kernel_length)
+    shortest = int(re.search(r"1 x (\d+)", str(caught.value))[1])
+    model = build(name, (2, shortest, 1), (2, N_CLASSES), kernel_length=kernel_length)
+    assert np.isfinite(model.predict_on_batch(np.ones((1, 2, shortest, 1), np.float32))).all()
+    with pytest.raises(SettingsError, match="smallest allowed size"):
+        build(name, (2, shortest - 1, 1), (2, N_CLASSES), kernel_length=kernel_length)
+
+
+@every_network
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((800,), (3,)), r"received examples of shape \(800,\); it reads \(frames, samples, 1\)"),
+        (((10, 800), (10, 3)), r"received examples of shape \(10, 800\); it reads \(frames, samples, 1\)"),
+        (((10, 800, 2), (10, 3)), r"received examples of shape \(10, 800, 2\); it reads one channel"),
+        (((None, 800, 1), (10, 3)), "reads examples of one length"),
+        (((10, 800, 1), (3,)), r"received targets of shape \(3,\) for 10 frames.*Set task_type to frame_classification"),
+        (((10, 800, 1), (5, 3)), r"received targets of shape \(5, 3\) for 10 frames"),
+    ],
+)
+def test_other_shapes_are_refused_with_those_that_it_reads(name, shapes, message):
+    with pytest.raises(SettingsError, match=rf"'{name}': {message}"):
+        build(name, *shapes)
+
+
+@every_network
+def test_its_documented_parameter_count_is_true(name, monkeypatch):
+    module = module_of(name)
+    count, size, n_classes = re.search(
+        r"([\d,]+) parameters at ([\d x]+\d) and (\d+) classes", " ".join(module.__doc__.split())
+    ).groups()
+    shape = tuple(int(axis) for axis in size.split(" x "))
+    # Only sizes count here, and orthogonal values of the large recurrent layer would take seconds.
+    zeros = keras.initializers.Zeros()
+    monkeypatch.setattr(keras.initializers.Orthogonal, "__call__", lambda _, *args, **options: zeros(*args, **options))
+    assert module.build(shape, (shape[0], int(n_classes))).count_params() == int(count.replace(",", ""))
+
+
+@every_network
+def test_its_options_refuse_numbers_out_of_range(name):
+    wrong = {int: -1, float: -0.5, tuple[int, ...]: (8, -1)}
+    for option in options_of(name):
+        if option.annotation in wrong:
+            value = wrong[option.annotation]
+            with pytest.raises(SettingsError, match=rf"'{name}'.*'{option.name}'.*{re.escape(repr(value))}.*Allowed"):
+                build(name, **{option.name: value})
+
+
+@every_network
+def test_filters_without_a_middle_are_refused(name):
+    with pytest.raises(SettingsError, match=r"'kernel_length': received 250\. Allowed: odd numbers"):
+        build(name, kernel_length=250)
+
+
+@every_network
+def test_every_choice_of_its_options_builds(name):
+    for option in options_of(name):
+        is_choice = option.annotation is bool or isinstance(option.default, str)
+        choices = (True, False) if option.annotation is bool else get_args(option.annotation)
+        for choice in choices if is_choice else ():
+            assert build(name, **{option.name: choice}).output_shape == (None, N_FRAMES, N_CLASSES)
+
+
+@every_network
+def test_the_same_seed_gives_the_same_weights_and_dropout(name):
+    inputs, _ = make_bursts(2, seed=1)
+
+    def outputs(seed: int) -> np.ndarray:
+        keras.utils.set_random_seed(seed)
+        return keras.ops.convert_to_numpy(build(name, dropout=0.3)(inputs, training=True))
+
+    np.testing.assert_array_equal(outputs(1), outputs(1))
+    assert not np.allclose(outputs(1), outputs(2))
+
+
+@every_network
+def test_it_learns_to_tell_two_pitches_in_noise(name, train):
+    trained = train(name)
+    assert trained.accuracy >= 0.9
+    # The cut-offs have moved, too.
+    assert np.abs(cutoffs_of(trained.model) - trained.start_hz).max() > 5
+
+
+@every_network
+def test_a_saved_model_gives_the_same_predictions(name, train):
+    path = train(name).path
+    model = keras.saving.load_model(path, safe_mode=True)
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+        np.testing.assert_allclose(model.predict(arrays["inputs"], verbose=0), arrays["predictions"], atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "neighbours_change"), [("sincnet", False), ("denet", True)])
+def test_frames_know_their_neighbours_only_through_the_recurrent_layer(name, neighbours_change, train):
+    model = train(name).model
+    samples, _ = make_bursts(2, seed=3)
+    other = samples.copy()
+    other[:, 2] = 0
+    changed = np.abs(model.predict_on_batch(samples) - model.predict_on_batch(other)).max(axis=(0, 2)) > 1e-4
+
+    assert changed[2]
+    assert changed[[1, 3]].all() == neighbours_change
+    assert changed[[0, 1, 3, 4, 5]].any() == neighbours_change
+
+
+def test_layers_of_sincnet_have_the_sizes_of_the_original():
+    model = sincnet.build((1, 3200, 1), (1, 462))
+    kinds = (SincConv, keras.layers.MaxPooling1D, keras.layers.Conv1D, keras.layers.Dense)
+    assert [layer.output.shape[1:] for layer in model.layers if isinstance(layer, kinds)] == [
+        (2950, 80), (983, 80), (979, 60), (326, 60), (322, 60), (107, 60), (1, 2048), (1, 2048), (1, 2048), (1, 462),
+    ]  # fmt: skip
+    dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+    assert dense.input.shape == (None, 1, 107 * 60)
+
+
+@pytest.mark.parametrize("before_pooling", [True, False])
+def test_layers_of_denet_have_the_sizes_of_the_original(before_pooling):
+    model = denet.build((10, 800, 1), (10, 2), before_pooling=before_pooling, n_gru_units=4)
+    recurrent = next(layer for layer in model.layers if isinstance(layer, keras.layers.Bidirectional))
+    assert recurrent.input.shape == (None, 10, 1620)
+    assert recurrent.output.shape == (None, 10, 4)  # The directions are summed.
+    enhancement = model.get_layer("enhancement")
+    assert enhancement.input.shape[1:] == ((800, 80) if before_pooling else (266, 80))
+    assert enhancement.output.shape[-1] == 1
+    rates = {layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout | keras.layers.SpatialDropout1D)}
+    assert rates == {0.3}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_layers_are_true_on_any_backend(backend, probe):
+    found = probe(backend)
+    assert found["backend"] == backend
+    assert found["layers"]["filters"] < 1e-4
+    assert found["layers"]["gradient"] < 0.01
+    assert found["layers"]["sums"] < 1e-6
+
+
+@every_network
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_saved_model_predicts_the_same_on_any_backend_and_nearly_so_in_mixed_precision(name, backend, probe):
+    difference, mixed_difference = probe(backend)["loaded"][name]
+    assert difference < 1e-3
+    assert mixed_difference < 0.1
+
+
+@every_network
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_it_trains_saves_and_loads_on_any_backend(name, backend, probe):
+    found = probe(backend)["trained"][name]
+    assert np.isfinite(found["loss"])
+    assert found["unchanged"] == []
+    assert found["difference"] == 0

@@ -1,0 +1,53 @@
+"""Architecture, loss, optimizer, schedule and metrics of a user's own, beside the script, as a user runs them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+OWN = {
+    "architecture": "own_package.network",
+    "loss": "own_package.parts.loss",
+    "optimizer": "own_package.parts.optimizer",
+    "schedule": "own_package.parts.schedule",
+    "metrics": "own_package.parts.worst, kl_divergence",
+    "monitor": "val_worst",
+}
+
+
+def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own_package):
+    project.write_script(OWN, {"architecture": "mlp"}, num_epochs=3, num_folds=2, learning_rate=0.04)
+
+    ended = project.run("--workers", "1", "--folds", "1")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    record = project.records()[1, 1]
+    assert {"worst", "kl_divergence"} <= set(record["metrics"]["test"]) & set(record["clip_metrics"]["test"])
+    assert record["further_metrics"] == {"worst": False, "kl_divergence": False}
+    history = pd.read_csv(project.results / "instance_1" / "fold_1" / "history.csv")
+    assert history["learning_rate"].tolist() == pytest.approx([0.04, 0.02, 0.01])
+    assert history["val_worst"].idxmin() + 1 == record["best_epoch"]
+    (code,) = (project.results / "code").iterdir()
+    assert (code / "own_package" / "shared.py").read_text() == (own_package / "shared.py").read_text()
+    settings = json.loads((project.results / "instance_1" / "settings.json").read_text())
+    assert settings["sources"]["n_hidden"] == "own_package.network"
+
+
+def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(project, own_package):
+    (own_package / "unready.py").write_text("raise RuntimeError('not ready')\n\ndef loss(y_true, y_pred): pass\n")
+    wrong = {
+        "loss 'own_package.parts.mean_loss' gave shape () for 6 examples": {"loss": "own_package.parts.mean_loss"},
+        "optimizer 'own_package.parts.no_optimizer' gave float": {"optimizer": "own_package.parts.no_optimizer"},
+        "schedule 'own_package.parts.falling' gave -1.0": {"schedule": "own_package.parts.falling"},
+        "metric 'several' gave array": {"metrics": "own_package.parts.several"},
+        "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
+        "monitor 'val_top_5_accuracy' needs 6 classes or more; the corpus has 3": {"monitor": "val_top_5_accuracy"},
+    }
+    project.write_script(*wrong.values(), architecture="mlp", workers=1)
+
+    ended = project.run()
+
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    for number, message in enumerate(wrong, start=1):
+        assert any(f"instance {number}: " in line and message in line for line in ended.stderr.splitlines()), message
+    assert not project.records()

@@ -1,0 +1,165 @@
+"""Metrics of a classification of frames: how well the frames' probabilities fit what is heard in them.
+
+Comes in: all frames that count, of all examples in one row. One class per frame: targets int64 (n_frames,), class numbers, 0
+the background; predictions float32 (n_frames, n_classes), probabilities; the predicted class is the most probable one, the
+first of them in a tie. Several labels per frame: targets float32 (n_frames, n_classes), 0 or 1; predictions likewise,
+probabilities; a label is predicted from 0.5 on. Goes out: one float per metric, NaN where it is not defined. Next:
+evaluation.py.
+
+The names mean the same in both forms: F1, precision, recall and average precision are those of the classes of events, so that
+the background, which most frames are, does not lift them.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.errors import JobError
+from xval.metrics.registry import metric
+
+Targets = NDArray[Any]
+Predictions = NDArray[np.float32]
+
+_THRESHOLD = 0.5
+
+
+@metric(higher_is_better=True)
+def accuracy(targets: Targets, predictions: Predictions) -> float:
+    """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
+    true, predicted = _all_classes(targets, predictions)
+    if targets.ndim == 1:
+        return float(np.mean((true & predicted).any(axis=1)))
+    return float(np.mean(true == predicted))
+
+
+@metric(higher_is_better=True)
+def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
+    """Return the unweighted average recall of what there is to be told apart.
+
+    One class per frame: the mean recall of the classes that occur in the targets, background too. Several labels: the mean over
+    the labels that are heard in some frames and not in others, of the recall of the frames with the label and of those without.
+    """
+    true, predicted = _all_classes(targets, predictions)
+    recalls = _divide((true & predicted).sum(axis=0), true.sum(axis=0))
+    if targets.ndim == 1:
+        return _mean(recalls)
+    return _mean((recalls + _divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
+
+
+@metric(higher_is_better=True)
+def f1(targets: Targets, predictions: Predictions) -> float:
+    """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
+    counts = _count(targets, predictions)
+    return float(_divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
+
+
+@metric(higher_is_better=True)
+def precision(targets: Targets, predictions: Predictions) -> float:
+    """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
+    counts = _count(targets, predictions)
+    return float(_divide(counts.n_correct.sum(), counts.n_predicted.sum()))
+
+
+@metric(higher_is_better=True)
+def recall(targets: Targets, predictions: Predictions) -> float:
+    """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
+    counts = _count(targets, predictions)
+    return float(_divide(counts.n_correct.sum(), counts.n_true.sum()))
+
+
+@metric(higher_is_better=True)
+def macro_f1(targets: Targets, predictions: Predictions) -> float:
+    """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
+    counts = _count(targets, predictions)
+    return _mean(_divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
+
+
+@metric(higher_is_better=True)
+def macro_precision(targets: Targets, predictions: Predictions) -> float:
+    """Return the mean precision of the classes of events that are predicted in any frame."""
+    counts = _count(targets, predictions)
+    return _mean(_divide(counts.n_correct, counts.n_predicted))
+
+
+@metric(higher_is_better=True)
+def macro_recall(targets: Targets, predictions: Predictions) -> float:
+    """Return the mean recall of the classes of events that are true in any frame."""
+    counts = _count(targets, predictions)
+    return _mean(_divide(counts.n_correct, counts.n_true))
+
+
+@metric(higher_is_better=True)
+def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
+    """Return the area under the curve of precision over recall, each class of events against the rest, averaged over classes.
+
+    As in scikit-learn, the sum of precisions weighted by the steps of recall. Classes that are nowhere true have none and are
+    left out; NaN when no class is left.
+    """
+    from sklearn.metrics import average_precision_score  # here, because it takes seconds and most uses need no value
+
+    true, _ = _all_classes(targets, predictions)
+    present = [number for number in range(_first_event(targets), true.shape[1]) if true[:, number].any()]
+    return _mean(np.array([average_precision_score(true[:, number], predictions[:, number]) for number in present]))
+
+
+def check(targets: Targets, predictions: Predictions) -> None:
+    """Refuse arrays that are no targets and predictions of frames.
+
+    Raises:
+        JobError: A wrong shape; a target that is no class number, or neither 0 nor 1.
+    """
+    n_frames, n_classes = predictions.shape if predictions.ndim == 2 else (-1, -1)
+    if targets.shape not in ((n_frames,), (n_frames, n_classes)):
+        raise JobError(
+            f"metrics of frame_classification: received targets {targets.shape} and predictions {predictions.shape}; wanted "
+            "are (n_frames,) or (n_frames, n_classes), and (n_frames, n_classes)."
+        )
+    if targets.ndim == 1 and not (np.issubdtype(targets.dtype, np.integer) and 0 <= targets.min() <= targets.max() < n_classes):
+        raise JobError(
+            f"metrics of frame_classification: received targets from {targets.min()} to {targets.max()} ({targets.dtype}); "
+            f"whole numbers from 0 to {n_classes - 1} are wanted."
+        )
+    if targets.ndim > 1 and not np.isin(targets, (0, 1)).all():
+        raise JobError(
+            f"metrics of frame_classification: received targets from {targets.min():g} to {targets.max():g}; "
+            "0 and 1 are wanted."
+        )
+
+
+class _Counts(NamedTuple):
+    """Frames of each class of events, int64 (n_classes,)."""
+
+    n_true: NDArray[np.int64]
+    n_predicted: NDArray[np.int64]
+    n_correct: NDArray[np.int64]
+
+
+def _count(targets: Targets, predictions: Predictions) -> _Counts:
+    true, predicted = (each[:, _first_event(targets) :] for each in _all_classes(targets, predictions))
+    return _Counts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
+
+
+def _first_event(targets: Targets) -> int:
+    """Return the number of the first class of events: behind the background, where there is one."""
+    return 1 if targets.ndim == 1 else 0
+
+
+def _all_classes(targets: Targets, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which classes are true and which predicted: bool (n_frames, n_classes), the background too."""
+    if targets.ndim > 1:
+        return targets > _THRESHOLD, predictions >= _THRESHOLD
+    numbers = np.arange(predictions.shape[1])
+    return targets[:, np.newaxis] == numbers, np.argmax(predictions, axis=1)[:, np.newaxis] == numbers
+
+
+def _divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
+    """Return the quotient, NaN over 0: no numerator here is larger than its denominator."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(numerator, dtype=np.float64) / np.asarray(denominator, dtype=np.float64)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """Return the mean of what is defined; NaN where nothing is."""
+    defined = values[~np.isnan(values)]
+    return float(np.mean(defined)) if len(defined) else float("nan")
