@@ -24,6 +24,9 @@ ReshapingType = Literal["conv", "rnn", "none"]
 TargetForm = Literal["class", "one_hot", "number", "input", "frames"]
 _FRAME_AXES = 2
 
+COMBINATION = "feature_combination"
+"""Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
+
 # For each task the losses that fit it and the form of the targets that they want; the first is `auto`.
 LOSSES: dict[str, dict[str, TargetForm]] = {
     "classification": {
@@ -131,18 +134,35 @@ class Architecture:
     @property
     def source(self) -> str:
         """Where its options have their defaults: its file in architectures/, or its module."""
+        if self.name == COMBINATION:
+            return "xval/catalog.py"
         module = self.build_path.rpartition(".")[0]
         return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
 
 
+_COMBINATION = Architecture(
+    name=COMBINATION,
+    options={
+        "models": Option("models", "tuple[str, ...]", ()),
+        "layers_dropped": Option("layers_dropped", "int", 1),
+        "basic_features": Option("basic_features", "bool", True),
+        "classifier": Option("classifier", "Literal['svm', 'random_forest', 'logistic_regression']", "svm"),
+        "pca_components": Option("pca_components", "int", 100),
+    },
+    reshaping_type="none",
+    task_types=("classification",),
+    build_path="",
+)
+
+
 def architecture_names() -> tuple[str, ...]:
-    """Return the names of all architectures."""
+    """Return the names of all architectures, the files of architectures/."""
     return tuple(sorted(path.stem for path in (ROOT / "architectures").glob("*.py") if not path.stem.startswith("_")))
 
 
 @cache
 def find_architecture(name: str) -> Architecture:
-    """Return what the file of an architecture declares.
+    """Return what the file of an architecture declares; `COMBINATION` has no such file.
 
     Args:
         name: A file of architectures/, or the dotted path of a module with `build`, or of a function in its place.
@@ -150,12 +170,15 @@ def find_architecture(name: str) -> Architecture:
     Raises:
         SettingsError: There is no such architecture, or its file does not declare a proper `build`.
     """
+    if name == COMBINATION:
+        return _COMBINATION
     if user_code.is_dotted(name):
         definition = user_code.find_definition(f"{name}.build" if user_code.has_module(name) else name)
     elif name in architecture_names():
         definition = user_code.find_definition(f"architectures.{name}.build")
     else:
-        raise SettingsError(f"unknown architecture '{name}'. {suggestion(name, architecture_names())} {user_code.HOW_TO_NAME}")
+        known = suggestion(name, [*architecture_names(), COMBINATION])
+        raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
     path, build = definition.module.file, definition.node
     if not isinstance(build, ast.FunctionDef):
         raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")

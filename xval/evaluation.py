@@ -65,11 +65,7 @@ class _Clips:
 
 
 def evaluate_model(model: keras.Model, data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
-    """Predict every side and compute all metrics.
-
-    `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
-    combines those of its examples as `clip_average` says. `chance` is what a model gets that ignores the audio and always
-    answers with the class shares (the mean target) of the training examples.
+    """Predict every side and compute all metrics, as `evaluate_predictions` does.
 
     Args:
         model: With its best weights.
@@ -82,8 +78,29 @@ def evaluate_model(model: keras.Model, data: FoldData, settings: Mapping[str, An
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    task_type, class_names = settings["task_type"], data.class_names
     by_side = {side: predict(model, examples, settings["batch_size"]) for side, examples in data.sides.items()}
+    return evaluate_predictions(by_side, data, settings)
+
+
+def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
+    """Compute all metrics of the predictions for every side.
+
+    `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
+    combines those of its examples as `clip_average` says. `chance` is what a model gets that ignores the audio and always
+    answers with the class shares (the mean target) of the training examples.
+
+    Args:
+        by_side: For each side float32 (n_examples, n_outputs), in the order of its examples.
+        data: The fold.
+        settings: The parameters of the instance; of them task_type, loss, metrics and clip_average.
+
+    Returns:
+        The figures and the predictions.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    task_type, class_names = settings["task_type"], data.class_names
     clips = {side: _average_clips(data.sides[side], by_side[side], settings["clip_average"]) for side in KEPT_SIDES}
     further = further_metrics.load(task_type, settings["metrics"])
     constant = _constant_answer(data.training.targets, task_type, len(class_names))

@@ -53,11 +53,18 @@ def save_model(
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
+    write_json(folder / "model.json", describe_model(job, class_names, target_names, initial))
+
+
+def describe_model(
+    job: Job, class_names: Sequence[str], target_names: Sequence[str] = (), initial: InitialModel | None = None
+) -> dict[str, Any]:
+    """Return the content of model.json: what the user of a saved model needs to know."""
     training_items = sorted({*job.fold.training, *job.fold.validation})
     seen_items = initial.seen_items if initial else {}
     dataset = job.parameters["dataset"]
     seen_items[dataset] = sorted({*training_items, *seen_items.get(dataset, ())})
-    content = {
+    return {
         "format_version": FORMAT_VERSION,
         "task_type": job.parameters["task_type"],
         "architecture": job.parameters["architecture"],
@@ -69,7 +76,6 @@ def save_model(
         **(initial.facts if initial else {}),
         **{name: value for name, value in describe_job(job).items() if name.endswith("_hash")},
     }
-    write_json(folder / "model.json", content)
 
 
 def write_history(path: Path, history: "History") -> None:

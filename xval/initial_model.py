@@ -119,11 +119,24 @@ def check_initial_models(settings: Mapping[str, Any], folds: Iterable[Fold]) -> 
 
 
 def has_changed(record: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    """Return whether a finished fold started from another model than lies there now; one that is gone has not changed."""
-    if settings["initial_model"] is None:
-        return False
-    path = _path(settings["initial_model"], record["fold"])
-    return path.is_file() and _hash_of(path, record["fold"]) != record.get("initial_model_hash")
+    """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
+    read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
+    if settings["initial_model"] is not None:
+        read[_path(settings["initial_model"], record["fold"])] = record.get("initial_model_hash")
+    return any(path.is_file() and hash_model(path) != known for path, known in read.items())
+
+
+def hash_model(path: Path) -> str:
+    """Return sixteen hex digits of a .keras file's architecture and weights; saving the same model again does not change them.
+
+    Raises:
+        SettingsError: The file is damaged or no .keras file.
+    """
+    state = path.stat()
+    try:
+        return _hash_content(path, state.st_mtime_ns, state.st_size)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise SettingsError(f"{path} is damaged or no .keras file ({error}). Save it with model.save('....keras').") from error
 
 
 def _path(pattern: str, fold: int) -> Path:
@@ -131,13 +144,10 @@ def _path(pattern: str, fold: int) -> Path:
 
 
 def _hash_of(path: Path, fold: int) -> str:
-    state = path.stat()
     try:
-        return _hash_content(path, state.st_mtime_ns, state.st_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise SettingsError(
-            f"fold {fold}: initial_model: {path} is damaged or no .keras file ({error}). Save it with model.save('....keras')."
-        ) from error
+        return hash_model(path)
+    except SettingsError as error:
+        raise SettingsError(f"fold {fold}: initial_model: {error}") from error
 
 
 @cache

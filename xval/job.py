@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preprocessing.feature_settings import FeatureSettings
+from xval.catalog import COMBINATION
 from xval.errors import FirstJobError, SettingsError, XvalError
 from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
@@ -124,13 +125,7 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     Returns:
         A line per instance whose model cannot be built, or whose other parts cannot be used.
     """
-    from preprocessing.store import open_store
-    from preprocessing.waveforms import example_lengths
-    from xval.model import build_model
-    from xval.residual import with_residual
     from xval.training import check_parts, prepare_backend
-    from xval.training_augmentation import augmented
-    from xval.transfer import start_from
 
     faults: dict[str, str] = {}
     names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")
@@ -143,21 +138,42 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
             prepare_backend(job.parameters, seed=job.seed)
             checked = f"architecture '{job.parameters['architecture']}'"
             try:
-                store = open_store(Path(job.store_folder))
-                model = build_model(job.parameters, job.option_names, store, store.items)
-                if initial := find_initial_model(job.parameters, job.fold):
-                    start_from(model, initial, job.parameters, store)
-                fitted_model = augmented(model, job.parameters, seed=job.seed)
-                if job.parameters["task_type"] == "representation":
-                    with_residual(model, fitted_model)
-                if store.is_waveform and job.parameters["task_type"] != "frame_classification":
-                    _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
+                model = _check_model(job)
                 checked = "loss, optimizer, schedule or metric"
-                check_parts(job.parameters, model.output_shape[-1])
+                if model is not None:
+                    check_parts(job.parameters, model.output_shape[-1])
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
                 faults[described] = f"instance {job.instance}: {checked}: {_one_line(error)}"
     return [fault for fault in faults.values() if fault]
+
+
+def _check_model(job: Job) -> Any:
+    """Build and return the model of a job; or cut the networks that it combines, where they are written already."""
+    from preprocessing.store import open_store
+    from preprocessing.waveforms import example_lengths
+    from xval.model import build_model
+    from xval.residual import with_residual
+    from xval.training_augmentation import augmented
+    from xval.transfer import start_from
+
+    store = open_store(Path(job.store_folder))
+    if job.parameters["architecture"] == COMBINATION:
+        from xval.combination.fold import cut_models
+        from xval.combination_options import model_paths
+
+        if all(Path(path).exists() for path in model_paths(job.parameters["models"], job.fold.number)):
+            cut_models(job, store)
+        return None
+    model = build_model(job.parameters, job.option_names, store, store.items)
+    if initial := find_initial_model(job.parameters, job.fold):
+        start_from(model, initial, job.parameters, store)
+    fitted_model = augmented(model, job.parameters, seed=job.seed)
+    if job.parameters["task_type"] == "representation":
+        with_residual(model, fitted_model)
+    if store.is_waveform and job.parameters["task_type"] != "frame_classification":
+        _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
+    return model
 
 
 def _check_crop(model: Any, n_samples: int) -> None:
@@ -181,6 +197,11 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     from xval.transfer import start_from
 
     settings = job.parameters
+    if settings["architecture"] == COMBINATION:
+        from xval.combination import fold
+
+        items = {side: list(getattr(job.fold, side)) for side in SIDES}
+        return describe_job(job) | {"items": items} | fold.train_and_test(job, temporary)
     prepare_backend(settings, seed=job.seed)
     store = open_store(Path(job.store_folder))
     frames = settings if settings["task_type"] == "frame_classification" else None

@@ -279,8 +279,9 @@ def _describe_difference(folder: ExperimentFolder, instance: Instance, folds: Co
     written = folder.settings(instance.number) or {"parameters": {}}
     before, now = written["parameters"], instance.parameters
     if hash_parameters(before) == instance.settings_hash:
-        model = instance.settings.initial_model
-        listed = [f"another model lay at initial_model={model!r}" if model else "settings.json fits, the fold records do not"]
+        models = {"initial_model": instance.settings.initial_model, "models": instance.options.get("models")}
+        listed = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
+        listed = listed or ["settings.json fits, the fold records do not"]
     else:
         listed = [
             f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"

@@ -29,10 +29,11 @@ def rebuild(folder: ExperimentFolder) -> None:
         if not metric_dicts:
             return
         histories = {
-            (found["instance"], int(fold)): _read_history(folder.fold_folder(found["instance"], int(fold)) / "history.csv")
+            (found["instance"], int(fold)): _read_history(path)
             for found in metric_dicts
             for fold, record in found["folds"].items()
             if record["status"] == "done"
+            and (path := folder.fold_folder(found["instance"], int(fold)) / "history.csv").exists()
         }
         temporary = folder.workbook.with_name(f".{folder.workbook.name}.part")
         write_workbook(temporary, metric_dicts, histories)

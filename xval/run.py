@@ -17,7 +17,8 @@ from rich.console import Console
 from preprocessing.feature_settings import SPECTRAL_KEYS
 from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
-from xval.catalog import find_architecture, input_form, own_modules
+from xval.catalog import COMBINATION, find_architecture, input_form, own_modules
+from xval.combination.checks import check_combination
 from xval.errors import SettingsError
 from xval.executors import inline, processes
 from xval.initial_model import check_initial_models
@@ -26,6 +27,7 @@ from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs
 from xval.progress import JobProgress, task_progress
 from xval.results import ExperimentFolder
 from xval.settings import Declaration, Instance, resolve
+from xval.stages import in_stages
 
 if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
@@ -116,19 +118,20 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
     outcomes = []
     books = _Books(planned.folder)
     with progress:
-        running = (
-            inline.run(jobs, slots, progress.report, raise_errors=settings.debug_mode)
-            if inlined
-            else processes.run(jobs, slots, progress.report)
-        )
-        with closing(cast("Generator[JobOutcome]", running)) as endings:
-            for outcome in endings:
-                if outcome.status in FAILED:
-                    job = next(job for job in jobs if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))
-                    _record_failure(job, outcome, console)
-                outcomes.append(outcome)
-                progress.end_job(outcome)
-                books.keep()
+        for stage in in_stages(jobs):
+            running = (
+                inline.run(stage, slots, progress.report, raise_errors=settings.debug_mode)
+                if inlined
+                else processes.run(stage, slots, progress.report)
+            )
+            with closing(cast("Generator[JobOutcome]", running)) as endings:
+                for outcome in endings:
+                    if outcome.status in FAILED:
+                        job = next(job for job in stage if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))
+                        _record_failure(job, outcome, console)
+                    outcomes.append(outcome)
+                    progress.end_job(outcome)
+                    books.keep()
     return outcomes
 
 
@@ -145,7 +148,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         with _named(declaration, instance):
             _check_features(corpus, instance)
             folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
-            for warning in check_initial_models(instance.parameters, folds):
+            for warning in [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]:
                 if not quiet:
                     console.print(f"instance {instance.number}: {warning}")
     stores: dict[int, Path] = {}
@@ -215,14 +218,20 @@ def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, 
     """Make the feature store of an instance, if it is not there, and check that its architecture can read it."""
     from preprocessing.extraction import make_store
     from preprocessing.waveforms import example_shape, make_moments
+    from xval.combination.basic_features import make_basic_features
 
     features = instance.settings.feature_settings()
     with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
         store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
-    if store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
+    has_network = instance.settings.architecture != COMBINATION
+    if has_network and store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
         title = f"statistics of instance {instance.number}"
         with task_progress(console, title, quiet=quiet) as advance, _named(declaration, instance):
             make_moments(store, features, n_processes=count_cores(), progress=advance)
+    if not has_network and instance.options["basic_features"]:
+        title = f"basic features of instance {instance.number}"
+        with task_progress(console, title, quiet=quiet) as advance:
+            make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)
     if len(left_out) and not quiet:
         console.print(
             f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from xval.catalog import Architecture, find_architecture
+from xval import combination_options
+from xval.catalog import COMBINATION, Architecture, find_architecture
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
 from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
@@ -201,6 +202,9 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
             except SettingsError as error:
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
         sources.setdefault(name, architecture.source)
+    if architecture.name == COMBINATION and not faults:
+        found = combination_options.faults(options, sources)
+        faults += [f"{declaration.script}, instance {number}: {fault}." for fault in found]
     if faults or settings is None:
         raise SettingsError("\n".join(faults))
     return Instance(number, settings, options, sources)

@@ -57,7 +57,8 @@ def fill(
     by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if metric_dict["instance"] in recorded}
     shown = ranking.best_of(by_number, MOST_CHARTED)
     if not shown:
-        cells.put_notes(sheet, 1, ["No fold is finished yet."])
+        finished = any(metric_dict["folds_done"] for metric_dict in metric_dicts)
+        cells.put_notes(sheet, 1, ["What is finished was not trained in epochs." if finished else "No fold is finished yet."])
         return
     notes = ["Means over the folds that trained for at least so many epochs; the numbers stand to the right of the charts."]
     if len(shown) < len(by_number):

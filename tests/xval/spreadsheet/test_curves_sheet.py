@@ -71,3 +71,10 @@ def test_charts_do_not_overlap_and_numbers_are_not_printed(workbook_of, make_ins
     places = [(chart.anchor._from.col, chart.anchor._from.row) for chart in sheet._charts]
     assert places == [(0, 3), (9, 3), (0, 20), (9, 20), (0, 37), (9, 37)]
     assert [area.split("!")[-1] for area in sheet.print_area.split(",")] == ["$A$1:$S$36", "$A$38:$S$54"]
+
+
+def test_what_was_not_trained_in_epochs_is_not_charted(workbook_of, make_instance):
+    alone = workbook_of([make_instance(1, [0.5])], {})["curves"]
+    assert alone["A1"].value == "What is finished was not trained in epochs."
+    beside = workbook_of([make_instance(1, [0.5]), make_instance(2, [0.6])], {(2, 1): history([2.0, 1.0])})["curves"]
+    assert texts(beside._charts[0].title) == "instance 2: loss"

@@ -1,0 +1,137 @@
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from skops import io
+
+from xval.combination import classifier
+from xval.combination.basic_features import make_basic_features
+from xval.combination.fold import train_and_test
+from xval.combination.persistence import load
+from xval.errors import ResultsError, SettingsError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "fold"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def on_tones(tones, tone_store, make_job, make_network, folder):
+    """Run a fold on tones with a network and basic features; return the predictions that it left."""
+    corpus, settings = tones
+    given = {"dataset": "tones", **settings.model_dump()}
+    make_basic_features(corpus, tone_store, settings)
+    train_and_test(make_job(tone_store, parameters=given, models=[str(make_network(tone_store, parameters=given))]), folder)
+    kept = pd.read_parquet(folder / "predictions.parquet")
+    return kept[kept["side"] == "test"].sort_values(["item", "row"]).reset_index(drop=True)
+
+
+def probabilities(table):
+    return table[["probability_high", "probability_low"]].to_numpy()
+
+
+def test_a_loaded_combination_predicts_the_same_for_a_store(on_tones, tone_store, folder):
+    found = load(folder).predict_store(tone_store, items=["s4", "s5"])
+
+    np.testing.assert_array_equal(probabilities(found), probabilities(on_tones))
+    assert found["predicted"].tolist() == on_tones["predicted"].tolist()
+
+
+def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folder):
+    corpus, _ = tones
+    paths = corpus.index.set_index("clip").loc[on_tones["clip"].unique(), "path"]
+
+    found = load(folder).predict_audio([corpus.audio_folder / path for path in paths])
+
+    np.testing.assert_allclose(probabilities(found), probabilities(on_tones), atol=1e-6)
+    np.testing.assert_allclose(found["start_s"], on_tones["start_s"])
+    assert found["path"].nunique() == 8
+
+
+def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tone_store, folder):
+    moved = folder.rename(tmp_path / "elsewhere")
+    for path in (tmp_path / "cnn").rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    np.testing.assert_array_equal(
+        probabilities(load(moved).predict_store(tone_store, items=["s4", "s5"])), probabilities(on_tones)
+    )
+
+
+@pytest.mark.parametrize("name", ["svm", "random_forest", "logistic_regression"])
+def test_each_classifier_comes_back_without_pickle(custom_store, make_job, make_network, folder, name):
+    job = make_job(custom_store, models=[str(make_network(custom_store))], basic_features=False, classifier=name)
+    train_and_test(job, folder)
+
+    found = load(folder).predict_store(custom_store, items=["s4", "s5"])
+
+    kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
+    columns = ["probability_a", "probability_b", "probability_c"]
+    np.testing.assert_array_equal(found[columns].to_numpy(), kept[columns].to_numpy())
+    with zipfile.ZipFile(folder / "model.skops") as archive:
+        assert all(member.endswith((".json", ".npy")) for member in archive.namelist())
+        for member in archive.namelist():
+            if member.endswith(".npy"):
+                np.load(archive.open(member), allow_pickle=False)
+
+
+def saved(folder, pipeline):
+    """Put a pipeline in the place of the saved one, with the description of a combination."""
+    io.dump(pipeline, folder / "model.skops")
+    combination = {"temperature": None, "classifier_settings": {}, "n_networks": 0, "basic_features": True}
+    content = {"format_version": 1, "class_names": ["a", "b"], "combination": combination}
+    (folder / "model.json").write_text(json.dumps(content))
+
+
+def test_what_is_no_classifier_of_xval_is_refused(folder):
+    saved(folder, Pipeline([("any", FunctionTransformer(exec))]))
+    with pytest.raises(ResultsError, match="refused, it holds what no classifier of xval holds"):
+        load(folder)
+
+    saved(folder, [1, 2])
+    with pytest.raises(ResultsError, match="holds a list, a Pipeline is wanted"):
+        load(folder)
+
+
+@pytest.mark.parametrize(("field", "value"), [("left_child", 10_000), ("left_child", 0), ("feature", 77), ("feature", -9)])
+def test_a_tree_that_points_outside_is_refused(folder, field, value):
+    features = np.random.default_rng(0).normal(size=(30, 3))
+    fitted = classifier.fit_classifier(
+        features,
+        (features[:, 0] > 0).astype(int),
+        np.arange(30) % 3,
+        name="random_forest",
+        n_classes=2,
+        pca_components=0,
+        seed=1,
+    )
+    tree = fitted.pipeline[-1].estimators_[2].tree_
+    state = tree.__getstate__()
+    state["nodes"][field][0] = value
+    tree.__setstate__(state)
+    saved(folder, fitted.pipeline)
+
+    with pytest.raises(ResultsError, match="a tree of its forest points at nodes or features that do not exist"):
+        load(folder)
+
+
+def test_other_features_are_refused(on_tones, custom_store, folder):
+    with pytest.raises(SettingsError, match="this combination reads"):
+        load(folder).predict_store(custom_store)
+
+
+def test_a_folder_without_a_combination_is_named(tmp_path, folder):
+    with pytest.raises(ResultsError, match="holds no combination of features"):
+        load(tmp_path)
+    saved(folder, Pipeline([("any", FunctionTransformer())]))
+    (folder / "model.skops").write_bytes(b"no zip")
+    with pytest.raises(ResultsError, match=r"model\.skops: missing or damaged"):
+        load(folder)

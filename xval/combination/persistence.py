@@ -1,0 +1,298 @@
+"""Save a combination of features and a classifier without pickle, load it, and use it on features or audio.
+
+Comes in: what fold.py fitted; later the folder that it was saved in. Goes out: model.skops (scaler, components, classifier),
+network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`:
+
+    from xval.combination.persistence import load
+    load("results/demo/experiment_1/instance_3/fold_1").predict_audio(["a.wav"])
+
+skops builds nothing but classes of scikit-learn and NumPy that are known to be harmless. The trees of a forest are checked
+here, because skops does not look whether the nodes that they point at exist.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.audio import read_audio
+from preprocessing.feature_settings import FeatureSettings
+from preprocessing.store import FeatureStore, open_store
+from preprocessing.store_writer import Example, StoreWriter
+from preprocessing.waveforms import example_lengths
+from preprocessing.windows import make_examples
+from xval.combination.basic_features import ExamplesOfClips, all_examples, features_of_stretches, read_basic_features
+from xval.combination.checks import check_skops
+from xval.combination.classifier import FittedClassifier
+from xval.combination.embeddings import embed
+from xval.combination_options import model_paths
+from xval.errors import ResultsError, SettingsError
+from xval.fold_files import describe_model
+from xval.plan import Job
+from xval.results import read_json, write_json
+from xval.saved_model import load_model
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+_TREE = "sklearn.tree._tree.Tree"
+_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A loaded combination.
+
+    Attributes:
+        fitted: Scaler, components and classifier; its grid is not kept.
+        networks: The cut networks, in their order.
+        has_basic_features: Whether the basic features follow theirs.
+        class_names: What the columns of its answers mean.
+        feature_settings: What the examples must be made with.
+        clip_samples: Length that clips were padded or cut to; None: each has its own.
+        is_custom: The examples were arrays of a script, so that there is no way from audio to them.
+    """
+
+    fitted: FittedClassifier
+    networks: "tuple[keras.Model, ...]"
+    has_basic_features: bool
+    class_names: tuple[str, ...]
+    feature_settings: FeatureSettings
+    clip_samples: int | None
+    is_custom: bool
+
+    def predict(self, examples: ExamplesOfClips, basic: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return how probable each class is, float32 (n_examples, n_classes).
+
+        Args:
+            examples: Of a store that was made with `feature_settings`.
+            basic: float32 (n_examples, 136), their basic features; needed where `has_basic_features`.
+
+        Raises:
+            SettingsError: Basic features are missing.
+        """
+        parts = [embed(network, examples, _BATCH_SIZE) for network in self.networks]
+        if self.has_basic_features:
+            if basic is None:
+                raise SettingsError("this combination reads basic features; give them with the examples")
+            parts.append(basic)
+        return self.fitted.probabilities(np.concatenate(parts, axis=1))
+
+    def predict_store(self, store: FeatureStore, items: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Return the predictions for the examples of a feature store.
+
+        Args:
+            store: A store of the same features; where basic features are read, they have been computed for it by a run, or by
+                `basic_features.make_basic_features`.
+            items: Whose examples; all when omitted.
+
+        Returns:
+            A row per example: item, row, clip, start_s, end_s, augmented, predicted, probability_<class>.
+
+        Raises:
+            SettingsError: The store was made with other feature settings, or has other shapes.
+            CorpusError: The basic features of the store are missing.
+        """
+        made_with = store.description.feature_settings
+        if (None if self.is_custom else self.feature_settings.stored()) != made_with:
+            raise SettingsError(
+                f"{store.folder}: made with {made_with}; this combination reads {self.feature_settings.stored()}"
+            )
+        for network in self.networks:
+            check_shape(network, store, self.feature_settings, where=network.name)
+        examples = all_examples(store, self.feature_settings, store.items if items is None else items)
+        basic = read_basic_features(store, self.feature_settings, examples.table) if self.has_basic_features else None
+        return self._tabulate(examples.table, self.predict(examples, basic))
+
+    def predict_audio(self, paths: Iterable[str | Path]) -> "pd.DataFrame":
+        """Return the predictions for audio files.
+
+        Args:
+            paths: The files; a file is cut into examples as clips of the corpus were.
+
+        Returns:
+            A row per example: path, start_s, end_s, predicted, probability_<class>.
+
+        Raises:
+            SettingsError: The combination was made on arrays of a script.
+            AudioError: A file cannot be decoded.
+        """
+        if self.is_custom:
+            raise SettingsError("this combination reads arrays of a script, not audio; use predict_store")
+        settings = self.feature_settings
+        channel = None if settings.channel == "mean" else settings.channel
+        names = [str(path) for path in paths]
+        clips = {}
+        # A store on the disk, so that the examples are cut and read by the code that cut and read those of the corpus.
+        with tempfile.TemporaryDirectory() as folder:
+            with StoreWriter(
+                Path(folder) / "store",
+                task_type="classification",
+                class_names=self.class_names,
+                feature_settings=settings,
+                clip_samples=self.clip_samples,
+                is_waveform=settings.features == "waveform",
+            ) as writer:
+                for number, name in enumerate(names):
+                    clips[name], _ = read_audio(Path(name), sample_rate_hz=settings.sample_rate_hz, channel=channel)
+                    cut = make_examples(clips[name], settings, self.clip_samples)
+                    bounds = list(zip(cut.start_s.tolist(), cut.end_s.tolist(), strict=True))
+                    item = f"{number:09d}"
+                    writer.append(item, cut.predictors, [0] * len(bounds), [Example(name, *each) for each in bounds])
+                writer.publish(index_hash="")
+            store = open_store(Path(folder) / "store")
+            examples = all_examples(store, settings, store.items)
+            basic = None
+            if self.has_basic_features:
+                rows = zip(examples.table["clip"], examples.table["start_s"], examples.table["end_s"], strict=True)
+                basic = np.concatenate(
+                    [features_of_stretches(clips[name], settings.sample_rate_hz, [(start, end)]) for name, start, end in rows]
+                )
+            predictions = self.predict(examples, basic)
+        table = self._tabulate(examples.table, predictions).rename(columns={"clip": "path"})
+        return table.drop(columns=["item", "row", "augmented"])
+
+    def _tabulate(self, table: "pd.DataFrame", predictions: NDArray[np.float32]) -> "pd.DataFrame":
+        import pandas as pd
+
+        names = np.array(self.class_names, dtype=object)
+        columns = {"predicted": names[predictions.argmax(axis=1)]}
+        columns |= {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
+        kept = table[["item", "row", "clip", "start_s", "end_s", "augmented"]].reset_index(drop=True)
+        return pd.concat([kept, pd.DataFrame(columns)], axis=1)
+
+
+def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model]", job: Job, store: FeatureStore) -> None:
+    """Write a combination into a fold folder.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    from skops import io
+
+    io.dump(fitted.pipeline, folder / "model.skops")
+    described = describe_model(job, store.class_names)
+    seen_items = {dataset: set(items) for dataset, items in described["seen_items"].items()}
+    for number, (network, path) in enumerate(
+        zip(networks, model_paths(job.parameters["models"], job.fold.number), strict=True), start=1
+    ):
+        of_network = read_json(Path(path).with_name("model.json")) or {}
+        for dataset, items in (of_network.get("seen_items") or {}).items():
+            seen_items[dataset] = seen_items.get(dataset, set()) | set(items)
+        network_path = _network_path(folder, number)
+        network_path.parent.mkdir()
+        network.save(network_path)
+        write_json(network_path.with_name("model.json"), of_network)
+    combination = {
+        "classifier": job.parameters["classifier"],
+        "classifier_settings": fitted.settings,
+        "temperature": fitted.temperature,
+        "n_networks": len(networks),
+        "layers_dropped": job.parameters["layers_dropped"],
+        "basic_features": job.parameters["basic_features"],
+        "clip_samples": store.description.clip_samples,
+        "is_custom": store.description.feature_settings is None,
+    }
+    described["seen_items"] = {dataset: sorted(items) for dataset, items in seen_items.items()}
+    write_json(folder / "model.json", described | {"combination": combination})
+
+
+def load(folder: str | Path) -> Combination:
+    """Load a combination from a fold folder; nothing in it is executed.
+
+    Args:
+        folder: With model.skops, model.json and network_<n>/; they may have been moved together.
+
+    Raises:
+        SettingsError: skops is not installed.
+        ResultsError: A file is missing or damaged, or holds something else than such a classifier.
+    """
+    check_skops()
+    folder = Path(folder)
+    described = read_json(folder / "model.json")
+    if described is None or "combination" not in described:
+        raise ResultsError(f"{folder}: holds no combination of features; the fold folder of such an instance is wanted.")
+    about = described["combination"]
+    return Combination(
+        fitted=FittedClassifier(
+            pipeline=_load_pipeline(folder / "model.skops"),
+            n_classes=len(described["class_names"]),
+            temperature=about["temperature"],
+            grid=(),
+            settings=about["classifier_settings"],
+        ),
+        networks=tuple(load_model(_network_path(folder, number)) for number in range(1, 1 + about["n_networks"])),
+        has_basic_features=about["basic_features"],
+        class_names=tuple(described["class_names"]),
+        feature_settings=FeatureSettings(**described["feature_settings"]),
+        clip_samples=about["clip_samples"],
+        is_custom=about["is_custom"],
+    )
+
+
+def check_shape(model: "keras.Model", store: FeatureStore, settings: FeatureSettings, *, where: str) -> None:
+    """Refuse a network that reads other shapes than a store holds.
+
+    Raises:
+        SettingsError: The shapes differ.
+    """
+    held = (example_lengths(store, settings).of_model,) if store.is_waveform else store.example_shape
+    read = tuple(model.input.shape[1:])
+    fits = len(held) == len(read) and all(None in pair or pair[0] == pair[1] for pair in zip(held, read, strict=True))
+    if not fits:
+        raise SettingsError(
+            f"models: {where} reads examples of shape {read}, the feature store {store.folder} holds {held}. Clips are padded "
+            "to the longest of their corpus: set clip_length_s in both instances, or take a model of this corpus"
+        )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of what fits and saves the classifier."""
+    import sklearn
+    import skops
+
+    return {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
+
+
+def _network_path(folder: Path, number: int) -> Path:
+    """Return where a network is kept, with what `saved_model.load_model` reads beside it."""
+    return folder / f"network_{number}" / "model.keras"
+
+
+def _load_pipeline(path: Path) -> Any:
+    """Load a pipeline of known classes alone."""
+    from sklearn.pipeline import Pipeline
+    from skops import io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        found = io.load(path, trusted=[_TREE])
+    except UntrustedTypesFoundException as error:
+        raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise ResultsError(f"{path}: missing or damaged ({' '.join(str(error).split())[:200]}).") from error
+    if not isinstance(found, Pipeline):
+        raise ResultsError(f"{path}: holds a {type(found).__name__}, a Pipeline is wanted.")
+    for estimator in getattr(found[-1], "estimators_", ()):
+        _check_tree(estimator.tree_, path)
+    return found
+
+
+def _check_tree(tree: Any, path: Path) -> None:
+    """Refuse a tree whose nodes point at no node or no feature, because scikit-learn would follow them."""
+    left, right, node = tree.children_left, tree.children_right, np.arange(tree.node_count)
+    is_leaf = left == -1
+    inner = ~is_leaf
+    is_sound = (
+        np.array_equal(is_leaf, right == -1)
+        and all(((child > node) & (child < tree.node_count))[inner].all() for child in (left, right))
+        and ((tree.feature >= 0) & (tree.feature < tree.n_features))[inner].all()
+    )
+    if not is_sound:
+        raise ResultsError(f"{path}: damaged, a tree of its forest points at nodes or features that do not exist.")

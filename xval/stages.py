@@ -1,0 +1,40 @@
+"""Which jobs of a run wait for others, because they read a model that those write.
+
+Comes in: the jobs of a run. Goes out: the same jobs in stages, each of which needs nothing but what the stages before it have
+written. Next: run.py hands one stage after the other to an executor.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from xval.combination_options import model_paths
+from xval.errors import SettingsError
+from xval.plan import Job
+from xval.results import ExperimentFolder
+
+
+def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Return the jobs in stages, each in the order in which they came.
+
+    Raises:
+        SettingsError: Jobs wait for each other.
+    """
+    waiting = list(jobs)
+    stages: list[list[Job]] = []
+    while waiting:
+        awaited = {_written(job) for job in waiting}
+        ready = [job for job in waiting if not awaited & _read(job)]
+        if not ready:
+            listed = ", ".join(sorted({str(job.instance) for job in waiting}))
+            raise SettingsError(f"instances {listed} wait for each other's models; give one of them models that are there.")
+        stages.append(ready)
+        waiting = [job for job in waiting if job not in ready]
+    return stages
+
+
+def _written(job: Job) -> Path:
+    return ExperimentFolder(Path(job.experiment_folder)).fold_folder(job.instance, job.fold.number).resolve() / "model.keras"
+
+
+def _read(job: Job) -> set[Path]:
+    return {Path(path).resolve() for path in model_paths(job.parameters.get("models", ()), job.fold.number)}
