@@ -30,9 +30,10 @@ def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         inputs, targets = arrays["inputs"], arrays["targets"]
     keras.utils.set_random_seed(1)
-    model = import_module(f"architectures.{name}").build(
-        inputs.shape[1:], tuple(described["output_shape"]), **described["options"]
-    )
+    options = {
+        option: tuple(value) if isinstance(value, list) else value for option, value in described["options"].items()
+    }  # JSON has no tuples
+    model = import_module(f"architectures.{name}").build(inputs.shape[1:], tuple(described["output_shape"]), **options)
     is_class = targets.dtype.kind == "i"
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if is_class else keras.losses.MeanSquaredError()
     # One step without compilation takes less time, but not on JAX.
