@@ -33,11 +33,11 @@ fixed = {"clip_length_s": 3.0, "normalization": "per_clip", "comment_2": "first 
 crops = {"crop_s": 3.0, "normalization": "per_bin", "comment_2": "3 s crops, whole utterances"}
 
 experiment[1] = {**fixed, "architecture": "vgg_ultramini", "comment_1": "vgg_ultramini"}
-experiment[2] = {**fixed, "architecture": "vgg_mini", "n_filters": (96, 1024), "comment_1": "vgg_mini"}
+experiment[2] = {**fixed, "architecture": "vgg_mini", "n_filters": (96, 1024), "dropout": 0.5, "comment_1": "vgg_mini"}
 experiment[3] = {**crops, "architecture": "vgg_pool", "pooling": "average", "comment_1": "vgg_pool, average"}
 experiment[4] = {**crops, "architecture": "vgg_pool", "pooling": "max", "comment_1": "vgg_pool, max"}
 experiment[5] = {**fixed, "architecture": "vgg_net", "comment_1": "vgg_net"}
-# VGGVox: 512-point transform, magnitude without logarithm, pre-emphasis; SGD from 1e-2 down to 1e-8.
+# VGGVox: 512-point transform, magnitude without logarithm, pre-emphasis; SGD with momentum from 1e-2 down to 1e-8.
 experiment[6] = {
     **crops,
     "architecture": "vggvox",
@@ -46,8 +46,13 @@ experiment[6] = {
     "power": 1.0,
     "pre_emphasis": 0.97,
     "optimizer": "sgd",
+    "momentum": 0.9,
     "learning_rate": 0.01,
+    "schedule": "logarithmic",
+    "final_learning_rate": 1e-8,
+    "regularization_lambda": 0.0005,
     "num_epochs": 30,
+    "early_stopping": False,
     "comment_1": "vggvox",
 }
 

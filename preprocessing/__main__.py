@@ -98,7 +98,8 @@ def _report(
     if corpus.task_type == "representation":
         targets = "no targets"
     elif corpus.class_names:
-        targets = f"{len(corpus.class_names)} classes ({_shorten(corpus.class_names)})"
+        n_classes = len(corpus.class_names)
+        targets = f"{n_classes} class{'es' * (n_classes > 1)} ({_shorten(corpus.class_names)})"
     else:
         ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]

@@ -1,7 +1,14 @@
-"""From files in a corpus's own layout to a trained network and a workbook, by the two commands that a user types."""
+"""From files in a corpus's own layout to a trained network and a workbook, by the two commands that a user types.
+
+Where a script of experiments/ is made for the corpus, it runs, with networks that are narrow and one epoch. The sounds are spoken
+digits where these are found, and tones elsewhere.
+"""
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +16,22 @@ import openpyxl
 import pytest
 import soundfile
 
+ROOT = Path(__file__).resolve().parents[1]
+DIGITS = Path(os.environ.get("XVAL_FSDD", ROOT / "../shared/data/fsdd/recordings"))
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 RATE_HZ = 8000
-SMALL = (
-    "--set",
-    "sample_rate_hz=8000",
-    "--set",
-    "n_fft=256",
-    "--set",
-    "win_length=200",
-    "--set",
-    "hop_length=160",
-    "--set",
-    "n_mels=16",
-)
+SMALL = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 160, "n_mels": 16}
 
 
-def tone(label: int, seed: int, duration_s: float = 0.6) -> np.ndarray:
-    """Return a tone whose frequency is its label's, with a little noise, so that no two are identical."""
+def settings_arguments(settings: dict[str, object]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+
+def sound(label: int, seed: int, duration_s: float = 0.6) -> np.ndarray:
+    """Return a digit, its label, or a tone of its label's frequency with a little noise; another one for each seed."""
+    if DIGITS.is_dir():
+        samples, _ = soundfile.read(DIGITS / f"{label}_{SPEAKERS[seed % 6]}_{seed // 6 % 50}.wav", dtype="float32")
+        return np.resize(samples, int(duration_s * RATE_HZ))
     rng = np.random.default_rng([label, seed])
     time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
     return (0.3 * np.sin(2 * np.pi * (400 + 500 * label) * time_s) + 0.01 * rng.normal(size=time_s.size)).astype(np.float32)
@@ -53,7 +59,7 @@ def ravdess(folder: Path) -> list[str]:
     for actor in range(1, 5):
         for emotion in (1, 3, 5):
             name = f"03-01-{emotion:02}-01-01-01-{actor:02}.wav"
-            write(folder / f"Actor_{actor:02}" / name, tone(emotion, actor))
+            write(folder / f"Actor_{actor:02}" / name, sound(emotion, actor))
     return ["ravdess", str(folder)]
 
 
@@ -62,7 +68,7 @@ def voxceleb(folder: Path) -> list[str]:
         for video in "abcd":
             for number in (1, 2):
                 path = folder / f"id1000{speaker}" / f"video_{video}___"[:11] / f"{number:05}.m4a"
-                write_m4a(path, tone(speaker, ord(video) + 100 * number))
+                write_m4a(path, sound(speaker, ord(video) + 100 * number))
     return ["voxceleb", str(folder)]
 
 
@@ -79,7 +85,7 @@ def fma(folder: Path) -> list[str]:
         table.writerows(header)
         for track, split in enumerate(splits, start=1):
             table.writerow([track, track, track, split, "small", ["Rock", "Folk"][track % 2]])
-            write(folder / "fma_small" / "000" / f"{track:06}.mp3", tone(track % 2, track))
+            write(folder / "fma_small" / "000" / f"{track:06}.mp3", sound(track % 2, track))
     return ["fma", str(folder)]
 
 
@@ -87,7 +93,7 @@ def events(folder: Path) -> list[str]:
     lines = ["path,start_s,end_s,label"]
     for number in range(6):
         path = f"site_{number}.wav"
-        write(folder / path, np.concatenate([tone(0, number), tone(1, number), tone(2, number)]))
+        write(folder / path, np.concatenate([sound(0, number), sound(1, number), sound(2, number)]))
         lines += [f"{path},{0.6 * label + 0.05:g},{0.6 * label + 0.5:g},{name}" for label, name in enumerate(["a", "b", "c"])]
     (folder / "annotation.csv").write_text("\n".join(lines))
     return ["events", str(folder / "annotation.csv")]
@@ -96,46 +102,98 @@ def events(folder: Path) -> list[str]:
 def folders(folder: Path) -> list[str]:
     for label, name in enumerate(["dog", "cat"]):
         for speaker in range(4):
-            write(folder / name / f"s{speaker}_take1.wav", tone(label, speaker))
+            write(folder / name / f"s{speaker}_take1.wav", sound(label, speaker))
     return ["folders", str(folder), "--item-pattern", r"s\d"]
 
 
-@pytest.mark.parametrize(
-    ("lay_out", "items", "classes", "strategy"),
-    [
-        (ravdess, {"01", "02", "03", "04"}, ["angry", "happy", "neutral"], "balanced"),
-        (voxceleb, {f"id1000{s}/video_{v}___" for s in (1, 2) for v in "abcd"}, ["id10001", "id10002"], "balanced"),
-        (fma, {"1", "2", "3", "4", "5", "6", "7", "8"}, ["Folk", "Rock"], "predefined"),
-        (events, {f"site_{n}.wav" for n in range(6)}, ["a", "b", "c"], "balanced"),
-        (folders, {"s0", "s1", "s2", "s3"}, ["cat", "dog"], "balanced"),
-    ],
-    ids=lambda value: value.__name__ if callable(value) else None,
-)
-def test_files_become_a_workbook(project, lay_out, items, classes, strategy) -> None:
-    prepared = project.run_module(
-        "preprocessing", *lay_out(project.folder / "audio"), "--dataset", "toy", "--workers", "1", *SMALL
-    )
+def bats(folder: Path) -> list[str]:
+    """Two calls in each recording; the second annotator lets the first of them end a tenth of a second later."""
+    file_info = ["FileID,File name,Voice start sample (1),Voice end sample (1),Voice start sample (2),Voice end sample (2)"]
+    annotation = ["FileID,Context,Start sample,End sample"]
+    for number in range(6):
+        silence = (0.01 * np.random.default_rng(number).normal(size=RATE_HZ // 2)).astype(np.float32)
+        parts = [silence, sound(3, number), silence, sound(7, number), silence]
+        write(folder / "files" / f"{number}.wav", np.concatenate(parts))
+        edges = np.cumsum([len(part) for part in parts])
+        file_info.append(f"{number},{number}.wav,{edges[0]},{edges[1]},{edges[2]},{edges[3]}")
+        annotation += [f"{number},1,{edges[0]},{edges[1] + 800}", f"{number},1,{edges[2]},{edges[3]}"]
+    (folder / "FileInfo.csv").write_text("\n".join(file_info))
+    (folder / "annotation.csv").write_text("\n".join(annotation))
+    return ["bats", str(folder), "--task-type", "frame_classification"]
+
+
+def run_and_check(project, prepared, items, classes, n_folds, arguments, architecture) -> dict:
+    """Run the script on the prepared corpus; return the records."""
     assert prepared.returncode == 0, prepared.stderr
-    project.write_script(
-        {"architecture": "mlp", "n_units": (8,)},
-        num_epochs=1,
-        num_folds=2,
-        fold_strategy=strategy,
-        debug_mode=True,
-        sample_rate_hz=RATE_HZ,
-        n_fft=256,
-        win_length=200,
-        hop_length=160,
-        n_mels=16,
-    )
-    ended = project.run()
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=project.folder, capture_output=True, text=True, timeout=300, env=project.environment()
+    )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     records = project.records()
     assert {item for record in records.values() for item in record["items"]["test"]} <= items
-    assert len(records) == (1 if strategy == "predefined" else 2)
+    assert len(records) == n_folds
     for record in records.values():
         assert set().union(*record["items"].values()) == items
         assert record["class_names"] == classes
     sheet = openpyxl.load_workbook(project.results / "results.xlsx")["summary"]
-    assert any(cell.value == "mlp" for row in sheet.iter_rows() for cell in row)
-    assert json.loads((project.results / "instance_1" / "metrics.json").read_text())["summary"]
+    assert any(cell.value == architecture for row in sheet.iter_rows() for cell in row)
+    number = min(instance for instance, _ in records)
+    assert json.loads((project.results / f"instance_{number}" / "metrics.json").read_text())["summary"]
+    return records
+
+
+@pytest.mark.parametrize(
+    ("lay_out", "items", "classes"),
+    [
+        (ravdess, {"01", "02", "03", "04"}, ["angry", "happy", "neutral"]),
+        (events, {f"site_{n}.wav" for n in range(6)}, ["a", "b", "c"]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_files_become_a_workbook(project, lay_out, items, classes) -> None:
+    prepared = project.run_module(
+        "preprocessing", *lay_out(project.folder / "audio"), "--dataset", "toy", "--workers", "1", *settings_arguments(SMALL)
+    )
+    project.write_script({"architecture": "mlp", "n_units": (8,)}, num_epochs=1, num_folds=2, debug_mode=True, **SMALL)
+    run_and_check(project, prepared, items, classes, 2, ["exp.py"], "mlp")
+
+
+# For each system its corpus, and the instance of its script with what makes it small.
+SYSTEMS = {
+    "voxceleb": (
+        voxceleb, {f"id1000{s}/video_{v}___" for s in (1, 2) for v in "abcd"}, ["id10001", "id10002"], 2, "vgg_pool", "4",
+        {"crop_s": 0.5, "n_filters": "(4, 8)", "fold_strategy": "balanced", "num_folds": 2},
+    ),
+    "fma": (
+        fma, {str(track) for track in range(1, 9)}, ["Folk", "Rock"], 1, "fma_cnn", "1",
+        {"clip_length_s": 0.6, "example_length_s": 0.3, "n_filters": "(4, 4)", "n_units": 8},
+    ),
+    "folders": (
+        folders, {"s0", "s1", "s2", "s3"}, ["cat", "dog"], 2, "daf_cnn", "1",
+        {"num_folds": 2, "n_filters": "(4, 4)", "n_units": "(8,)"},
+    ),
+    "bats": (
+        bats, {f"files/{number}.wav" for number in range(6)}, ["background", "call"], 2, "sincnet", "3",
+        {"num_folds": 2, "n_filters": 4, "kernel_length": 51, "n_conv_filters": "(4,)", "n_units": "(8,)"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_each_system_runs_from_files_in_its_own_layout(project, system) -> None:
+    lay_out, items, classes, n_folds, architecture, instance, settings = SYSTEMS[system]
+    prepared = project.run_module(
+        "preprocessing", *lay_out(project.folder / "audio"), "--dataset", "toy", "--workers", "1", *settings_arguments(SMALL)
+    )
+    small = SMALL if system != "bats" else {"sample_rate_hz": RATE_HZ}
+    chosen = {"dataset": "toy", "num_epochs": 1, "num_experiment": 1, "batch_size": 8, **small, **settings}
+    arguments = [str(ROOT / "experiments" / f"{system}.py"), instance, instance, *settings_arguments(chosen)]
+    records = run_and_check(project, prepared, items, classes, n_folds, arguments, architecture)
+    for (number, fold), record in records.items():
+        folder = project.results / f"instance_{number}" / f"fold_{fold}"
+        if system == "bats":
+            assert "event_f1" in record["metrics"]["test"]
+            assert (folder / "events.csv").read_text().count("annotated") >= 2
+        if system == "fma":
+            assert record["n_examples"]["test"] == 2 * sum(each["n_clips"] for each in record["item_metrics"]["test"].values())
+            assert list((folder / "tensorboard").rglob("events*"))

@@ -60,7 +60,7 @@ def test_a_wrong_feature_setting_is_one_fault(reads_samples):
 @pytest.mark.parametrize("wrong", [{}, {"features": "mfcc"}, {"features": "waveform", "frontend": "logmel"}])
 def test_features_that_the_architecture_does_not_read_are_refused(reads_samples, wrong):
     with pytest.raises(
-        SettingsError, match="'reads_samples.build' reads features=waveform without a front end; received features="
+        SettingsError, match=r"'reads_samples\.build' reads features=waveform without a front end; received features="
     ):
         check(resolved(architecture=reads_samples, **wrong))
     check(resolved(architecture=reads_samples, features="waveform"))
