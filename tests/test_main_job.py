@@ -175,10 +175,13 @@ def test_a_regression_goes_the_same_way(project):
 
 def test_the_settings_of_training_all_run(project):
     project.write_script(
-        {"monitor": "val_macro_f1", "schedule": "cosine", "class_weights": "balanced", "clip_norm": 1.0},
-        {"loss": "categorical_crossentropy", "schedule": "plateau", "optimizer": "adamw", "regularization_lambda": 0.01},
+        {"monitor": "val_macro_f1", "schedule": "cosine", "class_weights": "balanced", "clip_norm": 1.0,
+         "optimizer": "sgd", "momentum": 0.9},
+        {"loss": "categorical_crossentropy", "schedule": "plateau", "optimizer": "adamw", "weight_decay": 0.02,
+         "regularization_lambda": 0.01},
         {"schedule": "exponential", "precision": "mixed_bfloat16", "normalization": "per_clip", "early_stopping": False},
-        {"normalization": "global", "tensorboard": True, "monitor": "val_accuracy", "patience": 1},
+        {"normalization": "global", "tensorboard": True, "monitor": "val_accuracy", "early_stopping": False,
+         "schedule": "logarithmic", "final_learning_rate": 1e-5},
         architecture="mlp", num_folds=2, num_epochs=4,
     )  # fmt: skip
 
@@ -189,6 +192,7 @@ def test_the_settings_of_training_all_run(project):
     assert "val_macro_f1" in histories[1]
     assert list(histories[1]["learning_rate"]) == sorted(histories[1]["learning_rate"], reverse=True)
     assert histories[3]["learning_rate"].tolist() == pytest.approx([0.01, 0.005, 0.0025, 0.00125], rel=1e-5)
+    assert histories[4]["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5], rel=1e-5)
     assert len(histories[3]) == 4
     assert list((project.results / "instance_4" / "fold_1" / "tensorboard").rglob("*"))
 

@@ -120,7 +120,7 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
         "clip_metrics": {
             side: metrics.compute(task_type, found.targets, found.predictions, further) for side, found in clips.items()
         },
-        "item_metrics": {"test": _item_metrics(test, task_type)},
+        "item_metrics": {"test": _item_metrics(test, task_type, further)},
         "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
     }
     if task_type == "classification":
@@ -162,11 +162,11 @@ def _average_clips(examples: Examples, predictions: NDArray[np.float32], clip_av
     return _Clips(examples.table["item"].to_numpy()[first], examples.targets[first], means.astype(np.float32))
 
 
-def _item_metrics(clips: _Clips, task_type: str) -> dict[str, dict[str, float]]:
+def _item_metrics(clips: _Clips, task_type: str, further: Mapping[str, metrics.Metric]) -> dict[str, dict[str, float]]:
     found = {}
     for item in sorted(set(clips.items)):
         of_item = clips.items == item
-        values = metrics.compute(task_type, clips.targets[of_item], clips.predictions[of_item])
+        values = metrics.compute(task_type, clips.targets[of_item], clips.predictions[of_item], further)
         found[str(item)] = {"n_clips": int(of_item.sum())} | values
     return found
 

@@ -68,6 +68,13 @@ def build_model(
     return keras.Model(inputs, outputs, name=settings["architecture"].replace(".", "_"))
 
 
+def class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes of a model's outputs; empty where they are numbers."""
+    if settings["task_type"] == "frame_classification":
+        return frame_class_names(store, settings)
+    return store.class_names if settings["task_type"] == "classification" else ()
+
+
 def _output_shape(store: FeatureStore, settings: Mapping[str, Any], form: tuple[int | None, ...]) -> tuple[int | None, ...]:
     """Return the shape of what the architecture answers with."""
     match settings["task_type"]:

@@ -174,8 +174,8 @@ class Settings(FeatureSettings):
             return self
         if self.features != "waveform" or self.frontend != "none":
             raise ValueError(
-                "frame_classification labels stretches of samples: features='waveform' and frontend='none' are wanted; received "
-                f"features='{self.features}', frontend='{self.frontend}'"
+                "frame_classification labels stretches of samples: features='waveform' and frontend='none' are wanted; "
+                f"received features='{self.features}', frontend='{self.frontend}'"
             )
         moving = ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s")
         for name in moving:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xval.catalog import architecture_names
 from xval.errors import ResultsError, suggestion
 from xval.results import read_json
+from xval.user_code import is_dotted
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +38,7 @@ def load_model(path: Path) -> "keras.Model":
     description = read_json(path.with_name("model.json")) or {}
     # Results of versions before this key have layers of Keras alone.
     architecture = description.get("architecture")
-    if architecture is not None:
+    if architecture is not None and not is_dotted(architecture):  # modules of the user's own are for the user to import
         if architecture not in architecture_names():
             raise ResultsError(
                 f"{path.with_name('model.json')}: unknown architecture {architecture!r}, so layers of {path.name} cannot be "
@@ -49,6 +50,6 @@ def load_model(path: Path) -> "keras.Model":
     except (TypeError, ValueError, KeyError, OSError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ResultsError(
-            f"{path}: cannot be loaded ({type(error).__name__}: {reason}). Where it has layers of an architecture of its own, "
-            "model.json must lie beside it."
+            f"{path}: cannot be loaded in Keras's safe mode ({type(error).__name__}: {reason}). Where it has layers of an "
+            "architecture of its own, model.json must lie beside it; layers of your own modules have to be imported first."
         ) from error

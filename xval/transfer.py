@@ -10,16 +10,15 @@ features in deep neural networks?". Next: training.py.
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import keras
 
 from preprocessing.store import FeatureStore
-from xval.catalog import architecture_names
-from xval.errors import SettingsError
+from xval.errors import ResultsError, SettingsError
 from xval.initial_model import InitialModel
-from xval.model import KERNELS
+from xval.model import KERNELS, class_names
+from xval.saved_model import load_model
 
 _OF_THE_FOLD = ("frontend", "normalization")
 
@@ -50,7 +49,7 @@ def start_from(
     """
     blocks = network_blocks(model)
     frozen = _blocks_to_freeze(blocks, settings)
-    copied = _copy(blocks, network_blocks(_load(initial, settings["architecture"])), initial, settings, store)
+    copied = _copy(blocks, network_blocks(_load(initial)), initial, settings, store)
     for block in frozen:
         for layer in block:
             layer.trainable = False
@@ -111,16 +110,12 @@ def _blocks_to_freeze(blocks: list[Block], settings: Mapping[str, Any]) -> list[
     return hidden[:n_frozen]
 
 
-def _load(initial: InitialModel, architecture: str) -> keras.Model:
-    """Load the initial model, once the files that register its own layers are imported."""
-    named = initial.description.get("architecture", architecture)
-    for name in {architecture, named} & set(architecture_names()):
-        import_module(f"architectures.{name}")
+def _load(initial: InitialModel) -> keras.Model:
+    """Load the initial model; the architecture of the instance, whose layers it may have, is imported by now."""
     try:
-        return keras.saving.load_model(initial.path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever the layers raise
-        reason = " ".join(str(error).split())[:300]
-        raise SettingsError(f"initial_model: {initial.path} cannot be loaded in Keras's safe mode: {reason}") from error
+        return load_model(initial.path)
+    except ResultsError as error:
+        raise SettingsError(f"initial_model: {error}") from error
 
 
 def _copy(
@@ -140,7 +135,7 @@ def _copy(
                 f"{_described(source)}; set the same options of the architecture, and features of the same shape"
             )
     output, initial_output = _with_weights(blocks[-1:]), _with_weights(initial_blocks[-1:])
-    is_same = _answers(initial.description) == (settings["task_type"], store.class_names, store.target_names)
+    is_same = _answers(initial.description) == (settings["task_type"], class_names(store, settings), store.target_names)
     pairs = list(zip(hidden, initial_hidden, strict=True))
     if is_same and [*map(_form, output)] == [*map(_form, initial_output)]:
         pairs += zip(output, initial_output, strict=True)

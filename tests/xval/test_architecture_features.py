@@ -25,12 +25,10 @@ def build(input_shape, output_shape, *, n_units: int = 3, sample_rate_hz: int = 
 @pytest.fixture
 def reads_samples(tmp_path, monkeypatch):
     """Return the name of an architecture that reads samples and takes their rate."""
-    folder = tmp_path / "architectures"
-    folder.mkdir()
-    (folder / "reads_samples.py").write_text(READS_SAMPLES)
-    monkeypatch.setattr(catalog, "ROOT", tmp_path)
+    (tmp_path / "reads_samples.py").write_text(READS_SAMPLES)
+    monkeypatch.syspath_prepend(tmp_path)
     catalog.find_architecture.cache_clear()
-    yield "reads_samples"
+    yield "reads_samples.build"
     catalog.find_architecture.cache_clear()
 
 
@@ -61,7 +59,9 @@ def test_a_wrong_feature_setting_is_one_fault(reads_samples):
 
 @pytest.mark.parametrize("wrong", [{}, {"features": "mfcc"}, {"features": "waveform", "frontend": "logmel"}])
 def test_features_that_the_architecture_does_not_read_are_refused(reads_samples, wrong):
-    with pytest.raises(SettingsError, match="'reads_samples' reads features=waveform without a front end; received features="):
+    with pytest.raises(
+        SettingsError, match="'reads_samples.build' reads features=waveform without a front end; received features="
+    ):
         check(resolved(architecture=reads_samples, **wrong))
     check(resolved(architecture=reads_samples, features="waveform"))
     # Of what a script has made nothing is known.
