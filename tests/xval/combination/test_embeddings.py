@@ -40,19 +40,21 @@ def of_layer(model, network, name):
 def test_nothing_dropped_is_the_prediction(flat):
     model = whole(flat)
 
-    np.testing.assert_allclose(cut_model(model, 0, where="m")(ONES), model(ONES), rtol=1e-6)
+    np.testing.assert_allclose(cut_model(model, 0, where="m").predict_on_batch(ONES), model.predict_on_batch(ONES), rtol=1e-6)
 
 
 def test_one_dropped_is_what_the_last_dense_layer_reads(flat):
     model = whole(flat)
 
-    np.testing.assert_allclose(cut_model(model, 1, where="m")(ONES), of_layer(model, flat, "after_dense"), rtol=1e-5)
+    np.testing.assert_allclose(
+        cut_model(model, 1, where="m").predict_on_batch(ONES), of_layer(model, flat, "after_dense"), rtol=1e-5
+    )
 
 
 def test_a_map_is_averaged_also_where_it_is_flattened_before_it_is_read(flat):
     model = whole(flat)
 
-    found = cut_model(model, 2, where="m")(ONES)
+    found = cut_model(model, 2, where="m").predict_on_batch(ONES)
 
     assert found.shape == (3, 5)
     np.testing.assert_allclose(found, of_layer(model, flat, "after_conv").mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
@@ -81,7 +83,7 @@ def test_examples_are_embedded_in_their_order_and_as_when_the_model_predicts(cus
 
     values = np.concatenate([custom_store.predictors("s1"), custom_store.predictors("s4")])
     assert (found.shape, found.dtype) == ((18, 6), np.float32)
-    np.testing.assert_allclose(found, model(values), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found, model.predict_on_batch(values), rtol=1e-4, atol=1e-5)
 
 
 def test_more_layers_than_there_are_is_an_error_that_lists_them(flat):
