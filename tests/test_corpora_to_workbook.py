@@ -1,7 +1,7 @@
 """From files in a corpus's own layout to a trained network and a workbook, by the two commands that a user types.
 
-Where a script of experiments/ is made for the corpus, it runs, with networks that are narrow and one epoch. The sounds are spoken
-digits where these are found, and tones elsewhere.
+Where a script of experiments/ is made for the corpus, it runs, with networks that are narrow and one epoch. The sounds are
+spoken digits where these are found, and tones elsewhere.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 import soundfile
 
@@ -101,7 +102,7 @@ def events(folder: Path) -> list[str]:
 
 def folders(folder: Path) -> list[str]:
     for label, name in enumerate(["dog", "cat"]):
-        for speaker in range(4):
+        for speaker in range(6):
             write(folder / name / f"s{speaker}_take1.wav", sound(label, speaker))
     return ["folders", str(folder), "--item-pattern", r"s\d"]
 
@@ -122,8 +123,8 @@ def bats(folder: Path) -> list[str]:
     return ["bats", str(folder), "--task-type", "frame_classification"]
 
 
-def run_and_check(project, prepared, items, classes, n_folds, arguments, architecture) -> dict:
-    """Run the script on the prepared corpus; return the records."""
+def run_and_check(project, prepared, items, classes, n_folds, arguments, architecture, instance="1") -> dict:
+    """Run the script on the prepared corpus; return the records of an instance, the last of the run."""
     assert prepared.returncode == 0, prepared.stderr
     ended = subprocess.run(
         [sys.executable, *arguments], cwd=project.folder, capture_output=True, text=True, timeout=300, env=project.environment()
@@ -131,14 +132,14 @@ def run_and_check(project, prepared, items, classes, n_folds, arguments, archite
     assert ended.returncode == 0, ended.stdout + ended.stderr
     records = project.records()
     assert {item for record in records.values() for item in record["items"]["test"]} <= items
+    records = {job: record for job, record in records.items() if job[0] == int(instance)}
     assert len(records) == n_folds
     for record in records.values():
         assert set().union(*record["items"].values()) == items
         assert record["class_names"] == classes
     sheet = openpyxl.load_workbook(project.results / "results.xlsx")["summary"]
     assert any(cell.value == architecture for row in sheet.iter_rows() for cell in row)
-    number = min(instance for instance, _ in records)
-    assert json.loads((project.results / f"instance_{number}" / "metrics.json").read_text())["summary"]
+    assert json.loads((project.results / f"instance_{instance}" / "metrics.json").read_text())["summary"]
     return records
 
 
@@ -162,15 +163,19 @@ def test_files_become_a_workbook(project, lay_out, items, classes) -> None:
 SYSTEMS = {
     "voxceleb": (
         voxceleb, {f"id1000{s}/video_{v}___" for s in (1, 2) for v in "abcd"}, ["id10001", "id10002"], 2, "vgg_pool", "4",
-        {"crop_s": 0.5, "n_filters": "(4, 8)", "fold_strategy": "balanced", "num_folds": 2},
+        {"crop_s": 0.5, "hop_length": 80, "n_filters": "(4, 8)", "fold_strategy": "balanced", "num_folds": 2},
     ),
     "fma": (
         fma, {str(track) for track in range(1, 9)}, ["Folk", "Rock"], 1, "fma_cnn", "1",
         {"clip_length_s": 0.6, "example_length_s": 0.3, "n_filters": "(4, 4)", "n_units": 8},
     ),
     "folders": (
-        folders, {"s0", "s1", "s2", "s3"}, ["cat", "dog"], 2, "daf_cnn", "1",
-        {"num_folds": 2, "n_filters": "(4, 4)", "n_units": "(8,)"},
+        folders, {f"s{speaker}" for speaker in range(6)}, ["cat", "dog"], 2, "feature_combination", "3",
+        {"num_folds": 2},
+    ),
+    "folders_representation": (
+        folders, {f"s{speaker}" for speaker in range(6)}, [], 2, "daf_autoencoder", "2",
+        {"num_folds": 2, "n_filters": "(4, 4)"},
     ),
     "bats": (
         bats, {f"files/{number}.wav" for number in range(6)}, ["background", "call"], 2, "sincnet", "3",
@@ -182,18 +187,24 @@ SYSTEMS = {
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_each_system_runs_from_files_in_its_own_layout(project, system) -> None:
     lay_out, items, classes, n_folds, architecture, instance, settings = SYSTEMS[system]
+    dataset = system.split("_")[0]
     prepared = project.run_module(
-        "preprocessing", *lay_out(project.folder / "audio"), "--dataset", "toy", "--workers", "1", *settings_arguments(SMALL)
+        "preprocessing", *lay_out(project.folder / "audio"), "--dataset", dataset, "--workers", "1", *settings_arguments(SMALL)
     )
     small = SMALL if system != "bats" else {"sample_rate_hz": RATE_HZ}
-    chosen = {"dataset": "toy", "num_epochs": 1, "num_experiment": 1, "batch_size": 8, **small, **settings}
-    arguments = [str(ROOT / "experiments" / f"{system}.py"), instance, instance, *settings_arguments(chosen)]
-    records = run_and_check(project, prepared, items, classes, n_folds, arguments, architecture)
+    chosen = {"num_epochs": 1, "num_experiment": 1, "batch_size": 8, **small, **settings}
+    project.results = project.folder / "results" / dataset / "experiment_1"
+    arguments = [str(ROOT / "experiments" / f"{system}.py"), "1" if system == "folders" else instance, instance]
+    records = run_and_check(
+        project, prepared, items, classes, n_folds, [*arguments, *settings_arguments(chosen)], architecture, instance
+    )
     for (number, fold), record in records.items():
         folder = project.results / f"instance_{number}" / f"fold_{fold}"
         if system == "bats":
             assert "event_f1" in record["metrics"]["test"]
             assert (folder / "events.csv").read_text().count("annotated") >= 2
+        if system == "folders_representation":
+            assert len(pd.read_parquet(folder / "embeddings.parquet")) == 12
         if system == "fma":
             assert record["n_examples"]["test"] == 2 * sum(each["n_clips"] for each in record["item_metrics"]["test"].values())
             assert list((folder / "tensorboard").rglob("events*"))
