@@ -29,11 +29,13 @@ experiment = Experiment(
     batch_size=64,
     generator=True,
 )
-fixed = {"clip_length_s": 3.0, "normalization": "per_clip", "comment_2": "first 3 s"}
-crops = {"crop_s": 3.0, "normalization": "per_bin", "comment_2": "3 s crops, whole utterances"}
+# The networks' own dropout of 0.5 stands between batch normalisation and max-pooling, whose maxima are then larger in training than
+# in testing: on the digits it took the test accuracy of instance 3 from 0.99 to 0.33.
+fixed = {"clip_length_s": 3.0, "normalization": "per_clip", "dropout": 0.0, "comment_2": "first 3 s"}
+crops = {"crop_s": 3.0, "normalization": "per_bin", "dropout": 0.0, "comment_2": "3 s crops, whole utterances"}
 
 experiment[1] = {**fixed, "architecture": "vgg_ultramini", "comment_1": "vgg_ultramini"}
-experiment[2] = {**fixed, "architecture": "vgg_mini", "n_filters": (96, 1024), "dropout": 0.5, "comment_1": "vgg_mini"}
+experiment[2] = {**fixed, "architecture": "vgg_mini", "n_filters": (96, 1024), "comment_1": "vgg_mini"}
 experiment[3] = {**crops, "architecture": "vgg_pool", "pooling": "average", "comment_1": "vgg_pool, average"}
 experiment[4] = {**crops, "architecture": "vgg_pool", "pooling": "max", "comment_1": "vgg_pool, max"}
 experiment[5] = {**fixed, "architecture": "vgg_net", "comment_1": "vgg_net"}
