@@ -29,8 +29,8 @@ experiment = Experiment(
     batch_size=64,
     generator=True,
 )
-# The networks' own dropout of 0.5 stands between batch normalisation and max-pooling, whose maxima are then larger in training than
-# in testing: on the digits it took the test accuracy of instance 3 from 0.99 to 0.33.
+# The networks' own dropout of 0.5 stands between batch normalisation and max-pooling, whose maxima are then larger in training
+# than in testing: on the digits it took the test accuracy of instance 3 from 0.99 to 0.33.
 fixed = {"clip_length_s": 3.0, "normalization": "per_clip", "dropout": 0.0, "comment_2": "first 3 s"}
 crops = {"crop_s": 3.0, "normalization": "per_bin", "dropout": 0.0, "comment_2": "3 s crops, whole utterances"}
 
