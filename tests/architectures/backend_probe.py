@@ -28,7 +28,7 @@ def load(folder: Path, name: str) -> float:
 def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float]:
     """Train one step, save, load, and return the loss, the change of the weights and the difference of the predictions."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        inputs, targets = arrays["inputs"], arrays["targets"]
+        inputs, targets = arrays["inputs"][:6], arrays["targets"][:6]
     keras.utils.set_random_seed(1)
     options = {
         option: tuple(value) if isinstance(value, list) else value for option, value in described["options"].items()
