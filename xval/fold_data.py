@@ -34,7 +34,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         examples: The examples.
         batch_size: Examples per batch; the last batch may be smaller.
         targets: Targets in the form that the loss wants; None for prediction.
-        weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame.
+        weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
+            divides a loss by all frames; weights of frames are scaled to the mean 1, for a mean over the frames that count.
         shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
             one length with each other.
         mixup: Parameter of the beta distribution that mixes training examples; None: none are mixed. Targets are one-hot or
@@ -56,6 +57,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._batch_size = batch_size
         self._targets = targets
         self._weights = weights
+        self._scale = _mean_of_frames(weights)
         self._shuffle_seed = shuffle_seed
         self._mixup = mixup
         self._epoch = 0
@@ -77,6 +79,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             order = rng.permutation(len(self._examples))
             self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
             self._examples.begin_epoch(rng)
+            self._scale = _mean_of_frames(self._weights)
             self._epoch += 1
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
@@ -84,6 +87,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         positions = self._batches[index]
         predictors = self._examples.predictors(positions)
         targets, weights = (None if values is None else values[positions] for values in (self._targets, self._weights))
+        if weights is not None and self._scale is not None:
+            weights = weights / self._scale
         if self._mixup is not None and targets is not None:
             # From 1: NumPy takes no notice of zeros at the end of a seed, and the epoch's order has the seed without a batch.
             rng = np.random.default_rng([self._shuffle_seed or 0, self._epoch, 1 + index])
@@ -146,7 +151,7 @@ def load_fold(
         The fold.
 
     Raises:
-        FoldsError: A side has no example, because all clips of its items were left out of the store.
+        FoldsError: A side has no example, because all clips of its items were left out of the store; or no frame that counts.
     """
     known = set(store.items)
     items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES}
@@ -162,6 +167,11 @@ def load_fold(
         crop = {} if settings.crop_s is None else {"crop": True}
     sides = {side: read(items=items[side], augmented=False) for side in SIDES}
     for side, examples in sides.items():
+        if isinstance(examples, FrameExamples) and not examples.weights.any():
+            raise FoldsError(
+                f"fold {fold.number}: no frame of the {side} items counts: their recordings are missing from {store.folder} "
+                "(see left_out.csv there), not annotated by whom annotation_policy names, or disputed throughout."
+            )
         if not len(examples):
             raise FoldsError(
                 f"fold {fold.number}: no {side} example is left in {store.folder}; see left_out.csv there for the reasons."
@@ -182,6 +192,11 @@ def _read_frames(
 ) -> FrameExamples:
     """Return sequences of frames."""
     return FrameExamples(store, items, settings, **options)
+
+
+def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:
+    """Return the mean of the weights of frames; None: there are none, or none that counts."""
+    return None if weights is None or weights.ndim == 1 else weights.mean() or None
 
 
 def _in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:

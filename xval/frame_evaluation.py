@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import metrics
+from xval import further_metrics, metrics
 from xval.evaluation import KEPT_SIDES, Evaluation, data_loss
 from xval.event_metrics import METRICS as EVENT_METRICS
 from xval.event_metrics import Recording as RecordingEvents
@@ -47,12 +47,13 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
     by_side = {side: predict(model, examples, settings["batch_size"]) for side, examples in sides.items()}
     joined = {side: sides[side].join(predictions) for side, predictions in by_side.items()}
     events = {side: _find_events(sides[side], joined[side], data.class_names, settings) for side in sides}
+    further = further_metrics.load("frame_classification", settings["metrics"])
 
     def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
         of_frames = measured(sides[side], predictions)
         return {
             "loss": data_loss(*of_frames, settings, len(data.class_names)),
-            **metrics.compute("frame_classification", *of_frames),
+            **metrics.compute("frame_classification", *of_frames, further),
             **_event_figures(found, data.class_names, settings),
         }
 
@@ -66,8 +67,10 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
         "class_names": list(data.class_names),
         "metrics": found,
         "clip_metrics": {side: found[side] for side in KEPT_SIDES},
-        "further_metrics": EVENT_METRICS,
-        "item_metrics": {"test": _item_metrics(sides["test"], joined["test"], events["test"], data.class_names, settings)},
+        "further_metrics": {name: each.higher_is_better for name, each in further.items()} | EVENT_METRICS,
+        "item_metrics": {
+            "test": _item_metrics(sides["test"], joined["test"], events["test"], data.class_names, settings, further)
+        },
         "chance": {"test": measure("test", constant, of_constant)},
     }
     test_targets, test_predictions = measured(sides["test"], by_side["test"])
@@ -81,11 +84,11 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
 def _find_events(
     examples: FrameExamples, joined: Sequence[NDArray[np.float32]], class_names: Sequence[str], settings: Mapping[str, Any]
 ) -> list[RecordingEvents]:
-    """Return for each recording what was annotated and what is found."""
+    """Return for each recording what was annotated, as far as there are frames to find it in, and what is found."""
     frame_s = frame_samples(settings) / settings["sample_rate_hz"]
     return [
         RecordingEvents(
-            reference=recording.events,
+            reference=_until(recording.events, recording.n_frames * frame_s),
             estimated=find_events(
                 probabilities,
                 class_names,
@@ -102,6 +105,12 @@ def _find_events(
     ]
 
 
+def _until(events: "pd.DataFrame", end_s: float) -> "pd.DataFrame":
+    """Return events without what lies behind the last frame, a rest of less than a frame in which none can be found."""
+    kept = events[events["start_s"] < end_s]
+    return kept.assign(end_s=kept["end_s"].clip(upper=end_s))
+
+
 def _event_figures(
     events: Sequence[RecordingEvents], class_names: Sequence[str], settings: Mapping[str, Any]
 ) -> dict[str, float]:
@@ -116,6 +125,7 @@ def _item_metrics(
     events: Sequence[RecordingEvents],
     class_names: Sequence[str],
     settings: Mapping[str, Any],
+    further: Mapping[str, metrics.Metric],
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the recordings of each item; of an item without a frame that counts, those of its events alone."""
     found = {}
@@ -124,7 +134,7 @@ def _item_metrics(
         counted = np.concatenate([examples.recordings[number].weights > 0 for number in numbers])
         targets = np.concatenate([examples.recordings[number].targets for number in numbers])[counted]
         predictions = np.concatenate([joined[number] for number in numbers])[counted]
-        of_frames = metrics.compute("frame_classification", targets, predictions) if len(targets) else {}
+        of_frames = metrics.compute("frame_classification", targets, predictions, further) if len(targets) else {}
         of_events = _event_figures([events[number] for number in numbers], class_names, settings)
         found[item] = {"n_clips": len(numbers)} | of_frames | of_events
     return found

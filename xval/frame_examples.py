@@ -20,6 +20,8 @@ from xval.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from preprocessing.corpus import Corpus
+
 BACKGROUND = "background"
 """The class, of frames with one class each, in which there is no event."""
 
@@ -35,6 +37,20 @@ def frame_class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple
     """Return the classes of frames: those of the events, and before them the background where each frame has one class."""
     events = tuple(name for name in store.class_names if name != BACKGROUND)
     return events if settings["label_form"] == "multi_label" else (BACKGROUND, *events)
+
+
+def check_recordings(corpus: "Corpus", settings: Mapping[str, Any]) -> None:
+    """Refuse, before features are made, a policy that is none and frames that are longer than a recording.
+
+    Raises:
+        SettingsError: The policy is none, or a recording is shorter than a frame.
+        CorpusError: The annotations of the corpus cannot be read.
+    """
+    resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings["annotation_policy"])
+    used = corpus.index[corpus.index["clip"].isin(resolved)]
+    for clip, duration_s in used[["clip", "duration_s"]].itertuples(index=False):
+        if round(duration_s * settings["sample_rate_hz"]) < frame_samples(settings):
+            raise SettingsError(_too_short(clip, duration_s, settings))
 
 
 @dataclass(frozen=True)
@@ -183,6 +199,13 @@ class FrameExamples:
             self.weights[position, : stop - start] = recording.weights[start:stop]
 
 
+def _too_short(clip: str, duration_s: float, settings: Mapping[str, Any]) -> str:
+    return (
+        f"recording '{clip}' has {duration_s:g} s, less than a frame of label_frame_s={settings['label_frame_s']:g}; leave it "
+        "out, or shorten the frames."
+    )
+
+
 def _read_recordings(store: FeatureStore, items: tuple[str, ...], settings: Mapping[str, Any]) -> list[Recording]:
     """Return the recordings of some items with the labels of their frames."""
     rate_hz, size = settings["sample_rate_hz"], frame_samples(settings)
@@ -194,10 +217,7 @@ def _read_recordings(store: FeatureStore, items: tuple[str, ...], settings: Mapp
     for item, clip, first, stop in clips[["item", "clip", "first", "stop"]].itertuples(index=False):
         n_frames = int(stop - first) // size
         if not n_frames:
-            raise SettingsError(
-                f"recording '{clip}' has {(stop - first) / rate_hz:g} s, less than a frame of label_frame_s="
-                f"{settings['label_frame_s']:g}; leave it out, or shorten the frames."
-            )
+            raise SettingsError(_too_short(clip, (stop - first) / rate_hz, settings))
         events, disputed = (table[table["label"] != BACKGROUND] for table in resolved[clip])
         targets, weights = frame_labels(
             events,

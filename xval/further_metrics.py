@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import keras_names, metrics, user_code
+from xval import event_metrics, keras_names, metrics, user_code
 from xval.errors import SettingsError, suggestion
 from xval.metrics import Metric
 
@@ -34,13 +34,18 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
 
     Raises:
         SettingsError: A metric is unknown, has a name that is taken, does not say which direction is better, or cannot be
-            called with targets and predictions.
+            called with targets and predictions; or the task takes none.
     """
     found: dict[str, bool] = {}
-    for name in split_names(text):
+    names = split_names(text)
+    if names and task_type == "representation":
+        own = ", ".join(metrics.metric_names(task_type))
+        raise SettingsError(f"metric '{names[0]}': a representation is measured by {own} alone; leave it out.")
+    taken = (*metrics.metric_names(task_type), "loss", *(event_metrics.METRICS if task_type == "frame_classification" else ()))
+    for name in names:
         own = user_code.is_dotted(name)
         short, higher = _own_direction(name) if own else _keras_direction(task_type, name)
-        if short in found or short in (*metrics.metric_names(task_type), "loss"):
+        if short in found or short in taken:
             raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
         found[short] = higher
     return found

@@ -138,18 +138,17 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
             prepare_backend(job.parameters, seed=job.seed)
             checked = f"architecture '{job.parameters['architecture']}'"
             try:
-                model = _check_model(job)
+                n_outputs = _check_model(job)
                 checked = "loss, optimizer, schedule or metric"
-                if model is not None:
-                    check_parts(job.parameters, model.output_shape[-1])
+                check_parts(job.parameters, n_outputs)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
                 faults[described] = f"instance {job.instance}: {checked}: {_one_line(error)}"
     return [fault for fault in faults.values() if fault]
 
 
-def _check_model(job: Job) -> Any:
-    """Build and return the model of a job; or cut the networks that it combines, where they are written already."""
+def _check_model(job: Job) -> int:
+    """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
     from preprocessing.store import open_store
     from preprocessing.waveforms import example_lengths
     from xval.model import build_model
@@ -164,7 +163,7 @@ def _check_model(job: Job) -> Any:
 
         if all(Path(path).exists() for path in model_paths(job.parameters["models"], job.fold.number)):
             cut_models(job, store)
-        return None
+        return len(store.class_names)
     model = build_model(job.parameters, job.option_names, store, store.items)
     if initial := find_initial_model(job.parameters, job.fold):
         start_from(model, initial, job.parameters, store)
@@ -173,7 +172,7 @@ def _check_model(job: Job) -> Any:
         with_residual(model, fitted_model)
     if store.is_waveform and job.parameters["task_type"] != "frame_classification":
         _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
-    return model
+    return int(model.output_shape[-1])
 
 
 def _check_crop(model: Any, n_samples: int) -> None:

@@ -18,7 +18,7 @@ from preprocessing.feature_settings import (
     PositiveInt,
     none_from_text,
 )
-from xval import catalog, further_metrics, optimizers, user_code
+from xval import catalog, event_metrics, further_metrics, optimizers, user_code
 from xval.errors import SettingsError, suggestion
 
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
@@ -158,6 +158,11 @@ class Settings(FeatureSettings):
         if self.clip_average != "probabilities" and self.task_type != "classification":
             raise ValueError(f"clip_average='{self.clip_average}' needs classes; the task is {self.task_type}")
         monitors = catalog.monitors(self.task_type, further)
+        if self.task_type == "frame_classification" and self.monitor.removeprefix("val_") in event_metrics.METRICS:
+            raise ValueError(
+                f"monitor '{self.monitor}': metrics of segments and events are computed once, after training; monitor one of "
+                f"frames: {', '.join(monitors)}"
+            )
         if self.monitor not in monitors:
             raise ValueError(f"monitor '{self.monitor}' is produced by no metric. {suggestion(self.monitor, monitors)}")
         if self.class_weights == "balanced" and self.task_type != "classification":
@@ -254,6 +259,11 @@ class Settings(FeatureSettings):
 
 FOLD_KEYS = (
     "num_folds", "fold_strategy", "fold_seed", "validation", "validation_fraction", "test_fraction",
+)  # fmt: skip
+# Only experiments whose task is frame_classification have these.
+FRAME_KEYS = (
+    "label_form", "label_frame_s", "sequence_frames", "frame_overlap", "annotation_policy", "random_excerpts",
+    "event_threshold", "event_median_frames", "event_min_duration_s", "segment_s",
 )  # fmt: skip
 # All instances of an experiment share these; an instance that sets one is refused.
 EXPERIMENT_KEYS = frozenset(

@@ -93,7 +93,7 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
 
     Args:
         folder: The results folder; folds.json is read from it.
-        settings: The fold settings and task_type.
+        settings: The fold settings and task_type; folds that were written for another task are dealt anew.
         dataset: Name of the corpus.
         data_folder: Where corpora lie.
 
@@ -104,7 +104,7 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
         CorpusError: The corpus is missing.
         FoldsError: The items cannot be split as asked.
     """
-    wanted = {key: settings[key] for key in FOLD_KEYS}
+    wanted = {key: settings[key] for key in (*FOLD_KEYS, "task_type")}
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
     if written and written["settings"] == wanted and written["corpus_fingerprint"] == fingerprint:
@@ -254,9 +254,11 @@ def done_records(folder: ExperimentFolder, instance: int, folds: Iterable[int]) 
 
 
 def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int]) -> None:
-    """Refuse to mix folds: results of one experiment are comparable only on the same splits of the same data."""
+    """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
     written = read_json(folder.folds_file)
-    if written is None or written["hash"] == folds.hash:
+    task_type = folds.settings.get("task_type")
+    # Folds that were written before they named their task are of the only one that the corpus had then.
+    if written is None or (written["hash"] == folds.hash and written["settings"].get("task_type", task_type) == task_type):
         return
     finished = [
         number for number in folder.instances() if number not in replaced and done_records(folder, number, folder.folds(number))

@@ -7,6 +7,7 @@ run ends with. Test figures never rank. Next: spreadsheet/ marks with it, the co
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from preprocessing.feature_settings import FeatureSettings
 from xval.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
 
 # The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
@@ -18,6 +19,12 @@ MAIN_METRICS = {
 }
 # Validation losses can be compared only between instances that agree in these.
 LOSS_PARAMETERS = ("loss", "example_length_s", "example_overlap")
+# Of these tasks in these too: errors are measured in units of the features, and other labels of frames are other questions.
+_LOSS_PARAMETERS_OF = {
+    "representation": ("normalization", *FeatureSettings.model_fields),
+    "frame_classification": ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
+}
+_IN_UNITS = {"representation": ("loss", "mse")}
 
 
 class Best(NamedTuple):
@@ -74,9 +81,10 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     """Rank instances by the mean of the validation figure that all of them share.
 
     That figure is the monitored one (``val_accuracy``: the validation accuracy) where all instances monitor the same. The
-    validation loss (without the L2 penalty) also needs instances that agree in `LOSS_PARAMETERS`. Otherwise it is
-    the first of `MAIN_METRICS`. Clips are compared, not windows, where clips have that figure: all
-    instances have the same clips. Instances with more folds go before those with fewer; in a tie the lower number goes first.
+    validation loss (without the L2 penalty) also needs instances that agree in `LOSS_PARAMETERS`, and in those of the task,
+    as do errors of reconstruction. Otherwise it is the first of `MAIN_METRICS`. Clips are compared, not windows, where clips
+    have that figure: all instances have the same clips. Instances with more folds go before those with fewer; in a tie the
+    lower number goes first.
 
     Args:
         metric_dicts: At least one.
@@ -181,11 +189,12 @@ def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
     monitored = min(monitors)
     metric = monitored.removeprefix("val_")
     first = metric_dicts[0]["parameters"]
-    same_loss = all(
-        metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in LOSS_PARAMETERS
-    )
-    shared = len(monitors) == 1 and monitored.startswith("val_") and (metric != "loss" or same_loss)
-    return metric if shared and _is_known(metric_dicts, metric) else MAIN_METRICS[metric_dicts[0]["task_type"]][0]
+    task_type = metric_dicts[0]["task_type"]
+    names = (*LOSS_PARAMETERS, *_LOSS_PARAMETERS_OF.get(task_type, ()))
+    same_loss = all(metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in names)
+    needs_same = metric in _IN_UNITS.get(task_type, ("loss",))
+    shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
+    return metric if shared and _is_known(metric_dicts, metric) else MAIN_METRICS[task_type][0]
 
 
 def _is_known(metric_dicts: Sequence[MetricDict], metric: str) -> bool:

@@ -4,6 +4,7 @@ Comes in: a fitted model and the fold's data. Goes out: an `Evaluation`; embeddi
 Next: job.py writes them.
 """
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -91,9 +92,9 @@ def _mean_of_bins(probe: keras.Model, examples: Examples, batch_size: int) -> ND
     batches = Batches(examples, batch_size)
     for index in range(batches.num_batches):
         features = np.asarray(probe.predict_on_batch(batches[index][0])[0], np.float64)
-        over = (0, 1)  # examples and frames
+        over = (0, 1) if features.ndim > 2 else (0,)  # examples and frames; what has one axis has no frames
         total = total + features.sum(axis=over, keepdims=True)
-        count += features.shape[0] * features.shape[1]
+        count += math.prod(features.shape[axis] for axis in over)
     return np.asarray(total / count)
 
 

@@ -21,6 +21,7 @@ from xval.catalog import COMBINATION, find_architecture, input_form, own_modules
 from xval.combination.checks import check_combination
 from xval.errors import SettingsError
 from xval.executors import inline, processes
+from xval.frame_examples import check_recordings
 from xval.initial_model import check_initial_models
 from xval.job import FAILED, JobOutcome, record_failure
 from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
@@ -206,6 +207,8 @@ def _check_features(corpus: "Corpus", instance: Instance) -> None:
             f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
             "which it has no effect. Set frontend to logmel or stft, or leave it out."
         )
+    if instance.settings.task_type == "frame_classification":
+        check_recordings(corpus, instance.parameters)
     wanted = architecture.features
     if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
         raise SettingsError(

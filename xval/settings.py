@@ -18,7 +18,7 @@ from xval import combination_options
 from xval.catalog import COMBINATION, Architecture, find_architecture
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
-from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
+from xval.parameters import EXPERIMENT_KEYS, FRAME_KEYS, UNHASHED_KEYS, Settings
 
 
 @dataclass
@@ -202,6 +202,13 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
             except SettingsError as error:
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
         sources.setdefault(name, architecture.source)
+    if settings is not None and settings.task_type != "frame_classification":
+        faults += [
+            f"{_place(declaration, number, sources[name])}: '{name}' belongs to task_type frame_classification and has no "
+            f"effect on {settings.task_type}; leave it out."
+            for name in FRAME_KEYS
+            if sources[name] != "config.ini"
+        ]
     if architecture.name == COMBINATION and not faults:
         found = combination_options.faults(options, sources)
         faults += [f"{declaration.script}, instance {number}: {fault}." for fault in found]

@@ -99,7 +99,7 @@ def train_model(
     fitted_model.compile(
         optimizer=optimizers.make_optimizer(settings),
         loss=loss_function(loss),
-        weighted_metrics=[_followed_metric(task_type, loss)],
+        weighted_metrics=[_followed_metric(settings, loss)],
         jit_compile=_jit_compile(),
     )
     batches = Batches(
@@ -173,12 +173,14 @@ def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:
 
 
 def _made_up_answers(settings: Mapping[str, Any], n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return targets in which every class occurs, or numbers, and predictions that are now right, now wrong."""
+    """Return targets in which every class occurs and is missing, or numbers, and predictions now right, now wrong."""
     n_examples = 2 * max(n_outputs, 2)
     rng = np.random.default_rng(0)
     predictions = rng.dirichlet(np.ones(n_outputs), n_examples).astype(np.float32)
-    has_classes = settings["task_type"] == "frame_classification" and settings["label_form"] == "multi_class"
-    if has_classes or settings["task_type"] == "classification":
+    has_frames = settings["task_type"] == "frame_classification"
+    if has_frames and settings["label_form"] == "multi_label":
+        return (np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs)).astype(np.float32), predictions
+    if has_frames or settings["task_type"] == "classification":
         return np.arange(n_examples) % n_outputs, predictions
     return rng.normal(size=(n_examples, n_outputs)).astype(np.float32), predictions
 
@@ -244,12 +246,13 @@ def _jit_compile() -> str | bool:
     return "auto" if tf.config.list_physical_devices("GPU") else False
 
 
-def _followed_metric(task_type: str, loss: str) -> keras.metrics.Metric:
+def _followed_metric(settings: Mapping[str, Any], loss: str) -> keras.metrics.Metric:
     """Return the one metric that Keras follows in training besides the loss."""
+    task_type = settings["task_type"]
     name = TRAINING_METRIC[task_type]
     if task_type in ("regression", "representation"):
         return keras.metrics.MeanAbsoluteError(name=name) if name == "mae" else keras.metrics.MeanSquaredError(name=name)
-    if loss.startswith("binary") and task_type == "frame_classification":
+    if task_type == "frame_classification" and settings["label_form"] == "multi_label":
         return keras.metrics.BinaryAccuracy(name=name)
     if target_form(task_type, loss) == "one_hot":
         return keras.metrics.CategoricalAccuracy(name=name)

@@ -6,10 +6,10 @@ import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store_writer import Example, StoreWriter
-from xval.errors import SettingsError
+from xval.errors import FoldsError, SettingsError
 from xval.fold_data import Batches, load_fold
 from xval.folds import Fold
-from xval.frame_examples import FrameExamples, frame_class_names
+from xval.frame_examples import FrameExamples, check_recordings, frame_class_names
 
 RATE_HZ, FRAME = 1000, 10
 SETTINGS = {
@@ -162,3 +162,39 @@ def test_what_cannot_be_labelled_is_refused(store):
         FrameExamples(store, ("a",), SETTINGS | {"label_frame_s": 0.3}, loaded=None)
     with pytest.raises(SettingsError, match="nobody"):
         FrameExamples(store, ("a",), SETTINGS | {"annotation_policy": "nobody"}, loaded=None)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_the_weights_of_a_batch_have_the_mean_1_so_that_the_loss_is_that_of_the_frames_that_count(store, in_memory):
+    data = load(store, in_memory=in_memory, sequence_frames=50)
+    validation = data.sides["validation"]
+    batches = Batches(validation, 9, targets=validation.targets, weights=validation.weights)
+
+    assert validation.weights.sum() == 40
+    assert batches[0][2].mean() == 1
+    assert (batches[0][2] > 0).tolist() == (validation.weights > 0).tolist()
+    training = Batches(data.training, 9, targets=data.training.targets, weights=data.training.weights, shuffle_seed=1)
+    training.on_epoch_begin()
+    assert training[0][2].mean() == pytest.approx(1)
+
+
+def test_a_side_without_a_frame_that_counts_is_refused(tmp_path):
+    second = [("a0", 0.03, 0.05, "call", "two")]
+    store = write_store(tmp_path / "store", second, annotators=("one",))
+
+    with pytest.raises(FoldsError, match=r"fold 1: no frame of the validation items counts.*annotation_policy"):
+        load(store, annotation_policy="two")
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"annotation_policy": "nobody"}, "unknown annotation policy 'nobody'"),
+    ({"label_frame_s": 0.3}, r"recording 'b0' has 0\.07 s, less than a frame of label_frame_s=0\.3"),
+])  # fmt: skip
+def test_policy_and_frames_are_checked_before_features_are_made(changes, message):
+    annotations = pd.DataFrame({"clip": ["a0", "b0"], "start_s": [0.0, 0.0], "end_s": 0.05, "label": "call", "annotator": ""})
+    index = pd.DataFrame({"clip": ["b0", "c0", "a0"], "duration_s": [0.07, 0.001, 0.4]})
+    corpus = type("Corpus", (), {"annotations": lambda _: annotations, "index": index})()
+
+    check_recordings(corpus, SETTINGS)
+    with pytest.raises(SettingsError, match=message):
+        check_recordings(corpus, SETTINGS | changes)

@@ -119,6 +119,16 @@ def test_folds_cannot_change_under_finished_results(made):
     assert len(made([{}, {}], num_folds=2, overwrite=True).to_do) == 4
 
 
+def test_a_corpus_that_fits_two_tasks_does_not_let_one_experiment_have_both(made):
+    first = made([{"architecture": "daf_autoencoder"}], task_type="representation")
+    with pytest.raises(FoldsError, match="prepared for classification, the experiment does regression"):
+        made([{}], task_type="regression")
+    finish(first, (1, 1))
+
+    with pytest.raises(ResultsError, match=r"instances 1 were .*task_type was representation, now classification"):
+        made([{}, {}], numbers=[2])
+
+
 def test_a_changed_corpus_is_noticed(made):
     finish(made([{}]), (1, 1))
     write_corpus(made.data_folder, 5.0)

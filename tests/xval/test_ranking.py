@@ -213,3 +213,16 @@ def test_figures_as_text():
     assert format_chance(ChanceLevel(0.1, 0.1004)) == "chance 0.100"
     assert format_chance(ChanceLevel(0.1, 0.12)) == "chance 0.100 to 0.120"
     assert format_chance(None) == "chance NaN"
+
+
+def test_errors_of_reconstruction_rank_only_where_they_are_in_the_same_units(make_instance):
+    def made(*normalizations, monitor):
+        figures = [{"mse": 0.1, "loss": 0.1, "explained_variance": 0.2}, {"mse": 9.0, "loss": 9.0, "explained_variance": 0.8}]
+        return [
+            make_instance(number, [found], task_type="representation", monitor=monitor, normalization=normalization)
+            for number, (found, normalization) in enumerate(zip(figures, normalizations, strict=True), start=1)
+        ]
+
+    for monitor in ("val_loss", "val_mse"):
+        assert rank_instances(made("per_bin", "per_bin", monitor=monitor)).instances == (1, 2)
+        assert rank_instances(made("per_bin", "none", monitor=monitor)) == ((2, 1), "validation", "explained_variance")

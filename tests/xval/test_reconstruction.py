@@ -111,3 +111,18 @@ def test_embeddings_are_kept_for_every_example_of_every_side(data, tmp_path):
 def test_a_reconstruction_that_is_no_number_gets_no_figure(data):
     with pytest.raises(DivergenceError, match="a reconstruction is NaN or infinite"):
         evaluate_reconstruction(chain(scaled_by(np.inf)), data, SETTINGS)
+
+
+def test_the_mean_of_features_without_frames_is_that_of_each_bin(tmp_path):
+    bins = np.array([0.0, 10.0, 100.0], np.float32)
+    with StoreWriter(tmp_path / "store", task_type="representation", class_names=()) as writer:
+        for item in "abcd":
+            x = bins + np.array([[-1], [1]], np.float32)
+            writer.append(item, x, np.zeros(2), [Example(f"{item}{number}", 0.0, 1.0) for number in range(2)])
+        writer.publish(index_hash="x")
+    data = load_fold(open_store(tmp_path / "store"), Fold(1, ("a", "b"), ("c",), ("d",)), in_memory=True)
+    inputs = keras.Input((3,))
+    network = network_of(keras.layers.Rescaling(0.0), shape=(3,))
+    model = keras.Model(inputs, keras.layers.Activation("linear", name="prediction")(network(inputs)))
+
+    assert evaluate_reconstruction(model, data, SETTINGS).figures["chance"]["test"]["mse"] == pytest.approx(1.0)

@@ -67,11 +67,36 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
         ({"dropout": "high"}, r"dropout: received 'high'"),
         ({"seed": -1}, "seed: received -1"),
         ({"num_folds": 3}, r"'num_folds' belongs to the whole experiment"),
+        ({"event_threshold": 0.3}, r"'event_threshold' belongs to task_type frame_classification and has no effect on classif"),
     ],
 )
 def test_wrong_parameters_are_errors_that_say_where_what_and_what_else(parameters, message):
     with pytest.raises(SettingsError, match=message):
         resolve(declare(parameters))
+
+
+@pytest.mark.parametrize(
+    ("task_type", "parameters", "message"),
+    [
+        ("frame_classification", {"monitor": "val_event_f1"}, r"monitor 'val_event_f1': metrics of segments and events are"),
+        ("frame_classification", {"metrics": "own_package.parts.event_f1"}, "'event_f1' is computed already; rename it"),
+        ("frame_classification", {"metrics": "own_package.parts.worst", "monitor": "val_worst"}, None),
+        ("representation", {"metrics": "own_package.parts.worst"}, "a representation is measured by mse, "),
+    ],
+)
+def test_metrics_and_monitors_of_the_other_tasks(own_package, task_type, parameters, message):
+    parts = own_package / "parts.py"
+    parts.write_text(
+        parts.read_text() + "\n@metric(higher_is_better=True)\ndef event_f1(targets, predictions):\n    return 0.0\n"
+    )
+    network = {"representation": "daf_autoencoder", "frame_classification": "sincnet"}[task_type]
+    features = {"features": "waveform"} if task_type == "frame_classification" else {}
+    declared = declare({"architecture": network, **parameters}, task_type=task_type, **features)
+    if message is None:
+        assert resolve(declared)[0].settings.monitor == parameters["monitor"]
+        return
+    with pytest.raises(SettingsError, match=message):
+        resolve(declared)
 
 
 def test_clips_of_a_regression_are_averaged_alone():

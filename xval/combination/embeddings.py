@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from xval.errors import SettingsError
 from xval.fold_data import Examples
+from xval.model import KERNELS
 from xval.training import predict
 
-_KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 # These only pass values on when a model predicts: behind them stands what a map looked like.
 _FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)
 
@@ -72,7 +72,7 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
 
 def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor:
     """Return what the layer with a kernel that is `number`-th from the end reads, averaged to one axis."""
-    with_kernel = [layer for layer in network.layers if any(each.name in _KERNELS for each in layer.weights)]
+    with_kernel = [layer for layer in network.layers if any(each.name in KERNELS for each in layer.weights)]
     if number > len(with_kernel):
         listed = ", ".join(layer.name for layer in with_kernel)
         raise SettingsError(

@@ -100,8 +100,8 @@ def compute(
     """Return every metric of a task that is computed for so many classes, and further ones.
 
     Args:
-        task_type: ``classification`` or ``regression``.
-        targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs).
+        task_type: One of `task_types`.
+        targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs); see the file of the task.
         predictions: float32 (n_examples, n_classes) probabilities, or float32 (n_examples, n_outputs).
         further: More metrics, by name.
 
