@@ -9,6 +9,7 @@ from xval.combination.checks import check_instance
 from xval.config_file import read_section
 from xval.errors import FoldsError, SettingsError
 from xval.folds import Fold
+from xval.job import check_models
 
 FEATURES = FeatureSettings(**read_section("features"))
 FOLD = Fold(1, ("s0", "s1", "s2"), ("s3",), ("s4", "s5"))
@@ -92,3 +93,15 @@ def test_arrays_have_no_basic_features(toy):
 def test_one_training_item_is_too_few_to_search_with(toy):
     with pytest.raises(FoldsError, match="fold 3 has one training item alone"):
         check_instance(options(), FEATURES, toy, [Fold(3, ("s0",), ("s1",), ("s2",))])
+
+
+def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, own_package, monkeypatch):
+    monkeypatch.setattr("xval.training.prepare_backend", lambda settings, seed: None)
+    features = tone_store.description.feature_settings
+    fine, wrong = (
+        make_job(tone_store, parameters=features, models=(), metrics=f"own_package.parts.{name}") for name in ("worst", "several")
+    )
+
+    assert check_models([fine]) == []
+    assert len(check_models([fine, wrong])) == 1
+    assert "metric 'several' gave array" in check_models([wrong])[0]
