@@ -5,6 +5,12 @@ Chung & Zisserman 2017, "VoxCeleb: a large-scale speaker identification dataset"
 longer than the map before it is cut to the map, so that a network can be built for any size of input; from 65 frames and 97
 bins on (33 x 33 with two convolutions) none is cut. Where the number of frames is unknown, no window is cut over the frames.
 
+Dropout between normalisation and ReLU, as in the original system (0.5), makes maps vary more in training than in testing, and
+the next normalisation has learned the former (Li et al. 2019, "Understanding the disharmony between dropout and batch
+normalization by variance shift"). Measured here: who of six speakers said a digit, unseen takes, 64 frames x 129 bins, 1200
+training clips, 10 epochs, 24 and 64 filters: accuracy 0.99, 0.95, 0.50, 0.17 (chance) of vgg_net with dropout 0, 0.1, 0.2,
+0.5, and 0.70, 0.95, 0.91, 0.31 of vgg_ultramini.
+
 Comes in: shapes and options of a ``build``, or maps (frames, bins, channels). Goes out: maps, vectors, or a whole small
 network. Next: vgg_mini.py, vgg_ultramini.py, vgg_pool.py, vgg_net.py, vggvox.py.
 """

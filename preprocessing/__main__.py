@@ -81,6 +81,8 @@ def make_features(command: Command) -> None:
             n_processes=command.n_processes,
             progress=progress,
         )
+    if annotations is not None and annotations["annotator"].nunique() > 1:
+        _report_disagreement(console, corpus, annotations)
     with progress_bar(console, "Extracting features") as progress:
         store, left_out_later = make_store(corpus, command.settings, n_processes=command.n_processes, progress=progress)
     _report(console, corpus, store, left_out, left_out_later)
@@ -118,6 +120,17 @@ def _report(
             console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
+
+
+def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.DataFrame") -> None:
+    """Write how far the annotators agree, and say so."""
+    from preprocessing.agreement import disagreement_table, write_disagreement
+
+    table = disagreement_table({str(path): rows for path, rows in annotations.groupby("path")})
+    path = corpus.folder / "disagreement.csv"
+    write_disagreement(path, table)
+    agreed_s, disputed_s = table["agreed_s"].sum(), table["disputed_s"].sum()
+    console.print(f"Annotators {agreed_s:.1f} s agreed, {disputed_s:.1f} s disputed (annotation_policy decides); see {path}")
 
 
 def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:

@@ -1,8 +1,7 @@
 """Annotations of recordings: what several annotators make of one recording, and what it says of each frame.
 
 Comes in: `Annotations`, as the `list_recordings` of a corpus gives them. Goes out: the events that count and the stretches in
-dispute; a target and a weight for every frame; excerpts of audio with their labels. Next: the fold data of a frame
-classification.
+dispute; a target and a weight for every frame. Next: xval/frame_examples.py.
 """
 
 import math
@@ -49,20 +48,6 @@ class FrameLabels(NamedTuple):
         weights: float32 (n_frames,), 0 for frames whose target is in dispute, else 1.
     """
 
-    targets: NDArray[Any]
-    weights: NDArray[np.float32]
-
-
-class Crop(NamedTuple):
-    """An excerpt of a recording and its labels.
-
-    Attributes:
-        samples: float32 (n_frames * frame_samples,), zeros behind the end of the recording.
-        targets: As in `FrameLabels`, 0 behind the end.
-        weights: float32 (n_frames,), 0 behind the end.
-    """
-
-    samples: NDArray[np.float32]
     targets: NDArray[Any]
     weights: NDArray[np.float32]
 
@@ -200,43 +185,6 @@ def frame_labels(
     found = targets(events)
     differs = (found != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
     return FrameLabels(found, np.where(differs, 0, 1).astype(np.float32))
-
-
-def labelled_crop(
-    samples: NDArray[np.float32],
-    targets: NDArray[Any],
-    weights: NDArray[np.float32],
-    first_frame: int,
-    n_frames: int,
-    frame_samples: int,
-) -> Crop:
-    """Cut an excerpt out of a recording and its labels, both from the same frame on, and pad it to its length.
-
-    Args:
-        samples: float32 (n_samples,), the whole recording.
-        targets: Of its frames, as in `FrameLabels`.
-        weights: float32, of its frames.
-        first_frame: Where the excerpt begins, 0 or more.
-        n_frames: Its length.
-        frame_samples: Length of a frame.
-
-    Raises:
-        ValueError: A negative first frame, or targets and weights of different length.
-    """
-    if first_frame < 0 or len(targets) != len(weights):
-        raise ValueError(
-            f"an excerpt from frame {first_frame} of {len(targets)} targets and {len(weights)} weights: allowed are 0 or more, "
-            "and as many weights as targets"
-        )
-    frames = slice(first_frame, first_frame + n_frames)
-    begin, stop = first_frame * frame_samples, (first_frame + n_frames) * frame_samples
-    # Frames that begin behind the end of the audio are padding, whatever the labels say.
-    n_heard = max(0, math.ceil((samples.size - begin) / frame_samples))
-    cropped_weights = _fit(weights[frames], n_frames)
-    cropped_weights[n_heard:] = 0
-    cropped_targets = _fit(targets[frames], n_frames)
-    cropped_targets[n_heard:] = 0
-    return Crop(_fit(samples[begin:stop], n_frames * frame_samples), cropped_targets, cropped_weights)
 
 
 def _check_annotator(name: str, annotations: Annotations) -> None:

@@ -201,6 +201,7 @@ def test_each_system_runs_from_files_in_its_own_layout(project, system) -> None:
     for (number, fold), record in records.items():
         folder = project.results / f"instance_{number}" / f"fold_{fold}"
         if system == "bats":
+            assert "7.2 s agreed, 0.6 s disputed" in prepared.stdout
             assert "event_f1" in record["metrics"]["test"]
             assert (folder / "events.csv").read_text().count("annotated") >= 2
         if system == "folders_representation":

@@ -1,19 +1,16 @@
-"""Turn the predictions of frames into events, and write them.
+"""Turn the predictions of frames into events.
 
-Comes in: probabilities of the frames of one recording. Goes out: events with begin, end and label; a csv file of many
-recordings. Next: event_metrics.py compares them with what was annotated; the file can be read back by ``python -m
-preprocessing events``.
+Comes in: probabilities of the frames of one recording. Goes out: events with begin, end and label. Next: event_metrics.py
+compares them with what was annotated.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.annotations import COLUMNS, Form
-from preprocessing.audio_files import write_table
 from xval.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -69,23 +66,6 @@ def find_events(
                 rows.append((round(first * frame_s, 9), round(stop * frame_s, 9), name))
     table = pd.DataFrame(sorted(rows), columns=list(COLUMNS))
     return table.astype({"start_s": "float64", "end_s": "float64", "label": "object"})
-
-
-def write_events(path: Path, events: "Mapping[str, pd.DataFrame]") -> None:
-    """Write the events of many recordings as csv, whole or not at all.
-
-    Args:
-        path: The file.
-        events: What `find_events` returns, by the path of the recording. A recording without events gets a line without begin,
-            end and label: nothing was found in it.
-
-    Raises:
-        CorpusError: It cannot be written.
-    """
-    rows: list[tuple[object, ...]] = []
-    for recording, found in events.items():
-        rows += [(recording, *row) for row in found[list(COLUMNS)].itertuples(index=False)] or [(recording, "", "", "")]
-    write_table(path, ("path", *COLUMNS), rows)
 
 
 def _active(probabilities: NDArray[np.floating], threshold: float | None, form: Form) -> NDArray[np.bool_]:

@@ -24,6 +24,13 @@ from xval.training import measured, predict
 if TYPE_CHECKING:
     import pandas as pd
 
+# The rates that error_rate is the sum of, and the means over classes of others, are left out: the workbook has to be read.
+_EVENT_METRICS = {
+    f"{unit}_{name}": EVENT_METRICS[f"{unit}_{name}"]
+    for unit in ("event", "segment")
+    for name in ("f1", "precision", "recall", "error_rate", "macro_f1")
+}
+
 
 def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
     """Predict the frames of every side and compute all metrics.
@@ -67,7 +74,7 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
         "class_names": list(data.class_names),
         "metrics": found,
         "clip_metrics": {side: found[side] for side in KEPT_SIDES},
-        "further_metrics": {name: each.higher_is_better for name, each in further.items()} | EVENT_METRICS,
+        "further_metrics": {name: each.higher_is_better for name, each in further.items()} | _EVENT_METRICS,
         "item_metrics": {
             "test": _item_metrics(sides["test"], joined["test"], events["test"], data.class_names, settings, further)
         },
@@ -116,7 +123,8 @@ def _event_figures(
 ) -> dict[str, float]:
     """Return the metrics of segments and of events over some recordings."""
     labels = [name for name in class_names if name != BACKGROUND]
-    return segment_metrics(events, labels, segment_s=settings["segment_s"]) | event_metrics(events, labels)
+    found = segment_metrics(events, labels, segment_s=settings["segment_s"]) | event_metrics(events, labels)
+    return {name: found[name] for name in _EVENT_METRICS}
 
 
 def _item_metrics(

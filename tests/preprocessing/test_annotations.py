@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocessing.annotations import frame_labels, labelled_crop, resolve, resolve_recordings
+from preprocessing.annotations import frame_labels, resolve, resolve_recordings
 from xval.errors import CorpusError, SettingsError
 
 BAT_RATE_HZ = 250_000
@@ -194,31 +194,3 @@ def test_labels_are_those_that_counting_samples_gives(first, second, frame_sampl
     kept = ignored.weights > 0
     for who in "xy":
         assert np.array_equal(ignored.targets[kept], counted(who)[kept])
-
-
-def test_audio_and_labels_are_cropped_with_one_offset():
-    samples = np.repeat(np.arange(1, 6, dtype=np.float32), 4)  # frame k holds k + 1
-    targets, weights = np.arange(1, 6), np.array([1, 1, 0, 1, 1], np.float32)
-    crop = labelled_crop(samples, targets, weights, 1, 3, 4)
-    assert crop.samples.reshape(3, 4).mean(axis=1).tolist() == crop.targets.tolist() == [2, 3, 4]
-    assert crop.weights.tolist() == [1, 0, 1]
-    crop.samples[:] = 0
-    crop.weights[:] = 0
-    assert samples.all()
-    assert weights.sum() == 4
-
-
-def test_what_lies_behind_the_end_is_padding():
-    samples = np.ones(18, np.float32)  # half of the fifth frame is there
-    targets, weights = np.ones((5, 2), np.float32), np.ones(5, np.float32)
-    crop = labelled_crop(samples, targets, weights, 3, 4, 4)
-    assert crop.samples.tolist() == [1] * 6 + [0] * 10
-    assert crop.targets.tolist() == [[1, 1], [1, 1], [0, 0], [0, 0]]
-    assert crop.weights.tolist() == [1, 1, 0, 0]
-    # labels that reach behind the audio do not make padding count
-    assert labelled_crop(samples[:16], targets, weights, 3, 2, 4).weights.tolist() == [1, 0]
-    assert labelled_crop(samples, targets, weights, 9, 2, 4).weights.tolist() == [0, 0]
-    with pytest.raises(ValueError, match="from frame -1 of 5 targets and 5 weights"):
-        labelled_crop(samples, targets, weights, -1, 2, 4)
-    with pytest.raises(ValueError, match="as many weights as targets"):
-        labelled_crop(samples, targets, weights[:4], 0, 2, 4)

@@ -1,18 +1,13 @@
 """Frames to events: cases worked out by hand, and the way back from labels."""
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preprocessing.annotations import frame_labels, resolve
-from preprocessing.corpora.events import list_recordings
 from xval.errors import SettingsError
-from xval.events import find_events, write_events
+from xval.events import find_events
 
 NAMES = ("background", "a", "b")
 
@@ -92,17 +87,3 @@ def test_what_cannot_be_is_refused():
             find_events(probabilities, NAMES, frame_s=0.05, **options)
     with pytest.raises(SettingsError, match=r"received probabilities \(2, 3\); \(n_frames, 2\) is wanted"):
         find_events(probabilities, NAMES[:2], frame_s=0.05)
-
-
-def test_what_is_written_is_a_table_of_events_again(tmp_path: Path):
-    for name in ("1.wav", "2.wav"):
-        soundfile.write(tmp_path / name, np.zeros(16000), 16000)
-    found = find_events(one_hot([1, 0, 2, 2]), NAMES, frame_s=0.05)
-    nothing = pd.DataFrame({"start_s": [], "end_s": [], "label": []})
-    write_events(tmp_path / "events.csv", {"1.wav": found, "2.wav": nothing})
-    assert (tmp_path / "events.csv").read_text() == "path,start_s,end_s,label\n1.wav,0.0,0.05,a\n1.wav,0.1,0.2,b\n2.wav,,,\n"
-    recordings, annotations = list_recordings(tmp_path, annotation=tmp_path / "events.csv")
-    assert recordings["label"].tolist() == ["a+b", "background"]
-    assert annotations.loc[annotations["path"] == "1.wav", ["start_s", "end_s", "label"]].to_numpy().tolist() == [
-        list(row) for row in rows(found)
-    ]

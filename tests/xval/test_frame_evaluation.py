@@ -82,7 +82,8 @@ def test_what_is_annotated_behind_the_last_frame_is_not_missed(tmp_path):
     events = evaluation.tables["events.csv"]
     annotated = events[(events["source"] == "annotated") & (events["side"] == "test")]
     assert annotated[["start_s", "end_s", "label"]].to_numpy().tolist() == [[0.2, 0.23, "call"]]
-    assert evaluation.figures["metrics"]["test"]["event_deletion_rate"] == 1.0
+    assert len(events[events["source"] == "found"]) == 0
+    assert evaluation.figures["metrics"]["test"]["event_recall"] == 0
     assert np.isnan(evaluation.figures["metrics"]["test"]["event_precision"])
 
 

@@ -99,7 +99,8 @@ def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, o
     monkeypatch.setattr("xval.training.prepare_backend", lambda settings, seed: None)
     features = tone_store.description.feature_settings
     fine, wrong = (
-        make_job(tone_store, parameters=features, models=(), metrics=f"own_package.parts.{name}") for name in ("worst", "several")
+        make_job(tone_store, parameters=features, models=(), metrics=f"own_package.parts.{name}")
+        for name in ("worst", "several")
     )
 
     assert check_models([fine]) == []
