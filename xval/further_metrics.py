@@ -39,8 +39,8 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     found: dict[str, bool] = {}
     names = split_names(text)
     if names and task_type == "representation":
-        own = ", ".join(metrics.metric_names(task_type))
-        raise SettingsError(f"metric '{names[0]}': a representation is measured by {own} alone; leave it out.")
+        those = ", ".join(metrics.metric_names(task_type))
+        raise SettingsError(f"metric '{names[0]}': a representation is measured by {those} alone; leave it out.")
     taken = (*metrics.metric_names(task_type), "loss", *(event_metrics.METRICS if task_type == "frame_classification" else ()))
     for name in names:
         own = user_code.is_dotted(name)

@@ -12,7 +12,7 @@ from xval.fold_data import load_fold
 from xval.folds import Fold
 from xval.frame_evaluation import evaluate_frames
 from xval.parameters import Settings
-from xval.training import check_parts, train_model
+from xval.training import check_parts, predict, train_model
 
 RATE_HZ, FRAME_SAMPLES, N_FRAMES = 1000, 10, 23
 BASE = {
@@ -58,7 +58,7 @@ def test_metrics_of_ones_own_stand_beside_those_of_frames_with_their_directions(
 
     found = evaluate_frames(model, data, chosen).figures
 
-    test, predictions = data.sides["test"], np.asarray(model(data.sides["test"].predictors(np.arange(6))))
+    test, predictions = data.sides["test"], predict(model, data.sides["test"], 6)
     counted = test.weights > 0
     worst = 1 - np.take_along_axis(predictions[counted], test.targets[counted][:, np.newaxis], axis=1).min()
     assert found["metrics"]["test"]["worst"] == pytest.approx(worst, abs=1e-6)
