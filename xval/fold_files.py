@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import xval
 from preprocessing.feature_settings import FeatureSettings
 from xval.initial_model import InitialModel
+from xval.parameters import FRAME_KEYS
 from xval.plan import Job
 from xval.results import FORMAT_VERSION, write_json
 
@@ -70,6 +71,7 @@ def describe_model(
         "architecture": job.parameters["architecture"],
         "class_names": list(class_names),
         "target_names": list(target_names),
+        **{name: job.parameters[name] for name in FRAME_KEYS if job.parameters["task_type"] == "frame_classification"},
         "feature_settings": FeatureSettings.among(job.parameters).model_dump(mode="json"),
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         "seen_items": seen_items,
