@@ -146,6 +146,14 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
         found.append(
             "every clip is an item of its own, so that folds are a random split; for unseen speakers choose them as items"
         )
+    if corpus.task_type == "frame_classification":
+        events = corpus.annotations().dropna(subset=["start_s"]).merge(original[["clip", "item"]], on="clip")
+        n_items = events.groupby("label")["item"].nunique()
+        lonely = sorted(n_items.index[n_items == 1])
+        if lonely:
+            found.append(
+                f"{_shorten(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
+            )
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
         found.append(

@@ -40,10 +40,10 @@ def frame_class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple
 
 
 def check_recordings(corpus: "Corpus", settings: Mapping[str, Any]) -> None:
-    """Refuse, before features are made, a policy that is none and frames that are longer than a recording.
+    """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
 
     Raises:
-        SettingsError: The policy is none, or a recording is shorter than a frame.
+        SettingsError: The policy is none, a recording is shorter than a frame, or every recording shorter than a sequence.
         CorpusError: The annotations of the corpus cannot be read.
     """
     resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings["annotation_policy"])
@@ -51,6 +51,12 @@ def check_recordings(corpus: "Corpus", settings: Mapping[str, Any]) -> None:
     for clip, duration_s in used[["clip", "duration_s"]].itertuples(index=False):
         if round(duration_s * settings["sample_rate_hz"]) < frame_samples(settings):
             raise SettingsError(_too_short(clip, duration_s, settings))
+    n_frames = round(used["duration_s"].max() * settings["sample_rate_hz"]) // frame_samples(settings) if len(used) else 0
+    if n_frames < settings["sequence_frames"]:
+        raise SettingsError(
+            f"sequence_frames={settings['sequence_frames']} is more than the {n_frames} frames of the longest recording; "
+            "lower it."
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ the device and the backend are bound before this is called.
 """
 
 import json
+import re
 import shutil
 import time
 import traceback
@@ -27,6 +28,7 @@ Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
 _PARTS = ("loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
 _OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
 
 
@@ -277,6 +279,6 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(_COLOURS.sub("", str(error)).split())
     name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
     return f"{name}{text}"[:500]

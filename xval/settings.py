@@ -242,7 +242,7 @@ def _describe_fault(fault: Any, declaration: Declaration, number: int, sources: 
     """Turn one error of pydantic into a line that says where, what was received and what is allowed."""
     reason = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
     if not fault["loc"]:
-        return f"{declaration.script}, instance {number}: {reason}."
+        return f"{declaration.script}, instance {number}: {_ended(reason)}"
     name = str(fault["loc"][0])
     place = _place(declaration, number, sources.get(name, "instance"))
     received = fault["input"]
@@ -251,7 +251,12 @@ def _describe_fault(fault: Any, declaration: Declaration, number: int, sources: 
         names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
         return f"{place}: {name}: received '{received}'. {suggestion(received, names)}"
     wanted = "allowed: " if fault["msg"].startswith("Input should be") else ""
-    return f"{place}: {name}: received {received!r}; {wanted}{reason}."
+    return f"{place}: {name}: received {received!r}; {wanted}{_ended(reason)}"
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its full stop, if it has no other end."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
 
 
 def _plain(value: object) -> object:

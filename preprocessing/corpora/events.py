@@ -10,6 +10,7 @@ Source and licence: those of the recordings.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from preprocessing.annotation_tables import (
     Recordings,
     has_no_event,
     plain_name,
+    read_header_line,
     read_stretches,
     recording_tables,
 )
@@ -84,7 +86,9 @@ def list_clips(
     if background:
         between = _list_background(clips, recordings, min_background_s, max_background_s)
         clips = pd.concat([clips, between]).sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
-    return clips[["path", "item", "label", "start_s", "end_s"]]
+    listed = clips[["path", "item", "label", "start_s", "end_s"]]
+    listed.attrs["note"] = _note_without_label(annotation, names)
+    return listed
 
 
 def list_recordings(
@@ -132,7 +136,15 @@ def list_recordings(
             for row in rows
         ]
     )
-    return recording_tables(stretches, item)
+    recordings, annotations = recording_tables(stretches, item)
+    recordings.attrs["note"] = _note_without_label(annotation, names)
+    return recordings, annotations
+
+
+def _note_without_label(annotation: Path, names: Sequence[str]) -> str:
+    """Return what a user should know of a table without labels."""
+    columns, _ = read_header_line(annotation)
+    return f"{annotation.name} has no column 'label': every event is 'event'" if set(names) - set(columns) else ""
 
 
 def default_audio_folder(data_folder: Path, *, annotation: Path, **_: object) -> Path:  # noqa: ARG001 - same for all corpora

@@ -189,6 +189,7 @@ def test_a_side_without_a_frame_that_counts_is_refused(tmp_path):
 @pytest.mark.parametrize(("changes", "message"), [
     ({"annotation_policy": "nobody"}, "unknown annotation policy 'nobody'"),
     ({"label_frame_s": 0.3}, r"recording 'b0' has 0\.07 s, less than a frame of label_frame_s=0\.3"),
+    ({"sequence_frames": 41}, "sequence_frames=41 is more than the 40 frames of the longest recording"),
 ])  # fmt: skip
 def test_policy_and_frames_are_checked_before_features_are_made(changes, message):
     annotations = pd.DataFrame({"clip": ["a0", "b0"], "start_s": [0.0, 0.0], "end_s": 0.05, "label": "call", "annotator": ""})

@@ -56,7 +56,7 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
         ({"batch_size": "many"}, r"batch_size: received 'many'; allowed: a valid integer"),
         ({"batch_size": True}, r"batch_size: received True; a number is wanted"),
         ({"learning_rate": float("nan")}, r"learning_rate: received nan"),
-        ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is produced by no metric.*Did you mean 'val_accuracy'\?"),
+        ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is produced by no metric.*Did you mean 'val_accuracy'\?$"),
         ({"optimizer": "adan"}, r"unknown optimizer 'adan'.*Did you mean 'adam'\?"),
         ({"metrics": "kl_divergense"}, r"unknown metric 'kl_divergense' for classification.*Did you mean 'kl_divergence'\?"),
         ({"clip_average": "vote"}, r"clip_average: received 'vote'.*Did you mean 'votes'\?"),

@@ -35,7 +35,8 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking)
         return
     class_names = done_records(next(iter(finished.values())))[0]["class_names"]
     shown = ranking.best_of(finished, max(1, MOST_CELLS // len(class_names) ** 2))
-    notes = ["Counts of test clips over all finished folds: rows are the true class, columns the predicted class."]
+    counted = "frames" if metric_dicts[0]["task_type"] == "frame_classification" else "clips"
+    notes = [f"Counts of test {counted} over all finished folds: rows are the true class, columns the predicted class."]
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
     cells.put_notes(sheet, 1, notes)

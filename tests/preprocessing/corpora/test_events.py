@@ -239,3 +239,12 @@ def test_labels_of_recordings_are_joined_and_items_are_one(recordings: Path) -> 
 def test_options_of_the_background_say_nothing_about_frames(recordings: Path, option: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match=r"for frames, all that no event covers is background\. Leave these options out"):
         read_recordings(recordings, "path,start_s,end_s\nA1,0,1\n", **option)
+
+
+def test_a_table_without_labels_is_said_to_have_none(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000)
+    (tmp_path / "calls.csv").write_text("path,start_s,end_s,klass\na.wav,0.1,0.2,x\n")
+    expected = "calls.csv has no column 'label': every event is 'event'"
+    assert list_clips(tmp_path, annotation=tmp_path / "calls.csv").attrs["note"] == expected
+    assert list_recordings(tmp_path, annotation=tmp_path / "calls.csv")[0].attrs["note"] == expected
+    assert list_clips(tmp_path, annotation=tmp_path / "calls.csv", label="klass").attrs["note"] == ""
