@@ -245,6 +245,7 @@ PARAMETERS = {
     "n_units": [6],
     "dropout": 0.0,
     "task_type": "classification",
+    "label_form": "multi_class",
     "reshaping_type": "auto",
     "normalization": "per_bin",
     "regularization_lambda": 0.0,

@@ -38,7 +38,8 @@ def load_model(path: Path) -> "keras.Model":
     description = read_json(path.with_name("model.json")) or {}
     # Results of versions before this key have layers of Keras alone.
     architecture = description.get("architecture")
-    if architecture is not None and not is_dotted(architecture):  # modules of the user's own are for the user to import
+    is_own = is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split(".")))
+    if architecture is not None and not is_own:  # modules of the user's own are for the user to import
         if architecture not in architecture_names():
             raise ResultsError(
                 f"{path.with_name('model.json')}: unknown architecture {architecture!r}, so layers of {path.name} cannot be "
