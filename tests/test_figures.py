@@ -95,7 +95,7 @@ def test_events_are_found_in_noise_by_a_network_that_never_heard_the_speaker(pro
     assert ended.returncode == 0, ended.stderr
     task = ("--task-type", "frame_classification", "--set", f"sample_rate_hz={RATE_HZ}")
     prepare(project, "events", mixed / "annotation.csv", "--item", "item", "--dataset", "words", *task)
-    small = {"sample_rate_hz": RATE_HZ, "n_filters": 20, "num_folds": 6, "num_epochs": 3}
+    small = {"sample_rate_hz": RATE_HZ, "n_filters": 20, "num_folds": 6, "num_epochs": 8}
 
     found = run_system(project, "bats", "words", 3, 3, "--folds", "1,2", **small)
 
