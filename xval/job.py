@@ -127,7 +127,8 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     Returns:
         A line per instance whose model cannot be built, or whose other parts cannot be used.
     """
-    from xval.training import check_parts, prepare_backend
+    from xval.part_check import check_parts
+    from xval.training import prepare_backend
 
     faults: dict[str, str] = {}
     names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")

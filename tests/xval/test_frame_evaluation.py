@@ -12,7 +12,8 @@ from xval.fold_data import load_fold
 from xval.folds import Fold
 from xval.frame_evaluation import evaluate_frames
 from xval.parameters import Settings
-from xval.training import check_parts, predict, train_model
+from xval.part_check import check_parts
+from xval.training import predict, train_model
 
 RATE_HZ, FRAME_SAMPLES, N_FRAMES = 1000, 10, 23
 BASE = {
