@@ -19,14 +19,14 @@ EXIT_INTERRUPTED = 130
 _N_LINES = 5
 
 
-def carry_out(command: Callable[[], None]) -> int:
-    """Run a command, print in one line what stops it, and return the exit code.
+def carry_out(command: Callable[[], int | None]) -> int:
+    """Run a command, print in one line what stops it, and return the exit code: what it returns, or 0.
 
     Raises:
         SystemExit: After ``--help``.
     """
     try:
-        command()
+        return command() or 0
     except XvalError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
@@ -36,7 +36,6 @@ def carry_out(command: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. Run the same command again: finished files are kept, and nothing half made.\n")
         return EXIT_INTERRUPTED
-    return 0
 
 
 def make_console() -> "Console":

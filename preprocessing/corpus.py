@@ -204,6 +204,34 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
     )
 
 
+def read_audio_hashes(folder: Path) -> dict[str, list[str]] | None:
+    """Return the hashes of the clips of each item, without reading the rest of an index.
+
+    Args:
+        folder: data/<dataset>.
+
+    Returns:
+        For each item the audio hashes of its clips, augmented copies included; None where there is no index, or one without
+        hashes (arrays of a script).
+
+    Raises:
+        CorpusError: The index is damaged.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    path = folder / INDEX_NAME
+    if not path.is_file():
+        return None
+    try:
+        table = parquet.read_table(path, columns=["item", "audio_hash"]).to_pandas()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise CorpusError(f"{path} cannot be read as the index of a corpus: {error}.") from error
+    if table["audio_hash"].isna().any() or (table["audio_hash"] == "").any():
+        return None
+    return {str(item): hashes.tolist() for item, hashes in table.groupby("item")["audio_hash"]}
+
+
 def fingerprint(dataset: str, data_folder: Path) -> str:
     """Return the sha256 of corpus.parquet: it changes when the index is made again with other content.
 

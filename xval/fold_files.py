@@ -4,19 +4,17 @@ Comes in: what job.py made. Goes out: files in the temporary folder of the job, 
 """
 
 import csv
-import json
 import platform
 import resource
 import sys
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xval
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.store import FeatureStore
 from xval.initial_model import InitialModel
-from xval.parameters import FRAME_KEYS
+from xval.model_description import describe_model, seen_audio, write_seen_audio
 from xval.plan import Job
 from xval.results import FORMAT_VERSION, write_json
 
@@ -45,39 +43,29 @@ def save_model(
     model: "keras.Model",
     folder: Path,
     job: Job,
-    *,
+    store: FeatureStore,
     class_names: Sequence[str],
-    target_names: Sequence[str],
     initial: InitialModel | None = None,
 ) -> None:
-    """Write model.keras, without the optimizer's state, and model.json, what its user needs to know beside it."""
+    """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
+
+    Args:
+        model: The fitted model.
+        folder: Where to.
+        job: What trained it.
+        store: What it was trained on.
+        class_names: What its outputs mean.
+        initial: The model that it started from.
+
+    Raises:
+        OSError: The disk is full or not writable.
+        CorpusError: The index of the corpus is damaged.
+    """
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
-    write_json(folder / "model.json", describe_model(job, class_names, target_names, initial))
-
-
-def describe_model(
-    job: Job, class_names: Sequence[str], target_names: Sequence[str] = (), initial: InitialModel | None = None
-) -> dict[str, Any]:
-    """Return the content of model.json: what the user of a saved model needs to know."""
-    training_items = sorted({*job.fold.training, *job.fold.validation})
-    seen_items = initial.seen_items if initial else {}
-    dataset = job.parameters["dataset"]
-    seen_items[dataset] = sorted({*training_items, *seen_items.get(dataset, ())})
-    return {
-        "format_version": FORMAT_VERSION,
-        "task_type": job.parameters["task_type"],
-        "architecture": job.parameters["architecture"],
-        "class_names": list(class_names),
-        "target_names": list(target_names),
-        **{name: job.parameters[name] for name in FRAME_KEYS if job.parameters["task_type"] == "frame_classification"},
-        "feature_settings": FeatureSettings.among(job.parameters).model_dump(mode="json"),
-        "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
-        "seen_items": seen_items,
-        **(initial.facts if initial else {}),
-        **{name: value for name, value in describe_job(job).items() if name.endswith("_hash")},
-    }
+    write_json(folder / "model.json", describe_model(job, store, class_names, initial))
+    write_seen_audio(folder, seen_audio(job, store, [initial.path] if initial else []))
 
 
 def write_history(path: Path, history: "History") -> None:

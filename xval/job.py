@@ -220,8 +220,7 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
     evaluation = _evaluate(model, data, settings)
 
-    named = {"class_names": evaluation.figures["class_names"], "target_names": store.target_names}
-    save_model(model, temporary, job, **named, initial=initial)
+    save_model(model, temporary, job, store, evaluation.figures["class_names"], initial)
     write_history(temporary / "history.csv", history)
     evaluation.write(temporary)
     return describe_job(job) | {

@@ -206,6 +206,31 @@ class ExperimentFolder:
             shutil.rmtree(replaced, ignore_errors=True)
 
 
+def find_experiment(path: Path) -> ExperimentFolder:
+    """Return the results folder that a user means.
+
+    Args:
+        path: ``results/<dataset>/experiment_<n>``, or a folder or file in it.
+
+    Raises:
+        ResultsError: There is no such folder, or it is in no experiment's.
+    """
+    if not path.exists():
+        raise ResultsError(f"{path}: there is no such folder. Wanted is results/<dataset>/experiment_<n>.")
+    for folder in (path, *path.resolve().parents):
+        if (folder / "folds.json").is_file():
+            return ExperimentFolder(folder)
+    raise ResultsError(
+        f"{path}: holds no results of an experiment (no folds.json). Wanted is results/<dataset>/experiment_<n>.{_nearby(path)}"
+    )
+
+
+def _nearby(path: Path) -> str:
+    """Return a hint at experiments below a folder."""
+    found = sorted(each.parent for pattern in ("*/folds.json", "*/*/folds.json") for each in path.glob(pattern))
+    return f" Below it: {', '.join(map(str, found[:5]))}." if found else ""
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a dict as JSON, whole or not at all; NaN and infinities become null.
 

@@ -22,7 +22,7 @@ def load_model(path: Path) -> "keras.Model":
     """Load a saved model.
 
     Args:
-        path: The .keras file. Where a model.json lies beside it, the architecture that it names is imported.
+        path: The .keras file. Where a .json file of its name lies beside it, the architecture that it names is imported.
 
     Returns:
         The model, not compiled.
@@ -35,14 +35,14 @@ def load_model(path: Path) -> "keras.Model":
 
     if not path.is_file():
         raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
-    description = read_json(path.with_name("model.json")) or {}
+    description = read_json(path.with_suffix(".json")) or {}
     # Results of versions before this key have layers of Keras alone.
     architecture = description.get("architecture")
     is_own = is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split(".")))
     if architecture is not None and not is_own:  # modules of the user's own are for the user to import
         if architecture not in architecture_names():
             raise ResultsError(
-                f"{path.with_name('model.json')}: unknown architecture {architecture!r}, so layers of {path.name} cannot be "
+                f"{path.with_suffix('.json')}: unknown architecture {architecture!r}, so layers of {path.name} cannot be "
                 f"made. {suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
             )
         import_module(f"architectures.{architecture}")
@@ -52,5 +52,6 @@ def load_model(path: Path) -> "keras.Model":
         reason = " ".join(str(error).split())[:300]
         raise ResultsError(
             f"{path}: cannot be loaded in Keras's safe mode ({type(error).__name__}: {reason}). Where it has layers of an "
-            "architecture of its own, model.json must lie beside it; layers of your own modules have to be imported first."
+            f"architecture of its own, {path.stem}.json must lie beside it; layers of your own modules have to be imported "
+            "first."
         ) from error

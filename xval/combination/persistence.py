@@ -32,7 +32,7 @@ from xval.combination.classifier import FittedClassifier
 from xval.combination.embeddings import embed
 from xval.combination_options import model_paths
 from xval.errors import ResultsError, SettingsError
-from xval.fold_files import describe_model
+from xval.model_description import describe_model, seen_audio, write_seen_audio
 from xval.plan import Job
 from xval.results import read_json, write_json
 from xval.saved_model import load_model
@@ -177,12 +177,11 @@ def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model
     from skops import io
 
     io.dump(fitted.pipeline, folder / "model.skops")
-    described = describe_model(job, store.class_names)
+    described = describe_model(job, store, store.class_names)
     seen_items = {dataset: set(items) for dataset, items in described["seen_items"].items()}
-    for number, (network, path) in enumerate(
-        zip(networks, model_paths(job.parameters["models"], job.fold.number), strict=True), start=1
-    ):
-        of_network = read_json(Path(path).with_name("model.json")) or {}
+    paths = [Path(path) for path in model_paths(job.parameters["models"], job.fold.number)]
+    for number, (network, path) in enumerate(zip(networks, paths, strict=True), start=1):
+        of_network = read_json(path.with_name("model.json")) or {}
         for dataset, items in (of_network.get("seen_items") or {}).items():
             seen_items[dataset] = seen_items.get(dataset, set()) | set(items)
         network_path = _network_path(folder, number)
@@ -196,11 +195,10 @@ def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model
         "n_networks": len(networks),
         "layers_dropped": job.parameters["layers_dropped"],
         "basic_features": job.parameters["basic_features"],
-        "clip_samples": store.description.clip_samples,
-        "is_custom": store.description.feature_settings is None,
     }
     described["seen_items"] = {dataset: sorted(items) for dataset, items in seen_items.items()}
     write_json(folder / "model.json", described | {"combination": combination})
+    write_seen_audio(folder, seen_audio(job, store, paths))
 
 
 def load(folder: str | Path) -> Combination:
@@ -231,8 +229,8 @@ def load(folder: str | Path) -> Combination:
         has_basic_features=about["basic_features"],
         class_names=tuple(described["class_names"]),
         feature_settings=FeatureSettings(**described["feature_settings"]),
-        clip_samples=about["clip_samples"],
-        is_custom=about["is_custom"],
+        clip_samples=described["clip_samples"],
+        is_custom=described["is_custom"],
     )
 
 

@@ -115,7 +115,7 @@ def make_network(tmp_path):
         keras.utils.set_random_seed(3)
         model = build_model(instance.parameters, tuple(instance.options), opened, fold.training)
         job = Job("r", "code", str(opened.folder), 1, fold, instance.parameters, tuple(instance.options), "h", "f", seed=1)
-        save_model(model, folder, job, class_names=opened.class_names, target_names=())
+        save_model(model, folder, job, opened, opened.class_names)
         items = {side: list(getattr(fold, side)) for side in ("training", "validation", "test")}
         (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
         return folder / "model.keras"

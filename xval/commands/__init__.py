@@ -1,0 +1,40 @@
+"""The commands of ``python -m xval``, one file each; the name of a file is the name of the command.
+
+Each has `SUMMARY`, one line for the help; `add_arguments(parser)`; and `run(options)`, which returns the exit code. None loads
+a backend before its arguments have been read. Next: xval/__main__.py finds them.
+"""
+
+import argparse
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, cast
+
+from xval.errors import SettingsError, suggestion
+
+
+class Command(Protocol):
+    """What a file of this package holds."""
+
+    SUMMARY: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare its arguments."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Carry it out and return the exit code."""
+
+
+def command_names() -> list[str]:
+    """Return the names of the commands."""
+    return sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def find_command(name: str) -> Command:
+    """Return a command.
+
+    Raises:
+        SettingsError: There is no such command.
+    """
+    if name not in command_names():
+        raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")
+    return cast("Command", import_module(f"{__name__}.{name}"))
