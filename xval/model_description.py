@@ -148,6 +148,7 @@ def describe_model(
         "dataset": dataset,
         "instance": job.instance,
         "fold": job.fold.number,
+        "is_untested": job.refit is not None,
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         "seen_items": seen_items,
         **(initial.facts if initial else {}),

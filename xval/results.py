@@ -4,6 +4,7 @@
         description.txt  folds.json  results.xlsx  code/<hash>/
         instance_<i>/settings.json  metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
+                     refit/record.json  model.keras  history.csv
 
 Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
 and renamed when it is whole: it is there and complete, or it is not there. Next: summary.py derives everything else from it.
@@ -25,6 +26,9 @@ from filelock import FileLock, Timeout
 from xval.errors import ResultsError
 
 FORMAT_VERSION = 1
+ALL_ITEMS = 0
+"""The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
+
 _INSTANCE = re.compile(r"instance_(\d+)")
 _FOLD = re.compile(r"fold_(\d+)")
 _BEGUN = "begun"
@@ -77,7 +81,7 @@ class ExperimentFolder:
 
     def fold_folder(self, instance: int, fold: int) -> Path:
         """Return the folder of one job."""
-        return self.instance_folder(instance) / f"fold_{fold}"
+        return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS else f"fold_{fold}")
 
     def instances(self) -> list[int]:
         """Return the numbers of the instances that have a folder."""
