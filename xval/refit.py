@@ -118,8 +118,8 @@ def _refuse_what_needs_folds(instance: Instance) -> None:
         )
     if initial is not None and "{fold}" in initial:
         raise SettingsError(
-            f"{where}: initial_model='{initial}' is another model in each fold, and the final model belongs to no fold. Refit "
-            "the experiment that those models come from, then run and refit an instance that starts from one model for all folds."
+            f"{where}: initial_model='{initial}' is another model in each fold, and the final model belongs to none. Refit "
+            "the experiment that those models come from, then run and refit an instance that starts from one model."
         )
 
 
