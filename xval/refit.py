@@ -193,6 +193,8 @@ def _is_there(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, ref
         changes.append(f"the folds or the corpus were others (hash {record['folds_hash']}, now {folds.hash})")
     if record["epochs"] != refit.epochs:
         changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
+    if record["expected"] != refit.facts["expected"]:
+        changes.append("the folds have run again since and have other test figures")
     if has_changed(record, instance.parameters):
         changes.append(f"another model lay at initial_model='{instance.settings.initial_model}'")
     if changes:

@@ -252,6 +252,7 @@ def test_a_model_that_was_trained_otherwise_is_kept_unless_it_may_be_overwritten
     [
         ({"parameters": {"batch_size": 7}}, "batch_size was 7, now 32"),
         ({"folds_hash": "abc"}, "the folds or the corpus were others"),
+        ({"expected": {"loss": None}}, "the folds have run again since"),
     ],
 )
 def test_what_was_trained_with_other_settings_or_folds_is_named(make, changes, named):
@@ -397,6 +398,21 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
     assert set(read_seen_audio(path)) == of_folds[0] | of_folds[1]
     assert len(read_seen_audio(path)) == 12
     assert np.isfinite(load_model(path).predict(np.zeros((1, 2000), np.float32), verbose=0)).all()
+
+
+def test_a_model_that_all_folds_start_from_is_started_from(experiment, finished, tmp_path):
+    initial = experiment.fold_folder(1, 1) / "model.keras"
+    (instance,) = resolve(declare(finished, {5: SMALL | {"initial_model": str(initial)}}))
+    job = Job(
+        str(tmp_path / "other"), "code", str(finished / "data" / "toy" / "features" / "custom"), 5, Fold(0, tuple(ITEMS), (), ()),
+        instance.parameters, tuple(instance.options), "hash", "folds", 1, Refit(1),
+    )  # fmt: skip
+
+    assert run_job(job, lambda _: None).status == "done"
+
+    record = record_of(tmp_path / "other" / "instance_5" / "refit" / "model.keras")
+    assert record["initial_model_hash"] == hash_model(initial)
+    assert record["layers_copied"]
 
 
 def write_store(folder, task_type):
