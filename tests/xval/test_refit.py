@@ -403,9 +403,10 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
 def test_a_model_that_all_folds_start_from_is_started_from(experiment, finished, tmp_path):
     initial = experiment.fold_folder(1, 1) / "model.keras"
     (instance,) = resolve(declare(finished, {5: SMALL | {"initial_model": str(initial)}}))
+    fold, features = Fold(0, tuple(ITEMS), (), ()), finished / "data" / "toy" / "features" / "custom"
     job = Job(
-        str(tmp_path / "other"), "code", str(finished / "data" / "toy" / "features" / "custom"), 5, Fold(0, tuple(ITEMS), (), ()),
-        instance.parameters, tuple(instance.options), "hash", "folds", 1, Refit(1),
+        str(tmp_path / "other"), "code", str(features), 5, fold, instance.parameters, tuple(instance.options),
+        "hash", "folds", 1, Refit(1),
     )  # fmt: skip
 
     assert run_job(job, lambda _: None).status == "done"
