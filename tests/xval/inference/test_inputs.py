@@ -31,7 +31,7 @@ def test_segments_do_not_depend_on_the_blocks(n, length, step, sizes, moved_back
     for first, segment in found:
         np.testing.assert_array_equal(segment, samples[first : first + segment.size])
     starts = [first for first, _ in found]
-    whole = [first for first in range(0, n - length + 1, step)]
+    whole = list(range(0, n - length + 1, step))
     assert starts[: len(whole)] == whole
     assert all(segment.size == length for _, segment in found[: len(whole)])
     if step <= length:

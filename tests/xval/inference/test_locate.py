@@ -19,6 +19,7 @@ def experiment(tmp_path):
             figures = {"accuracy": accuracy, "balanced_accuracy": accuracy, "loss": 1.0}
             sides = dict.fromkeys(("training", "validation", "test"), figures)
             given = {"n_examples": dict.fromkeys(sides, 4), "n_parameters": 9, "seconds": 1.0, "chance": {"test": figures}}
+            given["item_metrics"] = {"test": {"s": {"n_clips": 4}}}
             folds[str(fold)] = {"status": "done", "metrics": sides, "clip_metrics": sides, **given}
         (folder / f"instance_{instance}" / "metrics.json").write_text(json.dumps(metric_dict(instance, folds)))
     (folder / "folds.json").write_text("{}")
