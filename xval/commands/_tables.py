@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _FORMATS = ("csv", "json", "xlsx")
+_WIDEST = 10_000
 
 
 class Output(NamedTuple):
@@ -60,6 +61,7 @@ def read_output(text: str | None, xlsx_name: str) -> Output:
 def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
     """Print a table for people; without rows what there is none of. Lines are not folded where no terminal sets a width."""
     from rich import box
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -71,8 +73,10 @@ def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None
         shown.add_column(Text(str(name)), overflow="fold", justify="right" if table[name].dtype.kind == "f" else "left")
     for row in table.itertuples(index=False):
         shown.add_row(*(Text(_shown(name, value)) for name, value in zip(table.columns, row, strict=True)))
-    needed = console.measure(shown).maximum
-    console.print(shown, soft_wrap=False, width=None if console.is_terminal else needed)
+    if not console.is_terminal:
+        needed = console.measure(shown, options=console.options.update(max_width=_WIDEST)).maximum
+        console = Console(file=console.file, width=needed, highlight=False, emoji=False, markup=False)
+    console.print(shown, soft_wrap=False)
 
 
 def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> None:
