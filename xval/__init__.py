@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from xval.experiment import Experiment as Experiment
+    from xval.inference import load_model as load_model
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"Experiment": "xval.experiment"}
+_PUBLIC = {"Experiment": "xval.experiment", "load_model": "xval.inference"}
 
 
 def __getattr__(name: str) -> object:
