@@ -23,7 +23,7 @@ _LARGEST_BYTES = {
     _CONFIG: 16 << 20,
     # Two entries; never read.
     _METADATA: 64 << 10,
-    # 2 x 10^9 weights of float32; the networks of audio have 10^4 to 10^8. `archives.LARGEST_RATIO` holds it to the file's size.
+    # 2 x 10^9 weights of float32; networks for audio have 10^4 to 10^8. `archives.LARGEST_RATIO` holds it to the file's size.
     _WEIGHTS: 8 << 30,
 }
 """The members that Keras writes for a model of layers without assets (vocabularies), and the most bytes that each may have."""

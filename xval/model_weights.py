@@ -1,7 +1,7 @@
 """The weights of a saved model, checked before Keras reads them.
 
-Comes in: model.weights.h5, unpacked into a folder of its own. Goes out: how many numbers they are, or the reason why they are refused. Next:
-model_archive.py.
+Comes in: model.weights.h5, unpacked into a folder of its own. Goes out: how many numbers it holds, or the reason why it is
+refused. Next: model_archive.py.
 """
 
 import math
@@ -88,7 +88,7 @@ def _check_dataset(dataset: "h5py.Dataset", path: Path, where: str) -> int:
     is_plain = dataset.dtype.kind in "fiub" and dataset.dtype.names is None
     if dataset.shape is None or not (is_plain or (is_bfloat16 and dataset.dtype == np.dtype("V2"))):
         raise _refused(path, where, f"holds {dataset.dtype}; numbers are wanted")
-    n_bytes = math.prod(dataset.shape) * dataset.dtype.itemsize
+    n_bytes = int(math.prod(dataset.shape) * dataset.dtype.itemsize)
     stored = dataset.id.get_storage_size()
     if n_bytes > stored:
         raise _refused(path, where, f"declares {n_bytes} bytes and stores {stored}")
@@ -102,10 +102,8 @@ def _check_finite(dataset: "h5py.Dataset", path: Path, where: str) -> None:
     slabs = [slice(start, start + n_rows) for start in range(0, dataset.shape[0], n_rows)] if dataset.shape else [()]
     for slab in slabs:
         values = np.asarray(dataset[slab])
-        if values.dtype.kind == "V":
-            is_finite = (values.view(np.uint16) & _EXPONENT) != _EXPONENT
-        else:
-            is_finite = np.isfinite(values)
+        is_bfloat16 = values.dtype.kind == "V"  # NumPy alone does not know the type
+        is_finite = (values.view(np.uint16) & _EXPONENT) != _EXPONENT if is_bfloat16 else np.isfinite(values)
         if not is_finite.all():
             raise _refused(path, where, "holds NaN or infinite numbers: its training diverged, or the file is damaged")
 
