@@ -15,7 +15,8 @@ from xval.errors import UnsafeModelError
 if TYPE_CHECKING:
     import h5py
 
-_MOST_OBJECTS = 100_000  # groups and datasets; a layer takes about 5. Groups that hold each other never end.
+_MOST_OBJECTS = 100_000  # groups and datasets; a layer takes about 5
+_DEEPEST = 100  # groups in each other; a layer in a model in a model takes 9. Groups that hold each other never end.
 _BFLOAT16 = "bfloat16"
 _EXPONENT = 0x7F80  # of a bfloat16, all ones for NaN and infinity
 _SLAB_VALUES = 1 << 22
@@ -57,8 +58,8 @@ def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:
         for name in group:
             where = f"{group.name.rstrip('/')}/{name}"
             n_objects += 1
-            if n_objects > _MOST_OBJECTS:
-                raise _refused(path, where, f"is one of more than {_MOST_OBJECTS} objects, or of groups that hold each other")
+            if n_objects > _MOST_OBJECTS or where.count("/") > _DEEPEST:
+                raise _refused(path, where, "is one of too many groups, or of groups that hold each other")
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 target = getattr(link, "filename", None) or getattr(link, "path", "")
@@ -109,4 +110,4 @@ def _check_finite(dataset: "h5py.Dataset", path: Path, where: str) -> None:
 
 
 def _refused(path: Path, where: str, reason: str) -> UnsafeModelError:
-    return UnsafeModelError(f"{path}: refused, of its weights {where} {reason}.")
+    return UnsafeModelError(f"{path}: refused, of its weights {where:.100} {reason}.")
