@@ -1,5 +1,8 @@
 """Fold records and metric dicts as a run leaves them, for the tests of what is derived from them; and a saved model."""
 
+import sys
+import tempfile
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -146,3 +149,52 @@ def save_untrained(tmp_path_factory):
         return target
 
     return SimpleNamespace(save=save, audio=folder, corpus=corpus)
+
+
+@pytest.fixture(scope="session")
+def tiny_parts(tmp_path_factory):
+    """Return the members of a small .keras file, bytes by name; tests make doctored files of them."""
+    import keras
+
+    path = tmp_path_factory.mktemp("tiny") / "tiny.keras"
+    layers = [keras.Input((3,)), keras.layers.Dense(2, name="outputs"), keras.layers.Activation("softmax", name="prediction")]
+    keras.Sequential(layers, name="tiny").save(path)
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def write_model(tmp_path):
+    """Return a function that writes the members of a .keras file, and gives its path."""
+
+    def write(parts, name="model.keras", compression=zipfile.ZIP_STORED):
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for member, content in parts.items():
+                archive.writestr(member, content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def trap(tmp_path, monkeypatch):
+    """Return the path of a file that payloads write; after the test, nothing has been written anywhere but where it said.
+
+    Beside the model lie modules that Python would find; importing one of them writes the file too.
+    """
+    marker, temporary = tmp_path / "marker", tmp_path / "temporary"
+    temporary.mkdir()
+    modules = ("evil_module", "keras_hub", "keras_cv", "keras_nlp")
+    for name in modules:
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    yield marker
+    assert not marker.exists(), "a payload has run"
+    assert not set(modules) & set(sys.modules)
+    assert not list(temporary.iterdir())
+    written = {path.name for path in tmp_path.iterdir()} - {f"{name}.py" for name in modules}
+    assert written <= {"temporary", "model.keras", "model.json", "seen_audio.npy", "model.skops", "elsewhere.h5"}
+    assert not (tmp_path.parent / "escaped").exists()

@@ -3,15 +3,13 @@
 Comes in: what fold.py fitted; later the folder that it was saved in. Goes out: model.skops (scaler, components, classifier),
 network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`. Next: inference/ uses it on audio.
 
-skops builds nothing but classes of scikit-learn and NumPy that are known to be harmless. The trees of a forest are checked
-here, because skops does not look whether the nodes that they point at exist.
+What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by model_archive.py.
 """
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +20,7 @@ from preprocessing.waveforms import example_lengths
 from xval.combination.basic_features import ExamplesOfClips, all_examples, read_basic_features
 from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier
+from xval.combination.pipeline_file import load_pipeline
 from xval.combination_options import model_paths
 from xval.embeddings import embed
 from xval.errors import ResultsError, SettingsError
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-_TREE = "sklearn.tree._tree.Tree"
 _BATCH_SIZE = 32
 
 
@@ -179,7 +177,7 @@ def load(folder: str | Path) -> Combination:
     about = described["combination"]
     return Combination(
         fitted=FittedClassifier(
-            pipeline=_load_pipeline(folder / "model.skops"),
+            pipeline=load_pipeline(folder / "model.skops"),
             n_classes=len(described["class_names"]),
             temperature=about["temperature"],
             grid=(),
@@ -221,36 +219,3 @@ def library_versions() -> dict[str, str]:
 def _network_path(folder: Path, number: int) -> Path:
     """Return where a network is kept, with what `saved_model.load_model` reads beside it."""
     return folder / f"network_{number}" / "model.keras"
-
-
-def _load_pipeline(path: Path) -> Any:
-    """Load a pipeline of known classes alone."""
-    from sklearn.pipeline import Pipeline
-    from skops import io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    try:
-        found = io.load(path, trusted=[_TREE])
-    except UntrustedTypesFoundException as error:
-        raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise ResultsError(f"{path}: missing or damaged ({' '.join(str(error).split())[:200]}).") from error
-    if not isinstance(found, Pipeline):
-        raise ResultsError(f"{path}: holds a {type(found).__name__}, a Pipeline is wanted.")
-    for estimator in getattr(found[-1], "estimators_", ()):
-        _check_tree(estimator.tree_, path)
-    return found
-
-
-def _check_tree(tree: Any, path: Path) -> None:
-    """Refuse a tree whose nodes point at no node or no feature, because scikit-learn would follow them."""
-    left, right, node = tree.children_left, tree.children_right, np.arange(tree.node_count)
-    is_leaf = left == -1
-    inner = ~is_leaf
-    is_sound = (
-        np.array_equal(is_leaf, right == -1)
-        and all(((child > node) & (child < tree.node_count))[inner].all() for child in (left, right))
-        and ((tree.feature >= 0) & (tree.feature < tree.n_features))[inner].all()
-    )
-    if not is_sound:
-        raise ResultsError(f"{path}: damaged, a tree of its forest points at nodes or features that do not exist.")

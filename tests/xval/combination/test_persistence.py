@@ -133,5 +133,5 @@ def test_a_folder_without_a_combination_is_named(tmp_path, folder):
         load(tmp_path)
     saved(folder, Pipeline([("any", FunctionTransformer())]))
     (folder / "model.skops").write_bytes(b"no zip")
-    with pytest.raises(ResultsError, match=r"model\.skops: missing or damaged"):
+    with pytest.raises(ResultsError, match=r"model\.skops: refused, it is no zip archive"):
         load(folder)
