@@ -13,8 +13,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.description_checks import check_description
 from xval.embeddings import compile_for_prediction, cut_model
-from xval.errors import ResultsError, SettingsError
+from xval.errors import SettingsError
 from xval.inference.locate import COMBINATION_NAME
 from xval.model_description import ModelDescription
 from xval.reconstruction import EMBEDDING
@@ -145,12 +146,7 @@ def load_member(path: Path, description: ModelDescription) -> Member:
 
         return CombinationMember(path, description, load(path.parent))
     model = load_model(path)
-    n_outputs, named = model.output.shape[-1], description.class_names or description.target_names
-    if description.task_type != "representation" and named and n_outputs != len(named):
-        raise ResultsError(
-            f"{path}: has {n_outputs} outputs, and {path.with_suffix('.json').name} beside it names {len(named)} "
-            f"({', '.join(named[:5])}). They do not belong together; copy both from one fold folder."
-        )
+    check_description(model, description, path)
     compile_for_prediction(model)
     return Network(path, description, model)
 

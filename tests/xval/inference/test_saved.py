@@ -152,5 +152,5 @@ def test_a_description_of_another_model_is_refused(save_untrained, tmp_path):
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(content | {"class_names": ["a", "b", "c"]}))
 
-    with pytest.raises(ResultsError, match=r"has 2 outputs, and model\.json beside it names 3"):
+    with pytest.raises(ResultsError, match=r"model\.json: names 3 outputs, and model\.keras has 2"):
         xval.load_model(folder)
