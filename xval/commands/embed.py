@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         replace_file(output, lambda temporary: _save(temporary, values))
         where = f"{output}, its rows: {beside}"
     console.print(f"{len(table)} embeddings of {len(names)} numbers: {where}")
-    for path, reason in left_out:
+    for _, path, reason in left_out:
         console.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0
 

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             f"{n_cut} file(s) are longer than the {model.description.example_s:.3g} s that the model was trained on; it heard "
             "the begin of each (end_s says how much). --segments hears all."
         )
-    for path, reason in left_out:
+    for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0
 

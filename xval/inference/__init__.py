@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from xval.errors import ResultsError, SettingsError
 from xval.inference.locate import find_members as find_members
+from xval.inference.sources import LeftOut as LeftOut
 from xval.inference.sources import Stretch as Stretch
 from xval.model_description import ModelDescription, read_description
 

@@ -18,7 +18,7 @@ from xval.events import find_events
 from xval.inference.batches import Answers, answer_in_batches, join_answers
 from xval.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.inference.members import Answer, Member
-from xval.inference.sources import Audio, Source, list_sources
+from xval.inference.sources import Audio, LeftOut, Source, list_sources
 from xval.model_description import ModelDescription
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SavedModel:
                 models that label frames file gives events, segment a row for each frame.
             every_s: A segment begins every so many seconds; None: one behind the other.
             sample_rate_hz: Rate of samples that are handed over.
-            skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]`` as (path, reason).
+            skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
 
         Returns:
             path, start_s, end_s and: predicted and probability_<class>; predicted_<target> of a regression (targets without
@@ -159,7 +159,7 @@ class SavedModel:
         every_s: float | None,
         sample_rate_hz: int | None,
         skip_unreadable: bool,
-    ) -> tuple[dict[int, Answers], list[Source], list[tuple[str, str]]]:
+    ) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return the answers about each source that can be read, by its number."""
         self._check(per, every_s)
         sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
@@ -178,9 +178,9 @@ class SavedModel:
         pieces: dict[int, list[Answers]] = defaultdict(list)
         for number, found in answer_in_batches(inputs(), answers):
             pieces[number].append(found)
-        left_out = [(sources[number].name, str(error)) for number, error in sorted(failed.items())]
+        left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
         if len(left_out) == len(sources):
-            raise AudioError("nothing could be read. " + "; ".join(reason for _, reason in left_out[:3]))
+            raise AudioError("nothing could be read. " + "; ".join(each.reason for each in left_out[:3]))
         return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
 
     def _check(self, per: Per, every_s: float | None) -> None:
@@ -280,9 +280,7 @@ class SavedModel:
         events[["start_s", "end_s"]] += source.offset_s
         return events
 
-    def _joined(
-        self, tables: list["pd.DataFrame"], of_source: dict[int, Answers], left_out: list[tuple[str, str]]
-    ) -> "pd.DataFrame":
+    def _joined(self, tables: list["pd.DataFrame"], of_source: dict[int, Answers], left_out: list[LeftOut]) -> "pd.DataFrame":
         import pandas as pd
 
         table = pd.concat([each for each in tables if len(each)] or tables[:1], ignore_index=True)

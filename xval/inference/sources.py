@@ -31,6 +31,20 @@ class Stretch(NamedTuple):
     end_s: float | None = None
 
 
+class LeftOut(NamedTuple):
+    """Something that could not be read.
+
+    Attributes:
+        number: Its place among what was asked about, from 0; each file of a folder counts.
+        path: As in the tables.
+        reason: Why.
+    """
+
+    number: int
+    path: str
+    reason: str
+
+
 Samples: TypeAlias = NDArray[np.floating[Any]]
 Audio: TypeAlias = str | Path | Stretch | Samples
 """A file or folder, a stretch of a file, or float samples (n_samples,), full scale -1 to 1; also an array of ready features."""

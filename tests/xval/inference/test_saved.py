@@ -82,7 +82,7 @@ def test_what_cannot_be_read_raises_or_is_listed(model, noise, tmp_path):
     found = model.predict([tmp_path / "no.wav", path, np.array([np.nan])], sample_rate_hz=RATE_HZ, skip_unreadable=True)
 
     assert found["path"].tolist() == [str(path)]
-    assert [name for name, _ in found.attrs["left_out"]] == [str(tmp_path / "no.wav"), "2"]
+    assert [each.path for each in found.attrs["left_out"]] == [str(tmp_path / "no.wav"), "2"]
 
 
 def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
@@ -95,7 +95,7 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
     found = model.predict([tmp_path / "broken.flac", tmp_path / "whole.flac"], per="segment", skip_unreadable=True)
 
     assert set(found["path"]) == {str(tmp_path / "whole.flac")}
-    assert [name for name, _ in found.attrs["left_out"]] == [str(tmp_path / "broken.flac")]
+    assert [each.path for each in found.attrs["left_out"]] == [str(tmp_path / "broken.flac")]
 
 
 @pytest.mark.parametrize(
