@@ -19,7 +19,7 @@ from preprocessing.parallel import count_cores
 from xval.commands import _model_arguments as arguments
 
 if TYPE_CHECKING:
-    from xval.new_data.evaluation import Model
+    from xval.inference import SavedModel
 
 SUMMARY = "test a saved model on labelled data: figures, confusions, items, calibration"
 
@@ -91,7 +91,7 @@ def _model_name(path: Path) -> str:
     return "_".join(filter(None, [dataset, *places])) or path.stem
 
 
-def _describe_model(model: "Model") -> str:
+def _describe_model(model: "SavedModel") -> str:
     n_members, first = len(model.descriptions), model.description
     which = f"ensemble of {n_members} folds" if n_members > 1 else f"fold {first.fold}" if first.fold else "all items"
     return f"{model.path} ({first.architecture}, trained on {first.dataset}, {which})"

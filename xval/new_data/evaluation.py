@@ -6,14 +6,12 @@ Comes in: a model, labelled clips, and what to do about labels and clips that do
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import AudioError, CorpusError, SettingsError
-from xval.model_description import ModelDescription
 from xval.new_data import frames
 from xval.new_data.figures import PROBABILITY, Figures, measure_clips
 from xval.new_data.labelled_clips import LabelledClips, add_hashes
@@ -24,30 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from preprocessing.parallel import Progress
+    from xval.inference import SavedModel
 
 Watch: TypeAlias = "Callable[[str], AbstractContextManager[Progress]]"
 """From a title to what is told how many clips are done; see `preprocessing.console.progress_bar`."""
 
 # So many clips are handed to the model at a time, for progress to be seen; where one cannot be read, each by itself.
 _CLIPS_AT_ONCE = 128
-
-
-class Model(Protocol):
-    """What is asked of a model; `inference.SavedModel` is one."""
-
-    path: Path
-    task_type: str
-    class_names: tuple[str, ...]
-    target_names: tuple[str, ...]
-    description: ModelDescription
-    descriptions: tuple[ModelDescription, ...]
-
-    @property
-    def members(self) -> list[Path]:
-        """The files of the models."""
-
-    def predict(self, audio: Any, *, per: Any = "file") -> "pd.DataFrame":
-        """Return a row per clip, or per frame (``per="segment"`` of a model that labels frames)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +80,7 @@ class _Labelled(NamedTuple):
     labels: MatchedLabels | None
 
 
-def evaluate_on(model: Model, clips: LabelledClips, choices: Choices, watch: Watch) -> Outcome:
+def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, watch: Watch) -> Outcome:
     """Predict clips and measure the predictions.
 
     Args:
@@ -149,7 +130,7 @@ def evaluate_on(model: Model, clips: LabelledClips, choices: Choices, watch: Wat
     )
 
 
-def _check_kind(model: Model, clips: LabelledClips) -> None:
+def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
     """Refuse ready features for a model of audio, and the other way round; an option that has no meaning."""
     is_custom = clips.features is not None
     if is_custom != model.description.is_custom:
@@ -157,7 +138,7 @@ def _check_kind(model: Model, clips: LabelledClips) -> None:
         raise CorpusError(f"{clips.name}: holds {kinds[is_custom]}, and {model.path} reads {kinds[not is_custom]}.")
 
 
-def _match(model: Model, clips: LabelledClips, choices: Choices) -> "tuple[_Labelled, pd.DataFrame]":
+def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tuple[_Labelled, pd.DataFrame]":
     """Return the clips whose labels the model knows, and those that are left out."""
     everything = np.ones(len(clips), bool)
     if model.description.frames is not None:
@@ -182,7 +163,7 @@ def _match(model: Model, clips: LabelledClips, choices: Choices) -> "tuple[_Labe
 
 
 def _measure(
-    model: Model, labelled: _Labelled, seen: Seen, progress: "Progress"
+    model: "SavedModel", labelled: _Labelled, seen: Seen, progress: "Progress"
 ) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]":
     """Return the figures, bool (n_clips,) which clips have been answered, the others, and how many were not heard whole."""
     import pandas as pd
@@ -218,7 +199,7 @@ def _measure(
 
 
 def _measure_recordings(
-    model: Model, clips: LabelledClips, annotated: "frames.AnnotatedRecordings", progress: "Progress"
+    model: "SavedModel", clips: LabelledClips, annotated: "frames.AnnotatedRecordings", progress: "Progress"
 ) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame]":
     """The same of recordings, each of which is predicted by itself: it may be hours long."""
     description = model.description
@@ -261,7 +242,9 @@ def _rows(clips: LabelledClips, chosen: NDArray[np.bool_], reason: str, details:
     return table[chosen].reset_index(drop=True)
 
 
-def _warnings(model: Model, about_seen: list[str], labels: MatchedLabels | None, n_unreadable: int, n_cut: int) -> list[str]:
+def _warnings(
+    model: "SavedModel", about_seen: list[str], labels: MatchedLabels | None, n_unreadable: int, n_cut: int
+) -> list[str]:
     lines = list(about_seen)
     if labels and labels.unknown:
         counted = "events" if model.description.frames is not None else "clips"
