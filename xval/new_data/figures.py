@@ -29,7 +29,7 @@ class Figures:
         unit: What was counted: ``clips`` or ``frames``.
         metrics: By name; NaN: undefined on these data.
         intervals: Of the main metrics, over items; empty with fewer than 3 items.
-        item_metrics: n_clips and the metrics of each item.
+        item_metrics: n_clips and the metrics of each item; empty where every clip is an item of its own.
         predictions: A row per clip or frame.
         class_metrics: A row per class; the index is its name.
         confusion_matrix: A row of counts per true class, a column per predicted class.
@@ -91,11 +91,13 @@ def measure_clips(
     def compute(numbers: NDArray[np.intp] | slice) -> dict[str, float]:
         return _compute(task_type, true[numbers], predictions[numbers])
 
-    found = compute(slice(None))
     rows_of = _rows_by_item(clips["item"])
-    main = {name: metrics.find(task_type, name) for name in MAIN_METRICS[task_type] if name in found}
     figures: dict[str, Any] = {}
-    if task_type == "classification":
+    if task_type != "classification":
+        intervals = _main_intervals(task_type, list(rows_of.values()), true, predictions)
+    else:
+        codes = np.unique(clips["item"].to_numpy(dtype=str), return_inverse=True)[1]
+        intervals = _recall_intervals(codes, true, predictions.argmax(axis=1) == true)
         figures = {
             "class_metrics": _class_table(metrics.class_metrics(true, predictions, class_names)),
             "confusion_matrix": metrics.confusion_matrix(true, predictions),
@@ -103,9 +105,12 @@ def measure_clips(
         }
     return Figures(
         unit="clips",
-        metrics=found,
-        intervals=_intervals(main, list(rows_of.values()), true, predictions),
-        item_metrics={item: {"n_clips": len(rows)} | compute(rows) for item, rows in rows_of.items()},
+        metrics=compute(slice(None)),
+        intervals=intervals,
+        # Where every clip is an item of its own, the predictions say it all.
+        item_metrics={item: {"n_clips": len(rows)} | compute(rows) for item, rows in rows_of.items()}
+        if len(rows_of) < len(clips)
+        else {},
         predictions=where.assign(**told, seen=clips["seen"]),
         **figures,
     )
@@ -125,23 +130,46 @@ def _rows_by_item(items: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
     return dict(zip(map(str, names), np.split(order, first[1:]), strict=True))
 
 
-def _intervals(
-    main: Mapping[str, metrics.Metric],
-    rows: Sequence[NDArray[np.intp]],
-    targets: NDArray[Any],
-    predictions: NDArray[np.float32],
+def _recall_intervals(items: NDArray[np.intp], targets: NDArray[np.int64], is_right: NDArray[np.bool_]) -> dict[str, Interval]:
+    """Return the intervals of accuracy and balanced accuracy.
+
+    A drawn item counts as often as it was drawn, which is faster than to gather the clips of thousands of items.
+    """
+    n_items = int(items.max()) + 1
+
+    def recalls(drawn: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+        weights = np.bincount(drawn, minlength=n_items)[items]
+        return np.bincount(targets, weights=weights * is_right), np.bincount(targets, weights=weights)
+
+    def accuracy(drawn: NDArray[np.intp]) -> float:
+        n_right, n_true = recalls(drawn)
+        return float(n_right.sum() / n_true.sum())
+
+    def balanced_accuracy(drawn: NDArray[np.intp]) -> float:
+        n_right, n_true = recalls(drawn)
+        return float(np.mean(n_right[n_true > 0] / n_true[n_true > 0]))
+
+    return _defined({"accuracy": bootstrap(n_items, accuracy), "balanced_accuracy": bootstrap(n_items, balanced_accuracy)})
+
+
+def _main_intervals(
+    task_type: str, rows: Sequence[NDArray[np.intp]], targets: NDArray[Any], predictions: NDArray[np.float32]
 ) -> dict[str, Interval]:
-    intervals = {}
-    for name, found in main.items():
+    """Return the intervals of the main metrics of a regression or a representation."""
 
-        def compute(items: NDArray[np.intp], found: metrics.Metric = found) -> float:
-            drawn = np.concatenate([rows[item] for item in items])
-            return found.function(targets[drawn], predictions[drawn])
+    def over_items(found: metrics.Metric) -> Interval | None:
+        def compute(drawn: NDArray[np.intp]) -> float:
+            clips = np.concatenate([rows[item] for item in drawn])
+            return found.function(targets[clips], predictions[clips])
 
-        interval = bootstrap(len(rows), compute)
-        if interval is not None:
-            intervals[name] = interval
-    return intervals
+        return bootstrap(len(rows), compute)
+
+    names = [name for name in MAIN_METRICS[task_type] if name != "explained_variance"]
+    return _defined({name: over_items(metrics.find(task_type, name)) for name in names})
+
+
+def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:
+    return {name: interval for name, interval in intervals.items() if interval is not None}
 
 
 def _class_table(figures: Mapping[str, Any]) -> "pd.DataFrame":

@@ -89,8 +89,10 @@ def _tables(subject: Subject, outcome: Outcome) -> "dict[str, pd.DataFrame]":
     import pandas as pd
 
     figures = outcome.figures
-    items = [{"item": item} | found for item, found in worst_items(figures, subject.task_type)]
-    tables = {"predictions.csv": figures.predictions, "items.csv": pd.DataFrame(items)}
+    tables = {"predictions.csv": figures.predictions}
+    if figures.item_metrics:
+        items = [{"item": item} | found for item, found in worst_items(figures, subject.task_type)]
+        tables["items.csv"] = pd.DataFrame(items)
     if len(outcome.left_out):
         tables["left_out.csv"] = outcome.left_out
     if figures.class_metrics is not None:

@@ -3,6 +3,7 @@
 Comes in: counts and a calibration. Goes out: PNG files in memory. Next: folder.py.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MOST_WITH_COUNTS = 30
 
 _LONGEST_NAME = 18
+_LARGEST_INCHES = 13.0
+_SMALLEST_ROW_INCHES = 0.13
 
 
 def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], unit: str) -> bytes:
@@ -28,31 +31,36 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
         class_names: Of both.
         unit: What was counted.
     """
+    from matplotlib.colors import PowerNorm
+
     counts = np.asarray(matrix)
     n_classes = len(counts)
     totals = counts.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):  # a class that does not occur has no shares
         shares = counts / totals
-    cell_inches = min(0.6, max(0.19, 9 / n_classes))
-    side_inches = max(cell_inches * n_classes, 1.8)
+    side_inches = min(max(min(0.6 * n_classes, 9.0), 0.19 * n_classes, 1.8), _LARGEST_INCHES)
+    cell_inches = side_inches / n_classes
     figure = new_figure(side_inches + 2.4, side_inches + 1.6)
     axes = figure.subplots()
     axes.set_facecolor("#e8e8e8")
-    image = axes.imshow(np.ma.masked_invalid(shares), cmap="Blues", vmin=0, vmax=1, aspect="equal")
+    scale = PowerNorm(0.6, vmin=0, vmax=1)  # small shares are what one looks for
+    image = axes.imshow(np.ma.masked_invalid(shares), cmap="Blues", norm=scale, aspect="equal")
     font_size = min(9.0, max(5.5, 36 * cell_inches))
-    names = [_shorten(name) for name in class_names]
-    axes.set_xticks(range(n_classes), names, rotation=90, fontsize=font_size, parse_math=False)
-    axes.set_yticks(range(n_classes), names, fontsize=font_size, parse_math=False)
+    named = range(0, n_classes, math.ceil(_SMALLEST_ROW_INCHES / cell_inches))  # all of them, while there is room
+    names = [_shorten(class_names[number]) for number in named]
+    axes.set_xticks(named, names, rotation=90, fontsize=font_size, parse_math=False)
+    axes.set_yticks(named, names, fontsize=font_size, parse_math=False)
     axes.set_xlabel("Predicted class", fontsize="small")
     axes.set_ylabel("True class", fontsize="small")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if n_classes <= MOST_WITH_COUNTS:
         _write_counts(axes, counts, shares, font_size, cell_inches)
-    axes.set_xticks(np.arange(-0.5, n_classes), minor=True)
-    axes.set_yticks(np.arange(-0.5, n_classes), minor=True)
-    axes.grid(which="minor", color="white", linewidth=0.6)
-    axes.tick_params(which="minor", length=0)
+    if cell_inches > _SMALLEST_ROW_INCHES:
+        axes.set_xticks(np.arange(-0.5, n_classes), minor=True)
+        axes.set_yticks(np.arange(-0.5, n_classes), minor=True)
+        axes.grid(which="minor", color="white", linewidth=0.6)
+        axes.tick_params(which="minor", length=0)
     bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, pad=0.02)
     bar.set_label("Share of the true class", fontsize="small")
     bar.ax.tick_params(labelsize="small")
@@ -71,7 +79,12 @@ def draw_reliability(calibration: Calibration, unit: str) -> bytes:
     upper.bar(centres[filled], calibration.accuracy[filled], width=width, color=BLUE, label="accuracy of the bin")
     upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     upper.scatter(
-        calibration.confidence[filled], calibration.confidence[filled], color=RED, s=14, zorder=3, label="confidence of the bin"
+        calibration.confidence[filled],
+        calibration.confidence[filled],
+        color=RED,
+        s=14,
+        zorder=3,
+        label="mean confidence of the bin",
     )
     upper.set(xlim=(0, 1), ylim=(0, 1.02))
     upper.set_ylabel("Accuracy", fontsize="small")
@@ -91,7 +104,7 @@ def _write_counts(axes: "Axes", counts: "np.ndarray", shares: "np.ndarray", font
     widest = len(str(int(counts.max())))
     size = min(font_size, 72 * cell_inches / (0.75 * max(widest, 2)))
     for true, predicted in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[true, predicted] > 0.55 else "black"
+        colour = "white" if shares[true, predicted] > 0.45 else "black"
         axes.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", fontsize=size, color=colour)
 
 

@@ -39,20 +39,20 @@ class Subject(NamedTuple):
 def describe(subject: Subject, outcome: Outcome) -> list[str]:
     """Return the lines of the report."""
     figures = outcome.figures
-    n_clips, n_items = len(outcome.clips), len(figures.item_metrics)
+    n_clips, n_items = len(outcome.clips), outcome.clips.table["item"].nunique()
     lines = [
         _labelled("Model", subject.model),
-        _labelled("Data", f"{subject.data}: {n_clips} {_clips(subject)} of {n_items} items"),
+        _labelled("Data", f"{subject.data}: {_count(n_clips, _noun(subject))} of {_count(n_items, 'item')}"),
     ]
     if len(outcome.left_out):
-        lines.append(_labelled("Left out", f"{len(outcome.left_out)} {_clips(subject)}, listed in left_out.csv"))
+        lines.append(_labelled("Left out", f"{_count(len(outcome.left_out), _noun(subject))}, listed in left_out.csv"))
     lines += [_labelled("Warning", warning) for warning in outcome.warnings]
     lines += ["", *_figure_lines(figures)]
     if figures.class_metrics is not None:
-        lines += ["", *_class_lines(figures.class_metrics, figures.unit)]
+        lines += ["", *_class_lines(figures.class_metrics)]
     if figures.confusion_matrix is not None:
         lines += _confusion_lines(figures.confusion_matrix, subject.class_names)
-    if 1 < n_items < n_clips:
+    if len(figures.item_metrics) > 1:
         lines += ["", *_item_lines(figures, subject.task_type)]
     if figures.calibration is not None:
         found = figures.calibration
@@ -97,7 +97,7 @@ def _figure_lines(figures: Figures) -> Iterator[str]:
         yield f"{name:{width}}  {number(value):>8}{between}"
 
 
-def _class_lines(table: "pd.DataFrame", unit: str) -> list[str]:
+def _class_lines(table: "pd.DataFrame") -> list[str]:
     shown = table
     if len(table) > _MOST_CLASSES:
         by = "f1" if "f1" in table else "event_f1"
@@ -107,9 +107,7 @@ def _class_lines(table: "pd.DataFrame", unit: str) -> list[str]:
         [[str(name), *map(_cell, row)] for name, row in zip(shown.index, shown.to_numpy(), strict=True)],
     )
     if len(shown) < len(table):
-        lines.append(
-            f"({len(shown)} of {len(table)} classes, those with the lowest F1; all are in classes.csv, {unit} counted)"
-        )
+        lines.append(f"({len(shown)} of {len(table)} classes, those with the lowest F1; all are in classes.csv)")
     return lines
 
 
@@ -154,5 +152,9 @@ def _labelled(label: str, text: str) -> str:
     return f"{label:{_LABEL_WIDTH}}{text}"
 
 
-def _clips(subject: Subject) -> str:
-    return "recordings" if subject.task_type == "frame_classification" else "clips"
+def _noun(subject: Subject) -> str:
+    return "recording" if subject.task_type == "frame_classification" else "clip"
+
+
+def _count(number_of: int, noun: str) -> str:
+    return f"{number_of} {noun}{'s' * (number_of != 1)}"

@@ -31,8 +31,8 @@ class ModelOfTables:
         given = {
             "task_type": "classification", "architecture": "mlp", "class_names": ("a", "b", "c"), "target_names": (),
             "feature_settings": FeatureSettings.model_validate(features), "clip_samples": None, "is_custom": False,
-            "example_s": 1.0, "clip_average": "probabilities", "backend": "tensorflow", "dataset": "toy", "instance": 1, "fold": 1,
-            "seen_items": {},
+            "example_s": 1.0, "clip_average": "probabilities", "backend": "tensorflow", "dataset": "toy", "instance": 1,
+            "fold": 1, "seen_items": {},
         } | changes  # fmt: skip
         self.description = ModelDescription.model_validate(given)
         self.descriptions = (self.description,)

@@ -99,7 +99,10 @@ def test_an_unknown_label_changes_nothing_where_frames_have_any_number_of_labels
     answers[2:6, 0] = 0.9
     answers[10:16, 1] = 0.9  # a song during the bark, which nobody has annotated
     model = make_model(
-        lambda name: answers, task_type="frame_classification", class_names=CLASSES[1:], frames=FRAMES | {"label_form": "multi_label"}
+        lambda name: answers,
+        task_type="frame_classification",
+        class_names=CLASSES[1:],
+        frames=FRAMES | {"label_form": "multi_label"},
     )
     found = evaluate_on(model, clips, Choices({}), watch).figures
 

@@ -58,7 +58,9 @@ def test_all_forms_give_the_same_clips(animals, tmp_path, suffix):
 
 
 def test_stretches_and_missing_items(animals):
-    (animals / "clips.csv").write_text("path,label,start_s,end_s\na/a_s0_0.wav,a,,0.02\na/a_s0_0.wav,b,0.02,\nb/b_s0_0.wav,b,,\n")
+    (animals / "clips.csv").write_text(
+        "path,label,start_s,end_s\na/a_s0_0.wav,a,,0.02\na/a_s0_0.wav,b,0.02,\nb/b_s0_0.wav,b,,\n"
+    )
     clips = read(animals / "clips.csv")
 
     assert clips.table["item"].tolist() == ["a/a_s0_0.wav", "a/a_s0_0.wav", "b/b_s0_0.wav"]

@@ -1,5 +1,6 @@
 """Outcomes to be reported, made from arrays."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from xval.new_data.seen import Seen
 from xval.report.text import Subject
 
 
+@cache
 def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=()):
     rng = np.random.default_rng(seed)
     names = tuple(f"class {number}" for number in range(n_classes))

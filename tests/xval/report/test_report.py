@@ -21,7 +21,7 @@ def size_of(png):
 
 
 def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
-    subject, outcome = make_outcome(warnings=["37 of 120 clips were in the training side."])
+    subject, outcome = make_outcome(warnings=("37 of 120 clips were in the training side.",))
     lines = describe(subject, outcome)
 
     assert len(lines) < 45
@@ -29,7 +29,7 @@ def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
     text = "\n".join(lines)
     assert text.index("Warning      37 of 120") < text.index("accuracy ")
     assert "Data         new: 120 clips of 6 items" in text
-    assert "Left out     1 clips" in text
+    assert "Left out     1 clip," in text
     assert f"accuracy  {outcome.figures.metrics['accuracy']:.3f}".split()[1] in text
     assert "(95 %, bootstrap over 6 items)" in text
     assert f"ECE {outcome.figures.calibration.ece:.3f}" in text
@@ -75,7 +75,7 @@ def test_the_folder_holds_all_figures(make_outcome, tmp_path):
 def test_only_an_evaluation_is_replaced_and_only_when_asked(make_outcome, tmp_path):
     subject, outcome = make_outcome()
     write_report(tmp_path / "out", subject, outcome, (), ["first"], overwrite=False)
-    with pytest.raises(ResultsError, match="is there already.*--overwrite"):
+    with pytest.raises(ResultsError, match=r"is there already.*--overwrite"):
         check_output(tmp_path / "out", overwrite=False)
     (tmp_path / "out" / "stale.csv").write_text("x")
     write_report(tmp_path / "out", subject, outcome, (), ["second"], overwrite=True)
@@ -104,7 +104,7 @@ def test_a_disk_that_fills_leaves_the_evaluation_that_was_there(make_outcome, tm
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("n_classes", [2, 60])
+@pytest.mark.parametrize("n_classes", [2, 60, 300])
 def test_confusion_matrices_have_room_for_their_names(n_classes):
     counts = np.full((n_classes, n_classes), 3)
     counts[1] = 0  # a class that does not occur
