@@ -67,12 +67,12 @@ def run(options: argparse.Namespace) -> int:
 
     choices = Choices(read_renames(options.rename), options.leave_out_seen, options.annotation_policy, count_cores())
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())
-    output = options.output or Path(f"evaluation_{_model_name(options.model)}_on_{Path(options.data).resolve().stem}")
-    check_output(output, overwrite=options.overwrite)
     # Before the backend is loaded: what is wrong with the data is said at once.
     task_type = read_description(find_members(options.model).members[0]).task_type
     read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, items)
     clips = read_labelled_clips(options.data, task_type, read)
+    output = options.output or Path(f"evaluation_{_model_name(options.model)}_on_{clips.name}")
+    check_output(output, overwrite=options.overwrite)
     console = make_console()
     model = arguments.load(options, console)
     outcome = evaluate_on(model, clips, choices, lambda title: progress_bar(console, title))

@@ -70,6 +70,8 @@ def measure_clips(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
+    import pandas as pd
+
     where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
     predictions: NDArray[np.float32]
     if task_type == "classification":
@@ -111,7 +113,7 @@ def measure_clips(
         item_metrics={item: {"n_clips": len(rows)} | compute(rows) for item, rows in rows_of.items()}
         if len(rows_of) < len(clips)
         else {},
-        predictions=where.assign(**told, seen=clips["seen"]),
+        predictions=pd.concat([where, pd.DataFrame(told), clips["seen"]], axis=1),
         **figures,
     )
 
