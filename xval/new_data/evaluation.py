@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Watch: TypeAlias = "Callable[[str], AbstractContextManager[Progress]]"
 """From a title to what is told how many clips are done; see `preprocessing.console.progress_bar`."""
 
-# So many clips are handed to the model at a time, for progress to be seen; where one cannot be read, each by itself.
-_CLIPS_AT_ONCE = 128
+# So many clips are handed to the model at a time, for progress to be seen.
+_CLIPS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -175,14 +175,7 @@ def _measure(
     reasons = [""] * len(clips)
     for first in range(0, len(clips), _CLIPS_AT_ONCE):
         numbers = range(first, min(first + _CLIPS_AT_ONCE, len(clips)))
-        try:
-            tables.append(model.predict([clips.audio(number) for number in numbers]))
-        except AudioError:
-            for number in numbers:
-                try:
-                    tables.append(model.predict([clips.audio(number)]))
-                except AudioError as error:
-                    reasons[number] = str(error)
+        tables += _predict(model, clips, numbers, reasons)
         progress(numbers.stop, len(clips))
     answered = _answered(clips, reasons)
     kept = clips.keep(answered)
@@ -196,6 +189,18 @@ def _measure(
     )
     n_cut = sum(int(table.attrs.get("cut", 0)) for table in tables)
     return figures, answered, _rows(clips, ~answered, "", reasons), n_cut
+
+
+def _predict(model: "SavedModel", clips: LabelledClips, numbers: range, reasons: list[str]) -> "list[pd.DataFrame]":
+    """Return the answers to some clips in their order; of those that cannot be read, found by halves, note the reason."""
+    try:
+        return [model.predict([clips.audio(number) for number in numbers])]
+    except AudioError as error:
+        if len(numbers) == 1:
+            reasons[numbers[0]] = str(error)
+            return []
+    middle = len(numbers) // 2
+    return _predict(model, clips, numbers[:middle], reasons) + _predict(model, clips, numbers[middle:], reasons)
 
 
 def _measure_recordings(

@@ -89,7 +89,7 @@ def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out:
         ways = [f"{count} by their {way}" for way, count in counts.items() if count]
         examples = clips.table["clip"][seen.either].head(_N_SHOWN).tolist()
         shown = ", ".join(examples) + (", ..." if n_seen > len(examples) else "")
-        model = "this model" if n_members == 1 else f"one of the {n_members} models or more"
+        model = "this model" if n_members == 1 else f"at least one of the {n_members} models"
         end = "left out" if left_out else "the figures are too good. --leave-out-seen leaves them out"
         lines.append(
             f"{n_seen} of {len(clips)} clips were in the training side of {model} ({', '.join(ways)}; {shown}): {end}."
