@@ -47,9 +47,12 @@ class FrameSettings(BaseModel):
     label_form: Literal["multi_class", "multi_label"]
     label_frame_s: PositiveFloat
     sequence_frames: int = Field(gt=0)
+    frame_overlap: float = Field(gt=0, le=1)
+    annotation_policy: str
     event_threshold: float | None
     event_median_frames: int = Field(gt=0)
     event_min_duration_s: float = Field(ge=0, allow_inf_nan=False)
+    segment_s: PositiveFloat
 
 
 class ModelDescription(BaseModel):

@@ -118,7 +118,8 @@ def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path, monkeypat
         (
             {"features": "waveform"},
             {"task_type": "frame_classification", "label_form": "multi_label", "label_frame_s": 1.0, "sequence_frames": 10**12}
-            | {"event_threshold": 0.5, "event_median_frames": 1, "event_min_duration_s": 0},
+            | {"event_threshold": 0.5, "event_median_frames": 1, "event_min_duration_s": 0, "segment_s": 1.0}
+            | {"frame_overlap": 0.5, "annotation_policy": "union"},
             "length of an example in samples",
         ),
     ],
