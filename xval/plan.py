@@ -108,7 +108,7 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
     if written and written["settings"] == wanted and written["corpus_fingerprint"] == fingerprint:
-        return _fold_plan(written)
+        return fold_plan(written)
     opened = corpus.open_corpus(dataset, data_folder)
     if settings["task_type"] not in ("representation", opened.task_type):  # features are learned from any corpus
         raise FoldsError(
@@ -228,13 +228,14 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
             option_names=tuple(instances[number].options),
             settings_hash=instances[number].settings_hash,
             folds_hash=plan.folds.hash,
-            seed=_job_seed(instances[number].settings.seed, fold),
+            seed=job_seed(instances[number].settings.seed, fold),
         )
         for number, fold in plan.to_do
     ]
 
 
-def _fold_plan(written: Mapping[str, Any]) -> FoldPlan:
+def fold_plan(written: Mapping[str, Any]) -> FoldPlan:
+    """Return the folds that folds.json holds."""
     folds = (
         Fold(fold["number"], tuple(fold["training"]), tuple(fold["validation"]), tuple(fold["test"]))
         for fold in written["folds"]
@@ -297,6 +298,6 @@ def _describe_difference(folder: ExperimentFolder, instance: Instance, folds: Co
     )
 
 
-def _job_seed(seed: int, fold: int) -> int:
+def job_seed(seed: int, fold: int) -> int:
     """Derive the seed of a fold; a number that every backend and NumPy take."""
     return int.from_bytes(blake2b(f"{seed}/{fold}".encode(), digest_size=4).digest(), "big") % (2**31)
