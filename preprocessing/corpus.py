@@ -87,6 +87,17 @@ class Corpus:
             raise CorpusError(f"{path} cannot be read: {error}. Make it again: {_command(self.dataset)}") from error
         return annotations
 
+    def compute_hash(self) -> str:
+        """Return the hash of the index as it is now; another than `index_hash` where the files have been edited.
+
+        Raises:
+            CorpusError: annotations.parquet is missing or damaged.
+        """
+        annotations = self.annotations() if (self.folder / ANNOTATIONS_NAME).exists() else None
+        if self.task_type != "frame_classification":
+            annotations = None
+        return hash_index(self.index, task_type=self.task_type, class_names=self.class_names, annotations=annotations)
+
     @property
     def target_columns(self) -> dict[str, str]:
         """The columns of the index that are targets, by their names: ``{"label": "label"}`` where there is one."""

@@ -1,8 +1,8 @@
 """A note on how far a running job is, for whoever asks meanwhile.
 
 Comes in: the epochs that training reports. Goes out: progress.json in the temporary folder of the job, which is gone when the
-folder gets its name. Nothing is computed from it, so that it is not flushed to the disk, and a full disk does not stop a job for
-it. Next: status.py reads it.
+folder gets its name. Nothing is computed from it, so that it is not flushed to the disk, and a full disk does not stop a job.
+Next: status.py reads it.
 """
 
 import json

@@ -57,12 +57,13 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
         raise ResultsError(f"{folder.folds_file}: missing.")
     try:
         found = WrittenFolds(fold_plan(written), str(written["hash"]))
-        if not found.numbers or not all(isinstance(number, int) for number in found.numbers):
+        names = [item for fold in found.plan.folds for side in SIDES for item in getattr(fold, side)]
+        if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, found.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(
-            f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or move "
-            "the experiment's folder away and run it again."
+            f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "
+            "move the experiment's folder away and run it again."
         ) from error
     return found
 
@@ -78,7 +79,9 @@ def read_settings(folder: ExperimentFolder, instance: int) -> Record:
     if found is None:
         raise ResultsError(f"{where}: missing. A run of the script writes it again, if the settings are still the same.")
     if wrong := _wrong(found, _SETTINGS):
-        raise ResultsError(f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again.")
+        raise ResultsError(
+            f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
+        )
     return found
 
 
@@ -99,6 +102,9 @@ def read_record(folder: ExperimentFolder, instance: int, fold: int) -> Record | 
         raise ResultsError(f"{where}: no record of a fold, it has {wrong}. {_REMEDY}")
     if (found["instance"], found["fold"]) != (instance, fold):
         raise ResultsError(f"{where}: the record of instance {found['instance']}, fold {found['fold']}. {_REMEDY}")
+    models = found.get("models", [])
+    if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
+        raise ResultsError(f"{where}: no record of a fold, it has models={models!r:.40}. {_REMEDY}")
     sides = [side for side in SIDES if not isinstance(found["items"].get(side), list)]
     if sides:
         raise ResultsError(f"{where}: no record of a fold, it names no {sides[0]} items. {_REMEDY}")
@@ -117,6 +123,10 @@ def read_records(folder: ExperimentFolder, instance: int) -> tuple[dict[int, Rec
             if record is not None:
                 records[fold] = record
     return records, damaged
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and value > 0
 
 
 def _wrong(found: Mapping[str, Any], wanted: _Kinds) -> str:

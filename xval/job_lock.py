@@ -1,11 +1,11 @@
 """The lock on a job: one process holds it while it runs the job, and any process may ask whether it is held.
 
-Comes in: the path of a lock file. Goes out: whether it is ours, or anybody's. The lock is one of the system (flock), which lets go
-of it with the process, however that ends.
+Comes in: the path of a lock file. Goes out: whether it is ours, or anybody's. The lock is one of the system (flock), which
+lets go of it with the process, however that ends.
 
 Asking takes a shared lock for some microseconds, without creating or writing the file, and who wants to hold it tries again for
-a moment; so asking never keeps a worker from its job. (/proc/locks would tell too, but shows no process of another container and
-no other machine of a network drive.) Next: results.py.
+a moment; so asking never keeps a worker from its job. (/proc/locks would tell too, but shows no process of another container
+and none on another machine of a network drive.) Next: results.py.
 """
 
 import fcntl

@@ -7,6 +7,7 @@ Next: commands/status.py shows it.
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, TypeVar
@@ -104,8 +105,8 @@ def read_status(folder: ExperimentFolder) -> ExperimentStatus:
         folder: The results folder.
     """
     faults: list[str] = []
-    folds = _read(lambda: read_folds(folder), faults)
-    settings = {number: _read(lambda number=number: read_settings(folder, number), faults) for number in folder.instances()}
+    folds = _read(partial(read_folds, folder), faults)
+    settings = {number: _read(partial(read_settings, folder, number), faults) for number in folder.instances()}
     jobs = {number: _read_jobs(folder, number, settings[number], folds) for number in settings}
     every = [job for of_instance in jobs.values() for job in of_instance]
     n_at_once = max(1, sum(job.state == "running" for job in every))
@@ -113,8 +114,10 @@ def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     for number, of_instance in jobs.items():
         left = _seconds_left(of_instance, every, n_at_once)
         parameters = (settings[number] or {"parameters": {}})["parameters"]
-        named = (str(parameters.get(name, "")) for name in ("comment_1", "comment_2", "architecture"))
-        instances.append(InstanceStatus(number, *named, jobs=tuple(of_instance), seconds_left=left))
+        comment_1, comment_2, architecture = (
+            str(parameters.get(name, "")) for name in ("comment_1", "comment_2", "architecture")
+        )
+        instances.append(InstanceStatus(number, comment_1, comment_2, architecture, tuple(of_instance), left))
         waiting = folder.replaced_folds(number)
         if waiting:
             listed = ", ".join(map(str, waiting))
@@ -133,9 +136,7 @@ def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
         return None
 
 
-def _read_jobs(
-    folder: ExperimentFolder, instance: int, settings: Record | None, folds: WrittenFolds | None
-) -> list[JobStatus]:
+def _read_jobs(folder: ExperimentFolder, instance: int, settings: Record | None, folds: WrittenFolds | None) -> list[JobStatus]:
     """Return the state of every job of an instance."""
     records, damaged = read_records(folder, instance)
     available = [] if folds is None else folds.numbers

@@ -1,8 +1,8 @@
 """Write the metric dicts and the workbook of an experiment again from its fold records.
 
 Nothing is trained, and no fold folder is touched; a workbook that was edited by hand is replaced. A record, a history or the
-settings of an instance that are damaged are left out and named; all else is written. While a run of the experiment writes the same
-files, this waits for it.
+settings of an instance that are damaged are left out and named; all else is written. While a run of the experiment writes the
+same files, this waits for it.
 
 exit code: 0; 1 when something was left out
 """

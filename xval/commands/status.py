@@ -59,13 +59,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(status: ExperimentStatus) -> None:
     console = make_console()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH_OF_FILES)
     folds = "an unknown number of" if status.folds_total is None else status.folds_total
     console.print(f"{status.path}: {len(status.instances)} instance(s), {folds} fold(s)")
     if status.instances:
         rows = [_row(str(each.instance), (each.comment_1, each.architecture), each) for each in status.instances]
         if len(rows) > 1:
             rows.append(_row("all", ("", ""), status))
-        console.print(make_table(_HEADER, rows), width=None if console.is_terminal else _WIDTH_OF_FILES)
+        console.print(make_table(_HEADER, rows))
     else:
         console.print("No instance has been begun.")
     for each in status.instances:
