@@ -260,7 +260,9 @@ def read_json(path: Path) -> Record | None:
         return None
     except ValueError as error:
         raise ResultsError(f"{path}: not readable as JSON ({error}). Move its folder away to run that part again.") from error
-    if not isinstance(content, dict) or content.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
+    if not isinstance(content, dict):
+        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. Move its folder away to run that part again.")
+    if content.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
     return content
 
