@@ -2,11 +2,22 @@
 
 import json
 import shutil
-from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
 from xval.__main__ import main
+
+
+class Ended(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    def rows(self):
+        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -17,22 +28,15 @@ def results(finished, tmp_path):
 
 @pytest.fixture
 def command(monkeypatch, capsys):
-    """Return a function that carries out ``python -m xval``; it gives exit code, output and errors, also as a tuple."""
+    """Return a function that carries out ``python -m xval``; it gives exit code, output and errors."""
     from xval import inference
 
     monkeypatch.setattr(inference, "_bind", lambda *_: None)  # Keras is loaded already
-
-    class Ended(SimpleNamespace):
-        def __iter__(self):
-            return iter((self.code, self.out, self.err))
-
-        def rows(self):
-            return json.loads(self.out)
 
     def carry_out(*arguments):
         capsys.readouterr()
         code = main([str(argument) for argument in arguments])
         printed = capsys.readouterr()
-        return Ended(code=code, out=printed.out, err=printed.err)
+        return Ended(code, printed.out, printed.err)
 
     return carry_out
