@@ -152,7 +152,7 @@ def test_a_model_that_would_run_code_is_not_loaded(tmp_path):
     inputs = keras.Input(SHAPE)
     keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(path)
 
-    with pytest.raises(SettingsError, match=r"cannot be loaded in Keras's safe mode .*Lambda"):
+    with pytest.raises(SettingsError, match=r"refused, .*a Lambda layer is code"):
         start(tmp_path, path)
 
 
