@@ -8,11 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xval.dataframes import load_predictions as load_predictions
+    from xval.dataframes import load_results as load_results
     from xval.experiment import Experiment as Experiment
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"Experiment": "xval.experiment"}
+_PUBLIC = {
+    "Experiment": "xval.experiment",
+    "load_predictions": "xval.dataframes",
+    "load_results": "xval.dataframes",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -20,3 +26,7 @@ def __getattr__(name: str) -> object:
         return getattr(import_module(_PUBLIC[name]), name)
     message = f"module 'xval' has no attribute '{name}'"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})
