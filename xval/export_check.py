@@ -80,20 +80,28 @@ def precisions(layer: Any) -> set[str]:
 def random_batches(
     model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription
 ) -> list[NDArray[np.float32]]:
-    """Return inputs that look like those of training, as far as is known: of each batch size, and of two lengths if any fits.
+    """Return inputs that look like those of training, as far as is known.
 
-    The last example of the largest batch is silence.
+    Args:
+        model: Where its first layer normalises, it knows their mean and deviation.
+        input_shape: Of the export; None: any size.
+        described: What is known of the model.
+
+    Returns:
+        A batch for each of `BATCH_SIZES` (where the export has one batch size, as many batches of that), for each of two
+        lengths where any fits; then a silent one.
     """
     rng = np.random.default_rng(0)
     mean, deviation = _statistics(model, described)
-    free = [_trained_length(described), round(_LENGTHENED * _trained_length(described))]
-    batches = []
-    for batch_size in BATCH_SIZES if input_shape[0] is None else (input_shape[0],):
-        for length in free if None in input_shape[1:] else free[:1]:
-            shape = (batch_size, *(length if size is None else size for size in input_shape[1:]))
-            batches.append((mean + deviation * rng.standard_normal(shape)).astype(np.float32))
-    batches[-1][-1] = 0
-    return batches
+    length = _trained_length(described)
+    lengths = [length, round(_LENGTHENED * length)] if None in input_shape[1:] else [length]
+    shapes = [
+        (input_shape[0] or batch_size, *(length if size is None else size for size in input_shape[1:]))
+        for length in lengths
+        for batch_size in BATCH_SIZES
+    ]
+    batches = [(mean + deviation * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
+    return [*batches, np.zeros(shapes[0], np.float32)]
 
 
 def _trained_length(described: ModelDescription) -> int:

@@ -36,11 +36,11 @@ def run(options: argparse.Namespace) -> int:
         ExportError: The format cannot express the model, or the export gives other output.
     """
     export = export_model(options.model, options.format, options.output, overwrite=options.overwrite)
-    agreement = export.agreement
     shape = ", ".join("any" if size is None else str(size) for size in export.input_shape)
+    found = export.agreement
     make_console().print(
         f"Written: {export.path} (input {shape}), described in {export.description}\n"
-        f"Checked on {agreement.n_batches} random batches: the outputs differ by at most {agreement.difference:.1e} from those "
-        f"of the Keras model (allowed: {agreement.tolerance:.1e})"
+        f"Checked on {found.n_batches} batches of random input: the outputs differ by at most {found.difference:.1e} from those "
+        f"of the Keras model (allowed: {found.tolerance:.1e})"
     )
     return 0
