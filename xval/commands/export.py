@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     found = export.agreement
     make_console().print(
         f"Written: {export.path} (input {shape}), described in {export.description}\n"
-        f"Checked on {found.n_batches} batches of random input: the outputs differ by at most {found.difference:.1e} from those "
-        f"of the Keras model (allowed: {found.tolerance:.1e})"
+        f"Checked on {found.n_batches} batches of random input: the outputs differ by at most {found.difference:.1e} from "
+        f"those of the Keras model (allowed: {found.tolerance:.1e})"
     )
     return 0
