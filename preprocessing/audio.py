@@ -163,17 +163,13 @@ def decode(
     """
     with closing(_open(path)) as audio:
         rate_hz = audio.sample_rate_hz
-        if channel is not None and not 0 <= channel < audio.n_channels:
-            raise AudioError(f"{path}: has no channel {channel}, only 0 to {audio.n_channels - 1}.")
+        _check_channel(path, audio, channel)
         first, stop = _stretch(path, audio, start_s, end_s)
         digest = _new_digest(rate_hz) if with_hash else None
         samples = np.empty(0, np.float32)
         n_samples = 0
         for block in audio.read(first, stop):
-            mean = block[:, 0] if audio.n_channels == 1 else block.mean(axis=1)
-            chosen = mean if channel is None else block[:, channel]
-            if not np.isfinite(chosen).all():
-                raise AudioError(f"{path}: holds samples that are NaN or infinite.")
+            mean, chosen = _mix(path, block, channel)
             if digest is not None:
                 digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
             end = n_samples + len(block)
@@ -187,6 +183,43 @@ def decode(
         raise AudioError(f"{path}: holds no samples.")
     samples.resize(n_samples, refcheck=False)
     return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest())
+
+
+def read_blocks(
+    path: Path,
+    *,
+    sample_rate_hz: int,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """Read a clip of any length block by block, as mono samples; together they are what `read_audio` gives.
+
+    Args:
+        path: The audio file.
+        sample_rate_hz: Rate to resample to.
+        start_s: Where the clip begins in the file; its beginning when omitted.
+        end_s: Where the clip ends in the file; its end when omitted.
+        channel: Which channel, from 0; the mean of all when omitted.
+
+    Yields:
+        float32 (n_samples,), full scale is -1 to 1; some hundred thousand samples or fewer.
+
+    Raises:
+        AudioError: As `read_audio`; what lies behind a damaged place is found when it is reached.
+    """
+    with closing(_open(path)) as audio:
+        _check_channel(path, audio, channel)
+        first, stop = _stretch(path, audio, start_s, end_s, may_be_long=True)
+        resampler = None
+        if audio.sample_rate_hz != sample_rate_hz:
+            resampler = soxr.ResampleStream(audio.sample_rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
+        for block in audio.read(first, stop):
+            samples = _mix(path, block, channel)[1]
+            yield samples if resampler is None else resampler.resample_chunk(samples)
+        _stretch(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
+        if resampler is not None:
+            yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
 
 def read_header(path: Path) -> AudioHeader:
@@ -275,7 +308,23 @@ def _open(path: Path) -> _OpenAudio:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from error
 
 
-def _stretch(path: Path, audio: _OpenAudio, start_s: float | None, end_s: float | None) -> tuple[int, int | None]:
+def _check_channel(path: Path, audio: _OpenAudio, channel: int | None) -> None:
+    if channel is not None and not 0 <= channel < audio.n_channels:
+        raise AudioError(f"{path}: has no channel {channel}, only 0 to {audio.n_channels - 1}.")
+
+
+def _mix(path: Path, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean of all channels of a block, and the channel that is wanted."""
+    mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+    chosen = mean if channel is None else block[:, channel]
+    if not np.isfinite(chosen).all():
+        raise AudioError(f"{path}: holds samples that are NaN or infinite.")
+    return mean, chosen
+
+
+def _stretch(
+    path: Path, audio: _OpenAudio, start_s: float | None, end_s: float | None, *, may_be_long: bool = False
+) -> tuple[int, int | None]:
     """Return the first sample of a stretch and the one behind its last, None for an end that is not known yet."""
     rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
     if n_samples == 0:
@@ -292,7 +341,8 @@ def _stretch(path: Path, audio: _OpenAudio, start_s: float | None, end_s: float 
     if n_samples is None or stop is None:
         return first, stop
     stop = min(stop, n_samples)
-    _check_size(path, stop - first, rate_hz)
+    if not may_be_long:
+        _check_size(path, stop - first, rate_hz)
     return first, stop
 
 

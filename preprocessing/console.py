@@ -38,11 +38,15 @@ def carry_out(command: Callable[[], int | None]) -> int:
         return EXIT_INTERRUPTED
 
 
-def make_console() -> "Console":
-    """Return a console that prints text as it is and leaves long lines whole."""
+def make_console(*, is_error: bool = False) -> "Console":
+    """Return a console that prints text as it is and leaves long lines whole.
+
+    Args:
+        is_error: Print to the standard error.
+    """
     from rich.console import Console
 
-    return Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
+    return Console(highlight=False, emoji=False, markup=False, soft_wrap=True, stderr=is_error)
 
 
 @contextmanager

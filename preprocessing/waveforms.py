@@ -24,7 +24,7 @@ from preprocessing.file_replacement import replace_file
 from preprocessing.moments import ItemSums, Moments, read_moments, write_moments
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
-from preprocessing.windows import window_samples
+from preprocessing.windows import window_samples, window_starts
 from xval.errors import SettingsError
 
 # Whole clips are made a little longer, to one of few lengths, so that clips of one length make a batch and a backend that
@@ -55,21 +55,58 @@ class Lengths:
 
 
 def example_lengths(store: FeatureStore, settings: FeatureSettings) -> Lengths:
+    """Return how long examples are that are cut from the clips of a store; see `lengths_of_waveforms`."""
+    return lengths_of_waveforms(settings, store.description.clip_samples or store.example_shape[0])
+
+
+def lengths_of_waveforms(settings: FeatureSettings, longest_samples: int) -> Lengths:
     """Return how long examples are.
 
     Args:
-        store: A store of waveforms.
         settings: Of these ``crop_s``, ``example_length_s`` and ``clip_length_s`` decide. Without a crop all sides see windows,
             or whole clips, zero-padded or cut to one length (the longest clip of the corpus, unless ``clip_length_s`` is set).
+        longest_samples: Length of the longest clip of the corpus, at the settings' rate.
     """
     rate_hz = settings.sample_rate_hz
     window = window_samples(settings)
     longest = None if settings.clip_length_s is None else max(1, round(settings.clip_length_s * rate_hz))
     if settings.crop_s is None:
-        length = window or longest or store.description.clip_samples or store.example_shape[0]
+        length = window or longest or longest_samples
         return Lengths(length, length, 1, longest)
     crop = max(1, round(settings.crop_s * rate_hz))
     return Lengths(crop, window, crop, longest)
+
+
+def cut_clip(n_samples: int, settings: FeatureSettings, lengths: Lengths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the examples of a clip lie that are validated or tested: windows, or the clip.
+
+    Args:
+        n_samples: Length of the clip.
+        settings: Of these ``example_length_s`` and ``example_overlap`` decide.
+        lengths: Of `lengths_of_waveforms`.
+
+    Returns:
+        The first sample of each, and the one behind its last that is in the clip; int64 (n_examples,).
+    """
+    used = n_samples if lengths.n_longest is None else min(n_samples, lengths.n_longest)
+    window = None if settings.example_length_s is None else lengths.tested
+    if window is None:
+        return np.zeros(1, np.int64), np.full(1, used, np.int64)
+    begin = window_starts(max(used, window), window, settings.example_overlap).astype(np.int64)
+    return begin, np.minimum(begin + window, used)
+
+
+def fill_example(samples: NDArray[np.float32], length: int, lengths: Lengths) -> NDArray[np.float32]:
+    """Return the samples of an example at the length that a model reads, float32 (length,).
+
+    A shorter one is followed by silence; where models read clips of any length it is continued by itself instead, because
+    silence would weigh in averages over time.
+    """
+    if lengths.n_shortest > 1:
+        return np.resize(samples, length)
+    filled = np.zeros(length, np.float32)
+    filled[: min(samples.size, length)] = samples[:length]
+    return filled
 
 
 def whole_length(n_samples: int, n_shortest: int) -> int:

@@ -1,15 +1,17 @@
 """A small corpus that is learned in a second, and scripts that run on it as a user would run them."""
 
+import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from preprocessing import store
 
@@ -17,6 +19,7 @@ from preprocessing import store
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
+SMALL_FEATURES = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
 
 
@@ -117,10 +120,12 @@ class Project:
     Attributes:
         folder: Where commands run.
         results: The folder of the experiment's results.
+        settings: Of the features, small ones.
     """
 
     folder: Path
     results: Path
+    settings: dict = field(default_factory=lambda: dict(SMALL_FEATURES))
 
     def records(self):
         """Return the record of every job that has ended."""
@@ -155,6 +160,12 @@ class Project:
             return (process / "cwd").readlink() == self.folder
         except OSError:
             return False
+
+    def prepare(self, table, *options):
+        """Prepare a table of the folder audio as the corpus toy, with the features of `settings`."""
+        settings = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
+        ended = self.run_module("preprocessing", "table", f"audio/{table}", "--dataset", "toy", *options, *settings)
+        assert ended.returncode == 0, ended.stderr
 
     def write_script(self, *instances, **parameters):
         """Write exp.py with instances 1, 2, ..."""
@@ -223,6 +234,39 @@ def project(tmp_path):
     made.write_corpus()
     made.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,), "dropout": 0.5})
     return made
+
+
+def write_tones(audio, rate_hz=8000):
+    """Write a corpus of tones of many lengths, as classes (toy.csv) and as numbers (numbers.csv)."""
+    rng = np.random.default_rng(0)
+    audio.mkdir()
+    numbers, classes = ["path,item,label:pitch,label:length"], ["path,item,label"]
+    for speaker in range(5):
+        for take in range(8):
+            time_s = np.arange(rng.integers(1500, 4000)) / rate_hz
+            pitch_hz = (500, 1500)[take % 2] * (1 + 0.02 * speaker)
+            samples = 0.3 * np.sin(2 * np.pi * pitch_hz * time_s) + 0.01 * rng.normal(size=time_s.size)
+            soundfile.write(audio / f"{speaker}_{take}.wav", samples, rate_hz)
+            numbers.append(f"{speaker}_{take}.wav,s{speaker},{pitch_hz / 1000},{time_s.size / rate_hz}")
+            classes.append(f"{speaker}_{take}.wav,s{speaker},{('low', 'high')[take % 2]}")
+    (audio / "numbers.csv").write_text("\n".join(numbers))
+    (audio / "toy.csv").write_text("\n".join(classes))
+
+
+@pytest.fixture
+def tones(project):
+    """Put a corpus of tones of many lengths in the place of the project's corpus; return the project."""
+    write_tones(project.folder / "audio")
+    return project
+
+
+@pytest.fixture(scope="session")
+def differences():
+    """Return the function that compares what a saved model says with what was stored of it."""
+    spec = importlib.util.spec_from_file_location("saved_model_probe", Path(__file__).with_name("saved_model_probe.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.differences
 
 
 @pytest.fixture

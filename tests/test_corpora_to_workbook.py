@@ -185,7 +185,7 @@ SYSTEMS = {
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_each_system_runs_from_files_in_its_own_layout(project, system) -> None:
+def test_each_system_runs_from_files_in_its_own_layout(project, differences, system) -> None:
     lay_out, items, classes, n_folds, architecture, instance, settings = SYSTEMS[system]
     dataset = system.split("_")[0]
     prepared = project.run_module(
@@ -200,6 +200,8 @@ def test_each_system_runs_from_files_in_its_own_layout(project, system) -> None:
     )
     for (number, fold), record in records.items():
         folder = project.results / f"instance_{number}" / f"fold_{fold}"
+        differing = differences(folder, project.folder / "data")
+        assert all(abs(value) < 1e-5 for value in differing.values()), differing
         if system == "bats":
             assert "7.2 s agreed, 0.6 s disputed" in prepared.stdout
             assert "event_f1" in record["metrics"]["test"]

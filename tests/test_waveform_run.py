@@ -8,43 +8,12 @@ import pytest
 import soundfile
 
 RATE_HZ = 8000
-SETTINGS = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 FRONT_END = {"features": "waveform", "frontend": "logmel"}
 SMALL = {"architecture": "cnn_small", "n_filters": (4, 4)}
 
 
-@pytest.fixture
-def tones(project):
-    """Put a corpus of tones of many lengths in the place of the project's corpus; return the project."""
-    rng = np.random.default_rng(0)
-    audio = project.folder / "audio"
-    audio.mkdir()
-    lines = ["path,item,label:pitch,label:length"]
-    for speaker in range(5):
-        for take in range(8):
-            time_s = np.arange(rng.integers(1500, 4000)) / RATE_HZ
-            pitch_hz = (500, 1500)[take % 2] * (1 + 0.02 * speaker)
-            samples = 0.3 * np.sin(2 * np.pi * pitch_hz * time_s) + 0.01 * rng.normal(size=time_s.size)
-            soundfile.write(audio / f"{speaker}_{take}.wav", samples, RATE_HZ)
-            lines.append(f"{speaker}_{take}.wav,s{speaker},{pitch_hz / 1000},{time_s.size / RATE_HZ}")
-    (audio / "numbers.csv").write_text("\n".join(lines))
-    words = [line.split(",") for line in lines[1:]]
-    classes = [f"{path},{item},{'high' if float(pitch) > 1 else 'low'}" for path, item, pitch, _ in words]
-    (audio / "toy.csv").write_text("\n".join(["path,item,label", *classes]))
-    return project
-
-
-def prepare(project, table, *options):
-    arguments = [f"{name}={value}" for name, value in SETTINGS.items()]
-    overrides = [word for argument in arguments for word in ("--set", argument)]
-    ended = project.run_module(
-        "preprocessing", "table", str(project.folder / "audio" / table), "--dataset", "toy", *options, *overrides
-    )
-    assert ended.returncode == 0, ended.stderr
-
-
 def test_crops_train_and_whole_clips_are_tested(tones):
-    prepare(tones, "toy.csv")
+    tones.prepare("toy.csv")
     cropped = {**SMALL, **FRONT_END, "crop_s": 0.15}
     tones.write_script(
         cropped,
@@ -54,7 +23,7 @@ def test_crops_train_and_whole_clips_are_tested(tones):
         num_epochs=2,
         num_folds=2,
         workers=2,
-        **SETTINGS,
+        **tones.settings,
     )
     ended = tones.run()
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -92,14 +61,14 @@ def whole_length(n_samples, n_shortest):
 
 
 def test_several_targets_keep_their_names(tones):
-    prepare(tones, "numbers.csv", "--task-type", "regression")
+    tones.prepare("numbers.csv", "--task-type", "regression")
     tones.write_script(
         {"architecture": "mlp", "n_units": (8,), "augment_mixup": 0.2},
         task_type="regression",
         num_epochs=1,
         num_folds=2,
         debug_mode=True,
-        **SETTINGS,
+        **tones.settings,
     )
     ended = tones.run()
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -125,8 +94,8 @@ def test_several_targets_keep_their_names(tones):
 def test_what_cannot_work_is_refused_before_training(tones, instance, message):
     import re
 
-    prepare(tones, "toy.csv")
-    tones.write_script(instance, num_epochs=1, num_folds=2, **SETTINGS)
+    tones.prepare("toy.csv")
+    tones.write_script(instance, num_epochs=1, num_folds=2, **tones.settings)
     ended = tones.run()
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert re.search(message, " ".join((ended.stdout + ended.stderr).split())), ended.stdout + ended.stderr

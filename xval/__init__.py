@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from xval.dataframes import load_predictions as load_predictions
     from xval.dataframes import load_results as load_results
     from xval.experiment import Experiment as Experiment
+    from xval.inference import load_model as load_model
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Experiment": "xval.experiment",
+    "load_model": "xval.inference",
     "load_predictions": "xval.dataframes",
     "load_results": "xval.dataframes",
 }

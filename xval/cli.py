@@ -43,7 +43,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
     console = Console(highlight=False, emoji=False, markup=False, width=width)
     errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_as_ctrl_c_does()
     try:
         return run_experiment(declaration, _command(_parser(declaration).parse_all(arguments), declaration), console)
     except FirstJobError:
@@ -60,6 +60,11 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
         return EXIT_INTERRUPTED
+
+
+def end_as_ctrl_c_does() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: workers end, and nothing half-written stays."""
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _parser(declaration: Declaration) -> Parser:
@@ -143,7 +148,6 @@ def _whole_number(text: str, name: str) -> int:
 
 
 def _interrupt(_signal_number: int, _frame: FrameType | None) -> None:
-    """Let SIGTERM end a run as Ctrl-C does: workers end, and nothing half-written stays."""
     raise KeyboardInterrupt
 
 

@@ -4,9 +4,12 @@ Comes in: the GPU argument of a command. Goes out: slots, each a device with a n
 a process to it. Next: executors.
 """
 
+import importlib
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -104,6 +107,29 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
     return values | {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+
+
+def load_keras() -> None:
+    """Import Keras and its backend without the lines that TensorFlow's libraries write to the standard error whatever is set.
+
+    Raises:
+        SettingsError: The backend cannot be imported; with what it wrote.
+    """
+    with tempfile.TemporaryFile() as written:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(written.fileno(), 2)
+        try:
+            importlib.import_module("keras")
+        except ImportError as error:
+            written.seek(0)
+            text = written.read().decode(errors="replace")
+            name = os.environ.get("KERAS_BACKEND", "tensorflow")
+            raise SettingsError(f"the Keras backend {name} cannot be imported ({error}). {text}".rstrip()) from error
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _default_workers(threads: int) -> int:

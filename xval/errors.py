@@ -6,6 +6,7 @@ XvalError                     anything below; the command line prints it without
 │   ├── CorpusError           a corpus or table that is missing or wrong, a store that does not fit
 │   ├── FoldsError            items that cannot be split as asked without leakage
 │   └── ResultsError          the results folder: not writable, or it holds results of other settings
+│       └── UnsafeModelError  a saved model that is damaged, or holds what no model of xval holds
 ├── AudioError                one clip cannot be used; it is reported and left out
 ├── ExportError               a model cannot be written in a format, or its export gives other output
 └── JobError                  one job failed; it is recorded and the others go on
@@ -40,6 +41,10 @@ class FoldsError(UsageError):
 
 class ResultsError(UsageError):
     """The results folder cannot be written, or holds results of other settings."""
+
+
+class UnsafeModelError(ResultsError):
+    """A saved model is damaged or holds what no model of xval holds; nothing of it has been used."""
 
 
 class AudioError(XvalError):

@@ -147,19 +147,35 @@ def _constant_answer(targets: NDArray[Any], task_type: str, n_classes: int) -> N
 
 def _average_clips(examples: Examples, predictions: NDArray[np.float32], clip_average: str) -> _Clips:
     """Combine the predictions of the examples of each clip; without further examples a clip has that of its one."""
+    codes = examples.table["clip"].factorize()[0]
+    first = np.unique(codes, return_index=True)[1]
+    combined = combine_examples(predictions, codes, clip_average)
+    return _Clips(examples.table["item"].to_numpy()[first], examples.targets[first], combined)
+
+
+def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64], clip_average: str) -> NDArray[np.float32]:
+    """Combine the predictions of the examples of each clip.
+
+    Args:
+        predictions: float32 (n_examples, n_outputs).
+        clip_of: int64 (n_examples,), the number of the clip of each, from 0 without gaps.
+        clip_average: probabilities: their mean; logits: the mean of their logarithms, scaled to the sum 1; votes: the share
+            of the examples that have this class as the most probable one.
+
+    Returns:
+        float32 (n_clips, n_outputs).
+    """
     if clip_average == "logits":
         predictions = np.log(np.maximum(predictions, np.finfo(np.float32).tiny))
     elif clip_average == "votes":
         predictions = np.eye(predictions.shape[1], dtype=np.float32)[predictions.argmax(axis=1)]
-    codes, names = examples.table["clip"].factorize()
-    first = np.unique(codes, return_index=True)[1]
-    sums = np.zeros((len(names), predictions.shape[1]))
-    np.add.at(sums, codes, predictions)
-    means = sums / np.bincount(codes)[:, None]
+    sums = np.zeros((clip_of.max() + 1, predictions.shape[1]))
+    np.add.at(sums, clip_of, predictions)
+    means = sums / np.bincount(clip_of)[:, None]
     if clip_average == "logits":
         means = np.exp(means - means.max(axis=1, keepdims=True))
         means /= means.sum(axis=1, keepdims=True)
-    return _Clips(examples.table["item"].to_numpy()[first], examples.targets[first], means.astype(np.float32))
+    return means.astype(np.float32)
 
 
 def _item_metrics(clips: _Clips, task_type: str, further: Mapping[str, metrics.Metric]) -> dict[str, dict[str, float]]:

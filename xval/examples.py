@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
-from preprocessing.waveforms import Lengths, example_lengths, whole_length
-from preprocessing.windows import window_starts
+from preprocessing.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,17 +107,16 @@ class WaveformExamples:
         self._lengths: Lengths = example_lengths(store, settings)
         self._crop = crop
         first, stop = clips["first"].to_numpy(np.int64), clips["stop"].to_numpy(np.int64)
-        if self._lengths.n_longest is not None:
-            stop = np.minimum(stop, first + self._lengths.n_longest)
-        window = None if crop or settings.example_length_s is None else self._lengths.tested
-        clip_of = np.arange(len(clips))
-        if window is not None:
-            starts = [window_starts(max(n, window), window, settings.example_overlap) for n in stop - first]
-            clip_of = np.repeat(clip_of, [len(each) for each in starts])
-            begin = first[clip_of] + np.concatenate([*starts, np.empty(0, np.int64)])
-            end = np.minimum(begin + window, stop[clip_of])
+        if crop or settings.example_length_s is None:
+            clip_of, begin, end = np.arange(len(clips)), first, stop
+            if self._lengths.n_longest is not None:
+                end = np.minimum(stop, first + self._lengths.n_longest)
         else:
-            begin, end = first, stop
+            bounds = [cut_clip(int(n), settings, self._lengths) for n in stop - first]
+            clip_of = np.repeat(np.arange(len(clips)), [len(starts) for starts, _ in bounds])
+            none = np.empty(0, np.int64)
+            begin = first[clip_of] + np.concatenate([none, *(starts for starts, _ in bounds)])
+            end = first[clip_of] + np.concatenate([none, *(ends for _, ends in bounds)])
         rate_hz = settings.sample_rate_hz
         self.table = clips.iloc[clip_of].reset_index(drop=True)
         self.table["end_s"] = self.table["start_s"] + (end - first[clip_of]) / rate_hz
@@ -169,11 +167,7 @@ class WaveformExamples:
         for row, position in enumerate(positions):
             begin = self._begin[position] + self._offset[position]
             samples = self._read(self._item_of[position])[begin : min(self._end[position], begin + length)]
-            if self._lengths.n_shortest > 1:
-                # Continued by itself rather than by silence, which would weigh in averages over time.
-                gathered[row] = np.resize(samples, length)
-            else:
-                gathered[row, : len(samples)] = samples
+            gathered[row] = fill_example(samples, length, self._lengths)
         return gathered
 
 

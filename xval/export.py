@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.parallel import count_cores
-from xval.devices import Slot, environment
+from xval.devices import Slot, environment, load_keras
 from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export_check import Agreement, compare, precisions, random_batches
 from xval.export_formats import Format, find_format
@@ -144,6 +144,7 @@ def _bind_backend() -> None:
     """Choose the backend that writes all formats, whatever trained the model; a .keras file loads on each."""
     if "keras" not in sys.modules:
         os.environ.update(environment(Slot("cpu", count_cores()), _BACKEND))
+        load_keras()
         return
     import keras
 

@@ -105,7 +105,7 @@ class FoldData:
         fold: Which items are on which side.
         class_names: What the classes 0, 1, ... are; empty where there are none.
         training: What trains, augmented examples included.
-        sides: For each side what is evaluated, augmented examples left out.
+        sides: For each side that has items what is evaluated, augmented examples left out.
     """
 
     store: FeatureStore
@@ -142,7 +142,7 @@ def load_fold(
 
     Args:
         store: The feature store.
-        fold: Which items are on which side.
+        fold: Which items are on which side; validation and test items may be missing.
         settings: How waveforms are cut; not needed for stored features.
         in_memory: Load the examples now; otherwise gather them from the memory-mapped files batch by batch.
         frames: The parameters of an instance that labels the frames of recordings; None: clips have labels.
@@ -154,7 +154,7 @@ def load_fold(
         FoldsError: A side has no example, because all clips of its items were left out of the store; or no frame that counts.
     """
     known = set(store.items)
-    items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES}
+    items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES if getattr(fold, side)}
     read: Callable[..., Examples] = partial(StoredExamples, store, in_memory=in_memory)
     crop = {}
     if frames is not None:
@@ -165,7 +165,7 @@ def load_fold(
             raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")
         read = partial(WaveformExamples, store, settings=settings, loaded={} if in_memory else None)
         crop = {} if settings.crop_s is None else {"crop": True}
-    sides = {side: read(items=items[side], augmented=False) for side in SIDES}
+    sides = {side: read(items=of_side, augmented=False) for side, of_side in items.items()}
     for side, examples in sides.items():
         if isinstance(examples, FrameExamples) and not examples.weights.any():
             raise FoldsError(

@@ -21,6 +21,7 @@ from xval.results import FORMAT_VERSION, write_json
 if TYPE_CHECKING:
     import keras
 
+    from xval.fold_data import FoldData
     from xval.training import History
 
 
@@ -36,6 +37,27 @@ def describe_job(job: Job) -> dict[str, Any]:
         "folds_hash": job.folds_hash,
         "store": Path(job.store_folder).name,
         "seed": job.seed,
+    }
+
+
+def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:
+    """Return what the record of a model that has heard all items says in the place of figures.
+
+    Args:
+        job: What trained it.
+        data: All items, as the training side.
+        class_names: What its outputs mean.
+    """
+    heard = data.sides["training"].table
+    return {
+        "status": "untested",
+        "class_names": list(class_names),
+        "n_examples": {"training": len(heard)},
+        "n_training_examples": len(data.training),
+        "n_training_clips": int(heard["clip"].nunique()),
+        "metrics": {},
+        **(job.refit.facts if job.refit else {}),
+        "parameters": job.parameters,
     }
 
 

@@ -5,8 +5,6 @@ whole, and it has seen none of the items that the fold tests, as far as is known
 .keras file, which xval writes. Next: transfer.py takes its weights over, fold_files.py passes on which items they have seen.
 """
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +12,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from xval.errors import SettingsError
+from xval.archives import read_chunks
+from xval.errors import SettingsError, UnsafeModelError
 from xval.folds import Fold
+from xval.model_archive import open_model
 from xval.results import read_json
 
 _FOLD = "{fold}"
@@ -135,8 +135,8 @@ def hash_model(path: Path) -> str:
     state = path.stat()
     try:
         return _hash_content(path, state.st_mtime_ns, state.st_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise SettingsError(f"{path} is damaged or no .keras file ({error}). Save it with model.save('....keras').") from error
+    except UnsafeModelError as error:
+        raise SettingsError(f"{error} It is damaged or no .keras file; save it with model.save('....keras').") from error
 
 
 def _path(pattern: str, fold: int) -> Path:
@@ -154,8 +154,9 @@ def _hash_of(path: Path, fold: int) -> str:
 def _hash_content(path: Path, _changed_ns: int, _size: int) -> str:
     """Return the hash of what is in a .keras file; reading it through also compares its checksums."""
     digest = blake2b(digest_size=8)
-    with zipfile.ZipFile(path) as file:
-        for name in sorted(set(file.namelist()) - {_UNHASHED}):
-            content = file.read(name)
-            digest.update(f"{name} {len(content)} ".encode() + content)
+    with open_model(path) as archive:
+        for name in sorted(set(archive.namelist()) - {_UNHASHED}):
+            digest.update(f"{name} {archive.getinfo(name).file_size} ".encode())
+            for chunk in read_chunks(archive, name, path):
+                digest.update(chunk)
     return digest.hexdigest()

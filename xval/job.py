@@ -17,7 +17,7 @@ from typing import Any, Literal
 from preprocessing.feature_settings import FeatureSettings
 from xval.catalog import COMBINATION
 from xval.errors import FirstJobError, SettingsError, XvalError
-from xval.fold_files import describe_job, memory_mb, peak_memory_mb, save_model, versions, write_history
+from xval.fold_files import describe_job, describe_untested, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
 from xval.initial_model import find_initial_model
 from xval.parameters import Settings
@@ -43,7 +43,7 @@ class JobOutcome:
         error: One line on what went wrong.
         details: The traceback.
         seconds: Wall-clock time.
-        test_metrics: Of a done job.
+        test_metrics: Of a done job; none where no items are left to test.
         memory_mb: Resident memory of the process after the job.
     """
 
@@ -113,7 +113,7 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
             job.fold.number,
             "done",
             seconds=record["seconds"],
-            test_metrics=record["metrics"]["test"],
+            test_metrics=record["metrics"].get("test", {}),
             memory_mb=memory_mb(),
         )
 
@@ -194,7 +194,7 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     """Take one fold from the feature store to its record; this is the whole path of the data."""
     from preprocessing.store import open_store
     from xval.fold_data import load_fold
-    from xval.model import build_model, count_parameters
+    from xval.model import build_model, class_names, count_parameters
     from xval.training import prepare_backend, train_model
     from xval.transfer import start_from
 
@@ -217,17 +217,20 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
         report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
 
     log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
-    history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder)
-    evaluation = _evaluate(model, data, settings)
+    history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit)
+    if job.refit:
+        tested = describe_untested(job, data, class_names(store, settings))
+    else:
+        evaluation = _evaluate(model, data, settings)
+        evaluation.write(temporary)
+        tested = {"status": "done", **evaluation.figures}
 
-    save_model(model, temporary, job, store, evaluation.figures["class_names"], initial)
+    save_model(model, temporary, job, store, tested["class_names"], initial)
     write_history(temporary / "history.csv", history)
-    evaluation.write(temporary)
     return describe_job(job) | {
-        "status": "done",
         "items": {side: list(getattr(job.fold, side)) for side in SIDES},
         **transferred,
-        **evaluation.figures,
+        **tested,
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),
         "n_parameters": count_parameters(model),

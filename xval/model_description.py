@@ -9,14 +9,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
+from xval.array_header import check_array_header
+from xval.description_checks import memory_fault, name_fault
 from xval.errors import ResultsError
 from xval.initial_model import InitialModel
 from xval.parameters import FRAME_KEYS
@@ -27,17 +29,30 @@ SEEN_AUDIO_NAME = "seen_audio.npy"
 _HASH_DIGITS = 16
 
 
+def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if fault := name_fault(names):
+        raise ValueError(fault)
+    return names
+
+
+Names = Annotated[tuple[str, ...], AfterValidator(_checked_names)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class FrameSettings(BaseModel):
     """How the frames of a recording are cut, and how events are found in what a model says of them; see config.ini."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     label_form: Literal["multi_class", "multi_label"]
-    label_frame_s: float = Field(gt=0)
+    label_frame_s: PositiveFloat
     sequence_frames: int = Field(gt=0)
+    frame_overlap: float = Field(gt=0, le=1)
+    annotation_policy: str
     event_threshold: float | None
     event_median_frames: int = Field(gt=0)
-    event_min_duration_s: float = Field(ge=0)
+    event_min_duration_s: float = Field(ge=0, allow_inf_nan=False)
+    segment_s: PositiveFloat
 
 
 class ModelDescription(BaseModel):
@@ -69,12 +84,12 @@ class ModelDescription(BaseModel):
 
     task_type: Literal["classification", "regression", "representation", "frame_classification"]
     architecture: str
-    class_names: tuple[str, ...]
-    target_names: tuple[str, ...]
+    class_names: Names
+    target_names: Names
     feature_settings: FeatureSettings
     clip_samples: int | None = Field(gt=0)
     is_custom: bool
-    example_s: float | None = Field(gt=0)
+    example_s: PositiveFloat | None
     clip_average: Literal["probabilities", "logits", "votes"]
     backend: Literal["tensorflow", "torch", "jax"]
     dataset: str
@@ -84,6 +99,13 @@ class ModelDescription(BaseModel):
     seen_items: dict[str, tuple[str, ...]]
     frames: FrameSettings | None = None
     combination: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _check_memory(self) -> Self:
+        sequence_s = self.frames.sequence_frames * self.frames.label_frame_s if self.frames else None
+        if fault := memory_fault(self.feature_settings, self.clip_samples, self.example_s, sequence_s):
+            raise ValueError(fault)
+        return self
 
 
 def read_description(model: Path) -> ModelDescription:
@@ -148,6 +170,7 @@ def describe_model(
         "dataset": dataset,
         "instance": job.instance,
         "fold": job.fold.number,
+        "is_untested": job.refit is not None,
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         "seen_items": seen_items,
         **(initial.facts if initial else {}),
@@ -207,6 +230,8 @@ def read_seen_audio(model: Path) -> NDArray[np.uint64] | None:
     if not path.is_file():
         return None
     try:
+        with path.open("rb") as file:
+            check_array_header(file, path.stat().st_size)
         found: NDArray[np.uint64] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ResultsError(f"{path}: damaged ({error}). Copy it again from the fold folder, or delete it.") from error

@@ -15,9 +15,11 @@ from preprocessing import corpus
 from xval.errors import FoldsError, ResultsError
 from xval.folds import Fold, FoldPlan, make_folds
 from xval.initial_model import has_changed
-from xval.parameters import FOLD_KEYS, UNHASHED_KEYS
+from xval.parameters import FOLD_KEYS
+from xval.refit_plan import Refit
 from xval.results import FORMAT_VERSION, ExperimentFolder, read_json, write_json
 from xval.settings import Instance, hash_parameters
+from xval.settings_file import differences
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Job:
         settings_hash: Of the parameters that can change a result.
         folds_hash: Of all folds of the experiment.
         seed: Of weights, dropout and shuffling; the same for a fold in every instance.
+        refit: How to train on all items, without validation and test; None: as the fold says.
     """
 
     experiment_folder: str
@@ -47,6 +50,7 @@ class Job:
     settings_hash: str
     folds_hash: str
     seed: int
+    refit: Refit | None = None
 
     @property
     def code_hash(self) -> str:
@@ -64,7 +68,8 @@ class Job:
         fold = values.pop("fold")
         sides = {name: tuple(fold[name]) for name in ("training", "validation", "test")}
         option_names = tuple(values.pop("option_names"))
-        return cls(fold=Fold(number=fold["number"], **sides), option_names=option_names, **values)
+        refit = Refit.from_dict(found) if (found := values.pop("refit", None)) else None
+        return cls(fold=Fold(number=fold["number"], **sides), option_names=option_names, refit=refit, **values)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
     if written and written["settings"] == wanted and written["corpus_fingerprint"] == fingerprint:
-        return _fold_plan(written)
+        return read_folds(written)
     opened = corpus.open_corpus(dataset, data_folder)
     if settings["task_type"] not in ("representation", opened.task_type):  # features are learned from any corpus
         raise FoldsError(
@@ -137,8 +142,14 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
         write_json(folder.folds_file, content)
 
 
-def write_settings(folder: ExperimentFolder, instance: Instance, description: str) -> None:
+def write_settings(folder: ExperimentFolder, instance: Instance, description: str, script: str = "") -> None:
     """Write settings.json of an instance: every parameter, and where it came from.
+
+    Args:
+        folder: The results folder.
+        instance: The instance.
+        description: Of the experiment.
+        script: The script that declares it, as its user typed it.
 
     Raises:
         OSError: The disk is full or not writable.
@@ -147,6 +158,7 @@ def write_settings(folder: ExperimentFolder, instance: Instance, description: st
         "format_version": FORMAT_VERSION,
         "instance": instance.number,
         "description": description,
+        "script": script,
         "settings_hash": instance.settings_hash,
         "parameters": instance.parameters,
         "sources": instance.sources,
@@ -228,13 +240,14 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
             option_names=tuple(instances[number].options),
             settings_hash=instances[number].settings_hash,
             folds_hash=plan.folds.hash,
-            seed=_job_seed(instances[number].settings.seed, fold),
+            seed=job_seed(instances[number].settings.seed, fold),
         )
         for number, fold in plan.to_do
     ]
 
 
-def _fold_plan(written: Mapping[str, Any]) -> FoldPlan:
+def read_folds(written: Mapping[str, Any]) -> FoldPlan:
+    """Return the folds of the content of a folds.json."""
     folds = (
         Fold(fold["number"], tuple(fold["training"]), tuple(fold["validation"]), tuple(fold["test"]))
         for fold in written["folds"]
@@ -285,11 +298,7 @@ def _describe_difference(folder: ExperimentFolder, instance: Instance, folds: Co
         listed = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
         listed = listed or ["settings.json fits, the fold records do not"]
     else:
-        listed = [
-            f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
-            for name in sorted({*before, *now} - UNHASHED_KEYS)
-            if before.get(name) != now.get(name)
-        ]
+        listed = differences(before, now)
     return (
         f"{folder.instance_folder(instance.number)}: finished results (folds {', '.join(map(str, folds))}) were made with "
         f"other settings: {'; '.join(listed)}. Give the new settings another instance number, or replace the results "
@@ -297,6 +306,6 @@ def _describe_difference(folder: ExperimentFolder, instance: Instance, folds: Co
     )
 
 
-def _job_seed(seed: int, fold: int) -> int:
-    """Derive the seed of a fold; a number that every backend and NumPy take."""
+def job_seed(seed: int, fold: int) -> int:
+    """Derive the seed of a fold (0: of all items) from that of the settings; a number that every backend and NumPy take."""
     return int.from_bytes(blake2b(f"{seed}/{fold}".encode(), digest_size=4).digest(), "big") % (2**31)

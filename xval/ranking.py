@@ -110,10 +110,10 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     if ranking.selected is None:
         return "No fold is finished yet."
     selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
-    test_side = _test_side(metric_dicts)
+    side = test_side(metric_dicts)
     reached = []
     for metric in MAIN_METRICS[selected["task_type"]]:
-        found = format_figure(figure(selected, test_side, metric), selected["folds_total"])
+        found = format_figure(figure(selected, side, metric), selected["folds_total"])
         reached.append(f"{metric} {found} ({format_chance(chance_level(metric_dicts, metric))})")
     return (
         f"Instance {ranking.selected} is selected: best mean {SIDES[ranking.side]} {ranking.metric} "
@@ -134,7 +134,7 @@ def summary_table(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, ...], 
         done, failed and in all.
     """
     ranking = rank_instances(metric_dicts)
-    sides = dict.fromkeys((_test_side(metric_dicts), "test"))
+    sides = dict.fromkeys((test_side(metric_dicts), "test"))
     main = MAIN_METRICS[metric_dicts[0]["task_type"]]
     columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
     header = (
@@ -211,5 +211,6 @@ def _smallest(values: dict[int, float]) -> frozenset[int]:
     return frozenset(number for number, value in values.items() if value == least)
 
 
-def _test_side(metric_dicts: Sequence[MetricDict]) -> str:
+def test_side(metric_dicts: Sequence[MetricDict]) -> str:
+    """Return the side whose test figures count: that of clips where clips are cut into windows."""
     return "clip_test" if has_windows(metric_dicts) else "test"

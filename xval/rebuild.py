@@ -29,7 +29,7 @@ def rebuild(folder: ExperimentFolder) -> None:
         if not metric_dicts:
             return
         histories = {
-            (found["instance"], int(fold)): _read_history(path)
+            (found["instance"], int(fold)): read_history(path)
             for found in metric_dicts
             for fold, record in found["folds"].items()
             if record["status"] == "done"
@@ -58,19 +58,33 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[di
     return [metric_dict for metric_dict in found if metric_dict]
 
 
-def _rebuild_instance(folder: ExperimentFolder, instance: int) -> dict[str, Any] | None:
+def gather_metrics(folder: ExperimentFolder, instance: int) -> dict[str, Any] | None:
+    """Return the metric dict of an instance from its fold records of the present settings and folds; nothing is written.
+
+    Returns:
+        The metric dict; None where the instance has not been planned yet.
+
+    Raises:
+        ResultsError: A record is not readable.
+    """
     settings, folds = folder.settings(instance), read_json(folder.folds_file)
     if settings is None or folds is None:
         return None
     expected = (settings["settings_hash"], folds["hash"])
     found = (folder.record(instance, fold) for fold in folder.folds(instance))
     records = [record for record in found if record and (record["settings_hash"], record["folds_hash"]) == expected]
-    metric_dict = make_metric_dict(settings, records, folds_total=len(folds["folds"]))
-    write_json(folder.instance_folder(instance) / "metrics.json", metric_dict)
+    return make_metric_dict(settings, records, folds_total=len(folds["folds"]))
+
+
+def _rebuild_instance(folder: ExperimentFolder, instance: int) -> dict[str, Any] | None:
+    metric_dict = gather_metrics(folder, instance)
+    if metric_dict:
+        write_json(folder.instance_folder(instance) / "metrics.json", metric_dict)
     return metric_dict
 
 
-def _read_history(path: Path) -> dict[str, list[float]]:
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Return the columns of a history.csv, float of each epoch."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}

@@ -4,6 +4,7 @@
         description.txt  folds.json  results.xlsx  code/<hash>/
         instance_<i>/settings.json  metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
+                     refit/record.json  model.keras  history.csv
 
 Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
 and renamed when it is whole: it is there and complete, or it is not there. Next: summary.py derives everything else from it.
@@ -25,6 +26,12 @@ from filelock import FileLock, Timeout
 from xval.errors import ResultsError
 
 FORMAT_VERSION = 1
+ALL_ITEMS = 0
+"""The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
+LARGEST_JSON_BYTES = 256 << 20
+"""Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
+size of the text."""
+
 _INSTANCE = re.compile(r"instance_(\d+)")
 _FOLD = re.compile(r"fold_(\d+)")
 _BEGUN = "begun"
@@ -77,7 +84,7 @@ class ExperimentFolder:
 
     def fold_folder(self, instance: int, fold: int) -> Path:
         """Return the folder of one job."""
-        return self.instance_folder(instance) / f"fold_{fold}"
+        return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS else f"fold_{fold}")
 
     def instances(self) -> list[int]:
         """Return the numbers of the instances that have a folder."""
@@ -244,15 +251,22 @@ def read_json(path: Path) -> Record | None:
     """Return a JSON file as a dict, or None where there is none.
 
     Raises:
-        ResultsError: The file is no JSON object, or of a newer format.
+        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, or nested too deeply.
     """
     try:
-        content = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            text = file.read(LARGEST_JSON_BYTES + 1)
+        if len(text) > LARGEST_JSON_BYTES:
+            raise ResultsError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes, the most that a file of results may have.")
+        content = json.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except RecursionError:
+        raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
     except ValueError as error:
         raise ResultsError(f"{path}: not readable as JSON ({error}). Move its folder away to run that part again.") from error
-    if not isinstance(content, dict) or content.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
+    version = content.get("format_version", FORMAT_VERSION) if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(version, int) or version > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
     return content
 

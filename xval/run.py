@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, cast
 from rich.console import Console
 
 from preprocessing.feature_settings import SPECTRAL_KEYS
-from preprocessing.parallel import count_cores
 from xval import devices, rebuild, snapshot, tables
-from xval.catalog import COMBINATION, find_architecture, input_form, own_modules
+from xval.catalog import find_architecture, own_modules
 from xval.combination.checks import check_combination
 from xval.errors import SettingsError
 from xval.executors import inline, processes
+from xval.feature_stores import make_instance_store, named
 from xval.frame_examples import check_recordings
 from xval.initial_model import check_initial_models
 from xval.job import FAILED, JobOutcome, record_failure
 from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
-from xval.progress import JobProgress, task_progress
+from xval.progress import JobProgress
 from xval.results import ExperimentFolder
 from xval.settings import Declaration, Instance, resolve
 from xval.stages import in_stages
@@ -139,14 +139,13 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
 def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> list[Job]:
     """Write what stands before any training: folds, settings, the code, and the feature stores."""
     from preprocessing.corpus import open_corpus
-    from preprocessing.extraction import store_folder
 
     settings = planned.instances[0].settings
     data_folder = Path(settings.data_folder)
     numbers = {number for number, _ in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
     for instance in planned.instances:
-        with _named(declaration, instance):
+        with named(_where(declaration, instance)):
             _check_features(corpus, instance)
             folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
             for warning in [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]:
@@ -155,8 +154,8 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     stores: dict[int, Path] = {}
     for instance in planned.instances:
         if instance.number in numbers:
-            stores[instance.number] = store_folder(corpus, instance.settings.feature_settings())
-            _make_store(corpus, instance, declaration, console, quiet=quiet)
+            where = _where(declaration, instance)
+            stores[instance.number] = make_instance_store(corpus, instance, console, where=where, quiet=quiet).folder
     if settings.overwrite_results:
         staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
         for number in sorted(numbers):
@@ -166,18 +165,13 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
     for instance in planned.instances:
         if instance.number in numbers:
-            write_settings(planned.folder, instance, declaration.description)
+            write_settings(planned.folder, instance, declaration.description, declaration.script)
     return make_jobs(planned, code_folder, stores)
 
 
-@contextmanager
-def _named(declaration: Declaration, instance: Instance) -> Iterator[None]:
-    """Name the instance in errors about its settings."""
-    try:
-        yield
-    except SettingsError as error:
-        where = f"{declaration.script}, instance {instance.number}"
-        raise SettingsError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error
+def _where(declaration: Declaration, instance: Instance) -> str:
+    """Return who is named in errors about the settings of an instance."""
+    return f"{declaration.script}, instance {instance.number}"
 
 
 def _check_features(corpus: "Corpus", instance: Instance) -> None:
@@ -215,32 +209,6 @@ def _check_features(corpus: "Corpus", instance: Instance) -> None:
             f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
             f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
         )
-
-
-def _make_store(corpus: "Corpus", instance: Instance, declaration: Declaration, console: Console, *, quiet: bool) -> None:
-    """Make the feature store of an instance, if it is not there, and check that its architecture can read it."""
-    from preprocessing.extraction import make_store
-    from preprocessing.waveforms import example_shape, make_moments
-    from xval.combination.basic_features import make_basic_features
-
-    features = instance.settings.feature_settings()
-    with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
-        store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
-    has_network = instance.settings.architecture != COMBINATION
-    if has_network and store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
-        title = f"statistics of instance {instance.number}"
-        with task_progress(console, title, quiet=quiet) as advance, _named(declaration, instance):
-            make_moments(store, features, n_processes=count_cores(), progress=advance)
-    if not has_network and instance.options["basic_features"]:
-        title = f"basic features of instance {instance.number}"
-        with task_progress(console, title, quiet=quiet) as advance:
-            make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)
-    if len(left_out) and not quiet:
-        console.print(
-            f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
-        )
-    with _named(declaration, instance):
-        input_form(example_shape(store, features), instance.settings.reshaping_type, instance.settings.architecture)
 
 
 def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:

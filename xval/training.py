@@ -5,7 +5,7 @@ Next: evaluation.py.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from xval.catalog import TRAINING_METRIC, loss_name, target_form
 from xval.errors import DivergenceError
 from xval.fold_data import Batches, Examples, FoldData
 from xval.frame_examples import FrameExamples
+from xval.refit_plan import Refit
 from xval.residual import with_residual
 from xval.training_augmentation import augmented
 
@@ -70,9 +71,16 @@ def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
 
 
 def train_model(
-    model: keras.Model, data: FoldData, settings: Mapping[str, Any], *, seed: int, report: ReportEpoch, log_folder: str | None
+    model: keras.Model,
+    data: FoldData,
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    report: ReportEpoch,
+    log_folder: str | None,
+    refit: Refit | None = None,
 ) -> History:
-    """Fit a model and leave it with the weights of its best epoch.
+    """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
 
     Args:
         model: Fresh from `build_model`; it is compiled here. Where the settings augment, one that shares its weights is fitted.
@@ -81,6 +89,8 @@ def train_model(
         seed: Of the shuffling.
         report: Called after each epoch with its number from 1 and its values.
         log_folder: Where TensorBoard logs go; None: nowhere.
+        refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
+            have. None: as the settings say.
 
     Returns:
         The history.
@@ -91,7 +101,7 @@ def train_model(
     task_type, batch_size = settings["task_type"], settings["batch_size"]
     loss = _fitted_loss(settings)
     n_classes = len(data.class_names)
-    validation = data.sides["validation"]
+    validation = None if refit else data.sides["validation"]
     model.compile(jit_compile=_jit_compile())
     fitted_model = augmented(model, settings, seed=seed)
     if task_type == "representation":
@@ -118,17 +128,19 @@ def train_model(
     )
     fitted = fitted_model.fit(
         batches,
-        validation_data=Batches(
+        validation_data=None
+        if validation is None
+        else Batches(
             validation,
             batch_size,
             targets=_batch_targets(validation, fitted_model, loss, task_type, n_classes),
             weights=_frame_weights(validation),
         ),
-        epochs=settings["num_epochs"],
+        epochs=refit.epochs if refit else settings["num_epochs"],
         callbacks=[
             _EpochEnd(validation, settings, report),
-            *_schedule(settings, stopper.mode),
-            stopper,
+            *_schedule(settings, stopper.mode, refit.learning_rates if refit else None),
+            *([] if refit else [stopper]),
             *([keras.callbacks.TensorBoard(log_folder)] if log_folder else []),
         ],
         shuffle=False,
@@ -138,7 +150,7 @@ def train_model(
         {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
         for epoch in range(len(fitted.epoch))
     ]
-    return History(rows, stopper.best_epoch + 1)
+    return History(rows, len(rows) if refit else stopper.best_epoch + 1)
 
 
 def _fitted_loss(settings: Mapping[str, Any]) -> str:
@@ -215,8 +227,10 @@ def _followed_metric(settings: Mapping[str, Any], loss: str) -> keras.metrics.Me
     return keras.metrics.SparseCategoricalAccuracy(name=name)
 
 
-def _schedule(settings: Mapping[str, Any], mode: str) -> list[keras.callbacks.Callback]:
-    """Return the callback that moves the learning rate between epochs, if any does."""
+def _schedule(settings: Mapping[str, Any], mode: str, rates: Sequence[float] | None) -> list[keras.callbacks.Callback]:
+    """Return the callback that moves the learning rate between epochs, if any does; `rates`: to those of each epoch."""
+    if rates is not None:
+        return [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
     name = optimizers.schedule_name(settings["schedule"])
     if name == "constant":
         return []
@@ -234,7 +248,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     A monitored validation metric that Keras does not follow itself (macro F1, say) is computed from predictions here.
     """
 
-    def __init__(self, validation: Examples, settings: Mapping[str, Any], report: ReportEpoch) -> None:
+    def __init__(self, validation: Examples | None, settings: Mapping[str, Any], report: ReportEpoch) -> None:
         super().__init__()
         self._validation = validation
         self._settings = settings
@@ -244,14 +258,14 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         monitor, task_type = self._settings["monitor"], self._settings["task_type"]
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        diverged = {name: logs[name] for name in ("loss", "val_loss") if not math.isfinite(logs[name])}
+        diverged = {name: logs[name] for name in ("loss", "val_loss") if not math.isfinite(logs.get(name, 0.0))}
         if diverged:
             listed = ", ".join(f"{name} is {value}" for name, value in diverged.items())
             raise DivergenceError(
                 f"{listed} after epoch {epoch + 1}. Lower learning_rate ({self._settings['learning_rate']}), "
                 "set clip_norm, or check the features for extreme values."
             )
-        if monitor not in logs:
+        if monitor not in logs and self._validation is not None:
             predictions = predict(self.model, self._validation, self._settings["batch_size"])
             name = monitor.removeprefix("val_")
             found = metrics.compute(task_type, *measured(self._validation, predictions), self._further)

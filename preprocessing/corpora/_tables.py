@@ -1,11 +1,12 @@
 """What the files of this folder share: find the table that a corpus comes with and the audio it names; tell all its faults.
 
-Comes in: the path of a csv file. Goes out: its header and its lines with their numbers; or an error that names file, line, and
-what was expected. Next: the corpus makes clips of them.
+Comes in: the path of a table: csv, xlsx or parquet. Goes out: its header and its lines with their numbers; or an error that
+names file, line, and what was expected. Next: the corpus makes clips of them.
 """
 
 import csv
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -81,7 +82,9 @@ def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None
 
 
 def read_table(table: Path, expected: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Read a csv file in UTF-8, separated by whichever of ``,`` ``;`` and tab its first line has most of.
+    """Read a table: an Excel file's first sheet, a parquet file, or else a csv file.
+
+    A csv file is in UTF-8, separated by whichever of ``,`` ``;`` and tab its first line has most of.
 
     Args:
         table: The file.
@@ -93,22 +96,62 @@ def read_table(table: Path, expected: str) -> tuple[list[str], list[tuple[int, l
     Raises:
         CorpusError: The file cannot be read, is not such a file, or is empty.
     """
+    read = {".xlsx": _read_sheet, ".parquet": _read_parquet}.get(table.suffix.lower(), _read_csv)
+    try:
+        lines = [(number, cells) for number, cells in read(table) if any(cell.strip() for cell in cells)]
+    except OSError as error:
+        raise CorpusError(f"{table} cannot be read: {error.strerror or error}. Give the path of a table.") from error
+    if not lines:
+        raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
+    return [cell.strip() for cell in lines[0][1]], lines[1:]
+
+
+def _read_csv(table: Path) -> list[tuple[int, list[str]]]:
+    """Return the lines of a csv file, by their numbers."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
             file.seek(0)
-            delimiter = max(",;\t", key=header.count)
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except OSError as error:
-        raise CorpusError(f"{table} cannot be read: {error.strerror}. Give the path of a csv file.") from error
+            reader = csv.reader(file, delimiter=max(",;\t", key=header.count), strict=True)
+            return [(reader.line_num, cells) for cells in reader]
     except UnicodeDecodeError as error:
         raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
     except csv.Error as error:
         raise CorpusError(f"{table} is no csv file: {error}.") from error
-    if not lines:
-        raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
-    return [cell.strip() for cell in lines[0][1]], lines[1:]
+
+
+def _read_sheet(table: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows of the first sheet of an Excel file; of formulas the values that were saved with them."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(table, read_only=True, data_only=True)
+        try:
+            rows = list(book.worksheets[0].iter_rows(values_only=True))
+        finally:
+            book.close()
+    except (zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
+        raise CorpusError(f"{table} is no Excel file: {error}. Save it as .xlsx, or as csv in UTF-8.") from error
+    width = max(map(len, rows), default=0)  # empty cells at the end of a row may be missing from the file
+    return [(number, [*map(_cell, row), *[""] * (width - len(row))]) for number, row in enumerate(rows, start=1)]
+
+
+def _read_parquet(table: Path) -> list[tuple[int, list[str]]]:
+    """Return the columns' names as line 1 and the rows of a parquet file behind it."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        columns = parquet.read_table(table).to_pydict()
+    except pyarrow.ArrowException as error:
+        raise CorpusError(f"{table} is no parquet file: {error}.") from error
+    rows = enumerate(zip(*columns.values(), strict=True), start=2)
+    return [(1, list(columns)), *((number, list(map(_cell, row))) for number, row in rows)]
+
+
+def _cell(value: object) -> str:
+    """Return a cell as a csv file has it: nothing for a missing value."""
+    return "" if value is None or value != value else str(value)  # NaN alone differs from itself
 
 
 def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:

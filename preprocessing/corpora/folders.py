@@ -37,6 +37,25 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none") -> "pd.DataFra
             some files.
         SettingsError: The pattern is no regular expression.
     """
+    clips = list_labelled(audio_folder, item_pattern)
+    labels = sorted(set(clips["label"]))
+    if len(labels) == 1:
+        raise CorpusError(
+            f"{audio_folder} holds one folder with audio only, '{labels[0]}': that is one class. Expected: {_EXPECTED}. Give "
+            "the folder whose folders are the classes."
+        )
+    return clips
+
+
+def list_labelled(audio_folder: Path, item_pattern: str = "none") -> "pd.DataFrame":
+    """List the audio files below the classes' folders, of which there may be one only: a class can be tested alone.
+
+    Args and result are those of `list_clips`.
+
+    Raises:
+        CorpusError: There are no such folders, audio lies beside them, or the pattern finds nothing in some files.
+        SettingsError: The pattern is no regular expression.
+    """
     import pandas as pd
 
     try:
@@ -51,11 +70,6 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none") -> "pd.DataFra
             f"{_EXPECTED}. Move them into folders, one for each class."
         )
     labels = [path.split("/", maxsplit=1)[0] for path in paths]
-    if len(set(labels)) == 1:
-        raise CorpusError(
-            f"{audio_folder} holds one folder with audio only, '{labels[0]}': that is one class. Expected: {_EXPECTED}. Give "
-            "the folder whose folders are the classes."
-        )
     items = [_find_item(pattern, path) for path in paths]
     unmatched = [path for path, item in zip(paths, items, strict=True) if not item]
     if unmatched:

@@ -1,9 +1,10 @@
-"""Any corpus that is described by a csv file, one line per clip.
+"""Any corpus that is described by a table, one line per clip.
 
-Layout: a header line, separated by commas, semicolons or tabs, in UTF-8. Columns: path, item, label; optionally clip,
+Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel file (.xlsx), whose first sheet is read; or a
+.parquet file. The first line names the columns: path, item, label; optionally clip,
 phase, fold, start_s, end_s, source_clip, augmented. Other columns are ignored. For a regression with several targets there
 are two or more columns ``label:<name>`` (``label:arousal``, ``label:valence``) instead of label.
-Paths are relative to the folder of the csv file, or to --audio-folder. Where a file is not there, but exactly one that differs
+Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
 """
 
@@ -34,7 +35,7 @@ def list_clips(
 
     Args:
         audio_folder: What the paths are relative to (default: the folder of the table).
-        table: The csv file.
+        table: The file.
         task_type: classification: labels are names, also when they are numbers; regression: labels are numbers, one column
             or several; representation: nothing is predicted, and the column label may be missing.
 
@@ -45,10 +46,18 @@ def list_clips(
         CorpusError: The file is missing or no such table, or cells are wrong: each with its line, its column, what it
             holds and what is allowed. The audio folder is missing.
     """
+    return read_clips(table, audio_folder, task_type)
+
+
+def read_clips(table: Path, audio_folder: Path, task_type: str, *, needs_item: bool = True) -> "pd.DataFrame":
+    """Read a table of clips, which may do without the column item where none is needed: then every file is an item.
+
+    Args, result and errors are those of `list_clips`.
+    """
     import pandas as pd
 
     columns, lines = read_table(table, ", ".join(REQUIRED_COLUMNS))
-    targets = _check_header(table, columns, task_type)
+    targets = _check_header(table, columns, task_type, needs_item=needs_item)
     if not audio_folder.is_dir():
         raise CorpusError(f"No folder {audio_folder}. The paths in {table} are relative to it; give it with --audio-folder.")
     rows: list[dict[str, object]] = []
@@ -73,6 +82,8 @@ def list_clips(
     clips = pd.DataFrame(rows)
     files = AudioFiles(audio_folder)
     clips["path"] = [files.find(path) for path in clips["path"]]
+    if "item" not in clips:
+        clips["item"] = clips["path"]
     if task_type != "regression" and "label" in clips and all(NUMBER.fullmatch(label) for label in clips["label"]):
         clips["label"] = [re.sub(r"\.0*$", "", label) for label in clips["label"]]
     return clips
@@ -88,14 +99,15 @@ def default_dataset(*, table: Path, **_: object) -> str:
     return table.stem
 
 
-def _check_header(table: Path, columns: list[str], task_type: str) -> list[str]:
+def _check_header(table: Path, columns: list[str], task_type: str, *, needs_item: bool) -> list[str]:
     """Refuse a header without the required columns, with one twice, or with a misspelt one; return the columns of targets."""
     several = [column for column in columns if column.startswith(SEVERAL)]
     if several:
         _check_targets(table, columns, several, task_type)
     without_label = several or task_type == "representation"
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *several)
-    for column in (column for column in REQUIRED_COLUMNS if column != "label" or not without_label):
+    may_miss = {*(["label"] if without_label else []), *([] if needs_item else ["item"])}
+    for column in (column for column in REQUIRED_COLUMNS if column not in may_miss):
         if column not in columns:
             raise CorpusError(f"{table}, line 1: no column '{column}'. {suggestion(column, columns)}")
     for column in columns:

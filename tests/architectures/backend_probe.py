@@ -26,7 +26,7 @@ def load(folder: Path, name: str) -> float:
 
 
 def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float]:
-    """Train one step, save, load, and return the loss, the change of the weights and the difference of the predictions."""
+    """Train one step, save, load as the engine loads, and return the loss, the change of weights, that of predictions."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         inputs, targets = arrays["inputs"][:6], arrays["targets"][:6]
     keras.utils.set_random_seed(1)
@@ -43,7 +43,9 @@ def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float
     change = max(float(np.abs(new - old).max()) for new, old in zip(model.get_weights(), before, strict=True))
     path = folder / f"{name}_{keras.backend.backend()}.keras"
     model.save(path)
-    difference = np.abs(predict(keras.models.load_model(path), inputs) - predict(model, inputs)).max()
+    from xval.saved_model import load_model
+
+    difference = np.abs(predict(load_model(path), inputs) - predict(model, inputs)).max()
     return {"loss": value, "change": change, "difference": float(difference)}
 
 

@@ -1,9 +1,20 @@
-"""Fold records and metric dicts as a run leaves them, for the tests of what is derived from them."""
+"""Fold records and metric dicts as a run leaves them, for the tests of what is derived from them; and a saved model."""
 
+import sys
+import tempfile
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+import soundfile
 
+from preprocessing.corpus import make_corpus
+from preprocessing.extraction import make_store
 from xval.summary import make_metric_dict
 
+RATE_HZ = 8000
+FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 PARAMETERS = {
     "task_type": "classification",
     "monitor": "val_accuracy",
@@ -95,3 +106,95 @@ def make_instance():
         return make_metric_dict(settings, records, folds_total=folds_total or len(records))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def save_untrained(tmp_path_factory):
+    """Return a function that leaves a model of tones as a run does, with random weights, and returns its fold folder."""
+    import keras
+    import pandas as pd
+
+    from xval.fold_files import save_model
+    from xval.folds import Fold
+    from xval.model import build_model
+    from xval.plan import Job
+    from xval.settings import Declaration, resolve
+
+    folder = tmp_path_factory.mktemp("tones")
+    rng = np.random.default_rng(0)
+    rows = []
+    for speaker in range(4):
+        for take in range(2):
+            time_s = np.arange(2000 + 400 * take) / RATE_HZ
+            samples = 0.3 * np.sin(2 * np.pi * (500, 1500)[take] * time_s) + 0.01 * rng.normal(size=time_s.size)
+            soundfile.write(folder / f"{speaker}_{take}.wav", samples, RATE_HZ)
+            rows.append((f"{speaker}_{take}.wav", f"s{speaker}", ("low", "high")[take]))
+    clips = pd.DataFrame(rows, columns=["path", "item", "label"])
+    made = {"dataset": "tones", "data_folder": folder / "data", "corpus": "table"}
+    corpus, _ = make_corpus(clips, folder, task_type="classification", **made)
+
+    def save(number=1, **own):
+        own = {"architecture": "cnn_small", "n_filters": (4, 4), **FEATURES, **own}
+        shared = {"dataset": "tones", "data_folder": str(folder / "data")}
+        (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", shared, {1: own}))
+        store, _ = make_store(corpus, instance.settings.feature_settings())
+        fold = Fold(number, ("s0", "s1"), ("s2",), ("s3",))
+        target = tmp_path_factory.mktemp("instance") / f"fold_{number}"
+        target.mkdir()
+        keras.utils.set_random_seed(number)
+        model = build_model(instance.parameters, tuple(instance.options), store, fold.training)
+        names = tuple(instance.options)
+        job = Job("r", "code", str(store.folder), 1, fold, instance.parameters, names, "h", "f", seed=number)
+        save_model(model, target, job, store, store.class_names)
+        return target
+
+    return SimpleNamespace(save=save, audio=folder, corpus=corpus)
+
+
+@pytest.fixture(scope="session")
+def tiny_parts(tmp_path_factory):
+    """Return the members of a small .keras file, bytes by name; tests make doctored files of them."""
+    import keras
+
+    path = tmp_path_factory.mktemp("tiny") / "tiny.keras"
+    layers = [keras.Input((3,)), keras.layers.Dense(2, name="outputs"), keras.layers.Activation("softmax", name="prediction")]
+    keras.Sequential(layers, name="tiny").save(path)
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def write_model(tmp_path):
+    """Return a function that writes the members of a .keras file, and gives its path."""
+
+    def write(parts, name="model.keras", compression=zipfile.ZIP_STORED):
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for member, content in parts.items():
+                archive.writestr(member, content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def trap(tmp_path, monkeypatch):
+    """Return the path of a file that payloads write; after the test, nothing has been written anywhere but where it said.
+
+    Beside the model lie modules that Python would find; importing one of them writes the file too.
+    """
+    marker, temporary = tmp_path / "marker", tmp_path / "temporary"
+    temporary.mkdir()
+    modules = ("evil_module", "keras_hub", "keras_cv", "keras_nlp")
+    for name in modules:
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    yield marker
+    assert not marker.exists(), "a payload has run"
+    assert not set(modules) & set(sys.modules)
+    assert not list(temporary.iterdir())
+    written = {path.name for path in tmp_path.iterdir()} - {f"{name}.py" for name in modules}
+    assert written <= {"temporary", "model.keras", "model.json", "seen_audio.npy", "model.skops", "elsewhere.h5"}
+    assert not (tmp_path.parent / "escaped").exists()

@@ -74,7 +74,7 @@ def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "fold_1" / "model.keras"
     path.write_bytes(path.read_bytes()[:-300])
 
-    with pytest.raises(SettingsError, match=r"fold 1: .*model\.keras is damaged or no \.keras file"):
+    with pytest.raises(SettingsError, match=r"fold 1: .*model\.keras: refused, .* damaged or no \.keras file"):
         find_initial_model(wanted(pattern), FOLDS[0])
 
 

@@ -17,9 +17,9 @@ from xval.combination import persistence
 from xval.combination.basic_features import all_examples, read_basic_features
 from xval.combination.checks import check_files, check_skops
 from xval.combination.classifier import FittedClassifier, fit_classifier
-from xval.combination.embeddings import cut_model, embed
 from xval.combination.leakage import judge
 from xval.combination_options import model_paths
+from xval.embeddings import cut_model, embed
 from xval.evaluation import evaluate_predictions
 from xval.fold_data import Examples, load_fold
 from xval.fold_files import versions

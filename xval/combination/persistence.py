@@ -1,36 +1,28 @@
-"""Save a combination of features and a classifier without pickle, load it, and use it on features or audio.
+"""Save a combination of features and a classifier without pickle, load it, and use it on features.
 
 Comes in: what fold.py fitted; later the folder that it was saved in. Goes out: model.skops (scaler, components, classifier),
-network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`:
+network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`. Next: inference/ uses it on audio.
 
-    from xval.combination.persistence import load
-    load("results/demo/experiment_1/instance_3/fold_1").predict_audio(["a.wav"])
-
-skops builds nothing but classes of scikit-learn and NumPy that are known to be harmless. The trees of a forest are checked
-here, because skops does not look whether the nodes that they point at exist.
+What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by model_archive.py.
 """
 
-import tempfile
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio import read_audio
 from preprocessing.feature_settings import FeatureSettings
-from preprocessing.store import FeatureStore, open_store
-from preprocessing.store_writer import Example, StoreWriter
+from preprocessing.store import FeatureStore
 from preprocessing.waveforms import example_lengths
-from preprocessing.windows import make_examples
-from xval.combination.basic_features import ExamplesOfClips, all_examples, features_of_stretches, read_basic_features
+from xval.combination.basic_features import ExamplesOfClips, all_examples, read_basic_features
 from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier
-from xval.combination.embeddings import embed
+from xval.combination.pipeline_file import load_pipeline
 from xval.combination_options import model_paths
+from xval.embeddings import embed
 from xval.errors import ResultsError, SettingsError
 from xval.model_description import describe_model, seen_audio, write_seen_audio
 from xval.plan import Job
@@ -41,7 +33,6 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-_TREE = "sklearn.tree._tree.Tree"
 _BATCH_SIZE = 32
 
 
@@ -77,11 +68,26 @@ class Combination:
         Raises:
             SettingsError: Basic features are missing.
         """
-        parts = [embed(network, examples, _BATCH_SIZE) for network in self.networks]
+        return self._classify([embed(network, examples, _BATCH_SIZE) for network in self.networks], basic)
+
+    def classify(self, predictors: NDArray[np.float32], basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """Return how probable each class is for one batch, float32 (n_examples, n_classes).
+
+        Args:
+            predictors: float32 (n_examples, ...), made with `feature_settings`.
+            basic: As of `predict`.
+
+        Raises:
+            SettingsError: Basic features are missing.
+        """
+        parts = [np.asarray(network.predict_on_batch(predictors), np.float32) for network in self.networks]
+        return self._classify(parts, basic)
+
+    def _classify(self, parts: list[NDArray[np.float32]], basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if self.has_basic_features:
             if basic is None:
                 raise SettingsError("this combination reads basic features; give them with the examples")
-            parts.append(basic)
+            parts = [*parts, basic]
         return self.fitted.probabilities(np.concatenate(parts, axis=1))
 
     def predict_store(self, store: FeatureStore, items: Sequence[str] | None = None) -> "pd.DataFrame":
@@ -109,54 +115,6 @@ class Combination:
         examples = all_examples(store, self.feature_settings, store.items if items is None else items)
         basic = read_basic_features(store, self.feature_settings, examples.table) if self.has_basic_features else None
         return self._tabulate(examples.table, self.predict(examples, basic))
-
-    def predict_audio(self, paths: Iterable[str | Path]) -> "pd.DataFrame":
-        """Return the predictions for audio files.
-
-        Args:
-            paths: The files; a file is cut into examples as clips of the corpus were.
-
-        Returns:
-            A row per example: path, start_s, end_s, predicted, probability_<class>.
-
-        Raises:
-            SettingsError: The combination was made on arrays of a script.
-            AudioError: A file cannot be decoded.
-        """
-        if self.is_custom:
-            raise SettingsError("this combination reads arrays of a script, not audio; use predict_store")
-        settings = self.feature_settings
-        channel = None if settings.channel == "mean" else settings.channel
-        names = [str(path) for path in paths]
-        clips = {}
-        # A store on the disk, so that the examples are cut and read by the code that cut and read those of the corpus.
-        with tempfile.TemporaryDirectory() as folder:
-            with StoreWriter(
-                Path(folder) / "store",
-                task_type="classification",
-                class_names=self.class_names,
-                feature_settings=settings,
-                clip_samples=self.clip_samples,
-                is_waveform=settings.features == "waveform",
-            ) as writer:
-                for number, name in enumerate(names):
-                    clips[name], _ = read_audio(Path(name), sample_rate_hz=settings.sample_rate_hz, channel=channel)
-                    cut = make_examples(clips[name], settings, self.clip_samples)
-                    bounds = list(zip(cut.start_s.tolist(), cut.end_s.tolist(), strict=True))
-                    item = f"{number:09d}"
-                    writer.append(item, cut.predictors, [0] * len(bounds), [Example(name, *each) for each in bounds])
-                writer.publish(index_hash="")
-            store = open_store(Path(folder) / "store")
-            examples = all_examples(store, settings, store.items)
-            basic = None
-            if self.has_basic_features:
-                rows = zip(examples.table["clip"], examples.table["start_s"], examples.table["end_s"], strict=True)
-                basic = np.concatenate(
-                    [features_of_stretches(clips[name], settings.sample_rate_hz, [(start, end)]) for name, start, end in rows]
-                )
-            predictions = self.predict(examples, basic)
-        table = self._tabulate(examples.table, predictions).rename(columns={"clip": "path"})
-        return table.drop(columns=["item", "row", "augmented"])
 
     def _tabulate(self, table: "pd.DataFrame", predictions: NDArray[np.float32]) -> "pd.DataFrame":
         import pandas as pd
@@ -219,7 +177,7 @@ def load(folder: str | Path) -> Combination:
     about = described["combination"]
     return Combination(
         fitted=FittedClassifier(
-            pipeline=_load_pipeline(folder / "model.skops"),
+            pipeline=load_pipeline(folder / "model.skops"),
             n_classes=len(described["class_names"]),
             temperature=about["temperature"],
             grid=(),
@@ -261,36 +219,3 @@ def library_versions() -> dict[str, str]:
 def _network_path(folder: Path, number: int) -> Path:
     """Return where a network is kept, with what `saved_model.load_model` reads beside it."""
     return folder / f"network_{number}" / "model.keras"
-
-
-def _load_pipeline(path: Path) -> Any:
-    """Load a pipeline of known classes alone."""
-    from sklearn.pipeline import Pipeline
-    from skops import io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    try:
-        found = io.load(path, trusted=[_TREE])
-    except UntrustedTypesFoundException as error:
-        raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise ResultsError(f"{path}: missing or damaged ({' '.join(str(error).split())[:200]}).") from error
-    if not isinstance(found, Pipeline):
-        raise ResultsError(f"{path}: holds a {type(found).__name__}, a Pipeline is wanted.")
-    for estimator in getattr(found[-1], "estimators_", ()):
-        _check_tree(estimator.tree_, path)
-    return found
-
-
-def _check_tree(tree: Any, path: Path) -> None:
-    """Refuse a tree whose nodes point at no node or no feature, because scikit-learn would follow them."""
-    left, right, node = tree.children_left, tree.children_right, np.arange(tree.node_count)
-    is_leaf = left == -1
-    inner = ~is_leaf
-    is_sound = (
-        np.array_equal(is_leaf, right == -1)
-        and all(((child > node) & (child < tree.node_count))[inner].all() for child in (left, right))
-        and ((tree.feature >= 0) & (tree.feature < tree.n_features))[inner].all()
-    )
-    if not is_sound:
-        raise ResultsError(f"{path}: damaged, a tree of its forest points at nodes or features that do not exist.")

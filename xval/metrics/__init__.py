@@ -5,9 +5,9 @@ one function in the file of its task, under `@metric`. Next: evaluation.py, rank
 """
 
 from xval.metrics.classification import class_metrics, confusion_matrix
-from xval.metrics.registry import Metric, compute, higher_is_better, least_outputs, metric, metric_names, task_types
+from xval.metrics.registry import Metric, compute, find, higher_is_better, least_outputs, metric, metric_names, task_types
 
 __all__ = [
-    "Metric", "class_metrics", "compute", "confusion_matrix", "higher_is_better", "least_outputs", "metric", "metric_names",
-    "task_types",
+    "Metric", "class_metrics", "compute", "confusion_matrix", "find", "higher_is_better", "least_outputs", "metric",
+    "metric_names", "task_types",
 ]  # fmt: skip

@@ -94,6 +94,18 @@ def least_outputs(task_type: str, name: str) -> int:
     return found.least_outputs if found else 1
 
 
+def find(task_type: str, name: str) -> Metric:
+    """Return a metric of a task.
+
+    Raises:
+        SettingsError: There is no such task or metric.
+    """
+    found = _metrics(task_type)
+    if name not in found:
+        raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, found)}")
+    return found[name]
+
+
 def compute(
     task_type: str, targets: NDArray[Any], predictions: NDArray[Any], further: Mapping[str, Metric] | None = None
 ) -> dict[str, float]:

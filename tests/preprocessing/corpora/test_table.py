@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from preprocessing.clip_list import check_clips
@@ -176,3 +177,27 @@ def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
 def test_the_defaults_come_from_the_table(tmp_path: Path) -> None:
     assert default_audio_folder(tmp_path, table=Path("some/clips.csv")) == Path("some")
     assert default_dataset(table=Path("some/clips.csv"), task_type="regression") == "clips"
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "parquet"])
+def test_other_files_hold_the_same_table_as_csv(tmp_path: Path, suffix: str) -> None:
+    columns = {
+        "path": ["a.wav", "b.wav"],
+        "item": [1, 2],
+        "label": [7.0, 8.5],
+        "start_s": [0.5, None],
+        "augmented": [False, True],
+    }
+    table = pd.DataFrame(columns | {"end_s": [None, None]})
+    path = tmp_path / f"clips.{suffix}"
+    save = table.to_excel if suffix == "xlsx" else table.to_parquet
+    table.to_csv(tmp_path / "clips.csv", index=False)
+    save(path, index=False)
+
+    of_csv = list_clips(tmp_path, table=tmp_path / "clips.csv")
+
+    pd.testing.assert_frame_equal(list_clips(tmp_path, table=path), of_csv)
+    table["start_s"] = ["soon", ""]
+    save(path, index=False)
+    with pytest.raises(CorpusError, match="line 2, column start_s: received 'soon'; allowed: seconds"):
+        list_clips(tmp_path, table=path)

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skops import io
 
+from xval import load_model
 from xval.combination import classifier
 from xval.combination.basic_features import make_basic_features
 from xval.combination.fold import train_and_test
@@ -48,7 +49,7 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
     corpus, _ = tones
     paths = corpus.index.set_index("clip").loc[on_tones["clip"].unique(), "path"]
 
-    found = load(folder).predict_audio([corpus.audio_folder / path for path in paths])
+    found = load_model(folder).predict([corpus.audio_folder / path for path in paths], per="example")
 
     np.testing.assert_allclose(probabilities(found), probabilities(on_tones), atol=1e-6)
     np.testing.assert_allclose(found["start_s"], on_tones["start_s"])
@@ -133,5 +134,5 @@ def test_a_folder_without_a_combination_is_named(tmp_path, folder):
         load(tmp_path)
     saved(folder, Pipeline([("any", FunctionTransformer())]))
     (folder / "model.skops").write_bytes(b"no zip")
-    with pytest.raises(ResultsError, match=r"model\.skops: missing or damaged"):
+    with pytest.raises(ResultsError, match=r"model\.skops: refused, it is no zip archive"):
         load(folder)

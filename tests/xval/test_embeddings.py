@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from xval.combination.embeddings import cut_model, embed
+from xval.embeddings import cut_model, embed
 from xval.errors import SettingsError
 from xval.examples import StoredExamples
 from xval.saved_model import load_model

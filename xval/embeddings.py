@@ -1,7 +1,7 @@
 """What a saved network makes of examples: the output of one of its layers.
 
-Comes in: a model.keras of an earlier run, and how many layers are dropped. Goes out: a Keras model from the stored features (or
-samples) to float32 (n_examples, n_features), and its answers. Next: fold.py, persistence.py.
+Comes in: a saved model, and which layer, or how many are dropped. Goes out: a Keras model from the stored features (or samples)
+to float32 (n_examples, n_features), and its answers. Next: combination/ classifies by them, inference/ gives them to users.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from xval.errors import SettingsError
+from xval.errors import SettingsError, suggestion
 from xval.fold_data import Examples
 from xval.model import KERNELS
 from xval.training import predict
@@ -20,35 +20,42 @@ from xval.training import predict
 _FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)
 
 
-def cut_model(model: keras.Model, layers_dropped: int, *, where: str) -> keras.Model:
-    """Return a model that ends in what one of the last layers reads.
+def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str | None = None) -> keras.Model:
+    """Return a model that ends in what one of the last layers reads, or in what a layer gives.
 
     Args:
         model: As `model.build_model` made it: one layer behind the other, of which one is the architecture.
         layers_dropped: 0: its prediction; n: what the n-th last layer with a kernel (dense, convolutional, recurrent) reads. A
             map is averaged over all axes but the last, also where it is flattened before that layer reads it.
         where: Named in errors.
+        layer: Name of a layer of the architecture, whose output is taken instead, averaged in the same way.
 
     Returns:
         A model from the same input to float32 (n_examples, n_features), compiled for prediction.
 
     Raises:
-        SettingsError: The network has not so many layers, or they cannot be told apart (no functional Keras model).
+        SettingsError: The network has not so many layers, or no layer of this name, or they cannot be told apart (no functional
+            Keras model).
     """
-    if layers_dropped == 0:
+    if layer is None and layers_dropped == 0:
         features = layers.Flatten(name="flattened")(model.output)
     else:
         before, network = _split(model, where)
-        cut = keras.Model(network.input, _read_by(network, layers_dropped, where), name="network")
+        chosen = _read_by(network, layers_dropped, where) if layer is None else _output_of(network, layer, where)
+        cut = keras.Model(network.input, chosen, name="network")
         hidden = model.input
-        for layer in before:
-            hidden = layer(hidden)
+        for earlier in before:
+            hidden = earlier(hidden)
         features = cut(hidden)
     outputs = layers.Activation("linear", dtype="float32", name="embedding")(features)
     found = keras.Model(model.input, outputs, name="cut_network")
-    # As in training: no XLA for TensorFlow, which would compile anew for every length of clips.
-    found.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
+    compile_for_prediction(found)
     return found
+
+
+def compile_for_prediction(model: keras.Model) -> None:
+    """Compile a model as for training: no XLA for TensorFlow, which would compile anew for every length of clips."""
+    model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
 
 
 def embed(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
@@ -82,9 +89,20 @@ def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor
     read = _single(with_kernel[-number].input)
     while len(read.shape) == 2 and isinstance(producer := _producer(network, read), _FLATTENING):
         read = _single(producer.input)
-    if len(read.shape) > 2:
-        return _AveragePooling[len(read.shape)](name="averaged")(read)
-    return read
+    return _averaged(read)
+
+
+def _output_of(network: keras.Model, name: str, where: str) -> keras.KerasTensor:
+    """Return what a layer gives, averaged to one axis."""
+    names = [layer.name for layer in network.layers if not isinstance(layer, layers.InputLayer)]
+    if name not in names:
+        raise SettingsError(f"layer '{name}': {where} has no such layer. {suggestion(name, names)}")
+    return _averaged(_single(network.get_layer(name).output))
+
+
+def _averaged(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Return values averaged over all axes but the first and the last."""
+    return _AveragePooling[len(values.shape)](name="averaged")(values) if len(values.shape) > 2 else values
 
 
 _AveragePooling: dict[int, Any] = {

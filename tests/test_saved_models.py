@@ -1,0 +1,56 @@
+"""Models that experiments left, at work on audio: what they say equals what was stored when they were tested.
+
+Combinations, autoencoders and models of frames: test_corpora_to_workbook.py.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROBE = Path(__file__).with_name("saved_model_probe.py")
+CNN = {"architecture": "cnn_small", "n_filters": (4, 4)}
+FRONT_END = {"features": "waveform", "frontend": "logmel"}
+KINDS = {
+    "trimmed and padded": {**CNN, "trim_db": 30},
+    "windows": {**CNN, "example_length_s": 0.1, "example_overlap": 0.5},
+    "front end": {**CNN, **FRONT_END},
+    "front end, windows": {**CNN, **FRONT_END, "example_length_s": 0.1, "clip_average": "logits"},
+    "front end, clips of any length": {**CNN, **FRONT_END, "crop_s": 0.15},
+}
+BACKENDS = ("tensorflow", "torch", "jax")
+
+
+def test_a_moved_model_says_what_was_stored_on_each_backend(tones):
+    for backend in BACKENDS:
+        pytest.importorskip(backend)
+    tones.prepare("toy.csv")
+    instances = [{**kind, "backend": backend} for backend in BACKENDS for kind in KINDS.values()]
+    tones.write_script(*instances, num_epochs=1, fold_strategy="holdout", **tones.settings)
+    ended = tones.run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    for number, backend in enumerate(BACKENDS):
+        folds = [str(tones.results / f"instance_{1 + number * len(KINDS) + k}" / "fold_1") for k in range(len(KINDS))]
+        ended = subprocess.run(
+            [sys.executable, str(PROBE), *folds], cwd=tones.folder, capture_output=True, text=True, timeout=300,
+            env=tones.environment(KERAS_BACKEND=backend, CUDA_VISIBLE_DEVICES="-1"),
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        for kind, found in zip(KINDS, json.loads(ended.stdout).values(), strict=True):
+            assert found["n_rows"] == 0, (backend, kind)
+            assert max(found["values"], found["times"], found.get("clips", 0.0)) < 1e-5, (backend, kind, found)
+
+
+def test_numbers_are_predicted_by_the_names_of_their_targets(tones, differences):
+    tones.prepare("numbers.csv", "--task-type", "regression")
+    regression = {"task_type": "regression", "num_epochs": 1, "num_folds": 2, "debug_mode": True, **tones.settings}
+    tones.write_script({"architecture": "mlp", "n_units": (8,)}, **regression)
+    ended = tones.run("1", "1", "cpu", "--folds", "1")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    found = differences(tones.results / "instance_1" / "fold_1", tones.folder / "data")
+    assert found["n_rows"] == 0
+    assert max(found["values"], found["times"], found["clips"]) < 1e-5

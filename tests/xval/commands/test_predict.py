@@ -1,0 +1,206 @@
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import soundfile
+
+RATE_HZ = 8000
+PROBABILITIES = ["probability_high", "probability_low"]
+
+
+@pytest.fixture(scope="module")
+def fold(save_untrained):
+    return save_untrained.save()
+
+
+def test_each_file_gets_a_line_with_its_classes(command, fold, save_untrained):
+    ended = command("predict", fold, save_untrained.audio / "0_0.wav", save_untrained.audio / "0_1.wav")
+
+    assert (ended.code, ended.err) == (0, "")
+    lines = [line for line in ended.out.splitlines() if ".wav" in line]
+    assert len(lines) == 2
+    assert all("high 0." in line and "low 0." in line for line in lines)
+
+
+def test_a_folder_stands_for_its_files_and_any_rate_and_channels_are_read(command, fold, tmp_path):
+    samples = 0.3 * np.sin(np.arange(22050) / 9)[:, None] * np.ones((1, 2))
+    soundfile.write(tmp_path / "b.flac", samples, 44100)
+    soundfile.write(tmp_path / "a.ogg", samples[:, 0], 22050)
+    (tmp_path / "notes.txt").write_text("no audio")
+
+    ended = command("predict", fold, tmp_path, "--output", "json")
+
+    assert ended.code == 0
+    assert [row["path"] for row in ended.rows()] == [str(tmp_path / "a.ogg"), str(tmp_path / "b.flac")]
+    for row in ended.rows():
+        assert row["probability_high"] + row["probability_low"] == pytest.approx(1)
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(command, fold, save_untrained, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF....")
+
+    ended = command("predict", fold, tmp_path / "broken.wav", save_untrained.audio / "0_0.wav", "no.wav", "--output", "csv")
+
+    assert ended.code == 1
+    assert ended.out.count("0_0.wav") == 1
+    assert ended.out.count("\n") == 2
+    assert "left out: " in ended.err
+    assert "broken.wav" in ended.err
+    assert "no.wav: no such file" in ended.err
+
+
+def test_nothing_readable_is_an_error(command, fold):
+    ended = command("predict", fold, "no.wav")
+
+    assert ended.code == 1
+    assert "nothing could be read. no.wav: no such file" in ended.err
+
+
+def test_segments_have_times_and_the_last_one_ends_with_the_file(command, fold, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.1, 2 * RATE_HZ), RATE_HZ)
+
+    rows = command("predict", fold, tmp_path / "long.wav", "--segments", "--output", "json").rows()
+    starts = [row["start_s"] for row in rows]
+    assert starts == pytest.approx([0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.7])  # the longest clip of the corpus has 0.3 s
+    assert rows[-1]["end_s"] == pytest.approx(2)
+    every = command("predict", fold, tmp_path / "long.wav", "--every", "0.5", "--output", "json").rows()
+    assert [row["start_s"] for row in every] == pytest.approx([0, 0.5, 1.0, 1.5])
+
+
+def test_a_segment_is_predicted_as_a_clip_of_its_own(command, fold, tmp_path):
+    samples = np.random.default_rng(1).normal(0, 0.1, RATE_HZ).astype(np.float32)
+    soundfile.write(tmp_path / "whole.wav", samples, RATE_HZ, subtype="FLOAT")
+    soundfile.write(tmp_path / "part.wav", samples[2400:4800], RATE_HZ, subtype="FLOAT")
+
+    segment = command("predict", fold, tmp_path / "whole.wav", "--segments", "--output", "json").rows()[1]
+    clip = command("predict", fold, tmp_path / "part.wav", "--output", "json").rows()[0]
+
+    assert [segment[name] for name in PROBABILITIES] == pytest.approx([clip[name] for name in PROBABILITIES], abs=1e-6)
+
+
+def test_a_file_that_is_longer_than_the_model_hears_is_reported(command, fold, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.1, RATE_HZ), RATE_HZ)
+
+    ended = command("predict", fold, tmp_path / "long.wav")
+
+    assert "1 file(s) are longer than the 0.3 s that the model was trained on" in ended.out
+    assert "--segments hears all" in ended.out
+    assert "longer than" not in command("predict", fold, tmp_path / "long.wav", "--segments").out
+
+
+def test_tables_are_written(command, fold, save_untrained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(save_untrained.audio / "0_0.wav", tmp_path / "=cmd.wav")
+    for name in ("out.csv", "out.json", "xlsx"):
+        assert command("predict", fold, "=cmd.wav", "--output", name).code == 0
+
+    table = pd.read_csv("out.csv")
+    assert list(table) == ["path", "start_s", "end_s", "predicted", *PROBABILITIES]
+    assert json.loads((tmp_path / "out.json").read_text())[0]["probability_low"] == pytest.approx(table["probability_low"][0])
+    cells = openpyxl.load_workbook("predictions.xlsx").active
+    assert (cells["A1"].value, cells["A2"].value, cells["A2"].data_type) == ("path", "=cmd.wav", "s")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["=cmd.wav", "out.csv", "out.json", "predictions.xlsx"]
+
+
+def test_the_most_probable_classes_alone(command, fold, save_untrained):
+    full = command("predict", fold, save_untrained.audio / "0_0.wav", "--output", "json").rows()[0]
+    (top,) = command("predict", fold, save_untrained.audio / "0_0.wav", "--top", "1", "--output", "json").rows()
+
+    assert top["class_1"] == full["predicted"]
+    assert top["probability_1"] == max(full[name] for name in PROBABILITIES)
+    assert "class_2" not in top
+    assert "predicted" not in top
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_folds(command, save_untrained, tmp_path):
+    for number in (1, 2):
+        shutil.copytree(save_untrained.save(number), tmp_path / "instance" / f"fold_{number}")
+    audio = save_untrained.audio / "0_0.wav"
+
+    ended = command("predict", tmp_path / "instance", audio, "--output", "json")
+
+    alone = [command("predict", tmp_path / "instance" / f"fold_{n}", audio, "--output", "json").rows()[0] for n in (1, 2)]
+    for name in PROBABILITIES:
+        assert ended.rows()[0][name] == pytest.approx((alone[0][name] + alone[1][name]) / 2, abs=1e-6)
+    assert alone[0]["probability_low"] != alone[1]["probability_low"]
+    assert "ensemble of 2 fold(s)" in ended.err
+
+
+def test_folds_of_different_questions_are_no_ensemble(command, save_untrained, tmp_path):
+    for number, n_mels in ((1, 12), (2, 10)):
+        shutil.copytree(save_untrained.save(number, n_mels=n_mels), tmp_path / f"fold_{number}")
+
+    ended = command("predict", tmp_path, save_untrained.audio / "0_0.wav")
+
+    assert ended.code == 2
+    assert "fold_2/model.keras: its feature_settings is" in ended.err
+    assert "no folds of one instance" in ended.err
+
+
+def test_without_its_sidecar_a_model_is_refused_with_what_is_missing(command, fold, save_untrained, tmp_path):
+    shutil.copy(fold / "model.keras", tmp_path)
+
+    ended = command("predict", tmp_path / "model.keras", save_untrained.audio / "0_0.wav")
+
+    assert ended.code == 2
+    assert "model.json: missing. It says which features model.keras reads" in ended.err
+
+
+def test_a_renamed_model_and_its_sidecar_work(command, fold, save_untrained, tmp_path):
+    for kind in ("keras", "json"):
+        shutil.copy(fold / f"model.{kind}", tmp_path / f"best.{kind}")
+
+    assert command("predict", tmp_path / "best.keras", save_untrained.audio / "0_0.wav").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "table.txt"], "--output table.txt: csv, json or xlsx is wanted"),
+        (["--output", "nowhere/table.csv"], "there is no folder nowhere"),
+        (["--top", "0", "--output", "csv"], "--top 0: a whole number from 1"),
+        (["--every", "0"], "every_s=0: a number of seconds above 0"),
+        (["--every", "1", "--examples"], "--every goes with --segments"),
+        (["--segmnts"], "Unknown option --segmnts.*Did you mean '--segments'"),
+    ],
+)
+def test_wrong_options_are_refused(command, fold, save_untrained, options, message):
+    import re
+
+    ended = command("predict", fold, save_untrained.audio / "0_0.wav", *options)
+
+    assert ended.code == 2
+    assert re.search(message, ended.err), ended.err
+
+
+def test_two_hours_are_predicted_in_little_memory(save_untrained, tmp_path):
+    """A file of two hours at 44.1 kHz has 1.3 GB as float32."""
+    n_samples = 2 * 3600 * 44100
+    with (tmp_path / "long.wav").open("wb") as file:
+        sizes = struct.pack("<IHHIIHH", 16, 1, 1, 44100, 88200, 2, 16)
+        file.write(b"RIFF" + struct.pack("<I", 36 + 2 * n_samples) + b"WAVEfmt " + sizes + b"data")
+        file.write(struct.pack("<I", 2 * n_samples))
+        file.truncate(44 + 2 * n_samples)
+    measured = (
+        "import resource, sys; from xval.__main__ import main; main(sys.argv[1:]); "
+        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+    )
+    arguments = ["predict", str(save_untrained.save()), "long.wav", "--segments", "--output", "out.csv"]
+
+    ended = subprocess.run(
+        [sys.executable, "-c", measured, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600,
+        env=os.environ | {"KERAS_BACKEND": "tensorflow"},
+    )  # fmt: skip
+
+    assert ended.returncode == 0
+    assert ended.stdout == "24000 rows: out.csv\n"
+    assert int(ended.stderr) / 2**10 < 1500  # nothing but the measure is on the standard error
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table["end_s"].iloc[-1] == pytest.approx(7200)

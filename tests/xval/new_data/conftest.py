@@ -1,0 +1,99 @@
+"""Labelled audio that takes milliseconds to make, and models that answer from tables."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from preprocessing.feature_settings import FeatureSettings
+from xval.config_file import read_section
+from xval.errors import AudioError
+from xval.model_description import ModelDescription
+
+RATE_HZ = 8000
+
+
+class ModelOfTables:
+    """Answers as `xval.inference.SavedModel` does, from what each file is said to hold.
+
+    Args:
+        folder: Where seen_audio.npy of its one member may lie.
+        answers: For the name of a file, or a number for arrays in their order, the values of its row.
+        unreadable: Files that it cannot read.
+        changes: Of its description.
+    """
+
+    def __init__(self, folder, answers, unreadable=(), **changes):
+        features = {name: value for name, value in read_section("features").items() if name in FeatureSettings.model_fields}
+        given = {
+            "task_type": "classification", "architecture": "mlp", "class_names": ("a", "b", "c"), "target_names": (),
+            "feature_settings": FeatureSettings.model_validate(features), "clip_samples": None, "is_custom": False,
+            "example_s": 1.0, "clip_average": "probabilities", "backend": "tensorflow", "dataset": "toy", "instance": 1,
+            "fold": 1, "seen_items": {},
+        } | changes  # fmt: skip
+        self.description = ModelDescription.model_validate(given)
+        self.descriptions = (self.description,)
+        self.path, self.members = folder, [folder / "model.keras"]
+        self.task_type, self.class_names = self.description.task_type, self.description.class_names
+        self.target_names, self.is_untested = self.description.target_names, False
+        self.answers, self.unreadable, self.asked = answers, unreadable, []
+
+    def predict(self, audio, *, per="file"):
+        self.asked += audio
+        tables = []
+        for number, each in enumerate(audio):
+            name = number if isinstance(each, np.ndarray) else Path(getattr(each, "path", each)).name
+            if name in self.unreadable:
+                raise AudioError(f"{each}: no audio.")
+            values = np.atleast_2d(np.asarray(self.answers(name) if callable(self.answers) else self.answers[name], np.float32))
+            if self.task_type == "representation":
+                columns = {"squared_error": values[:, 0]}
+            elif self.task_type == "regression":
+                columns = {f"predicted_{target}": values[:, column] for column, target in enumerate(self.target_names)}
+            else:
+                columns = {f"probability_{label}": values[:, column] for column, label in enumerate(self.class_names)}
+            tables.append(pd.DataFrame({"path": str(name), **columns}))
+        return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture
+def make_model(tmp_path):
+    """Return a function that makes a `ModelOfTables` whose seen_audio.npy holds some hashes (None: there is none)."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+
+    def make(answers, seen=(), **changes):
+        if seen is not None:
+            np.save(folder / "seen_audio.npy", np.sort(np.array(list(seen), np.uint64)))
+        return ModelOfTables(folder, answers, **changes)
+
+    return make
+
+
+@pytest.fixture
+def watch():
+    return lambda title: nullcontext(lambda done, total: None)
+
+
+def write_tone(path, seed, duration_s=0.05):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.default_rng(seed).normal(0, 0.1, int(RATE_HZ * duration_s)).astype(np.float32), RATE_HZ)
+
+
+@pytest.fixture
+def animals(tmp_path):
+    """A folder of class folders: a, b and c with two files of each of three speakers."""
+    folder = tmp_path / "animals"
+    for number, label in enumerate("abc"):
+        for speaker in range(3):
+            for take in range(2):
+                write_tone(folder / label / f"{label}_s{speaker}_{take}.wav", 100 * number + 10 * speaker + take)
+    return folder
+
+
+@pytest.fixture
+def tone():
+    return write_tone

@@ -1,0 +1,89 @@
+"""What the commands share that put a model to work: which model, which audio, which device.
+
+Comes in: parsed arguments. Goes out: a loaded model, and lines on how it was chosen and what to beware of. Next: predict.py,
+embed.py, evaluate.py.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from xval.config_file import read_section
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from xval.inference import SavedModel
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare MODEL, and how it is loaded."""
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="a model.keras, a fold folder, an instance folder (the ensemble of its folds), or an experiment folder (the "
+        "instance that validation selects)",
+    )
+    parser.add_argument(
+        "--gpu", default=read_section("execution")["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (%(default)s)"
+    )
+    parser.add_argument(
+        "--import",
+        action="append",
+        default=[],
+        dest="modules",
+        metavar="MODULE",
+        help="a module of your own whose layers the model has; it is found from the current folder, and runs",
+    )
+
+
+def add_audio(parser: argparse.ArgumentParser) -> None:
+    """Declare AUDIO."""
+    parser.add_argument("audio", nargs="+", type=Path, metavar="AUDIO", help="audio files, or folders of them")
+
+
+def add_pieces(parser: argparse.ArgumentParser) -> None:
+    """Declare what gets a row each."""
+    pieces = parser.add_mutually_exclusive_group()
+    pieces.add_argument(
+        "--segments",
+        action="store_true",
+        help="a row for each segment as long as the examples that trained the model (of models that label frames: each frame)",
+    )
+    pieces.add_argument("--examples", action="store_true", help="a row for each window, cut as the experiment cut its clips")
+    parser.add_argument("--every", type=float, metavar="S", help="a segment begins every S seconds (implies --segments)")
+
+
+def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segment"]:
+    """Return what gets a row each, as `SavedModel.predict` names it.
+
+    Raises:
+        SettingsError: Two of them are asked for.
+    """
+    if options.every is not None and options.examples:
+        raise SettingsError("--every goes with --segments, not with --examples.")
+    if options.segments or options.every is not None:
+        return "segment"
+    return "example" if options.examples else "file"
+
+
+def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
+    """Load the model that is named, and say how it was chosen.
+
+    Raises:
+        SettingsError: A module cannot be imported; there is no such GPU.
+        ResultsError: As `inference.load_model`.
+    """
+    from xval.inference import load_model
+
+    if options.modules:
+        sys.path.insert(0, str(Path.cwd()))
+    model = load_model(options.model, gpu=options.gpu, modules=options.modules)
+    if model.note:
+        console.print(model.note)
+    if model.is_untested:
+        console.print(f"{options.model}: trained on all items, so that nothing was left to test it; its folds were tested.")
+    return model

@@ -1,0 +1,127 @@
+"""Tables on the screen and in files.
+
+Comes in: a DataFrame, and where it is wanted. Goes out: lines, or a .csv, .json, .xlsx or .parquet file, whole or not at all.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from preprocessing.file_replacement import replace_file
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+_FORMATS = ("csv", "json", "xlsx")
+_WIDEST = 10_000
+
+
+class Output(NamedTuple):
+    """Where a table goes.
+
+    Attributes:
+        kind: csv, json or xlsx.
+        path: The file; None: standard output, or the screen where no kind is given.
+    """
+
+    kind: str | None
+    path: Path | None
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether standard output holds the table and nothing else."""
+        return self.kind is not None and self.path is None
+
+
+def read_output(text: str | None, xlsx_name: str) -> Output:
+    """Return what ``--output`` asks for.
+
+    Args:
+        text: The option.
+        xlsx_name: Name of the file for a bare ``xlsx``.
+
+    Raises:
+        SettingsError: No such format.
+    """
+    if text is None:
+        return Output(None, None)
+    path = Path(text)
+    kind = (path.suffix[1:] or path.name).lower()
+    if kind not in _FORMATS:
+        raise SettingsError(f"--output {text}: csv, json or xlsx is wanted, or a file whose name ends in one of them.")
+    if not path.suffix:
+        return Output(kind, Path(xlsx_name) if kind == "xlsx" else None)
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(f"--output {text}: there is no folder {path.parent}.")
+    return Output(kind, path)
+
+
+def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
+    """Print a table for people; without rows what there is none of. Lines are not folded where no terminal sets a width."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if table.empty:
+        console.print(nothing)
+        return
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in table.columns:
+        shown.add_column(Text(str(name)), overflow="fold", justify="right" if table[name].dtype.kind == "f" else "left")
+    for row in table.itertuples(index=False):
+        shown.add_row(*(Text(_shown(name, value)) for name, value in zip(table.columns, row, strict=True)))
+    if not console.is_terminal:
+        needed = console.measure(shown, options=console.options.update(max_width=_WIDEST)).maximum
+        console = Console(file=console.file, width=needed, highlight=False, emoji=False, markup=False)
+    console.print(shown, soft_wrap=False)
+
+
+def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> None:
+    """Write a table to a file, or to standard output.
+
+    Raises:
+        SettingsError: The table has more rows than a sheet holds.
+        OSError: The file cannot be written.
+    """
+    if output.path is None:
+        sys.stdout.write(_json(table) if output.kind == "json" else table.to_csv(index=False, lineterminator="\n"))
+        return
+    if output.kind == "xlsx":
+        replace_file(output.path, lambda temporary: _write_sheet(table, temporary))
+    else:
+        text = _json(table) if output.kind == "json" else table.to_csv(index=False, lineterminator="\n")
+        replace_file(output.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    console.print(f"{len(table)} rows: {output.path}")
+
+
+def _json(table: "pd.DataFrame") -> str:
+    return f"{table.to_json(orient='records', indent=1, force_ascii=False, double_precision=10)}\n"
+
+
+def _shown(name: object, value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.2f}" if str(name).endswith("_s") else f"{value:.4g}"
+
+
+def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
+    """Write one sheet, in which no text is taken for a formula."""
+    from openpyxl import Workbook
+
+    from xval.spreadsheet.cells import put
+
+    most_rows = 2**20 - 1
+    if len(table) > most_rows:
+        raise SettingsError(f"{len(table)} rows are more than a sheet holds ({most_rows}); write csv.")
+    book = Workbook()
+    sheet = book.active
+    for column, name in enumerate(table.columns, start=1):
+        put(sheet, 1, column, str(name))
+        for row, value in enumerate(table[name].tolist(), start=2):
+            put(sheet, row, column, value)
+    sheet.freeze_panes = "A2"
+    sheet.auto_filter.ref = sheet.dimensions
+    book.save(path)

@@ -1,0 +1,93 @@
+"""Write what a saved network makes of audio files: the output of one of its layers, averaged over time.
+
+Embeddings of one model compare with each other, not with those of another fold: MODEL is a single model.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.console import EXIT_FAILED, make_console
+from preprocessing.file_replacement import replace_file
+from xval.commands import _model_arguments as arguments
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SUMMARY = "write embeddings: what a layer of a saved network makes of audio files"
+_FORMATS = (".parquet", ".npy")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    arguments.add_model(parser)
+    arguments.add_audio(parser)
+    layers = parser.add_mutually_exclusive_group()
+    layers.add_argument(
+        "--layers-dropped",
+        type=int,
+        metavar="N",
+        help="what the N-th last layer with weights reads; 0: the prediction (default: 1, or the layer 'embedding' of an "
+        "autoencoder)",
+    )
+    layers.add_argument("--layer", metavar="NAME", help="the output of this layer")
+    arguments.add_pieces(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("embeddings.parquet"),
+        metavar="FILE",
+        help=".parquet, or .npy with a .csv of the file names and times beside it (default: %(default)s)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Embed, and write the table.
+
+    Returns:
+        0, or 1 when a file could not be read.
+
+    Raises:
+        SettingsError: An option does not fit the model, or the output has another ending.
+        ResultsError: As `inference.load_model`.
+        AudioError: No file can be read.
+    """
+    output: Path = options.output
+    if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():
+        raise SettingsError(
+            f"--output {output}: a file that ends in {' or '.join(_FORMATS)} is wanted, in a folder that exists."
+        )
+    console = make_console()
+    model = arguments.load(options, console)
+    table = model.embed(
+        options.audio,
+        layers_dropped=options.layers_dropped,
+        layer=options.layer,
+        per=arguments.pieces_of(options),
+        every_s=options.every,
+        skip_unreadable=True,
+    )
+    left_out = table.attrs.pop("left_out")
+    names = [name for name in table if str(name).startswith("embedding_")]
+    if output.suffix == ".parquet":
+        replace_file(output, lambda temporary: table.to_parquet(temporary, index=False))
+        where = str(output)
+    else:
+        values, beside = table[names].to_numpy("float32"), output.with_suffix(".csv")
+        # The rows first: an array without names is of no use.
+        replace_file(beside, lambda temporary: table.drop(columns=names).to_csv(temporary, index=False))
+        replace_file(output, lambda temporary: _save(temporary, values))
+        where = f"{output}, its rows: {beside}"
+    console.print(f"{len(table)} embeddings of {len(names)} numbers: {where}")
+    for _, path, reason in left_out:
+        console.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
+    return EXIT_FAILED if left_out else 0
+
+
+def _save(path: Path, values: "NDArray[np.float32]") -> None:
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.save(file, values, allow_pickle=False)

@@ -1,0 +1,97 @@
+"""Test a saved model on labelled data, and say how far the figures can be believed.
+
+MODEL is a .keras file, a fold folder, an instance folder (the ensemble of its folds) or an experiment folder (the instance that
+validation selects). DATA is a folder whose folders are the classes; a table (csv, tsv, xlsx, parquet) with the columns path and
+label, and item, start_s and end_s where known; or a prepared corpus: data/<dataset>, or its name.
+
+Clips whose label the model does not know are named and do not count. Clips that trained the model or chose its epoch are told
+by their audio, and by their item where they are of the same corpus. Exit code 0: done, with a warning where clips could not be
+read; 1: none could; 2: model, data or an option is wrong.
+"""
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.console import make_console, progress_bar
+from preprocessing.parallel import count_cores
+from xval.commands import _model_arguments as arguments
+
+if TYPE_CHECKING:
+    from xval.inference import SavedModel
+
+SUMMARY = "test a saved model on labelled data: figures, confusions, items, calibration"
+
+_PLACE = re.compile(r"(experiment|instance|fold)_\d+")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    arguments.add_model(parser)
+    parser.add_argument("data", metavar="DATA", help="a folder of class folders, a table, or a prepared corpus")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the report (default: evaluation_<model>_on_<data>)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an evaluation that is there")
+    parser.add_argument("--leave-out-seen", action="store_true", help="leave out the clips that the model has seen")
+    parser.add_argument(
+        "--rename", action="append", default=[], metavar="LABEL=CLASS", help="a label of the data means this class; repeatable"
+    )
+    parser.add_argument("--items", default="", metavar="A,B", help="only the clips of these items")
+    parser.add_argument("--item-pattern", default="none", metavar="REGEX", help="of a folder: finds the item in a file's path")
+    parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
+    parser.add_argument(
+        "--data-folder", type=Path, default=Path("data"), metavar="DIR", help="of prepared corpora (default: data)"
+    )
+    parser.add_argument(
+        "--annotation-policy", metavar="POLICY",
+        help="of recordings: union, intersection, ignore_disagreement or an annotator (default: as when the model was trained)",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate, print the report and write its folder.
+
+    Raises:
+        UsageError: Model, data or an option is wrong, or the folder is there already.
+        AudioError: No clip can be read.
+    """
+    from xval.inference.locate import find_members
+    from xval.model_description import read_description
+    from xval.new_data.evaluation import Choices, evaluate_on
+    from xval.new_data.labelled_clips import ReadOptions, read_labelled_clips
+    from xval.new_data.labels import read_renames
+    from xval.report.folder import check_output, write_report
+    from xval.report.text import Subject, describe
+
+    choices = Choices(read_renames(options.rename), options.leave_out_seen, options.annotation_policy, count_cores())
+    items = tuple(part.strip() for part in options.items.split(",") if part.strip())
+    # Before the backend is loaded: what is wrong with the data is said at once.
+    task_type = read_description(find_members(options.model).members[0]).task_type
+    read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, items)
+    clips = read_labelled_clips(options.data, task_type, read)
+    output = options.output or Path(f"evaluation_{_model_name(options.model)}_on_{clips.name}")
+    check_output(output, overwrite=options.overwrite)
+    console = make_console()
+    model = arguments.load(options, console)
+    outcome = evaluate_on(model, clips, choices, lambda title: progress_bar(console, title))
+    subject = Subject(_describe_model(model), options.data, model.task_type, model.class_names)
+    lines = describe(subject, outcome)
+    write_report(output, subject, outcome, model.descriptions, lines, overwrite=options.overwrite)
+    console.print("\n".join([*lines, "", str(output)]))
+    return 0
+
+
+def _model_name(path: Path) -> str:
+    """Return what the folder is called after: the places of a model in its experiment, or the name of its file."""
+    parts = path.resolve().parts
+    places = [part for part in parts if _PLACE.fullmatch(part)]
+    dataset = parts[parts.index(places[0]) - 1] if places and places[0].startswith("experiment") else ""
+    return "_".join(filter(None, [dataset, *places])) or path.stem
+
+
+def _describe_model(model: "SavedModel") -> str:
+    n_members, first = len(model.descriptions), model.description
+    which = f"ensemble of {n_members} folds" if n_members > 1 else f"fold {first.fold}" if first.fold else "all items"
+    return f"{model.path} ({first.architecture}, trained on {first.dataset}, {which})"

@@ -1,0 +1,111 @@
+"""Say what a saved model hears in audio files, and how sure it is.
+
+Files may have any rate, length and format that decodes. Without further options each file gets a row: the most probable class
+with its probability, or the numbers of a regression, or the error of an autoencoder; models that label frames give events.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from preprocessing.console import EXIT_FAILED, make_console
+from xval.commands import _model_arguments as arguments
+from xval.commands._tables import print_table, read_output, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xval.inference import SavedModel
+
+SUMMARY = "say what a saved model hears in audio files"
+_TOP_ON_SCREEN = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    arguments.add_model(parser)
+    arguments.add_audio(parser)
+    arguments.add_pieces(parser)
+    parser.add_argument(
+        "--output",
+        metavar="csv|json|xlsx|FILE",
+        help="csv, json: print it so; xlsx: write predictions.xlsx; or a file that ends in one of these",
+    )
+    parser.add_argument(
+        "--top", type=int, metavar="K", help="only the K most probable classes of each row (on the screen: 3 if not given)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Predict, and print or write the table.
+
+    Returns:
+        0, or 1 when a file could not be read.
+
+    Raises:
+        SettingsError: An option does not fit the model.
+        ResultsError: As `inference.load_model`.
+        AudioError: No file can be read.
+    """
+    output = read_output(options.output, "predictions.xlsx")
+    console = make_console()
+    messages = make_console(is_error=True) if output.is_printed else console
+    model = arguments.load(options, messages)
+    table = model.predict(options.audio, per=arguments.pieces_of(options), every_s=options.every, skip_unreadable=True)
+    left_out, n_cut = table.attrs["left_out"], table.attrs["cut"]
+    if output.kind is None:
+        top = keep_top(table, model, _TOP_ON_SCREEN if options.top is None else options.top)
+        print_table(_as_sentences(top), console, nothing="no events")
+    else:
+        write_table(table if options.top is None else keep_top(table, model, options.top), output, messages)
+    if n_cut:
+        messages.print(
+            f"{n_cut} file(s) are longer than the {model.description.example_s:.3g} s that the model was trained on; it heard "
+            "the begin of each (end_s says how much). --segments hears all."
+        )
+    for _, path, reason in left_out:
+        messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
+    return EXIT_FAILED if left_out else 0
+
+
+def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int) -> "pd.DataFrame":
+    """Return a table of predictions with the most probable classes alone.
+
+    Args:
+        table: Of `SavedModel.predict`.
+        model: It names the classes.
+        n_classes: How many of them.
+
+    Returns:
+        The table, with class_1, probability_1, class_2, ... in the place of the probability of each class.
+
+    Raises:
+        SettingsError: The number is below 1.
+    """
+    import numpy as np
+
+    from xval.errors import SettingsError
+
+    if n_classes < 1:
+        raise SettingsError(f"--top {n_classes}: a whole number from 1 is wanted.")
+    columns = [f"probability_{name}" for name in model.class_names]
+    if not columns or columns[0] not in table:
+        return table
+    values = table[columns].to_numpy()
+    order = np.argsort(-values, axis=1, kind="stable")[:, :n_classes]
+    kept = table.drop(columns=[*columns, *(["predicted"] if "predicted" in table else [])])
+    for place in range(order.shape[1]):
+        chosen = order[:, place]
+        kept[f"class_{place + 1}"] = np.array(model.class_names, dtype=object)[chosen]
+        kept[f"probability_{place + 1}"] = values[np.arange(len(values)), chosen]
+    return kept
+
+
+def _as_sentences(top: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table of `keep_top` with one column ``heard``: ``seven 0.91, six 0.07``."""
+    n_places = sum(str(name).startswith("class_") for name in top)
+    if not n_places:
+        return top
+    columns = [(top[f"class_{place}"], top[f"probability_{place}"]) for place in range(1, n_places + 1)]
+    rows = zip(*(zip(classes, values, strict=True) for classes, values in columns), strict=True)
+    heard = [", ".join(f"{name} {value:.3f}" for name, value in row) for row in rows]
+    return top[["path", "start_s", "end_s"]].assign(heard=heard)

@@ -1,0 +1,70 @@
+"""Train one final model of an instance on all items, for as many epochs as cross-validation chose.
+
+The epochs are the median of the best epochs of the folds (to the nearest whole number; a half goes up). Without validation
+items nothing stops earlier, and the weights of the last epoch stay. The learning rate of an epoch is that which the same epoch
+of the folds had. All parameters are those of instance_<i>/settings.json, and the code is copied as for a run.
+
+The model lies in instance_<i>/refit/ and is marked as untested: its record has no test figures of its own, but those of the
+folds, which are what cross-validation estimates for it.
+"""
+
+import argparse
+from pathlib import Path
+
+from preprocessing.console import make_console
+from xval.cli import end_as_ctrl_c_does
+from xval.errors import SettingsError
+from xval.refit import Request, refit_instance
+from xval.results import find_experiment
+
+SUMMARY = "train a final model on all items, with the epochs that the folds chose"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "instance",
+        type=_above_zero,
+        nargs="?",
+        metavar="INSTANCE",
+        help="number of the instance (default: the one that validation selects)",
+    )
+    parser.add_argument("--epochs", type=_above_zero, metavar="N", help="train so many epochs, whatever the folds chose")
+    parser.add_argument("--gpu", type=_device, metavar="0|cpu", help="the device (default: as the experiment)")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a final model that is there")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train the model, and say what is known of it.
+
+    Raises:
+        UsageError: Something that the user can mend; nothing has been trained.
+        JobError: The training failed.
+    """
+    end_as_ctrl_c_does()
+    folder = find_experiment(options.folder)
+    if options.instance is None and options.folder.resolve() != folder.path.resolve():
+        raise SettingsError(f"FOLDER {options.folder}: lies in an experiment; name it and the instance: {folder.path} INSTANCE")
+    request = Request(
+        instance=options.instance,
+        epochs=options.epochs,
+        gpu=options.gpu,
+        data_folder=options.data_folder,
+        overwrite=options.overwrite,
+    )
+    refit_instance(folder, request, make_console())
+    return 0
+
+
+def _above_zero(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"received '{text}'; a whole number from 1 is wanted.")
+    return int(text)
+
+
+def _device(text: str) -> str:
+    if text != "cpu" and not text.isdecimal():
+        raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
+    return text

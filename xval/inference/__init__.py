@@ -1,0 +1,98 @@
+"""A saved model at work: it reads audio files and says what it hears, by the settings that it was trained with.
+
+Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. Nothing beside the model and its sidecar files is
+needed, and no setting has to be repeated. Next: commands/, scripts and notebooks of users.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xval.errors import ResultsError, SettingsError
+from xval.inference.locate import find_members as find_members
+from xval.inference.sources import LeftOut as LeftOut
+from xval.inference.sources import Stretch as Stretch
+from xval.model_description import ModelDescription, read_description
+
+if TYPE_CHECKING:
+    from xval.inference.saved import SavedModel as SavedModel
+
+_SHARED = (
+    "task_type",
+    "class_names",
+    "target_names",
+    "feature_settings",
+    "clip_samples",
+    "clip_average",
+    "is_custom",
+    "frames",
+)
+
+
+def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[str] = ()) -> "SavedModel":
+    """Load a model of an experiment, ready for audio.
+
+    Args:
+        path: A ``.keras`` file with its .json file beside it; a fold folder; an instance folder: the ensemble of its folds; or
+            an experiment folder: the instance that validation selects.
+        gpu: ``cpu``, or the number of a GPU, for a process that has not loaded Keras yet; None: what the backend chooses.
+            Where neither Keras is loaded nor KERAS_BACKEND set, the backend is the one that trained the model.
+        modules: Modules of your own whose layers the model has, to be imported first. The model's files name none that is
+            imported.
+
+    Returns:
+        The model.
+
+    Raises:
+        ResultsError: There is no such model, its sidecar file is missing, or one of them is damaged or not safe to load.
+        SettingsError: Keras is loaded already and `gpu` given; there is no such GPU; a package or module is missing.
+    """
+    found = find_members(Path(path))
+    descriptions = tuple(read_description(member) for member in found.members)
+    _refuse_mixture(found.members, descriptions)
+    _bind(descriptions[0].backend, gpu)
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(sys.path[:3])}, ...") from error
+    from xval.inference.members import load_member
+    from xval.inference.saved import SavedModel
+
+    return SavedModel(Path(path), found.note, tuple(map(load_member, found.members, descriptions)))
+
+
+def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:
+    """Refuse folds that do not answer the same question of the same examples."""
+    for path, description in zip(members, descriptions, strict=True):
+        for name in _SHARED:
+            if getattr(description, name) != getattr(descriptions[0], name):
+                raise ResultsError(
+                    f"{path}: its {name} is {getattr(description, name)!r:.80}, that of {members[0]} is "
+                    f"{getattr(descriptions[0], name)!r:.80}; they are no folds of one instance. Name one of them."
+                )
+
+
+def _bind(backend: str, gpu: str | None) -> None:
+    """Choose backend and device, where Keras has not been loaded yet."""
+    if "keras" in sys.modules:
+        if gpu is not None:
+            raise SettingsError(f"gpu={gpu}: Keras is loaded already, so that its device is chosen. Load the model first.")
+        return
+    chosen = os.environ.get("KERAS_BACKEND") or backend
+    if importlib.util.find_spec(chosen) is None:
+        chosen = "tensorflow"
+    from preprocessing.parallel import count_cores
+    from xval.devices import environment, load_keras, make_slots
+
+    if gpu is None:
+        os.environ["KERAS_BACKEND"] = chosen
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    else:
+        slots, _ = make_slots(gpu, workers=1, threads=count_cores())
+        os.environ.update(environment(slots[0], chosen))
+    load_keras()

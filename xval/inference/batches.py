@@ -1,0 +1,95 @@
+"""Answer inputs batch by batch, whichever source they are of.
+
+Comes in: inputs, piece by piece, and what answers them. Goes out: the answers of all members, source by source. Next: saved.py.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.inference.inputs import Inputs
+from xval.inference.members import Answer
+
+_BATCH_SIZE = 32
+_N_AXES_OF_FRAMES = 4  # members, examples, frames, classes
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the members say about some examples of one source.
+
+    Attributes:
+        inputs: The examples, without their predictors.
+        values: float32 (n_members, n_examples, n_outputs); of sequences the frames take the place of the examples.
+    """
+
+    inputs: Inputs
+    values: NDArray[np.float32]
+
+
+def answer_in_batches(
+    inputs: Iterable[tuple[int, Inputs]], answers: list[Answer], batch_size: int = _BATCH_SIZE
+) -> Iterator[tuple[int, Answers]]:
+    """Answer inputs in their order, examples of one shape together, whichever source they are of.
+
+    Batches are filled up to a power of two, so that a backend that compiles for each shape compiles rarely.
+
+    Args:
+        inputs: The number of a source, and examples of it.
+        answers: Of the members.
+        batch_size: Examples that are answered together.
+
+    Yields:
+        The number of the source, and what all members say about those examples.
+    """
+    waiting: list[tuple[int, Inputs]] = []
+    n_waiting = 0
+    for number, made in inputs:
+        if waiting and (n_waiting >= batch_size or made.predictors.shape[1:] != waiting[0][1].predictors.shape[1:]):
+            yield from _answer(waiting, answers, batch_size)
+            waiting, n_waiting = [], 0
+        waiting.append((number, made))
+        n_waiting += len(made.predictors)
+    if waiting:
+        yield from _answer(waiting, answers, batch_size)
+
+
+def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer], batch_size: int) -> Iterator[tuple[int, Answers]]:
+    predictors = np.concatenate([made.predictors for _, made in waiting])
+    basics = [made.basic for _, made in waiting if made.basic is not None]
+    basic = np.concatenate(basics) if basics else None
+    found = []
+    for first in range(0, len(predictors), batch_size):
+        batch = predictors[first : first + batch_size]
+        of_batch = None if basic is None else _filled(basic[first : first + batch_size])
+        filled = _filled(batch)
+        found.append(np.stack([answer(filled, of_batch)[: len(batch)] for answer in answers]))
+    values = np.concatenate(found, axis=1)
+    first = 0
+    for number, made in waiting:
+        stop = first + len(made.predictors)
+        of_source = values[:, first:stop]
+        if made.n_frames:
+            of_source = of_source[:, 0, : made.n_frames] if of_source.ndim == _N_AXES_OF_FRAMES else of_source
+        yield number, Answers(_without_predictors(made), of_source)
+        first = stop
+
+
+def _filled(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a batch of a power of two, filled up with its last example."""
+    missing = (1 << (len(batch) - 1).bit_length()) - len(batch)
+    return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
+
+
+def _without_predictors(made: Inputs) -> Inputs:
+    """Return inputs without what takes memory."""
+    return Inputs(np.empty(0, np.float32), made.start_s, made.end_s, n_frames=made.n_frames, is_cut=made.is_cut)
+
+
+def join_answers(pieces: list[Answers]) -> Answers:
+    """Return the answers about one source, of which some were given piece by piece."""
+    start_s, end_s = (np.concatenate([getattr(piece.inputs, name) for piece in pieces]) for name in ("start_s", "end_s"))
+    inputs = Inputs(np.empty(0, np.float32), start_s, end_s, is_cut=pieces[0].inputs.is_cut)
+    return Answers(inputs, np.concatenate([piece.values for piece in pieces], axis=1))

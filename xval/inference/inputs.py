@@ -1,0 +1,186 @@
+"""Make the inputs of a model from audio, as the experiment made its examples: whole clips, their windows, segments, frames.
+
+Comes in: a source, and the description of a model. Goes out: `Inputs`, piece by piece. Next: members.py answers them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing import features
+from preprocessing.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
+from preprocessing.windows import make_examples
+from xval.combination.basic_features import features_of_stretches
+from xval.errors import AudioError
+from xval.inference.sources import Source
+
+if TYPE_CHECKING:
+    from xval.model_description import ModelDescription
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Some examples of one source.
+
+    Attributes:
+        predictors: float32 (n_examples, ...), what the model reads.
+        start_s: float64 (n_examples,), where each begins in its file.
+        end_s: float64 (n_examples,), where each ends; padding does not count.
+        basic: float32 (n_examples, 136), the basic features of a combination that reads them.
+        n_frames: Of a sequence of frames: how many are no padding.
+        is_cut: The clip is longer than what the model hears of it.
+    """
+
+    predictors: NDArray[np.float32]
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    basic: NDArray[np.float32] | None = None
+    n_frames: int = 0
+    is_cut: bool = False
+
+
+def clip_inputs(source: Source, description: "ModelDescription", *, with_basic: bool) -> Inputs:
+    """Return the examples of a clip as the experiment cut its clips: the clip, or windows of it.
+
+    Args:
+        source: The clip.
+        description: Of the model.
+        with_basic: Add the basic features.
+
+    Raises:
+        AudioError: The clip cannot be read, or its features overflow.
+    """
+    if description.is_custom:
+        return _ready(source)
+    settings = description.feature_settings
+    channel = None if settings.channel == "mean" else settings.channel
+    return _cut(source.samples(settings.sample_rate_hz, channel), source, description, with_basic=with_basic)
+
+
+def segment_inputs(
+    source: Source, description: "ModelDescription", every_s: float | None, *, with_basic: bool
+) -> Iterator[Inputs]:
+    """Yield the examples of segments, each treated as a clip of its own; only a segment at a time is held in memory.
+
+    A segment is as long as the examples that the model was trained on. The last one is moved back to end with the clip; a clip
+    that is shorter than a segment is one.
+
+    Args:
+        source: The clip, of any length.
+        description: Of the model.
+        every_s: A segment begins every so many seconds; None: where the last one ends.
+        with_basic: Add the basic features.
+
+    Raises:
+        AudioError: As `clip_inputs`.
+    """
+    rate_hz = description.feature_settings.sample_rate_hz
+    length = max(1, round((description.example_s or 0) * rate_hz))
+    step = length if every_s is None else max(1, round(every_s * rate_hz))
+    for first, samples in cut_stream(_blocks(source, description), length, step, moved_back=True):
+        yield _cut(samples, source, description, with_basic=with_basic, first_s=first / rate_hz)
+
+
+def sequence_inputs(source: Source, description: "ModelDescription") -> Iterator[Inputs]:
+    """Yield the sequences of frames of a recording one behind the other, the last one padded with silence.
+
+    Args:
+        source: The recording, of any length.
+        description: Of a model that labels frames.
+
+    Raises:
+        AudioError: It cannot be read, or is shorter than a frame.
+    """
+    frames = description.frames
+    if frames is None:
+        raise ValueError("no model that labels frames")
+    rate_hz = description.feature_settings.sample_rate_hz
+    size = max(1, round(frames.label_frame_s * rate_hz))
+    length = frames.sequence_frames * size
+    is_empty = True
+    for first, samples in cut_stream(_blocks(source, description), length, length, moved_back=False):
+        n_frames = samples.size // size
+        if n_frames:
+            is_empty = False
+            filled = np.zeros(length, np.float32)
+            filled[: n_frames * size] = samples[: n_frames * size]
+            start_s = source.offset_s + first / rate_hz
+            end_s = start_s + n_frames * size / rate_hz
+            yield Inputs(filled.reshape(1, -1, size), np.array([start_s]), np.array([end_s]), n_frames=n_frames)
+    if is_empty:
+        raise AudioError(f"{source.name}: shorter than one frame of {frames.label_frame_s:g} s, which the model labels.")
+
+
+def cut_stream(
+    blocks: Iterable[NDArray[np.float32]], length: int, step: int, *, moved_back: bool
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Cut a stream of samples into segments without holding it whole.
+
+    Args:
+        blocks: The samples, in blocks of any size.
+        length: Samples of a segment.
+        step: Samples from the begin of one to that of the next; above the length some samples are in none.
+        moved_back: What is left at the end: True: a last segment of full length ends with the stream; False: a shorter one.
+            A stream shorter than a segment is one in both cases.
+
+    Yields:
+        The number of the first sample, and float32 (length,) or fewer.
+    """
+    held, first, following, covered = np.empty(0, np.float32), 0, 0, 0
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while following + length <= first + held.size:
+            yield following, held[following - first : following - first + length]
+            covered = following + length
+            following += step
+        unneeded = min(following, first + held.size - length) - first
+        if unneeded > 0:
+            held, first = held[unneeded:], first + unneeded
+    total = first + held.size
+    if covered and (total == covered or step > length):
+        return
+    start = max(0, total - length) if moved_back else following
+    if start < total:
+        yield start, held[start - first :]
+
+
+def _blocks(source: Source, description: "ModelDescription") -> Iterator[NDArray[np.float32]]:
+    settings = description.feature_settings
+    return source.blocks(settings.sample_rate_hz, None if settings.channel == "mean" else settings.channel)
+
+
+def _cut(
+    samples: NDArray[np.float32], source: Source, description: "ModelDescription", *, with_basic: bool, first_s: float = 0.0
+) -> Inputs:
+    """Return the examples of the samples of a clip or segment, whatever the features are."""
+    settings = description.feature_settings
+    rate_hz = settings.sample_rate_hz
+    # Overflow shows in the values, below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = make_examples(samples, settings, description.clip_samples)
+    predictors, start_s, end_s = made.predictors, made.start_s, made.end_s
+    if settings.features == "waveform":
+        trimmed = predictors[0]
+        lengths = lengths_of_waveforms(settings, description.clip_samples or trimmed.size)
+        begin, end = cut_clip(trimmed.size, settings, lengths)
+        length = lengths.tested or whole_length(int(end[0] - begin[0]), lengths.n_shortest)
+        predictors = np.stack([fill_example(trimmed[a:b], length, lengths) for a, b in zip(begin, end, strict=True)])
+        start_s, end_s = start_s[0] + begin / rate_hz, start_s[0] + end / rate_hz
+    if not np.isfinite(predictors).all():
+        raise AudioError(f"{source.name}: its features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
+    basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
+    offset_s = source.offset_s + first_s
+    # Less than a hop behind the last window is no frame.
+    is_cut = end_s[-1] * rate_hz + settings.hop_length < features.trim(samples, settings)[1]
+    return Inputs(predictors, offset_s + start_s, offset_s + end_s, basic, is_cut=bool(is_cut))
+
+
+def _ready(source: Source) -> Inputs:
+    """Return features that a script made; they have no times."""
+    values = source.values
+    if values is None or not np.isfinite(values).all():
+        raise AudioError(f"array {source.name}: holds features that are NaN or infinite.")
+    return Inputs(values[np.newaxis], np.full(1, np.nan), np.full(1, np.nan))

@@ -1,0 +1,80 @@
+"""Which saved models a path means: one file, the folds of an instance, or the selected instance of an experiment.
+
+Comes in: a path. Goes out: the models, and a sentence on how they were chosen. No backend is loaded. Next: members.py.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from xval.errors import ResultsError
+from xval.ranking import rank_instances
+from xval.rebuild import read_metric_dicts
+from xval.results import ExperimentFolder
+from xval.summary import SIDES
+
+KERAS_NAME, COMBINATION_NAME = "model.keras", "model.skops"
+_WANTED = (
+    "a .keras file, a fold folder, an instance folder (the ensemble of its folds), or an experiment folder (its best instance)"
+)
+
+
+class Found(NamedTuple):
+    """The models that a path means.
+
+    Attributes:
+        members: A model.keras or model.skops each; several are an ensemble.
+        note: How they were chosen; empty for one model that was named.
+    """
+
+    members: list[Path]
+    note: str
+
+
+def find_members(path: Path) -> Found:
+    """Return the models that a path means.
+
+    Args:
+        path: See `inference.load_model`.
+
+    Raises:
+        ResultsError: There is no such path, or it holds no finished model.
+    """
+    if not path.exists():
+        raise ResultsError(f"{path}: there is no such model or folder. Wanted is {_WANTED}.")
+    if path.is_file():
+        if path.suffix not in (".keras", ".skops"):
+            raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
+        return Found([path], "")
+    if one := _model_in(path):
+        return Found([one], "")
+    if of_folds := _models_of_folds(path):
+        return Found(of_folds, f"{path}: ensemble of {len(of_folds)} fold(s)" if len(of_folds) > 1 else "")
+    if (path / "folds.json").is_file():
+        return _selected(ExperimentFolder(path))
+    raise ResultsError(f"{path}: holds no finished model. Wanted is {_WANTED}.")
+
+
+def _selected(folder: ExperimentFolder) -> Found:
+    """Return the models of the instance that validation selects."""
+    metric_dicts = read_metric_dicts(folder, folder.instances())
+    ranking = rank_instances(metric_dicts) if metric_dicts else None
+    if ranking is None or ranking.selected is None:
+        raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
+    chosen = folder.instance_folder(ranking.selected)
+    members = _models_of_folds(chosen)
+    if not members:
+        raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
+    return Found(
+        members,
+        f"{chosen}: selected by {SIDES[ranking.side]} {ranking.metric}; ensemble of {len(members)} fold(s)",
+    )
+
+
+def _models_of_folds(instance: Path) -> list[Path]:
+    numbered = {int(each.name[5:]): each for each in instance.glob("fold_*") if each.name[5:].isdecimal()}
+    return [model for number in sorted(numbered) if (model := _model_in(numbered[number]))]
+
+
+def _model_in(folder: Path) -> Path | None:
+    """Return the model in a fold folder: of a combination of networks the classifier that combines them."""
+    return next((folder / name for name in (COMBINATION_NAME, KERAS_NAME) if (folder / name).is_file()), None)

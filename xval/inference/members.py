@@ -1,0 +1,158 @@
+"""One saved model of an ensemble, asked for predictions or embeddings.
+
+Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches of inputs.
+Next: saved.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.description_checks import check_description
+from xval.embeddings import compile_for_prediction, cut_model
+from xval.errors import SettingsError
+from xval.inference.locate import COMBINATION_NAME
+from xval.model_description import ModelDescription
+from xval.reconstruction import EMBEDDING
+from xval.residual import read_features
+from xval.saved_model import load_model
+
+Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None], NDArray[np.float32]]
+"""From predictors float32 (n, ...) and their basic features to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
+
+
+class Member(Protocol):
+    """One saved model."""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+
+    @property
+    def description(self) -> ModelDescription:
+        """What lies beside it."""
+
+    @property
+    def needs_basic(self) -> bool:
+        """Whether it reads basic features too."""
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of one example; None where any length will do."""
+
+    def predictor(self) -> Answer:
+        """Return what predicts."""
+
+    def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:
+        """Return what gives embeddings."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A Keras model."""
+
+    path: Path
+    description: ModelDescription
+    model: keras.Model
+    needs_basic: bool = False
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of one example."""
+        return tuple(self.model.input.shape[1:])
+
+    def predictor(self) -> Answer:
+        """Return what gives probabilities, numbers, or the squared error of the reconstruction."""
+        if self.description.task_type != "representation":
+            return _answer_of(self.model)
+        rebuilt = keras.Model(self.model.input, [read_features(self.model), self.model.output])
+        compile_for_prediction(rebuilt)
+
+        def measure(predictors: NDArray[np.float32], _basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
+            features, found = (np.asarray(each, np.float64) for each in rebuilt.predict_on_batch(predictors))
+            errors = np.mean((found - features) ** 2, axis=tuple(range(1, features.ndim)))
+            return np.asarray(errors[:, np.newaxis], np.float32)
+
+        return measure
+
+    def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:
+        """Return what gives the output of a layer, averaged over all axes but the last.
+
+        Args:
+            layers_dropped: See `embeddings.cut_model`; None with no layer: 1, or the layer ``embedding`` of an autoencoder.
+            layer: Name of a layer of the network.
+
+        Raises:
+            SettingsError: There is no such layer.
+        """
+        if layer is None and layers_dropped is None and self.description.task_type == "representation":
+            layer = EMBEDDING
+        cut = cut_model(self.model, 1 if layers_dropped is None else layers_dropped, layer=layer, where=str(self.path))
+        return _answer_of(cut)
+
+
+@dataclass(frozen=True)
+class CombinationMember:
+    """Networks and a classifier that combines what they make of an example."""
+
+    path: Path
+    description: ModelDescription
+    combination: Any
+
+    @property
+    def needs_basic(self) -> bool:
+        """Whether the classifier reads basic features too."""
+        return bool(self.combination.has_basic_features)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of one example."""
+        return tuple(self.combination.networks[0].input.shape[1:]) if self.combination.networks else ()
+
+    def predictor(self) -> Answer:
+        """Return what gives probabilities."""
+        answer: Answer = self.combination.classify
+        return answer
+
+    def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:  # noqa: ARG002 - as of any member
+        """Refuse: a classifier has no layers.
+
+        Raises:
+            SettingsError: Always.
+        """
+        raise SettingsError(
+            f"{self.path}: a combination of features has no layers. Its networks have: {self.path.parent}/network_1/model.keras"
+        )
+
+
+def load_member(path: Path, description: ModelDescription) -> Member:
+    """Load one saved model.
+
+    Args:
+        path: A model.keras or model.skops.
+        description: What lies beside it.
+
+    Raises:
+        ResultsError: As `saved_model.load_model` and `combination.persistence.load`; the model and its description disagree.
+        SettingsError: skops is not installed.
+    """
+    if path.name == COMBINATION_NAME:
+        from xval.combination.persistence import load
+
+        return CombinationMember(path, description, load(path.parent))
+    model = load_model(path)
+    check_description(model, description, path)
+    compile_for_prediction(model)
+    return Network(path, description, model)
+
+
+def _answer_of(model: keras.Model) -> Answer:
+    def answer(predictors: NDArray[np.float32], _basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        return np.asarray(model.predict_on_batch(predictors), np.float32)
+
+    return answer

@@ -1,0 +1,142 @@
+"""What a model is asked about: files, folders, stretches of files, or samples in memory.
+
+Comes in: paths and arrays. Goes out: `Source`s, each read whole or block by block at the rate of the model. Next: saved.py.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.audio import read_audio, read_blocks, resample
+from preprocessing.corpora._layout import list_audio
+from xval.errors import AudioError, SettingsError
+
+
+class Stretch(NamedTuple):
+    """A stretch of an audio file.
+
+    Attributes:
+        path: The file.
+        start_s: Where it begins; None or NaN: at the beginning of the file.
+        end_s: Where it ends; None or NaN: at the end of the file.
+    """
+
+    path: str | Path
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class LeftOut(NamedTuple):
+    """Something that could not be read.
+
+    Attributes:
+        number: Its place among what was asked about, from 0; each file of a folder counts.
+        path: As in the tables.
+        reason: Why.
+    """
+
+    number: int
+    path: str
+    reason: str
+
+
+Samples: TypeAlias = NDArray[np.floating[Any]]
+Audio: TypeAlias = str | Path | Stretch | Samples
+"""A file or folder, a stretch of a file, or float samples (n_samples,), full scale -1 to 1; also an array of ready features."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One clip to be predicted.
+
+    Attributes:
+        name: What the tables call it: its path, or the number of the array.
+        stretch: Of a file.
+        values: Samples or features that were handed over.
+        rate_hz: Rate of the samples.
+    """
+
+    name: str
+    stretch: Stretch | None = None
+    values: NDArray[np.float32] | None = None
+    rate_hz: int = 0
+
+    @property
+    def offset_s(self) -> float:
+        """Where the clip begins in its file (s)."""
+        return (self.stretch.start_s or 0.0) if self.stretch else 0.0
+
+    def samples(self, sample_rate_hz: int, channel: int | None) -> NDArray[np.float32]:
+        """Return all samples, float32 (n_samples,), at a rate.
+
+        Raises:
+            AudioError: They cannot be read.
+        """
+        if self.stretch is None:
+            return np.concatenate(list(self.blocks(sample_rate_hz, channel)))
+        path, start_s, end_s = self.stretch
+        samples, _ = read_audio(Path(path), sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s, channel=channel)
+        return samples
+
+    def blocks(self, sample_rate_hz: int, channel: int | None) -> Iterator[NDArray[np.float32]]:
+        """Yield the samples block by block, float32 (n,), so that a file of hours is never held whole.
+
+        Raises:
+            AudioError: They cannot be read.
+        """
+        if self.stretch is not None:
+            path, start_s, end_s = self.stretch
+            yield from read_blocks(Path(path), sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s, channel=channel)
+            return
+        if self.values is None or self.values.ndim != 1 or not self.values.size:
+            shape = None if self.values is None else self.values.shape
+            raise AudioError(f"array {self.name}: received shape {shape}; mono samples (n_samples,) are wanted.")
+        if not np.isfinite(self.values).all():
+            raise AudioError(f"array {self.name}: holds samples that are NaN or infinite.")
+        yield resample(self.values, self.rate_hz, sample_rate_hz)
+
+
+def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, is_custom: bool) -> list[Source]:
+    """Return what a user hands over as single clips, in its order.
+
+    Args:
+        audio: One of them, or several; a folder stands for the audio files in and below it, by name.
+        sample_rate_hz: Rate of arrays.
+        is_custom: Arrays hold features of a script; there is no way from audio to them.
+
+    Raises:
+        SettingsError: Nothing was handed over; a rate is missing; audio for a model of ready features.
+        CorpusError: A folder holds no audio file.
+    """
+    listed: Sequence[Audio] = [audio] if isinstance(audio, str | Path | Stretch | np.ndarray) else list(audio)
+    if not listed:
+        raise SettingsError("no audio was given; name files or folders.")
+    sources: list[Source] = []
+    for each in listed:
+        if isinstance(each, str | Path) and Path(each).is_dir():
+            files = list_audio(Path(each), "audio files")
+            sources += [Source(str(Path(each) / name), Stretch(Path(each) / name)) for name in files]
+        elif isinstance(each, str | Path):
+            sources.append(Source(str(each), Stretch(each)))
+        elif isinstance(each, Stretch):
+            sources.append(Source(str(each.path), Stretch(each.path, _known(each.start_s), _known(each.end_s))))
+        else:
+            values = np.asarray(each, np.float32)
+            if sample_rate_hz is None and not is_custom:
+                raise SettingsError(f"array {len(sources)}: give the rate of its samples, sample_rate_hz=16000 for example.")
+            sources.append(Source(str(len(sources)), values=values, rate_hz=sample_rate_hz or 0))
+    if is_custom and any(source.stretch for source in sources):
+        raise SettingsError(
+            "this model reads features that a script made (preprocessing.store.write), and there is no way from audio files to "
+            "them; in Python give arrays of the same features: model.predict([features])."
+        )
+    return sources
+
+
+def _known(time_s: float | None) -> float | None:
+    return None if time_s is None or math.isnan(time_s) else float(time_s)

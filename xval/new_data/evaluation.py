@@ -1,0 +1,271 @@
+"""Have a saved model answer labelled clips, and measure the answers: the whole way on one page.
+
+Comes in: a model, labelled clips, and what to do about labels and clips that do not fit. Goes out: an `Outcome`. Next: report/.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.errors import AudioError, CorpusError, SettingsError
+from xval.new_data import frames
+from xval.new_data.figures import PROBABILITY, Figures, measure_clips
+from xval.new_data.labelled_clips import LabelledClips, add_hashes
+from xval.new_data.labels import MatchedLabels, describe_unknown, match_labels, match_targets
+from xval.new_data.seen import Seen, describe_seen, find_seen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from preprocessing.parallel import Progress
+    from xval.inference import SavedModel
+
+Watch: TypeAlias = "Callable[[str], AbstractContextManager[Progress]]"
+"""From a title to what is told how many clips are done; see `preprocessing.console.progress_bar`."""
+
+# So many clips are handed to the model at a time, for progress to be seen.
+_CLIPS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user decides about clips and labels that do not fit.
+
+    Attributes:
+        renames: Labels of the data by the class that each means.
+        leave_out_seen: Leave out what the model has seen.
+        annotation_policy: Which annotators are believed; None: as when the model was trained.
+        n_processes: Processes that decode audio.
+    """
+
+    renames: Mapping[str, str]
+    leave_out_seen: bool = False
+    annotation_policy: str | None = None
+    n_processes: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out.
+
+    Attributes:
+        figures: Of the clips that count.
+        clips: Those clips.
+        seen: Which of them the model has seen.
+        unknown_labels: Labels that the model does not know, and how often each occurs.
+        lacking_classes: Classes of the model that no label names.
+        left_out: path, item, reason of the clips that do not count.
+        warnings: What a user has to know before believing the figures.
+    """
+
+    figures: Figures
+    clips: LabelledClips
+    seen: Seen
+    unknown_labels: dict[str, int]
+    lacking_classes: tuple[str, ...]
+    left_out: "pd.DataFrame"
+    warnings: tuple[str, ...]
+
+
+class _Labelled(NamedTuple):
+    """Clips and what is true of them, before any is predicted."""
+
+    clips: LabelledClips
+    targets: NDArray[Any] | None
+    annotated: "frames.AnnotatedRecordings | None"
+    labels: MatchedLabels | None
+
+
+def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, watch: Watch) -> Outcome:
+    """Predict clips and measure the predictions.
+
+    Args:
+        model: What is tested.
+        clips: What it is tested on.
+        choices: What to do about what does not fit.
+        watch: Shows progress.
+
+    Raises:
+        CorpusError: Labels and model have nothing in common; nothing is left that the model has not seen.
+        SettingsError: A renamed label does not occur, or becomes no class; an annotation policy that is none.
+        AudioError: No clip can be read.
+        ResultsError: What the model has seen is damaged.
+    """
+    import pandas as pd
+
+    _check_kind(model, clips)
+    labelled, without_label = _match(model, clips, choices)
+    with watch("Reading") as progress:
+        hashed, unreadable = add_hashes(labelled.clips, n_processes=choices.n_processes, progress=progress)
+    if not len(hashed):
+        raise AudioError(f"None of the {len(unreadable)} clips can be read. {unreadable['path'][0]}: {unreadable['reason'][0]}")
+    labelled = _keep(labelled, labelled.clips.table["clip"].isin(hashed.table["clip"]).to_numpy())._replace(clips=hashed)
+    seen = find_seen(hashed, model.members, model.descriptions)
+    about_seen = describe_seen(hashed, seen, n_members=len(model.members), left_out=choices.leave_out_seen)
+    left_out = [without_label, unreadable]
+    if choices.leave_out_seen and seen.either.any():
+        if seen.either.all():
+            raise CorpusError(
+                f"{clips.name}: all {len(hashed)} clips were in the training side of {model.path}, so that none is left. Give "
+                "other data; or of an ensemble the fold that was not trained on them."
+            )
+        left_out.append(_rows(hashed, seen.either, "seen by the model"))
+        labelled, seen = _keep(labelled, ~seen.either), seen.keep(~seen.either)
+    with watch("Predicting") as progress:
+        figures, answered, unanswered, n_cut = _measure(model, labelled, seen, progress)
+    left_out.append(unanswered)
+    labels = labelled.labels
+    return Outcome(
+        figures=figures,
+        clips=labelled.clips.keep(answered),
+        seen=seen.keep(answered),
+        unknown_labels=labels.unknown if labels else {},
+        lacking_classes=labels.lacking if labels else (),
+        left_out=pd.concat(left_out, ignore_index=True),
+        warnings=tuple(_warnings(model, about_seen, labels, len(unreadable) + len(unanswered), n_cut)),
+    )
+
+
+def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
+    """Refuse ready features for a model of audio, and the other way round; an option that has no meaning."""
+    is_custom = clips.features is not None
+    if is_custom != model.description.is_custom:
+        kinds = {True: "features that a script made", False: "audio"}
+        raise CorpusError(f"{clips.name}: holds {kinds[is_custom]}, and {model.path} reads {kinds[not is_custom]}.")
+
+
+def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tuple[_Labelled, pd.DataFrame]":
+    """Return the clips whose labels the model knows, and those that are left out."""
+    everything = np.ones(len(clips), bool)
+    if model.description.frames is not None:
+        policy = choices.annotation_policy or model.description.frames.annotation_policy
+        annotated = frames.read_annotations(clips, model.class_names, policy, choices.renames)
+        kept = clips.table["clip"].isin(annotated.known).to_numpy()
+        labelled = _Labelled(clips, None, annotated, annotated.labels)
+        return _keep(labelled, kept), _rows(clips, ~kept, f"not annotated ({policy})")
+    if choices.annotation_policy is not None:
+        raise SettingsError("--annotation-policy: is for models that label frames.")
+    if model.task_type == "classification":
+        labels = clips.table["label"].tolist()
+        matched = match_labels(labels, model.class_names, choices.renames)
+        kept = matched.targets >= 0
+        return _keep(_Labelled(clips, matched.targets, None, matched), kept), _rows(
+            clips, ~kept, "no class of the model: ", labels
+        )
+    if choices.renames:
+        raise SettingsError(f"--rename: is for classes; {model.path} does {model.task_type}.")
+    targets = match_targets(clips, model.target_names or ("0",)) if model.task_type == "regression" else None
+    return _Labelled(clips, targets, None, None), _rows(clips, ~everything, "")
+
+
+def _measure(
+    model: "SavedModel", labelled: _Labelled, seen: Seen, progress: "Progress"
+) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]":
+    """Return the figures, bool (n_clips,) which clips have been answered, the others, and how many were not heard whole."""
+    import pandas as pd
+
+    clips = labelled.clips
+    if labelled.annotated is not None:
+        return (*_measure_recordings(model, clips, labelled.annotated, progress), 0)
+    tables: list[pd.DataFrame] = []
+    reasons = [""] * len(clips)
+    for first in range(0, len(clips), _CLIPS_AT_ONCE):
+        numbers = range(first, min(first + _CLIPS_AT_ONCE, len(clips)))
+        tables += _predict(model, clips, numbers, reasons)
+        progress(numbers.stop, len(clips))
+    answered = _answered(clips, reasons)
+    kept = clips.keep(answered)
+    figures = measure_clips(
+        kept.table.assign(seen=seen.keep(answered).words),
+        pd.concat(tables, ignore_index=True),
+        None if labelled.targets is None else labelled.targets[answered],
+        task_type=model.task_type,
+        class_names=model.class_names,
+        target_names=model.target_names or ("0",),
+    )
+    n_cut = sum(int(table.attrs.get("cut", 0)) for table in tables)
+    return figures, answered, _rows(clips, ~answered, "", reasons), n_cut
+
+
+def _predict(model: "SavedModel", clips: LabelledClips, numbers: range, reasons: list[str]) -> "list[pd.DataFrame]":
+    """Return the answers to some clips in their order; of those that cannot be read, found by halves, note the reason."""
+    try:
+        return [model.predict([clips.audio(number) for number in numbers])]
+    except AudioError as error:
+        if len(numbers) == 1:
+            reasons[numbers[0]] = str(error)
+            return []
+    middle = len(numbers) // 2
+    return _predict(model, clips, numbers[:middle], reasons) + _predict(model, clips, numbers[middle:], reasons)
+
+
+def _measure_recordings(
+    model: "SavedModel", clips: LabelledClips, annotated: "frames.AnnotatedRecordings", progress: "Progress"
+) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame]":
+    """The same of recordings, each of which is predicted by itself: it may be hours long."""
+    description = model.description
+    settings = description.model_dump(mode="json")["frames"] | {"sample_rate_hz": description.feature_settings.sample_rate_hz}
+    columns = [f"{PROBABILITY}{name}" for name in model.class_names]
+    recordings, probabilities, reasons = [], [], [""] * len(clips)
+    for number, (item, clip) in enumerate(clips.table[["item", "clip"]].itertuples(index=False)):
+        try:
+            answers = model.predict([clips.audio(number)], per="segment")[columns].to_numpy(np.float32)
+        except AudioError as error:
+            reasons[number] = str(error)
+        else:
+            made = frames.label_frames(item, clip, annotated, len(answers), model.class_names, settings)
+            recordings.append(made)
+            probabilities.append(answers)
+        progress(number + 1, len(clips))
+    answered = _answered(clips, reasons)
+    return (
+        frames.measure_frames(recordings, probabilities, model.class_names, settings),
+        answered,
+        _rows(clips, ~answered, "", reasons),
+    )
+
+
+def _answered(clips: LabelledClips, reasons: list[str]) -> NDArray[np.bool_]:
+    answered = np.array([not reason for reason in reasons])
+    if not answered.any():
+        raise AudioError(f"None of the {len(clips)} clips can be read. {reasons[0]}")
+    return answered
+
+
+def _keep(labelled: _Labelled, kept: NDArray[np.bool_]) -> _Labelled:
+    targets = None if labelled.targets is None else labelled.targets[kept]
+    return labelled._replace(clips=labelled.clips.keep(kept), targets=targets)
+
+
+def _rows(clips: LabelledClips, chosen: NDArray[np.bool_], reason: str, details: list[str] | None = None) -> "pd.DataFrame":
+    """Return path, item and reason of some clips."""
+    table = clips.table[["path", "item"]].assign(reason=[f"{reason}{detail}" for detail in details or [""] * len(clips)])
+    return table[chosen].reset_index(drop=True)
+
+
+def _warnings(
+    model: "SavedModel", about_seen: list[str], labels: MatchedLabels | None, n_unreadable: int, n_cut: int
+) -> list[str]:
+    lines = list(about_seen)
+    if labels and labels.unknown:
+        counted = "events" if model.description.frames is not None else "clips"
+        listed = "; ".join(describe_unknown(labels.unknown, model.class_names))
+        lines.append(
+            f"{sum(labels.unknown.values())} {counted} have labels that are no class of the model; they do not count: {listed}."
+        )
+    if labels and labels.lacking:
+        n_lacking = f"{len(labels.lacking)} of {len(model.class_names)}"
+        lines.append(f"{n_lacking} classes of the model do not occur in the data: {_shorten(labels.lacking)}.")
+    if n_unreadable:
+        lines.append(f"{n_unreadable} clips cannot be used and are left out; left_out.csv says why.")
+    if n_cut:
+        lines.append(f"{n_cut} clips are longer than what the model hears of a clip; their ends were not heard.")
+    return lines
+
+
+def _shorten(names: tuple[str, ...], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

@@ -1,0 +1,180 @@
+"""The figures of a model on labelled clips, the same that an experiment computes of its test clips.
+
+Comes in: targets, and the table of answers of the model. Goes out: `Figures`. Next: evaluation.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.calibration import Calibration, measure_calibration
+from xval.new_data.bootstrap import Interval, bootstrap
+from xval.ranking import MAIN_METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROBABILITY = "probability_"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a model is worth on some data; what a task does not have is None.
+
+    Attributes:
+        unit: What was counted: ``clips`` or ``frames``.
+        metrics: By name; NaN: undefined on these data.
+        intervals: Of the main metrics, over items; empty with fewer than 3 items.
+        item_metrics: n_clips and the metrics of each item; empty where every clip is an item of its own.
+        predictions: A row per clip or frame.
+        class_metrics: A row per class; the index is its name.
+        confusion_matrix: A row of counts per true class, a column per predicted class.
+        calibration: Of the probabilities.
+        events: A row per event, annotated and found.
+    """
+
+    unit: str
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    item_metrics: dict[str, dict[str, float]]
+    predictions: "pd.DataFrame"
+    class_metrics: "pd.DataFrame | None" = None
+    confusion_matrix: list[list[int]] | None = None
+    calibration: Calibration | None = None
+    events: "pd.DataFrame | None" = None
+
+
+def measure_clips(
+    clips: "pd.DataFrame",
+    answers: "pd.DataFrame",
+    targets: NDArray[Any] | None,
+    *,
+    task_type: str,
+    class_names: Sequence[str] = (),
+    target_names: Sequence[str] = (),
+) -> Figures:
+    """Compute all figures of clips.
+
+    Args:
+        clips: A row per clip: clip, path, item, start_s, end_s, seen.
+        answers: What the model says of each, in the same order; see `inference.SavedModel.predict`.
+        targets: int64 (n_clips,) class numbers; float32 (n_clips, n_targets); None for a representation.
+        task_type: Any but frame_classification.
+        class_names: Of the classes.
+        target_names: Of the targets of a regression.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    import pandas as pd
+
+    where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
+    predictions: NDArray[np.float32]
+    if task_type == "classification":
+        columns = [f"{PROBABILITY}{name}" for name in class_names]
+        predictions = answers[columns].to_numpy(np.float32)
+        names = np.array(class_names, dtype=object)
+        told: dict[str, Any] = {"label": names[targets], "predicted": names[predictions.argmax(axis=1)]}
+        told |= {column: predictions[:, number] for number, column in enumerate(columns)}
+    elif task_type == "regression":
+        predictions = answers[[f"predicted_{name}" for name in target_names]].to_numpy(np.float32)
+        told = {}
+        for number, name in enumerate(target_names):
+            told |= {f"target_{name}": np.asarray(targets)[:, number], f"predicted_{name}": predictions[:, number]}
+    else:
+        predictions = answers["squared_error"].to_numpy(np.float32)
+        told = {"squared_error": predictions}
+    true: NDArray[Any] = predictions if targets is None else targets
+
+    def compute(numbers: NDArray[np.intp] | slice) -> dict[str, float]:
+        return _compute(task_type, true[numbers], predictions[numbers])
+
+    rows_of = _rows_by_item(clips["item"])
+    figures: dict[str, Any] = {}
+    if task_type != "classification":
+        intervals = _main_intervals(task_type, list(rows_of.values()), true, predictions)
+    else:
+        codes = np.unique(clips["item"].to_numpy(dtype=str), return_inverse=True)[1]
+        intervals = _recall_intervals(codes, true, predictions.argmax(axis=1) == true)
+        figures = {
+            "class_metrics": _class_table(metrics.class_metrics(true, predictions, class_names)),
+            "confusion_matrix": metrics.confusion_matrix(true, predictions),
+            "calibration": measure_calibration(true, predictions),
+        }
+    return Figures(
+        unit="clips",
+        metrics=compute(slice(None)),
+        intervals=intervals,
+        # Where every clip is an item of its own, the predictions say it all.
+        item_metrics={item: {"n_clips": len(rows)} | compute(rows) for item, rows in rows_of.items()}
+        if len(rows_of) < len(clips)
+        else {},
+        predictions=pd.concat([where, pd.DataFrame(told), clips["seen"]], axis=1),
+        **figures,
+    )
+
+
+def _compute(task_type: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+    found = metrics.compute(task_type, targets, predictions)
+    if task_type == "representation":  # how much better than the mean of the training features: that mean is not kept
+        return {"mse": found["mse"]}
+    return found
+
+
+def _rows_by_item(items: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
+    values = items.to_numpy(dtype=str)
+    order = np.argsort(values, kind="stable")
+    names, first = np.unique(values[order], return_index=True)
+    return dict(zip(map(str, names), np.split(order, first[1:]), strict=True))
+
+
+def _recall_intervals(items: NDArray[np.intp], targets: NDArray[np.int64], is_right: NDArray[np.bool_]) -> dict[str, Interval]:
+    """Return the intervals of accuracy and balanced accuracy.
+
+    A drawn item counts as often as it was drawn, which is faster than to gather the clips of thousands of items.
+    """
+    n_items = int(items.max()) + 1
+
+    def recalls(drawn: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+        weights = np.bincount(drawn, minlength=n_items)[items]
+        return np.bincount(targets, weights=weights * is_right), np.bincount(targets, weights=weights)
+
+    def accuracy(drawn: NDArray[np.intp]) -> float:
+        n_right, n_true = recalls(drawn)
+        return float(n_right.sum() / n_true.sum())
+
+    def balanced_accuracy(drawn: NDArray[np.intp]) -> float:
+        n_right, n_true = recalls(drawn)
+        return float(np.mean(n_right[n_true > 0] / n_true[n_true > 0]))
+
+    return _defined({"accuracy": bootstrap(n_items, accuracy), "balanced_accuracy": bootstrap(n_items, balanced_accuracy)})
+
+
+def _main_intervals(
+    task_type: str, rows: Sequence[NDArray[np.intp]], targets: NDArray[Any], predictions: NDArray[np.float32]
+) -> dict[str, Interval]:
+    """Return the intervals of the main metrics of a regression or a representation."""
+
+    def over_items(found: metrics.Metric) -> Interval | None:
+        def compute(drawn: NDArray[np.intp]) -> float:
+            clips = np.concatenate([rows[item] for item in drawn])
+            return found.function(targets[clips], predictions[clips])
+
+        return bootstrap(len(rows), compute)
+
+    names = [name for name in MAIN_METRICS[task_type] if name != "explained_variance"]
+    return _defined({name: over_items(metrics.find(task_type, name)) for name in names})
+
+
+def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:
+    return {name: interval for name, interval in intervals.items() if interval is not None}
+
+
+def _class_table(figures: Mapping[str, Any]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(list(figures.values()), index=pd.Index(list(figures), name="class"))

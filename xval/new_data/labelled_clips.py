@@ -1,0 +1,272 @@
+"""Labelled clips, whatever form they come in: a folder of class folders, a table, or a prepared corpus.
+
+Comes in: what a user names. Goes out: `LabelledClips`, one row per clip. Next: labels.py, seen.py; evaluation.py has them
+predicted.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.clip_list import SEVERAL, check_clips, label_columns
+from preprocessing.corpus import INDEX_NAME, Corpus, open_corpus
+from xval.errors import AudioError, CorpusError, SettingsError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from preprocessing.parallel import Progress
+    from xval.inference import Stretch
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
+_WANTED = (
+    f"a folder whose folders are the classes, a table ({', '.join(TABLE_SUFFIXES)}) with the columns path and label, or a "
+    "prepared corpus: data/<dataset> or its name"
+)
+_FRAMES_WANTED = (
+    "A model that labels frames is tested on recordings with annotated events: prepare them with "
+    "python -m preprocessing events AUDIO_FOLDER ANNOTATION --task-type frame_classification --dataset NAME, and give NAME."
+)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How data are read.
+
+    Attributes:
+        data_folder: Folder of all prepared corpora.
+        audio_folder: What the paths of a table or corpus are relative to; None: the folder of the table, or what the corpus
+            remembers.
+        item_pattern: Finds the item in the paths of a folder; see corpora/folders.py.
+        items: The items that are kept; empty: all.
+    """
+
+    data_folder: Path = Path("data")
+    audio_folder: Path | None = None
+    item_pattern: str = "none"
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelledClips:
+    """Clips with what is true of them.
+
+    Attributes:
+        form: What they came as.
+        name: What they are called.
+        dataset: Name of the prepared corpus, else None.
+        audio_folder: What the paths are relative to.
+        table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: the file's begin, the file's end), label
+            (str, or float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet).
+        features: Of a corpus that a script made, the example of each clip, float32; else None.
+        annotations: Of recordings with events: clip, start_s, end_s, label, annotator; else None.
+    """
+
+    form: Literal["folder", "table", "corpus"]
+    name: str
+    dataset: str | None
+    audio_folder: Path
+    table: "pd.DataFrame"
+    features: tuple[NDArray[np.float32], ...] | None = None
+    annotations: "pd.DataFrame | None" = None
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.table)
+
+    @property
+    def target_columns(self) -> dict[str, str]:
+        """The columns of targets by their names: ``{"label": "label"}`` where there is one."""
+        return {column.removeprefix(SEVERAL): column for column in label_columns(self.table.columns)}
+
+    def keep(self, kept: "NDArray[np.bool_] | pd.Series[bool]") -> "LabelledClips":
+        """Return some of the clips: bool (n_clips,)."""
+        chosen = np.asarray(kept, dtype=bool)
+        features = None
+        if self.features is not None:
+            features = tuple(self.features[number] for number in np.flatnonzero(chosen))
+        return replace(self, table=self.table[chosen].reset_index(drop=True), features=features)
+
+    def audio(self, number: int) -> "Path | Stretch | NDArray[np.float32]":
+        """Return what a model is asked about for one clip."""
+        if self.features is not None:
+            return self.features[number]
+        row = self.table.iloc[number]
+        path = self.audio_folder / str(row["path"])
+        if math.isnan(row["start_s"]) and math.isnan(row["end_s"]):
+            return path
+        from xval.inference import Stretch
+
+        return Stretch(path, row["start_s"], row["end_s"])
+
+
+def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
+    """Return the labelled clips that a user means.
+
+    Args:
+        data: Path of a folder or table, or the name of a prepared corpus.
+        task_type: What the model does.
+        options: How they are read.
+
+    Raises:
+        CorpusError: There is no such thing, it has another layout, its labels are of another task, or an item is not in it.
+        SettingsError: An option that this form of data does not have.
+    """
+    clips = _read(data, task_type, options)
+    unknown = [item for item in options.items if item not in set(clips.table["item"])]
+    if unknown:
+        raise CorpusError(f"--items: {data} has no item '{unknown[0]}'. {suggestion(unknown[0], set(clips.table['item']))}")
+    return clips.keep(clips.table["item"].isin(options.items)) if options.items else clips
+
+
+def add_hashes(clips: LabelledClips, *, n_processes: int, progress: "Progress | None") -> "tuple[LabelledClips, pd.DataFrame]":
+    """Read every clip whose hash is not known, and leave out what preprocessing would: what cannot be decoded, or is silent.
+
+    Args:
+        clips: The clips.
+        n_processes: Processes that decode audio.
+        progress: Told how many clips are read.
+
+    Returns:
+        The clips with their hashes; those left out: path, item, reason.
+
+    Raises:
+        WorkerError: A process died.
+    """
+    from preprocessing.parallel import map_in_processes
+
+    table = clips.table
+    if (table["audio_hash"] != "").all():
+        return clips, table.loc[[], ["path", "item"]].assign(reason="")
+    stretches = [
+        (clips.audio_folder / path, None if math.isnan(start_s) else start_s, None if math.isnan(end_s) else end_s)
+        for path, start_s, end_s in zip(table["path"], table["start_s"], table["end_s"], strict=True)
+    ]
+    found = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
+    hashes, reasons = map(list, zip(*found, strict=True))
+    usable = np.array([not reason for reason in reasons])
+    left_out = table[["path", "item"]].assign(reason=reasons)[~usable].reset_index(drop=True)
+    return replace(clips, table=table.assign(audio_hash=hashes)).keep(usable), left_out
+
+
+def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
+    path = Path(data)
+    folder = path.parent if path.name == INDEX_NAME else path
+    if (folder / INDEX_NAME).is_file():
+        return _read_corpus(open_corpus(folder.resolve().name, folder.resolve().parent), task_type, options)
+    if path.is_dir():
+        return _read_folder(path, task_type, options)
+    if path.is_file():
+        return _read_table(path, task_type, options)
+    available = [index.parent.name for index in options.data_folder.glob(f"*/{INDEX_NAME}")]
+    if data not in available:
+        corpora = f" Corpora in {options.data_folder}: {suggestion(data, available)}" if available else ""
+        raise CorpusError(f"{data}: no such folder, file or corpus. Wanted is {_WANTED}.{corpora}")
+    return _read_corpus(open_corpus(data, options.data_folder), task_type, options)
+
+
+def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> LabelledClips:
+    from preprocessing.corpora._layout import list_audio
+    from preprocessing.corpora.folders import list_labelled
+
+    if task_type == "frame_classification":
+        raise CorpusError(f"{folder}: a folder of clips. {_FRAMES_WANTED}")
+    if task_type == "regression":
+        raise CorpusError(
+            f"{folder}: folders name classes, and this model predicts numbers. Give a table with the column label."
+        )
+    if options.audio_folder is not None:
+        raise SettingsError("--audio-folder: is for tables and prepared corpora; the audio of a folder lies in it.")
+    if task_type == "representation" and options.item_pattern == "none":
+        import pandas as pd
+
+        paths = list_audio(folder, "audio files")  # what a reconstruction is measured on needs no class
+        listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
+    else:
+        listed = list_labelled(folder, options.item_pattern)
+    return _complete("folder", folder.resolve().name, folder, listed, task_type)
+
+
+def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
+    from preprocessing.corpora.table import read_clips
+
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise CorpusError(
+            f"{path}: is no table. Wanted is {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
+        )
+    if task_type == "frame_classification":
+        raise CorpusError(f"{path}: a table of clips. {_FRAMES_WANTED}")
+    _refuse_pattern(options)
+    audio_folder = options.audio_folder or path.parent
+    listed = read_clips(path, audio_folder, task_type, needs_item=False)
+    if "augmented" in listed:
+        listed = listed[~listed["augmented"]]
+    if listed.empty:
+        raise CorpusError(f"{path}: every clip is an augmented copy, and copies are never tested.")
+    return _complete("table", path.stem, audio_folder, listed, task_type)
+
+
+def _complete(
+    form: Literal["folder", "table"], name: str, audio_folder: Path, listed: "pd.DataFrame", task_type: str
+) -> LabelledClips:
+    """Check a list of clips, as preprocessing does."""
+    checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=task_type)
+    columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
+    return LabelledClips(form, name, None, audio_folder, checked[columns].assign(audio_hash=""))
+
+
+def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
+    _refuse_pattern(options)
+    if corpus.task_type != task_type and task_type != "representation":
+        raise CorpusError(
+            f"{corpus.folder}: prepared for {corpus.task_type}, and this model does {task_type}. Prepare it with other options "
+            f"and another --dataset. {_FRAMES_WANTED if task_type == 'frame_classification' else ''}".rstrip()
+        )
+    index = corpus.index[~corpus.index["augmented"].astype(bool)].reset_index(drop=True)
+    columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s"]
+    table = index[columns].assign(audio_hash=index["audio_hash"].fillna(""))
+    if corpus.is_custom:
+        return _read_arrays(corpus, table)
+    audio_folder = options.audio_folder or corpus.audio_folder
+    if not audio_folder.is_dir():
+        raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
+    annotations = corpus.annotations() if corpus.task_type == "frame_classification" else None
+    return LabelledClips("corpus", corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
+
+
+def _read_arrays(corpus: Corpus, table: "pd.DataFrame") -> LabelledClips:
+    """Return the examples of a corpus that a script made; each is a clip."""
+    from preprocessing.corpus import CUSTOM
+    from preprocessing.store import open_store
+
+    store = open_store(corpus.folder / "features" / CUSTOM)
+    examples = store.examples.set_index("clip").loc[table["clip"]]
+    arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
+    features = tuple(arrays[item][row] for item, row in zip(examples["item"], examples["row"], strict=True))
+    if store.task_type == "regression" and len(store.target_names) > 1:
+        targets = {item: store.targets(item) for item in store.items}
+        rows = np.stack([targets[item][row] for item, row in zip(examples["item"], examples["row"], strict=True)])
+        if rows.ndim != 2:
+            raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; numbers (n_outputs,) are wanted.")
+        columns = {f"{SEVERAL}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
+        table = table.drop(columns="label").assign(**columns)
+    return LabelledClips("corpus", corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
+
+
+def _refuse_pattern(options: ReadOptions) -> None:
+    if options.item_pattern != "none":
+        raise SettingsError("--item-pattern: is for folders; in tables and prepared corpora the column item says it.")
+
+
+def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:
+    """Return the audio hash of a clip, and why it cannot be used: one of them is empty."""
+    from preprocessing.audio import describe_audio
+
+    try:
+        return describe_audio(*stretch).audio_hash, ""
+    except AudioError as error:
+        return "", str(error).removeprefix(f"{stretch[0]}: ")

@@ -1,0 +1,102 @@
+"""Which clips a model has seen: they trained it, or chose its epoch, or did so for a model that it started from.
+
+Comes in: clips with their audio hashes and items, and the members of a saved model. Goes out: a `Seen`. Next: evaluation.py
+warns, or leaves them out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.model_description import ModelDescription, read_seen_audio, short_hash
+from xval.new_data.labelled_clips import LabelledClips
+
+_N_SHOWN = 3
+
+
+class Seen(NamedTuple):
+    """What a model has seen of some clips; of an ensemble, what any member has.
+
+    Attributes:
+        by_audio: bool (n_clips,), identical audio was there; None where the hashes of what the model has seen are not known.
+        by_item: bool (n_clips,), the item of the same corpus was there.
+        perhaps: Items that were there by their name, in another corpus: perhaps the same, perhaps not.
+    """
+
+    by_audio: NDArray[np.bool_] | None
+    by_item: NDArray[np.bool_]
+    perhaps: tuple[str, ...]
+
+    @property
+    def either(self) -> NDArray[np.bool_]:
+        """Whether each clip was seen in one way or the other, bool (n_clips,)."""
+        return self.by_item if self.by_audio is None else self.by_audio | self.by_item
+
+    @property
+    def words(self) -> list[str]:
+        """For each clip ``audio``, ``item``, ``no``, or ``unknown`` where its audio cannot be compared."""
+        rest = "unknown" if self.by_audio is None else "no"
+        words = np.where(self.by_item, "item", rest)
+        return [str(word) for word in (words if self.by_audio is None else np.where(self.by_audio, "audio", words))]
+
+    def keep(self, kept: NDArray[np.bool_]) -> "Seen":
+        """Return what is known of some of the clips."""
+        return Seen(None if self.by_audio is None else self.by_audio[kept], self.by_item[kept], self.perhaps)
+
+
+def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Sequence[ModelDescription]) -> Seen:
+    """Compare clips with what a model has seen.
+
+    Args:
+        clips: With their hashes.
+        members: The models, beside each of which seen_audio.npy lies.
+        descriptions: Of each.
+
+    Raises:
+        ResultsError: A seen_audio.npy is damaged.
+    """
+    items = clips.table["item"].to_numpy(dtype=str)
+    own = {item for each in descriptions for item in each.seen_items.get(clips.dataset or "", ())}
+    others = {
+        item for each in descriptions for name, listed in each.seen_items.items() if name != clips.dataset for item in listed
+    }
+    known = [read_seen_audio(member) for member in members]
+    by_audio = None
+    if all(each is not None for each in known):
+        hashes = np.array([short_hash(each) for each in clips.table["audio_hash"]], np.uint64)
+        by_audio = np.isin(hashes, np.concatenate([each for each in known if each is not None]))
+    by_item = np.isin(items, sorted(own)) if own else np.zeros(len(items), bool)
+    return Seen(by_audio, by_item, tuple(sorted(others & set(items) - own)))
+
+
+def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out: bool) -> list[str]:
+    """Return what a user has to know before believing the figures; nothing where all is new.
+
+    Args:
+        clips: The clips.
+        seen: Of them.
+        n_members: Of the ensemble.
+        left_out: They are left out of the figures.
+    """
+    lines = []
+    n_seen = int(seen.either.sum())
+    if n_seen:
+        n_audio = 0 if seen.by_audio is None else int(seen.by_audio.sum())
+        counts = {"audio": n_audio, "item": int(seen.by_item.sum())}
+        ways = [f"{count} by their {way}" for way, count in counts.items() if count]
+        examples = clips.table["clip"][seen.either].head(_N_SHOWN).tolist()
+        shown = ", ".join(examples) + (", ..." if n_seen > len(examples) else "")
+        model = "this model" if n_members == 1 else f"at least one of the {n_members} models"
+        end = "left out" if left_out else "the figures are too good. --leave-out-seen leaves them out"
+        lines.append(
+            f"{n_seen} of {len(clips)} clips were in the training side of {model} ({', '.join(ways)}; {shown}): {end}."
+        )
+    if seen.by_audio is None:
+        lines.append("Whether clips are identical to what the model has seen cannot be checked: seen_audio.npy is not there.")
+    if seen.perhaps:
+        shown = ", ".join(seen.perhaps[:_N_SHOWN]) + (", ..." if len(seen.perhaps) > _N_SHOWN else "")
+        lines.append(f"{len(seen.perhaps)} item(s) have the name of one that trained the model ({shown}): perhaps the same.")
+    return lines
