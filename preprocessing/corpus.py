@@ -87,6 +87,17 @@ class Corpus:
             raise CorpusError(f"{path} cannot be read: {error}. Make it again: {_command(self.dataset)}") from error
         return annotations
 
+    def compute_hash(self) -> str:
+        """Return the hash of the index as it is now; another than `index_hash` where the files have been edited.
+
+        Raises:
+            CorpusError: annotations.parquet is missing or damaged.
+        """
+        annotations = self.annotations() if (self.folder / ANNOTATIONS_NAME).exists() else None
+        if self.task_type != "frame_classification":
+            annotations = None
+        return hash_index(self.index, task_type=self.task_type, class_names=self.class_names, annotations=annotations)
+
     @property
     def target_columns(self) -> dict[str, str]:
         """The columns of the index that are targets, by their names: ``{"label": "label"}`` where there is one."""
@@ -278,9 +289,7 @@ def write_index(
     schema = _schema(task_type, label_columns(index.columns))
     index = index[schema.names].sort_values(["item", "clip"], kind="stable", ignore_index=True)
     index = index.astype({"sample_rate_hz": "int64", "fold": "Int64"})
-    content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
     if annotations is not None:
-        content += annotations.to_csv(index=False, lineterminator="\n")
         replace_file(folder / ANNOTATIONS_NAME, lambda temporary: annotations.to_parquet(temporary, index=False))
     facts = {
         "format_version": FORMAT_VERSION,
@@ -289,12 +298,22 @@ def write_index(
         "task_type": task_type,
         "class_names": list(class_names),
         "item_column": "item",
-        "index_hash": hashlib.blake2b(content.encode(), digest_size=16).hexdigest(),
+        "index_hash": hash_index(index, task_type=task_type, class_names=class_names, annotations=annotations),
     }
     table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})
     replace_file(folder / INDEX_NAME, lambda temporary: parquet.write_table(table, temporary))
     return open_corpus(folder.name, folder.parent)
+
+
+def hash_index(
+    index: "pd.DataFrame", *, task_type: str, class_names: Iterable[str], annotations: "pd.DataFrame | None" = None
+) -> str:
+    """Return thirty-two hex digits of the content of an index; the arguments are those of `write_index`, sorted as it sorts."""
+    content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
+    if annotations is not None:
+        content += annotations.to_csv(index=False, lineterminator="\n")
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def corpus_folder(dataset: str, data_folder: Path) -> Path:

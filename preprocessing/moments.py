@@ -39,6 +39,19 @@ class Moments:
         """Return the variance of each bin (divided by the count), float64 (n_bins,), 0 or more."""
         return np.maximum(self.sum_of_squares / self.count - self.mean() ** 2, 0)
 
+    def scaling(self, normalization: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the mean and the variance that features are scaled by, each float64 (n_bins,).
+
+        Args:
+            normalization: ``per_bin``: those of each bin; ``global``: those of all bins together.
+        """
+        mean, variance = self.mean(), self.variance()
+        if normalization == "global":
+            overall = mean.mean()
+            variance = np.full_like(variance, np.mean(variance + (mean - overall) ** 2))
+            mean = np.full_like(mean, overall)
+        return mean, variance
+
 
 class ItemSums:
     """Sums of one item that grow clip by clip.

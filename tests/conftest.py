@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from preprocessing import store
+from preprocessing import corpus, store
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -281,3 +281,49 @@ def own_package(tmp_path, monkeypatch):
     yield folder
     for name in [name for name in sys.modules if name.partition(".")[0] == "own_package"]:
         del sys.modules[name]
+
+
+TINY_FEATURES = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
+
+
+def write_tones_and_copies(folder):
+    """Make the corpus ``tones`` in a folder: six speakers, four clips of two classes each, and a copy of each first clip."""
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    (folder / "audio").mkdir()
+    rows = []
+    for speaker in range(N_ITEMS):
+        for take in range(4):
+            label, name = ("low", "high")[take % 2], f"speaker_{speaker}_{take}.wav"
+            tone = np.sin(2 * np.pi * {"low": 300, "high": 1200}[label] * np.arange(rng.integers(700, 1000)) / 4000)
+            samples = 0.1 * (1 + speaker) * tone + 0.02 * rng.normal(size=tone.size)
+            rows.append({"path": name, "item": f"speaker_{speaker}", "label": label, "augmented": False, "source_clip": None})
+            soundfile.write(folder / "audio" / name, samples, 4000)
+            if take == 0:
+                rows.append(rows[-1] | {"path": f"copy_of_{name}", "augmented": True, "source_clip": name})
+                soundfile.write(folder / "audio" / f"copy_of_{name}", 0.5 * samples, 4000)
+    clips = pd.DataFrame(rows).assign(clip=lambda table: table["path"])
+    corpus.make_corpus(clips, folder / "audio", dataset="tones", data_folder=folder / "data", corpus="table")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished experiment on audio with augmented copies; tests change copies of it.
+
+    Three instances on two folds: stored features scaled per bin; waveforms with a front end, scaled globally; and one that is
+    scaled per clip.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    made = Project(folder, folder / "results" / "tones" / "experiment_1")
+    write_tones_and_copies(folder)
+    network = {"architecture": "mlp", "n_units": (4,), **TINY_FEATURES}
+    made.write_script(
+        {**network, "comment_1": "per bin"},
+        {**network, "features": "waveform", "frontend": "logmel", "normalization": "global", "comment_1": "=global"},
+        {**network, "normalization": "per_clip"},
+        dataset="tones", num_folds=2, num_epochs=1, executor="inline",
+    )  # fmt: skip
+    ended = made.run("--quiet")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return made

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from xval.errors import ResultsError
+from xval.experiment_files import read_folds, read_record, read_settings
 from xval.plan import is_current
-from xval.results import ExperimentFolder, Record, find_experiment, read_json
+from xval.results import ExperimentFolder, Record, find_experiment
 
 T = TypeVar("T")
 # An experiment may lie this far below a folder that a user names: its parent, results/, or a folder of such.
 _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
-_REMEDY = "Move its folder away and run that part again, or copy it from a backup."
+_REMEDY = "Move its folder away to run that part again."
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class InstanceRecords:
     def not_done(self) -> list[dict[str, Any]]:
         """Return the keys, status (failed or missing) and error of each wanted fold that is not done."""
         return [
-            self.keys | {"fold": fold, "status": "failed", "error": str(self.failed[fold].get("error"))}
+            self.keys | {"fold": fold, "status": "failed", "error": self.failed[fold]["error"]}
             if fold in self.failed
             else self.keys | {"fold": fold, "status": "missing", "error": None}
             for fold in self.wanted
@@ -118,37 +119,28 @@ def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], tuple[int, ...]
 
 
 def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen: tuple[int, ...]) -> Iterator[InstanceRecords]:
-    dealt = _read(experiment.folds_file)
-    folds_hash = expect(dealt, "hash", str, experiment.folds_file)
-    everything = tuple(range(1, 1 + len(expect(dealt, "folds", list, experiment.folds_file))))
+    folds = read_folds(experiment)
+    wanted = chosen or tuple(folds.numbers)
     for number in numbers:
-        present, path = experiment.folds(number), experiment.instance_folder(number) / "settings.json"
-        if not present and not path.exists():
+        present = experiment.folds(number)
+        if not present and experiment.settings(number) is None:
             continue  # a run is just beginning it
-        settings = _read(path)
-        settings_hash = expect(settings, "settings_hash", str, path)
-        records: dict[int, Record] = {}
-        for fold in set(present) & set(chosen or everything):
-            path_of_record = experiment.fold_folder(number, fold) / "record.json"
-            records[fold] = record = _read(path_of_record)
-            for key in ("status", "settings_hash", "folds_hash"):
-                expect(record, key, str, path_of_record)
-        current = {fold: record for fold, record in sorted(records.items()) if is_current(record, settings_hash, folds_hash)}
+        settings = read_settings(experiment, number)
+        current: dict[int, Record] = {}
+        for fold in sorted(set(present) & set(wanted)):
+            record = read_record(experiment, number, fold)
+            if record is None:
+                raise ResultsError(f"{experiment.fold_folder(number, fold)}: has no record.json. {_REMEDY}")
+            if is_current(record, settings["settings_hash"], folds.hash):
+                current[fold] = record
         yield InstanceRecords(
             experiment,
             number,
-            expect(settings, "parameters", dict, path),
-            chosen or everything,
+            settings["parameters"],
+            wanted,
             {fold: record for fold, record in current.items() if record["status"] == "done"},
-            {fold: record for fold, record in current.items() if record["status"] != "done"},
+            {fold: record for fold, record in current.items() if record["status"] == "failed"},
         )
-
-
-def _read(path: Path) -> Record:
-    content = read_json(path)
-    if content is None:
-        raise ResultsError(f"{path}: missing. {_REMEDY}")
-    return content
 
 
 def _refuse_twins(instances: Iterable[InstanceRecords]) -> None:

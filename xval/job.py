@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from preprocessing.feature_settings import FeatureSettings
 from xval.catalog import COMBINATION
+from xval.epoch_note import EpochNote
 from xval.errors import FirstJobError, SettingsError, XvalError
 from xval.fold_files import describe_job, describe_untested, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
@@ -85,13 +86,20 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
                 reason = "another run has finished it meanwhile with other settings; its result is kept"
                 return JobOutcome(job.instance, job.fold.number, "failed", error=reason)
         temporary = folder.begin_fold(job.instance, job.fold.number)
+        note = EpochNote(temporary, job.parameters["num_epochs"])
+
+        def report_and_note(event: Mapping[str, Any]) -> None:
+            note.write(event["epoch"])
+            report(event)
+
         try:
-            record = _train_and_test(job, temporary, report) | {
+            record = _train_and_test(job, temporary, report_and_note) | {
                 "seconds": round(time.monotonic() - started, 3),
                 "peak_memory_mb": peak_memory_mb(),
                 "device": device,
             }
             write_json(temporary / "record.json", record)
+            note.remove()
             folder.publish(temporary, job.instance, job.fold.number)
         except Exception as error:
             if raise_errors:

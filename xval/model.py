@@ -133,12 +133,7 @@ def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Call
             axis=axes, center=False, scale=False, epsilon=_SMALLEST_DEVIATION**2, dtype="float32", name="normalization"
         )
         return layer(inputs)
-    moments = read_moments()
-    mean, variance = moments.mean(), moments.variance()
-    if normalization == "global":
-        overall = mean.mean()
-        variance = np.full_like(variance, np.mean(variance + (mean - overall) ** 2))
-        mean = np.full_like(mean, overall)
+    mean, variance = read_moments().scaling(normalization)
     # A frozen BatchNormalization is the one Keras layer that scales by variables: the statistics of another fold can be put in
     # without building or compiling again, and they are saved as weights.
     layer = keras.layers.BatchNormalization(

@@ -113,7 +113,7 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
     if written and written["settings"] == wanted and written["corpus_fingerprint"] == fingerprint:
-        return read_folds(written)
+        return fold_plan(written)
     opened = corpus.open_corpus(dataset, data_folder)
     if settings["task_type"] not in ("representation", opened.task_type):  # features are learned from any corpus
         raise FoldsError(
@@ -246,8 +246,8 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
     ]
 
 
-def read_folds(written: Mapping[str, Any]) -> FoldPlan:
-    """Return the folds of the content of a folds.json."""
+def fold_plan(written: Mapping[str, Any]) -> FoldPlan:
+    """Return the folds that folds.json holds."""
     folds = (
         Fold(fold["number"], tuple(fold["training"]), tuple(fold["validation"]), tuple(fold["test"]))
         for fold in written["folds"]

@@ -68,7 +68,7 @@ class JobProgress:
         if outcome.status == "done":
             metric = f"test {self._metric} {outcome.test_metrics[self._metric]:.3f}"
             if not self._quiet:
-                self._print(f"{count}  {name}: {metric}  ({_duration(outcome.seconds)}; {self._time_left()})")
+                self._print(f"{count}  {name}: {metric}  ({describe_duration(outcome.seconds)}; {self._time_left()})")
         elif outcome.status == "elsewhere":
             self._print(f"{count}  {name}: another process is running it")
         else:
@@ -81,7 +81,7 @@ class JobProgress:
         left = self._n_jobs - self._n_ended
         if not left:
             return "all jobs ended"
-        return f"about {_duration((time.monotonic() - self._started) / self._n_ended * left)} left"
+        return f"about {describe_duration((time.monotonic() - self._started) / self._n_ended * left)} left"
 
     def _table(self) -> Table:
         left = f", {self._time_left()}" if self._n_ended else ""
@@ -93,7 +93,7 @@ class JobProgress:
             values = state["values"]
             shown = (f"{values[key]:.3f}" if key in values else "" for key in ("loss", "val_loss", metric, f"val_{metric}"))
             epochs = f"{state['epoch']}/{self._n_epochs[state['instance']]}"
-            since = _duration(time.monotonic() - state["since"])
+            since = describe_duration(time.monotonic() - state["since"])
             table.add_row(str(number + 1), str(state["instance"]), str(state["fold"]), epochs, *shown, since)
         return table
 
@@ -118,7 +118,7 @@ def task_progress(console: Console, name: str, *, quiet: bool) -> Iterator[Calla
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _duration(seconds: float) -> str:
+def describe_duration(seconds: float) -> str:
     """Return a time as a person says it: 8 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)
     if whole < 60:

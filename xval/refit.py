@@ -18,13 +18,14 @@ from xval import devices, ranking, rebuild, snapshot
 from xval.catalog import COMBINATION, own_modules
 from xval.errors import JobError, ResultsError, SettingsError
 from xval.executors import inline, processes
+from xval.experiment_files import read_folds
 from xval.feature_stores import make_instance_store
 from xval.folds import FoldPlan
 from xval.initial_model import find_initial_model, has_changed
 from xval.job import FAILED, JobOutcome
-from xval.plan import Job, done_records, is_current, job_seed, read_folds
+from xval.plan import Job, done_records, is_current, job_seed
 from xval.refit_plan import Refit, all_items, choose_epochs, choose_learning_rates, expected_figures
-from xval.results import ALL_ITEMS, ExperimentFolder, read_json
+from xval.results import ALL_ITEMS, ExperimentFolder
 from xval.settings import Instance
 from xval.settings_file import differences, read_instance
 from xval.summary import SIDES
@@ -75,7 +76,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     """
     instance = read_instance(folder, request.instance or _select(folder, console))
     _refuse_what_needs_folds(instance)
-    folds = read_folds(read_json(folder.folds_file) or {})
+    folds = read_folds(folder).plan
     records = _finished_folds(folder, instance, folds)
     refit = _plan_refit(folder, instance, records, request.epochs)
     console.print(_describe_epochs(instance, records, request.epochs, refit))

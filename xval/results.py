@@ -21,9 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from xval.errors import ResultsError
+from xval.job_lock import hold, is_held
 
 FORMAT_VERSION = 1
 ALL_ITEMS = 0
@@ -123,18 +124,22 @@ class ExperimentFolder:
         """
         folder = self.instance_folder(instance)
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f".fold_{fold}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            for leftover in folder.glob(f".fold_{fold}.*.part"):
-                shutil.rmtree(leftover)
-            yield True
-        finally:
-            lock.release()
+        with hold(self._lock_file(instance, fold)) as ours:
+            if ours:
+                for leftover in self.leftovers(instance, fold):
+                    shutil.rmtree(leftover)
+            yield ours
+
+    def is_claimed(self, instance: int, fold: int) -> bool:
+        """Return whether some process holds a job; it is not disturbed, and nothing is written."""
+        return is_held(self._lock_file(instance, fold))
+
+    def leftovers(self, instance: int, fold: int) -> list[Path]:
+        """Return the temporary folders of a job: of the process that runs it, or of one that died."""
+        return sorted(self.instance_folder(instance).glob(f".fold_{fold}.*.part"))
+
+    def _lock_file(self, instance: int, fold: int) -> Path:
+        return self.instance_folder(instance) / f".fold_{fold}.lock"
 
     def begin_fold(self, instance: int, fold: int) -> Path:
         """Make and return a temporary folder to write a job into; `publish` names it."""
@@ -200,6 +205,10 @@ class ExperimentFolder:
         except FileNotFoundError:
             return False
 
+    def replaced_folds(self, instance: int) -> list[int]:
+        """Return the folds whose old results wait for their successors."""
+        return _numbers(self.replaced_folder(instance), _FOLD)
+
     def end_replacing(self, instance: int, done: Collection[int], available: Collection[int]) -> None:
         """Delete the replaced results of an instance, once each of them has a successor.
 
@@ -208,9 +217,8 @@ class ExperimentFolder:
             done: The folds that have a finished result of the present settings.
             available: The folds of the experiment; a replaced fold that is none of them needs no successor.
         """
-        replaced = self.replaced_folder(instance)
-        if set(_numbers(replaced, _FOLD)) & set(available) <= set(done):
-            shutil.rmtree(replaced, ignore_errors=True)
+        if set(self.replaced_folds(instance)) & set(available) <= set(done):
+            shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
 
 
 def find_experiment(path: Path) -> ExperimentFolder:
@@ -265,8 +273,10 @@ def read_json(path: Path) -> Record | None:
         raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
     except ValueError as error:
         raise ResultsError(f"{path}: not readable as JSON ({error}). Move its folder away to run that part again.") from error
-    version = content.get("format_version", FORMAT_VERSION) if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(version, int) or version > FORMAT_VERSION:
+    if not isinstance(content, dict):
+        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. Move its folder away to run that part again.")
+    version = content.get("format_version", FORMAT_VERSION)
+    if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
     return content
 

@@ -85,14 +85,14 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
         return 0
     folder.prepare(declaration.description)
     if planned.to_do:
-        with _kept_books(folder):
+        with _kept_books(folder, console):
             outcomes = _run(planned, declaration, command, console)
     else:
         outcomes = []
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
-            rebuild.rebuild(folder)
+            _rebuild(folder, console)
     available = [fold.number for fold in folds.folds]
     for instance in instances:
         records = done_records(folder, instance.number, available)
@@ -235,9 +235,15 @@ class _Books:
 
 
 @contextmanager
-def _kept_books(folder: ExperimentFolder) -> Iterator[None]:
+def _kept_books(folder: ExperimentFolder, console: Console) -> Iterator[None]:
     """Rebuild the derived files when the block ends, however it ends."""
     try:
         yield
     finally:
-        rebuild.rebuild(folder)
+        _rebuild(folder, console)
+
+
+def _rebuild(folder: ExperimentFolder, console: Console) -> None:
+    """Rebuild the derived files, and name what they lack."""
+    for line in rebuild.rebuild(folder):
+        console.print(f"left out of the workbook: {line}", style="red", soft_wrap=True, markup=False)

@@ -24,7 +24,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     metric_dicts = rebuild.read_metric_dicts(planned.folder, [instance.number for instance in planned.instances])
     if metric_dicts:
         header, rows = ranking.summary_table(metric_dicts)
-        console.print(_table(header, rows))
+        console.print(make_table(header, rows))
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
     for metric_dict in metric_dicts:
         codes = sorted({record["code_hash"] for record in done_records(metric_dict)})
@@ -56,20 +56,21 @@ def instance_table(instances: Sequence[Instance]) -> Table:
         (str(instance.number), *(str(parameters.get(name, "-")) for name in (*apart, *differing)))
         for instance, parameters in zip(instances, every, strict=True)
     ]
-    return _table(("instance", *apart, *differing), rows)
+    return make_table(("instance", *apart, *differing), rows)
 
 
 def job_table(planned: Plan) -> Table:
     """Return the jobs, done or to do, with the items that each tests."""
     folds = {fold.number: fold for fold in planned.folds.folds}
     jobs = sorted([(*job, "done") for job in planned.done] + [(*job, "to do") for job in planned.to_do])
-    return _table(
+    return make_table(
         ("instance", "fold", "state", "test items"),
         [(str(instance), str(fold), state, ", ".join(folds[fold].test)) for instance, fold, state in jobs],
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table of text cells."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in header:
         table.add_column(name)

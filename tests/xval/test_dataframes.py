@@ -17,6 +17,10 @@ from xval.results import ExperimentFolder, write_json
 KEYS = ["dataset", "experiment", "instance", "fold", "side", "metric", "value"]
 
 
+def deal(fold):
+    return {"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]}
+
+
 class Results:
     """An experiment folder, written record by record."""
 
@@ -25,18 +29,20 @@ class Results:
         self.folder.prepare("a test")
         self.parameters = {"task_type": "classification", "dataset": dataset, "num_experiment": number}
         self.make_record = make_record
-        write_json(self.folder.folds_file, {"hash": "f", "folds": [{"number": fold} for fold in range(1, n_folds + 1)]})
+        folds = {"hash": "f", "index_hash": "i", "settings": {}, "folds": [deal(fold) for fold in range(1, n_folds + 1)]}
+        write_json(self.folder.folds_file, folds)
 
     def add_instance(self, number, **parameters):
         named = {"comment_1": "", "comment_2": "", "architecture": "mlp", "batch_size": 32}
-        content = {"instance": number, "settings_hash": f"s{number}", "parameters": self.parameters | named | parameters}
+        content = {"instance": number, "description": "a test", "settings_hash": f"s{number}", "sources": {}}
+        content |= {"parameters": self.parameters | named | parameters}
         self.folder.instance_folder(number).mkdir(exist_ok=True)
         write_json(self.folder.instance_folder(number) / "settings.json", content)
 
     def add_fold(self, number, fold, metrics, predictions=None, **changes):
         folder = self.folder.fold_folder(number, fold)
         folder.mkdir()
-        hashes = {"instance": number, "settings_hash": f"s{number}", "folds_hash": "f"}
+        hashes = {"instance": number, "settings_hash": f"s{number}", "folds_hash": "f", "code_hash": "c", "store": "x"}
         write_json(folder / "record.json", self.make_record(fold, metrics, **hashes | changes))
         if predictions is not None:
             predictions.to_parquet(folder / "predictions.parquet", index=False)
@@ -145,8 +151,8 @@ def test_two_folders_of_one_experiment_are_refused(tmp_path, make_record):
 def test_folds_that_failed_or_are_missing_are_named(results, make_failure):
     results.add_instance(1)
     results.add_fold(1, 1, {"accuracy": 0.5})
-    failed = results.add_fold(1, 2, {})
-    write_json(failed / "record.json", make_failure(2) | {"settings_hash": "s1", "folds_hash": "f"})
+    failed = results.add_fold(1, 2, {}) / "record.json"
+    write_json(failed, json.loads(failed.read_text()) | make_failure(2))
     results.add_instance(2)
 
     with pytest.warns(UserWarning, match=r"^3 fold\(s\) .*instance 1, fold 2 failed; .*instance 2, fold 1 missing") as caught:
@@ -190,8 +196,6 @@ def spoil(path, how):
         path.unlink()
     elif how == "cut":
         path.write_bytes(path.read_bytes()[:40])
-    elif how in ("list", "newer"):
-        path.write_text("[]" if how == "list" else '{"format_version": 99}')
     else:
         content = json.loads(path.read_text())
         content[how] = None
@@ -201,21 +205,29 @@ def spoil(path, how):
 @pytest.mark.parametrize(
     ("name", "how", "message"),
     [
-        ("instance_1/fold_2/record.json", "gone", "record.json: missing"),
-        ("instance_1/fold_2/record.json", "cut", "record.json: not readable as JSON"),
-        ("instance_1/fold_2/record.json", "list", "record.json: written by a newer version"),
-        ("instance_1/fold_2/record.json", "newer", "record.json: written by a newer version"),
-        ("instance_1/fold_2/record.json", "metrics", "record.json: damaged, 'metrics' is None"),
-        ("instance_1/fold_2/record.json", "status", "record.json: damaged, 'status' is None"),
-        ("instance_1/settings.json", "gone", "settings.json: missing"),
-        ("instance_1/settings.json", "parameters", "settings.json: damaged, 'parameters' is None"),
-        ("folds.json", "folds", "folds.json: damaged, 'folds' is None"),
+        ("instance_1/fold_2/record.json", "gone", r"fold_2: has no record\.json"),
+        ("instance_1/fold_2/record.json", "cut", r"record\.json: not readable as JSON"),
+        ("instance_1/fold_2/record.json", "metrics", r"record\.json: no record of a fold, it has metrics=None"),
+        ("instance_1/fold_2/record.json", "status", r"record\.json: no record of a fold, it has status=None"),
+        ("instance_1/settings.json", "gone", r"settings\.json: missing"),
+        ("instance_1/settings.json", "parameters", r"settings\.json: no settings of an instance, it has parameters=None"),
+        ("folds.json", "folds", r"folds\.json: does not hold the folds"),
     ],
 )
 def test_what_is_damaged_is_named(two_instances, name, how, message):
     spoil(two_instances.folder.path / name, how)
 
     with pytest.raises(ResultsError, match=message):
+        load_results(two_instances.folder.path)
+
+
+def test_metrics_of_a_side_that_is_missing_are_named(two_instances):
+    path = two_instances.folder.fold_folder(2, 1) / "record.json"
+    content = json.loads(path.read_text())
+    del content["clip_metrics"]["test"]
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(ResultsError, match=r"record\.json: damaged, 'test' is missing"):
         load_results(two_instances.folder.path)
 
 

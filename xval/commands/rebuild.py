@@ -1,12 +1,17 @@
 """Write the metric dicts and the workbook of an experiment again from its fold records.
 
-Nothing is trained, and no fold folder is touched; a workbook that was edited by hand is replaced.
+Nothing is trained, and no fold folder is touched; a workbook that was edited by hand is replaced. A record, a history or the
+settings of an instance that are damaged are left out and named; all else is written. While a run of the experiment writes the
+same files, this waits for it.
+
+exit code: 0; 1 when something was left out
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from preprocessing.console import make_console
+from preprocessing.console import EXIT_FAILED, make_console
 from xval.rebuild import rebuild
 from xval.results import find_experiment
 
@@ -19,12 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild, and say what was written.
+    """Rebuild, say what was written, and return 1 where something was left out.
 
     Raises:
-        ResultsError: The folder is no experiment's, or a record in it is not readable.
+        ResultsError: The folder is no experiment's, or its folds.json is damaged.
     """
     folder = find_experiment(options.folder)
-    rebuild(folder)
-    make_console().print(f"Written from {len(folder.instances())} instance(s): metrics.json of each, {folder.workbook}")
-    return 0
+    damaged = rebuild(folder)
+    for line in damaged:
+        sys.stderr.write(f"left out: {line}\n")
+    written = [number for number in folder.instances() if (folder.instance_folder(number) / "metrics.json").exists()]
+    console = make_console()
+    if written:
+        console.print(f"Written from {len(written)} instance(s): metrics.json of each, {folder.workbook}")
+    else:
+        console.print(f"{folder.path}: no instance has settings, so there is nothing to write.")
+    return EXIT_FAILED if damaged else 0

@@ -6,6 +6,7 @@ needed, and no setting has to be repeated. Next: commands/, scripts and notebook
 
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterable
@@ -96,3 +97,5 @@ def _bind(backend: str, gpu: str | None) -> None:
         slots, _ = make_slots(gpu, workers=1, threads=count_cores())
         os.environ.update(environment(slots[0], chosen))
     load_keras()
+    # Each model and each shape is traced anew; nothing to warn of.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -6,6 +6,7 @@ evaluate.py, and scripts of users.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,6 +58,10 @@ class SavedModel:
         """What model.json says of the (first) model, as plain values."""
         return self.description.model_dump(mode="json")
 
+    @cached_property
+    def _predictors(self) -> list[Answer]:
+        return [member.predictor() for member in self._members]
+
     @property
     def members(self) -> list[Path]:
         """The files of the models."""
@@ -97,8 +102,7 @@ class SavedModel:
             SettingsError: `per` or `every_s` do not fit the model, or a rate is missing.
             CorpusError: A folder holds no audio.
         """
-        answers = [member.predictor() for member in self._members]
-        of_source, sources, left_out = self._collect(audio, answers, per, every_s, sample_rate_hz, skip_unreadable)
+        of_source, sources, left_out = self._collect(audio, self._predictors, per, every_s, sample_rate_hz, skip_unreadable)
         tables = [self._tabulate(sources[number], found, per) for number, found in of_source.items()]
         return self._joined(tables, of_source, left_out)
 
@@ -179,8 +183,6 @@ class SavedModel:
         for number, found in answer_in_batches(inputs(), answers):
             pieces[number].append(found)
         left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
-        if len(left_out) == len(sources):
-            raise AudioError("nothing could be read. " + "; ".join(each.reason for each in left_out[:3]))
         return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
 
     def _check(self, per: Per, every_s: float | None) -> None:
@@ -283,7 +285,10 @@ class SavedModel:
     def _joined(self, tables: list["pd.DataFrame"], of_source: dict[int, Answers], left_out: list[LeftOut]) -> "pd.DataFrame":
         import pandas as pd
 
-        table = pd.concat([each for each in tables if len(each)] or tables[:1], ignore_index=True)
+        columns = ["path", "start_s", "end_s"]
+        table = pd.concat(
+            [each for each in tables if len(each)] or tables[:1] or [pd.DataFrame(columns=columns)], ignore_index=True
+        )
         table.attrs["left_out"] = left_out
         table.attrs["cut"] = sum(found.inputs.is_cut for found in of_source.values())
         return table

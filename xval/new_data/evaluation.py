@@ -175,7 +175,10 @@ def _measure(
     reasons = [""] * len(clips)
     for first in range(0, len(clips), _CLIPS_AT_ONCE):
         numbers = range(first, min(first + _CLIPS_AT_ONCE, len(clips)))
-        tables += _predict(model, clips, numbers, reasons)
+        table = model.predict([clips.audio(number) for number in numbers], skip_unreadable=True)
+        for left_out in table.attrs["left_out"]:
+            reasons[first + left_out.number] = left_out.reason
+        tables.append(table)
         progress(numbers.stop, len(clips))
     answered = _answered(clips, reasons)
     kept = clips.keep(answered)
@@ -187,20 +190,8 @@ def _measure(
         class_names=model.class_names,
         target_names=model.target_names or ("0",),
     )
-    n_cut = sum(int(table.attrs.get("cut", 0)) for table in tables)
+    n_cut = sum(int(table.attrs["cut"]) for table in tables)
     return figures, answered, _rows(clips, ~answered, "", reasons), n_cut
-
-
-def _predict(model: "SavedModel", clips: LabelledClips, numbers: range, reasons: list[str]) -> "list[pd.DataFrame]":
-    """Return the answers to some clips in their order; of those that cannot be read, found by halves, note the reason."""
-    try:
-        return [model.predict([clips.audio(number) for number in numbers])]
-    except AudioError as error:
-        if len(numbers) == 1:
-            reasons[numbers[0]] = str(error)
-            return []
-    middle = len(numbers) // 2
-    return _predict(model, clips, numbers[:middle], reasons) + _predict(model, clips, numbers[middle:], reasons)
 
 
 def _measure_recordings(

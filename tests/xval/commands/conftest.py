@@ -1,22 +1,38 @@
-"""The commands called in this process."""
+"""Commands as a user types them, carried out in this process; copies of a finished experiment that lie somewhere else."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
 
+from xval.__main__ import main
+
+
+@pytest.fixture
+def results(finished, tmp_path):
+    """A copy of the results of a finished experiment, without its corpus."""
+    return shutil.copytree(finished.results, tmp_path / "moved")
+
 
 @pytest.fixture
 def command(monkeypatch, capsys):
-    """Return a function that runs ``python -m xval`` here, where Keras is loaded; it gives exit code, output and errors."""
+    """Return a function that carries out ``python -m xval``; it gives exit code, output and errors, also as a tuple."""
     from xval import inference
-    from xval.__main__ import main
 
-    monkeypatch.setattr(inference, "_bind", lambda *_: None)
+    monkeypatch.setattr(inference, "_bind", lambda *_: None)  # Keras is loaded already
 
-    def run(*arguments):
+    class Ended(SimpleNamespace):
+        def __iter__(self):
+            return iter((self.code, self.out, self.err))
+
+        def rows(self):
+            return json.loads(self.out)
+
+    def carry_out(*arguments):
+        capsys.readouterr()
         code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return SimpleNamespace(code=code, out=captured.out, err=captured.err, rows=lambda: json.loads(captured.out))
+        printed = capsys.readouterr()
+        return Ended(code=code, out=printed.out, err=printed.err)
 
-    return run
+    return carry_out

@@ -57,10 +57,10 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(command, fold, s
 
 
 def test_nothing_readable_is_an_error(command, fold):
-    ended = command("predict", fold, "no.wav")
+    ended = command("predict", fold, "no.wav", "--output", "csv")
 
-    assert ended.code == 1
-    assert "nothing could be read. no.wav: no such file" in ended.err
+    assert (ended.code, ended.out) == (1, "path,start_s,end_s\n")
+    assert ended.err == "left out: no.wav: no such file.\n"
 
 
 def test_segments_have_times_and_the_last_one_ends_with_the_file(command, fold, tmp_path):

@@ -11,6 +11,7 @@ import soundfile
 from preprocessing.feature_settings import FeatureSettings
 from xval.config_file import read_section
 from xval.errors import AudioError
+from xval.inference import LeftOut
 from xval.model_description import ModelDescription
 
 RATE_HZ = 8000
@@ -41,13 +42,16 @@ class ModelOfTables:
         self.target_names, self.is_untested = self.description.target_names, False
         self.answers, self.unreadable, self.asked = answers, unreadable, []
 
-    def predict(self, audio, *, per="file"):
+    def predict(self, audio, *, per="file", skip_unreadable=False):
         self.asked += audio
-        tables = []
+        tables, left_out = [pd.DataFrame()], []
         for number, each in enumerate(audio):
             name = number if isinstance(each, np.ndarray) else Path(getattr(each, "path", each)).name
             if name in self.unreadable:
-                raise AudioError(f"{each}: no audio.")
+                if not skip_unreadable:
+                    raise AudioError(f"{each}: no audio.")
+                left_out.append(LeftOut(number, str(name), f"{each}: no audio."))
+                continue
             values = np.atleast_2d(np.asarray(self.answers(name) if callable(self.answers) else self.answers[name], np.float32))
             if self.task_type == "representation":
                 columns = {"squared_error": values[:, 0]}
@@ -56,7 +60,9 @@ class ModelOfTables:
             else:
                 columns = {f"probability_{label}": values[:, column] for column, label in enumerate(self.class_names)}
             tables.append(pd.DataFrame({"path": str(name), **columns}))
-        return pd.concat(tables, ignore_index=True)
+        table = pd.concat(tables, ignore_index=True)
+        table.attrs |= {"left_out": left_out, "cut": 0}
+        return table
 
 
 @pytest.fixture

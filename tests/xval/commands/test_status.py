@@ -1,0 +1,280 @@
+"""python -m xval status: every state that a job can be in, time left, and runs that it leaves alone."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from xval.epoch_note import EpochNote
+from xval.results import ExperimentFolder
+from xval.status import read_status
+
+HOLDER = (
+    "import sys, time; from pathlib import Path\n"
+    "from xval.results import ExperimentFolder; from xval.epoch_note import EpochNote\n"
+    "folder, instance, fold = ExperimentFolder(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])\n"
+    "with folder.claim(instance, fold) as ours:\n"
+    "    note = EpochNote(folder.begin_fold(instance, fold), 50); note._next = 0; note.write(7)\n"
+    "    print('held', flush=True); time.sleep(60)"
+)
+
+
+@pytest.fixture
+def running(results):
+    """Start a process that claims a job as a worker does; it is killed in the end."""
+    processes = []
+
+    def start(instance, fold):
+        arguments = [sys.executable, "-c", HOLDER, str(results), str(instance), str(fold)]
+        processes.append(subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True))
+        assert processes[-1].stdout.readline() == "held\n"
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def edit_record(results, instance, fold, **changes):
+    path = results / f"instance_{instance}" / f"fold_{fold}" / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def remove(results, instance, fold):
+    shutil.rmtree(results / f"instance_{instance}" / f"fold_{fold}")
+
+
+def states(command, results):
+    """Return the exit code, the whole status, and the state of each job."""
+    code, printed, _ = command("status", results, "--json")
+    found = json.loads(printed)
+    return code, found, {(each["instance"], job["fold"]): job for each in found["instances"] for job in each["jobs"]}
+
+
+def test_a_finished_experiment(command, results):
+    code, printed, _ = command("status", results)
+    _, found, jobs = states(command, results)
+
+    assert code == 0
+    assert "3 instance(s), 2 fold(s)" in printed
+    assert " 1          per bin     mlp            2/2 " in printed
+    assert " 2          =global     mlp            2/2 " in printed
+    assert (found["done"], found["folds_total"], found["seconds_left"]) == (6, 2, 0)
+    assert {job["state"] for job in jobs.values()} == {"done"}
+
+
+def test_a_failed_job_says_why_and_the_exit_code_is_1(command, results):
+    edit_record(results, 2, 1, status="failed", error="loss is NaN after epoch 3")
+    edit_record(results, 2, 2, status="failed", error="loss is NaN after epoch 3")
+
+    code, printed, _ = command("status", results)
+
+    assert code == 1
+    assert "instance 2, fold 1-2: failed: loss is NaN after epoch 3" in printed
+    assert states(command, results)[1]["failed"] == 2
+
+
+def test_what_is_to_do_takes_as_long_as_finished_jobs_of_the_instance(command, results):
+    remove(results, 1, 2)
+    edit_record(results, 1, 1, seconds=100.0)
+    for instance in (2, 3):
+        for fold in (1, 2):
+            edit_record(results, instance, fold, seconds=10.0)
+
+    code, printed, _ = command("status", results)
+
+    assert code == 0
+    assert "1 min 40 s" in printed
+    assert "Nothing is running; the time left is that of one job at a time." in printed
+
+
+def test_an_instance_without_finished_jobs_takes_as_long_as_the_others(command, results):
+    for fold in (1, 2):
+        remove(results, 1, fold)
+    for instance in (2, 3):
+        for fold in (1, 2):
+            edit_record(results, instance, fold, seconds=30.0)
+
+    _, found, _ = states(command, results)
+
+    assert found["instances"][0]["seconds_left"] == pytest.approx(60.0)
+
+
+def test_where_nothing_is_finished_the_time_left_is_unknown(command, results):
+    for instance in (1, 2, 3):
+        for fold in (1, 2):
+            remove(results, instance, fold)
+
+    _, printed, _ = command("status", results)
+
+    assert printed.count("unknown") == 4
+    assert states(command, results)[1]["seconds_left"] is None
+
+
+def test_running_jobs_with_their_epoch_share_the_time_left(command, results, running):
+    for instance in (1, 2):
+        remove(results, instance, 2)
+        edit_record(results, instance, 1, seconds=1000.0)
+    running(1, 2)
+    running(2, 2)
+
+    code, printed, _ = command("status", results)
+    _, found, jobs = states(command, results)
+
+    assert code == 0
+    assert jobs[1, 2]["state"] == jobs[2, 2]["state"] == "running"
+    assert (jobs[1, 2]["epoch"], jobs[1, 2]["epochs"]) == (7, 50)
+    assert time.time() - 60 < jobs[1, 2]["since"] <= time.time()
+    assert "epoch 7 of 50" in printed
+    assert "Nothing is running" not in printed
+    assert found["seconds_left"] == pytest.approx(1000.0, abs=60)  # twice 1000 s, two at once
+
+
+def test_a_job_whose_process_was_killed_is_interrupted(command, results, running):
+    remove(results, 3, 1)
+    process = running(3, 1)
+    process.kill()
+    process.wait()
+
+    _, found, jobs = states(command, results)
+
+    assert jobs[3, 1]["state"] == "interrupted"
+    assert (found["interrupted"], found["to_do"]) == (1, 0)
+    assert "instance 3, fold 1: interrupted: its process died" in command("status", results)[1]
+
+
+def test_results_of_other_settings_or_folds_are_stale(command, results):
+    edit_record(results, 1, 1, settings_hash="0" * 16)
+    edit_record(results, 1, 2, folds_hash="0" * 16)
+
+    code, found, jobs = states(command, results)
+
+    assert code == 0
+    assert found["stale"] == 2
+    assert jobs[1, 1]["reason"] == "done with another settings_hash"
+    assert jobs[1, 2]["reason"] == "done with another folds_hash"
+    assert "instance 1, fold 1: stale: done with another settings_hash" in command("status", results)[1]
+
+
+def test_a_failure_of_other_settings_is_to_do_again(command, results):
+    edit_record(results, 1, 1, status="failed", error="old", settings_hash="0" * 16)
+
+    code, _, jobs = states(command, results)
+
+    assert (code, jobs[1, 1]["state"]) == (0, "to do")
+
+
+def test_a_damaged_record_is_named(command, results):
+    path = results / "instance_1" / "fold_1" / "record.json"
+    path.write_text('{"status"')
+
+    code, _, jobs = states(command, results)
+
+    assert (code, jobs[1, 1]["state"]) == (1, "damaged")
+    assert str(path) in jobs[1, 1]["reason"]
+
+
+def test_damaged_settings_and_folds_are_named_and_the_rest_is_shown(command, results):
+    (results / "instance_2" / "settings.json").write_text("")
+    (results / "folds.json").write_text('{"folds": [{"number": "x"}]}')
+
+    code, found, jobs = states(command, results)
+
+    assert (code, found["folds_total"]) == (0, None)
+    assert len(jobs) == 6
+    assert [
+        path for path in (results / "folds.json", results / "instance_2" / "settings.json") if str(path) in str(found["faults"])
+    ]
+    assert "an unknown number of fold(s)" in command("status", results)[1]
+
+
+def test_before_the_first_instance(command, results):
+    for path in results.glob("instance_*"):
+        shutil.rmtree(path)
+
+    code, printed, _ = command("status", results)
+
+    assert code == 0
+    assert "No instance has been begun." in printed
+
+
+def test_old_results_that_wait_to_be_replaced_are_named(command, results):
+    ExperimentFolder(results).replace(1, [2])
+
+    _, printed, _ = command("status", results)
+
+    assert "instance_1.replaced: old results of fold(s) 2 wait here for their successors." in printed
+
+
+def test_looking_changes_nothing(command, results):
+    def state():
+        return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (results, *results.rglob("*"))}
+
+    remove(results, 1, 1)
+    (results / "instance_2" / ".fold_1.lock").unlink()
+    before = state()
+    command("status", results)
+
+    assert state() == before
+
+
+def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
+    program = (
+        "import sys; from pathlib import Path; from xval.results import ExperimentFolder\n"
+        "folder = ExperimentFolder(Path(sys.argv[1])); print('looking', flush=True)\n"
+        "while True: folder.is_claimed(1, 1)"
+    )
+    folder = ExperimentFolder(results)
+    with subprocess.Popen([sys.executable, "-c", program, str(results)], stdout=subprocess.PIPE, text=True) as looking:
+        assert looking.stdout.readline() == "looking\n"
+        claimed = []
+        for _ in range(300):
+            with folder.claim(1, 1) as ours:
+                claimed.append(ours)
+        looking.kill()
+
+    assert all(claimed)
+
+
+def test_a_run_is_followed_epoch_by_epoch_and_goes_on(project):
+    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=60, early_stopping=False)
+    process = project.start("--folds", "1", "--executor", "inline")
+    seen = []
+    while process.poll() is None:
+        if (project.results / "folds.json").exists():
+            status = read_status(ExperimentFolder(project.results))
+            seen += [(job.fold, job.epoch) for each in status.instances for job in each.jobs if job.state == "running"]
+        time.sleep(0.02)
+    printed, _ = process.communicate()
+
+    assert process.returncode == 0, printed
+    assert {fold for fold, _ in seen} == {1}
+    assert len({epoch for _, epoch in seen if epoch}) > 0
+    assert read_status(ExperimentFolder(project.results)).count("done") == 1
+    assert not [*project.results.rglob("progress.json")]
+
+
+def test_a_note_is_written_once_a_second_at_most_and_costs_nothing(tmp_path):
+    note = EpochNote(tmp_path, 1000)
+    written = (tmp_path / "progress.json").stat().st_mtime_ns
+
+    started = time.perf_counter()
+    for epoch in range(1, 1001):
+        note.write(epoch)
+    seconds = time.perf_counter() - started
+
+    assert seconds < 0.1
+    assert (tmp_path / "progress.json").stat().st_mtime_ns == written
+    note.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_note_that_cannot_be_written_stops_nothing(tmp_path):
+    note = EpochNote(tmp_path / "gone", 3)
+
+    note.write(1)
+    note.remove()

@@ -1,0 +1,48 @@
+"""The leakage audit of an experiment: what its files say of who trained, who validated and who was tested, rule by rule.
+
+Comes in: a results folder, wherever it lies, and the folder of corpora. Goes out: a `Verdict` per rule. Nothing is trained,
+loaded into Keras or written, and nothing is taken from how the run was meant to go: each rule looks at what lies there. Next:
+commands/check.py prints the verdicts.
+"""
+
+from pathlib import Path
+
+from xval.audit import augmented_copies, clips, earlier_models, files, hashes, identical_audio, items, normaliser, seeds, split
+from xval.audit.evidence import Evidence
+from xval.audit.verdict import Findings, Rule, Verdict
+from xval.results import ExperimentFolder
+
+RULES: tuple[Rule, ...] = (
+    files.FILES,
+    items.ITEMS,
+    clips.CLIPS,
+    identical_audio.IDENTICAL_AUDIO,
+    identical_audio.SEEN_AUDIO,
+    augmented_copies.AUGMENTED_COPIES,
+    normaliser.NORMALISER,
+    earlier_models.EARLIER_MODELS,
+    hashes.FOLDS_HASH,
+    hashes.CORPUS_HASH,
+    hashes.SETTINGS_HASH,
+    hashes.CODE_HASH,
+    seeds.SEEDS,
+    split.RANDOM_SPLIT,
+)
+"""The rules in the order in which their verdicts are shown."""
+
+
+def audit(folder: ExperimentFolder, data_folder: Path | None = None) -> list[Verdict]:
+    """Return the verdict of each rule on an experiment.
+
+    Args:
+        folder: The results folder.
+        data_folder: The folder of corpora; None: the one that the settings of the experiment name, which is relative to the
+            current folder.
+    """
+    evidence = Evidence(folder, data_folder)
+    verdicts = []
+    for rule in RULES:
+        findings = Findings()
+        rule.check(evidence, findings)
+        verdicts.append(findings.verdict(rule))
+    return verdicts

@@ -1,0 +1,31 @@
+"""Whether augmented copies only train, and on the side of the clip that they are copies of.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+from xval.audit.evidence import Evidence
+from xval.audit.identical_audio import shared_faults
+from xval.audit.verdict import Findings, Rule, named
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    copies: set[str] = set()
+    with findings.looking_at(""):
+        index = evidence.corpus.index
+        copies = set(index.loc[index["augmented"].astype(bool), "clip"].astype(str))
+        findings.faults += shared_faults(evidence, copies=True)
+        if not copies:
+            findings.notes.append("the corpus has no augmented copies")
+    if findings.not_checkable:
+        return
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            predictions = job.predictions()
+            evaluated = predictions[predictions["clip"].isin(copies)]
+            for side, clips in evaluated.groupby("side")["clip"]:
+                findings.faults.append(f"{job.name}: the augmented copy {named(set(clips))} is in the {side} predictions")
+
+
+AUGMENTED_COPIES = Rule(
+    "augmented copies", "no augmented copy is validated or tested, or on another side than its source", _check
+)

@@ -1,0 +1,105 @@
+"""Whether the clips that were validated and tested are those of the validation and test items, all of them, once.
+
+Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
+"""
+
+from typing import TYPE_CHECKING
+
+from preprocessing.annotations import resolve_recordings
+from preprocessing.store import FeatureStore
+from xval.audit.evidence import Evidence, JobEvidence
+from xval.audit.verdict import Findings, NotCheckableError, Rule, named
+from xval.errors import XvalError
+from xval.frame_examples import frame_samples
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KEPT_SIDES = ("validation", "test")
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            predictions = job.predictions()
+            findings.faults += [f"{job.name}: {fault}" for fault in _faults_of_rows(job, predictions)]
+            store = evidence.store(job)
+            findings.faults += [f"{job.name}: {fault}" for fault in _faults_beside_store(job, predictions, store)]
+
+
+def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:
+    """Return what is wrong with predictions by themselves and by the items of their record."""
+    faults = []
+    others = set(predictions["side"]) - set(_KEPT_SIDES)
+    if others:
+        faults.append(f"predictions.parquet has rows of the side {named(others)}")
+    clips = {side: set(predictions.loc[predictions["side"] == side, "clip"]) for side in _KEPT_SIDES}
+    shared = clips["validation"] & clips["test"]
+    if shared:
+        faults.append(f"clip {named(shared)} is validated and tested")
+    for side in _KEPT_SIDES:
+        of_side = predictions[predictions["side"] == side]
+        strays = of_side[~of_side["item"].isin(job.sides[side])]
+        if len(strays):
+            faults.append(f"{side} has clip {named(set(strays['clip']))} of {named(set(strays['item']))}, no {side} item")
+        key = ["item", "row"] if "row" in of_side else ["item", "clip", "start_s"]
+        doubled = of_side[of_side.duplicated(key)]
+        if len(doubled):
+            faults.append(f"clip {named(set(doubled['clip']))} is in the {side} predictions twice")
+    return faults
+
+
+def _faults_beside_store(job: JobEvidence, predictions: "pd.DataFrame", store: FeatureStore) -> list[str]:
+    """Return what is wrong with predictions by the examples of the feature store, augmented copies apart."""
+    faults = []
+    examples = store.examples.astype({"item": str, "clip": str})
+    copies = set(examples.loc[examples["augmented"], "clip"])
+    originals = examples[~examples["augmented"]]
+    owners = dict(zip(originals["clip"], originals["item"], strict=True))
+    predictions = predictions[~predictions["clip"].isin(copies)]
+    wrong = predictions[predictions["clip"].map(owners) != predictions["item"]]
+    if len(wrong):
+        whose = {f"{clip} of {owners.get(clip, 'nobody')}" for clip in wrong["clip"]}
+        faults.append(f"predictions.parquet names other items than the feature store for clip {named(whose)}")
+    expected = originals
+    if store.task_type == "frame_classification":
+        expected = originals[originals["clip"].isin(_annotated(job, store))]
+    for side in _KEPT_SIDES:
+        wanted = expected[expected["item"].isin(job.sides[side])]
+        found = predictions[predictions["side"] == side]
+        missing = set(wanted["clip"]) - set(found["clip"])
+        if missing:
+            faults.append(f"clip {named(missing)} is missing from the {side} predictions")
+            continue
+        cut = _cut_short(job, wanted, found, store)
+        if cut:
+            faults.append(f"examples of {named(cut)} are missing from the {side} predictions")
+    return faults
+
+
+def _cut_short(job: JobEvidence, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
+    """Return the clips, or for windows of waveforms the items, of which some examples are missing."""
+    if store.task_type == "frame_classification":
+        size = frame_samples({name: job.parameter(name) for name in ("label_frame_s", "sample_rate_hz")})
+        n_frames = (wanted["stop"] - wanted["first"]) // size
+        n_rows = wanted["clip"].map(found["clip"].value_counts())
+        return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])
+    if store.is_waveform:  # its windows are cut when they are read, and numbered from 0 within an item
+        counted = found.groupby("item")["row"].agg(["max", "size"])
+        return set(counted.index[counted["max"] + 1 != counted["size"]])
+    rows = set(zip(found["item"], found["row"], strict=True))
+    lost = [row not in rows for row in zip(wanted["item"], wanted["row"], strict=True)]
+    return set(wanted.loc[lost, "clip"])
+
+
+def _annotated(job: JobEvidence, store: FeatureStore) -> set[str]:
+    """Return the recordings that the annotators of the instance have annotated."""
+    try:
+        return set(resolve_recordings(store.annotations.rename(columns={"clip": "path"}), job.parameter("annotation_policy")))
+    except XvalError as error:
+        raise NotCheckableError(str(error)) from error
+
+
+CLIPS = Rule(
+    "clips", "every clip of a validation or test item is predicted on that side of its fold, once, and no other", _check
+)

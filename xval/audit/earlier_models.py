@@ -1,0 +1,45 @@
+"""Whether a model, or one that it was made of, has seen items that its fold tests.
+
+Comes in: evidence. Goes out: findings. What a model has seen stands in its model.json, that of earlier models included; a
+record says where nothing is known of one.
+"""
+
+from xval.audit.evidence import Evidence, JobEvidence
+from xval.audit.verdict import Findings, NotCheckableError, Rule, named
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            by_corpus = job.description().get("seen_items")
+            if not isinstance(by_corpus, dict) or not by_corpus:
+                raise NotCheckableError("its model.json does not say which items it has seen")
+            dataset = job.parameter("dataset")
+            seen, sides = set(by_corpus.get(dataset, ())), job.sides
+            if tested := seen & sides["test"]:
+                findings.faults.append(
+                    f"{job.name}: its model, or one that it was made of, has seen the tested {named(tested)}"
+                )
+            if missing := (sides["training"] | sides["validation"]) - seen:
+                findings.faults.append(f"{job.name}: model.json does not say that its model has seen {named(missing)}")
+            _check_earlier(job, findings)
+
+
+def _check_earlier(job: JobEvidence, findings: Findings) -> None:
+    """Note what the record says of the models that went into this one.
+
+    Raises:
+        NotCheckableError: It is not known what one of them has seen.
+    """
+    if job.record.get("initial_model_items") == "unknown":
+        raise NotCheckableError("nothing says what its initial model was trained on")
+    for model in job.record.get("models", ()):
+        if model.get("leakage") == "unknown":
+            raise NotCheckableError(f"{model.get('path')}: {model.get('leakage_reason')}")
+        if model.get("leakage") == "validation":
+            findings.warnings.append(f"{job.name}: {model.get('path')}: {model.get('leakage_reason')}")
+
+
+EARLIER_MODELS = Rule(
+    "earlier models", "neither a model nor any that it was made of has seen an item that its fold tests", _check
+)

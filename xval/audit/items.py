@@ -1,0 +1,60 @@
+"""Whether the items of each fold are on one side each, as the folds say, and every item is tested once.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from itertools import combinations
+
+from xval.audit.evidence import Evidence
+from xval.audit.verdict import Findings, Rule, named
+from xval.folds import SIDES, FoldPlan
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    planned: dict[int, dict[str, frozenset[str]]] = {}
+    with findings.looking_at(""):
+        plan = evidence.folds.plan
+        planned = {fold.number: {side: frozenset(getattr(fold, side)) for side in SIDES} for fold in plan.folds}
+        for number, sides in planned.items():
+            findings.faults += [f"folds.json, fold {number}: {fault}" for fault in _overlaps(sides)]
+        findings.faults += _tested_otherwise(plan)
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            findings.faults += [f"{job.name}: {fault}" for fault in _overlaps(job.sides)]
+            if not planned:
+                continue
+            fold = planned.get(job.record["fold"])
+            if fold is None:
+                findings.faults.append(f"{job.name}: folds.json has no such fold")
+                continue
+            for side in SIDES:
+                moved = job.sides[side] ^ fold[side]
+                if moved:
+                    findings.faults.append(
+                        f"{job.name}: the {side} items of its record and of folds.json differ in {named(moved)}"
+                    )
+
+
+def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
+    """Return a line per pair of sides that share items."""
+    shared = {(one, other): set(sides[one]) & set(sides[other]) for one, other in combinations(SIDES, 2)}
+    return [f"{named(items)} is on the {one} and on the {other} side" for (one, other), items in shared.items() if items]
+
+
+def _tested_otherwise(plan: FoldPlan) -> list[str]:
+    """Return which items are not tested exactly once, where the strategy promises that; a column phase does not."""
+    strategy = plan.settings.get("fold_strategy")
+    if strategy not in ("balanced", "leave_one_out") and not (strategy == "predefined" and len(plan.folds) > 1):
+        return []
+    times = Counter(item for fold in plan.folds for item in fold.test)
+    everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
+    never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
+    wrong = {"in no fold": never, "in several folds": often}
+    return [f"folds.json: {named(items)} is tested {how}" for how, items in wrong.items() if items]
+
+
+ITEMS = Rule(
+    "items", "no item is on two sides of a fold, every record has the items of folds.json, every item is tested once", _check
+)

@@ -1,0 +1,103 @@
+"""Whether each saved model normalises by the statistics of its own training items, and of no others.
+
+Comes in: evidence. Goes out: findings. The statistics are read from the saved model, and computed again from the sums that the
+feature store keeps for each item.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.feature_settings import FeatureSettings
+from preprocessing.moments import Moments
+from preprocessing.store import FeatureStore
+from preprocessing.waveforms import waveform_moments
+from xval.audit.evidence import Evidence, JobEvidence
+from xval.audit.saved_scaling import read_scaling
+from xval.audit.verdict import Findings, NotCheckableError, Rule
+from xval.errors import CorpusError
+
+Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+_WITHOUT_STATISTICS = {
+    "per_clip": "each example is scaled by itself, so there are no statistics",
+    "none": "nothing is scaled, so there are no statistics",
+}
+# Statistics are saved as float32; sums of a store that was made again may differ in their last digits.
+_TOLERANCE = 1e-5
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            if job.is_combination:
+                raise NotCheckableError("the statistics of a combination are in model.skops, which is not read")
+            normalization = str(job.parameter("normalization"))
+            if normalization in _WITHOUT_STATISTICS:
+                findings.notes.append(f"instance {job.record['instance']}: {_WITHOUT_STATISTICS[normalization]}")
+                if read_scaling(job.model_path) is not None:
+                    findings.faults.append(f"{job.name}: normalization={normalization}, but its model has statistics")
+                continue
+            saved = read_scaling(job.model_path)
+            if saved is None:
+                findings.faults.append(f"{job.name}: normalization={normalization}, but its model has no statistics")
+            elif fault := _fault(saved, job, evidence.store(job), normalization):
+                findings.faults.append(f"{job.name}: {fault}")
+
+
+def _fault(saved: Scaling, job: JobEvidence, store: FeatureStore, normalization: str) -> str:
+    """Return what is wrong with the statistics of a model; empty where nothing is.
+
+    Raises:
+        NotCheckableError: The statistics are not known, or so alike that they do not tell which items they are of.
+    """
+    training = job.sides["training"] & set(store.items)
+    if not training:
+        raise NotCheckableError("its feature store has none of its training items")
+    wanted = _moments(job, store, training).scaling(normalization)
+    everyone = set().union(*job.sides.values()) & set(store.items)
+    if _are_equal(saved, wanted):
+        if _are_equal(saved, _moments(job, store, everyone).scaling(normalization)):
+            raise NotCheckableError("its training items and all items have the same statistics")
+        return ""
+    wrong = {
+        "those of all items": everyone,
+        "those of training and validation items": training | (job.sides["validation"] & set(store.items)),
+        "those of training and test items": training | (job.sides["test"] & set(store.items)),
+        "those of the whole corpus": set(store.items),
+    }
+    for whose, items in wrong.items():
+        if _are_equal(saved, _moments(job, store, items).scaling(normalization)):
+            return f"the statistics of its model are {whose}, not those of its training items"
+    if saved[0].shape != wanted[0].shape:
+        return f"the statistics of its model have {saved[0].size} bins, its feature store has {wanted[0].size}"
+    return (
+        f"the statistics of its model are not those of its training items: means differ by up to "
+        f"{np.abs(saved[0] - wanted[0]).max():.3g}, variances by up to {np.abs(saved[1] - wanted[1]).max():.3g}"
+    )
+
+
+def _moments(job: JobEvidence, store: FeatureStore, items: Collection[str]) -> Moments:
+    if job.parameters is None:
+        raise NotCheckableError("its settings.json is damaged")
+    try:
+        if store.is_waveform:
+            return waveform_moments(store, FeatureSettings.among(job.parameters), items)
+        return store.moments(items)
+    except CorpusError as error:
+        raise NotCheckableError(str(error)) from error
+    except (KeyError, ValueError) as error:
+        raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
+
+
+def _are_equal(saved: Scaling, wanted: Scaling) -> bool:
+    """Return whether two means and variances are the same but for rounding."""
+    if saved[0].shape != wanted[0].shape:
+        return False
+    deviation = np.sqrt(wanted[1])
+    close = np.abs(saved[0] - wanted[0]) <= _TOLERANCE * (np.abs(wanted[0]) + deviation)
+    return bool(close.all() and np.allclose(saved[1], wanted[1], rtol=_TOLERANCE, atol=np.finfo(np.float32).tiny))
+
+
+NORMALISER = Rule("normaliser", "every model normalises by the statistics of the training items of its fold alone", _check)

@@ -1,0 +1,25 @@
+"""Whether a fold has the same seed in every instance, so that instances differ by their settings alone.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+from xval.audit.evidence import Evidence
+from xval.audit.verdict import Findings, Rule
+from xval.plan import job_seed
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            seed, wanted = job.record["seed"], job_seed(job.parameter("seed"), job.record["fold"])
+            if seed != wanted:
+                findings.faults.append(
+                    f"{job.name}: has the seed {seed}; seed={job.parameter('seed')} gives this fold {wanted}"
+                )
+    chosen = {number: found["parameters"].get("seed") for number, found in evidence.settings.items()}
+    if len(set(chosen.values())) > 1:
+        listed = ", ".join(f"instance {number}: {seed}" for number, seed in chosen.items())
+        findings.warnings.append(f"instances set other seeds, so that they differ by chance too ({listed})")
+
+
+SEEDS = Rule("seeds", "every fold has the same seed in all instances: the one that follows from the setting seed", _check)

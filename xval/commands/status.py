@@ -1,0 +1,112 @@
+"""Show what of an experiment is done, failed, running and to do, and how long the rest will take.
+
+The folder is only read: a run that goes on is not disturbed. The time left is that of the running jobs and of those to do, from
+the mean time of the finished jobs of their instance (or else of the experiment), with as many jobs at once as run now.
+
+states of a job:
+  done, failed, running; interrupted: a process died in it, the next run begins it anew; stale: done with other settings or
+  folds than settings.json and folds.json have now; damaged: its record cannot be read; to do
+
+--json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
+damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
+architecture, the same numbers, seconds_left and jobs: fold, state, reason, since (Unix time), epoch, epochs, seconds; null
+where there is none.
+
+exit code: 0; 1 when a job has failed, or its record is damaged
+"""
+
+import argparse
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from rich.text import Text
+
+from preprocessing.console import EXIT_FAILED, make_console
+from xval.progress import describe_duration
+from xval.results import find_experiment
+from xval.settings import describe_numbers
+from xval.status import OPEN, ExperimentStatus, InstanceStatus, JobStatus, as_json, read_status
+from xval.tables import make_table
+
+SUMMARY = "show what of an experiment is done, failed, running and to do, and the time left"
+
+_HEADER = ("instance", "comment_1", "architecture", "done", "failed", "running", "to do", "time left")
+_WIDTH_OF_FILES = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
+    parser.add_argument("--json", action="store_true", help="print it as JSON, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the status, and return 1 where some job has failed.
+
+    Raises:
+        ResultsError: The folder is no experiment's.
+    """
+    status = read_status(find_experiment(options.folder))
+    if options.json:
+        sys.stdout.write(json.dumps(as_json(status), indent=1, allow_nan=False) + "\n")
+    else:
+        _print(status)
+    return EXIT_FAILED if status.count("failed", "damaged") else 0
+
+
+def _print(status: ExperimentStatus) -> None:
+    console = make_console()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH_OF_FILES)
+    folds = "an unknown number of" if status.folds_total is None else status.folds_total
+    console.print(f"{status.path}: {len(status.instances)} instance(s), {folds} fold(s)")
+    if status.instances:
+        rows = [_row(str(each.instance), (each.comment_1, each.architecture), each) for each in status.instances]
+        if len(rows) > 1:
+            rows.append(_row("all", ("", ""), status))
+        console.print(make_table(_HEADER, rows))
+    else:
+        console.print("No instance has been begun.")
+    for each in status.instances:
+        for line in _describe_jobs(each):
+            console.print(Text(f"instance {each.instance}, {line}"))
+    for fault in status.faults:
+        console.print(Text(fault))
+    if status.count(*OPEN) and not status.count("running"):
+        console.print("Nothing is running; the time left is that of one job at a time.")
+
+
+def _row(name: str, texts: tuple[str, str], status: ExperimentStatus | InstanceStatus) -> tuple[str, ...]:
+    jobs = status.jobs if isinstance(status, InstanceStatus) else [job for each in status.instances for job in each.jobs]
+    left = "unknown" if status.seconds_left is None else describe_duration(status.seconds_left)
+    return (
+        name,
+        *texts,
+        f"{status.count('done')}/{len(jobs)}",
+        str(status.count("failed")),
+        str(status.count("running")),
+        str(status.count(*OPEN)),
+        left if status.count("running", *OPEN) else "",
+    )
+
+
+def _describe_jobs(status: InstanceStatus) -> list[str]:
+    """Return a line per running job, and one for the jobs that share another state and its reason."""
+    lines = [_describe_running(job) for job in status.jobs if job.state == "running"]
+    alike: dict[tuple[str, str], list[int]] = {}
+    for job in status.jobs:
+        if job.reason:
+            alike.setdefault((job.state, job.reason), []).append(job.fold)
+    return lines + [f"fold {describe_numbers(folds)}: {state}: {reason}" for (state, reason), folds in alike.items()]
+
+
+def _describe_running(job: JobStatus) -> str:
+    since = ""
+    if job.since is not None:
+        begun = datetime.fromtimestamp(job.since).astimezone()
+        since = f" since {begun:%H:%M:%S} ({describe_duration(max(time.time() - job.since, 0))})"
+    epochs = f", epoch {job.epoch} of {job.epochs}" if job.epoch else ""
+    return f"fold {job.fold}: running{since}{epochs}"
