@@ -8,12 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xval.dataframes import load_predictions as load_predictions
+    from xval.dataframes import load_results as load_results
     from xval.experiment import Experiment as Experiment
     from xval.inference import load_model as load_model
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"Experiment": "xval.experiment", "load_model": "xval.inference"}
+_PUBLIC = {
+    "Experiment": "xval.experiment",
+    "load_model": "xval.inference",
+    "load_predictions": "xval.dataframes",
+    "load_results": "xval.dataframes",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -21,3 +28,7 @@ def __getattr__(name: str) -> object:
         return getattr(import_module(_PUBLIC[name]), name)
     message = f"module 'xval' has no attribute '{name}'"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

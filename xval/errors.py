@@ -8,6 +8,7 @@ XvalError                     anything below; the command line prints it without
 │   └── ResultsError          the results folder: not writable, or it holds results of other settings
 │       └── UnsafeModelError  a saved model that is damaged, or holds what no model of xval holds
 ├── AudioError                one clip cannot be used; it is reported and left out
+├── ExportError               a model cannot be written in a format, or its export gives other output
 └── JobError                  one job failed; it is recorded and the others go on
     ├── FirstJobError         in debug mode: the first error of a job, with that error as its cause
     ├── DivergenceError       the loss is NaN or infinite
@@ -48,6 +49,10 @@ class UnsafeModelError(ResultsError):
 
 class AudioError(XvalError):
     """One clip cannot be decoded or used."""
+
+
+class ExportError(XvalError):
+    """A model cannot be written in a format, or what was written gives other output."""
 
 
 class JobError(XvalError):

@@ -1,0 +1,46 @@
+"""Write a saved model as ONNX, TensorFlow SavedModel or TFLite, and check that it gives the same output.
+
+MODEL is a .keras file or its fold folder. The export appears under its name only when its answers to random inputs, run by
+onnxruntime, TensorFlow or LiteRT, are those of the Keras model; beside it (in a SavedModel: in its folder) lies the model's
+description, with the features that it reads and the names of its classes. Models that make their spectrograms themselves read
+samples in every format. With recurrent layers, TFLite reads one example at a time. ONNX and TFLite need: pip install
+'xval[export]'
+"""
+
+import argparse
+from pathlib import Path
+
+from preprocessing.console import make_console
+from xval.export import export_model
+from xval.export_formats import FORMATS
+
+SUMMARY = "write a model as ONNX, SavedModel or TFLite, and check that it gives the same output"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
+    parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
+    parser.add_argument(
+        "--output", type=Path, metavar="PATH", help="where to (default: <dataset>_instance_<i>_fold_<k>..., in this folder)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an export that is there already")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export, and say what was written and how well it agrees.
+
+    Raises:
+        SettingsError: A wrong option, or a package is missing.
+        ResultsError: There is no such model, or the output exists or cannot be written.
+        ExportError: The format cannot express the model, or the export gives other output.
+    """
+    export = export_model(options.model, options.format, options.output, overwrite=options.overwrite)
+    shape = ", ".join("any" if size is None else str(size) for size in export.input_shape)
+    found = export.agreement
+    make_console().print(
+        f"Written: {export.path} (input {shape}), described in {export.description}\n"
+        f"Checked on {found.n_batches} batches of random input: the outputs differ by at most {found.difference:.1e} from "
+        f"those of the Keras model (allowed: {found.tolerance:.1e})"
+    )
+    return 0
