@@ -79,9 +79,20 @@ def make_slots(gpu: str, *, workers: int, threads: int) -> tuple[list[Slot], str
         chosen = list(dict.fromkeys(str(int(part)) for part in wanted))
         where = ", ".join(f"GPU {number} ({names[int(number)]})" for number in chosen)
         return [Slot(number, threads) for number in chosen], f"Running on {where}."
-    n_workers = workers or _default_workers(threads)
+    n_workers = workers or default_workers(threads)
     reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
     return [Slot("cpu", threads)] * n_workers, f"{reason}, {n_workers} worker(s), {threads} thread(s) each."
+
+
+def read_device(text: str) -> str:
+    """Return the device that an argument names.
+
+    Raises:
+        SettingsError: It is neither ``cpu`` nor a number.
+    """
+    if text != "cpu" and not text.isdecimal():
+        raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
+    return text
 
 
 def environment(slot: Slot, backend: str) -> Mapping[str, str]:
@@ -132,8 +143,8 @@ def load_keras() -> None:
             os.close(kept)
 
 
-def _default_workers(threads: int) -> int:
-    """Return how many CPU workers the cores and the memory allow, at least one."""
+def default_workers(threads: int) -> int:
+    """Return how many CPU workers of so many threads the cores and the memory of this machine allow, at least one."""
     cores = count_cores()
     by_memory = cores
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

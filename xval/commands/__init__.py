@@ -1,4 +1,4 @@
-"""The commands of ``python -m xval``, one file each; the name of a file is the name of the command.
+"""The commands of ``python -m xval``, one file each; the name of a file, with - for _, is the name of the command.
 
 Each has `SUMMARY`, one line for the help; `add_arguments(parser)`; and `run(options)`, which returns the exit code. None loads
 a backend before its arguments have been read. Next: xval/__main__.py finds them.
@@ -26,7 +26,7 @@ class Command(Protocol):
 
 def command_names() -> list[str]:
     """Return the names of the commands."""
-    return sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+    return sorted(module.name.replace("_", "-") for module in iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def find_command(name: str) -> Command:
@@ -37,4 +37,4 @@ def find_command(name: str) -> Command:
     """
     if name not in command_names():
         raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")
-    return cast("Command", import_module(f"{__name__}.{name}"))
+    return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from preprocessing.console import make_console
 from xval.cli import end_as_ctrl_c_does
+from xval.devices import read_device
 from xval.errors import SettingsError
 from xval.refit import Request, refit_instance
 from xval.results import find_experiment
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of the instance (default: the one that validation selects)",
     )
     parser.add_argument("--epochs", type=_above_zero, metavar="N", help="train so many epochs, whatever the folds chose")
-    parser.add_argument("--gpu", type=_device, metavar="0|cpu", help="the device (default: as the experiment)")
+    parser.add_argument("--gpu", type=read_device, metavar="0|cpu", help="the device (default: as the experiment)")
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
     parser.add_argument("--overwrite", action="store_true", help="replace a final model that is there")
 
@@ -62,9 +63,3 @@ def _above_zero(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"received '{text}'; a whole number from 1 is wanted.")
     return int(text)
-
-
-def _device(text: str) -> str:
-    if text != "cpu" and not text.isdecimal():
-        raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
-    return text

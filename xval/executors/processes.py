@@ -7,7 +7,6 @@ or runs out of memory fails its own job alone, which is tried once more in a fre
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,16 +15,15 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, Any, cast
 
 from xval.devices import Slot, environment
 from xval.errors import SettingsError, WorkerError
 from xval.job import JobOutcome, Report
+from xval.job_files import describe_exit, remove_leftovers, with_code_first
 from xval.plan import Job
-from xval.results import ExperimentFolder
 
-_ATTEMPTS = 2
+ATTEMPTS = 2
 _SECONDS_TO_END = 5.0
 _LOG_TAIL = 4000
 
@@ -49,8 +47,11 @@ class Worker:
         self.backend = str(job.parameters["backend"])
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         variables = os.environ | environment(slot, self.backend)
-        path = os.pathsep.join(part for part in (job.code_folder, os.environ.get("PYTHONPATH", "")) if part)
-        variables |= {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
+        variables |= {
+            "PYTHONPATH": with_code_first(job.code_folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "XVAL_DEVICE": slot.device,
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "xval.executors.worker"],
             stdin=subprocess.PIPE,
@@ -87,11 +88,7 @@ class Worker:
         code = self._process.wait()
         self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LOG_TAIL))
         printed = self._log.read().decode(errors="replace")
-        if code >= 0:
-            return f"the worker process ended with exit code {code}", printed
-        name = signal.Signals(-code).name
-        hint = " (the system may have run out of memory)" if name == "SIGKILL" else ""
-        return f"the worker process was killed by {name}{hint}", printed
+        return describe_exit(code), printed
 
     def end(self) -> None:
         """End the process, by force if need be."""
@@ -175,18 +172,36 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
                 workers.pop(worker.number).end()
             key = (job.instance, job.fold.number)
             attempts[key] += 1
-            if outcome.status == "crashed" and attempts[key] < _ATTEMPTS:
+            if outcome.status == "crashed" and attempts[key] < ATTEMPTS:
                 waiting.appendleft(job)
             else:
-                yield replace(outcome, error=f"{outcome.error}, {_ATTEMPTS} times") if outcome.status == "crashed" else outcome
+                yield replace(outcome, error=f"{outcome.error}, {ATTEMPTS} times") if outcome.status == "crashed" else outcome
             start_next(worker.number)
     finally:
         unfinished = [worker.job for worker in workers.values() if worker.job]
         for worker in workers.values():
             worker.end()
         for job in unfinished:
-            with ExperimentFolder(Path(job.experiment_folder)).claim(job.instance, job.fold.number):
-                pass  # the claim removes what the ended worker left
+            remove_leftovers(job)
+
+
+def check_models_apart(jobs: Sequence[Job], slot: Slot) -> None:
+    """Build the model of every instance once, in a process of its own that ends with it.
+
+    Args:
+        jobs: What is to be run somewhere else.
+        slot: Where the models are built.
+
+    Raises:
+        SettingsError: A model cannot be built.
+        WorkerError: The process died of it.
+    """
+    messages: Messages = queue.Queue()
+    worker = Worker(0, slot, jobs[0], messages)
+    try:
+        _check_models(worker, jobs, messages)
+    finally:
+        worker.end()
 
 
 def _check_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> None:

@@ -1,0 +1,50 @@
+"""Run one job of an experiment: one fold of one instance, from a file that `--executor command` and others write.
+
+The job runs on the copy of the code that it belongs to, whatever has been edited since. It trains and tests, publishes its fold
+folder, and writes what became of it beside the file (instance_1_fold_1.outcome.json). A job that is done is not run again, and
+one that another process is running is left to it. The GPU is the one that the file names among those that this process may
+see (CUDA_VISIBLE_DEVICES, which schedulers set); on a machine without GPUs it is the CPU.
+
+exit code: 0 done; 1 failed (it is recorded), or another process is running it; 2 the file is none of a job; 130 interrupted
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from xval import devices
+from xval.errors import ResultsError
+from xval.job_files import read_job_file, with_code_first
+
+SUMMARY = "run one job of an experiment, for schedulers"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("file", type=Path, metavar="JOB.json", help="<experiment>/jobs/instance_1_fold_1.json")
+    parser.add_argument("--gpu", type=devices.read_device, metavar="0|cpu", help="the device (default: as the file says)")
+    parser.add_argument(
+        "--tied", action="store_true", help="end when the standard input does: for launchers that may be killed"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Become the process of the job, bound to its device.
+
+    Raises:
+        ResultsError: The file, or the copy of the code that it names, is not there.
+        SettingsError: This machine has GPUs, and not the one that is wanted.
+    """
+    path = options.file.resolve()
+    job, wanted = read_job_file(path)
+    if not Path(job.code_folder, "xval").is_dir():
+        raise ResultsError(f"{job.code_folder}: the copy of the code that {path} runs on is not there.")
+    (slot, *_), where = devices.make_slots(options.gpu or wanted.device, workers=1, threads=wanted.threads)
+    sys.stdout.write(f"instance {job.instance}, fold {job.fold.number}: {where}\n")
+    sys.stdout.flush()
+    variables = os.environ | devices.environment(slot, str(job.parameters["backend"]))
+    variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
+    tied = ["--tied"] if options.tied else []
+    # The C library and the backends read their variables when a process begins, so another program takes this one's place.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "xval.job_process", str(path), *tied], variables)  # noqa: S606
