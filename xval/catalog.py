@@ -160,6 +160,12 @@ def architecture_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (ROOT / "architectures").glob("*.py") if not path.stem.startswith("_")))
 
 
+def executor_names() -> tuple[str, ...]:
+    """Return the names of all executors, the files of xval/executors/, and `auto`, which chooses one."""
+    files = (ROOT / "xval" / "executors").glob("[a-z]*.py")
+    return ("auto", *sorted(path.stem for path in files if path.stem != "worker"))
+
+
 @cache
 def find_architecture(name: str) -> Architecture:
     """Return what the file of an architecture declares; `COMBINATION` has no such file.

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from preprocessing.command_line import Parser
+from xval.catalog import executor_names
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.run import Command, run_experiment
 from xval.settings import Declaration, describe_numbers
@@ -82,7 +83,7 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument("--list", action="store_true", help="show the instances and what differs between them")
     parser.add_argument("--dry-run", action="store_true", help="show the jobs, done or to do, and train nothing")
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes on the CPU")
-    parser.add_argument("--executor", choices=("auto", "inline", "processes"), help="where jobs run")
+    parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
     parser.add_argument("--folds", metavar="1,3", help="only these folds")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a parameter for this run"

@@ -36,6 +36,12 @@ def _read_gpu(value: object) -> object:
     return text
 
 
+def _check_executor(name: str) -> str:
+    if name not in (names := catalog.executor_names()):
+        raise ValueError(f"no such executor. {suggestion(name, names)}")
+    return name
+
+
 def _below_one(value: float | None) -> float | None:
     if value is not None and value >= 1:
         raise ValueError("allowed: above 0 and below 1, or none")
@@ -71,10 +77,19 @@ class Settings(FeatureSettings):
     # execution
     gpu_ID: Annotated[str, BeforeValidator(_read_gpu)]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
-    executor: Literal["auto", "inline", "processes"]
+    executor: Annotated[str, AfterValidator(_check_executor)]
     workers: NonNegativeInt
     threads_per_job: PositiveInt
     max_worker_memory_mb: PositiveInt
+    slurm_cluster: Literal["slurm", "local"]
+    slurm_partition: OptionalText
+    slurm_time_limit_min: PositiveInt
+    slurm_cpus_per_job: NonNegativeInt
+    slurm_memory_gb: PositiveFloat
+    slurm_gpus_per_job: NonNegativeInt
+    slurm_max_running: NonNegativeInt
+    ray_address: Annotated[str, Field(min_length=1)]
+    ray_gpus_per_job: NonNegativeFloat
     # folds
     num_folds: PositiveInt
     fold_strategy: Literal["balanced", "leave_one_out", "predefined", "holdout"]
@@ -265,17 +280,22 @@ FRAME_KEYS = (
     "label_form", "label_frame_s", "sequence_frames", "frame_overlap", "annotation_policy", "random_excerpts",
     "event_threshold", "event_median_frames", "event_min_duration_s", "segment_s",
 )  # fmt: skip
+# Where jobs run and what they ask of a cluster.
+CLUSTER_KEYS = (
+    "slurm_cluster", "slurm_partition", "slurm_time_limit_min", "slurm_cpus_per_job", "slurm_memory_gb", "slurm_gpus_per_job",
+    "slurm_max_running", "ray_address", "ray_gpus_per_job",
+)  # fmt: skip
 # All instances of an experiment share these; an instance that sets one is refused.
 EXPERIMENT_KEYS = frozenset(
     {
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
-        "gpu_ID", "executor", "workers", "threads_per_job", "max_worker_memory_mb", *FOLD_KEYS,
+        "gpu_ID", "executor", "workers", "threads_per_job", "max_worker_memory_mb", *CLUSTER_KEYS, *FOLD_KEYS,
     }
 )  # fmt: skip
 # These cannot change a number of a result, or are held fast elsewhere (the folds by their own hash).
 UNHASHED_KEYS = frozenset(
     {
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "gpu_ID", "executor",
-        "workers", "max_worker_memory_mb", "generator", "tensorboard", "comment_1", "comment_2", *FOLD_KEYS,
+        "workers", "max_worker_memory_mb", *CLUSTER_KEYS, "generator", "tensorboard", "comment_1", "comment_2", *FOLD_KEYS,
     }
 )  # fmt: skip

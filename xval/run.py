@@ -9,17 +9,19 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
+from preprocessing.console import make_console
 from preprocessing.feature_settings import SPECTRAL_KEYS
-from xval import devices, rebuild, snapshot, tables
+from xval import rebuild, snapshot, tables
 from xval.catalog import find_architecture, own_modules
 from xval.combination.checks import check_combination
 from xval.errors import SettingsError
-from xval.executors import inline, processes
+from xval.executors import find_executor, inline, make_slots
 from xval.feature_stores import make_instance_store, named
 from xval.frame_examples import check_recordings
 from xval.initial_model import check_initial_models
@@ -77,6 +79,8 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
         console.print(tables.instance_table(instances))
         return 0
     settings = instances[0].settings
+    if settings.executor == "command" and not settings.debug_mode:
+        console = make_console(is_error=True)  # the standard output is for its lines
     folder = ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
     folds = load_folds(folder, settings.model_dump(), settings.dataset, Path(settings.data_folder))
     planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
@@ -104,11 +108,12 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
 def _run(planned: Plan, declaration: Declaration, command: Command, console: Console) -> list[JobOutcome]:
     """Make what the jobs need, run them, and record those that fail."""
     settings = planned.instances[0].settings
-    slots, where = devices.make_slots(settings.gpu_ID, workers=settings.workers, threads=settings.threads_per_job)
+    executor = find_executor("inline" if settings.debug_mode else settings.executor)
+    run = partial(inline.run, raise_errors=True) if settings.debug_mode else executor.run
+    slots, where = make_slots(executor, settings)
     if not command.quiet:
         console.print(where)
     jobs = _prepare(planned, declaration, console, quiet=command.quiet)
-    inlined = settings.executor == "inline" or settings.debug_mode
     progress = JobProgress(
         console,
         n_jobs=len(jobs),
@@ -116,16 +121,19 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
         task_type=settings.task_type,
         quiet=command.quiet,
     )
-    outcomes = []
+    outcomes: list[JobOutcome] = []
     books = _Books(planned.folder)
+    n_begun = 0
     with progress:
         for stage in in_stages(jobs):
-            running = (
-                inline.run(stage, slots, progress.report, raise_errors=settings.debug_mode)
-                if inlined
-                else processes.run(stage, slots, progress.report)
-            )
-            with closing(cast("Generator[JobOutcome]", running)) as endings:
+            if len(outcomes) < n_begun:
+                waiting = (
+                    f"{len(jobs) - n_begun} further job(s) read models of these: run this command again when they are done."
+                )
+                console.print(waiting, soft_wrap=True)
+                break
+            n_begun += len(stage)
+            with closing(cast("Generator[JobOutcome]", run(stage, slots, progress.report))) as endings:
                 for outcome in endings:
                     if outcome.status in FAILED:
                         job = next(job for job in stage if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))

@@ -1,4 +1,4 @@
-"""The parameters of an instance as a run has written them, read back without config.ini and without the script.
+"""The parameters of an instance as a run has written them, read back without the script.
 
 Comes in: a results folder and the number of an instance; or the parameters of two. Goes out: the `Instance`, checked as when it
 was resolved; or what differs. Next: plan.py and refit.py.
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from xval.config_file import read_section
 from xval.errors import ResultsError
 from xval.parameters import UNHASHED_KEYS, Settings
 from xval.results import ExperimentFolder
@@ -30,7 +31,7 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     if written is None:
         raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
     try:
-        parameters = dict(written["parameters"])
+        parameters = {**_where_jobs_run(), **written["parameters"]}
         settings = Settings.model_validate({name: parameters.pop(name) for name in Settings.model_fields if name in parameters})
         instance = Instance(number, settings, options=parameters, sources=dict(written["sources"]))
         is_whole = instance.settings_hash == written["settings_hash"]
@@ -47,6 +48,11 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     if not is_whole:
         raise ResultsError(f"{path}: does not fit its settings_hash; was it edited? Run the instance again (--overwrite).")
     return instance
+
+
+def _where_jobs_run() -> dict[str, str]:
+    """Return defaults of what an older version did not write and what changes no result."""
+    return {name: text for name, text in read_section("execution").items() if name in UNHASHED_KEYS}
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:

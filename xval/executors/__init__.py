@@ -1,1 +1,44 @@
-"""Run jobs somewhere: one file per executor, each with ``run(jobs, slots, report) -> Iterator[JobOutcome]``."""
+"""Run jobs somewhere: one file per executor, found by its name.
+
+Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines also has
+``make_slots(parameters)``; the others get the devices of this one. A job that is only handed on has no outcome.
+(worker.py is the process that processes.py starts; _launched.py is what ray.py and slurm.py have in common.)
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from xval import devices
+from xval.devices import Slot
+from xval.job import JobOutcome, Report
+from xval.parameters import Settings
+from xval.plan import Job
+
+
+class Executor(Protocol):
+    """What a file of this package holds."""
+
+    def run(self, jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
+        """Run jobs, and yield an outcome of each in the order in which they end."""
+
+
+def find_executor(name: str) -> Executor:
+    """Return the executor of a name that the settings have accepted.
+
+    Raises:
+        SettingsError: What it is built on is not installed.
+    """
+    return cast("Executor", import_module(f"{__name__}.{'processes' if name == 'auto' else name}"))
+
+
+def make_slots(executor: Executor, settings: Settings) -> tuple[Sequence[Slot], str]:
+    """Return where the jobs of an executor run, and a sentence that says so.
+
+    Raises:
+        SettingsError: There is no such device.
+    """
+    elsewhere: Callable[[dict[str, Any]], tuple[Sequence[Slot], str]] | None = getattr(executor, "make_slots", None)
+    if elsewhere is not None:
+        return elsewhere(settings.model_dump())
+    return devices.make_slots(settings.gpu_ID, workers=settings.workers, threads=settings.threads_per_job)

@@ -1,0 +1,45 @@
+"""Print one shell line per job, for any scheduler; nothing is run here.
+
+Comes in: frozen jobs. Goes out: job files, and on the standard output a line per job that runs it from any folder on any
+machine that sees the results, the feature stores and this Python. Each line may be run as often as one likes: what is done is
+not run again. Next: run-job of ``python -m xval``.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from typing import Any
+
+from xval.devices import Slot
+from xval.executors.processes import check_models_apart
+from xval.job import JobOutcome, Report
+from xval.job_files import command_line, write_job_file
+from xval.plan import Job
+
+
+def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
+    """Return the devices that job files name: they are looked up where a job runs, not here."""
+    slots = [Slot(gpu.strip(), parameters["threads_per_job"]) for gpu in parameters["gpu_ID"].split(",")]
+    return slots, "One line for each job goes to the standard output; nothing is run here."
+
+
+def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Iterator[JobOutcome]:
+    """Print the lines.
+
+    Args:
+        jobs: What is to be run.
+        slots: The devices, which the jobs take in turn.
+
+    Yields:
+        Nothing: what becomes of the jobs is found in the results folder.
+
+    Raises:
+        SettingsError: A model cannot be built.
+        OSError: The disk is full or not writable.
+    """
+    check_models_apart(jobs, Slot("cpu", slots[0].threads))
+    for job, slot in zip(jobs, cycle(slots), strict=False):
+        sys.stdout.write(f"{shlex.join(command_line(write_job_file(job, slot)))}\n")
+    sys.stdout.flush()
+    yield from ()
