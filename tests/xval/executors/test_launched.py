@@ -1,0 +1,109 @@
+"""Retry, loss and adoption of what engines launch, with an engine that decides in memory what becomes of a job."""
+
+import pytest
+
+from xval.devices import Slot
+from xval.executors import _launched
+from xval.executors._launched import run_launched
+from xval.folds import Fold
+from xval.job import JobOutcome
+from xval.job_files import job_file, write_job_file, write_outcome
+from xval.plan import Job
+
+CPU = Slot("cpu", 1)
+
+
+class Engine:
+    """Gives each launch of a job its next fate: a status, or None: the job is lost."""
+
+    attempts_when_lost = 3
+
+    def __init__(self, fates, alive=()):
+        self.fates = {number: list(each) for number, each in fates.items()}
+        self.alive = set(alive)
+        self.launched, self.cancelled = [], []
+
+    def is_alive(self, path):
+        return path in self.alive
+
+    def launch(self, paths):
+        self.launched.append([path.stem for path in paths])
+
+    def end_of(self, path):
+        number = int(path.stem.split("_")[1])
+        if not self.fates.get(number):
+            return ""
+        fate = self.fates[number].pop(0)
+        if fate:
+            write_outcome(path, JobOutcome(number, 1, fate, error="because"))
+        return "it is gone"
+
+    def cancel(self, paths):
+        self.cancelled += [path.stem for path in paths]
+
+
+@pytest.fixture
+def jobs(tmp_path, monkeypatch):
+    monkeypatch.setattr(_launched, "check_models_apart", lambda jobs, slot: None)
+    monkeypatch.setattr(_launched, "_SECONDS_BETWEEN_POLLS", 0)
+    fold = Fold(1, ("a",), ("b",), ("c",))
+    return [Job(str(tmp_path), "", "", number, fold, {}, (), "hash", "folds", 1) for number in (1, 2)]
+
+
+def run(jobs, engine, **options):
+    found = run_launched(jobs, CPU, lambda event: None, engine, **options)
+    return {outcome.instance: (outcome.status, outcome.error) for outcome in found}
+
+
+def test_a_crash_is_tried_again_once_and_a_failure_never(jobs):
+    engine = Engine({1: ["crashed", "done"], 2: ["failed"]})
+
+    assert run(jobs, engine) == {1: ("done", "because"), 2: ("failed", "because")}
+    assert engine.launched == [["instance_1_fold_1", "instance_2_fold_1"], ["instance_1_fold_1"]]
+
+
+def test_two_crashes_are_final(jobs):
+    assert run(jobs[:1], Engine({1: ["crashed", "crashed"]})) == {1: ("crashed", "because, 2 times")}
+
+
+def test_a_lost_job_goes_elsewhere_as_often_as_its_engine_allows(jobs):
+    engine = Engine({1: [None, None, "done"], 2: [None] * 3})
+
+    assert run(jobs, engine) == {1: ("done", "because"), 2: ("crashed", "it is gone, 3 times")}
+
+
+def test_no_more_are_launched_at_a_time_than_there_is_room_for(jobs):
+    engine = Engine({1: ["done"], 2: ["done"]})
+
+    assert len(run(jobs, engine, n_at_once=1)) == 2
+    assert engine.launched == [["instance_1_fold_1"], ["instance_2_fold_1"]]
+
+
+def test_what_an_earlier_driver_launched_is_waited_for_and_not_launched_again(jobs):
+    engine = Engine({1: ["done"], 2: ["done"]}, alive=[write_job_file(jobs[0], CPU)])
+
+    assert len(run(jobs, engine)) == 2
+    assert engine.launched == [["instance_2_fold_1"]]
+    assert not engine.cancelled
+
+
+def test_what_an_earlier_driver_launched_with_other_settings_is_cancelled_and_launched_anew(jobs):
+    earlier = Job(**{**vars(jobs[0]), "settings_hash": "other"})
+    engine = Engine({1: ["done"]}, alive=[write_job_file(earlier, CPU)])
+
+    assert len(run(jobs[:1], engine)) == 1
+    assert engine.cancelled == ["instance_1_fold_1"]
+    assert engine.launched == [["instance_1_fold_1"]]
+
+
+def test_closing_cancels_what_waits_or_runs_and_removes_what_it_left(jobs):
+    engine = Engine({1: ["done"]})
+    outcomes = run_launched(jobs, CPU, lambda event: None, engine)
+    assert next(outcomes).instance == 1
+    leftover = job_file(jobs[1]).parents[1] / "instance_2" / ".fold_1.1.abc.part"
+    leftover.mkdir(parents=True)
+
+    outcomes.close()
+
+    assert engine.cancelled == ["instance_2_fold_1"]
+    assert not leftover.exists()

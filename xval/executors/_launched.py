@@ -1,0 +1,158 @@
+"""What executors have in common whose engine only launches: retry, resume, progress and outcomes are told by files alone.
+
+Comes in: frozen jobs, and an engine that starts `job_files.JobProcess` for a job file somewhere. Goes out: an outcome per job,
+in the order in which they end. The engine may lose a job with the machine that had it; the job then begins again elsewhere. A
+driver that was killed may be started again: what its engine still runs is waited for, not submitted twice. Next: job_files.py.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from xval.devices import Slot
+from xval.epoch_note import read_note
+from xval.executors.processes import ATTEMPTS, check_models_apart
+from xval.job import JobOutcome, Report
+from xval.job_files import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
+from xval.plan import Job
+from xval.results import ExperimentFolder
+
+_SECONDS_BETWEEN_POLLS = 0.5
+
+
+class Engine(Protocol):
+    """What starts processes somewhere; a job is named by its file."""
+
+    attempts_when_lost: int
+    """How often a job is launched whose launcher disappears without a word."""
+
+    def is_alive(self, path: Path) -> bool:
+        """Return whether an earlier driver's launch of a job waits or runs; it is this driver's from then on."""
+
+    def launch(self, paths: Sequence[Path]) -> None:
+        """Have jobs run; each ends with an outcome beside its file."""
+
+    def end_of(self, path: Path) -> str:
+        """Return how a launch ended; nothing while it waits or runs."""
+
+    def cancel(self, paths: Sequence[Path]) -> None:
+        """End jobs, waiting or running; they run no longer when this returns."""
+
+
+def run_launched(
+    jobs: Sequence[Job], slot: Slot, report: Report, engine: Engine, *, n_at_once: int | None = None
+) -> Iterator[JobOutcome]:
+    """Run jobs by an engine.
+
+    Args:
+        jobs: What to run, the first ones first.
+        slot: What each job gets.
+        report: Called with what progresses.
+        engine: What launches them.
+        n_at_once: Launch no more than so many at a time; None: all, and the engine lets them wait.
+
+    Yields:
+        An outcome per job. When the iterator is closed, waiting and running jobs are cancelled and what they left is removed.
+
+    Raises:
+        SettingsError: A model cannot be built, or the engine refuses what the settings ask for.
+        WorkerError: The process that builds the models died.
+    """
+    check_models_apart(jobs, Slot("cpu", slot.threads))
+    running: dict[Path, Job] = {}
+    waiting: deque[Job] = deque()
+    crashes: Counter[Path] = Counter()
+    losses: Counter[Path] = Counter()
+    display = _Display(report)
+    try:
+        for job in jobs:
+            if _is_adopted(job, engine):
+                running[job_file(job)] = job
+            else:
+                waiting.append(job)
+        while waiting or running:
+            room = len(waiting) if n_at_once is None else max(0, n_at_once - len(running))
+            launched = {write_job_file(job, slot): job for job in (waiting.popleft() for _ in range(min(room, len(waiting))))}
+            running |= launched
+            if launched:
+                engine.launch(list(launched))
+            time.sleep(_SECONDS_BETWEEN_POLLS)
+            for path, job in list(running.items()):
+                end = engine.end_of(path)  # before the outcome is looked for: it is written before the launch ends
+                outcome = read_outcome(path)
+                if outcome is None and not end:
+                    continue
+                del running[path]
+                if outcome is None:
+                    outcome = JobOutcome(job.instance, job.fold.number, "crashed", error=end)
+                    counter, most = losses, engine.attempts_when_lost
+                else:
+                    counter, most = crashes, ATTEMPTS
+                counter[path] += 1
+                if outcome.status != "crashed":
+                    yield outcome
+                elif counter[path] < most:
+                    waiting.appendleft(job)
+                else:
+                    yield replace(outcome, error=f"{outcome.error}, {most} times")
+            display.update(running.values())
+    finally:
+        engine.cancel(list(running))
+        for job in running.values():
+            remove_leftovers(job)
+
+
+def _is_adopted(job: Job, engine: Engine) -> bool:
+    """Return whether an earlier driver's launch of the same job is alive; one of other settings is cancelled."""
+    path = job_file(job)
+    if not path.exists() or not engine.is_alive(path):
+        return False
+    earlier, _ = read_job_file(path)
+    if (earlier.settings_hash, earlier.folds_hash) == (job.settings_hash, job.folds_hash):
+        return True
+    engine.cancel([path])
+    return False
+
+
+class _Display:
+    """Reports how far running jobs are, by the notes that they write.
+
+    Args:
+        report: Called with what has changed.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._lines: dict[tuple[int, int], tuple[int, int]] = {}  # (instance, fold) -> (line of the display, epoch)
+        self._next = 0.0
+
+    def update(self, jobs: Iterable[Job]) -> None:
+        """Look at running jobs, for no more than a twentieth of the time."""
+        started = time.monotonic()
+        if started < self._next:
+            return
+        now: dict[tuple[int, int], int] = {}
+        for job in jobs:
+            folder = ExperimentFolder(Path(job.experiment_folder))
+            notes = [note for leftover in folder.leftovers(job.instance, job.fold.number) if (note := read_note(leftover))]
+            if notes:
+                now[job.instance, job.fold.number] = notes[-1].epoch
+        self._lines = {key: line for key, line in self._lines.items() if key in now}
+        for key, epoch in now.items():
+            self._show(key, epoch)
+        ended = time.monotonic()
+        self._next = ended + 20 * (ended - started)
+
+    def _show(self, key: tuple[int, int], epoch: int) -> None:
+        event: Mapping[str, Any] = {"instance": key[0], "fold": key[1], "values": {}}
+        taken = {line for line, _ in self._lines.values()}
+        if key not in self._lines:
+            self._lines[key] = min(set(range(len(taken) + 1)) - taken), 0
+            self._report({**event, "worker": self._lines[key][0], "epoch": 0})
+        line, before = self._lines[key]
+        if epoch > before:
+            self._lines[key] = line, epoch
+            self._report({**event, "worker": line, "epoch": epoch})
