@@ -1,7 +1,6 @@
 """The main job as a user runs it: commands in, a results folder out."""
 
 import json
-import pkgutil
 import subprocess
 import sys
 import time
@@ -11,9 +10,6 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from xval import executors
-
-EXECUTORS = [module.name for module in pkgutil.iter_modules(executors.__path__) if module.name != "worker"]
 BACKENDS = ("tensorflow", "torch", "jax")
 
 
@@ -211,18 +207,6 @@ def test_a_diverging_job_fails_alone_and_is_marked(project):
     assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]
     assert "loss is" in found[2, 1]["error"]
     assert "DivergenceError" in found[2, 1]["traceback"]
-
-
-@pytest.mark.parametrize("executor", EXECUTORS)
-def test_a_failing_job_fails_alone_on_every_executor(project, executor):
-    broken = {"architecture": "mlp", "learning_rate": 1e30, "optimizer": "sgd"}
-    project.write_script(broken, {"architecture": "mlp"}, num_folds=2)
-
-    ended = project.run("--executor", executor)
-
-    assert ended.returncode == 1
-    found = project.records()
-    assert [found[instance, fold]["status"] for instance in (1, 2) for fold in (1, 2)] == ["failed"] * 2 + ["done"] * 2
 
 
 @pytest.mark.parametrize("arguments", [("--debug",), ("--set", "debug_mode=true")])

@@ -1,0 +1,95 @@
+"""What every executor that is installed does alike: the same records, failure, kill, retry, resume, interrupt."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from xval.catalog import executor_names
+
+EXECUTORS = [name for name in executor_names() if name != "auto"]
+WITHOUT_RETRY = ("inline", "command")  # a killed job takes the run with it, or is the scheduler's own affair
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder of an experiment that has run inline, and in which nothing was killed."""
+    return tmp_path_factory.mktemp("undisturbed")
+
+
+def reference(project, engines, undisturbed):
+    """Return the figures of instance 2 on fold 1, from an inline run that is made once."""
+    other = type(project)(undisturbed, undisturbed / "results" / "toy" / "experiment_1")
+    if not other.results.exists():
+        other.write_corpus()
+        engines.write_experiment(other, "fail", "die_once")
+        (undisturbed / "died").touch()
+        ended = other.run("2", "2", "--folds", "1", "--executor", "inline")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    return other.figures()[2, 1]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(project, engines, undisturbed, executor):
+    engines.write_experiment(project, "fail", "die_once")
+
+    code, printed = engines.run_all(project, executor, "--folds", "1")
+
+    assert (project.folder / "died").exists(), printed
+    if executor in WITHOUT_RETRY:
+        assert code, printed
+        assert (2, 1) not in project.records()
+        code, printed = engines.run_all(project, executor, "--folds", "1")
+    assert code == 1, printed
+    found = project.records()
+    assert {job: record["status"] for job, record in found.items()} == {(1, 1): "failed", (2, 1): "done"}
+    assert "on purpose" in found[1, 1]["error"]
+    assert "Traceback" in found[1, 1]["traceback"]
+    assert {name: found[2, 1][name] for name in engines.compared} == reference(project, engines, undisturbed)
+    assert (project.results / "results.xlsx").exists()
+    assert not project.leftovers()
+
+    stamp = project.stamp((2, 1))
+    code, printed = engines.run_all(project, executor, "2", "2", "--folds", "1")
+    assert code == 0, printed
+    assert project.stamp((2, 1)) == stamp
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_an_interrupt_ends_what_runs_and_the_same_command_goes_on(project, engines, executor):
+    engines.write_experiment(project, "wait", num_folds=3)
+    running = start(project, engines, executor)
+    engines.wait_for((project.folder / "waiting").exists)
+    waiting = int((project.folder / "waiting").read_text().split()[0])
+
+    os.kill(running.pid, signal.SIGINT)
+    printed = running.communicate(timeout=100)[0]
+
+    assert running.returncode == 130, printed
+    engines.wait_for(lambda: not is_running(waiting), 20)
+    assert not project.leftovers()
+    assert not project.records()
+    (project.folder / "go").touch()
+    code, printed = engines.run_all(project, executor, "--folds", "1")
+    assert code == 0, printed
+    assert list(project.records()) == [(1, 1)]
+
+
+def start(project, engines, executor):
+    """Start a run in the background; of an executor that prints commands, the first of them."""
+    if executor != "command":
+        return project.start(*engines.options_of(executor))
+    line = project.run("--executor", "command", "--quiet").stdout.splitlines()[0]
+    return subprocess.Popen(
+        engines.split(line), cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=project.environment()
+    )
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
