@@ -61,7 +61,7 @@ def test_a_good_description_is_read(trap, describe):
         (b"", "not readable as JSON"),
         (b"\x80\x04\x95", "not readable as JSON"),
         (DEEP, "nested too deeply"),
-        (b"[]", "allowed 1"),
+        (b"[]", "no JSON object"),
         (b'{"format_version": "9"}', "allowed 1"),
         (b'{"format_version": null}', "allowed 1"),
         (b'{"a": ' + b"1" * 5000 + b"}", "not readable as JSON"),
