@@ -249,6 +249,17 @@ def test_a_clip_that_was_left_out(copy, instance, what):
     assert copy.only_failure() == ("clips", f"instance {instance}, fold 1: clip '{clip}' is missing from the test predictions")
 
 
+def test_last_windows_of_waveforms_that_were_left_out(copy):
+    path = copy.results / "instance_2" / "settings.json"
+    copy.edit(path, lambda written: written["parameters"].update(example_length_s=0.1, example_overlap=0.0))
+
+    verdict = copy.audit()["clips"]
+
+    assert verdict.state == "FAILED"
+    assert {fault[:18] for fault in verdict.faults} == {"instance 2, fold 1", "instance 2, fold 2"}
+    assert all(": examples of 'speaker_" in fault and " are missing from the " in fault for fault in verdict.faults)
+
+
 def test_a_clip_that_counts_twice(copy):
     change_predictions(copy.fold(), lambda table: pd.concat([table, table[table["side"] == "test"].head(1)]))
     clip = predictions_of(copy.fold())["clip"].iloc[-1]
