@@ -226,7 +226,7 @@ def _check_classes(pipeline: "Pipeline", n_classes: int, path: Path) -> None:
     is_sound = classes.ndim == 1 and classes.dtype.kind in "iu" and len(classes)
     if not is_sound or not ((np.diff(classes) > 0).all() and classes[0] >= 0 and classes[-1] < n_classes):
         raise ResultsError(
-            f"{path}: its classifier tells apart {classes!r:.80}; numbers from 0 to {n_classes - 1} are wanted, one for each class "
+            f"{path}: its classifier tells apart {classes!r:.80}; numbers from 0 to {n_classes - 1} are wanted, of the classes "
             "that model.json names. One of the two files is of another model."
         )
 
