@@ -84,6 +84,19 @@ def gather_metrics(folder: ExperimentFolder, instance: int) -> dict[str, Any] | 
     return found
 
 
+def gather_finished(folder: ExperimentFolder) -> list[dict[str, Any]]:
+    """Return the metric dicts of the instances that have a finished fold, from the fold records; nothing is written.
+
+    Raises:
+        ResultsError: A file is damaged, or no fold is finished.
+    """
+    gathered = (gather_metrics(folder, instance) for instance in folder.instances())
+    found = [metric_dict for metric_dict in gathered if metric_dict and metric_dict["folds_done"]]
+    if not found:
+        raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
+    return found
+
+
 def read_history(path: Path) -> dict[str, list[float]]:
     """Return the columns of a history.csv, float of each epoch.
 
