@@ -20,8 +20,8 @@ from xval.devices import Slot, environment, load_keras
 from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export_check import Agreement, compare, precisions, random_batches
 from xval.export_formats import Format, find_format
+from xval.json_files import write_atomically
 from xval.model_description import ModelDescription, read_description
-from xval.results import write_atomically
 from xval.saved_model import load_model
 
 if TYPE_CHECKING:

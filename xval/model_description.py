@@ -21,9 +21,9 @@ from xval.array_header import check_array_header
 from xval.description_checks import memory_fault, name_fault
 from xval.errors import ResultsError
 from xval.initial_model import InitialModel
+from xval.json_files import FORMAT_VERSION, read_json
 from xval.parameters import FRAME_KEYS
 from xval.plan import Job
-from xval.results import FORMAT_VERSION, read_json
 
 SEEN_AUDIO_NAME = "seen_audio.npy"
 _HASH_DIGITS = 16

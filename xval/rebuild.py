@@ -11,7 +11,8 @@ from typing import Any
 
 from xval.errors import ResultsError
 from xval.experiment_files import read_folds, read_records, read_settings
-from xval.results import ExperimentFolder, read_json, write_json
+from xval.json_files import read_json, write_json
+from xval.results import ExperimentFolder
 from xval.summary import make_metric_dict
 
 

@@ -22,8 +22,8 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export import export_model
 from xval.export_formats import FORMATS
 from xval.frontend import build_frontend
+from xval.json_files import write_json
 from xval.model import build_model
-from xval.results import write_json
 
 PROJECT_ROOT = Path(xval.__file__).parents[1]
 RATE_HZ = 8000

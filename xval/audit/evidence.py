@@ -18,7 +18,8 @@ from xval.audit.verdict import NotCheckableError
 from xval.errors import CorpusError, ResultsError
 from xval.experiment_files import WrittenFolds, read_folds, read_records, read_settings
 from xval.folds import SIDES
-from xval.results import ExperimentFolder, Record, read_json
+from xval.json_files import Record, read_json
+from xval.results import ExperimentFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,9 +24,9 @@ from xval.combination.pipeline_file import load_pipeline
 from xval.combination_options import model_paths
 from xval.embeddings import embed
 from xval.errors import ResultsError, SettingsError
+from xval.json_files import read_json, write_json
 from xval.model_description import describe_model, read_description, seen_audio, write_seen_audio
 from xval.plan import Job
-from xval.results import read_json, write_json
 from xval.saved_model import load_model
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 
 from xval.errors import ResultsError
 from xval.inference.locate import find_members
-from xval.results import write_json
+from xval.json_files import write_json
 
 PARAMETERS = {"task_type": "classification", "monitor": "val_accuracy", "architecture": "mlp", "loss": "auto"}
 FOLDS = (1, 2, 10)
