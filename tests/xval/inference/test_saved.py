@@ -140,6 +140,7 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
         ({"per": "clip"}, "per='clip'; allowed: file, example, segment"),
         ({"every_s": 1.0}, "every_s goes with per='segment'"),
         ({"per": "segment", "every_s": math.nan}, "every_s=nan: a number of seconds above 0"),
+        ({"per": "segment", "every_s": math.inf}, "every_s=inf: a number of seconds above 0"),
         ({}, "array 0: give the rate of its samples"),
     ],
 )
