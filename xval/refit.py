@@ -96,10 +96,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
 
 def _select(folder: ExperimentFolder, console: Console) -> int:
     """Return the number of the instance that the validation figures select."""
-    gathered = (rebuild.gather_metrics(folder, number) for number in folder.instances())
-    metric_dicts = [found for found in gathered if found and found["folds_done"]]
-    if not metric_dicts:
-        raise ResultsError(f"{folder.path}: no fold is finished yet; run the experiment first.")
+    metric_dicts = rebuild.gather_finished(folder)
     chosen = ranking.rank_instances(metric_dicts)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")

@@ -22,8 +22,8 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export import export_model
 from xval.export_formats import FORMATS
 from xval.frontend import build_frontend
+from xval.json_files import write_json
 from xval.model import build_model
-from xval.results import write_json
 
 PROJECT_ROOT = Path(xval.__file__).parents[1]
 RATE_HZ = 8000
@@ -295,11 +295,15 @@ def test_one_model_is_exported_and_errors_say_which_there_are(fold, tmp_path):
 
     with pytest.raises(ResultsError, match=r"one model is exported at a time; name one of .*fold_1.model\.keras"):
         export_model(instance, "saved_model")
-    with pytest.raises(ResultsError, match=r"combination of networks.*one by one: .*network_1.model\.keras"):
+    with pytest.raises(ResultsError, match=r"no Keras model\. The networks that it was made of can be exported; record\.json"):
         export_model(combination, "saved_model")
     for path, reason in (("nowhere", "no such file"), ("empty", "no Keras model"), ("fold_1/model.json", "no Keras model")):
         with pytest.raises(ResultsError, match=reason):
             export_model(tmp_path / path, "saved_model")
+    write_json(fold / "model.json", describe(class_names=["a", "b"]))
+    with pytest.raises(ResultsError, match=r"model\.json: names 2 outputs, and model\.keras has 3"):
+        export_model(fold, "saved_model", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     (fold / "model.json").unlink()
     with pytest.raises(ResultsError, match=r"model\.json: missing"):
         export_model(fold, "saved_model")

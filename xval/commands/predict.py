@@ -44,7 +44,6 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         SettingsError: An option does not fit the model.
         ResultsError: As `inference.load_model`.
-        AudioError: No file can be read.
     """
     output = read_output(options.output, "predictions.xlsx")
     console = make_console()
@@ -54,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     left_out, n_cut = table.attrs["left_out"], table.attrs["cut"]
     if output.kind is None:
         top = keep_top(table, model, _TOP_ON_SCREEN if options.top is None else options.top)
-        print_table(_as_sentences(top), console, nothing="no events")
+        nothing = "no events" if model.task_type == "frame_classification" else "no predictions"
+        print_table(_as_sentences(top), console, nothing=nothing)
     else:
         write_table(table if options.top is None else keep_top(table, model, options.top), output, messages)
     if n_cut:

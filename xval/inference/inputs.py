@@ -167,6 +167,7 @@ def _cut(
         lengths = lengths_of_waveforms(settings, description.clip_samples or trimmed.size)
         begin, end = cut_clip(trimmed.size, settings, lengths)
         length = lengths.tested or whole_length(int(end[0] - begin[0]), lengths.n_shortest)
+        end = np.minimum(end, begin + length)  # a clip that is longer than all of the corpus is not heard to its end
         predictors = np.stack([fill_example(trimmed[a:b], length, lengths) for a, b in zip(begin, end, strict=True)])
         start_s, end_s = start_s[0] + begin / rate_hz, start_s[0] + end / rate_hz
     if not np.isfinite(predictors).all():

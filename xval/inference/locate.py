@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xval.errors import ResultsError
 from xval.ranking import rank_instances
-from xval.rebuild import read_metric_dicts
+from xval.rebuild import gather_finished
 from xval.results import ExperimentFolder
 from xval.summary import SIDES
 
@@ -44,6 +44,10 @@ def find_members(path: Path) -> Found:
     if path.is_file():
         if path.suffix not in (".keras", ".skops"):
             raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
+        if path.suffix == ".skops" and path.name != COMBINATION_NAME:
+            raise ResultsError(
+                f"{path}: a classifier of a combination keeps its name, {COMBINATION_NAME}, beside its networks."
+            )
         return Found([path], "")
     if one := _model_in(path):
         return Found([one], "")
@@ -56,10 +60,9 @@ def find_members(path: Path) -> Found:
 
 def _selected(folder: ExperimentFolder) -> Found:
     """Return the models of the instance that validation selects."""
-    metric_dicts = read_metric_dicts(folder, folder.instances())
-    ranking = rank_instances(metric_dicts) if metric_dicts else None
-    if ranking is None or ranking.selected is None:
-        raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
+    ranking = rank_instances(gather_finished(folder))
+    if ranking.selected is None:
+        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
     chosen = folder.instance_folder(ranking.selected)
     members = _models_of_folds(chosen)
     if not members:

@@ -4,6 +4,7 @@ Comes in: members, and audio. Goes out: tables of predictions, events or embeddi
 evaluate.py, and scripts of users.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -196,7 +197,7 @@ class SavedModel:
             raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
         if every_s is not None and (per != "segment" or of_frames):
             raise SettingsError("every_s goes with per='segment', and not with a model that labels frames.")
-        if every_s is not None and not every_s > 0:
+        if every_s is not None and not 0 < every_s < math.inf:
             raise SettingsError(f"every_s={every_s:g}: a number of seconds above 0 is wanted.")
 
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:

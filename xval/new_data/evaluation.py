@@ -178,7 +178,8 @@ def _measure(
         table = model.predict([clips.audio(number) for number in numbers], skip_unreadable=True)
         for left_out in table.attrs["left_out"]:
             reasons[first + left_out.number] = left_out.reason
-        tables.append(table)
+        if len(table):
+            tables.append(table)
         progress(numbers.stop, len(clips))
     answered = _answered(clips, reasons)
     kept = clips.keep(answered)
