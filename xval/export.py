@@ -69,8 +69,9 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     """
     kind, path = find_format(format_name), find_model(model)
     described = read_description(path)
-    target = output or Path(f"{described.dataset}_instance_{described.instance}_fold_{described.fold}{kind.ending}")
-    description = target / "model.json" if kind.is_folder else target.with_suffix(".json")
+    part = "refit" if described.is_untested else f"fold_{described.fold}"
+    target = output or Path(f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}")
+    description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
     content = path.with_suffix(".json").read_bytes()
     _check_target(target, description, content, kind, overwrite=overwrite)
     kind.check_packages()

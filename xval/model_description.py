@@ -142,9 +142,11 @@ def read_description(model: Path) -> ModelDescription:
     path = model.with_suffix(".json")
     content = read_json(path)
     if content is None:
+        other = path.with_name("model.json")
+        hint = f" {other} is there: if it came with the model, rename it too, to {path.name}." if other.is_file() else ""
         raise ResultsError(
             f"{path}: missing. It says which features {model.name} reads and what its outputs mean; copy it from the fold "
-            f"folder that the model came from, with {SEEN_AUDIO_NAME}."
+            f"folder that the model came from, with {SEEN_AUDIO_NAME}.{hint}"
         )
     if content.get("task_type") == "frame_classification":
         content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}

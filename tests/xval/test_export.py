@@ -117,7 +117,9 @@ def test_a_network_answers_alike_in_every_format_and_its_description_lies_beside
 
     kind = FORMATS[name]
     assert export.path == Path(f"toy_instance_2_fold_1{kind.ending}")
-    assert export.description == (export.path / "model.json" if kind.is_folder else Path("toy_instance_2_fold_1.json"))
+    assert export.description == (
+        export.path / "model.json" if kind.is_folder else Path(f"toy_instance_2_fold_1{kind.ending}.json")
+    )
     assert json.loads(export.description.read_text()) == json.loads((fold / "model.json").read_text())
     assert export.input_shape == (None, 12, 8)
     assert export.agreement.n_batches == 4
@@ -257,11 +259,11 @@ def test_what_is_no_export_is_never_replaced(fold, tmp_path, overwrite):
 
 
 def test_the_description_of_another_model_is_kept(fold, tmp_path):
-    (tmp_path / "out.json").write_text("{}")
+    (tmp_path / "out.tflite.json").write_text("{}")
 
-    with pytest.raises(ResultsError, match=r"out\.json: describes another model"):
+    with pytest.raises(ResultsError, match=r"out\.tflite\.json: describes another model"):
         export_model(fold, "tflite", tmp_path / "out.tflite")
-    assert (tmp_path / "out.json").read_text() == "{}"
+    assert (tmp_path / "out.tflite.json").read_text() == "{}"
 
 
 def test_where_nothing_can_be_written_is_said_before_the_work(fold, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xval.errors import ResultsError
+from xval.json_files import read_json
 from xval.ranking import rank_instances
 from xval.rebuild import gather_finished
 from xval.results import ExperimentFolder
@@ -52,7 +53,7 @@ def find_members(path: Path) -> Found:
     if one := _model_in(path):
         return Found([one], "")
     if of_folds := _models_of_folds(path):
-        return Found(of_folds, f"{path}: ensemble of {len(of_folds)} fold(s)" if len(of_folds) > 1 else "")
+        return Found(of_folds, f"{path}: {_describe_folds(path, len(of_folds))}")
     if (path / "folds.json").is_file():
         return _selected(ExperimentFolder(path))
     raise ResultsError(f"{path}: holds no finished model. Wanted is {_WANTED}.")
@@ -69,8 +70,15 @@ def _selected(folder: ExperimentFolder) -> Found:
         raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {SIDES[ranking.side]} {ranking.metric}; ensemble of {len(members)} fold(s)",
+        f"{chosen}: selected by {SIDES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, len(members))}",
     )
+
+
+def _describe_folds(instance: Path, n_models: int) -> str:
+    """Return ``ensemble of 4 folds``; of those of an experiment that lies above, how many are missing."""
+    n_folds = len((read_json(instance.parent / "folds.json") or {}).get("folds", ()))
+    of_all = f" of {n_folds}" if n_folds > n_models else ""
+    return f"ensemble of {n_models}{of_all} folds" if n_models > 1 else f"one fold{of_all}"
 
 
 def _models_of_folds(instance: Path) -> list[Path]:

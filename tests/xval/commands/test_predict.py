@@ -131,7 +131,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_folds(command, save_untrained,
     for name in PROBABILITIES:
         assert ended.rows()[0][name] == pytest.approx((alone[0][name] + alone[1][name]) / 2, abs=1e-6)
     assert alone[0]["probability_low"] != alone[1]["probability_low"]
-    assert "ensemble of 2 fold(s)" in ended.err
+    assert "ensemble of 2 folds" in ended.err
 
 
 def test_folds_of_different_questions_are_no_ensemble(command, save_untrained, tmp_path):

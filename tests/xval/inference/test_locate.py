@@ -39,7 +39,7 @@ def test_an_instance_folder_means_its_folds_in_order(experiment):
     members, note = find_members(experiment / "instance_1")
 
     assert [path.parent.name for path in members] == ["fold_1", "fold_2", "fold_10"]
-    assert "ensemble of 3 fold(s)" in note
+    assert note.endswith("instance_1: ensemble of 3 folds")
 
 
 def test_an_experiment_folder_means_the_instance_that_validation_selects(experiment):

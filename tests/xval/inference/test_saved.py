@@ -138,7 +138,7 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
     ("options", "message"),
     [
         ({"per": "clip"}, "per='clip'; allowed: file, example, segment"),
-        ({"every_s": 1.0}, "every_s goes with per='segment'"),
+        ({"every_s": 1.0}, "every_s, --every.* goes with segments"),
         ({"per": "segment", "every_s": math.nan}, "every_s=nan: a number of seconds above 0"),
         ({"per": "segment", "every_s": math.inf}, "every_s=inf: a number of seconds above 0"),
         ({}, "array 0: give the rate of its samples"),
@@ -147,6 +147,24 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
 def test_wrong_questions_are_refused(model, noise, options, message):
     with pytest.raises(SettingsError, match=message):
         model.predict(noise[0], **options)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros(100, np.int16), "array 0: received int16; float samples are wanted"),
+        (np.full(100, 12000.0), "array 0: its samples reach 12000; full scale is -1 to 1"),
+    ],
+)
+def test_samples_of_another_scale_are_refused(model, samples, message):
+    with pytest.raises(SettingsError, match=message):
+        model.predict(samples, sample_rate_hz=RATE_HZ)
+
+
+def test_silence_is_counted(model):
+    found = model.predict([np.zeros(4000), 1e-5 * np.ones(2000), 0.1 * np.ones(2000)], sample_rate_hz=RATE_HZ)
+
+    assert found.attrs["silent"] == 2
 
 
 def test_nothing_to_hear_is_refused(model, tmp_path):
