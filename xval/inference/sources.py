@@ -155,9 +155,7 @@ def _samples(values: Samples, name: str, sample_rate_hz: int | None, *, is_custo
         )
     largest = np.abs(found).max(initial=0, where=np.isfinite(found))
     if largest > _LARGEST_SAMPLE:
-        raise SettingsError(
-            f"{name}: its samples reach {largest:g}; full scale is -1 to 1. Divide 16-bit samples by 32768."
-        )
+        raise SettingsError(f"{name}: its samples reach {largest:g}; full scale is -1 to 1. Divide 16-bit samples by 32768.")
     return found.astype(np.float32)
 
 
