@@ -34,7 +34,7 @@ def carry_out(command: Callable[[], int | None]) -> int:
         sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}.\n")
         return EXIT_FAILED
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. Run the same command again: finished files are kept, and nothing half made.\n")
+        sys.stderr.write("Interrupted. Nothing half made is left; run the same command again.\n")
         return EXIT_INTERRUPTED
 
 

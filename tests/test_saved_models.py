@@ -20,6 +20,7 @@ KINDS = {
     "front end, windows": {**CNN, **FRONT_END, "example_length_s": 0.1, "clip_average": "logits"},
     "front end, clips of any length": {**CNN, **FRONT_END, "crop_s": 0.15},
 }
+ON_ALL = ("windows", "front end", "front end, windows")
 BACKENDS = ("tensorflow", "torch", "jax")
 
 
@@ -27,19 +28,28 @@ def test_a_moved_model_says_what_was_stored_on_each_backend(tones):
     for backend in BACKENDS:
         pytest.importorskip(backend)
     tones.prepare("toy.csv")
-    instances = [{**kind, "backend": backend} for backend in BACKENDS for kind in KINDS.values()]
-    tones.write_script(*instances, num_epochs=1, fold_strategy="holdout", **tones.settings)
+    pairs = [(backend, kind) for backend in BACKENDS for kind in KINDS if backend == "tensorflow" or kind in ON_ALL]
+    tones.write_script(
+        *({**KINDS[kind], "backend": backend} for backend, kind in pairs),
+        num_epochs=1,
+        fold_strategy="holdout",
+        **tones.settings,
+    )
     ended = tones.run()
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
-    for number, backend in enumerate(BACKENDS):
-        folds = [str(tones.results / f"instance_{1 + number * len(KINDS) + k}" / "fold_1") for k in range(len(KINDS))]
+    for backend in BACKENDS:
+        folds = {
+            kind: str(tones.results / f"instance_{number}" / "fold_1")
+            for number, (of, kind) in enumerate(pairs, start=1)
+            if of == backend
+        }
         ended = subprocess.run(
-            [sys.executable, str(PROBE), *folds], cwd=tones.folder, capture_output=True, text=True, timeout=300,
+            [sys.executable, str(PROBE), *folds.values()], cwd=tones.folder, capture_output=True, text=True, timeout=300,
             env=tones.environment(KERAS_BACKEND=backend, CUDA_VISIBLE_DEVICES="-1"),
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
-        for kind, found in zip(KINDS, json.loads(ended.stdout).values(), strict=True):
+        for kind, found in zip(folds, json.loads(ended.stdout).values(), strict=True):
             assert found["n_rows"] == 0, (backend, kind)
             assert max(found["values"], found["times"], found.get("clips", 0.0)) < 1e-5, (backend, kind, found)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from xval.errors import ResultsError
 from xval.folds import SIDES, FoldPlan
+from xval.json_files import Record, read_json
 from xval.plan import fold_plan
-from xval.results import ExperimentFolder, Record, read_json
+from xval.results import ExperimentFolder
 
 _Kinds = Mapping[str, type | tuple[type, ...]]
 

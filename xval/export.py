@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.parallel import count_cores
+from xval.description_checks import check_description
 from xval.devices import Slot, environment, load_keras
 from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export_check import Agreement, compare, precisions, random_batches
 from xval.export_formats import Format, find_format
+from xval.json_files import write_atomically
 from xval.model_description import ModelDescription, read_description
-from xval.results import write_atomically
 from xval.saved_model import load_model
 
 if TYPE_CHECKING:
@@ -62,13 +63,15 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     Raises:
         SettingsError: No such format, a package is missing, the output has another ending, or this process has loaded Keras
             with another backend than TensorFlow.
-        ResultsError: The path is no model or several, a file is missing or damaged, the output exists or cannot be written.
+        ResultsError: The path is no model or several, a file is missing or damaged or of another model, the output exists or
+            cannot be written.
         ExportError: The format cannot express the model, or the export gives other output.
     """
     kind, path = find_format(format_name), find_model(model)
     described = read_description(path)
-    target = output or Path(f"{described.dataset}_instance_{described.instance}_fold_{described.fold}{kind.ending}")
-    description = target / "model.json" if kind.is_folder else target.with_suffix(".json")
+    part = "refit" if described.is_untested else f"fold_{described.fold}"
+    target = output or Path(f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}")
+    description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
     content = path.with_suffix(".json").read_bytes()
     _check_target(target, description, content, kind, overwrite=overwrite)
     kind.check_packages()
@@ -76,6 +79,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     try:
         _bind_backend()
         loaded = load_model(path)
+        check_description(loaded, described, path)
         written = temporary / f"export{kind.ending}"
         input_shape, agreement = _write_and_check(loaded, written, kind, described)
         export = Export(target, description, input_shape, agreement)
@@ -101,11 +105,10 @@ def find_model(path: Path) -> Path:
         return path / "model.keras"
     if not path.exists():
         raise ResultsError(f"{path}: there is no such file or folder. Wanted is a .keras file or a fold folder.")
-    networks = sorted(path.glob("network_*/model.keras"))
-    if (path / "model.skops").is_file() and networks:
+    if (path / "model.skops").is_file():
         raise ResultsError(
-            f"{path}: a combination of networks and a classifier is no single Keras model. Its networks can be exported one by "
-            f"one: {', '.join(map(str, networks))}"
+            f"{path}: a combination of features is a classifier of scikit-learn, no Keras model. The networks that it was made "
+            "of can be exported; record.json beside it names their files (models)."
         )
     below = sorted([*path.glob("fold_*/model.keras"), *path.glob("instance_*/fold_*/model.keras")])
     if below:
@@ -163,8 +166,6 @@ def _write_and_check(
     Raises:
         ExportError: The format cannot express the model, or the output differs.
     """
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ExportError(f"it has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of each can be exported.")
     input_shape = (kind.batch_size(model), *model.inputs[0].shape[1:])
     batches = random_batches(model, input_shape, described)
     wanted = [model(batch, training=False) for batch in batches]

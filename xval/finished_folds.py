@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from xval.errors import ResultsError
 from xval.experiment_files import read_folds, read_record, read_settings
+from xval.json_files import Record
 from xval.plan import is_current
-from xval.results import ExperimentFolder, Record, find_experiment
+from xval.results import ExperimentFolder, find_experiment
 
 T = TypeVar("T")
 # An experiment may lie this far below a folder that a user names: its parent, results/, or a folder of such.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import xval
 from preprocessing.store import FeatureStore
 from xval.initial_model import InitialModel
+from xval.json_files import FORMAT_VERSION, write_json
 from xval.model_description import describe_model, seen_audio, write_seen_audio
 from xval.plan import Job
-from xval.results import FORMAT_VERSION, write_json
 
 if TYPE_CHECKING:
     import keras

@@ -15,8 +15,8 @@ from typing import Any
 from xval.archives import read_chunks
 from xval.errors import SettingsError, UnsafeModelError
 from xval.folds import Fold
+from xval.json_files import read_json
 from xval.model_archive import open_model
-from xval.results import read_json
 
 _FOLD = "{fold}"
 _UNHASHED = "metadata.json"  # the member of a .keras file that holds the time of saving

@@ -21,9 +21,10 @@ from xval.errors import FirstJobError, SettingsError, XvalError
 from xval.fold_files import describe_job, describe_untested, memory_mb, peak_memory_mb, save_model, versions, write_history
 from xval.folds import SIDES
 from xval.initial_model import find_initial_model
+from xval.json_files import write_json
 from xval.parameters import Settings
 from xval.plan import Job, is_current
-from xval.results import ExperimentFolder, write_json
+from xval.results import ExperimentFolder
 
 Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]

@@ -23,8 +23,9 @@ from typing import IO, Any, cast
 from xval.devices import Slot
 from xval.errors import ResultsError
 from xval.job import JobOutcome
+from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.plan import Job
-from xval.results import FORMAT_VERSION, ExperimentFolder, read_json, write_json
+from xval.results import ExperimentFolder
 
 EXIT_INTERRUPTED = 130
 _SECONDS_TO_END = 5.0

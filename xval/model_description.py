@@ -21,12 +21,13 @@ from xval.array_header import check_array_header
 from xval.description_checks import memory_fault, name_fault
 from xval.errors import ResultsError
 from xval.initial_model import InitialModel
+from xval.json_files import FORMAT_VERSION, read_json
 from xval.parameters import FRAME_KEYS
 from xval.plan import Job
-from xval.results import FORMAT_VERSION, read_json
 
 SEEN_AUDIO_NAME = "seen_audio.npy"
 _HASH_DIGITS = 16
+_MOST_NETWORKS = 1000
 
 
 def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,6 +56,19 @@ class FrameSettings(BaseModel):
     segment_s: PositiveFloat
 
 
+class CombinationSettings(BaseModel):
+    """What model.json says of a combination of features, beside what model.skops and the networks hold."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    classifier: str
+    classifier_settings: dict[str, float | str]
+    temperature: PositiveFloat | None
+    n_networks: int = Field(ge=0, le=_MOST_NETWORKS)
+    layers_dropped: int = Field(ge=0)
+    basic_features: bool
+
+
 class ModelDescription(BaseModel):
     """The content of model.json.
 
@@ -77,7 +91,7 @@ class ModelDescription(BaseModel):
         seen_items: The items, by the name of their corpus, that trained it or chose its epoch, those of the model that it
             started from included.
         frames: Of a model that labels frames.
-        combination: Of a combination of features (see combination/persistence.py).
+        combination: Of a combination of features.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -98,7 +112,15 @@ class ModelDescription(BaseModel):
     is_untested: bool = False
     seen_items: dict[str, tuple[str, ...]]
     frames: FrameSettings | None = None
-    combination: dict[str, Any] | None = None
+    combination: CombinationSettings | None = None
+
+    @model_validator(mode="after")
+    def _check_outputs(self) -> Self:
+        if self.task_type in ("classification", "frame_classification") and not self.class_names:
+            raise ValueError(f"class_names is empty, and the model answers with classes ({self.task_type})")
+        if self.task_type == "frame_classification" and self.frames is None:
+            raise ValueError("it says nothing of the frames that the model labels")
+        return self
 
     @model_validator(mode="after")
     def _check_memory(self) -> Self:
@@ -120,9 +142,11 @@ def read_description(model: Path) -> ModelDescription:
     path = model.with_suffix(".json")
     content = read_json(path)
     if content is None:
+        other = path.with_name("model.json")
+        hint = f" {other} is there: if it came with the model, rename it too, to {path.name}." if other.is_file() else ""
         raise ResultsError(
             f"{path}: missing. It says which features {model.name} reads and what its outputs mean; copy it from the fold "
-            f"folder that the model came from, with {SEEN_AUDIO_NAME}."
+            f"folder that the model came from, with {SEEN_AUDIO_NAME}.{hint}"
         )
     if content.get("task_type") == "frame_classification":
         content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}

@@ -15,9 +15,10 @@ from preprocessing import corpus
 from xval.errors import FoldsError, ResultsError
 from xval.folds import Fold, FoldPlan, make_folds
 from xval.initial_model import has_changed
+from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.parameters import FOLD_KEYS
 from xval.refit_plan import Refit
-from xval.results import FORMAT_VERSION, ExperimentFolder, read_json, write_json
+from xval.results import ExperimentFolder
 from xval.settings import Instance, hash_parameters
 from xval.settings_file import differences
 

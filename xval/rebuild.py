@@ -11,7 +11,8 @@ from typing import Any
 
 from xval.errors import ResultsError
 from xval.experiment_files import read_folds, read_records, read_settings
-from xval.results import ExperimentFolder, read_json, write_json
+from xval.json_files import read_json, write_json
+from xval.results import ExperimentFolder
 from xval.summary import make_metric_dict
 
 
@@ -81,6 +82,19 @@ def gather_metrics(folder: ExperimentFolder, instance: int) -> dict[str, Any] | 
     found = _gather(folder, instance, damaged)
     if damaged:
         raise ResultsError("\n".join(damaged))
+    return found
+
+
+def gather_finished(folder: ExperimentFolder) -> list[dict[str, Any]]:
+    """Return the metric dicts of the instances that have a finished fold, from the fold records; nothing is written.
+
+    Raises:
+        ResultsError: A file is damaged, or no fold is finished.
+    """
+    gathered = (gather_metrics(folder, instance) for instance in folder.instances())
+    found = [metric_dict for metric_dict in gathered if metric_dict and metric_dict["folds_done"]]
+    if not found:
+        raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
     return found
 
 

@@ -5,6 +5,7 @@ Comes in: the results folder of an experiment and the number of an instance, all
 its seed is derived from the instance's as theirs are, with 0 for the number of the fold. Next: executors, job.py.
 """
 
+import shlex
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -96,10 +97,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
 
 def _select(folder: ExperimentFolder, console: Console) -> int:
     """Return the number of the instance that the validation figures select."""
-    gathered = (rebuild.gather_metrics(folder, number) for number in folder.instances())
-    metric_dicts = [found for found in gathered if found and found["folds_done"]]
-    if not metric_dicts:
-        raise ResultsError(f"{folder.path}: no fold is finished yet; run the experiment first.")
+    metric_dicts = rebuild.gather_finished(folder)
     chosen = ranking.rank_instances(metric_dicts)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
@@ -139,7 +137,9 @@ def _finished_folds(folder: ExperimentFolder, instance: Instance, folds: FoldPla
     missing = [str(number) for number in numbers if number not in records]
     if missing:
         written = folder.settings(instance.number) or {}
-        command = f"python {written.get('script') or 'SCRIPT_OF_THE_EXPERIMENT.py'} {instance.number}"
+        given = [f"{name}={instance.parameters[name]}" for name, source in instance.sources.items() if source == "--set"]
+        overrides = "".join(f" --set {shlex.quote(each)}" for each in given)
+        command = f"python {written.get('script') or 'SCRIPT_OF_THE_EXPERIMENT.py'} {instance.number}{overrides}"
         raise ResultsError(
             f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(numbers)} folds are not done with its present "
             f"settings (fold {', '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "

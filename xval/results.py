@@ -10,34 +10,26 @@ Comes in: finished fold folders and derived files. Goes out: records. A fold fol
 and renamed when it is whole: it is there and complete, or it is not there. Next: summary.py derives everything else from it.
 """
 
-import json
-import math
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from xval.errors import ResultsError
 from xval.job_lock import hold, is_held
+from xval.json_files import Record, flush, read_json, write_atomically
 
-FORMAT_VERSION = 1
 ALL_ITEMS = 0
 """The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
-LARGEST_JSON_BYTES = 256 << 20
-"""Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
-size of the text."""
 
 _INSTANCE = re.compile(r"instance_(\d+)")
 _FOLD = re.compile(r"fold_(\d+)")
 _BEGUN = "begun"
-
-Record = dict[str, Any]
 
 
 class ExperimentFolder:
@@ -157,8 +149,8 @@ class ExperimentFolder:
         """
         for path in temporary.rglob("*"):
             if path.is_file():
-                _flush(path)
-        _flush(temporary)
+                flush(path)
+        flush(temporary)
         final = self.fold_folder(instance, fold)
         if final.exists():
             aside = temporary.with_name(f"{temporary.name}.old.part")
@@ -167,7 +159,7 @@ class ExperimentFolder:
             shutil.rmtree(aside)
         else:
             temporary.rename(final)
-        _flush(final.parent)
+        flush(final.parent)
 
     def replace(self, instance: int, folds: Collection[int]) -> None:
         """Move results away, so that their jobs run anew; what this pass has already run anew stays.
@@ -246,83 +238,9 @@ def _nearby(path: Path) -> str:
     return f" Below it: {', '.join(map(str, found[:5]))}." if found else ""
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dict as JSON, whole or not at all; NaN and infinities become null.
-
-    Raises:
-        OSError: The disk is full or not writable; what stood there stays.
-    """
-    write_atomically(path, json.dumps(_without_nan(content), indent=1, allow_nan=False).encode())
-
-
-def read_json(path: Path) -> Record | None:
-    """Return a JSON file as a dict, or None where there is none.
-
-    Raises:
-        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, or nested too deeply.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_JSON_BYTES + 1)
-        if len(text) > LARGEST_JSON_BYTES:
-            raise ResultsError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes, the most that a file of results may have.")
-        content = json.loads(text)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except RecursionError:
-        raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
-    except ValueError as error:
-        raise ResultsError(f"{path}: not readable as JSON ({error}). Move its folder away to run that part again.") from error
-    if not isinstance(content, dict):
-        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. Move its folder away to run that part again.")
-    version = content.get("format_version", FORMAT_VERSION)
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
-    return content
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside it, flush it, and rename it.
-
-    Raises:
-        OSError: The disk is full or not writable; what stood there stays.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call."""
-    if path.is_dir() and os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:
     try:
         names = [entry.name for entry in os.scandir(folder)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(int(found.group(1)) for name in names if (found := pattern.fullmatch(name)))
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return value

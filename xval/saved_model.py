@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from xval.catalog import architecture_names
 from xval.errors import ResultsError, UnsafeModelError, suggestion
+from xval.json_files import read_json
 from xval.model_archive import unpack_model
-from xval.results import read_json
 from xval.user_code import is_dotted
 
 if TYPE_CHECKING:

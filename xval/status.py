@@ -15,7 +15,8 @@ from typing import Any, Literal, TypeVar
 from xval.epoch_note import read_note
 from xval.errors import ResultsError
 from xval.experiment_files import WrittenFolds, read_folds, read_records, read_settings
-from xval.results import ExperimentFolder, Record
+from xval.json_files import Record
+from xval.results import ExperimentFolder
 
 State = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
 _Found = TypeVar("_Found")

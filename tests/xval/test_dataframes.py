@@ -12,7 +12,8 @@ import pytest
 import xval
 from xval import load_predictions, load_results
 from xval.errors import ResultsError
-from xval.results import ExperimentFolder, write_json
+from xval.json_files import write_json
+from xval.results import ExperimentFolder
 
 KEYS = ["dataset", "experiment", "instance", "fold", "side", "metric", "value"]
 

@@ -22,8 +22,8 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export import export_model
 from xval.export_formats import FORMATS
 from xval.frontend import build_frontend
+from xval.json_files import write_json
 from xval.model import build_model
-from xval.results import write_json
 
 PROJECT_ROOT = Path(xval.__file__).parents[1]
 RATE_HZ = 8000
@@ -117,7 +117,9 @@ def test_a_network_answers_alike_in_every_format_and_its_description_lies_beside
 
     kind = FORMATS[name]
     assert export.path == Path(f"toy_instance_2_fold_1{kind.ending}")
-    assert export.description == (export.path / "model.json" if kind.is_folder else Path("toy_instance_2_fold_1.json"))
+    assert export.description == (
+        export.path / "model.json" if kind.is_folder else Path(f"toy_instance_2_fold_1{kind.ending}.json")
+    )
     assert json.loads(export.description.read_text()) == json.loads((fold / "model.json").read_text())
     assert export.input_shape == (None, 12, 8)
     assert export.agreement.n_batches == 4
@@ -257,11 +259,11 @@ def test_what_is_no_export_is_never_replaced(fold, tmp_path, overwrite):
 
 
 def test_the_description_of_another_model_is_kept(fold, tmp_path):
-    (tmp_path / "out.json").write_text("{}")
+    (tmp_path / "out.tflite.json").write_text("{}")
 
-    with pytest.raises(ResultsError, match=r"out\.json: describes another model"):
+    with pytest.raises(ResultsError, match=r"out\.tflite\.json: describes another model"):
         export_model(fold, "tflite", tmp_path / "out.tflite")
-    assert (tmp_path / "out.json").read_text() == "{}"
+    assert (tmp_path / "out.tflite.json").read_text() == "{}"
 
 
 def test_where_nothing_can_be_written_is_said_before_the_work(fold, tmp_path, monkeypatch):
@@ -295,11 +297,15 @@ def test_one_model_is_exported_and_errors_say_which_there_are(fold, tmp_path):
 
     with pytest.raises(ResultsError, match=r"one model is exported at a time; name one of .*fold_1.model\.keras"):
         export_model(instance, "saved_model")
-    with pytest.raises(ResultsError, match=r"combination of networks.*one by one: .*network_1.model\.keras"):
+    with pytest.raises(ResultsError, match=r"no Keras model\. The networks that it was made of can be exported; record\.json"):
         export_model(combination, "saved_model")
     for path, reason in (("nowhere", "no such file"), ("empty", "no Keras model"), ("fold_1/model.json", "no Keras model")):
         with pytest.raises(ResultsError, match=reason):
             export_model(tmp_path / path, "saved_model")
+    write_json(fold / "model.json", describe(class_names=["a", "b"]))
+    with pytest.raises(ResultsError, match=r"model\.json: names 2 outputs, and model\.keras has 3"):
+        export_model(fold, "saved_model", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     (fold / "model.json").unlink()
     with pytest.raises(ResultsError, match=r"model\.json: missing"):
         export_model(fold, "saved_model")

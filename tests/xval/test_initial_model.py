@@ -8,8 +8,9 @@ from preprocessing import store
 from xval.errors import ResultsError, SettingsError
 from xval.folds import Fold
 from xval.initial_model import check_initial_models, find_initial_model
+from xval.json_files import write_json
 from xval.plan import load_folds, make_plan, write_folds, write_settings
-from xval.results import ExperimentFolder, write_json
+from xval.results import ExperimentFolder
 from xval.settings import Declaration, resolve
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from preprocessing.feature_settings import FeatureSettings
-from xval import results
+from xval import json_files
 from xval.config_file import read_section
 from xval.description_checks import check_description
 from xval.errors import ResultsError, UnsafeModelError
+from xval.json_files import read_json
 from xval.model_description import read_description, read_seen_audio
-from xval.results import read_json
 from xval.saved_model import load_model
 
 DEEP = b'{"a":' + b"[" * 200_000
@@ -61,7 +61,7 @@ def test_a_good_description_is_read(trap, describe):
         (b"", "not readable as JSON"),
         (b"\x80\x04\x95", "not readable as JSON"),
         (DEEP, "nested too deeply"),
-        (b"[]", "allowed 1"),
+        (b"[]", "no JSON object"),
         (b'{"format_version": "9"}', "allowed 1"),
         (b'{"format_version": null}', "allowed 1"),
         (b'{"a": ' + b"1" * 5000 + b"}", "not readable as JSON"),
@@ -80,7 +80,7 @@ def test_json_that_is_no_file_of_results_is_refused(trap, tmp_path, tiny_parts, 
 
 def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path, monkeypatch):
     path = tmp_path / "model.json"
-    monkeypatch.setattr(results, "LARGEST_JSON_BYTES", 1000)
+    monkeypatch.setattr(json_files, "LARGEST_JSON_BYTES", 1000)
     path.write_bytes(b'{"a": "' + b"x" * 990 + b'"}')
     assert len(read_json(path)["a"]) == 990
     path.write_bytes(b'{"a": "' + b"x" * 992 + b'"}')

@@ -64,9 +64,7 @@ def test_links_out_of_the_file_are_refused(refused, place, tmp_path):
     with h5py.File(tmp_path / "elsewhere.h5", "w") as elsewhere:
         elsewhere["secret"] = np.ones((3, 2), np.float32)
 
-    refused(
-        link(place, h5py.ExternalLink(str(tmp_path / "elsewhere.h5"), "secret")), r"is a link to .*elsewhere\.h5.*ExternalLink"
-    )
+    refused(link(place, h5py.ExternalLink(str(tmp_path / "elsewhere.h5"), "secret")), r"is a link to .*\(ExternalLink\)")
 
 
 def test_soft_links_are_refused(refused):

@@ -5,8 +5,9 @@ import pytest
 
 from preprocessing import store
 from xval.errors import CorpusError, FoldsError, ResultsError
+from xval.json_files import write_json
 from xval.plan import Job, load_folds, make_jobs, make_plan, write_folds, write_settings
-from xval.results import ExperimentFolder, write_json
+from xval.results import ExperimentFolder
 from xval.settings import Declaration, resolve
 
 

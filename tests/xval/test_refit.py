@@ -362,7 +362,7 @@ def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experime
     _, errors = running.communicate(timeout=60)
 
     assert running.returncode == 130, errors
-    assert "Interrupted. Run the same command again" in errors
+    assert "Interrupted. Nothing half made is left; run the same command again" in errors
     assert not experiment.fold_folder(1, 0).exists()
     assert not leftovers(experiment)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -6,7 +5,8 @@ import sys
 import pytest
 
 from xval.errors import ResultsError
-from xval.results import ExperimentFolder, read_json, write_atomically, write_json
+from xval.json_files import write_json
+from xval.results import ExperimentFolder
 
 
 @pytest.fixture
@@ -68,27 +68,6 @@ def test_a_claim_removes_what_a_dead_process_left(folder):
 
     assert not left.exists()
     assert other.exists()
-
-
-def test_numbers_that_json_lacks_become_null(folder):
-    write_json(folder.path / "x.json", {"a": float("nan"), "b": [1.5, float("inf")], 3: ("c",)})
-
-    assert json.loads((folder.path / "x.json").read_text()) == {"a": None, "b": [1.5, None], "3": ["c"]}
-
-
-def test_a_failed_write_leaves_what_stood_there(folder, monkeypatch):
-    path = folder.path / "x.json"
-    write_json(path, {"a": 1})
-
-    def full(_descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"{}")
-
-    assert read_json(path) == {"a": 1}
-    assert sorted(entry.name for entry in folder.path.iterdir()) == ["description.txt", "x.json"]
 
 
 def test_a_broken_record_is_named(folder):

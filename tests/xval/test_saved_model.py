@@ -10,7 +10,7 @@ import pytest
 import xval
 from architectures import sincnet
 from xval.errors import ResultsError
-from xval.results import write_json
+from xval.json_files import write_json
 from xval.saved_model import load_model
 
 PROJECT_ROOT = Path(xval.__file__).parents[1]

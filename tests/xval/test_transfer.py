@@ -11,9 +11,9 @@ from xval.errors import SettingsError
 from xval.fold_data import load_fold
 from xval.folds import Fold
 from xval.initial_model import find_initial_model
+from xval.json_files import write_json
 from xval.model import build_model
 from xval.parameters import Settings
-from xval.results import write_json
 from xval.settings import Declaration, resolve
 from xval.training import train_model
 from xval.transfer import network_blocks, start_from

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from preprocessing.annotations import resolve_recordings
 from preprocessing.store import FeatureStore
-from xval.audit.evidence import Evidence, JobEvidence
+from xval.audit.evidence import DAMAGE, Evidence, JobEvidence
 from xval.audit.verdict import Findings, NotCheckableError, Rule, named
 from xval.errors import XvalError
+from xval.examples import WaveformExamples
 from xval.frame_examples import frame_samples
 
 if TYPE_CHECKING:
@@ -71,25 +72,34 @@ def _faults_beside_store(job: JobEvidence, predictions: "pd.DataFrame", store: F
         if missing:
             faults.append(f"clip {named(missing)} is missing from the {side} predictions")
             continue
-        cut = _cut_short(job, wanted, found, store)
+        cut = _cut_short(job, side, wanted, found, store)
         if cut:
             faults.append(f"examples of {named(cut)} are missing from the {side} predictions")
     return faults
 
 
-def _cut_short(job: JobEvidence, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
-    """Return the clips, or for windows of waveforms the items, of which some examples are missing."""
+def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
+    """Return the clips of a side of which some examples are missing."""
     if store.task_type == "frame_classification":
         size = frame_samples({name: job.parameter(name) for name in ("label_frame_s", "sample_rate_hz")})
         n_frames = (wanted["stop"] - wanted["first"]) // size
         n_rows = wanted["clip"].map(found["clip"].value_counts())
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])
-    if store.is_waveform:  # its windows are cut when they are read, and numbered from 0 within an item
-        counted = found.groupby("item")["row"].agg(["max", "size"])
-        return set(counted.index[counted["max"] + 1 != counted["size"]])
+    if store.is_waveform:  # its windows are cut when they are read
+        wanted = _cut_from_waveforms(job, side, store)
     rows = set(zip(found["item"], found["row"], strict=True))
     lost = [row not in rows for row in zip(wanted["item"], wanted["row"], strict=True)]
     return set(wanted.loc[lost, "clip"])
+
+
+def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd.DataFrame":
+    """Return the examples that the clips of a side are cut into."""
+    try:
+        return WaveformExamples(store, tuple(job.sides[side]), job.feature_settings(), augmented=False, loaded=None).table
+    except (XvalError, *DAMAGE) as error:
+        raise NotCheckableError(
+            f"its feature store {store.folder} is damaged ({' '.join(str(error).split())[:100]})"
+        ) from error
 
 
 def _annotated(job: JobEvidence, store: FeatureStore) -> set[str]:

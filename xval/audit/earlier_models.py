@@ -31,11 +31,12 @@ def _check_earlier(job: JobEvidence, findings: Findings) -> None:
     Raises:
         NotCheckableError: It is not known what one of them has seen.
     """
-    if job.record.get("initial_model_items") == "unknown":
+    stated = job.record.get("initial_model_items")
+    if stated == "unknown" or (stated != "unseen" and job.parameter("initial_model") is not None):
         raise NotCheckableError("nothing says what its initial model was trained on")
     for model in job.record.get("models", ()):
-        if model.get("leakage") == "unknown":
-            raise NotCheckableError(f"{model.get('path')}: {model.get('leakage_reason')}")
+        if model.get("leakage") not in ("clean", "validation"):
+            raise NotCheckableError(f"{model.get('path')}: {model.get('leakage_reason') or 'nothing says what it has seen'}")
         if model.get("leakage") == "validation":
             findings.warnings.append(f"{job.name}: {model.get('path')}: {model.get('leakage_reason')}")
 

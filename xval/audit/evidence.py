@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.corpus import Corpus, corpus_folder, open_corpus
+from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.audit.verdict import NotCheckableError
 from xval.errors import CorpusError, ResultsError
 from xval.experiment_files import WrittenFolds, read_folds, read_records, read_settings
 from xval.folds import SIDES
-from xval.results import ExperimentFolder, Record, read_json
+from xval.json_files import Record, read_json
+from xval.results import ExperimentFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +71,19 @@ class JobEvidence:
         if self.parameters is None or name not in self.parameters:
             raise NotCheckableError(f"settings.json of instance {self.record['instance']} is damaged")
         return self.parameters[name]
+
+    def feature_settings(self) -> FeatureSettings:
+        """Return the feature settings of its instance.
+
+        Raises:
+            NotCheckableError: settings.json cannot be read, or has no valid ones.
+        """
+        if self.parameters is None:
+            raise NotCheckableError("its settings.json is damaged")
+        try:
+            return FeatureSettings.among(self.parameters)
+        except (KeyError, ValueError) as error:
+            raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
 
     def description(self) -> Record:
         """Return the content of model.json.

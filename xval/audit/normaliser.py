@@ -9,7 +9,6 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.feature_settings import FeatureSettings
 from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import waveform_moments
@@ -79,16 +78,10 @@ def _fault(saved: Scaling, job: JobEvidence, store: FeatureStore, normalization:
 
 
 def _moments(job: JobEvidence, store: FeatureStore, items: Collection[str]) -> Moments:
-    if job.parameters is None:
-        raise NotCheckableError("its settings.json is damaged")
     try:
-        if store.is_waveform:
-            return waveform_moments(store, FeatureSettings.among(job.parameters), items)
-        return store.moments(items)
+        return waveform_moments(store, job.feature_settings(), items) if store.is_waveform else store.moments(items)
     except CorpusError as error:
         raise NotCheckableError(str(error)) from error
-    except (KeyError, ValueError) as error:
-        raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
 
 
 def _are_equal(saved: Scaling, wanted: Scaling) -> bool:

@@ -2,7 +2,8 @@
 
 Comes in: a .keras file, which need not be trusted. Goes out: two arrays. A .keras file is a zip of JSON and HDF5; Keras keeps
 the weights of the layers of one class in groups named after it, numbered in the order of the layers. Nothing is built or
-executed: sizes are limited, and of HDF5 only plain numbers that lie in the file itself are read. Next: normaliser.py.
+executed: model_archive.py checks the archive, and of HDF5 only plain numbers that lie in the file itself are read. Next:
+normaliser.py.
 """
 
 import json
@@ -15,11 +16,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.archives import read_member
 from xval.audit.verdict import NotCheckableError
+from xval.errors import UnsafeModelError
+from xval.model_archive import open_model
 
 _LAYER = "normalization"
 _CLASS = "BatchNormalization"
-_MOST_CONFIG_BYTES = 64 * 2**20
 _MOST_BINS = 2**20
 _N_DIMENSIONS = 1
 
@@ -37,25 +40,19 @@ def read_scaling(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]] 
         NotCheckableError: The file is missing, damaged, or not what Keras writes.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            group = _group_name(_read_config(archive))
+        with open_model(path) as archive:
+            group = _group_name(json.loads(read_member(archive, "config.json", path)))
             if group is None:
                 return None
             with archive.open("model.weights.h5") as weights:
                 return _read_weights(weights, group)
     except FileNotFoundError as error:
         raise NotCheckableError(f"{path.name} is missing") from error
+    except UnsafeModelError as error:
+        raise NotCheckableError(str(error).replace(str(path), path.name)) from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:150]
         raise NotCheckableError(f"{path.name} is damaged ({type(error).__name__}: {reason})") from error
-
-
-def _read_config(archive: zipfile.ZipFile) -> Any:
-    with archive.open("config.json") as file:
-        content = file.read(_MOST_CONFIG_BYTES + 1)
-    if len(content) > _MOST_CONFIG_BYTES:
-        raise ValueError("config.json is larger than any model's")
-    return json.loads(content)
 
 
 def _group_name(config: Any) -> str | None:

@@ -16,8 +16,8 @@ from xval.combination.leakage import judge
 from xval.combination_options import model_paths
 from xval.errors import FoldsError, SettingsError
 from xval.folds import Fold
+from xval.json_files import read_json
 from xval.plan import Plan
-from xval.results import read_json
 from xval.settings import Instance
 
 

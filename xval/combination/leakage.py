@@ -11,7 +11,7 @@ from typing import Literal
 
 from xval.errors import FoldsError
 from xval.folds import Fold
-from xval.results import read_json
+from xval.json_files import read_json
 
 _LISTED_ITEMS = 5
 

@@ -24,14 +24,15 @@ from xval.combination.pipeline_file import load_pipeline
 from xval.combination_options import model_paths
 from xval.embeddings import embed
 from xval.errors import ResultsError, SettingsError
-from xval.model_description import describe_model, seen_audio, write_seen_audio
+from xval.json_files import read_json, write_json
+from xval.model_description import describe_model, read_description, seen_audio, write_seen_audio
 from xval.plan import Job
-from xval.results import read_json, write_json
 from xval.saved_model import load_model
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+    from sklearn.pipeline import Pipeline
 
 _BATCH_SIZE = 32
 
@@ -167,28 +168,31 @@ def load(folder: str | Path) -> Combination:
 
     Raises:
         SettingsError: skops is not installed.
-        ResultsError: A file is missing or damaged, or holds something else than such a classifier.
+        ResultsError: A file is missing or damaged, or holds something else than such a classifier, or one of other classes than
+            model.json names.
     """
     check_skops()
-    folder = Path(folder)
-    described = read_json(folder / "model.json")
-    if described is None or "combination" not in described:
+    path = Path(folder) / "model.skops"
+    description = read_description(path) if path.is_file() else None
+    if description is None or description.combination is None:
         raise ResultsError(f"{folder}: holds no combination of features; the fold folder of such an instance is wanted.")
-    about = described["combination"]
+    about, class_names = description.combination, description.class_names
+    pipeline = load_pipeline(path)
+    _check_classes(pipeline, len(class_names), path)
     return Combination(
         fitted=FittedClassifier(
-            pipeline=load_pipeline(folder / "model.skops"),
-            n_classes=len(described["class_names"]),
-            temperature=about["temperature"],
+            pipeline=pipeline,
+            n_classes=len(class_names),
+            temperature=about.temperature,
             grid=(),
-            settings=about["classifier_settings"],
+            settings=about.classifier_settings,
         ),
-        networks=tuple(load_model(_network_path(folder, number)) for number in range(1, 1 + about["n_networks"])),
-        has_basic_features=about["basic_features"],
-        class_names=tuple(described["class_names"]),
-        feature_settings=FeatureSettings(**described["feature_settings"]),
-        clip_samples=described["clip_samples"],
-        is_custom=described["is_custom"],
+        networks=tuple(load_model(_network_path(path.parent, number)) for number in range(1, 1 + about.n_networks)),
+        has_basic_features=about.basic_features,
+        class_names=class_names,
+        feature_settings=description.feature_settings,
+        clip_samples=description.clip_samples,
+        is_custom=description.is_custom,
     )
 
 
@@ -214,6 +218,17 @@ def library_versions() -> dict[str, str]:
     import skops
 
     return {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
+
+
+def _check_classes(pipeline: "Pipeline", n_classes: int, path: Path) -> None:
+    """Refuse a classifier whose answers have no place among the classes that model.json names."""
+    classes = np.asarray(getattr(pipeline, "classes_", None))
+    is_sound = classes.ndim == 1 and classes.dtype.kind in "iu" and len(classes)
+    if not is_sound or not ((np.diff(classes) > 0).all() and classes[0] >= 0 and classes[-1] < n_classes):
+        raise ResultsError(
+            f"{path}: its classifier tells apart {classes!r:.80}; numbers from 0 to {n_classes - 1} are wanted, of the classes "
+            "that model.json names. One of the two files is of another model."
+        )
 
 
 def _network_path(folder: Path, number: int) -> Path:

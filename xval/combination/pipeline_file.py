@@ -14,11 +14,12 @@ import numpy as np
 
 from xval.archives import open_archive, read_member
 from xval.array_header import check_array_header
-from xval.errors import ResultsError
+from xval.errors import ResultsError, UnsafeModelError
 
 _TREE = "sklearn.tree._tree.Tree"
 _ARRAY_NAME = re.compile(r"[0-9]+\.npy")
 _LARGEST_ARRAY_BYTES = 4 << 30  # the support vectors of a million examples of 1000 features
+_LARGEST_FILE_BYTES = 8 << 30
 _LARGEST_SCHEMA_BYTES = 256 << 20  # names and settings of the parts: 21 kB for each tree of a forest
 
 
@@ -34,6 +35,8 @@ def load_pipeline(path: Path) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise UnsafeModelError(f"{path}: refused, it is larger than {_LARGEST_FILE_BYTES} bytes.")
         content = path.read_bytes()
         _check_archive(content, path)
         found = loads(content, trusted=[_TREE])

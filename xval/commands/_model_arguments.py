@@ -28,7 +28,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "instance that validation selects)",
     )
     parser.add_argument(
-        "--gpu", default=read_section("execution")["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (%(default)s)"
+        "--gpu", default=read_section("execution")["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
     )
     parser.add_argument(
         "--import",

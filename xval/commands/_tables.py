@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("csv", "json", "xlsx")
 _WIDEST = 10_000
+_WIDEST_COLUMN = 60
 
 
 class Output(NamedTuple):
@@ -104,14 +105,17 @@ def _json(table: "pd.DataFrame") -> str:
 def _shown(name: object, value: object) -> str:
     if not isinstance(value, float):
         return str(value)
-    return f"{value:.2f}" if str(name).endswith("_s") else f"{value:.4g}"
+    if str(name).endswith("_s"):
+        return f"{value:.2f}"
+    return f"{value:.3f}" if str(name).startswith("probability") else f"{value:.4g}"
 
 
 def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
     """Write one sheet, in which no text is taken for a formula."""
     from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
 
-    from xval.spreadsheet.cells import put
+    from xval.spreadsheet.cells import HEADER_FILL, HEADER_FONT, put
 
     most_rows = 2**20 - 1
     if len(table) > most_rows:
@@ -119,9 +123,13 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
     book = Workbook()
     sheet = book.active
     for column, name in enumerate(table.columns, start=1):
-        put(sheet, 1, column, str(name))
-        for row, value in enumerate(table[name].tolist(), start=2):
-            put(sheet, row, column, value)
+        header = put(sheet, 1, column, str(name))
+        header.font, header.fill = HEADER_FONT, HEADER_FILL
+        values = table[name].tolist()
+        for row, value in enumerate(values, start=2):
+            put(sheet, row, column, value, "0.000" if isinstance(value, float) else "")
+        texts = [str(name), *(value for value in values if isinstance(value, str))]
+        sheet.column_dimensions[get_column_letter(column)].width = min(_WIDEST_COLUMN, 3 + max(map(len, texts)))
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = sheet.dimensions
     book.save(path)

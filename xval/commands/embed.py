@@ -52,7 +52,6 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         SettingsError: An option does not fit the model, or the output has another ending.
         ResultsError: As `inference.load_model`.
-        AudioError: No file can be read.
     """
     output: Path = options.output
     if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():

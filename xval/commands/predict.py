@@ -2,6 +2,7 @@
 
 Files may have any rate, length and format that decodes. Without further options each file gets a row: the most probable class
 with its probability, or the numbers of a regression, or the error of an autoencoder; models that label frames give events.
+start_s and end_s say what of the file was heard. Exit code 1: some file could not be read; the others are predicted.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.commands import _model_arguments as arguments
 from xval.commands._tables import print_table, read_output, write_table
+from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,17 +46,17 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         SettingsError: An option does not fit the model.
         ResultsError: As `inference.load_model`.
-        AudioError: No file can be read.
     """
     output = read_output(options.output, "predictions.xlsx")
     console = make_console()
     messages = make_console(is_error=True) if output.is_printed else console
     model = arguments.load(options, messages)
     table = model.predict(options.audio, per=arguments.pieces_of(options), every_s=options.every, skip_unreadable=True)
-    left_out, n_cut = table.attrs["left_out"], table.attrs["cut"]
+    left_out, n_cut, n_silent = (table.attrs[name] for name in ("left_out", "cut", "silent"))
     if output.kind is None:
-        top = keep_top(table, model, _TOP_ON_SCREEN if options.top is None else options.top)
-        print_table(_as_sentences(top), console, nothing="no events")
+        top = keep_top(table, model, options.top)
+        nothing = "no events" if model.task_type == "frame_classification" else "no predictions"
+        print_table(_as_sentences(top), console, nothing=nothing)
     else:
         write_table(table if options.top is None else keep_top(table, model, options.top), output, messages)
     if n_cut:
@@ -62,33 +64,36 @@ def run(options: argparse.Namespace) -> int:
             f"{n_cut} file(s) are longer than the {model.description.example_s:.3g} s that the model was trained on; it heard "
             "the begin of each (end_s says how much). --segments hears all."
         )
+    if n_silent and not options.segments:
+        messages.print(f"{n_silent} file(s) are silent (all below -80 dBFS); what the model says of them means nothing.")
     for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0
 
 
-def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int) -> "pd.DataFrame":
+def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) -> "pd.DataFrame":
     """Return a table of predictions with the most probable classes alone.
 
     Args:
         table: Of `SavedModel.predict`.
         model: It names the classes.
-        n_classes: How many of them.
+        n_classes: How many of them; None: three, where there are classes.
 
     Returns:
         The table, with class_1, probability_1, class_2, ... in the place of the probability of each class.
 
     Raises:
-        SettingsError: The number is below 1.
+        SettingsError: The number is below 1, or the rows have no classes with their probabilities.
     """
     import numpy as np
 
-    from xval.errors import SettingsError
-
+    is_wanted, n_classes = n_classes is not None, _TOP_ON_SCREEN if n_classes is None else n_classes
     if n_classes < 1:
         raise SettingsError(f"--top {n_classes}: a whole number from 1 is wanted.")
     columns = [f"probability_{name}" for name in model.class_names]
     if not columns or columns[0] not in table:
+        if is_wanted and len(table):
+            raise SettingsError("--top: goes with the probabilities of classes, and these rows have none.")
         return table
     values = table[columns].to_numpy()
     order = np.argsort(-values, axis=1, kind="stable")[:, :n_classes]

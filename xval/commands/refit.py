@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of the instance (default: the one that validation selects)",
     )
     parser.add_argument("--epochs", type=_above_zero, metavar="N", help="train so many epochs, whatever the folds chose")
-    parser.add_argument("--gpu", type=read_device, metavar="0|cpu", help="the device (default: as the experiment)")
+    parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: as the experiment)")
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
     parser.add_argument("--overwrite", action="store_true", help="replace a final model that is there")
 

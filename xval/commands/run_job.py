@@ -23,7 +23,7 @@ SUMMARY = "run one job of an experiment, for schedulers"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("file", type=Path, metavar="JOB.json", help="<experiment>/jobs/instance_1_fold_1.json")
-    parser.add_argument("--gpu", type=devices.read_device, metavar="0|cpu", help="the device (default: as the file says)")
+    parser.add_argument("--gpu", type=devices.read_device, metavar="ID", help="0, 1, ..., or cpu (default: as the file says)")
     parser.add_argument(
         "--tied", action="store_true", help="end when the standard input does: for launchers that may be killed"
     )

@@ -22,8 +22,8 @@ from xval.errors import SettingsError
 from xval.executors._launched import run_launched
 from xval.job import JobOutcome, Report
 from xval.job_files import JobProcess
+from xval.json_files import read_json, write_json
 from xval.plan import Job
-from xval.results import read_json, write_json
 
 _LARGEST_ARRAY = 1000  # Slurm's default MaxArraySize is 1001
 _SECONDS_BETWEEN_LISTINGS = {"slurm": 15.0, "local": 1.0}

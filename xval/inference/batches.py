@@ -4,7 +4,7 @@ Comes in: inputs, piece by piece, and what answers them. Goes out: the answers o
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,11 +85,11 @@ def _filled(batch: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _without_predictors(made: Inputs) -> Inputs:
     """Return inputs without what takes memory."""
-    return Inputs(np.empty(0, np.float32), made.start_s, made.end_s, n_frames=made.n_frames, is_cut=made.is_cut)
+    return replace(made, predictors=np.empty(0, np.float32), basic=None)
 
 
 def join_answers(pieces: list[Answers]) -> Answers:
     """Return the answers about one source, of which some were given piece by piece."""
     start_s, end_s = (np.concatenate([getattr(piece.inputs, name) for piece in pieces]) for name in ("start_s", "end_s"))
-    inputs = Inputs(np.empty(0, np.float32), start_s, end_s, is_cut=pieces[0].inputs.is_cut)
+    inputs = replace(pieces[0].inputs, start_s=start_s, end_s=end_s)
     return Answers(inputs, np.concatenate([piece.values for piece in pieces], axis=1))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing import features
+from preprocessing.audio import SILENCE_PEAK_DBFS
 from preprocessing.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
 from preprocessing.windows import make_examples
 from xval.combination.basic_features import features_of_stretches
@@ -19,6 +20,9 @@ from xval.inference.sources import Source
 
 if TYPE_CHECKING:
     from xval.model_description import ModelDescription
+
+
+_SILENT = 10 ** (SILENCE_PEAK_DBFS / 20)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Inputs:
         basic: float32 (n_examples, 136), the basic features of a combination that reads them.
         n_frames: Of a sequence of frames: how many are no padding.
         is_cut: The clip is longer than what the model hears of it.
+        is_silent: No sample of it reaches -80 dBFS.
     """
 
     predictors: NDArray[np.float32]
@@ -40,6 +45,7 @@ class Inputs:
     basic: NDArray[np.float32] | None = None
     n_frames: int = 0
     is_cut: bool = False
+    is_silent: bool = False
 
 
 def clip_inputs(source: Source, description: "ModelDescription", *, with_basic: bool) -> Inputs:
@@ -167,6 +173,7 @@ def _cut(
         lengths = lengths_of_waveforms(settings, description.clip_samples or trimmed.size)
         begin, end = cut_clip(trimmed.size, settings, lengths)
         length = lengths.tested or whole_length(int(end[0] - begin[0]), lengths.n_shortest)
+        end = np.minimum(end, begin + length)  # a clip that is longer than all of the corpus is not heard to its end
         predictors = np.stack([fill_example(trimmed[a:b], length, lengths) for a, b in zip(begin, end, strict=True)])
         start_s, end_s = start_s[0] + begin / rate_hz, start_s[0] + end / rate_hz
     if not np.isfinite(predictors).all():
@@ -175,7 +182,9 @@ def _cut(
     offset_s = source.offset_s + first_s
     # Less than a hop behind the last window is no frame.
     is_cut = end_s[-1] * rate_hz + settings.hop_length < features.trim(samples, settings)[1]
-    return Inputs(predictors, offset_s + start_s, offset_s + end_s, basic, is_cut=bool(is_cut))
+    is_silent = np.abs(samples).max() < _SILENT
+    bounds = offset_s + start_s, offset_s + end_s
+    return Inputs(predictors, *bounds, basic, is_cut=bool(is_cut), is_silent=bool(is_silent))
 
 
 def _ready(source: Source) -> Inputs:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xval.errors import ResultsError
+from xval.json_files import read_json
 from xval.ranking import rank_instances
-from xval.rebuild import read_metric_dicts
+from xval.rebuild import gather_finished
 from xval.results import ExperimentFolder
 from xval.summary import SIDES
 
@@ -44,11 +45,15 @@ def find_members(path: Path) -> Found:
     if path.is_file():
         if path.suffix not in (".keras", ".skops"):
             raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
+        if path.suffix == ".skops" and path.name != COMBINATION_NAME:
+            raise ResultsError(
+                f"{path}: a classifier of a combination keeps its name, {COMBINATION_NAME}, beside its networks."
+            )
         return Found([path], "")
     if one := _model_in(path):
         return Found([one], "")
     if of_folds := _models_of_folds(path):
-        return Found(of_folds, f"{path}: ensemble of {len(of_folds)} fold(s)" if len(of_folds) > 1 else "")
+        return Found(of_folds, f"{path}: {_describe_folds(path, len(of_folds))}")
     if (path / "folds.json").is_file():
         return _selected(ExperimentFolder(path))
     raise ResultsError(f"{path}: holds no finished model. Wanted is {_WANTED}.")
@@ -56,18 +61,24 @@ def find_members(path: Path) -> Found:
 
 def _selected(folder: ExperimentFolder) -> Found:
     """Return the models of the instance that validation selects."""
-    metric_dicts = read_metric_dicts(folder, folder.instances())
-    ranking = rank_instances(metric_dicts) if metric_dicts else None
-    if ranking is None or ranking.selected is None:
-        raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
+    ranking = rank_instances(gather_finished(folder))
+    if ranking.selected is None:
+        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
     chosen = folder.instance_folder(ranking.selected)
     members = _models_of_folds(chosen)
     if not members:
         raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {SIDES[ranking.side]} {ranking.metric}; ensemble of {len(members)} fold(s)",
+        f"{chosen}: selected by {SIDES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, len(members))}",
     )
+
+
+def _describe_folds(instance: Path, n_models: int) -> str:
+    """Return ``ensemble of 4 folds``; of those of an experiment that lies above, how many are missing."""
+    n_folds = len((read_json(instance.parent / "folds.json") or {}).get("folds", ()))
+    of_all = f" of {n_folds}" if n_folds > n_models else ""
+    return f"ensemble of {n_models}{of_all} folds" if n_models > 1 else f"one fold{of_all}"
 
 
 def _models_of_folds(instance: Path) -> list[Path]:

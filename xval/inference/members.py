@@ -126,7 +126,8 @@ class CombinationMember:
             SettingsError: Always.
         """
         raise SettingsError(
-            f"{self.path}: a combination of features has no layers. Its networks have: {self.path.parent}/network_1/model.keras"
+            f"{self.path}: a combination of features has no layers. Embed with the networks that it was made of; record.json "
+            "beside it names their files (models)."
         )
 
 

@@ -4,6 +4,7 @@ Comes in: members, and audio. Goes out: tables of predictions, events or embeddi
 evaluate.py, and scripts of users.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -53,6 +54,11 @@ class SavedModel:
         self.target_names = self.description.target_names
         self.is_untested = any(description.is_untested for description in self.descriptions)
 
+    def __repr__(self) -> str:
+        """Return the path, what is answered, and how many models answer."""
+        answers = ", ".join(self.class_names or self.target_names) or self.task_type
+        return f"<SavedModel {self.path}: {self.task_type} ({answers:.80}), {len(self._members)} model(s)>"
+
     @property
     def settings(self) -> dict[str, Any]:
         """What model.json says of the (first) model, as plain values."""
@@ -95,7 +101,7 @@ class SavedModel:
             path, start_s, end_s and: predicted and probability_<class>; predicted_<target> of a regression (targets without
             names have numbers from 0); squared_error of an autoencoder (in the unit of the normalised features); label and
             probability of each event, the mean over its frames. end_s is where hearing ends: ``attrs["cut"]`` has the
-            number of clips that are longer.
+            number of clips that are longer, ``attrs["silent"]`` that of clips below -80 dBFS.
 
         Raises:
             AudioError: Something cannot be decoded.
@@ -191,12 +197,17 @@ class SavedModel:
         if per not in ("file", "example", "segment"):
             raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
         if of_frames and per == "example":
-            raise SettingsError("this model labels frames: per='file' gives events, per='segment' a row for each frame.")
+            raise SettingsError(
+                "this model labels frames and has no windows: per='file' gives events, per='segment' (--segments) frames."
+            )
         if self.description.is_custom and per == "segment":
             raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
         if every_s is not None and (per != "segment" or of_frames):
-            raise SettingsError("every_s goes with per='segment', and not with a model that labels frames.")
-        if every_s is not None and not every_s > 0:
+            raise SettingsError(
+                "a time from one segment to the next (every_s, --every) goes with segments (per='segment', --segments), and "
+                "not with a model that labels frames."
+            )
+        if every_s is not None and not 0 < every_s < math.inf:
             raise SettingsError(f"every_s={every_s:g}: a number of seconds above 0 is wanted.")
 
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
@@ -290,5 +301,6 @@ class SavedModel:
             [each for each in tables if len(each)] or tables[:1] or [pd.DataFrame(columns=columns)], ignore_index=True
         )
         table.attrs["left_out"] = left_out
+        table.attrs["silent"] = sum(found.inputs.is_silent for found in of_source.values())
         table.attrs["cut"] = sum(found.inputs.is_cut for found in of_source.values())
         return table

@@ -45,6 +45,9 @@ class LeftOut(NamedTuple):
     reason: str
 
 
+_LARGEST_SAMPLE = 100.0
+"""40 dB above full scale: beyond this, samples are whole numbers that have been made float."""
+
 Samples: TypeAlias = NDArray[np.floating[Any]]
 Audio: TypeAlias = str | Path | Stretch | Samples
 """A file or folder, a stretch of a file, or float samples (n_samples,), full scale -1 to 1; also an array of ready features."""
@@ -95,7 +98,7 @@ class Source:
             return
         if self.values is None or self.values.ndim != 1 or not self.values.size:
             shape = None if self.values is None else self.values.shape
-            raise AudioError(f"array {self.name}: received shape {shape}; mono samples (n_samples,) are wanted.")
+            raise AudioError(f"array {self.name}: received shape {shape}; mono samples (n_samples,) are wanted, at least one.")
         if not np.isfinite(self.values).all():
             raise AudioError(f"array {self.name}: holds samples that are NaN or infinite.")
         yield resample(self.values, self.rate_hz, sample_rate_hz)
@@ -110,7 +113,8 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
         is_custom: Arrays hold features of a script; there is no way from audio to them.
 
     Raises:
-        SettingsError: Nothing was handed over; a rate is missing; audio for a model of ready features.
+        SettingsError: Nothing was handed over; a rate is missing; samples are no float of full scale 1; audio for a model of
+            ready features.
         CorpusError: A folder holds no audio file.
     """
     listed: Sequence[Audio] = [audio] if isinstance(audio, str | Path | Stretch | np.ndarray) else list(audio)
@@ -126,9 +130,7 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
         elif isinstance(each, Stretch):
             sources.append(Source(str(each.path), Stretch(each.path, _known(each.start_s), _known(each.end_s))))
         else:
-            values = np.asarray(each, np.float32)
-            if sample_rate_hz is None and not is_custom:
-                raise SettingsError(f"array {len(sources)}: give the rate of its samples, sample_rate_hz=16000 for example.")
+            values = _samples(each, f"array {len(sources)}", sample_rate_hz, is_custom=is_custom)
             sources.append(Source(str(len(sources)), values=values, rate_hz=sample_rate_hz or 0))
     if is_custom and any(source.stretch for source in sources):
         raise SettingsError(
@@ -136,6 +138,25 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
             "them; in Python give arrays of the same features: model.predict([features])."
         )
     return sources
+
+
+def _samples(values: Samples, name: str, sample_rate_hz: int | None, *, is_custom: bool) -> NDArray[np.float32]:
+    """Return an array that was handed over, once it can be what it is said to be."""
+    found = np.asarray(values)
+    if is_custom:
+        return found.astype(np.float32)
+    if sample_rate_hz is None or sample_rate_hz < 1:
+        raise SettingsError(
+            f"{name}: give the rate of its samples, sample_rate_hz=16000 for example; received {sample_rate_hz}."
+        )
+    if found.dtype.kind != "f":
+        raise SettingsError(
+            f"{name}: received {found.dtype}; float samples are wanted, full scale -1 to 1. Divide 16-bit samples by 32768."
+        )
+    largest = np.abs(found).max(initial=0, where=np.isfinite(found))
+    if largest > _LARGEST_SAMPLE:
+        raise SettingsError(f"{name}: its samples reach {largest:g}; full scale is -1 to 1. Divide 16-bit samples by 32768.")
+    return found.astype(np.float32)
 
 
 def _known(time_s: float | None) -> float | None:

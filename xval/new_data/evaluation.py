@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Watch: TypeAlias = "Callable[[str], AbstractContextManager[Progress]]"
 """From a title to what is told how many clips are done; see `preprocessing.console.progress_bar`."""
 
+_FEWEST_CLIPS = 3  # with fewer there are no intervals
 # So many clips are handed to the model at a time, for progress to be seen.
 _CLIPS_AT_ONCE = 512
 
@@ -126,7 +127,10 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
         unknown_labels=labels.unknown if labels else {},
         lacking_classes=labels.lacking if labels else (),
         left_out=pd.concat(left_out, ignore_index=True),
-        warnings=tuple(_warnings(model, about_seen, labels, len(unreadable) + len(unanswered), n_cut)),
+        warnings=(
+            *_warnings(model, about_seen, labels, len(unreadable) + len(unanswered), n_cut),
+            *_warn_of_items(labelled.clips.keep(answered)),
+        ),
     )
 
 
@@ -178,7 +182,8 @@ def _measure(
         table = model.predict([clips.audio(number) for number in numbers], skip_unreadable=True)
         for left_out in table.attrs["left_out"]:
             reasons[first + left_out.number] = left_out.reason
-        tables.append(table)
+        if len(table):
+            tables.append(table)
         progress(numbers.stop, len(clips))
     answered = _answered(clips, reasons)
     kept = clips.keep(answered)
@@ -256,6 +261,17 @@ def _warnings(
     if n_cut:
         lines.append(f"{n_cut} clips are longer than what the model hears of a clip; their ends were not heard.")
     return lines
+
+
+def _warn_of_items(clips: LabelledClips) -> list[str]:
+    """Say where intervals take clips for independent that may not be."""
+    if len(clips) < _FEWEST_CLIPS or clips.table["item"].nunique() < len(clips):
+        return []
+    warning = (
+        "every clip counts as an item of its own: if speakers (or recordings) have several clips, the intervals are too "
+        "narrow. Name them by --item-pattern, or in a column item of a table."
+    )
+    return [warning]
 
 
 def _shorten(names: tuple[str, ...], most: int = 10) -> str:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.errors import ResultsError
+from xval.json_files import read_json, write_json
 from xval.model_description import ModelDescription
 from xval.new_data.evaluation import Outcome
 from xval.report.pictures import draw_confusion, draw_reliability
 from xval.report.text import Subject, worst_items
-from xval.results import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd

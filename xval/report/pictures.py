@@ -21,6 +21,7 @@ MOST_WITH_COUNTS = 30
 _LONGEST_NAME = 18
 _LARGEST_INCHES = 13.0
 _SMALLEST_ROW_INCHES = 0.13
+_FEW_EXAMPLES = 10
 
 
 def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], unit: str) -> bytes:
@@ -70,13 +71,22 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
 
 
 def draw_reliability(calibration: Calibration, unit: str) -> bytes:
-    """Draw how often a classifier is right against how sure it is, and how many examples each bin holds."""
-    figure = new_figure(4.6, 5.0)
+    """Draw how often a classifier is right against how sure it is, and how many examples each bin holds.
+
+    Bins with few examples are pale: their share says little.
+    """
+    figure = new_figure(4.6, 5.4)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
     centres = (calibration.edges[:-1] + calibration.edges[1:]) / 2
     width = float(calibration.edges[1] - calibration.edges[0]) * 0.92
     filled = calibration.counts > 0
-    upper.bar(centres[filled], calibration.accuracy[filled], width=width, color=BLUE, label="accuracy of the bin")
+    few = calibration.counts < _FEW_EXAMPLES
+    for chosen, alpha, label in (
+        (filled & ~few, 1.0, "accuracy of the bin"),
+        (filled & few, 0.3, f"... with fewer than {_FEW_EXAMPLES} {unit}"),
+    ):
+        if chosen.any():
+            upper.bar(centres[chosen], calibration.accuracy[chosen], width=width, color=BLUE, alpha=alpha, label=label)
     upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     upper.scatter(
         calibration.confidence[filled],
@@ -88,7 +98,6 @@ def draw_reliability(calibration: Calibration, unit: str) -> bytes:
     )
     upper.set(xlim=(0, 1), ylim=(0, 1.02))
     upper.set_ylabel("Accuracy", fontsize="small")
-    upper.legend(frameon=False, fontsize="x-small", loc="upper left")
     title = f"ECE {calibration.ece:.3f}, MCE {calibration.mce:.3f}, Brier {calibration.brier:.3f}"
     write_title(upper, f"{title} ({int(calibration.counts.sum())} {unit})")
     lower.bar(centres, calibration.counts, width=width, color=GREY)
@@ -96,6 +105,7 @@ def draw_reliability(calibration: Calibration, unit: str) -> bytes:
     lower.set_xlabel("Confidence (probability of the predicted class)", fontsize="small")
     for axes in (upper, lower):
         plain_axes(axes)
+    figure.legend(*upper.get_legend_handles_labels(), frameon=False, fontsize="x-small", loc="outside lower center", ncols=2)
     return png(figure)
 
 

@@ -249,6 +249,17 @@ def test_a_clip_that_was_left_out(copy, instance, what):
     assert copy.only_failure() == ("clips", f"instance {instance}, fold 1: clip '{clip}' is missing from the test predictions")
 
 
+def test_last_windows_of_waveforms_that_were_left_out(copy):
+    path = copy.results / "instance_2" / "settings.json"
+    copy.edit(path, lambda written: written["parameters"].update(example_length_s=0.1, example_overlap=0.0))
+
+    verdict = copy.audit()["clips"]
+
+    assert verdict.state == "FAILED"
+    assert {fault[:18] for fault in verdict.faults} == {"instance 2, fold 1", "instance 2, fold 2"}
+    assert all(": examples of 'speaker_" in fault and " are missing from the " in fault for fault in verdict.faults)
+
+
 def test_a_clip_that_counts_twice(copy):
     change_predictions(copy.fold(), lambda table: pd.concat([table, table[table["side"] == "test"].head(1)]))
     clip = predictions_of(copy.fold())["clip"].iloc[-1]
@@ -396,6 +407,7 @@ def test_a_model_that_has_seen_a_tested_item(copy):
     [
         ({"initial_model_items": "unknown"}, "nothing says what its initial model was trained on"),
         ({"models": [{"path": "a.keras", "leakage": "unknown", "leakage_reason": "nobody knows"}]}, "a.keras: nobody knows"),
+        ({"models": [{"path": "a.keras"}]}, "a.keras: nothing says what it has seen"),
     ],
 )
 def test_an_earlier_model_of_which_nothing_is_known(copy, change, reason):
@@ -405,6 +417,17 @@ def test_an_earlier_model_of_which_nothing_is_known(copy, change, reason):
 
     assert verdict.state == "not checkable"
     assert verdict.not_checkable == (f"instance 3, fold 1: {reason}",)
+
+
+def test_an_initial_model_of_which_the_record_says_nothing(copy):
+    path = copy.results / "instance_3" / "settings.json"
+    copy.edit(path, lambda written: written["parameters"].update(initial_model="a.keras"))
+
+    verdict = copy.audit()["earlier models"]
+
+    assert verdict.state == "not checkable"
+    reason = "nothing says what its initial model was trained on"
+    assert verdict.not_checkable == (f"instance 3, fold 1; instance 3, fold 2: {reason}",)
 
 
 def test_a_corpus_that_was_prepared_anew_with_other_clips(copy):

@@ -89,6 +89,14 @@ def test_an_array_that_announces_terabytes_is_refused(parts, write):
         load_pipeline(write(parts | {name: header.getvalue() + bytes(8)}))
 
 
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "model.skops"
+    with path.open("wb") as file:
+        file.truncate((8 << 30) + 1)  # of holes, which take no room on the disk
+    with pytest.raises(UnsafeModelError, match="larger than 8589934592 bytes"):
+        load_pipeline(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[" * 200_000, b"[]", b"{}"], ids=["empty", "cut", "deep", "list", "nothing"])
 def test_a_schema_that_is_none_is_refused(parts, write, content):
     with pytest.raises(ResultsError, match="missing or damaged"):

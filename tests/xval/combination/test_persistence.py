@@ -8,11 +8,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skops import io
 
+from preprocessing.feature_settings import FeatureSettings
 from xval import load_model
 from xval.combination import classifier
 from xval.combination.basic_features import make_basic_features
 from xval.combination.fold import train_and_test
 from xval.combination.persistence import load
+from xval.config_file import read_section
 from xval.errors import ResultsError, SettingsError
 
 
@@ -49,11 +51,15 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
     corpus, _ = tones
     paths = corpus.index.set_index("clip").loc[on_tones["clip"].unique(), "path"]
 
-    found = load_model(folder).predict([corpus.audio_folder / path for path in paths], per="example")
+    model = load_model(folder)
+
+    found = model.predict([corpus.audio_folder / path for path in paths], per="example")
 
     np.testing.assert_allclose(probabilities(found), probabilities(on_tones), atol=1e-6)
     np.testing.assert_allclose(found["start_s"], on_tones["start_s"])
     assert found["path"].nunique() == 8
+    with pytest.raises(SettingsError, match=r"has no layers\. Embed with the networks .* record\.json beside it names"):
+        model.embed(corpus.audio_folder)
 
 
 def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tone_store, folder):
@@ -84,12 +90,56 @@ def test_each_classifier_comes_back_without_pickle(custom_store, make_job, make_
                 np.load(archive.open(member), allow_pickle=False)
 
 
-def saved(folder, pipeline):
+def saved(folder, pipeline, class_names=("a", "b"), **changes):
     """Put a pipeline in the place of the saved one, with the description of a combination."""
     io.dump(pipeline, folder / "model.skops")
-    combination = {"temperature": None, "classifier_settings": {}, "n_networks": 0, "basic_features": True}
-    content = {"format_version": 1, "class_names": ["a", "b"], "combination": combination}
+    features = {name: value for name, value in read_section("features").items() if name in FeatureSettings.model_fields}
+    content = {
+        "format_version": 1, "task_type": "classification", "architecture": "feature_combination",
+        "class_names": list(class_names), "target_names": [], "feature_settings": features, "clip_samples": None,
+        "is_custom": False, "example_s": 1.0, "clip_average": "probabilities", "backend": "tensorflow", "dataset": "tones",
+        "instance": 1, "fold": 1, "seen_items": {},
+        "combination": {
+            "classifier": "svm", "classifier_settings": {}, "temperature": None, "n_networks": 0, "layers_dropped": 0,
+            "basic_features": True,
+        } | changes,
+    }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(content))
+
+
+def fitted_forest(seed=0):
+    features = np.random.default_rng(seed).normal(size=(30, 3))
+    given = {"name": "random_forest", "n_classes": 2, "pca_components": 0, "seed": 1}
+    return classifier.fit_classifier(features, (features[:, 0] > 0).astype(int), np.arange(30) % 3, **given).pipeline
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_networks", 10**9), ("n_networks", -1), ("n_networks", "all"), ("temperature", 0), ("temperature", float("inf")),
+        ("temperature", [1]), ("basic_features", "perhaps"), ("classifier_settings", [1]),
+    ],
+)  # fmt: skip
+def test_a_doctored_description_of_a_combination_is_refused(folder, name, value):
+    saved(folder, fitted_forest(), **{name: value})
+
+    with pytest.raises(ResultsError, match=rf"model\.json: does not describe a model .*combination\.{name}"):
+        load(folder)
+
+
+def test_a_classifier_of_other_classes_is_refused(folder):
+    saved(folder, fitted_forest())
+    assert load(folder).class_names == ("a", "b")
+
+    saved(folder, fitted_forest(), class_names=("a",))
+    with pytest.raises(ResultsError, match=r"model\.skops: its classifier tells apart .*from 0 to 0 are wanted"):
+        load(folder)
+
+    negative = fitted_forest()
+    negative[-1].classes_ = np.array([-1, 0])
+    saved(folder, negative)
+    with pytest.raises(ResultsError, match="from 0 to 1 are wanted"):
+        load(folder)
 
 
 def test_what_is_no_classifier_of_xval_is_refused(folder):
@@ -104,21 +154,12 @@ def test_what_is_no_classifier_of_xval_is_refused(folder):
 
 @pytest.mark.parametrize(("field", "value"), [("left_child", 10_000), ("left_child", 0), ("feature", 77), ("feature", -9)])
 def test_a_tree_that_points_outside_is_refused(folder, field, value):
-    features = np.random.default_rng(0).normal(size=(30, 3))
-    fitted = classifier.fit_classifier(
-        features,
-        (features[:, 0] > 0).astype(int),
-        np.arange(30) % 3,
-        name="random_forest",
-        n_classes=2,
-        pca_components=0,
-        seed=1,
-    )
-    tree = fitted.pipeline[-1].estimators_[2].tree_
+    pipeline = fitted_forest()
+    tree = pipeline[-1].estimators_[2].tree_
     state = tree.__getstate__()
     state["nodes"][field][0] = value
     tree.__setstate__(state)
-    saved(folder, fitted.pipeline)
+    saved(folder, pipeline)
 
     with pytest.raises(ResultsError, match="a tree of its forest points at nodes or features that do not exist"):
         load(folder)

@@ -4,40 +4,28 @@ import pytest
 
 from xval.errors import ResultsError
 from xval.inference.locate import find_members
+from xval.json_files import write_json
+
+PARAMETERS = {"task_type": "classification", "monitor": "val_accuracy", "architecture": "mlp", "loss": "auto"}
+FOLDS = (1, 2, 10)
 
 
 @pytest.fixture
-def experiment(tmp_path):
+def experiment(tmp_path, make_record):
     """Return an experiment whose second instance validates better; its models are empty files."""
     folder = tmp_path / "experiment_1"
     for instance, accuracy in ((1, 0.5), (2, 0.75)):
-        folds = {}
-        for fold in (1, 2, 10):
+        hashes = {"instance": instance, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}
+        for fold in FOLDS:
             of_fold = folder / f"instance_{instance}" / f"fold_{fold}"
             of_fold.mkdir(parents=True)
             (of_fold / "model.keras").touch()
-            figures = {"accuracy": accuracy, "balanced_accuracy": accuracy, "loss": 1.0}
-            sides = dict.fromkeys(("training", "validation", "test"), figures)
-            given = {"n_examples": dict.fromkeys(sides, 4), "n_parameters": 9, "seconds": 1.0, "chance": {"test": figures}}
-            given["item_metrics"] = {"test": {"s": {"n_clips": 4}}}
-            folds[str(fold)] = {"status": "done", "metrics": sides, "clip_metrics": sides, **given}
-        (folder / f"instance_{instance}" / "metrics.json").write_text(json.dumps(metric_dict(instance, folds)))
-    (folder / "folds.json").write_text("{}")
+            write_json(of_fold / "record.json", make_record(fold, {"accuracy": accuracy, "loss": 1.0}, **hashes))
+        settings = {"instance": instance, "description": "", "settings_hash": "s", "parameters": PARAMETERS, "sources": {}}
+        write_json(folder / f"instance_{instance}" / "settings.json", settings)
+    folds = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in FOLDS]
+    write_json(folder / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": folds})
     return folder
-
-
-def metric_dict(instance, folds):
-    from xval.summary import make_metric_dict
-
-    records = [{"instance": instance, "fold": int(number), **fold} for number, fold in folds.items()]
-    settings = {
-        "instance": instance,
-        "settings_hash": "",
-        "parameters": {"task_type": "classification", "monitor": "val_accuracy", "architecture": "mlp", "loss": "auto"},
-        "sources": {},
-        "description": "",
-    }
-    return make_metric_dict(settings, records, folds_total=3)
 
 
 def test_a_file_and_a_fold_folder_mean_one_model(experiment):
@@ -51,7 +39,7 @@ def test_an_instance_folder_means_its_folds_in_order(experiment):
     members, note = find_members(experiment / "instance_1")
 
     assert [path.parent.name for path in members] == ["fold_1", "fold_2", "fold_10"]
-    assert "ensemble of 3 fold(s)" in note
+    assert note.endswith("instance_1: ensemble of 3 folds")
 
 
 def test_an_experiment_folder_means_the_instance_that_validation_selects(experiment):
@@ -59,6 +47,17 @@ def test_an_experiment_folder_means_the_instance_that_validation_selects(experim
 
     assert {path.parents[1].name for path in members} == {"instance_2"}
     assert "instance_2: selected by validation accuracy; ensemble of 3" in note
+
+
+def test_the_records_select_not_what_was_derived_from_them_before(experiment):
+    """A run that was killed, or goes on, has not written metrics.json anew."""
+    path = experiment / "instance_1" / "fold_2" / "record.json"
+    record = json.loads(path.read_text())
+    record["metrics"]["validation"]["accuracy"] = record["clip_metrics"]["validation"]["accuracy"] = 3.0
+    write_json(path, record)
+    (experiment / "instance_2" / "metrics.json").write_text("{}")
+
+    assert "instance_1: selected by validation accuracy" in find_members(experiment).note
 
 
 def test_a_combination_is_its_classifier_not_one_of_its_networks(experiment):
@@ -74,16 +73,18 @@ def test_a_combination_is_its_classifier_not_one_of_its_networks(experiment):
         ("nowhere", "there is no such model or folder. Wanted is a .keras file"),
         ("folds.json", "no saved model. Wanted is"),
         ("instance_1/fold_1/empty", "holds no finished model"),
+        ("renamed.skops", r"a classifier of a combination keeps its name, model\.skops"),
     ],
 )
 def test_other_paths_are_refused(experiment, name, message):
+    (experiment / "renamed.skops").touch()
     (experiment / "instance_1" / "fold_1" / "empty").mkdir()
     with pytest.raises(ResultsError, match=message):
         find_members(experiment / name)
 
 
 def test_an_experiment_without_results_has_no_best_instance(experiment):
-    for path in experiment.glob("instance_*/metrics.json"):
+    for path in experiment.glob("instance_*/fold_*/record.json"):
         path.unlink()
     with pytest.raises(ResultsError, match="no fold is finished, so there is no best instance"):
         find_members(experiment)

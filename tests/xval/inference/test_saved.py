@@ -7,6 +7,8 @@ import soundfile
 import xval
 from xval.errors import AudioError, ResultsError, SettingsError
 from xval.inference import Stretch
+from xval.inference.inputs import clip_inputs, segment_inputs
+from xval.inference.sources import list_sources
 
 RATE_HZ = 8000
 PROBABILITIES = ["probability_high", "probability_low"]
@@ -74,6 +76,40 @@ def test_many_clips_of_many_lengths_are_each_answered_as_alone(save_untrained, n
     np.testing.assert_allclose(together[PROBABILITIES], alone, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "own", [{}, {"features": "waveform", "frontend": "logmel", "normalization": "per_clip"}], ids=["stored", "front end"]
+)
+def test_the_end_of_a_clip_that_is_longer_than_all_of_the_corpus_is_not_heard(save_untrained, noise, own):
+    model = xval.load_model(save_untrained.save(**own))
+    samples, _ = noise
+    longest_s = model.description.clip_samples / RATE_HZ
+
+    found = model.predict([samples, samples[: model.description.clip_samples]], sample_rate_hz=RATE_HZ)
+
+    assert found["end_s"].tolist() == pytest.approx([longest_s, longest_s])
+    assert found.attrs["cut"] == 1
+    np.testing.assert_allclose(found[PROBABILITIES].iloc[0], found[PROBABILITIES].iloc[1], atol=1e-6)
+
+
+def test_the_channel_of_the_experiment_is_heard(model, noise, tmp_path):
+    samples, _ = noise
+    soundfile.write(tmp_path / "stereo.wav", np.stack([samples, samples[::-1]], axis=1), RATE_HZ, subtype="FLOAT")
+    (source,) = list_sources(tmp_path / "stereo.wav", sample_rate_hz=None, is_custom=False)
+    found = {}
+    for channel in ("mean", 0, 1):
+        settings = model.description.feature_settings.model_copy(update={"channel": channel})
+        described = model.description.model_copy(update={"feature_settings": settings})
+        found[channel] = clip_inputs(source, described, with_basic=False).predictors
+        (segment, *_) = segment_inputs(source, described, None, with_basic=False)
+        np.testing.assert_array_equal(segment.predictors, found[channel])
+
+    arrays = list_sources([samples, samples[::-1]], sample_rate_hz=RATE_HZ, is_custom=False)
+    for channel, array in enumerate(arrays):
+        alone = clip_inputs(array, model.description, with_basic=False).predictors
+        np.testing.assert_array_equal(found[channel], alone)
+    assert np.ptp([found[channel] for channel in ("mean", 0, 1)], axis=0).max() > 1
+
+
 def test_what_cannot_be_read_raises_or_is_listed(model, noise, tmp_path):
     _, path = noise
     with pytest.raises(AudioError, match=r"no\.wav: no such file"):
@@ -102,14 +138,33 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
     ("options", "message"),
     [
         ({"per": "clip"}, "per='clip'; allowed: file, example, segment"),
-        ({"every_s": 1.0}, "every_s goes with per='segment'"),
+        ({"every_s": 1.0}, "every_s, --every.* goes with segments"),
         ({"per": "segment", "every_s": math.nan}, "every_s=nan: a number of seconds above 0"),
+        ({"per": "segment", "every_s": math.inf}, "every_s=inf: a number of seconds above 0"),
         ({}, "array 0: give the rate of its samples"),
     ],
 )
 def test_wrong_questions_are_refused(model, noise, options, message):
     with pytest.raises(SettingsError, match=message):
         model.predict(noise[0], **options)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros(100, np.int16), "array 0: received int16; float samples are wanted"),
+        (np.full(100, 12000.0), "array 0: its samples reach 12000; full scale is -1 to 1"),
+    ],
+)
+def test_samples_of_another_scale_are_refused(model, samples, message):
+    with pytest.raises(SettingsError, match=message):
+        model.predict(samples, sample_rate_hz=RATE_HZ)
+
+
+def test_silence_is_counted(model):
+    found = model.predict([np.zeros(4000), 1e-5 * np.ones(2000), 0.1 * np.ones(2000)], sample_rate_hz=RATE_HZ)
+
+    assert found.attrs["silent"] == 2
 
 
 def test_nothing_to_hear_is_refused(model, tmp_path):
