@@ -159,7 +159,13 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
     if (folder / INDEX_NAME).is_file():
         return _read_corpus(open_corpus(folder.resolve().name, folder.resolve().parent), task_type, options)
     if path.is_dir():
-        return _read_folder(path, task_type, options)
+        try:
+            return _read_folder(path, task_type, options)
+        except CorpusError as error:
+            prepared = options.data_folder / data
+            if (prepared / INDEX_NAME).is_file():
+                raise CorpusError(f"{error} Or was the prepared corpus meant, {prepared}?") from error
+            raise
     if path.is_file():
         return _read_table(path, task_type, options)
     available = [index.parent.name for index in options.data_folder.glob(f"*/{INDEX_NAME}")]

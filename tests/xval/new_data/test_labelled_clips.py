@@ -57,6 +57,15 @@ def test_all_forms_give_the_same_clips(animals, tmp_path, suffix):
     assert sorted(hashed.table["audio_hash"]) == sorted(of_corpus.table["audio_hash"])
 
 
+def test_a_folder_of_the_name_of_a_corpus_points_at_it(animals, tmp_path, monkeypatch):
+    prepare(animals, tmp_path / "data")
+    (tmp_path / "animals_elsewhere" / "animals").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "animals_elsewhere")
+
+    with pytest.raises(CorpusError, match=r"Or was the prepared corpus meant, .*data/animals\?"):
+        read("animals", data_folder=tmp_path / "data")
+
+
 def test_stretches_and_missing_items(animals):
     (animals / "clips.csv").write_text(
         "path,label,start_s,end_s\na/a_s0_0.wav,a,,0.02\na/a_s0_0.wav,b,0.02,\nb/b_s0_0.wav,b,,\n"
