@@ -45,7 +45,7 @@ def test_a_moved_model_says_what_was_stored_on_each_backend(tones):
             if of == backend
         }
         ended = subprocess.run(
-            [sys.executable, str(PROBE), *folds.values()], cwd=tones.folder, capture_output=True, text=True, timeout=300,
+            [sys.executable, "-P", str(PROBE), *folds.values()], cwd=tones.folder, capture_output=True, text=True, timeout=300,
             env=tones.environment(KERAS_BACKEND=backend, CUDA_VISIBLE_DEVICES="-1"),
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr

@@ -164,7 +164,7 @@ def test_ctrl_c_ends_with_130_and_says_that_it_goes_on(clips: Path, tmp_path: Pa
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Run the same command again" in error
+    assert "run the same command again" in error
     assert "Traceback" not in error
 
 
