@@ -6,6 +6,7 @@ on. All machines see the results, the feature stores and this Python under the s
 """
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from xval.job_files import JobProcess
 from xval.plan import Job
 
 _SECONDS_TO_CANCEL = 10.0
+_SECONDS_TO_CONNECT = 10.0
 
 
 def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
@@ -132,8 +134,11 @@ def _connection(address: str) -> Iterator[None]:
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
     local = {"include_dashboard": False} if address == "local" else {}
     try:
+        host, _, port = address.rpartition(":")
+        if port.isdecimal() and "/" not in host:  # Ray itself tries for minutes
+            socket.create_connection((host, int(port)), timeout=_SECONDS_TO_CONNECT).close()
         ray.init(address=address, **quiet, **local)
-    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+    except (OSError, OverflowError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise SettingsError(
             f"ray_address={address}: no Ray cluster can be reached ({' '.join(str(error).split())[:300]}). Start one with "
             "ray start --head, name another as HOST:PORT, or set ray_address=local."

@@ -114,10 +114,10 @@ def test_more_than_any_machine_has_is_refused_at_once(project, engines, two_mach
 def test_a_cluster_that_is_not_there_is_named(project, engines):
     engines.write_experiment(project, None)
 
-    ended = project.run("--executor", "ray", RAY_ADDRESS="")
+    ended = project.run("--executor", "ray", "--set", "ray_address=127.0.0.1:1")
 
     assert ended.returncode == 2
-    assert "ray_address=auto: no Ray cluster can be reached" in ended.stderr
+    assert "ray_address=127.0.0.1:1: no Ray cluster can be reached" in ended.stderr
 
 
 def is_running(pid):
