@@ -8,30 +8,21 @@ A file that ends before its header says is refused (by more than 0.1 s where it 
 the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), the clip is what can be decoded.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from preprocessing.pyav_decoding import PyavAudio
-from preprocessing.soundfile_decoding import SoundfileAudio, Unreadable
+from preprocessing.open_audio import check_channel, check_size, find_stretch, open_audio
 from xval.errors import AudioError
 
 # A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
 SILENCE_PEAK_DBFS = -80.0
-
-# Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file.
-_END_TOLERANCE_S = 0.01
-
-# 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or wants to be cut.
-_MOST_SAMPLES = 1_000_000_000
 
 _GROWTH = 1.25
 
@@ -87,22 +78,6 @@ class Decoded:
     sample_rate_hz: int
     n_channels: int
     audio_hash: str | None
-
-
-class _OpenAudio(Protocol):
-    """An open file, by whichever library; see `SoundfileAudio` and `PyavAudio`."""
-
-    sample_rate_hz: int
-    n_channels: int
-    duration_s: float
-    subtype: str
-
-    @property
-    def n_samples(self) -> int | None: ...
-
-    def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]: ...
-
-    def close(self) -> None: ...
 
 
 def read_audio(
@@ -161,10 +136,10 @@ def decode(
     Raises:
         AudioError: As `read_audio`.
     """
-    with closing(_open(path)) as audio:
+    with closing(open_audio(path)) as audio:
         rate_hz = audio.sample_rate_hz
-        _check_channel(path, audio, channel)
-        first, stop = _stretch(path, audio, start_s, end_s)
+        check_channel(path, audio, channel)
+        first, stop = find_stretch(path, audio, start_s, end_s)
         digest = _new_digest(rate_hz) if with_hash else None
         samples = np.empty(0, np.float32)
         n_samples = 0
@@ -173,12 +148,12 @@ def decode(
             if digest is not None:
                 digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
             end = n_samples + len(block)
-            _check_size(path, end, rate_hz)
+            check_size(path, end, rate_hz)
             if end > samples.size:
                 samples.resize(max(end, int(samples.size * _GROWTH)), refcheck=False)
             samples[n_samples:end] = chosen
             n_samples = end
-        _stretch(path, audio, start_s, end_s)  # now the length is known, if it was not before
+        find_stretch(path, audio, start_s, end_s)  # now the length is known, if it was not before
     if not n_samples:
         raise AudioError(f"{path}: holds no samples.")
     samples.resize(n_samples, refcheck=False)
@@ -208,16 +183,16 @@ def read_blocks(
     Raises:
         AudioError: As `read_audio`; what lies behind a damaged place is found when it is reached.
     """
-    with closing(_open(path)) as audio:
-        _check_channel(path, audio, channel)
-        first, stop = _stretch(path, audio, start_s, end_s, may_be_long=True)
+    with closing(open_audio(path)) as audio:
+        check_channel(path, audio, channel)
+        first, stop = find_stretch(path, audio, start_s, end_s, may_be_long=True)
         resampler = None
         if audio.sample_rate_hz != sample_rate_hz:
             resampler = soxr.ResampleStream(audio.sample_rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
         for block in audio.read(first, stop):
             samples = _mix(path, block, channel)[1]
             yield samples if resampler is None else resampler.resample_chunk(samples)
-        _stretch(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
+        find_stretch(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
@@ -228,7 +203,7 @@ def read_header(path: Path) -> AudioHeader:
     Raises:
         AudioError: The file is missing, empty or no audio, or ends before its header says.
     """
-    with closing(_open(path)) as audio:
+    with closing(open_audio(path)) as audio:
         return AudioHeader(audio.duration_s, audio.sample_rate_hz, audio.n_channels, audio.subtype, path.stat().st_size)
 
 
@@ -291,28 +266,6 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
     return AudioFacts(clip.samples.size / clip.sample_rate_hz, clip.sample_rate_hz, clip.n_channels, clip.audio_hash or "")
 
 
-def _open(path: Path) -> _OpenAudio:
-    """Open a file with the first library that reads it."""
-    try:
-        if not path.is_file():
-            raise AudioError(f"{path}: no such file.")
-        if not path.stat().st_size:
-            raise AudioError(f"{path}: the file is empty (0 bytes).")
-        try:
-            return SoundfileAudio(path)
-        except Unreadable as reason:
-            return PyavAudio(path, str(reason))
-    except UnicodeError as error:
-        raise AudioError(f"{path}: its name is not valid text; rename it.") from error
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from error
-
-
-def _check_channel(path: Path, audio: _OpenAudio, channel: int | None) -> None:
-    if channel is not None and not 0 <= channel < audio.n_channels:
-        raise AudioError(f"{path}: has no channel {channel}, only 0 to {audio.n_channels - 1}.")
-
-
 def _mix(path: Path, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the mean of all channels of a block, and the channel that is wanted."""
     mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
@@ -320,36 +273,3 @@ def _mix(path: Path, block: NDArray[np.float32], channel: int | None) -> tuple[N
     if not np.isfinite(chosen).all():
         raise AudioError(f"{path}: holds samples that are NaN or infinite.")
     return mean, chosen
-
-
-def _stretch(
-    path: Path, audio: _OpenAudio, start_s: float | None, end_s: float | None, *, may_be_long: bool = False
-) -> tuple[int, int | None]:
-    """Return the first sample of a stretch and the one behind its last, None for an end that is not known yet."""
-    rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
-    if n_samples == 0:
-        raise AudioError(f"{path}: holds no samples.")
-    first = 0 if start_s is None else round(start_s * rate_hz)
-    stop = n_samples if end_s is None else round(end_s * rate_hz)
-    length = math.inf if n_samples is None else n_samples
-    end = length if stop is None else stop
-    if first < 0 or first >= min(end, length) or (stop or 0) > length + _END_TOLERANCE_S * rate_hz:
-        raise AudioError(
-            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file "
-            f"({audio.duration_s if n_samples is None else n_samples / rate_hz:g} s)."
-        )
-    if n_samples is None or stop is None:
-        return first, stop
-    stop = min(stop, n_samples)
-    if not may_be_long:
-        _check_size(path, stop - first, rate_hz)
-    return first, stop
-
-
-def _check_size(path: Path, n_samples: int, rate_hz: int) -> None:
-    """Refuse a clip that would fill the memory."""
-    if n_samples > _MOST_SAMPLES:
-        raise AudioError(
-            f"{path}: too long to be read as one clip, {n_samples / rate_hz / 3600:.1f} h at {rate_hz} Hz (at most "
-            f"{_MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list stretches of it; or its header is damaged."
-        )

@@ -11,7 +11,6 @@ from typing import Any
 from xval.errors import ResultsError
 from xval.folds import SIDES, FoldPlan
 from xval.json_files import Record, read_json
-from xval.plan import fold_plan
 from xval.results import ExperimentFolder
 
 _Kinds = Mapping[str, type | tuple[type, ...]]
@@ -57,7 +56,7 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
     if written is None:
         raise ResultsError(f"{folder.folds_file}: missing.")
     try:
-        found = WrittenFolds(fold_plan(written), str(written["hash"]))
+        found = WrittenFolds(FoldPlan.from_dict(written), str(written["hash"]))
         names = [item for fold in found.plan.folds for side in SIDES for item in getattr(fold, side)]
         if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, found.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below

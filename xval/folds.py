@@ -56,6 +56,17 @@ class FoldPlan:
     settings: Mapping[str, object]
     index_hash: str
 
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> "FoldPlan":
+        """Return the folds that folds.json holds.
+
+        Raises:
+            KeyError: Something is missing.
+            TypeError: Something is of another type.
+        """
+        folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
+        return cls(tuple(folds), written["settings"], written["index_hash"])
+
     @property
     def hash(self) -> str:
         """Sixteen hex digits of the folds and of the corpus index."""

@@ -114,7 +114,7 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
     if written and written["settings"] == wanted and written["corpus_fingerprint"] == fingerprint:
-        return fold_plan(written)
+        return FoldPlan.from_dict(written)
     opened = corpus.open_corpus(dataset, data_folder)
     if settings["task_type"] not in ("representation", opened.task_type):  # features are learned from any corpus
         raise FoldsError(
@@ -245,15 +245,6 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
         )
         for number, fold in plan.to_do
     ]
-
-
-def fold_plan(written: Mapping[str, Any]) -> FoldPlan:
-    """Return the folds that folds.json holds."""
-    folds = (
-        Fold(fold["number"], tuple(fold["training"]), tuple(fold["validation"]), tuple(fold["test"]))
-        for fold in written["folds"]
-    )
-    return FoldPlan(tuple(folds), written["settings"], written["index_hash"])
 
 
 def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -> bool:

@@ -160,4 +160,5 @@ def _samples(values: Samples, name: str, sample_rate_hz: int | None, *, is_custo
 
 
 def _known(time_s: float | None) -> float | None:
-    return None if time_s is None or math.isnan(time_s) else float(time_s)
+    """Return a time that bounds a stretch; NaN and infinity bound nothing."""
+    return None if time_s is None or not math.isfinite(time_s) else float(time_s)

@@ -15,7 +15,7 @@ from preprocessing import corpus
 from preprocessing.store import open_store
 from xval.audit import RULES, audit
 from xval.experiment_files import read_folds
-from xval.plan import fold_plan
+from xval.folds import FoldPlan
 from xval.results import ExperimentFolder
 
 
@@ -42,7 +42,7 @@ def change_model(path, change):
 def write_folds(copy, change):
     """Change folds.json and give it the hash of its new content."""
     content = copy.edit(copy.results / "folds.json", change)
-    copy.edit(copy.results / "folds.json", lambda written: written.update(hash=fold_plan(content).hash))
+    copy.edit(copy.results / "folds.json", lambda written: written.update(hash=FoldPlan.from_dict(content).hash))
     return content
 
 

@@ -56,12 +56,12 @@ def test_samples_of_another_rate_are_resampled(model, noise):
 def test_a_stretch_is_heard_as_a_file_of_its_own(model, noise):
     samples, path = noise
 
-    found = model.predict([Stretch(path, 0.25, 0.5), Stretch(path, math.nan, 0.25)])
+    found = model.predict([Stretch(path, 0.25, 0.5), Stretch(path, math.nan, 0.25), Stretch(path, 0.75, math.inf)])
 
-    alone = model.predict([samples[2000:4000], samples[:2000]], sample_rate_hz=RATE_HZ)
+    alone = model.predict([samples[2000:4000], samples[:2000], samples[6000:]], sample_rate_hz=RATE_HZ)
     np.testing.assert_array_equal(found[PROBABILITIES], alone[PROBABILITIES])
-    assert found["start_s"].tolist() == [0.25, 0.0]
-    assert found["end_s"].tolist() == [0.5, 0.25]
+    assert found["start_s"].tolist() == [0.25, 0.0, 0.75]
+    assert found["end_s"].tolist() == [0.5, 0.25, 1.0]
 
 
 def test_many_clips_of_many_lengths_are_each_answered_as_alone(save_untrained, noise):
