@@ -77,6 +77,7 @@ class Settings(FeatureSettings):
     # execution
     gpu_ID: Annotated[str, BeforeValidator(_read_gpu)]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
+    engine: Literal["sequential", "fused", "fused_always"]
     executor: Annotated[str, AfterValidator(_check_executor)]
     workers: NonNegativeInt
     threads_per_job: PositiveInt
@@ -184,6 +185,15 @@ class Settings(FeatureSettings):
             raise ValueError(f"class_weights='balanced' needs classes; the task is {self.task_type}")
         if self.validation == "next_fold" and self.fold_strategy == "balanced" and self.num_folds < 3:
             raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={self.num_folds}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine != "sequential" and self.backend != "jax":
+            raise ValueError(
+                f"engine='{self.engine}' trains folds together on the backend jax; received backend='{self.backend}'. Set "
+                "backend=jax, or engine=sequential"
+            )
         return self
 
     @model_validator(mode="after")
@@ -299,3 +309,5 @@ UNHASHED_KEYS = frozenset(
         "workers", "max_worker_memory_mb", *CLUSTER_KEYS, "generator", "tensorboard", "comment_1", "comment_2", *FOLD_KEYS,
     }
 )  # fmt: skip
+# With these values they say what was done before there were such keys, so that results of before stay what they are.
+LATER_KEYS = {"engine": "sequential"}

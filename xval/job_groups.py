@@ -1,0 +1,93 @@
+"""Which jobs one program can train together: `engine = fused` on the backend jax.
+
+Comes in: the jobs of a plan. Goes out: groups of jobs, a group for each turn of a worker, and why an instance is not among them.
+Nothing of a model is loaded here: what only its layers show is found in fused.py, which then has the jobs run one by one. Next:
+executors hand a group to `job.run_jobs`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from xval.catalog import COMBINATION
+from xval.parameters import UNHASHED_KEYS
+from xval.plan import Job
+
+MOST_MEMBERS = 64
+"""Members of a group at most; fused.py makes programs of fewer where the memory of the device asks for it."""
+
+GROUPING_EXECUTORS = ("auto", "inline", "processes")
+"""The executors that hand a group to one process. The others, of clusters, run a process for each job."""
+
+# Members may differ in these: numbers of the optimizer and of the loss, and the rates of dropout (see `_is_dropout`).
+_APART = frozenset({"learning_rate", "regularization_lambda"})
+
+
+def group_jobs(jobs: Sequence[Job], *, n_slots: int = 1) -> list[tuple[Job, ...]]:
+    """Put jobs together that one program can train, and leave every other one by itself.
+
+    A group has folds of an instance, and of instances that differ only in learning rate, dropout, weight penalty, comments and
+    what cannot change a result.
+
+    Args:
+        jobs: The jobs of a stage, in the order in which they are to begin.
+        n_slots: How many groups run at a time: groups are no larger than leaves one for each.
+
+    Returns:
+        The groups, in the order of the first job of each; the jobs of a group in their order.
+    """
+    alike: dict[str, list[Job]] = {}
+    for number, job in enumerate(jobs):
+        key = str(number) if job.parameters["engine"] == "sequential" or why_alone(job) else _form(job)
+        alike.setdefault(key, []).append(job)
+    return [group for found in alike.values() for group in _cut(found, min(MOST_MEMBERS, -(-len(jobs) // n_slots)))]
+
+
+def why_alone(job: Job) -> str:
+    """Return why a job cannot be trained together with others, as far as its settings tell; nothing where it can."""
+    settings = job.parameters
+    if settings["architecture"] == COMBINATION:
+        return "a combination of features trains no network"
+    if job.refit:
+        return "a model of all items is trained by itself"
+    if settings["precision"] == "mixed_float16":
+        return "precision=mixed_float16 scales the loss of each model by itself; choose mixed_bfloat16 or float32"
+    if settings["tensorboard"]:
+        return "tensorboard=true follows one model at a time"
+    if settings["task_type"] == "representation":
+        return "task_type=representation is validated by Keras, one model at a time"
+    if settings["crop_s"] is not None and settings["example_length_s"] is None:
+        return "its clips are validated whole, each at its own length; set example_length_s to crop_s"
+    return ""
+
+
+def describe_engine(parameters: Mapping[str, Any], executor: str, reason: str) -> str:
+    """Return a line on an instance whose jobs are run one by one although `engine` asks for more; else nothing."""
+    if parameters["engine"] == "sequential":
+        return ""
+    if executor not in GROUPING_EXECUTORS:
+        reason = reason or f"executor {executor} runs a process for each job"
+    return f"engine={parameters['engine']}, but its folds are trained one by one: {reason}." if reason else ""
+
+
+def _form(job: Job) -> str:
+    """Return what the jobs of a group have in common, as a text."""
+    apart = _APART | {name for name in job.option_names if _is_dropout(job, name)}
+    common = {name: value for name, value in job.parameters.items() if name not in apart | UNHASHED_KEYS}
+    return json.dumps([job.store_folder, job.option_names, job.parameters["generator"], common], sort_keys=True)
+
+
+def _is_dropout(job: Job, name: str) -> bool:
+    """Return whether an option is a rate of dropout, as its name says. Where it is anything else, fused.py finds it out.
+
+    In mixed precision a rate that differs would be computed in float32, and make other numbers.
+    """
+    return "dropout" in name and isinstance(job.parameters[name], int | float) and job.parameters["precision"] == "float32"
+
+
+def _cut(jobs: Sequence[Job], most: int) -> Iterator[tuple[Job, ...]]:
+    """Cut jobs into groups of about the same size, none larger than `most`."""
+    n_groups = -(-len(jobs) // most)
+    bounds = [len(jobs) * number // n_groups for number in range(n_groups + 1)]
+    return (tuple(jobs[first:stop]) for first, stop in pairwise(bounds))
