@@ -4,7 +4,7 @@ Comes in: a model with its best weights and the fold's data. Goes out: an `Evalu
 of predictions. Next: job.py writes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,10 +144,17 @@ def evaluate_predictions(
     further = further_metrics.load(task_type, settings["metrics"])
     constant = _constant_answer(data.training.targets, task_type, len(class_names))
 
+    known: dict[bytes, dict[str, float]] = {}
+
+    def compute(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+        """Return the metrics, computed once where clips have one example each, or a side one item."""
+        key = targets.tobytes() + predictions.tobytes()
+        if key not in known:
+            known[key] = metrics.compute(task_type, targets, predictions, further)
+        return dict(known[key])
+
     def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-        return {"loss": data_loss(targets, predictions, settings, len(class_names))} | metrics.compute(
-            task_type, targets, predictions, further
-        )
+        return {"loss": data_loss(targets, predictions, settings, len(class_names))} | compute(targets, predictions)
 
     test = clips["test"]
     figures: dict[str, Any] = {
@@ -157,10 +164,8 @@ def evaluate_predictions(
         "metrics": ({} if of_training is None else {"training": dict(of_training)})
         | {side: measure(data.sides[side].targets, predictions) for side, predictions in by_side.items()},
         "further_metrics": {name: found.higher_is_better for name, found in further.items()},
-        "clip_metrics": {
-            side: metrics.compute(task_type, found.targets, found.predictions, further) for side, found in clips.items()
-        },
-        "item_metrics": {"test": _item_metrics(test, task_type, further)},
+        "clip_metrics": {side: compute(found.targets, found.predictions) for side, found in clips.items()},
+        "item_metrics": {"test": _item_metrics(test, compute)},
         "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
     }
     if task_type == "classification":
@@ -209,12 +214,13 @@ def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64
     return means.astype(np.float32)
 
 
-def _item_metrics(clips: _Clips, task_type: str, further: Mapping[str, metrics.Metric]) -> dict[str, dict[str, float]]:
+def _item_metrics(
+    clips: _Clips, compute: Callable[[NDArray[Any], NDArray[np.float32]], dict[str, float]]
+) -> dict[str, dict[str, float]]:
     found = {}
     for item in sorted(set(clips.items)):
         of_item = clips.items == item
-        values = metrics.compute(task_type, clips.targets[of_item], clips.predictions[of_item], further)
-        found[str(item)] = {"n_clips": int(of_item.sum())} | values
+        found[str(item)] = {"n_clips": int(of_item.sum())} | compute(clips.targets[of_item], clips.predictions[of_item])
     return found
 
 
