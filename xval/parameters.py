@@ -141,6 +141,7 @@ class Settings(FeatureSettings):
     deterministic: bool
     tensorboard: bool
     # evaluation
+    evaluate_training: bool
     metrics: Annotated[str, BeforeValidator(_join_names)]
     clip_average: Literal["probabilities", "logits", "votes"]
     # augmentation_in_training
@@ -310,4 +311,4 @@ UNHASHED_KEYS = frozenset(
     }
 )  # fmt: skip
 # With these values they say what was done before there were such keys, so that results of before stay what they are.
-LATER_KEYS = {"engine": "sequential"}
+LATER_KEYS: dict[str, object] = {"engine": "sequential", "evaluate_training": False}
