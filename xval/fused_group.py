@@ -17,7 +17,7 @@ import numpy as np
 
 from xval.compiled_model import CompiledModel
 from xval.fold_setup import FoldSetup
-from xval.fused_batches import held_array, in_order, prediction_plans, training_plans
+from xval.fused_batches import held_array, held_rows, in_order, prediction_plans, training_plans
 from xval.fused_members import Member
 from xval.fused_options import MemberOptions, covers, form, pair_variables
 from xval.fused_program import Program, State, narrow, stack
@@ -111,7 +111,7 @@ class Group:
         _build_metrics(self._model, plan)
         self._state = stack([_values(self._model, model) for model in models])
         self._program = Program(self._model, options, held)
-        self._validation_plans: list[Mapping[str, Any]] = []
+        self._validation_plan: Mapping[str, Any] | None = None
         try:
             cost = self._program.compile(self._state, self._chosen, plan)
         except Exception as error:
@@ -187,11 +187,12 @@ class Group:
         """Return the predictions of all members for their validation batches, one entry per step."""
         batches = [member.validation for member in self._members]
         if not self._is_held:
-            found = [self._program.predict(self._state, plan, [0])[0] for plan in prediction_plans(batches, held=False)]
+            found = [self._program.predict(self._state, plan, [0])[0] for plan in prediction_plans(batches, None)]
         else:
-            if not self._validation_plans:
-                self._validation_plans = [jax.device_put(plan) for plan in prediction_plans(batches, held=True)]
-            (plan,) = self._validation_plans
+            if self._validation_plan is None:
+                rows = [held_rows(member.data.sides["validation"]) for member in self._members]
+                self._validation_plan = jax.device_put(next(prediction_plans(batches, rows)))
+            plan = self._validation_plan
             found = self._program.predict(self._state, plan, range(len(plan["rows"])))
         return [np.asarray(values, np.float32) for values in found]
 
@@ -201,7 +202,7 @@ class Group:
         if 2 * len(staying) <= len(self._members):
             self._members = [self._members[position] for position in staying]
             self._state, self._chosen = narrow(self._state, staying), narrow(self._chosen, staying)
-            self._validation_plans = []
+            self._validation_plan = None
 
     def _finish(self, member: Member) -> History:
         """Give the model of a member's instance its best weights."""
@@ -214,7 +215,8 @@ class Group:
         return history
 
     def _training_plans(self) -> Iterator[dict[str, Any]]:
-        return training_plans([member.batches for member in self._members], self._n_steps, held=self._is_held)
+        rows = [held_rows(member.data.training) for member in self._members] if self._is_held else None
+        return training_plans([member.batches for member in self._members], rows, self._n_steps)
 
     def _time_together(self) -> float:
         """Return how long a step of all members takes (s)."""

@@ -115,6 +115,7 @@ class Member:
         """Shuffle, and return the learning rate of the epoch."""
         for callback in self._between.callbacks:
             callback.on_epoch_begin(len(self._rows))
+        self.batches.set_epoch(len(self._rows))
         self.batches.on_epoch_begin()
         return self._model.optimizer.learning_rate
 
