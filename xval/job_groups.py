@@ -20,15 +20,21 @@ MOST_MEMBERS = 64
 GROUPING_EXECUTORS = ("auto", "inline", "processes")
 """The executors that hand a group to one process. The others, of clusters, run a process for each job."""
 
-# Members may differ in these: numbers of the optimizer and of the loss, and the rates of dropout (see `_is_dropout`).
-_APART = frozenset({"learning_rate", "regularization_lambda"})
+# Members may differ in these, and in the rates of dropout: numbers of the optimizer and of the loss that each has for itself, and
+# what is done between the steps or before the first one.
+_APART = frozenset(
+    {
+        "learning_rate", "regularization_lambda", "seed", "class_weights", "num_epochs", "early_stopping", "patience", "monitor",
+        "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "metrics", "clip_average", "evaluate_training",
+    }
+)  # fmt: skip
 
 
 def group_jobs(jobs: Sequence[Job], *, n_slots: int = 1) -> list[tuple[Job, ...]]:
     """Put jobs together that one program can train, and leave every other one by itself.
 
-    A group has folds of an instance, and of instances that differ only in learning rate, dropout, weight penalty, comments and
-    what cannot change a result.
+    A group has folds of an instance, and of instances that differ only in learning rate, dropout and weight penalty, in what is
+    done between the steps (schedule, early stopping, metrics ...), and in what cannot change a result.
 
     Args:
         jobs: The jobs of a stage, in the order in which they are to begin.
