@@ -1,7 +1,7 @@
 """All that a fold needs before its first training step, from a frozen job.
 
-Comes in: a job. Goes out: the fold's examples, and its model, built, compiled and with the values that its variables have at the
-start. Next: job.py trains one fold at a time with it, fused.py several together.
+Comes in: a job. Goes out: the fold's examples, and its model, built, compiled and with the values that its variables have at
+the start. Next: job.py trains one fold at a time with it, fused.py several together.
 """
 
 from collections.abc import Mapping
