@@ -104,15 +104,18 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return tuple(part for part in (predictors, targets, weights) if part is not None)
 
     def by_positions(self, index: int) -> tuple[NDArray[np.int64], NDArray[Any] | None, NDArray[np.float32] | None]:
-        """Return (positions, targets, weights) of a batch that is not mixed: which examples it has, for who has them already."""
+        """Return (positions, targets, weights) of a batch that is not mixed: for who has the examples already."""
         positions = self._batches[index]
         targets, weights = self._labels(positions)
         return _filled(positions, targets, weights, self._batch_size) if self._constant else (positions, targets, weights)
 
     def _labels(self, positions: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
         """Return targets and weights of the examples at some positions."""
-        targets, weights = (None if values is None else values[positions] for values in (self._targets, self._weights))
-        return targets, weights / self._scale if weights is not None and self._scale is not None else weights
+        targets = None if self._targets is None else self._targets[positions]
+        weights = None if self._weights is None else self._weights[positions]
+        if weights is not None and self._scale is not None:
+            weights = np.asarray(weights / self._scale, np.float32)
+        return targets, weights
 
 
 @dataclass(frozen=True)

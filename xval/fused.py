@@ -1,9 +1,9 @@
 """Train folds together, in one program: the engine `fused`, on the backend jax.
 
-Comes in: a group of jobs (job_groups.py). Goes out: for each job, as soon as it has ended, its model with the weights of its best
-epoch and its history; or that it has to be run by itself, and why. Each member has its own weights, optimizer, normalisation,
-random numbers, shuffling, schedule, early stopping and best epoch; the numbers are those of the job run alone, but for the
-rounding of sums. Next: job.py evaluates and publishes each.
+Comes in: a group of jobs (job_groups.py). Goes out: for each job, as soon as it has ended, its model with the weights of its
+best epoch and its history; or that it has to be run by itself, and why. Each member has its own weights, optimizer,
+normalisation, random numbers, shuffling, schedule, early stopping and best epoch; the numbers are those of the job run alone,
+but for the rounding of sums. Next: job.py evaluates and publishes each.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +15,7 @@ import keras
 from xval.compiled_model import CompiledModel
 from xval.fold_setup import FoldSetup, set_up_fold
 from xval.fused_group import Group, NotFusedError, find_families
+from xval.job_groups import one_by_one
 from xval.plan import Job
 from xval.training import History
 
@@ -95,7 +96,7 @@ def train_together(jobs: Sequence[Job], report: Report) -> Iterator[Result]:
     for family in find_families(setups):
         if len(family) == 1:
             reason = "no other job of its group is built alike" if len(jobs) > 1 else "it is the only one of its group"
-            yield OneByOne(family[0][0], _not_fused(family[0][0], reason))
+            yield OneByOne(family[0][0], one_by_one(family[0][0], reason))
             continue
         yield from _train_family(family, compiled, report)
 
@@ -109,7 +110,7 @@ def _train_family(
         part = waiting.pop(0)
         jobs = [job for job, _ in part]
         if len(part) == 1:
-            yield OneByOne(jobs[0], _not_fused(jobs[0], "the memory has room for no second one beside it"))
+            yield OneByOne(jobs[0], one_by_one(jobs[0], "the memory has room for no second one beside it"))
             continue
         try:
             group = Group(part, compiled, report)
@@ -120,7 +121,7 @@ def _train_family(
             facts = group.choose()
         except NotFusedError as error:
             for job in jobs:
-                yield OneByOne(job, _not_fused(job, str(error), error.facts))
+                yield OneByOne(job, one_by_one(job, str(error), error.facts))
             continue
         for member, ended in group.train():
             if isinstance(ended, Exception):
@@ -128,7 +129,3 @@ def _train_family(
             else:
                 found = {"asked": member.job.parameters["engine"], "used": "fused", "members": len(part), **facts}
                 yield Trained(member.job, member.setup, member.compiled.whole, ended, {"engine": found})
-
-
-def _not_fused(job: Job, reason: str, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    return {"engine": {"asked": job.parameters["engine"], "used": "sequential", "reason": reason, **(facts or {})}}

@@ -87,12 +87,13 @@ def _training_step(batches: Sequence[Batches], rows: Rows, step: int) -> Plan:
     for number, each in enumerate(batches):
         index = min(step, each.num_batches - 1)
         if rows is None:
-            predictors, targets, weights = each[index]
-            member: Plan = {"predictors": predictors}
+            member: Plan = dict(zip(("predictors", "targets", "weights"), each[index], strict=True))
         else:
             positions, targets, weights = each.by_positions(index)
-            member = {"rows": rows[number][positions].astype(np.int32)}
-        members.append(member | {"targets": targets, "weights": weights, "active": np.array(step < each.num_batches)})
+            if targets is None or weights is None:
+                raise ValueError("batches of training examples have targets, and those of one shape have weights")
+            member = {"rows": rows[number][positions].astype(np.int32), "targets": targets, "weights": weights}
+        members.append(member | {"active": np.array(step < each.num_batches)})
     return _stacked(members)
 
 

@@ -1,8 +1,8 @@
 """Members that one program trains, from the first step to the end of the last one.
 
-Comes in: folds that are set up and whose models are built alike. Goes out: whether training them together pays, and each member
-with its history when it has ended. Members that have ended are masked, and left out of the program once half of them have ended,
-which costs a compilation. Next: fused_program.py, fused_members.py.
+Comes in: folds that are set up and whose models are built alike. Goes out: whether training them together pays, and each
+member with its history when it has ended. Members that have ended are masked, and left out of the program once half of them
+have ended, which costs a compilation. Next: fused_program.py, fused_members.py.
 """
 
 import statistics
@@ -131,7 +131,8 @@ class Group:
             together, alone = self._time_together(), self._time_alone() * len(self._members)
             facts |= {"step_ms": {"together": round(1e3 * together, 3), "one_by_one": round(1e3 * alone, 3)}}
             if alone < together:
-                reason = f"a step of {len(self._members)} members takes {1e3 * together:.1f} ms together, {1e3 * alone:.1f} one by one"
+                took = f"{1e3 * together:.1f} ms together, {1e3 * alone:.1f} ms one by one"
+                reason = f"a step of {len(self._members)} members takes {took}"
                 raise NotFusedError(reason, facts)
         return facts
 

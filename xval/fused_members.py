@@ -1,8 +1,8 @@
 """One fold among those that are trained together: its batches, its callbacks, and what they see of its model.
 
-Comes in: a fold that is set up, and after each epoch its values, predictions and penalty. Goes out: the rows of its batches, its
-learning rate, and in the end its `History`. The callbacks are those of a fold that is trained alone (epochs.py), with a stand-in
-for the model. Next: fused_batches.py, fused.py.
+Comes in: a fold that is set up, and after each epoch its values, predictions and penalty. Goes out: its batches, its learning
+rate, and in the end its `History`. The callbacks are those of a fold that is trained alone (epochs.py), with a stand-in for the
+model. Next: fused_batches.py, fused.py.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,8 +1,8 @@
 """Which jobs one program can train together: `engine = fused` on the backend jax.
 
-Comes in: the jobs of a plan. Goes out: groups of jobs, a group for each turn of a worker, and why an instance is not among them.
-Nothing of a model is loaded here: what only its layers show is found in fused.py, which then has the jobs run one by one. Next:
-executors hand a group to `job.run_jobs`.
+Comes in: the jobs of a plan. Goes out: groups of jobs, a group for each turn of a worker, and why an instance is not among
+them. Nothing of a model is loaded here: what only its layers show is found in fused.py, which then has the jobs run one by one.
+Next: executors hand a group to `job.run_jobs`.
 """
 
 import json
@@ -20,12 +20,13 @@ MOST_MEMBERS = 64
 GROUPING_EXECUTORS = ("auto", "inline", "processes")
 """The executors that hand a group to one process. The others, of clusters, run a process for each job."""
 
-# Members may differ in these, and in the rates of dropout: numbers of the optimizer and of the loss that each has for itself, and
-# what is done between the steps or before the first one.
+# Members may differ in these, and in the rates of dropout: numbers of the optimizer and of the loss that each has for itself,
+# and what is done between the steps or before the first one.
 _APART = frozenset(
     {
-        "learning_rate", "regularization_lambda", "seed", "class_weights", "num_epochs", "early_stopping", "patience", "monitor",
-        "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "metrics", "clip_average", "evaluate_training",
+        "learning_rate", "regularization_lambda", "seed", "class_weights", "num_epochs", "early_stopping", "patience",
+        "monitor", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "metrics", "clip_average",
+        "evaluate_training",
     }
 )  # fmt: skip
 
@@ -45,36 +46,49 @@ def group_jobs(jobs: Sequence[Job], *, n_slots: int = 1) -> list[tuple[Job, ...]
     """
     alike: dict[str, list[Job]] = {}
     for number, job in enumerate(jobs):
-        key = str(number) if job.parameters["engine"] == "sequential" or why_alone(job) else _form(job)
+        is_alone = job.parameters["engine"] == "sequential" or job.refit is not None or why_alone(job.parameters)
+        key = str(number) if is_alone else _form(job)
         alike.setdefault(key, []).append(job)
     return [group for found in alike.values() for group in _cut(found, min(MOST_MEMBERS, -(-len(jobs) // n_slots)))]
 
 
-def why_alone(job: Job) -> str:
-    """Return why a job cannot be trained together with others, as far as its settings tell; nothing where it can."""
-    settings = job.parameters
-    if settings["architecture"] == COMBINATION:
+def why_alone(parameters: Mapping[str, Any]) -> str:
+    """Return why the folds of an instance cannot be trained together, as far as its parameters tell; nothing where they can."""
+    if parameters["architecture"] == COMBINATION:
         return "a combination of features trains no network"
-    if job.refit:
-        return "a model of all items is trained by itself"
-    if settings["precision"] == "mixed_float16":
+    if parameters["precision"] == "mixed_float16":
         return "precision=mixed_float16 scales the loss of each model by itself; choose mixed_bfloat16 or float32"
-    if settings["tensorboard"]:
+    if parameters["tensorboard"]:
         return "tensorboard=true follows one model at a time"
-    if settings["task_type"] == "representation":
+    if parameters["task_type"] == "representation":
         return "task_type=representation is validated by Keras, one model at a time"
-    if settings["crop_s"] is not None and settings["example_length_s"] is None:
+    if parameters["crop_s"] is not None and parameters["example_length_s"] is None:
         return "its clips are validated whole, each at its own length; set example_length_s to crop_s"
     return ""
 
 
-def describe_engine(parameters: Mapping[str, Any], executor: str, reason: str) -> str:
-    """Return a line on an instance whose jobs are run one by one although `engine` asks for more; else nothing."""
+def describe_engine(parameters: Mapping[str, Any], executor: str) -> str:
+    """Return a line on an instance whose folds are trained one by one although `engine` asks for more; else nothing."""
     if parameters["engine"] == "sequential":
         return ""
-    if executor not in GROUPING_EXECUTORS:
-        reason = reason or f"executor {executor} runs a process for each job"
+    reason = "" if executor in GROUPING_EXECUTORS else f"executor {executor} runs a process for each job"
+    reason = reason or why_alone(parameters)
     return f"engine={parameters['engine']}, but its folds are trained one by one: {reason}." if reason else ""
+
+
+def one_by_one(job: Job, reason: str = "", facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what the record of a job says that is trained by itself; of the engine `sequential` nothing.
+
+    Args:
+        job: The job.
+        reason: Why; nothing: what its parameters say, or that it came alone.
+        facts: What else is known.
+    """
+    asked = job.parameters["engine"]
+    if asked == "sequential":
+        return {}
+    reason = reason or why_alone(job.parameters) or "it came to its process without others of its form"
+    return {"engine": {"asked": asked, "used": "sequential", "reason": reason, **(facts or {})}}
 
 
 def _form(job: Job) -> str:
