@@ -127,7 +127,7 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
 
 
 def _jax_cache() -> Mapping[str, str]:
-    """Return the variables that let JAX keep what it has compiled, for later processes; what it computes is the same, bit by bit.
+    """Return the variables that let JAX keep what it has compiled, for later processes; it computes the same, bit by bit.
 
     It goes into ``$XDG_CACHE_HOME/xval/jax`` (``~/.cache`` by default), apart for each kind of processor, because compiled code
     would end on another one. Where the user has chosen a folder, or it cannot be written, nothing is set.
