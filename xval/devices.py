@@ -123,8 +123,8 @@ def _gpu_slots(wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: 
         most = found.memory_mb // (_CONTEXT_MB + _LEAST_MEMORY_MB)
         if workers_per_gpu > 1 and found.memory_mb and workers_per_gpu > most:
             raise SettingsError(
-                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker needs "
-                f"{_CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
+                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker "
+                f"needs {_CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
             )
     where = "Running on " + ", ".join(f"GPU {number} ({gpus[number].name})" for number in numbers)
     if workers_per_gpu > 1:

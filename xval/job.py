@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from xval.plan import Job, is_current
 from xval.results import ExperimentFolder
 
 Report = Callable[[Mapping[str, Any]], None]
+Work = Callable[[Job, Path, Report], dict[str, Any]]
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
 _PARTS = ("loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm")
@@ -59,7 +60,24 @@ class JobOutcome:
     memory_mb: float = 0.0
 
 
-def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False) -> JobOutcome:
+def run_jobs(jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
+    """Train and test folds that one worker runs together.
+
+    Args:
+        jobs: What to run.
+        report: Called with what progresses.
+        device: Named in the records.
+
+    Yields:
+        An outcome per job.
+    """
+    for job in jobs:
+        yield run_job(job, report, device=device)
+
+
+def run_job(
+    job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False, work: Work | None = None
+) -> JobOutcome:
     """Train and test one fold, and publish its folder.
 
     Args:
@@ -67,6 +85,7 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
         report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
         device: Named in the record.
         raise_errors: Raise the error of the job instead of recording it.
+        work: What takes the job to its record, in the temporary folder; None: training and testing.
 
     Returns:
         The outcome; a failure is an outcome, not an exception.
@@ -94,7 +113,7 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
             report(event)
 
         try:
-            record = _train_and_test(job, temporary, report_and_note) | {
+            record = (work or _train_and_test)(job, temporary, report_and_note) | {
                 "seconds": round(time.monotonic() - started, 3),
                 "peak_memory_mb": peak_memory_mb(),
                 "device": device,
