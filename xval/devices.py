@@ -7,6 +7,7 @@ a process to it. Next: executors.
 import csv
 import importlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 
 from preprocessing.parallel import count_cores
 from xval.errors import SettingsError
@@ -29,6 +32,7 @@ _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "ARROW_IO_THREADS",
 )  # fmt: skip
+_JAX_CACHE_BYTES = 500 * 2**20
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,8 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
         # Threads of OpenMP that wait for each other would keep cores busy that other jobs compute on.
         "OMP_WAIT_POLICY": "PASSIVE",
     }
+    if backend == "jax":
+        values |= _jax_cache()
     if slot.device == "cpu":
         cpu_flags = (
             f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
@@ -188,6 +194,41 @@ def _memory_limits(slot: Slot) -> dict[str, str]:
     # JAX takes the older of its two names everywhere, and refuses both at once.
     jax = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{share:.4f}", "XLA_CLIENT_MEM_FRACTION": ""}
     return {MEMORY_SHARE: f"{share:.4f}", **known, **jax}
+
+
+def _jax_cache() -> Mapping[str, str]:
+    """Return the variables that let JAX keep what it has compiled, for later processes; it computes the same, bit by bit.
+
+    It goes into ``$XDG_CACHE_HOME/xval/jax`` (``~/.cache`` by default), apart for each kind of processor, because compiled code
+    would end on another one. Where the user has chosen a folder, or it cannot be written, nothing is set.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return {}
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xval" / "jax" / _processor()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        return {}
+    chosen = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(_JAX_CACHE_BYTES),
+    }
+    return {name: value for name, value in chosen.items() if name not in os.environ}
+
+
+@cache
+def _processor() -> str:
+    """Return a name for what this machine's processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    features = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
+    described = [platform.machine(), platform.processor(), *sorted(features)]
+    return blake2b("\n".join(described).encode(), digest_size=6).hexdigest()
 
 
 def load_keras() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from xval import devices
@@ -135,3 +137,30 @@ def test_gpus_are_read_from_the_driver_s_own_tool(monkeypatch, tmp_path):
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert devices.find_gpus.__wrapped__() == ()
+
+
+# JAX's cache of compiled programs
+
+
+def test_jax_keeps_what_it_compiles_in_the_users_cache_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    folder = Path(environment(Slot("cpu", 1), "jax")["JAX_COMPILATION_CACHE_DIR"])
+
+    assert folder.parent == tmp_path / "cache" / "xval" / "jax"
+    assert folder.stat().st_mode & 0o77 == 0
+    assert list(folder.iterdir()) == []
+    assert not any(name.startswith("JAX_COMPILATION") for name in environment(Slot("cpu", 1), "torch"))
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_MAX_SIZE", "1")
+    assert "JAX_COMPILATION_CACHE_MAX_SIZE" not in environment(Slot("cpu", 1), "jax")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/their/own")
+    assert "JAX_COMPILATION_CACHE_DIR" not in environment(Slot("cpu", 1), "jax")
+
+
+def test_where_no_cache_can_be_written_jax_has_none(tmp_path, monkeypatch):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+    assert not any("CACHE" in name for name in environment(Slot("cpu", 1), "jax"))
