@@ -36,8 +36,8 @@ class Schedule:
         self._waiting: dict[Key, deque[Group]] = {}
         self._work: dict[Key, float] = {}
         self._places: dict[int, Key] = {}  # worker -> what it has warm
-        self._seconds: Counter[Key] = Counter()
-        self._work_done: Counter[Key] = Counter()
+        self._seconds: dict[Key, float] = {}
+        self._work_done: dict[Key, float] = {}
         for group in groups:
             key = self._key(group)
             self._waiting.setdefault(key, deque()).append(group)
@@ -89,8 +89,8 @@ class Schedule:
         """
         if seconds > 0 and (key := self._keys.get(job.instance)) is not None:
             n_items = len(job.fold.training) if n_training_items is None else n_training_items
-            self._seconds[key] += seconds
-            self._work_done[key] += _n_epochs(job) * max(1, n_items)
+            self._seconds[key] = self._seconds.get(key, 0.0) + seconds
+            self._work_done[key] = self._work_done.get(key, 0.0) + _n_epochs(job) * max(1, n_items)
 
     def learn_from_records(self) -> None:
         """Take note of how long the finished folds of the waiting instances took; a few of each are read.
@@ -136,10 +136,9 @@ class Schedule:
 
     def _seconds_per_work(self, key: Key) -> float:
         """Return the seconds per example and epoch: measured, or as in the others that were measured."""
-        if self._work_done[key]:
+        if key in self._work_done:
             return self._seconds[key] / self._work_done[key]
-        work_done = self._work_done.total()
-        return self._seconds.total() / work_done if work_done else 1.0
+        return sum(self._seconds.values()) / sum(self._work_done.values()) if self._work_done else 1.0
 
 
 def _work(group: Group) -> float:
