@@ -50,7 +50,8 @@ def set_up_fold(job: Job) -> FoldSetup:
     prepare_backend(settings, seed=job.seed)
     store = open_store(Path(job.store_folder))
     frames = settings if settings["task_type"] == "frame_classification" else None
-    data = load_fold(store, job.fold, FeatureSettings.among(settings), in_memory=not settings["generator"], frames=frames)
+    in_memory = {"in_memory": not settings["generator"], "in_memory_mb": settings["in_memory_mb"]}
+    data = load_fold(store, job.fold, FeatureSettings.among(settings), **in_memory, frames=frames)
     model = build_model(settings, job.option_names, store, data.training_items)
     initial = find_initial_model(settings, job.fold)
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}

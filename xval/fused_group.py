@@ -221,13 +221,11 @@ class Group:
 
     def _time_together(self) -> float:
         """Return how long a step of all members takes (s)."""
-        state = jax.tree.map(jax.numpy.copy, self._state)
-        started = time.perf_counter()
-        plans = self._training_plans()
-        plan = next(plans)
-        planned_s = (time.perf_counter() - started) / len(plan["active"])
-        plan = jax.device_put(plan)
-        times = []
+        state, times = jax.tree.map(jax.numpy.copy, self._state), []
+        for _ in range(2):
+            started = time.perf_counter()
+            plan = jax.device_put(next(self._training_plans()))
+            planned_s = (time.perf_counter() - started) / len(plan["active"])
         for _ in range(_TIMED_STEPS + 1):
             started = time.perf_counter()
             state = jax.block_until_ready(self._program.train(state, self._chosen, plan, [0]))
