@@ -230,11 +230,13 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
     """
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}
+    experiment, code = str(plan.folder.path.resolve()), str(code_folder.resolve())
+    store_folders = {number: str(folder.resolve()) for number, folder in stores.items()}
     return [
         Job(
-            experiment_folder=str(plan.folder.path.resolve()),
-            code_folder=str(code_folder.resolve()),
-            store_folder=str(stores[number].resolve()),
+            experiment_folder=experiment,
+            code_folder=code,
+            store_folder=store_folders[number],
             instance=number,
             fold=folds[fold],
             parameters=instances[number].parameters,
