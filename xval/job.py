@@ -99,7 +99,7 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
                 "peak_memory_mb": peak_memory_mb(),
                 "device": device,
             }
-            write_json(temporary / "record.json", record)
+            write_json(temporary / "record.json", record, flushed=False)
             note.remove()
             folder.publish(temporary, job.instance, job.fold.number)
         except Exception as error:
@@ -286,7 +286,7 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
             "traceback": outcome.details,
             "seconds": outcome.seconds,
         }
-        write_json(temporary / "record.json", record)
+        write_json(temporary / "record.json", record, flushed=False)
         folder.publish(temporary, job.instance, job.fold.number)
 
 

@@ -7,7 +7,8 @@ reading. Next: results.py and whoever reads or writes a record, settings or a de
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from json.encoder import encode_basestring_ascii as _quoted
 from math import isfinite
 from pathlib import Path
@@ -21,16 +22,40 @@ LARGEST_JSON_BYTES = 256 << 20
 size of the text."""
 
 Record = dict[str, Any]
+_MOST_FLUSHED_AT_ONCE = 8
 _NESTED = (dict, list, tuple, Mapping)
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) -> None:
     """Write a dict as JSON, whole or not at all; NaN and infinities become null.
+
+    Args:
+        path: The file.
+        content: What to write.
+        flushed: Wait until it is on the disk; False in a folder that is flushed as a whole before it gets its name.
 
     Raises:
         OSError: The disk is full or not writable; what stood there stays.
     """
-    write_atomically(path, json_text(content).encode())
+    if flushed:
+        write_atomically(path, json_text(content).encode())
+    else:
+        path.write_bytes(json_text(content).encode())
+
+
+def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a dict as `write_json` does, unless that is what stands there; writing waits for the disk, reading does not.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    text = json_text(content).encode()
+    try:
+        if path.read_bytes() == text:
+            return
+    except FileNotFoundError:
+        pass
+    write_atomically(path, text)
 
 
 def json_text(content: Mapping[str, Any]) -> str:
@@ -85,6 +110,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     flush(path.parent)
+
+
+def flush_all(paths: Collection[Path]) -> None:
+    """Have the system write files and folders to the disk, all at once: one by one each waits for the disk by itself.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    with ThreadPoolExecutor(_MOST_FLUSHED_AT_ONCE) as pool:
+        list(pool.map(flush, paths))
 
 
 def flush(path: Path) -> None:

@@ -15,7 +15,7 @@ from preprocessing import corpus
 from xval.errors import FoldsError, ResultsError
 from xval.folds import Fold, FoldPlan, make_folds
 from xval.initial_model import has_changed
-from xval.json_files import FORMAT_VERSION, read_json, write_json
+from xval.json_files import FORMAT_VERSION, read_json, write_if_changed, write_json
 from xval.parameters import FOLD_KEYS
 from xval.refit_plan import Refit
 from xval.results import ExperimentFolder
@@ -165,7 +165,7 @@ def write_settings(folder: ExperimentFolder, instance: Instance, description: st
         "sources": instance.sources,
     }
     folder.instance_folder(instance.number).mkdir(parents=True, exist_ok=True)
-    write_json(folder.instance_folder(instance.number) / "settings.json", content)
+    write_if_changed(folder.instance_folder(instance.number) / "settings.json", content)
 
 
 def make_plan(

@@ -17,7 +17,7 @@ from typing import Any
 
 from xval.errors import ResultsError
 from xval.experiment_files import WrittenFolds, read_folds, read_records, read_settings
-from xval.json_files import flush, json_text, read_json, write_atomically
+from xval.json_files import flush, read_json, write_if_changed
 from xval.results import ExperimentFolder
 from xval.summary import make_metric_dict
 
@@ -98,7 +98,7 @@ class DerivedFiles:
         metric_dict = _gather(self._folder, instance, folds, damaged)
         if metric_dict is None:
             return None
-        _write_if_changed(metrics_file, json_text(metric_dict).encode())
+        write_if_changed(metrics_file, metric_dict)
         done = [int(fold) for fold, record in metric_dict["folds"].items() if record["status"] == "done"]
         paths = {fold: self._folder.fold_folder(instance, fold) / "history.csv" for fold in done}
         histories = {fold: found for fold, path in paths.items() if (found := _read_history(path, damaged))}
@@ -193,16 +193,6 @@ def read_history(path: Path) -> dict[str, list[float]]:
         return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise ResultsError(f"{path}: damaged ({error}).") from error
-
-
-def _write_if_changed(path: Path, content: bytes) -> None:
-    """Write a file whole, unless that is what stands there."""
-    try:
-        if path.read_bytes() == content:
-            return
-    except FileNotFoundError:
-        pass
-    write_atomically(path, content)
 
 
 def _gather(folder: ExperimentFolder, instance: int, folds: WrittenFolds, damaged: list[str]) -> dict[str, Any] | None:

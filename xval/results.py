@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from xval.errors import ResultsError
 from xval.job_lock import hold, is_held
-from xval.json_files import Record, flush, read_json, write_atomically
+from xval.json_files import Record, flush, flush_all, read_json, write_atomically
 
 ALL_ITEMS = 0
 """The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
@@ -165,11 +165,8 @@ class ExperimentFolder:
         Raises:
             OSError: The disk is full or gone; the temporary folder stays unnamed and what stood there stays readable.
         """
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                flush(path)
         os.utime(temporary)  # derived files that were begun before now lack it
-        flush(temporary)
+        flush_all([*temporary.rglob("*"), temporary])
         final = self.fold_folder(instance, fold)
         if final.exists():
             aside = temporary.with_name(f"{temporary.name}.old.part")

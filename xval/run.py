@@ -145,10 +145,11 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     data_folder = Path(settings.data_folder)
     numbers = {number for number, _ in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
+    to_do = set(planned.to_do)
     for instance in planned.instances:
         with named(_where(declaration, instance)):
             _check_features(corpus, instance)
-            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
+            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in to_do]
             for warning in [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]:
                 if not quiet:
                     console.print(f"instance {instance.number}: {warning}")

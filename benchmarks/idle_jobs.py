@@ -1,0 +1,72 @@
+"""Jobs of no work: what becomes of them is written as for a real job, from the files of a real fold; nothing is computed.
+
+Comes in: jobs in a worker process, and the environment variable IDLE_FOLD, a finished fold folder. Goes out: fold folders with
+the same files, and records with the hashes and the items of the jobs. Next: overhead.py starts workers that run this file.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from xval.epoch_note import EpochNote
+from xval.fold_files import describe_job, memory_mb, peak_memory_mb
+from xval.folds import SIDES
+from xval.job import JobOutcome
+from xval.json_files import write_json
+from xval.plan import Job
+from xval.results import ExperimentFolder
+
+
+def work(job: Job, folder: Path, report: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+    """Write the files of a fold, and return its record."""
+    template = Path(os.environ["IDLE_FOLD"])
+    for path in template.iterdir():
+        if path.name != "record.json":
+            shutil.copyfile(path, folder / path.name)
+    report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {"loss": 1.0, "val_loss": 1.0}})
+    record = json.loads((template / "record.json").read_bytes())
+    items = {side: list(getattr(job.fold, side)) for side in SIDES}
+    return record | describe_job(job) | {"status": "done", "items": items}
+
+
+def run_idle_job(job: Job, report: Callable[[Mapping[str, Any]], None]) -> JobOutcome:
+    """Do what `xval.job.run_job` does around the work of a job."""
+    results = ExperimentFolder(Path(job.experiment_folder))
+    number, fold = job.instance, job.fold.number
+    started = time.monotonic()
+    with results.claim(number, fold) as ours:
+        if not ours or results.record(number, fold):
+            return JobOutcome(number, fold, "elsewhere")
+        temporary = results.begin_fold(number, fold)
+        note = EpochNote(temporary, job.parameters["num_epochs"])
+        record = work(job, temporary, report) | {
+            "seconds": round(time.monotonic() - started, 3),
+            "peak_memory_mb": peak_memory_mb(),
+            "device": "cpu",
+        }
+        write_json(temporary / "record.json", record, flushed=False)
+        note.remove()
+        results.publish(temporary, number, fold)
+        seconds, metrics = record["seconds"], record["metrics"]["test"]
+        return JobOutcome(number, fold, "done", seconds=seconds, test_metrics=metrics, memory_mb=memory_mb())
+
+
+def main() -> None:
+    """Run the jobs that come in on the standard input, as a worker does."""
+
+    def answer(message: Mapping[str, Any]) -> None:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+    for line in sys.stdin:
+        answer({"outcome": asdict(run_idle_job(Job.from_dict(json.loads(line)["job"]), answer))})
+
+
+if __name__ == "__main__":
+    main()
