@@ -8,19 +8,15 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from xval.epoch_note import EpochNote
-from xval.fold_files import describe_job, memory_mb, peak_memory_mb
+from xval.fold_files import describe_job
 from xval.folds import SIDES
-from xval.job import JobOutcome
-from xval.json_files import write_json
+from xval.job import run_job
 from xval.plan import Job
-from xval.results import ExperimentFolder
 
 
 def work(job: Job, folder: Path, report: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
@@ -35,28 +31,6 @@ def work(job: Job, folder: Path, report: Callable[[Mapping[str, Any]], None]) ->
     return record | describe_job(job) | {"status": "done", "items": items}
 
 
-def run_idle_job(job: Job, report: Callable[[Mapping[str, Any]], None]) -> JobOutcome:
-    """Do what `xval.job.run_job` does around the work of a job."""
-    results = ExperimentFolder(Path(job.experiment_folder))
-    number, fold = job.instance, job.fold.number
-    started = time.monotonic()
-    with results.claim(number, fold) as ours:
-        if not ours or results.record(number, fold):
-            return JobOutcome(number, fold, "elsewhere")
-        temporary = results.begin_fold(number, fold)
-        note = EpochNote(temporary, job.parameters["num_epochs"])
-        record = work(job, temporary, report) | {
-            "seconds": round(time.monotonic() - started, 3),
-            "peak_memory_mb": peak_memory_mb(),
-            "device": "cpu",
-        }
-        write_json(temporary / "record.json", record, flushed=False)
-        note.remove()
-        results.publish(temporary, number, fold)
-        seconds, metrics = record["seconds"], record["metrics"]["test"]
-        return JobOutcome(number, fold, "done", seconds=seconds, test_metrics=metrics, memory_mb=memory_mb())
-
-
 def main() -> None:
     """Run the jobs that come in on the standard input, as a worker does."""
 
@@ -65,7 +39,7 @@ def main() -> None:
         sys.stdout.flush()
 
     for line in sys.stdin:
-        answer({"outcome": asdict(run_idle_job(Job.from_dict(json.loads(line)["job"]), answer))})
+        answer({"outcome": asdict(run_job(Job.from_dict(json.loads(line)["job"]), answer, work=work))})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from xval.devices import Slot, environment
 from xval.errors import SettingsError
-from xval.job import JobOutcome, Report, check_models, run_job
+from xval.job import JobOutcome, Report, run_job
+from xval.model_check import check_models
 from xval.plan import Job
 
 

@@ -29,7 +29,8 @@ def main() -> None:
         answers.flush()
 
     import xval.training  # noqa: F401 - the backend loads while the executor prepares the first job
-    from xval.job import check_models, run_job
+    from xval.job import run_job
+    from xval.model_check import check_models
     from xval.plan import Job
 
     while True:
