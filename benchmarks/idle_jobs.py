@@ -7,19 +7,18 @@ the same files, and records with the hashes and the items of the jobs. Next: ove
 import json
 import os
 import shutil
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from xval.executors.worker import Work, main
 from xval.fold_files import describe_job
 from xval.folds import SIDES
-from xval.job import run_job
+from xval.job import JobOutcome, Report, run_job
 from xval.plan import Job
 
 
-def work(job: Job, folder: Path, report: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+def work(job: Job, folder: Path, report: Report) -> dict[str, Any]:
     """Write the files of a fold, and return its record."""
     template = Path(os.environ["IDLE_FOLD"])
     for path in template.iterdir():
@@ -31,16 +30,11 @@ def work(job: Job, folder: Path, report: Callable[[Mapping[str, Any]], None]) ->
     return record | describe_job(job) | {"status": "done", "items": items}
 
 
-def main() -> None:
-    """Run the jobs that come in on the standard input, as a worker does."""
-
-    def answer(message: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(message) + "\n")
-        sys.stdout.flush()
-
-    for line in sys.stdin:
-        answer({"outcome": asdict(run_job(Job.from_dict(json.loads(line)["job"]), answer, work=work))})
+def run_idle(jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
+    """Do what surrounds a job, and its outcome is yielded."""
+    for job in jobs:
+        yield run_job(job, report, device=device, work=work)
 
 
 if __name__ == "__main__":
-    main()
+    main(lambda: Work(run_idle, check=lambda _jobs: [], preload=lambda _folder, _parameters: None))

@@ -11,25 +11,20 @@ with its target, and last the largest ratio of a figure to its target.
 import argparse
 import cProfile
 import io
-import json
 import os
 import pstats
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import IO, Any, cast
 
 from finished_experiment import declare, run_python, run_script, write_corpus, write_finished
 from rich.console import Console
 
 from xval.books import Books
 from xval.devices import Slot
-from xval.executors import inline
-from xval.job import JobOutcome
+from xval.executors import inline, processes
 from xval.plan import Job, load_folds, make_jobs, make_plan, write_folds, write_settings
 from xval.progress import JobProgress
 from xval.results import ExperimentFolder
@@ -53,28 +48,6 @@ STEPS = {
 }
 
 
-def idle_outcomes(jobs: Sequence[Job], template: Path, report: Callable[[Mapping[str, Any]], None]) -> Iterator[JobOutcome]:
-    """Run jobs of no work in one warm worker process, and yield their outcomes."""
-    worker = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("idle_jobs.py"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"IDLE_FOLD": str(template), "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    orders, answers = cast("IO[str]", worker.stdin), cast("IO[str]", worker.stdout)
-    for job in jobs:
-        report({"worker": 0, "instance": job.instance, "fold": job.fold.number, "epoch": 0, "values": {}})
-        orders.write(json.dumps({"job": job.to_dict()}) + "\n")
-        orders.flush()
-        while "outcome" not in (message := json.loads(answers.readline())):
-            report({"worker": 0, **message})
-        yield JobOutcome(**message["outcome"])
-    orders.close()
-    worker.wait()
-    answers.close()
-
-
 def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> float:
     """Return the seconds per job of no work: what surrounds it in a run, in one warm worker.
 
@@ -88,8 +61,9 @@ def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> floa
     epochs = {job.instance: 1 for job in jobs}
     progress = JobProgress(console, n_jobs=len(jobs), n_epochs=epochs, task_type="classification", quiet=False)
     ended: list[float] = []
+    os.environ["IDLE_FOLD"] = str(template)
     with progress:
-        for outcome in idle_outcomes(jobs, template, progress.report):
+        for outcome in processes.run(jobs, [Slot("cpu", 1)], progress.report, worker_module="idle_jobs"):
             if outcome.status != "done":
                 raise RuntimeError(f"instance {outcome.instance}, fold {outcome.fold}: {outcome.error}")
             progress.end_job(outcome)
