@@ -31,6 +31,7 @@ from xval.results import ExperimentFolder
 from xval.settings import Declaration, resolve
 from xval.stages import in_stages
 
+HERE = Path(__file__).parent
 N_RUNS = 3
 # The steps of a job: what they are called here, and the functions that take them, by file and name.
 STEPS = {
@@ -62,6 +63,7 @@ def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> floa
     progress = JobProgress(console, n_jobs=len(jobs), n_epochs=epochs, task_type="classification", quiet=False)
     ended: list[float] = []
     os.environ["IDLE_FOLD"] = str(template)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH"))))
     with progress:
         for outcome in processes.run(jobs, [Slot("cpu", 1)], progress.report, worker_module="idle_jobs"):
             if outcome.status != "done":
