@@ -81,7 +81,8 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
     folds = load_folds(folder, settings.model_dump(), settings.dataset, Path(settings.data_folder))
-    planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
+    with rebuild.without_collector():
+        planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
         console.print(tables.job_table(planned))
         return 0
