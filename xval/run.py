@@ -26,6 +26,7 @@ from xval.feature_stores import make_instance_store, named
 from xval.frame_examples import check_recordings
 from xval.initial_model import check_initial_models
 from xval.job import FAILED, JobOutcome, record_failure
+from xval.job_groups import describe_engine
 from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
 from xval.progress import JobProgress
 from xval.results import ExperimentFolder
@@ -151,9 +152,11 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         with named(_where(declaration, instance)):
             _check_features(corpus, instance)
             folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in to_do]
-            for warning in [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]:
+            warnings = [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]
+            engine = describe_engine(instance.parameters, settings.executor)
+            for warning in [*warnings, *([engine] if engine else [])]:
                 if not quiet:
-                    console.print(f"instance {instance.number}: {warning}")
+                    console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     stores: dict[int, Path] = {}
     for instance in planned.instances:
         if instance.number in numbers:
