@@ -202,6 +202,7 @@ def _check_crop(model: Any, n_samples: int) -> None:
 def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     """Take one fold from the feature store to its record; this is the whole path of the data."""
     from preprocessing.store import open_store
+    from xval.compiled_model import WARM_MODEL, compile_model
     from xval.fold_data import load_fold
     from xval.model import build_model, class_names, count_parameters
     from xval.training import prepare_backend, train_model
@@ -225,12 +226,20 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
         known = {name: round(float(value), 6) for name, value in values.items()}
         report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
 
+    compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings)
     log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
-    history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit)
+    try:
+        history = train_model(
+            compiled, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit
+        )
+    except BaseException:
+        WARM_MODEL.forget()  # nobody knows in what state it is
+        raise
+    model = compiled.whole
     if job.refit:
         tested = describe_untested(job, data, class_names(store, settings))
     else:
-        evaluation = _evaluate(model, data, settings)
+        evaluation = _evaluate(model, data, settings, history)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
 
@@ -247,7 +256,7 @@ def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     }
 
 
-def _evaluate(model: Any, data: Any, settings: Mapping[str, Any]) -> Any:
+def _evaluate(model: Any, data: Any, settings: Mapping[str, Any], history: Any) -> Any:
     """Test a fitted model as its task wants it; return an `evaluation.Evaluation`."""
     match settings["task_type"]:
         case "representation":
@@ -257,10 +266,10 @@ def _evaluate(model: Any, data: Any, settings: Mapping[str, Any]) -> Any:
         case "frame_classification":
             from xval.frame_evaluation import evaluate_frames
 
-            return evaluate_frames(model, data, settings)
+            return evaluate_frames(model, data, settings, history)
     from xval.evaluation import evaluate_model
 
-    return evaluate_model(model, data, settings)
+    return evaluate_model(model, data, settings, history)
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:

@@ -140,6 +140,7 @@ class Settings(FeatureSettings):
     deterministic: bool
     tensorboard: bool
     # evaluation
+    evaluate_training: bool
     metrics: Annotated[str, BeforeValidator(_join_names)]
     clip_average: Literal["probabilities", "logits", "votes"]
     # augmentation_in_training
@@ -299,3 +300,5 @@ UNHASHED_KEYS = frozenset(
         "workers", "max_worker_memory_mb", *CLUSTER_KEYS, "generator", "tensorboard", "comment_1", "comment_2", *FOLD_KEYS,
     }
 )  # fmt: skip
+# With these values they say what was done before there were such keys, so that results of before stay what they are.
+LATER_KEYS = {"evaluate_training": False}

@@ -18,7 +18,7 @@ from xval import combination_options
 from xval.catalog import COMBINATION, Architecture, find_architecture
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
-from xval.parameters import EXPERIMENT_KEYS, FRAME_KEYS, UNHASHED_KEYS, Settings
+from xval.parameters import EXPERIMENT_KEYS, FRAME_KEYS, LATER_KEYS, UNHASHED_KEYS, Settings
 
 
 @dataclass
@@ -69,7 +69,11 @@ class Instance:
 
 def hash_parameters(parameters: Mapping[str, object]) -> str:
     """Return sixteen hex digits of the parameters that can change a result."""
-    relevant = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
+    relevant = {
+        name: value
+        for name, value in parameters.items()
+        if name not in UNHASHED_KEYS and not (name in LATER_KEYS and value == LATER_KEYS[name])
+    }
     return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
