@@ -1,6 +1,6 @@
 """Cross-validation of `cnn_small`: this project against a loop written by hand with Keras. Prints the ratios last.
 
-python benchmarks/plain_keras.py [--quick] [--digits FOLDER] [--rounds N]
+python benchmarks/plain_keras.py [--quick] [--digits FOLDER] [--rounds N] [--epochs N ...]
 
 FOLDER holds the recordings of the Free Spoken Digit Dataset (default: the environment variable XVAL_FSDD; without it the demo
 corpus is used). Folds of 3 and of 20 epochs, TensorFlow on the CPU with one thread, in turn: the engine, by the command that
@@ -21,6 +21,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from csv import DictReader
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,15 +146,15 @@ def compare(folder: Path, parameters: dict[str, Any], n_epochs: int, n_rounds: i
     return spans["engine"] / min(spans[form] for form in FORMS)
 
 
-def main(*, quick: bool, recordings: Path | None, n_rounds: int | None) -> None:
+def main(epochs: Sequence[int], recordings: Path | None, *, quick: bool, n_rounds: int | None) -> None:
     """Compare the sides for each number of epochs and print the ratios."""
     common: dict[str, Any] = {"architecture": "cnn_small", "early_stopping": False, "backend": "tensorflow"}
     ratios = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         parameters = prepare_corpus(folder, recordings, quick=quick) | common
-        for n_epochs in QUICK_EPOCHS if quick else WANTED:
-            rounds = n_rounds or (1 if quick else N_ROUNDS[n_epochs])
+        for n_epochs in epochs:
+            rounds = n_rounds or (1 if quick else N_ROUNDS.get(n_epochs, 1))
             ratios[n_epochs] = compare(folder, parameters, n_epochs, rounds)
     print()
     for n_epochs, ratio in ratios.items():
@@ -166,5 +167,7 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="a few seconds: a small demo corpus, 2 epochs")
     parser.add_argument("--digits", type=Path, default=os.environ.get("XVAL_FSDD"), help="recordings of the digits (XVAL_FSDD)")
     parser.add_argument("--rounds", type=int, help="runs of each side (3 of short folds, 1 of long ones)")
+    parser.add_argument("--epochs", type=int, nargs="+", help="epochs of a fold (default: 3 and 20)")
     given = parser.parse_args()
-    main(quick=given.quick, recordings=given.digits and Path(given.digits), n_rounds=given.rounds)
+    chosen = given.epochs or (QUICK_EPOCHS if given.quick else list(WANTED))
+    main(chosen, given.digits and Path(given.digits), quick=given.quick, n_rounds=given.rounds)
