@@ -1,11 +1,9 @@
 """The examples of one side of a fold, read from a feature store in any order.
 
 Comes in: an open store and the items of a side. Goes out: a table of the examples, their targets, and their predictors, a
-batch at a time, from memory or from the memory-mapped files. Next: fold_data.py.
+batch at a time, from the store in memory or from its files. Next: fold_data.py.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +12,11 @@ from numpy.typing import NDArray
 from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
+from xval.store_files import StoreFiles
+from xval.store_memory import HeldStore
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Each mapped file takes one of the process's file handles, often 1,024 in all, and a corpus may have more items than that.
-_OPEN_FILES = 100
 
 
 class StoredExamples:
@@ -29,21 +26,24 @@ class StoredExamples:
         store: The feature store.
         items: The items of the side.
         augmented: Whether augmented examples belong to it.
-        in_memory: Load everything now; otherwise gather from the memory-mapped files.
+        held: The store in memory, of which examples are rows; None: read them from its files.
 
     Attributes:
         table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
         targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
     """
 
-    def __init__(self, store: FeatureStore, items: tuple[str, ...], *, augmented: bool, in_memory: bool) -> None:
+    def __init__(self, store: FeatureStore, items: tuple[str, ...], *, augmented: bool, held: HeldStore | None = None) -> None:
         self.table = _rows(store, items, augmented=augmented)
         self._items = sorted(self.table["item"].unique())
-        self._read = lru_cache(maxsize=_OPEN_FILES)(store.predictors)
+        self._held = held
+        self._files = StoreFiles(store)
+        self._shape = store.example_shape
         self._item_of = np.searchsorted(np.array(self._items, dtype=object), self.table["item"].to_numpy(dtype=object))
         self._row_of = self.table["row"].to_numpy(dtype=np.int64)
-        self.targets = self._gather(store.targets, np.arange(len(self)))
-        self._loaded = self._gather(store.predictors, np.arange(len(self))) if in_memory else None
+        self.targets = self._gather_targets(store if held is None else held)
+        if held is not None:
+            self._row_in_memory = np.array([held.first[item] for item in self._items], np.int64)[self._item_of] + self._row_of
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -54,26 +54,43 @@ class StoredExamples:
         """Length of each example, int64 (n_examples,); None: all examples have one shape."""
         return None
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether predictors are read from files."""
+        return self._held is None
+
+    @property
+    def indexed(self) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """The array in memory that the examples are rows of, and which rows: float32 (n_all, ...), int64 (n_examples,).
+
+        Read-only, and the same array for all sides, folds and instances that use the store; None: the examples are streamed.
+        """
+        return None if self._held is None else (self._held.everything, self._row_in_memory)
+
     def begin_epoch(self, rng: np.random.Generator) -> None:
         """Draw what is random about the examples of an epoch: nothing."""
 
     def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the predictors of the examples at some positions, float32 (n_positions, ...)."""
-        if self._loaded is not None:
-            return self._loaded[positions]
-        return self._gather(self._read, positions)
-
-    def _gather(self, read: Callable[[str], NDArray[Any]], positions: NDArray[np.int64]) -> NDArray[Any]:
-        """Return rows from the arrays of several items, in the order of `positions`."""
-        gathered = np.empty((0,), np.float32)
+        if self._held is not None:
+            rows_in_memory: NDArray[np.float32] = self._held.everything[self._row_in_memory[positions]]
+            return rows_in_memory
+        gathered = np.empty((len(positions), *self._shape), np.float32)
         items, rows = self._item_of[positions], self._row_of[positions]
-        for item in np.unique(items):
-            values = read(self._items[item])
-            if not len(gathered):
-                gathered = np.empty((len(positions), *values.shape[1:]), values.dtype)
-            where = np.flatnonzero(items == item)
-            gathered[where] = values[rows[where]]
+        # Neighbours in the batch that are neighbours in a file are read at once.
+        begins = np.flatnonzero(np.diff(items, prepend=-1) | (np.diff(rows, prepend=-1) - 1)).tolist()
+        for begin, end in zip(begins, [*begins[1:], len(positions)], strict=True):
+            self._files.fill(self._items[items[begin]], int(rows[begin]), gathered[begin:end])
         return gathered
+
+    def _gather_targets(self, source: FeatureStore | HeldStore) -> NDArray[Any]:
+        """Return the targets of all examples in their order."""
+        if not self._items:
+            return np.empty(0, np.float32)
+        targets: list[NDArray[Any]] = [np.array(source.targets(item)) for item in self._items]
+        first = np.cumsum([0, *(len(of_item) for of_item in targets[:-1])])
+        in_order: NDArray[Any] = np.concatenate(targets)[first[self._item_of] + self._row_of]
+        return in_order
 
 
 class WaveformExamples:
@@ -84,8 +101,7 @@ class WaveformExamples:
         items: The items of the side.
         settings: The feature settings of the instance.
         augmented: Whether augmented clips belong to it.
-        loaded: The samples of whole items, to which those missing are added now, so that sides share them; None: read from the
-            memory-mapped files.
+        held: The store in memory, of which examples are stretches; None: read them from its files.
         crop: Give a crop of each clip, from where `begin_epoch` draws.
 
     Attributes:
@@ -100,7 +116,7 @@ class WaveformExamples:
         settings: FeatureSettings,
         *,
         augmented: bool,
-        loaded: dict[str, NDArray[np.float32]] | None,
+        held: HeldStore | None = None,
         crop: bool = False,
     ) -> None:
         clips = _rows(store, items, augmented=augmented)
@@ -126,17 +142,19 @@ class WaveformExamples:
         self._offset = np.zeros(len(begin), np.int64)
         self._item_of: list[str] = self.table["item"].tolist()
         items_here = sorted(set(self._item_of))
-        self._read: Callable[[str], NDArray[np.float32]] = lru_cache(maxsize=_OPEN_FILES)(store.predictors)
-        if loaded is not None:
-            loaded.update({item: np.array(store.predictors(item)) for item in items_here if item not in loaded})
-            self._read = loaded.__getitem__
-        targets = {item: np.array(store.targets(item)) for item in items_here}
+        self._source = StoreFiles(store) if held is None else held
+        targets = {item: np.array((store if held is None else held).targets(item)) for item in items_here}
         rows = zip(clips["item"], clips["row"], strict=True)
         self.targets: NDArray[Any] = np.array([targets[item][row] for item, row in rows])[clip_of]
 
     def __len__(self) -> int:
         """Return the number of examples."""
         return len(self.table)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether samples are read from files."""
+        return isinstance(self._source, StoreFiles)
 
     @property
     def lengths(self) -> NDArray[np.int64] | None:
@@ -163,11 +181,12 @@ class WaveformExamples:
             length = self._lengths.tested
         else:
             (length,) = {whole_length(int(n), self._lengths.n_shortest) for n in (self._end - self._begin)[positions]}
-        gathered = np.zeros((len(positions), length), np.float32)
-        for row, position in enumerate(positions):
-            begin = self._begin[position] + self._offset[position]
-            samples = self._read(self._item_of[position])[begin : min(self._end[position], begin + length)]
-            gathered[row] = fill_example(samples, length, self._lengths)
+        gathered = np.empty((len(positions), length), np.float32)
+        begins = self._begin[positions] + self._offset[positions]
+        ends = np.minimum(self._end[positions], begins + length)
+        for row, (position, begin, end) in enumerate(zip(positions, begins.tolist(), ends.tolist(), strict=True)):
+            samples = self._source.piece(self._item_of[position], begin, end)
+            gathered[row] = samples if len(samples) == length else fill_example(samples, length, self._lengths)
         return gathered
 
 

@@ -1,11 +1,12 @@
 """One fold of a feature store as batches: training, validation and test examples.
 
 Comes in: an open store and a fold. Goes out: `FoldData`, with the statistics of the training items for normalisation. Examples
-are held in memory or gathered from the memory-mapped files batch by batch; both give the same batches in the same order, on
+are rows of the store in memory or read from its files batch by batch; both give the same batches in the same order, on
 every backend. Augmented examples only ever train, and random crops are cut and examples mixed in training alone. Next:
 training.py, evaluation.py.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 
 from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
+from xval import store_memory
 from xval.errors import FoldsError
 from xval.examples import StoredExamples, WaveformExamples
 from xval.folds import SIDES, Fold
 from xval.frame_examples import FrameExamples, frame_class_names
 from xval.mixup import mixup_batch
+from xval.read_ahead import ReadAhead
 
 Examples: TypeAlias = StoredExamples | WaveformExamples | FrameExamples
 
@@ -58,6 +61,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._examples = examples
+        self._ahead = ReadAhead(examples.predictors, enabled=examples.is_streamed)
         self._batch_size = batch_size
         self._targets = targets
         self._weights = weights
@@ -84,6 +88,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def on_epoch_begin(self) -> None:
         """Draw the order of the epoch; Keras calls this before it reads the first batch."""
         if self._shuffle_seed is not None:
+            self._ahead.forget()
             rng = np.random.default_rng([self._shuffle_seed, self._epoch])
             order = rng.permutation(len(self._examples))
             self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
@@ -93,7 +98,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         """Return (predictors,), (predictors, targets) or (predictors, targets, weights) of a batch."""
         positions = self._batches[index]
-        predictors = self._examples.predictors(positions)
+        predictors = self._ahead.predictors(self._batches, index)
         targets, weights = (None if values is None else values[positions] for values in (self._targets, self._weights))
         if weights is not None and self._scale is not None:
             weights = weights / self._scale
@@ -146,6 +151,7 @@ def load_fold(
     settings: FeatureSettings | None = None,
     *,
     in_memory: bool,
+    in_memory_mb: float = math.inf,
     frames: Mapping[str, Any] | None = None,
 ) -> FoldData:
     """Return the examples of one fold.
@@ -154,7 +160,9 @@ def load_fold(
         store: The feature store.
         fold: Which items are on which side; validation and test items may be missing.
         settings: How waveforms are cut; not needed for stored features.
-        in_memory: Load the examples now; otherwise gather them from the memory-mapped files batch by batch.
+        in_memory: Hold the store in the memory of this process, for this fold and the next ones; otherwise read the files batch
+            by batch.
+        in_memory_mb: The arrays of a larger store are read from the files all the same (MB).
         frames: The parameters of an instance that labels the frames of recordings; None: clips have labels.
 
     Returns:
@@ -163,17 +171,20 @@ def load_fold(
     Raises:
         FoldsError: A side has no example, because all clips of its items were left out of the store; or no frame that counts.
     """
+    held = store_memory.hold(store, in_memory_mb if in_memory else 0)
+    if held is not None:
+        store = held.store
     known = set(store.items)
     items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES if getattr(fold, side)}
-    read: Callable[..., Examples] = partial(StoredExamples, store, in_memory=in_memory)
+    read: Callable[..., Examples] = partial(StoredExamples, store, held=held)
     crop = {}
     if frames is not None:
-        read = partial(_read_frames, store, frames, loaded={} if in_memory else None)
+        read = partial(_read_frames, store, frames, held=held)
         crop = {"random": True} if frames["random_excerpts"] else {}
     elif store.is_waveform:
         if settings is None:
             raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")
-        read = partial(WaveformExamples, store, settings=settings, loaded={} if in_memory else None)
+        read = partial(WaveformExamples, store, settings=settings, held=held)
         crop = {} if settings.crop_s is None else {"crop": True}
     sides = {side: read(items=of_side, augmented=False) for side, of_side in items.items()}
     for side, examples in sides.items():

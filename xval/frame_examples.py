@@ -5,9 +5,8 @@ fixed number of frames, their targets and weights, and for every recording its f
 frame_evaluation.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from preprocessing.annotations import frame_labels, resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.errors import SettingsError
+from xval.store_files import StoreFiles
+from xval.store_memory import HeldStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 BACKGROUND = "background"
 """The class, of frames with one class each, in which there is no event."""
-
-_OPEN_FILES = 100
 
 
 def frame_samples(settings: Mapping[str, Any]) -> int:
@@ -94,7 +93,7 @@ class FrameExamples:
         store: A store for frame classification.
         items: The items of the side.
         settings: The parameters of the instance.
-        loaded: The samples of whole items, to which those missing are added now; None: read from the memory-mapped files.
+        held: The store in memory, of which sequences are stretches; None: read them from its files.
         random: Let `begin_epoch` draw where the sequences begin.
 
     Attributes:
@@ -113,7 +112,7 @@ class FrameExamples:
         items: tuple[str, ...],
         settings: Mapping[str, Any],
         *,
-        loaded: dict[str, NDArray[np.float32]] | None,
+        held: HeldStore | None = None,
         random: bool = False,
     ) -> None:
         import pandas as pd
@@ -139,10 +138,7 @@ class FrameExamples:
             }
         )
         self.table.insert(1, "row", self.table.groupby("item").cumcount())
-        self._read: Callable[[str], NDArray[np.float32]] = lru_cache(maxsize=_OPEN_FILES)(store.predictors)
-        if loaded is not None:
-            loaded.update({item: np.array(store.predictors(item)) for item in {each.item for each in of} - loaded.keys()})
-            self._read = loaded.__getitem__
+        self._source = StoreFiles(store) if held is None else held
         shape = self.recordings[0].targets.shape[1:] if self.recordings else ()
         dtype = self.recordings[0].targets.dtype if self.recordings else np.int64
         self.targets: NDArray[Any] = np.zeros((len(of), self._length, *shape), dtype)
@@ -152,6 +148,11 @@ class FrameExamples:
     def __len__(self) -> int:
         """Return the number of sequences."""
         return len(self.table)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether samples are read from files."""
+        return isinstance(self._source, StoreFiles)
 
     @property
     def lengths(self) -> None:
@@ -173,7 +174,7 @@ class FrameExamples:
             recording, start = self._sequence(position)
             first = recording.first + start * size
             n_samples = min(self._length, recording.n_frames - start) * size
-            gathered[row, :n_samples] = self._read(recording.item)[first : first + n_samples]
+            gathered[row, :n_samples] = self._source.piece(recording.item, first, first + n_samples)
         return gathered.reshape(len(positions), self._length, size)
 
     def join(self, predictions: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -79,8 +79,10 @@ class Settings(FeatureSettings):
     backend: Literal["tensorflow", "torch", "jax"]
     executor: Annotated[str, AfterValidator(_check_executor)]
     workers: NonNegativeInt
+    workers_per_gpu: PositiveInt
     threads_per_job: PositiveInt
     max_worker_memory_mb: PositiveInt
+    in_memory_mb: NonNegativeInt
     slurm_cluster: Literal["slurm", "local"]
     slurm_partition: OptionalText
     slurm_time_limit_min: PositiveInt
@@ -290,14 +292,16 @@ CLUSTER_KEYS = (
 EXPERIMENT_KEYS = frozenset(
     {
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
-        "gpu_ID", "executor", "workers", "threads_per_job", "max_worker_memory_mb", *CLUSTER_KEYS, *FOLD_KEYS,
+        "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb", "in_memory_mb",
+        *CLUSTER_KEYS, *FOLD_KEYS,
     }
 )  # fmt: skip
 # These cannot change a number of a result, or are held fast elsewhere (the folds by their own hash).
 UNHASHED_KEYS = frozenset(
     {
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "gpu_ID", "executor",
-        "workers", "max_worker_memory_mb", *CLUSTER_KEYS, "generator", "tensorboard", "comment_1", "comment_2", *FOLD_KEYS,
+        "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", *CLUSTER_KEYS, "generator", "tensorboard",
+        "comment_1", "comment_2", *FOLD_KEYS,
     }
 )  # fmt: skip
 # With these values they say what was done before there were such keys, so that results of before stay what they are.

@@ -18,6 +18,7 @@ from xval.epochs import BetweenEpochs, ReportEpoch, Validation
 from xval.fold_data import Batches, Examples, FoldData
 from xval.frame_examples import FrameExamples
 from xval.losses import loss_targets
+from xval.process_limits import limit_gpu_memory, limit_threads
 from xval.refit_plan import Refit
 
 
@@ -41,8 +42,7 @@ def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
     """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
 
     Args:
-        settings: The parameters of the instance; of them precision, deterministic and threads_per_job. JAX has its threads
-            from the environment.
+        settings: The parameters of the instance; of them precision, deterministic and threads_per_job.
         seed: Of Python, NumPy and the backend.
 
     Raises:
@@ -54,21 +54,19 @@ def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
     keras.backend.clear_session()
     keras.config.set_dtype_policy(settings["precision"])
     keras.utils.set_random_seed(seed)
-    backend, threads, deterministic = keras.backend.backend(), settings["threads_per_job"], settings["deterministic"]
+    backend, deterministic = keras.backend.backend(), settings["deterministic"]
+    limit_threads(backend, settings["threads_per_job"])
+    limit_gpu_memory(backend)
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # Every fold traces its own functions, and clips of several lengths are traced anew; nothing to warn of.
+        # Clips of several lengths are traced anew; nothing to warn of.
         tf.get_logger().setLevel("ERROR")
-        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
         if deterministic:
             tf.config.experimental.enable_op_determinism()
     elif backend == "torch":
         import torch
 
-        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic, warn_only=True)
 
 

@@ -62,7 +62,7 @@ def everything(examples):
 
 
 def test_sequences_tile_a_recording_and_a_rest_shorter_than_a_frame_is_left_out(store):
-    found = FrameExamples(store, ("a",), SETTINGS, loaded=None)
+    found = FrameExamples(store, ("a",), SETTINGS)
 
     assert found.table[["clip", "row", "start_s", "end_s"]].to_numpy().tolist() == [
         ["a0", 0, 0.0, 0.04], ["a0", 1, 0.04, 0.08], ["a0", 2, 0.08, 0.12], ["a0", 3, 0.12, 0.16], ["a0", 4, 0.16, 0.2],
@@ -135,7 +135,7 @@ def test_events_called_background_are_background(tmp_path):
 
 
 def test_predictions_are_joined_to_recordings_without_padding(store):
-    found = FrameExamples(store, ("a", "b"), SETTINGS, loaded=None)
+    found = FrameExamples(store, ("a", "b"), SETTINGS)
     of_frames = np.arange(len(found) * 4, dtype=np.float32).reshape(len(found), 4, 1)
 
     joined = found.join(of_frames)
@@ -148,21 +148,21 @@ def test_disputed_frames_weigh_nothing(tmp_path):
     second = [("a0", 0.03, 0.05, "call", "two"), ("a1", np.nan, np.nan, "", "two")]
     store = write_store(tmp_path / "store", second, annotators=("one",))
 
-    found = FrameExamples(store, ("a",), SETTINGS | {"annotation_policy": "ignore_disagreement"}, loaded=None)
+    found = FrameExamples(store, ("a",), SETTINGS | {"annotation_policy": "ignore_disagreement"})
 
     weights = np.concatenate([recording.weights for recording in found.recordings])
     assert np.flatnonzero(weights == 0).tolist() == [5, 6]
     assert found.weights.sum() == 23 + 10 - 2
-    believed = FrameExamples(store, ("a", "b"), SETTINGS | {"annotation_policy": "two"}, loaded=None)
+    believed = FrameExamples(store, ("a", "b"), SETTINGS | {"annotation_policy": "two"})
     assert [recording.clip for recording in believed.recordings] == ["a0", "a1"]
     assert np.flatnonzero(believed.recordings[0].targets).tolist() == [3, 4]
 
 
 def test_what_cannot_be_labelled_is_refused(store):
     with pytest.raises(SettingsError, match=r"recording 'a0' has 0\.235 s, less than a frame of label_frame_s=0\.3"):
-        FrameExamples(store, ("a",), SETTINGS | {"label_frame_s": 0.3}, loaded=None)
+        FrameExamples(store, ("a",), SETTINGS | {"label_frame_s": 0.3})
     with pytest.raises(SettingsError, match="nobody"):
-        FrameExamples(store, ("a",), SETTINGS | {"annotation_policy": "nobody"}, loaded=None)
+        FrameExamples(store, ("a",), SETTINGS | {"annotation_policy": "nobody"})
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

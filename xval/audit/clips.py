@@ -95,7 +95,7 @@ def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.D
 def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd.DataFrame":
     """Return the examples that the clips of a side are cut into."""
     try:
-        return WaveformExamples(store, tuple(job.sides[side]), job.feature_settings(), augmented=False, loaded=None).table
+        return WaveformExamples(store, tuple(job.sides[side]), job.feature_settings(), augmented=False).table
     except (XvalError, *DAMAGE) as error:
         raise NotCheckableError(
             f"its feature store {store.folder} is damaged ({' '.join(str(error).split())[:100]})"

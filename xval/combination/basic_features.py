@@ -141,8 +141,8 @@ def features_of_stretches(
 def all_examples(store: FeatureStore, settings: FeatureSettings, items: Sequence[str]) -> ExamplesOfClips:
     """Return the examples of some items, augmented ones included; clips are cut as they are tested, never cropped."""
     if store.is_waveform:
-        return WaveformExamples(store, tuple(items), settings, augmented=True, loaded=None)
-    return StoredExamples(store, tuple(items), augmented=True, in_memory=False)
+        return WaveformExamples(store, tuple(items), settings, augmented=True)
+    return StoredExamples(store, tuple(items), augmented=True)
 
 
 def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> NDArray[np.float32]:

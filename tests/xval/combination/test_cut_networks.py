@@ -24,7 +24,7 @@ def test_a_recurrent_layer_counts_once(custom_store, make_network):
 
 def test_examples_are_embedded_in_their_order_and_as_when_the_model_predicts(custom_store, make_network):
     model = cut_model(load_model(make_network(custom_store, dropout=0.5)), 1, where="m")
-    examples = StoredExamples(custom_store, ("s1", "s4"), augmented=True, in_memory=False)
+    examples = StoredExamples(custom_store, ("s1", "s4"), augmented=True)
 
     found = embed(model, examples, 4)
 
