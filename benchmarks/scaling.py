@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from sleeping_worker import MEETING_PLACE, N_WORKERS
+from _sleeping_worker import MEETING_PLACE, N_WORKERS
 
 from xval.devices import Slot
 from xval.executors import processes
@@ -26,21 +26,20 @@ from xval.plan import Job
 from xval.results import ExperimentFolder
 
 ROOT = Path(__file__).resolve().parents[1]
-N_FOLDS = 8
 SHORTEST_S, LONGEST_S = 0.25, 0.5
 WORKERS_PER_GPU = 2
 
 
-def make_jobs(n_instances: int) -> list[Job]:
+def make_jobs(n_instances: int, n_folds: int) -> list[Job]:
     """Return jobs; those of the last instances are the longest ones."""
     jobs = []
     for instance in range(1, n_instances + 1):
         seconds = SHORTEST_S + (LONGEST_S - SHORTEST_S) * (instance - 1) / max(1, n_instances - 1)
         parameters = {
-            "backend": "none", "engine": "sequential", "max_worker_memory_mb": 4000, "num_epochs": 1, "overwrite_results": False,
-            "sleep_s": round(seconds, 3),
+            "backend": "none", "engine": "sequential", "num_epochs": 1, "max_worker_memory_mb": 4000,
+            "overwrite_results": False, "sleep_s": round(seconds, 3),
         }  # fmt: skip
-        for number in range(1, N_FOLDS + 1):
+        for number in range(1, n_folds + 1):
             fold = Fold(number, tuple(f"item_{n}" for n in range(20)), ("item_20",), ("item_21",))
             jobs.append(Job("", str(ROOT), "", instance, fold, parameters, (), "settings", "folds", number))
     return jobs
@@ -57,7 +56,7 @@ def run(jobs: list[Job], n_workers: int) -> tuple[float, float]:
         os.environ |= {MEETING_PLACE: place, N_WORKERS: str(n_workers)}
         own = [replace(job, experiment_folder=experiment) for job in jobs]
         began = time.time()
-        with closing(processes.run(own, slots, lambda _event: None, worker_module="sleeping_worker")) as outcomes:
+        with closing(processes.run(own, slots, lambda _event: None, worker_module="_sleeping_worker")) as outcomes:
             ended = {(outcome.instance, outcome.fold): outcome.status for outcome in outcomes}
             last = time.time()
         ready = max(path.stat().st_mtime for path in Path(place).iterdir())
@@ -70,10 +69,10 @@ def run(jobs: list[Job], n_workers: int) -> tuple[float, float]:
     return last - ready, ready - began
 
 
-def main(counts: tuple[int, ...], n_instances: int, n_rounds: int) -> None:
+def main(counts: tuple[int, ...], *, n_instances: int, n_folds: int, n_rounds: int) -> None:
     """Time all numbers of workers in turn and print the figures."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", "")])
-    jobs = make_jobs(n_instances)
+    jobs = make_jobs(n_instances, n_folds)
     slept_s = sum(job.parameters["sleep_s"] for job in jobs)
     print(
         f"{len(jobs)} jobs that sleep {slept_s:.1f} s together; median of {n_rounds} run(s), the start of workers not counted"
@@ -90,8 +89,8 @@ def main(counts: tuple[int, ...], n_instances: int, n_rounds: int) -> None:
         found_s = median(seconds[n_workers])
         beyond_ms = 1000 * (found_s * n_workers - slept_s) / len(jobs)
         print(
-            f"{n_workers} worker(s)  {found_s:7.2f} s  speed-up {one_s / found_s:5.2f}  {beyond_ms:5.0f} ms of a worker for each job "
-            f"beyond its sleep  (start {median(starts[n_workers]):.1f} s)"
+            f"{n_workers} worker(s)  {found_s:7.2f} s  speed-up {one_s / found_s:5.2f}  beyond the sleep of each job "
+            f"{beyond_ms:3.0f} ms of its worker  (start {median(starts[n_workers]):.1f} s)"
         )
     print(f"ratio    {one_s / median(seconds[counts[-1]]):7.3f}")
 
@@ -100,6 +99,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Jobs that sleep on 1, 2, 4 and 8 workers.")
     parser.add_argument("--quick", action="store_true", help="fewer jobs, on 1 and 4 workers")
     if parser.parse_args().quick:
-        main((1, 4), n_instances=2, n_rounds=1)
+        main((1, 4), n_instances=2, n_folds=4, n_rounds=1)
     else:
-        main((1, 2, 4, 8), n_instances=16, n_rounds=3)
+        main((1, 2, 4, 8), n_instances=16, n_folds=8, n_rounds=3)

@@ -168,7 +168,7 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
             "traceback": outcome.details,
             "seconds": outcome.seconds,
         }
-        write_json(temporary / "record.json", record)
+        write_json(temporary / "record.json", record, flushed=False)
         folder.publish(temporary, job.instance, job.fold.number)
 
 

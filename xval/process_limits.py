@@ -7,6 +7,7 @@ Next: training.py calls this before each job.
 
 import os
 import sys
+from contextlib import suppress
 
 MEMORY_SHARE = "XVAL_GPU_MEMORY_SHARE"
 """Environment variable: the share of the GPU's memory that the backend may take (0 to 1); not set: all."""
@@ -40,7 +41,8 @@ def limit_threads(backend: str, threads: int) -> None:
 
         torch.set_num_threads(threads)
         if torch.get_num_interop_threads() != 1:
-            torch.set_num_interop_threads(1)
+            with suppress(RuntimeError):  # somebody has used them in this process; no job does
+                torch.set_num_interop_threads(1)
 
 
 def limit_gpu_memory(backend: str) -> None:

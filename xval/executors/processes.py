@@ -1,7 +1,7 @@
 """Run jobs in warm worker processes, one per slot.
 
 Comes in: frozen jobs and slots. Goes out: an outcome per job, in the order in which they end. A worker that crashes, is killed
-or runs out of memory fails its own jobs alone, which are tried once more, one by one in a fresh worker. Next: _schedule.py,
+or runs out of memory fails its own jobs alone, which are tried once more, one by one in fresh workers. Next: _schedule.py,
 worker.py, job.py.
 """
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -46,7 +47,7 @@ class Worker:
 
     Attributes:
         jobs: Those that it runs and that have no outcome yet, by instance and fold.
-        is_used: It has been given jobs.
+        started: When the process began (monotonic s).
         is_worn: A job crashed in it, or it takes too much memory.
         is_silent: It has said its last word.
     """
@@ -54,7 +55,8 @@ class Worker:
     def __init__(self, number: int, slot: Slot, job: Job, messages: Messages, module: str = WORKER_MODULE) -> None:
         self.number = number
         self.jobs: dict[tuple[int, int], Job] = {}
-        self.is_used = self.is_worn = self.is_silent = False
+        self.is_worn = self.is_silent = False
+        self.started = time.monotonic()
         self.backend = str(job.parameters["backend"])
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         variables = os.environ | environment(slot, self.backend)
@@ -84,7 +86,6 @@ class Worker:
             upcoming: What it will probably run next; its data are loaded meanwhile, where they are others.
         """
         self.jobs = {_name(job): job for job in group}
-        self.is_used = True
         order: dict[str, Any] = {"jobs": [job.to_dict() for job in group], "next_store": None}
         if upcoming and upcoming.parameters["backend"] == self.backend and upcoming.store_folder != group[-1].store_folder:
             order |= {"next_store": upcoming.store_folder, "next_parameters": upcoming.parameters}
@@ -160,14 +161,18 @@ def run(
     groups = group_jobs(jobs, n_slots=len(slots))
     schedule = Schedule(groups, n_workers=min(len(slots), len(groups)))
     attempts: Counter[tuple[int, int]] = Counter()
+    crashed: dict[tuple[int, int], float] = {}  # when a job last did (monotonic s)
     messages: Messages = queue.Queue()
     workers: dict[int, Worker] = {}
 
     def begin(number: int, group: Group) -> None:
         """Have the worker of a slot run a group, a fresh one where the old one is gone or will not do."""
         worker = workers.get(number)
-        is_retry = any(attempts[_name(job)] for job in group)
-        if worker and (worker.has_ended() or worker.backend != group[0].parameters["backend"] or (is_retry and worker.is_used)):
+        if worker and (
+            worker.has_ended()
+            or worker.backend != group[0].parameters["backend"]
+            or any(worker.started < crashed.get(_name(job), 0.0) for job in group)
+        ):
             worker.end()
             worker = None
         if worker is None:
@@ -193,7 +198,9 @@ def run(
             schedule.learn(job, outcome.seconds)
         if outcome.status != "crashed":
             yield outcome
-        elif attempts[name] < ATTEMPTS:
+            return
+        crashed[name] = time.monotonic()
+        if attempts[name] < ATTEMPTS:
             schedule.retry([job])
         else:
             yield replace(outcome, error=f"{outcome.error}, {ATTEMPTS} times")
