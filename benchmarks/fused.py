@@ -4,7 +4,7 @@ python benchmarks/fused.py [--quick] [--gpu cpu]
 
 On a GPU: 10 folds of 3,000 examples of 64 frames x 64 bins, cnn_small and crnn as they come, 12 epochs, three rounds. On a CPU,
 where convolutions of several members become grouped ones and a core has one thing to do at a time anyway: 4 folds of 400
-examples and smaller networks. --quick: 3 folds, 2 epochs, one round, smaller still.
+examples and smaller networks. --quick: 3 folds, 4 epochs, one round, smaller still.
 
 Each round runs both ways in turn, each in a fresh process, from its first job to its last record: reading, compiling, training,
 evaluation and files. Early stopping is off, so that both do the same epochs; both give the same metrics, which is checked. An
@@ -36,7 +36,7 @@ SIZES = {
         "n_rounds": 3,
         "options": {"n_filters": (8, 16)},
     },
-    "quick": {"n_folds": 3, "n_examples": 96, "shape": (16, 8), "n_epochs": 2, "n_rounds": 1, "options": {"n_filters": (2, 4)}},
+    "quick": {"n_folds": 3, "n_examples": 96, "shape": (16, 8), "n_epochs": 4, "n_rounds": 1, "options": {"n_filters": (2, 4)}},
 }
 
 
