@@ -103,7 +103,7 @@ class ClaimedFold:
         """
         seconds = round(time.monotonic() - self._started, 3)
         completed = {**record, "seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self._device}
-        write_json(self.temporary / "record.json", completed)
+        write_json(self.temporary / "record.json", completed, flushed=False)
         self._note.remove()
         self._folder.publish(self.temporary, self._job.instance, self._job.fold.number)
         return self._outcome("done", seconds=seconds, test_metrics=record["metrics"].get("test", {}), memory_mb=memory_mb())

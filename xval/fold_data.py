@@ -99,9 +99,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """Return (predictors,), (predictors, targets) or (predictors, targets, weights) of a batch."""
         positions = self._batches[index]
         predictors = self._ahead.predictors(self._batches, index)
-        targets, weights = (None if values is None else values[positions] for values in (self._targets, self._weights))
-        if weights is not None and self._scale is not None:
-            weights = weights / self._scale
+        targets, weights = self._labels(positions)
         if self._mixup is not None and targets is not None:
             # From 1: NumPy takes no notice of zeros at the end of a seed, and the epoch's order has the seed without a batch.
             rng = np.random.default_rng([self._shuffle_seed or 0, 1 + self._epoch, 1 + index])
@@ -109,6 +107,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if self._constant:
             predictors, targets, weights = _filled(predictors, targets, weights, self._batch_size)
         return tuple(part for part in (predictors, targets, weights) if part is not None)
+
+    def by_positions(self, index: int) -> tuple[NDArray[np.int64], NDArray[Any] | None, NDArray[np.float32] | None]:
+        """Return (positions, targets, weights) of a batch that is not mixed: for who has the examples already."""
+        positions = self._batches[index]
+        targets, weights = self._labels(positions)
+        return _filled(positions, targets, weights, self._batch_size) if self._constant else (positions, targets, weights)
+
+    def _labels(self, positions: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
+        """Return targets and weights of the examples at some positions."""
+        targets = None if self._targets is None else self._targets[positions]
+        weights = None if self._weights is None else self._weights[positions]
+        if weights is not None and self._scale is not None:
+            weights = np.asarray(weights / self._scale, np.float32)
+        return targets, weights
 
 
 @dataclass(frozen=True)

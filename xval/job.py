@@ -5,13 +5,16 @@ the device and the backend are bound before this is called.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.catalog import COMBINATION
-from xval.claimed_fold import FAILED, ClaimedFold, JobOutcome, Report
+from xval.claimed_fold import FAILED, ClaimedFold, JobOutcome, Report, one_line
 from xval.fold_files import describe_job, describe_untested, save_model, versions, write_history
 from xval.folds import SIDES
+from xval.job_groups import one_by_one
 from xval.json_files import write_json
 from xval.plan import Job
 from xval.results import ExperimentFolder
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from xval.evaluation import Evaluation
     from xval.fold_setup import FoldSetup
+    from xval.fused import Trained
     from xval.training import History
 
 __all__ = ["FAILED", "JobOutcome", "Report", "Work", "record_failure", "run_job", "run_jobs", "train_and_test"]
@@ -64,7 +68,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     except BaseException:
         WARM_MODEL.forget()  # nobody knows in what state it is
         raise
-    return _test(job, setup, compiled.whole, history, temporary)
+    return _test(job, setup, compiled.whole, history, temporary) | one_by_one(job)
 
 
 def run_job(
@@ -88,16 +92,57 @@ def run_job(
     with ClaimedFold(job, report, device=device) as claimed:
         if claimed.outcome is not None:
             return claimed.outcome
-        try:
-            return claimed.publish(work(job, claimed.temporary, claimed.report))
-        except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
-            return claimed.fail(error, raise_errors=raise_errors)
+        return _publish(claimed, partial(work, job, claimed.temporary, claimed.report), raise_errors=raise_errors)
 
 
 def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
-    """Run the jobs of a group (see job_groups.py), and yield an outcome of each."""
-    for job in jobs:
-        yield run_job(job, report, device=device)
+    """Run the jobs of a group (see job_groups.py), together where there are several.
+
+    Args:
+        jobs: A job, or several that one program may train.
+        report: Called with what progresses, as by `run_job`; and with ``{"instance", "fold", "note"}`` for a job of a group
+            that is trained by itself, with the reason.
+        device: Named in the records.
+
+    Yields:
+        An outcome of each, in the order in which they end.
+    """
+    if len(jobs) == 1:
+        yield run_job(jobs[0], report, device=device)
+        return
+    from xval.fused import Failed, Trained, train_together
+
+    with ExitStack() as stack:
+        claimed = {}
+        for job in jobs:
+            fold = stack.enter_context(ClaimedFold(job, report, device=device))
+            if fold.outcome is None:
+                claimed[job.instance, job.fold.number] = job, fold
+            else:
+                yield fold.outcome
+
+        def report_to_fold(event: Mapping[str, Any]) -> None:
+            claimed[event["instance"], event["fold"]][1].report(event)
+
+        apart: dict[tuple[int, int], Mapping[str, Any]] = {}
+        try:
+            for result in train_together([job for job, _ in claimed.values()], report_to_fold):
+                key = result.job.instance, result.job.fold.number
+                fold = claimed[key][1]
+                if isinstance(result, Trained):
+                    yield _publish(fold, partial(_test_trained, result, fold.temporary))
+                elif isinstance(result, Failed):
+                    yield fold.fail(result.error)
+                else:
+                    apart[key] = result.facts
+                    continue
+                del claimed[key]
+        except Exception as error:  # noqa: BLE001 - such as memory for one after the other, but not for all at once
+            reason = f"training together ended with {one_line(error)}"
+            apart |= {key: one_by_one(job, reason) for key, (job, _) in claimed.items() if key not in apart}
+        for key, (job, fold) in claimed.items():
+            report({"instance": key[0], "fold": key[1], "note": f"trained by itself: {apart[key]['engine']['reason']}"})
+            yield _publish(fold, partial(_work_apart, job, fold, apart[key]))
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:
@@ -122,8 +167,24 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
             "traceback": outcome.details,
             "seconds": outcome.seconds,
         }
-        write_json(temporary / "record.json", record)
+        write_json(temporary / "record.json", record, flushed=False)
         folder.publish(temporary, job.instance, job.fold.number)
+
+
+def _publish(fold: ClaimedFold, work: Callable[[], Mapping[str, Any]], *, raise_errors: bool = False) -> JobOutcome:
+    """Do the work of a claimed fold and publish its folder."""
+    try:
+        return fold.publish(work())
+    except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
+        return fold.fail(error, raise_errors=raise_errors)
+
+
+def _test_trained(trained: "Trained", temporary: Path) -> dict[str, Any]:
+    return _test(trained.job, trained.setup, trained.model, trained.history, temporary) | dict(trained.facts)
+
+
+def _work_apart(job: Job, fold: ClaimedFold, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return train_and_test(job, fold.temporary, fold.report) | dict(facts)
 
 
 def _describe(job: Job) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class Settings(FeatureSettings):
     # execution
     gpu_ID: Annotated[str, BeforeValidator(_read_gpu)]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
+    engine: Literal["sequential", "fused", "fused_always"]
     executor: Annotated[str, AfterValidator(_check_executor)]
     workers: NonNegativeInt
     workers_per_gpu: PositiveInt
@@ -187,6 +188,15 @@ class Settings(FeatureSettings):
             raise ValueError(f"class_weights='balanced' needs classes; the task is {self.task_type}")
         if self.validation == "next_fold" and self.fold_strategy == "balanced" and self.num_folds < 3:
             raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={self.num_folds}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine != "sequential" and self.backend != "jax":
+            raise ValueError(
+                f"engine='{self.engine}' trains folds together on the backend jax; received backend='{self.backend}'. Set "
+                "backend=jax, or engine=sequential"
+            )
         return self
 
     @model_validator(mode="after")
@@ -305,4 +315,4 @@ UNHASHED_KEYS = frozenset(
     }
 )  # fmt: skip
 # With these values they say what was done before there were such keys, so that results of before stay what they are.
-LATER_KEYS = {"evaluate_training": False}
+LATER_KEYS: dict[str, object] = {"engine": "sequential", "evaluate_training": False}
