@@ -64,6 +64,7 @@ class ClaimedFold:
     Attributes:
         outcome: What became of the job, if nothing is left to do: another process has it, or has finished it.
         temporary: Where its files are written; what is not published is removed.
+        n_sharing: How many folds have shared its time; it is said to have taken its part of it.
     """
 
     def __init__(self, job: Job, report: Report, *, device: str) -> None:
@@ -75,6 +76,7 @@ class ClaimedFold:
         self._stack = ExitStack()
         self.outcome: JobOutcome | None = None
         self.temporary = Path()
+        self.n_sharing = 1
 
     def __enter__(self) -> Self:
         ours = self._stack.enter_context(self._folder.claim(self._job.instance, self._job.fold.number))
@@ -101,7 +103,7 @@ class ClaimedFold:
         Raises:
             OSError: The disk is full or not writable.
         """
-        seconds = round(time.monotonic() - self._started, 3)
+        seconds = round((time.monotonic() - self._started) / self.n_sharing, 3)
         completed = {**record, "seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self._device}
         write_json(self.temporary / "record.json", completed, flushed=False)
         self._note.remove()

@@ -2,7 +2,7 @@
 
 Comes in: folds that are set up and whose models are built alike. Goes out: whether training them together pays, and each
 member with its history when it has ended. Members that have ended are masked, and left out of the program once half of them
-have ended, which costs a compilation. Next: fused_program.py, fused_members.py.
+have ended, unless there are too few epochs left to pay for a compilation. Next: fused_program.py, fused_members.py.
 """
 
 import statistics
@@ -27,6 +27,7 @@ from xval.training import History
 _MEMORY_SHARE = 0.7  # of the device's memory for a step; the rest is for what lies beside it
 _HELD_SHARE = 0.4  # of the device's memory for the examples
 _TIMED_STEPS = 5
+_EPOCHS_WORTH_COMPILING = 5
 
 Setups = Sequence[tuple[Job, FoldSetup]]
 
@@ -81,6 +82,7 @@ class Group:
 
     Attributes:
         n_fitting: How many members the memory of the device has room for.
+        widths: The members of each program that has been used, those that have been left out no longer among them.
 
     Raises:
         NotFusedError: No program can be made of them.
@@ -111,6 +113,7 @@ class Group:
         _build_metrics(self._model, plan)
         self._state = stack([_values(self._model, model) for model in models])
         self._program = Program(self._model, options, held)
+        self.widths = [len(models)]
         self._validation_plan: Mapping[str, Any] | None = None
         try:
             cost = self._program.compile(self._state, self._chosen, plan)
@@ -198,12 +201,14 @@ class Group:
         return [np.asarray(values, np.float32) for values in found]
 
     def _leave_out_ended(self) -> None:
-        """Make the program narrower where half of its members have ended."""
+        """Make the program narrower where half of its members have ended and there is something left to do."""
         staying = [position for position, member in enumerate(self._members) if not member.has_ended]
-        if 2 * len(staying) <= len(self._members):
+        epochs_left = max(self._members[position].epochs_left for position in staying)
+        if 2 * len(staying) <= len(self._members) and epochs_left >= _EPOCHS_WORTH_COMPILING:
             self._members = [self._members[position] for position in staying]
             self._state, self._chosen = narrow(self._state, staying), narrow(self._chosen, staying)
             self._validation_plan = None
+            self.widths.append(len(staying))
 
     def _finish(self, member: Member) -> History:
         """Give the model of a member's instance its best weights."""

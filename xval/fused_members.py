@@ -105,7 +105,12 @@ class Member:
     @property
     def has_ended(self) -> bool:
         """Whether it trains no longer: its patience is over, its epochs are, or it failed."""
-        return self._model.stop_training or len(self._rows) >= self.job.parameters["num_epochs"]
+        return self._model.stop_training or not self.epochs_left
+
+    @property
+    def epochs_left(self) -> int:
+        """How many epochs there may be yet."""
+        return int(self.job.parameters["num_epochs"]) - len(self._rows)
 
     def fail(self) -> None:
         """Train no longer."""

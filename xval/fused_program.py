@@ -143,15 +143,15 @@ class Program:
 
 
 def stack(states: Sequence[State]) -> State:
-    """Return the states of members on top of each other."""
-    stacked: State = jax.tree.map(lambda *values: jnp.stack(values), *states)
+    """Return the states of members on top of each other; by NumPy, which has nothing to compile for each shape."""
+    stacked: State = jax.tree.map(lambda *values: jax.device_put(np.stack(list(map(np.asarray, values)))), *states)
     return stacked
 
 
 def narrow(values: Any, positions: Sequence[int]) -> Any:
     """Return stacked values of some of the members."""
     chosen = np.asarray(positions)
-    return jax.tree.map(lambda stacked: stacked[chosen], values)
+    return jax.tree.map(lambda stacked: jax.device_put(np.asarray(stacked)[chosen]), values)
 
 
 def _inputs(batch: Mapping[str, Any], held: Any) -> Any:

@@ -130,6 +130,7 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
                 key = result.job.instance, result.job.fold.number
                 fold = claimed[key][1]
                 if isinstance(result, Trained):
+                    fold.n_sharing = len(jobs)
                     yield _publish(fold, partial(_test_trained, result, fold.temporary))
                 elif isinstance(result, Failed):
                     yield fold.fail(result.error)

@@ -57,7 +57,7 @@ def _where_jobs_run() -> dict[str, str]:
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
-    before = {**LATER_KEYS, **before}
+    before, now = {**LATER_KEYS, **before}, {**LATER_KEYS, **now}
     return [
         f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
         for name in sorted({*before, *now} - UNHASHED_KEYS)

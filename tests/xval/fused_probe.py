@@ -35,7 +35,9 @@ CASES = {
         MLP | {"dropout": 0.0, "learning_rate": 0.02},
         MLP | {"dropout": 0.2, "learning_rate": 1e30},
     ],
-    "cnn": [CNN | {"class_weights": "balanced", "schedule": "plateau", "schedule_patience": 1, "patience": 1}],
+    "cnn": [
+        CNN | {"n_filters": (4,)} | {"class_weights": "balanced", "schedule": "plateau", "schedule_patience": 1, "patience": 1}
+    ],
     "augmented": [CNN | {"augment_noise": 0.3, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3}],
     "streamed": [CNN | {"generator": True, "schedule": "cosine", "optimizer": "nadam", "clip_norm": 1.0}],
     "recurrent": [{"architecture": "crnn", "n_filters": (4,), "n_units": 4, "num_epochs": 3, "optimizer": "sgd"}],
