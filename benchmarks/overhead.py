@@ -121,27 +121,26 @@ def plan_jobs(folder: Path, declaration: Declaration, name: str) -> list[Job]:
     return make_jobs(make_plan(results, instances, folds), folder / "code", dict.fromkeys(declaration.instances, store))
 
 
-def measure_plan(folder: Path, declaration: Declaration) -> float:
-    """Return the seconds from a declaration to all of its jobs."""
+def plan_anew(folder: Path, declaration: Declaration) -> None:
+    """Go from a declaration to all of its jobs in stages, with nothing written."""
     results = ExperimentFolder(folder / "planned")
-    started = time.perf_counter()
     instances = resolve(declaration)
     folds = load_folds(results, instances[0].settings.model_dump(), "tones", folder / "data")
     planned = make_plan(results, instances, folds)
     jobs = in_stages(make_jobs(planned, folder / "code", dict.fromkeys(declaration.instances, folder / "store")))
     if not jobs or planned.done:
         raise RuntimeError(f"{len(jobs)} stages of jobs planned, {len(planned.done)} done")
-    return time.perf_counter() - started
 
 
-def measure(action: Callable[[], object], n_runs: int = N_RUNS) -> float:
-    """Return the median of the seconds that something takes."""
-    seconds = []
+def measure(action: Callable[[], object], n_runs: int = N_RUNS) -> tuple[float, float]:
+    """Return the medians of the seconds that something takes by the clock, and of those that a processor works on it."""
+    seconds, worked = [], []
     for _ in range(n_runs):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), sum(os.times()[:4])
         action()
         seconds.append(time.perf_counter() - started)
-    return median(seconds)
+        worked.append(sum(os.times()[:4]) - before)
+    return median(seconds), median(worked)
 
 
 def forget_derived(results: ExperimentFolder) -> None:
@@ -151,18 +150,19 @@ def forget_derived(results: ExperimentFolder) -> None:
         (results.instance_folder(number) / "metrics.json").unlink(missing_ok=True)
 
 
-def show(name: str, seconds: float, target_s: float | None = None) -> None:
-    """Print a figure, and its target if it has one."""
+def show(name: str, seconds: float, worked_s: float | None = None, target_s: float | None = None) -> None:
+    """Print a figure, with the time of the processor and the target if they are known."""
     target = "" if target_s is None else f"   target {1000 * target_s:8,.0f} ms"
-    print(f"{name:72} {1000 * seconds:10,.1f} ms{target}", flush=True)
+    worked = "" if worked_s is None else f"   (processor {1000 * worked_s:,.0f} ms)"
+    print(f"{name:72} {1000 * seconds:10,.1f} ms{target}{worked}", flush=True)
 
 
 def main(n_instances: int, n_folds: int, n_idle: int) -> None:
     """Measure everything and print it."""
     ratios = []
 
-    def judge(name: str, seconds: float, target_s: float) -> None:
-        show(name, seconds, target_s)
+    def judge(name: str, target_s: float, seconds: float, worked_s: float | None = None) -> None:
+        show(name, seconds, worked_s, target_s)
         ratios.append(seconds / target_s)
 
     n_jobs = n_instances * n_folds
@@ -174,20 +174,20 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         results = write_finished(folder, declaration)
         print(f"{n_instances} instances of {n_folds} folds; {n_idle} jobs of no work")
         idle = plan_jobs(folder, declaration, "idle")[:n_idle]
-        judge("a job of no work in a warm worker", measure_idle_jobs(folder / "idle", idle, results.fold_folder(1, 1)), 0.05)
-        planned = measure(lambda: measure_plan(folder, declaration))
-        judge(f"plan of {n_jobs:,} jobs", planned, max(2 * share, 0.5))
-        rebuild_s = measure(
-            lambda: (forget_derived(results), run_python(folder, "-m", "xval", "rebuild", str(results.path))), 1
-        )
-        judge(f"rebuild of {n_instances:,} metric dicts and the workbook", rebuild_s, max(30 * share, 5))
-        again_s = measure(lambda: run_python(folder, "-m", "xval", "rebuild", str(results.path)), 1)
-        judge("the same where the metric dicts have not changed", again_s, max(30 * share, 5))
-        restart_s = measure(lambda: run_script(folder, "--quiet"))
-        judge(f"finished experiment of {n_jobs:,} jobs found done", restart_s, max(5 * share, 2.5))
-        show("status of it", measure(lambda: run_python(folder, "-m", "xval", "status", str(results.path)), 1))
+        judge("a job of no work in a warm worker", 0.05, measure_idle_jobs(folder / "idle", idle, results.fold_folder(1, 1)))
+        judge(f"plan of {n_jobs:,} jobs", max(2 * share, 0.5), *measure(lambda: plan_anew(folder, declaration)))
+        commands = {name: ("-m", "xval", name, str(results.path)) for name in ("rebuild", "status", "check")}
+        target_s = max(30 * share, 5)
+        forget_derived(results)
+        rebuilt = measure(lambda: run_python(folder, *commands["rebuild"]), 1)
+        judge(f"rebuild of {n_instances:,} metric dicts and the workbook", target_s, *rebuilt)
+        rebuilt = measure(lambda: run_python(folder, *commands["rebuild"]), 1)
+        judge("the same where the metric dicts have not changed", target_s, *rebuilt)
+        restarted = measure(lambda: run_script(folder, "--quiet"))
+        judge(f"finished experiment of {n_jobs:,} jobs found done", max(5 * share, 2.5), *restarted)
+        show("status of it", *measure(lambda: run_python(folder, *commands["status"]), 1))
         if share < 1:
-            show("check of it", measure(lambda: run_python(folder, "-m", "xval", "check", str(results.path)), 1))
+            show("check of it", *measure(lambda: run_python(folder, *commands["check"]), 1))
         seconds, steps = measure_steps(plan_jobs(folder, declaration, "small")[:5])
         show("a small real job in a warm process: one epoch, two dozen examples, mlp", seconds)
         for name, step_s in steps.items():
