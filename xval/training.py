@@ -20,6 +20,7 @@ from xval.fold_data import Batches, Examples, FoldData
 from xval.frame_examples import FrameExamples
 from xval.refit_plan import Refit
 from xval.residual import with_residual
+from xval.traced_functions import forget_traced_gradients
 from xval.training_augmentation import augmented
 
 ReportEpoch = Callable[[int, Mapping[str, float]], None]
@@ -50,6 +51,7 @@ def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
         RuntimeError: TensorFlow has already started with another number of threads.
     """
     keras.backend.clear_session()
+    forget_traced_gradients()
     keras.config.set_dtype_policy(settings["precision"])
     keras.utils.set_random_seed(seed)
     backend, threads, deterministic = keras.backend.backend(), settings["threads_per_job"], settings["deterministic"]
