@@ -42,10 +42,16 @@ fix: .venv/.installed-test ## format and mend what can be mended
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: .venv/.installed-test ## measure features, feature stores and augmentation
+bench: .venv/.installed-test ## measure speed and memory (about an hour; benchmarks/README.md has figures)
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/feature_store.py
 	$(BIN)/python benchmarks/offline_augmentation.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/backends.py
+	$(BIN)/python benchmarks/fused.py
+	$(BIN)/python benchmarks/plain_keras.py $(addprefix --digits ,$(wildcard ../shared/data/fsdd/recordings))
 
 clean: ## remove the environment and what runs have written
 	rm -rf .venv data/demo data/demo_random_split results

@@ -1,11 +1,12 @@
 """From many wav files to a feature store: time with one worker and with more, and peak memory. Prints the ratio last.
 
-python benchmarks/feature_store.py [NUMBER_OF_CLIPS [WORKERS]]      4,000 clips and one worker for each core by default
+python benchmarks/feature_store.py [--quick] [NUMBER_OF_CLIPS [WORKERS]]   4,000 clips and one worker for each core by default
 
 The clips are generated: 0.5 s of noise at 16 kHz, of 20 items. Every run reads all of them twice, for the index and
 for the features.
 """
 
+import argparse
 import csv
 import os
 import resource
@@ -22,6 +23,8 @@ from preprocessing.parallel import count_cores
 
 RATE_HZ = 16000
 N_ITEMS = 20
+N_CLIPS = 4000
+N_QUICK_CLIPS = 60
 
 
 def write_corpus(folder: Path, n_clips: int) -> Path:
@@ -59,5 +62,9 @@ def main(n_clips: int, n_workers: int) -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(text) for text in sys.argv[1:]]
-    main(*numbers, *(4000, count_cores())[len(numbers) :])
+    parser = argparse.ArgumentParser(description="A feature store with one worker and with more.")
+    parser.add_argument("--quick", action="store_true", help=f"{N_QUICK_CLIPS} clips")
+    parser.add_argument("n_clips", type=int, nargs="?", help=f"default: {N_CLIPS}")
+    parser.add_argument("n_workers", type=int, nargs="?", default=count_cores(), help="default: as many as cores")
+    given = parser.parse_args()
+    main(given.n_clips or (N_QUICK_CLIPS if given.quick else N_CLIPS), given.n_workers)

@@ -1,11 +1,11 @@
 """Log-mel features of a folder of wav files: this project, one process, against a loop with librosa. Prints the ratio last.
 
-python benchmarks/features.py [FOLDER]      the demo corpus by default
+python benchmarks/features.py [--quick] [FOLDER]      the demo corpus by default
 
 Both sides decode and compute the same features in turn, in one process and one thread; the medians of the runs are compared.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +23,7 @@ from preprocessing.features import extract
 from xval.config_file import read_section
 
 N_RUNS = 5
+N_SPEAKERS = 12
 
 
 def with_xval(paths: list[Path], settings: FeatureSettings) -> list[np.ndarray]:
@@ -47,29 +48,34 @@ def with_librosa(paths: list[Path], settings: FeatureSettings) -> list[np.ndarra
     return features
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, n_runs: int) -> None:
     """Time both sides in turn and print the figures."""
     paths = sorted(folder.rglob("*.wav"))
     rate_hz = soundfile.info(paths[0]).samplerate
     settings = FeatureSettings.model_validate(read_section("features") | {"sample_rate_hz": rate_hz})
     seconds: dict[str, list[float]] = {"xval": [], "librosa": []}
     with threadpool_limits(1):
-        for _ in range(N_RUNS):
+        for _ in range(n_runs):
             for name, function in (("xval", with_xval), ("librosa", with_librosa)):
                 started = time.perf_counter()
                 found = function(paths, settings)
                 seconds[name].append(time.perf_counter() - started)
                 n_frames = sum(len(features) for features in found)
-    print(f"{len(paths)} files, {n_frames} frames of {settings.n_mels} bins, {rate_hz} Hz; median of {N_RUNS} runs")
+    print(f"{len(paths)} files, {n_frames} frames of {settings.n_mels} bins, {rate_hz} Hz; median of {n_runs} runs")
     for name, runs in seconds.items():
         print(f"{name:8} {median(runs):7.2f} s  (from {min(runs):.2f} to {max(runs):.2f})")
     print(f"ratio    {median(seconds['xval']) / median(seconds['librosa']):7.3f}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Features by this project and by librosa.")
+    parser.add_argument("--quick", action="store_true", help="a demo corpus of one speaker, once")
+    parser.add_argument("folder", type=Path, nargs="?", help="wav files (default: the demo corpus)")
+    given = parser.parse_args()
+    runs = 1 if given.quick else N_RUNS
+    if given.folder:
+        main(given.folder, runs)
     else:
         with tempfile.TemporaryDirectory() as place:
-            write_demo_speech(Path(place), n_speakers=12, seed=1)
-            main(Path(place))
+            write_demo_speech(Path(place), n_speakers=1 if given.quick else N_SPEAKERS, seed=1)
+            main(Path(place), runs)

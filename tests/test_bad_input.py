@@ -60,6 +60,7 @@ def run(tmp_path, monkeypatch, capfd):
         (("--set", "learning_rate"), {}, "KEY=VALUE is wanted"),
         (("--set", "learnin_rate=1"), {}, "command line: unknown parameter 'learnin_rate'. Did you mean 'learning_rate'?"),
         (("--workers", "-1"), {}, "workers: received -1"),
+        (("--workers-per-gpu", "0"), {}, "command line: workers_per_gpu: received 0"),
         (("--overwite",), {}, "Unknown option --overwite. Available: "),
         (("1", "--fold=1"), {}, "Did you mean '--folds'?"),
         (("--workers", "many"), {}, "Argument --workers: invalid int value: 'many'. See "),

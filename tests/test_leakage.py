@@ -16,6 +16,7 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store_writer import Example, StoreWriter
 from preprocessing.waveforms import make_moments, waveform_moments
+from xval.compiled_model import compile_model
 from xval.config_file import read_section
 from xval.errors import FoldsError
 from xval.evaluation import evaluate_model
@@ -378,7 +379,9 @@ def test_training_with_augmentation_but_no_step_changes_no_prediction(frozen: tu
         parameters = parameters_with(chosen, **changes)
         model = build(store, parameters)
         before = model.get_weights()
-        history = train_model(model, data, parameters, seed=1, report=lambda *_: None, log_folder=None)
+        history = train_model(
+            compile_model(model, parameters, seed=1), data, parameters, seed=1, report=lambda *_: None, log_folder=None
+        )
         assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
         evaluation = evaluate_model(model, data, parameters)
         found.append(evaluation.predictions)

@@ -116,7 +116,8 @@ def test_the_same_figures_on_any_executor_any_number_of_workers_and_in_any_folde
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_whole_path_on_each_backend(project, backend):
     pytest.importorskip(backend)
-    project.write_script({"architecture": "cnn_small", "n_filters": (4, 8)}, num_epochs=12, num_folds=2, backend=backend)
+    chosen = {"num_epochs": 12, "num_folds": 2, "backend": backend, "evaluate_training": True}
+    project.write_script({"architecture": "cnn_small", "n_filters": (4, 8)}, **chosen)
 
     ended = project.run("--workers", "1")
 

@@ -83,6 +83,7 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument("--list", action="store_true", help="show the instances and what differs between them")
     parser.add_argument("--dry-run", action="store_true", help="show the jobs, done or to do, and train nothing")
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes on the CPU")
+    parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU, sharing its memory")
     parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
     parser.add_argument("--folds", metavar="1,3", help="only these folds")
     parser.add_argument(
@@ -125,6 +126,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> Command:
     given = {
         "gpu_ID": positions[2] if len(positions) == _MOST_POSITIONS else None,
         "workers": options.workers,
+        "workers_per_gpu": options.workers_per_gpu,
         "executor": options.executor,
         "overwrite_results": options.overwrite or None,
         "debug_mode": options.debug or None,

@@ -4,6 +4,7 @@ Comes in: the GPU argument of a command. Goes out: slots, each a device with a n
 a process to it. Next: executors.
 """
 
+import csv
 import importlib
 import os
 import platform
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -19,8 +20,18 @@ from pathlib import Path
 
 from preprocessing.parallel import count_cores
 from xval.errors import SettingsError
+from xval.process_limits import MEMORY_MB, MEMORY_SHARE
 
 _GIB_PER_WORKER = 3.0
+# What a process takes of a GPU before its backend allocates anything: the CUDA context, and the kernels of cuDNN and cuBLAS.
+_CONTEXT_MB = 800
+_LEAST_MEMORY_MB = 512
+_MARGIN_WHERE_UNKNOWN = 0.9
+# Read by: OpenMP (torch, scikit-learn, pyarrow); MKL; OpenBLAS; BLIS; Accelerate; numexpr; numba; pyarrow's reading.
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "ARROW_IO_THREADS",
+)  # fmt: skip
 _JAX_CACHE_BYTES = 500 * 2**20
 
 
@@ -31,61 +42,100 @@ class Slot:
     Attributes:
         device: ``cpu``, or the number of a GPU.
         threads: CPU threads of a job.
+        memory_share: How much of the GPU's memory its process may take, what the driver takes for it included (0 to 1).
     """
 
     device: str
     threads: int
+    memory_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """An NVIDIA GPU.
+
+    Attributes:
+        name: What its maker calls it.
+        memory_mb: Its memory (MB of 2**20 bytes); 0: the driver does not say.
+    """
+
+    name: str
+    memory_mb: int = 0
 
 
 @cache
-def gpu_names() -> tuple[str, ...]:
-    """Return the names of the NVIDIA GPUs that this process may use, in the order of their numbers.
+def find_gpus() -> tuple[Gpu, ...]:
+    """Return the NVIDIA GPUs that this process may use, in the order of their numbers.
 
     CUDA_VISIBLE_DEVICES is respected: its entries are numbered from 0, as every backend does.
     """
     if shutil.which("nvidia-smi") is None:
         return ()
-    command = ["nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader"]
+    command = ["nvidia-smi", "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    names = {}
-    for line in listed.splitlines():
-        index, uuid, name = (part.strip() for part in line.split(",", 2))
-        names[index] = names[uuid] = name
+    found = {}
+    for index, uuid, memory_mb, *name in csv.reader(listed.splitlines(), skipinitialspace=True):
+        found[index] = found[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    chosen = [key for key in names if key.isdigit()] if visible is None else visible.split(",")
-    return tuple(names[key.strip()] for key in chosen if key.strip() in names)
+    chosen = [key for key in found if key.isdigit()] if visible is None else visible.split(",")
+    return tuple(found[key.strip()] for key in chosen if key.strip() in found)
 
 
-def make_slots(gpu: str, *, workers: int, threads: int) -> tuple[list[Slot], str]:
-    """Return the slots of a run and a sentence that says where it runs.
+def make_slots(gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1) -> tuple[list[Slot], str]:
+    """Return the slots of a run, and what there is to say about where it runs.
 
     Args:
         gpu: ``cpu``, a GPU number, or several with commas.
         workers: Worker processes on the CPU; 0: as many as the cores and the memory allow.
         threads: CPU threads of a job.
+        workers_per_gpu: How many share a GPU; it has no effect on the CPU.
 
     Returns:
-        One slot per worker, and the sentence.
+        One slot per worker, and a sentence; where more threads are wanted than there are cores, another one in a second line.
 
     Raises:
-        SettingsError: No such GPU on a machine that has GPUs.
+        SettingsError: No such GPU on a machine that has GPUs, or too many workers for its memory.
     """
-    wanted = [part.strip() for part in gpu.split(",")]
-    names = () if gpu == "cpu" else gpu_names()
-    if names:
-        unknown = [part for part in wanted if int(part) >= len(names)]
-        if unknown:
-            listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
-            raise SettingsError(f"GPU: this machine has no GPU {', '.join(unknown)}. Available: {listed}, cpu.")
-        chosen = list(dict.fromkeys(str(int(part)) for part in wanted))
-        where = ", ".join(f"GPU {number} ({names[int(number)]})" for number in chosen)
-        return [Slot(number, threads) for number in chosen], f"Running on {where}."
-    n_workers = workers or default_workers(threads)
-    reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
-    return [Slot("cpu", threads)] * n_workers, f"{reason}, {n_workers} worker(s), {threads} thread(s) each."
+    gpus = () if gpu == "cpu" else find_gpus()
+    if gpus:
+        slots, where = _gpu_slots(gpu, gpus, threads, workers_per_gpu)
+    else:
+        slots = [Slot("cpu", threads)] * (workers or default_workers(threads))
+        reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
+        unused = f" workers_per_gpu={workers_per_gpu} has no effect here." if workers_per_gpu > 1 else ""
+        where = f"{reason}, {len(slots)} worker(s), {threads} thread(s) each.{unused}"
+    n_threads, n_cores = len(slots) * threads, count_cores()
+    if n_threads > n_cores:
+        where += (
+            f"\n{n_threads} threads ({len(slots)} worker(s), {threads} each) share {n_cores} core(s) and wait for each other."
+        )
+    return slots, where
+
+
+def _gpu_slots(wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: int) -> tuple[list[Slot], str]:
+    """Return the slots on some of the GPUs of this machine, and a sentence that names them."""
+    numbers = list(dict.fromkeys(int(part) for part in wanted.split(",")))
+    if unknown := [number for number in numbers if number >= len(gpus)]:
+        listed = ", ".join(f"{number} ({found.name})" for number, found in enumerate(gpus))
+        missing = ", ".join(map(str, unknown))
+        raise SettingsError(f"GPU: this machine has no GPU {missing}. Available: {listed}, cpu.")
+    for number in numbers:
+        found = gpus[number]
+        most = found.memory_mb // (_CONTEXT_MB + _LEAST_MEMORY_MB)
+        if workers_per_gpu > 1 and found.memory_mb and workers_per_gpu > most:
+            raise SettingsError(
+                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker "
+                f"needs {_CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
+            )
+    where = "Running on " + ", ".join(f"GPU {number} ({gpus[number].name})" for number in numbers)
+    if workers_per_gpu > 1:
+        where += f", {workers_per_gpu} workers each, which share its memory equally"
+    # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
+    slots = [Slot(str(number), threads, 1 / workers_per_gpu) for _ in range(workers_per_gpu) for number in numbers]
+    return slots, f"{where}."
 
 
 def read_device(text: str) -> str:
@@ -112,7 +162,9 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
         "MALLOC_TRIM_THRESHOLD_": str(2**32),
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
         "MALLOC_TOP_PAD_": str(2**28),
-        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads),
+        **dict.fromkeys(_THREAD_VARIABLES, threads),
+        # Threads of OpenMP that wait for each other would keep cores busy that other jobs compute on.
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     if backend == "jax":
         values |= _jax_cache()
@@ -120,10 +172,28 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
         cpu_flags = (
             f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
         )
-        return values | {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": cpu_flags}
+        # Without PJRT_NPROC, JAX computes parts of a program that do not need each other on as many threads as there are cores.
+        jax = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": cpu_flags, "PJRT_NPROC": threads}
+        return values | {"CUDA_VISIBLE_DEVICES": "-1", **jax}
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
-    return values | {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+    return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
+
+
+def _memory_limits(slot: Slot) -> dict[str, str]:
+    """Return the variables that hold a process to its share of a GPU's memory, what the driver takes for it left out."""
+    gpus = find_gpus()
+    number = int(slot.device)
+    memory_mb = gpus[number].memory_mb if number < len(gpus) else 0
+    if not memory_mb:
+        share, known = slot.memory_share * _MARGIN_WHERE_UNKNOWN, {}
+    else:
+        limit_mb = max(_LEAST_MEMORY_MB, int(slot.memory_share * memory_mb) - _CONTEXT_MB)
+        share, known = limit_mb / memory_mb, {MEMORY_MB: str(limit_mb)}
+    # JAX takes the older of its two names everywhere, and refuses both at once.
+    jax = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{share:.4f}", "XLA_CLIENT_MEM_FRACTION": ""}
+    return {MEMORY_SHARE: f"{share:.4f}", **known, **jax}
 
 
 def _jax_cache() -> Mapping[str, str]:

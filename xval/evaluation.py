@@ -4,7 +4,7 @@ Comes in: a model with its best weights and the fold's data. Goes out: an `Evalu
 of predictions. Next: job.py writes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import further_metrics, metrics
-from xval.catalog import loss_name
+from xval.catalog import TRAINING_METRIC
+from xval.compiled_model import DATA_LOSS
 from xval.fold_data import Examples, FoldData
-from xval.training import loss_function, loss_targets, predict
+from xval.losses import data_loss
+from xval.training import History, predict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,13 +66,17 @@ class _Clips:
     predictions: NDArray[np.float32]
 
 
-def evaluate_model(model: keras.Model, data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
-    """Predict every side and compute all metrics, as `evaluate_predictions` does.
+def evaluate_model(
+    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None = None
+) -> Evaluation:
+    """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
 
     Args:
         model: With its best weights.
         data: The fold.
         settings: The parameters of the instance.
+        history: Of its training; its predictions of the validation examples are taken as they are, and its figures of the
+            training examples where `evaluate_training` does not ask for more. None: every side is predicted.
 
     Returns:
         The figures and the predictions.
@@ -78,11 +84,43 @@ def evaluate_model(model: keras.Model, data: FoldData, settings: Mapping[str, An
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    by_side = {side: predict(model, examples, settings["batch_size"]) for side, examples in data.sides.items()}
-    return evaluate_predictions(by_side, data, settings)
+    by_side = predict_sides(model, data, settings, history)
+    return evaluate_predictions(by_side, data, settings, followed_figures(by_side, settings, history))
 
 
-def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
+def predict_sides(
+    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None
+) -> dict[str, NDArray[np.float32]]:
+    """Return the predictions of the sides that are evaluated, those of the validation examples as training left them."""
+    by_side = {}
+    for side, examples in data.sides.items():
+        if side == "validation" and history is not None and history.predictions is not None:
+            by_side[side] = history.predictions
+        elif side != "training" or history is None or settings["evaluate_training"]:
+            by_side[side] = predict(model, examples, settings["batch_size"])
+    return by_side
+
+
+def followed_figures(
+    by_side: Mapping[str, NDArray[np.float32]], settings: Mapping[str, Any], history: History | None
+) -> dict[str, float] | None:
+    """Return loss and metric of the training examples as training followed them in the best epoch; None: they are predicted.
+
+    They are means over an epoch in which the weights moved, with dropout and augmentation.
+    """
+    if "training" in by_side or history is None:
+        return None
+    best = history.epochs[history.best_epoch - 1]
+    name = TRAINING_METRIC[settings["task_type"]]
+    return {"loss": best.get(DATA_LOSS, best["loss"]), name: best[name]}
+
+
+def evaluate_predictions(
+    by_side: Mapping[str, NDArray[np.float32]],
+    data: FoldData,
+    settings: Mapping[str, Any],
+    of_training: Mapping[str, float] | None = None,
+) -> Evaluation:
     """Compute all metrics of the predictions for every side.
 
     `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
@@ -93,6 +131,7 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
         by_side: For each side float32 (n_examples, n_outputs), in the order of its examples.
         data: The fold.
         settings: The parameters of the instance; of them task_type, loss, metrics and clip_average.
+        of_training: Figures of the training side, where it has no predictions.
 
     Returns:
         The figures and the predictions.
@@ -105,37 +144,34 @@ def evaluate_predictions(by_side: Mapping[str, NDArray[np.float32]], data: FoldD
     further = further_metrics.load(task_type, settings["metrics"])
     constant = _constant_answer(data.training.targets, task_type, len(class_names))
 
+    known: dict[bytes, dict[str, float]] = {}
+
+    def compute(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+        """Return the metrics, computed once where clips have one example each, or a side one item."""
+        key = targets.tobytes() + predictions.tobytes()
+        if key not in known:
+            known[key] = metrics.compute(task_type, targets, predictions, further)
+        return dict(known[key])
+
     def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-        return {"loss": data_loss(targets, predictions, settings, len(class_names))} | metrics.compute(
-            task_type, targets, predictions, further
-        )
+        return {"loss": data_loss(targets, predictions, settings, len(class_names))} | compute(targets, predictions)
 
     test = clips["test"]
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in data.sides.items()},
         "n_training_examples": len(data.training),
         "class_names": list(class_names),
-        "metrics": {side: measure(data.sides[side].targets, predictions) for side, predictions in by_side.items()},
+        "metrics": ({} if of_training is None else {"training": dict(of_training)})
+        | {side: measure(data.sides[side].targets, predictions) for side, predictions in by_side.items()},
         "further_metrics": {name: found.higher_is_better for name, found in further.items()},
-        "clip_metrics": {
-            side: metrics.compute(task_type, found.targets, found.predictions, further) for side, found in clips.items()
-        },
-        "item_metrics": {"test": _item_metrics(test, task_type, further)},
+        "clip_metrics": {side: compute(found.targets, found.predictions) for side, found in clips.items()},
+        "item_metrics": {"test": _item_metrics(test, compute)},
         "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
     }
     if task_type == "classification":
         figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
     return Evaluation(figures, _tabulate(data, by_side, task_type))
-
-
-def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Mapping[str, Any], n_classes: int) -> float:
-    """Return the mean loss of predictions, without the L2 penalty."""
-    task_type = settings["task_type"]
-    name = loss_name(task_type, settings["loss"], settings["label_form"])
-    wanted = loss_targets(targets, name, task_type, n_classes)
-    values = keras.ops.convert_to_numpy(loss_function(name)(wanted, predictions))
-    return float(np.mean(values, dtype=np.float64))
 
 
 def _constant_answer(targets: NDArray[Any], task_type: str, n_classes: int) -> NDArray[np.float32]:
@@ -178,12 +214,13 @@ def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64
     return means.astype(np.float32)
 
 
-def _item_metrics(clips: _Clips, task_type: str, further: Mapping[str, metrics.Metric]) -> dict[str, dict[str, float]]:
+def _item_metrics(
+    clips: _Clips, compute: Callable[[NDArray[Any], NDArray[np.float32]], dict[str, float]]
+) -> dict[str, dict[str, float]]:
     found = {}
     for item in sorted(set(clips.items)):
         of_item = clips.items == item
-        values = metrics.compute(task_type, clips.targets[of_item], clips.predictions[of_item], further)
-        found[str(item)] = {"n_clips": int(of_item.sum())} | values
+        found[str(item)] = {"n_clips": int(of_item.sum())} | compute(clips.targets[of_item], clips.predictions[of_item])
     return found
 
 

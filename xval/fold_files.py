@@ -86,7 +86,7 @@ def save_model(
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
-    write_json(folder / "model.json", describe_model(job, store, class_names, initial))
+    write_json(folder / "model.json", describe_model(job, store, class_names, initial), flushed=False)
     write_seen_audio(folder, seen_audio(job, store, [initial.path] if initial else []))
 
 

@@ -7,6 +7,7 @@ instance of an experiment. Folds know nothing of models or features. Next: plan.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import blake2b
 from json import dumps
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ class FoldPlan:
         folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
         return cls(tuple(folds), written["settings"], written["index_hash"])
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Sixteen hex digits of the folds and of the corpus index."""
         content = dumps([[asdict(fold) for fold in self.folds], self.index_hash], sort_keys=True)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import further_metrics, metrics
-from xval.evaluation import KEPT_SIDES, Evaluation, data_loss
+from xval.epochs import measured
+from xval.evaluation import KEPT_SIDES, Evaluation, followed_figures, predict_sides
 from xval.event_metrics import Recording as RecordingEvents
 from xval.fold_data import FoldData
 from xval.frame_examples import FrameExamples, frame_samples
@@ -24,14 +25,17 @@ from xval.frame_figures import (
     tabulate_events,
     tabulate_frames,
 )
-from xval.training import measured, predict
+from xval.losses import data_loss
+from xval.training import History
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
-    """Predict the frames of every side and compute all metrics.
+def evaluate_frames(
+    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None = None
+) -> Evaluation:
+    """Predict the frames of the sides that are wanted and not known yet, and compute all metrics.
 
     Frames of weight 0 count nowhere. The metrics of segments and events stand beside those of frames. `chance` is what a model
     gets that ignores the audio and always answers with the share of each class among the training frames.
@@ -40,6 +44,7 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
         model: With its best weights.
         data: The fold.
         settings: The parameters of the instance.
+        history: Of its training, as for `evaluation.evaluate_model`.
 
     Returns:
         The figures; a row per validation and test frame (item, clip, start_s, end_s, side, weight, target, predicted and the
@@ -49,9 +54,9 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
         DivergenceError: A prediction is NaN or infinite.
     """
     sides = {side: examples for side, examples in data.sides.items() if isinstance(examples, FrameExamples)}
-    by_side = {side: predict(model, examples, settings["batch_size"]) for side, examples in sides.items()}
+    by_side = predict_sides(model, data, settings, history)
     joined = {side: sides[side].join(predictions) for side, predictions in by_side.items()}
-    events = {side: recording_events(sides[side].recordings, joined[side], data.class_names, settings) for side in sides}
+    events = {side: recording_events(sides[side].recordings, joined[side], data.class_names, settings) for side in by_side}
     further = further_metrics.load("frame_classification", settings["metrics"])
 
     def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
@@ -62,11 +67,14 @@ def evaluate_frames(model: keras.Model, data: FoldData, settings: Mapping[str, A
             **event_figures(found, data.class_names, settings),
         }
 
-    shares = _class_shares(measured(sides["training"], by_side["training"])[0], len(data.class_names))
+    training = sides["training"]
+    shares = _class_shares(training.targets[training.weights > 0], len(data.class_names))
     constant = np.broadcast_to(shares, by_side["test"].shape)
     recordings = sides["test"].recordings
     of_constant = recording_events(recordings, sides["test"].join(constant), data.class_names, settings)
-    found = {side: measure(side, by_side[side], events[side]) for side in sides}
+    of_training = followed_figures(by_side, settings, history)
+    found = {} if of_training is None else {"training": of_training}
+    found |= {side: measure(side, by_side[side], events[side]) for side in by_side}
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in sides.items()},
         "n_training_examples": len(data.training),

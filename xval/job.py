@@ -4,62 +4,76 @@ Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. I
 the device and the backend are bound before this is called.
 """
 
-import json
-import re
-import shutil
-import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from preprocessing.feature_settings import FeatureSettings
 from xval.catalog import COMBINATION
-from xval.epoch_note import EpochNote
-from xval.errors import FirstJobError, SettingsError, XvalError
-from xval.fold_files import describe_job, describe_untested, memory_mb, peak_memory_mb, save_model, versions, write_history
+from xval.claimed_fold import FAILED, ClaimedFold, JobOutcome, Report, one_line
+from xval.fold_files import describe_job, describe_untested, save_model, versions, write_history
 from xval.folds import SIDES
-from xval.initial_model import find_initial_model
+from xval.job_groups import one_by_one
 from xval.json_files import write_json
-from xval.parameters import Settings
-from xval.plan import Job, is_current
+from xval.plan import Job
 from xval.results import ExperimentFolder
 
-Report = Callable[[Mapping[str, Any]], None]
-Status = Literal["done", "failed", "crashed", "elsewhere"]
-FAILED = ("failed", "crashed")
-_PARTS = ("loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
-_OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
+if TYPE_CHECKING:
+    import keras
+
+    from xval.evaluation import Evaluation
+    from xval.fold_setup import FoldSetup
+    from xval.fused import Trained
+    from xval.training import History
+
+__all__ = ["FAILED", "JobOutcome", "Report", "Work", "record_failure", "run_job", "run_jobs", "train_and_test"]
+
+Work = Callable[[Job, Path, Report], Mapping[str, Any]]
+"""What is done in a claimed fold: it writes files into its temporary folder and returns its record."""
 
 
-@dataclass(frozen=True)
-class JobOutcome:
-    """What became of a job.
+def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
+    """Take one fold from the feature store to its record; this is the whole path of the data.
 
-    Attributes:
-        instance: Number of the instance.
-        fold: Number of the fold.
-        status: done; failed; crashed (ended by memory or by force, worth another try); elsewhere (another process has it).
-        error: One line on what went wrong.
-        details: The traceback.
-        seconds: Wall-clock time.
-        test_metrics: Of a done job; none where no items are left to test.
-        memory_mb: Resident memory of the process after the job.
+    Args:
+        job: The job.
+        temporary: Where its files go.
+        report: Called after each epoch: ``{"instance", "fold", "epoch", "values"}``.
+
+    Returns:
+        The record, but for what only the end knows.
     """
+    if job.parameters["architecture"] == COMBINATION:
+        from xval.combination import fold
 
-    instance: int
-    fold: int
-    status: Status
-    error: str = ""
-    details: str = ""
-    seconds: float = 0.0
-    test_metrics: dict[str, float] = field(default_factory=dict)
-    memory_mb: float = 0.0
+        return _describe(job) | fold.train_and_test(job, temporary)
+    from xval.compiled_model import WARM_MODEL
+    from xval.fold_setup import set_up_fold
+    from xval.training import train_model
+
+    setup = set_up_fold(job)
+    settings = job.parameters
+
+    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
+        known = {name: round(float(value), 6) for name, value in values.items()}
+        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
+
+    compiled = WARM_MODEL.take(setup.compiled, settings)
+    log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
+    try:
+        history = train_model(
+            compiled, setup.data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit
+        )
+    except BaseException:
+        WARM_MODEL.forget()  # nobody knows in what state it is
+        raise
+    return _test(job, setup, compiled.whole, history, temporary) | one_by_one(job)
 
 
-def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False) -> JobOutcome:
+def run_job(
+    job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False, work: Work = train_and_test
+) -> JobOutcome:
     """Train and test one fold, and publish its folder.
 
     Args:
@@ -67,6 +81,7 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
         report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
         device: Named in the record.
         raise_errors: Raise the error of the job instead of recording it.
+        work: What is done; another than the job itself is for measuring what is done around it.
 
     Returns:
         The outcome; a failure is an outcome, not an exception.
@@ -74,194 +89,61 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
     Raises:
         FirstJobError: The job failed and `raise_errors` is set.
     """
-    folder = ExperimentFolder(Path(job.experiment_folder))
-    started = time.monotonic()
-    with folder.claim(job.instance, job.fold.number) as ours:
-        if not ours:
-            return JobOutcome(job.instance, job.fold.number, "elsewhere")
-        finished = folder.record(job.instance, job.fold.number)
-        if finished and finished["status"] == "done":
-            if is_current(finished, job.settings_hash, job.folds_hash):
-                return JobOutcome(job.instance, job.fold.number, "done", test_metrics=finished["metrics"]["test"])
-            if not job.parameters["overwrite_results"]:
-                reason = "another run has finished it meanwhile with other settings; its result is kept"
-                return JobOutcome(job.instance, job.fold.number, "failed", error=reason)
-        temporary = folder.begin_fold(job.instance, job.fold.number)
-        note = EpochNote(temporary, job.parameters["num_epochs"])
-
-        def report_and_note(event: Mapping[str, Any]) -> None:
-            note.write(event["epoch"])
-            report(event)
-
-        try:
-            record = _train_and_test(job, temporary, report_and_note) | {
-                "seconds": round(time.monotonic() - started, 3),
-                "peak_memory_mb": peak_memory_mb(),
-                "device": device,
-            }
-            write_json(temporary / "record.json", record)
-            note.remove()
-            folder.publish(temporary, job.instance, job.fold.number)
-        except Exception as error:
-            if raise_errors:
-                raise FirstJobError(f"instance {job.instance}, fold {job.fold.number}: {_one_line(error)}") from error
-            out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
-            return JobOutcome(
-                job.instance,
-                job.fold.number,
-                "crashed" if out_of_memory else "failed",
-                error=_one_line(error),
-                details=traceback.format_exc(),
-                seconds=round(time.monotonic() - started, 3),
-                memory_mb=memory_mb(),
-            )
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return JobOutcome(
-            job.instance,
-            job.fold.number,
-            "done",
-            seconds=record["seconds"],
-            test_metrics=record["metrics"].get("test", {}),
-            memory_mb=memory_mb(),
-        )
+    with ClaimedFold(job, report, device=device) as claimed:
+        if claimed.outcome is not None:
+            return claimed.outcome
+        return _publish(claimed, partial(work, job, claimed.temporary, claimed.report), raise_errors=raise_errors)
 
 
-def check_models(jobs: Sequence[Job]) -> list[str]:
-    """Build each different model of some jobs once, and use its loss and such, so that faults show before anything is trained.
+def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
+    """Run the jobs of a group (see job_groups.py), together where there are several.
 
     Args:
-        jobs: Jobs of one experiment.
+        jobs: A job, or several that one program may train.
+        report: Called with what progresses, as by `run_job`; and with ``{"instance", "fold", "note"}`` for a job of a group
+            that is trained by itself, with the reason.
+        device: Named in the records.
 
-    Returns:
-        A line per instance whose model cannot be built, or whose other parts cannot be used.
+    Yields:
+        An outcome of each, in the order in which they end.
     """
-    from xval.part_check import check_parts
-    from xval.training import prepare_backend
+    if len(jobs) == 1:
+        yield run_job(jobs[0], report, device=device)
+        return
+    from xval.fused import Failed, Trained, train_together
 
-    faults: dict[str, str] = {}
-    names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")
-    names += ("label_form", "label_frame_s", "sequence_frames", *FeatureSettings.model_fields)
-    names += ("initial_model", "frozen_layers", "frozen")
-    names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
-    for job in jobs:
-        described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
-        if described not in faults:
-            prepare_backend(job.parameters, seed=job.seed)
-            checked = f"architecture '{job.parameters['architecture']}'"
-            try:
-                n_outputs = _check_model(job)
-                checked = "loss, optimizer, schedule or metric"
-                check_parts(job.parameters, n_outputs)
-                faults[described] = ""
-            except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
-                faults[described] = f"instance {job.instance}: {checked}: {_one_line(error)}"
-    return [fault for fault in faults.values() if fault]
+    with ExitStack() as stack:
+        claimed = {}
+        for job in jobs:
+            fold = stack.enter_context(ClaimedFold(job, report, device=device))
+            if fold.outcome is None:
+                claimed[job.instance, job.fold.number] = job, fold
+            else:
+                yield fold.outcome
 
+        def report_to_fold(event: Mapping[str, Any]) -> None:
+            claimed[event["instance"], event["fold"]][1].report(event)
 
-def _check_model(job: Job) -> int:
-    """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
-    from preprocessing.store import open_store
-    from preprocessing.waveforms import example_lengths
-    from xval.model import build_model
-    from xval.residual import with_residual
-    from xval.training_augmentation import augmented
-    from xval.transfer import start_from
-
-    store = open_store(Path(job.store_folder))
-    if job.parameters["architecture"] == COMBINATION:
-        from xval.combination.fold import cut_models
-        from xval.combination_options import model_paths
-
-        if all(Path(path).exists() for path in model_paths(job.parameters["models"], job.fold.number)):
-            cut_models(job, store)
-        return len(store.class_names)
-    model = build_model(job.parameters, job.option_names, store, store.items)
-    if initial := find_initial_model(job.parameters, job.fold):
-        start_from(model, initial, job.parameters, store)
-    fitted_model = augmented(model, job.parameters, seed=job.seed)
-    if job.parameters["task_type"] == "representation":
-        with_residual(model, fitted_model)
-    if store.is_waveform and job.parameters["task_type"] != "frame_classification":
-        _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
-    return int(model.output_shape[-1])
-
-
-def _check_crop(model: Any, n_samples: int) -> None:
-    """Refuse crops that a model for clips of any length pools away, which only shows with samples."""
-    import numpy as np
-
-    try:
-        prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
-    except Exception as error:
-        raise SettingsError(f"cannot read crops of {n_samples} samples; raise crop_s ({_one_line(error)})") from error
-    if not np.isfinite(prediction).all():
-        raise SettingsError(f"crops of {n_samples} samples are too short for it; raise crop_s")
-
-
-def _train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
-    """Take one fold from the feature store to its record; this is the whole path of the data."""
-    from preprocessing.store import open_store
-    from xval.fold_data import load_fold
-    from xval.model import build_model, class_names, count_parameters
-    from xval.training import prepare_backend, train_model
-    from xval.transfer import start_from
-
-    settings = job.parameters
-    if settings["architecture"] == COMBINATION:
-        from xval.combination import fold
-
-        items = {side: list(getattr(job.fold, side)) for side in SIDES}
-        return describe_job(job) | {"items": items} | fold.train_and_test(job, temporary)
-    prepare_backend(settings, seed=job.seed)
-    store = open_store(Path(job.store_folder))
-    frames = settings if settings["task_type"] == "frame_classification" else None
-    in_memory = {"in_memory": not settings["generator"], "in_memory_mb": settings["in_memory_mb"]}
-    data = load_fold(store, job.fold, FeatureSettings.among(settings), **in_memory, frames=frames)
-    model = build_model(settings, job.option_names, store, data.training_items)
-    initial = find_initial_model(settings, job.fold)
-    transferred = initial.facts | start_from(model, initial, settings, store) if initial else {}
-
-    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
-        known = {name: round(float(value), 6) for name, value in values.items()}
-        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
-
-    log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
-    history = train_model(model, data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit)
-    if job.refit:
-        tested = describe_untested(job, data, class_names(store, settings))
-    else:
-        evaluation = _evaluate(model, data, settings)
-        evaluation.write(temporary)
-        tested = {"status": "done", **evaluation.figures}
-
-    save_model(model, temporary, job, store, tested["class_names"], initial)
-    write_history(temporary / "history.csv", history)
-    return describe_job(job) | {
-        "items": {side: list(getattr(job.fold, side)) for side in SIDES},
-        **transferred,
-        **tested,
-        "best_epoch": history.best_epoch,
-        "epochs": len(history.epochs),
-        "n_parameters": count_parameters(model),
-        "versions": versions(),
-    }
-
-
-def _evaluate(model: Any, data: Any, settings: Mapping[str, Any]) -> Any:
-    """Test a fitted model as its task wants it; return an `evaluation.Evaluation`."""
-    match settings["task_type"]:
-        case "representation":
-            from xval.reconstruction import evaluate_reconstruction
-
-            return evaluate_reconstruction(model, data, settings)
-        case "frame_classification":
-            from xval.frame_evaluation import evaluate_frames
-
-            return evaluate_frames(model, data, settings)
-    from xval.evaluation import evaluate_model
-
-    return evaluate_model(model, data, settings)
+        apart: dict[tuple[int, int], Mapping[str, Any]] = {}
+        try:
+            for result in train_together([job for job, _ in claimed.values()], report_to_fold):
+                key = result.job.instance, result.job.fold.number
+                fold = claimed[key][1]
+                if isinstance(result, Trained):
+                    fold.n_sharing = len(jobs)
+                    yield _publish(fold, partial(_test_trained, result, fold.temporary))
+                elif isinstance(result, Failed):
+                    yield fold.fail(result.error)
+                else:
+                    apart[key] = result.facts
+                    continue
+                del claimed[key]
+        except Exception as error:  # noqa: BLE001 - such as memory for one after the other, but not for all at once
+            reason = f"training together ended with {one_line(error)}"
+            apart |= {key: one_by_one(job, reason) for key, (job, _) in claimed.items() if key not in apart}
+        for key, (job, fold) in claimed.items():
+            report({"instance": key[0], "fold": key[1], "note": f"trained by itself: {apart[key]['engine']['reason']}"})
+            yield _publish(fold, partial(_work_apart, job, fold, apart[key]))
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:
@@ -280,18 +162,69 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
         if not ours or (finished and finished["status"] == "done"):
             return
         temporary = folder.begin_fold(job.instance, job.fold.number)
-        record = describe_job(job) | {
+        record = _describe(job) | {
             "status": "failed",
-            "items": {side: list(getattr(job.fold, side)) for side in SIDES},
             "error": outcome.error,
             "traceback": outcome.details,
             "seconds": outcome.seconds,
         }
-        write_json(temporary / "record.json", record)
+        write_json(temporary / "record.json", record, flushed=False)
         folder.publish(temporary, job.instance, job.fold.number)
 
 
-def _one_line(error: BaseException) -> str:
-    text = " ".join(_COLOURS.sub("", str(error)).split())
-    name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
-    return f"{name}{text}"[:500]
+def _publish(fold: ClaimedFold, work: Callable[[], Mapping[str, Any]], *, raise_errors: bool = False) -> JobOutcome:
+    """Do the work of a claimed fold and publish its folder."""
+    try:
+        return fold.publish(work())
+    except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
+        return fold.fail(error, raise_errors=raise_errors)
+
+
+def _test_trained(trained: "Trained", temporary: Path) -> dict[str, Any]:
+    return _test(trained.job, trained.setup, trained.model, trained.history, temporary) | dict(trained.facts)
+
+
+def _work_apart(job: Job, fold: ClaimedFold, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return train_and_test(job, fold.temporary, fold.report) | dict(facts)
+
+
+def _describe(job: Job) -> dict[str, Any]:
+    return describe_job(job) | {"items": {side: list(getattr(job.fold, side)) for side in SIDES}}
+
+
+def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History", temporary: Path) -> dict[str, Any]:
+    """Test a fitted model, write the files of its fold, and return the record."""
+    from xval.model import class_names, count_parameters
+
+    if job.refit:
+        tested = describe_untested(job, setup.data, class_names(setup.store, job.parameters))
+    else:
+        evaluation = _evaluate(model, setup, job.parameters, history)
+        evaluation.write(temporary)
+        tested = {"status": "done", **evaluation.figures}
+    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
+    write_history(temporary / "history.csv", history)
+    return _describe(job) | {
+        **setup.facts,
+        **tested,
+        "best_epoch": history.best_epoch,
+        "epochs": len(history.epochs),
+        "n_parameters": count_parameters(model),
+        "versions": versions(),
+    }
+
+
+def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Mapping[str, Any], history: "History") -> "Evaluation":
+    """Test a fitted model as its task wants it."""
+    match settings["task_type"]:
+        case "representation":
+            from xval.reconstruction import evaluate_reconstruction
+
+            return evaluate_reconstruction(model, setup.data, settings)
+        case "frame_classification":
+            from xval.frame_evaluation import evaluate_frames
+
+            return evaluate_frames(model, setup.data, settings, history)
+    from xval.evaluation import evaluate_model
+
+    return evaluate_model(model, setup.data, settings, history)

@@ -5,10 +5,12 @@ reading. Next: results.py and whoever reads or writes a record, settings or a de
 """
 
 import json
-import math
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from json.encoder import encode_basestring_ascii as _quoted
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +22,50 @@ LARGEST_JSON_BYTES = 256 << 20
 size of the text."""
 
 Record = dict[str, Any]
+_MOST_FLUSHED_AT_ONCE = 8
+_NESTED = (dict, list, tuple, Mapping)
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) -> None:
     """Write a dict as JSON, whole or not at all; NaN and infinities become null.
+
+    Args:
+        path: The file.
+        content: What to write.
+        flushed: Wait until it is on the disk; False in a folder that is flushed as a whole before it gets its name.
 
     Raises:
         OSError: The disk is full or not writable; what stood there stays.
     """
-    write_atomically(path, json.dumps(_without_nan(content), indent=1, allow_nan=False).encode())
+    if flushed:
+        write_atomically(path, json_text(content).encode())
+    else:
+        path.write_bytes(json_text(content).encode())
+
+
+def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a dict as `write_json` does, unless that is what stands there; writing waits for the disk, reading does not.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    text = json_text(content).encode()
+    try:
+        if path.read_bytes() == text:
+            return
+    except FileNotFoundError:
+        pass
+    write_atomically(path, text)
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """Return the text that `write_json` writes of a dict: a value per line, NaN and infinities as null.
+
+    The json module indents in plain Python, several times slower, and a metric dict has thousands of values.
+    """
+    parts: list[str] = []
+    _add_text(content, "\n", parts.append)
+    return "".join(parts)
 
 
 def read_json(path: Path) -> Record | None:
@@ -75,6 +112,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     flush(path.parent)
 
 
+def flush_all(paths: Collection[Path]) -> None:
+    """Have the system write files and folders to the disk, all at once: one by one each waits for the disk by itself.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    with ThreadPoolExecutor(_MOST_FLUSHED_AT_ONCE) as pool:
+        list(pool.map(flush, paths))
+
+
 def flush(path: Path) -> None:
     """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call."""
     if path.is_dir() and os.name == "nt":
@@ -86,11 +133,34 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _without_nan(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return value
+def _add_text(value: object, line: str, add: Callable[[str], None]) -> None:
+    """Add the text of a value; `line` is the line break and the indentation where it stands."""
+    if isinstance(value, (dict, Mapping)):
+        deeper, begin = f"{line} ", "{"
+        for key, inner in value.items():
+            add(f"{begin}{deeper}{_quoted(str(key))}: ")
+            if isinstance(inner, _NESTED):
+                _add_text(inner, deeper, add)
+            else:
+                add(_leaf(inner))
+            begin = ","
+        add("{}" if begin == "{" else f"{line}}}")
+    elif isinstance(value, (list, tuple)):
+        deeper, begin = f"{line} ", "["
+        for inner in value:
+            add(f"{begin}{deeper}")
+            _add_text(inner, deeper, add)
+            begin = ","
+        add("[]" if begin == "[" else f"{line}]")
+    else:
+        add(_leaf(value))
+
+
+def _leaf(value: object) -> str:
+    if type(value) is float:
+        return repr(value) if isfinite(value) else "null"
+    if isinstance(value, float):  # NumPy's, which names its type
+        return _leaf(float(value))
+    if type(value) is int:
+        return repr(value)
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)

@@ -77,8 +77,10 @@ class Settings(FeatureSettings):
     # execution
     gpu_ID: Annotated[str, BeforeValidator(_read_gpu)]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
+    engine: Literal["sequential", "fused", "fused_always"]
     executor: Annotated[str, AfterValidator(_check_executor)]
     workers: NonNegativeInt
+    workers_per_gpu: PositiveInt
     threads_per_job: PositiveInt
     max_worker_memory_mb: PositiveInt
     in_memory_mb: NonNegativeInt
@@ -141,6 +143,7 @@ class Settings(FeatureSettings):
     deterministic: bool
     tensorboard: bool
     # evaluation
+    evaluate_training: bool
     metrics: Annotated[str, BeforeValidator(_join_names)]
     clip_average: Literal["probabilities", "logits", "votes"]
     # augmentation_in_training
@@ -185,6 +188,15 @@ class Settings(FeatureSettings):
             raise ValueError(f"class_weights='balanced' needs classes; the task is {self.task_type}")
         if self.validation == "next_fold" and self.fold_strategy == "balanced" and self.num_folds < 3:
             raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={self.num_folds}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine != "sequential" and self.backend != "jax":
+            raise ValueError(
+                f"engine='{self.engine}' trains folds together on the backend jax; received backend='{self.backend}'. Set "
+                "backend=jax, or engine=sequential"
+            )
         return self
 
     @model_validator(mode="after")
@@ -290,14 +302,17 @@ CLUSTER_KEYS = (
 EXPERIMENT_KEYS = frozenset(
     {
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
-        "gpu_ID", "executor", "workers", "threads_per_job", "max_worker_memory_mb", "in_memory_mb", *CLUSTER_KEYS, *FOLD_KEYS,
+        "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb", "in_memory_mb",
+        *CLUSTER_KEYS, *FOLD_KEYS,
     }
 )  # fmt: skip
 # These cannot change a number of a result, or are held fast elsewhere (the folds by their own hash).
 UNHASHED_KEYS = frozenset(
     {
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "gpu_ID", "executor",
-        "workers", "max_worker_memory_mb", "in_memory_mb", *CLUSTER_KEYS, "generator", "tensorboard", "comment_1", "comment_2",
-        *FOLD_KEYS,
+        "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", *CLUSTER_KEYS, "generator", "tensorboard",
+        "comment_1", "comment_2", *FOLD_KEYS,
     }
 )  # fmt: skip
+# With these values they say what was done before there were such keys, so that results of before stay what they are.
+LATER_KEYS: dict[str, object] = {"engine": "sequential", "evaluate_training": False}

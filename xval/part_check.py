@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xval import further_metrics, metrics, optimizers, user_code
 from xval.catalog import loss_name
 from xval.errors import SettingsError
-from xval.training import loss_function
+from xval.losses import loss_function
 
 
 def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:

@@ -15,7 +15,7 @@ from preprocessing import corpus
 from xval.errors import FoldsError, ResultsError
 from xval.folds import Fold, FoldPlan, make_folds
 from xval.initial_model import has_changed
-from xval.json_files import FORMAT_VERSION, read_json, write_json
+from xval.json_files import FORMAT_VERSION, read_json, write_if_changed, write_json
 from xval.parameters import FOLD_KEYS
 from xval.refit_plan import Refit
 from xval.results import ExperimentFolder
@@ -165,7 +165,7 @@ def write_settings(folder: ExperimentFolder, instance: Instance, description: st
         "sources": instance.sources,
     }
     folder.instance_folder(instance.number).mkdir(parents=True, exist_ok=True)
-    write_json(folder.instance_folder(instance.number) / "settings.json", content)
+    write_if_changed(folder.instance_folder(instance.number) / "settings.json", content)
 
 
 def make_plan(
@@ -230,11 +230,13 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
     """
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}
+    experiment, code = str(plan.folder.path.resolve()), str(code_folder.resolve())
+    store_folders = {number: str(folder.resolve()) for number, folder in stores.items()}
     return [
         Job(
-            experiment_folder=str(plan.folder.path.resolve()),
-            code_folder=str(code_folder.resolve()),
-            store_folder=str(stores[number].resolve()),
+            experiment_folder=experiment,
+            code_folder=code,
+            store_folder=store_folders[number],
             instance=number,
             fold=folds[fold],
             parameters=instances[number].parameters,

@@ -39,6 +39,7 @@ class JobProgress:
         self._started = time.monotonic()
         self._n_ended = 0
         self._workers: dict[int, dict[str, Any]] = {}
+        self._notes: set[str] = set()
         live = console.is_terminal and not quiet
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._table) if live else None
 
@@ -54,8 +55,16 @@ class JobProgress:
             self._live.stop()
 
     def report(self, event: Mapping[str, Any]) -> None:
-        """Take an event of an executor: ``{"worker", "instance", "fold", "epoch", "values"}``; epoch 0 begins a job."""
-        if event["epoch"] == 0:
+        """Take an event of an executor: ``{"worker", "instance", "fold", "epoch", "values"}``; epoch 0 begins a job.
+
+        Or a note on an instance, ``{"worker", "instance", "fold", "note"}``, which is printed once.
+        """
+        if "note" in event:
+            note = f"instance {event['instance']}: {event['note']}"
+            if note not in self._notes and not self._quiet:
+                self._print(note)
+            self._notes.add(note)
+        elif event["epoch"] == 0:
             self._workers[event["worker"]] = {**event, "since": time.monotonic()}
         else:
             self._workers[event["worker"]].update(event)

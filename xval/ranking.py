@@ -122,11 +122,14 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     )
 
 
-def summary_table(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def summary_table(
+    metric_dicts: Sequence[MetricDict], *, most: int | None = None
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the header and the rows of the table that a run ends with, as text.
 
     Args:
         metric_dicts: At least one.
+        most: How many instances are shown at most, the best ones; None: all.
 
     Returns:
         Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
@@ -140,6 +143,8 @@ def summary_table(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, ...], 
     header = (
         "instance", "comment_1", "architecture", *(f"{SIDES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
+    numbers = [found["instance"] for found in metric_dicts]
+    shown = set(numbers if most is None else ranking.best_of(numbers, most))
     rows = [
         (
             f"{found['instance']}{' *' if found['instance'] == ranking.selected else ''}",
@@ -150,6 +155,7 @@ def summary_table(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, ...], 
             format_folds(found),
         )
         for found in metric_dicts
+        if found["instance"] in shown
     ]
     return header, rows
 

@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from xval.errors import ResultsError
 from xval.job_lock import hold, is_held
-from xval.json_files import Record, flush, read_json, write_atomically
+from xval.json_files import Record, flush, flush_all, read_json, write_atomically
 
 ALL_ITEMS = 0
 """The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
@@ -87,6 +87,24 @@ class ExperimentFolder:
         """Return the numbers of the folds of an instance that have a folder."""
         return _numbers(self.instance_folder(instance), _FOLD)
 
+    def last_change_ns(self, instance: int) -> int:
+        """Return when a fold folder of an instance was last written (Unix time, ns); 0 where there is none."""
+        return max((found.st_mtime_ns for found in self._fold_stats(instance).values()), default=0)
+
+    def state(self, instance: int) -> tuple[object, ...]:
+        """Return what differs once the settings or a fold record of an instance have been written anew; nothing is read."""
+        folder = self.instance_folder(instance)
+        paths = [folder / "settings.json", *(folder / name / "record.json" for name in sorted(self._fold_stats(instance)))]
+        return tuple((path.parent.name, _state(path)) for path in paths)
+
+    def _fold_stats(self, instance: int) -> dict[str, os.stat_result]:
+        """Return the names of the fold folders of an instance with what the system knows of them."""
+        try:
+            with os.scandir(self.instance_folder(instance)) as entries:
+                return {entry.name: entry.stat() for entry in entries if _FOLD.fullmatch(entry.name)}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
     def record(self, instance: int, fold: int) -> Record | None:
         """Return the record of a job, or None where it has not run to its end.
 
@@ -147,10 +165,8 @@ class ExperimentFolder:
         Raises:
             OSError: The disk is full or gone; the temporary folder stays unnamed and what stood there stays readable.
         """
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                flush(path)
-        flush(temporary)
+        os.utime(temporary)  # derived files that were begun before now lack it
+        flush_all([*temporary.rglob("*"), temporary])
         final = self.fold_folder(instance, fold)
         if final.exists():
             aside = temporary.with_name(f"{temporary.name}.old.part")
@@ -236,6 +252,15 @@ def _nearby(path: Path) -> str:
     """Return a hint at experiments below a folder."""
     found = sorted(each.parent for pattern in ("*/folds.json", "*/*/folds.json") for each in path.glob(pattern))
     return f" Below it: {', '.join(map(str, found[:5]))}." if found else ""
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """Return what differs once a file has been written anew; None where there is none."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:

@@ -5,7 +5,6 @@ Everything is checked first; then feature stores are made, an executor runs the 
 date. Next: plan.py, executors, rebuild.py.
 """
 
-import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from rich.console import Console
 from preprocessing.console import make_console
 from preprocessing.feature_settings import SPECTRAL_KEYS
 from xval import rebuild, snapshot, tables
+from xval.books import Books
 from xval.catalog import find_architecture, own_modules
 from xval.combination.checks import check_combination
 from xval.errors import SettingsError
@@ -26,6 +26,7 @@ from xval.feature_stores import make_instance_store, named
 from xval.frame_examples import check_recordings
 from xval.initial_model import check_initial_models
 from xval.job import FAILED, JobOutcome, record_failure
+from xval.job_groups import describe_engine
 from xval.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
 from xval.progress import JobProgress
 from xval.results import ExperimentFolder
@@ -34,8 +35,6 @@ from xval.stages import in_stages
 
 if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
-
-_SECONDS_BETWEEN_BOOKS = 30.0
 
 
 @dataclass(frozen=True)
@@ -83,29 +82,26 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
     folds = load_folds(folder, settings.model_dump(), settings.dataset, Path(settings.data_folder))
-    planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
+    with rebuild.without_collector():
+        planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
         console.print(tables.job_table(planned))
         return 0
     folder.prepare(declaration.description)
     if planned.to_do:
-        with _kept_books(folder, console):
-            outcomes = _run(planned, declaration, command, console)
+        with _kept_books(folder, console) as books:
+            outcomes = _run(planned, declaration, command, console, books)
     else:
         outcomes = []
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
-            _rebuild(folder, console)
-    available = [fold.number for fold in folds.folds]
-    for instance in instances:
-        records = done_records(folder, instance.number, available)
-        done = [number for number, found in records.items() if is_current(found, instance.settings_hash, folds.hash)]
-        folder.end_replacing(instance.number, done, available)
+            _name(rebuild.rebuild(folder), console)
+    _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
 
 
-def _run(planned: Plan, declaration: Declaration, command: Command, console: Console) -> list[JobOutcome]:
+def _run(planned: Plan, declaration: Declaration, command: Command, console: Console, books: Books) -> list[JobOutcome]:
     """Make what the jobs need, run them, and record those that fail."""
     settings = planned.instances[0].settings
     executor = find_executor("inline" if settings.debug_mode else settings.executor)
@@ -122,7 +118,6 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
         quiet=command.quiet,
     )
     outcomes: list[JobOutcome] = []
-    books = _Books(planned.folder)
     n_begun = 0
     with progress:
         for stage in in_stages(jobs):
@@ -152,13 +147,16 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     data_folder = Path(settings.data_folder)
     numbers = {number for number, _ in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
+    to_do = set(planned.to_do)
     for instance in planned.instances:
         with named(_where(declaration, instance)):
             _check_features(corpus, instance)
-            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
-            for warning in [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]:
+            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in to_do]
+            warnings = [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]
+            engine = describe_engine(instance.parameters, settings.executor)
+            for warning in [*warnings, *([engine] if engine else [])]:
                 if not quiet:
-                    console.print(f"instance {instance.number}: {warning}")
+                    console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     stores: dict[int, Path] = {}
     for instance in planned.instances:
         if instance.number in numbers:
@@ -175,6 +173,16 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         if instance.number in numbers:
             write_settings(planned.folder, instance, declaration.description, declaration.script)
     return make_jobs(planned, code_folder, stores)
+
+
+def _end_replacing(planned: Plan) -> None:
+    """Delete replaced results that all have their successors."""
+    available = [fold.number for fold in planned.folds.folds]
+    for instance in planned.instances:
+        if planned.folder.replaced_folder(instance.number).exists():
+            records = done_records(planned.folder, instance.number, available)
+            done = [fold for fold, found in records.items() if is_current(found, instance.settings_hash, planned.folds.hash)]
+            planned.folder.end_replacing(instance.number, done, available)
 
 
 def _where(declaration: Declaration, instance: Instance) -> str:
@@ -226,32 +234,17 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
         console.print(f"instance {job.instance}, fold {job.fold.number}: its failure cannot be recorded: {error}")
 
 
-class _Books:
-    """The derived files, kept up to date while jobs end, but never for more than a twentieth of the time."""
-
-    def __init__(self, folder: ExperimentFolder) -> None:
-        self._folder = folder
-        self._next = time.monotonic() + _SECONDS_BETWEEN_BOOKS
-
-    def keep(self) -> None:
-        """Rebuild the derived files, if it is time."""
-        started = time.monotonic()
-        if started >= self._next:
-            rebuild.rebuild(self._folder)
-            ended = time.monotonic()
-            self._next = ended + max(_SECONDS_BETWEEN_BOOKS, 20 * (ended - started))
-
-
 @contextmanager
-def _kept_books(folder: ExperimentFolder, console: Console) -> Iterator[None]:
-    """Rebuild the derived files when the block ends, however it ends."""
+def _kept_books(folder: ExperimentFolder, console: Console) -> Iterator[Books]:
+    """Keep the derived files, and rebuild them when the block ends, however it ends."""
+    books = Books(folder)
     try:
-        yield
+        yield books
     finally:
-        _rebuild(folder, console)
+        _name(books.close(), console)
 
 
-def _rebuild(folder: ExperimentFolder, console: Console) -> None:
-    """Rebuild the derived files, and name what they lack."""
-    for line in rebuild.rebuild(folder):
+def _name(damaged: Sequence[str], console: Console) -> None:
+    """Name what the derived files lack."""
+    for line in damaged:
         console.print(f"left out of the workbook: {line}", style="red", soft_wrap=True, markup=False)

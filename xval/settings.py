@@ -8,6 +8,7 @@ import ast
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from json import dumps
 from typing import Any
@@ -18,7 +19,7 @@ from xval import combination_options
 from xval.catalog import COMBINATION, Architecture, find_architecture
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
-from xval.parameters import EXPERIMENT_KEYS, FRAME_KEYS, UNHASHED_KEYS, Settings
+from xval.parameters import EXPERIMENT_KEYS, FRAME_KEYS, LATER_KEYS, UNHASHED_KEYS, Settings
 
 
 @dataclass
@@ -56,12 +57,12 @@ class Instance:
     options: dict[str, object]
     sources: dict[str, str]
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, object]:
-        """Every parameter and option with its value, as JSON can hold it."""
+        """Every parameter and option with its value, as JSON can hold it; all jobs of the instance share this one."""
         return self.settings.model_dump(mode="json") | {name: _plain(value) for name, value in self.options.items()}
 
-    @property
+    @cached_property
     def settings_hash(self) -> str:
         """Sixteen hex digits that differ when anything that can change a result differs."""
         return hash_parameters(self.parameters)
@@ -69,7 +70,11 @@ class Instance:
 
 def hash_parameters(parameters: Mapping[str, object]) -> str:
     """Return sixteen hex digits of the parameters that can change a result."""
-    relevant = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
+    relevant = {
+        name: value
+        for name, value in parameters.items()
+        if name not in UNHASHED_KEYS and not (name in LATER_KEYS and value == LATER_KEYS[name])
+    }
     return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
@@ -131,9 +136,12 @@ def resolve(
         raise SettingsError(f"{declaration.script}: declares no instance; add one with experiment[1] = {{...}}.")
     faults: list[str] = []
     instances = []
+    defaults = {
+        key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
+    }
     for number in chosen:
         try:
-            instances.append(_resolve_one(declaration, number, dict(overrides or {})))
+            instances.append(_resolve_one(declaration, number, defaults, dict(overrides or {})))
         except SettingsError as error:
             faults += [fault for fault in str(error).splitlines() if fault not in faults]
     if faults:
@@ -152,7 +160,9 @@ def describe_numbers(numbers: Iterable[int]) -> str:
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "none"
 
 
-def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, object]) -> Instance:
+def _resolve_one(
+    declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
+) -> Instance:
     where = f"{declaration.script}, instance {number}"
     own = declaration.instances[number]
     misplaced = [name for name in own if name in EXPERIMENT_KEYS]
@@ -162,9 +172,7 @@ def _resolve_one(declaration: Declaration, number: int, overrides: dict[str, obj
             f"Set it in Experiment({misplaced[0]}=...)."
         )
     layers: dict[str, Mapping[str, object]] = {
-        "config.ini": {
-            key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
-        },
+        "config.ini": defaults,
         "KERAS_BACKEND": {"backend": os.environ["KERAS_BACKEND"]} if os.environ.get("KERAS_BACKEND") else {},
         "experiment": declaration.parameters,
         "instance": own,

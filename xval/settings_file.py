@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from xval.config_file import read_section
 from xval.errors import ResultsError
-from xval.parameters import UNHASHED_KEYS, Settings
+from xval.parameters import LATER_KEYS, UNHASHED_KEYS, Settings
 from xval.results import ExperimentFolder
 from xval.settings import Instance, describe_numbers
 
@@ -31,7 +31,7 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     if written is None:
         raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
     try:
-        parameters = {**_where_jobs_run(), **written["parameters"]}
+        parameters = {**LATER_KEYS, **_where_jobs_run(), **written["parameters"]}
         settings = Settings.model_validate({name: parameters.pop(name) for name in Settings.model_fields if name in parameters})
         instance = Instance(number, settings, options=parameters, sources=dict(written["sources"]))
         is_whole = instance.settings_hash == written["settings_hash"]
@@ -57,6 +57,7 @@ def _where_jobs_run() -> dict[str, str]:
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
+    before, now = {**LATER_KEYS, **before}, {**LATER_KEYS, **now}
     return [
         f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
         for name in sorted({*before, *now} - UNHASHED_KEYS)

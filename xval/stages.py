@@ -19,16 +19,21 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
     Raises:
         SettingsError: Jobs wait for each other.
     """
-    waiting = list(jobs)
+    reads = [_read(job) for job in jobs]
+    if not any(reads):
+        return [list(jobs)] if jobs else []
+    writes = [_written(job) for job in jobs]
+    waiting = list(range(len(jobs)))
     stages: list[list[Job]] = []
     while waiting:
-        awaited = {_written(job) for job in waiting}
-        ready = [job for job in waiting if not awaited & _read(job)]
-        if not ready:
-            listed = ", ".join(sorted({str(job.instance) for job in waiting}))
+        awaited = {writes[place] for place in waiting}
+        held_up = [place for place in waiting if awaited & reads[place]]
+        if len(held_up) == len(waiting):
+            listed = ", ".join(sorted({str(jobs[place].instance) for place in waiting}))
             raise SettingsError(f"instances {listed} wait for each other's models; give one of them models that are there.")
-        stages.append(ready)
-        waiting = [job for job in waiting if job not in ready]
+        later = set(held_up)
+        stages.append([jobs[place] for place in waiting if place not in later])
+        waiting = held_up
     return stages
 
 

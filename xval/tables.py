@@ -17,14 +17,17 @@ from xval.settings import Instance
 from xval.summary import done_records
 
 _LISTED_JOBS = 5
+_MOST_ROWS = 100
 
 
 def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
     """Print the table, what went wrong and where everything is; return the exit code."""
     metric_dicts = rebuild.read_metric_dicts(planned.folder, [instance.number for instance in planned.instances])
     if metric_dicts:
-        header, rows = ranking.summary_table(metric_dicts)
+        header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
         console.print(make_table(header, rows))
+        if len(rows) < len(metric_dicts):
+            console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
     for metric_dict in metric_dicts:
         codes = sorted({record["code_hash"] for record in done_records(metric_dict)})

@@ -1,11 +1,11 @@
 """Fit the model of one fold.
 
-Comes in: a model, the fold's data and the settings. Goes out: the model with the weights of its best epoch, and a `History`.
-Next: evaluation.py.
+Comes in: a compiled model, the fold's data and the settings. Goes out: the model with the weights of its best epoch, and a
+`History`. Next: evaluation.py.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import further_metrics, metrics, optimizers, user_code
-from xval.catalog import TRAINING_METRIC, loss_name, target_form
-from xval.errors import DivergenceError
+from xval.compiled_model import CompiledModel, penalty, wants_constant_shapes
+from xval.epochs import BetweenEpochs, ReportEpoch, Validation
 from xval.fold_data import Batches, Examples, FoldData
 from xval.frame_examples import FrameExamples
+from xval.losses import loss_targets
+from xval.process_limits import limit_gpu_memory, limit_threads
 from xval.refit_plan import Refit
-from xval.residual import with_residual
 from xval.traced_functions import forget_traced_gradients
-from xval.training_augmentation import augmented
-
-ReportEpoch = Callable[[int, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -31,49 +28,52 @@ class History:
     """What training did.
 
     Attributes:
-        epochs: A dict per epoch: epoch (from 1), loss, <metric>, val_loss, val_<metric>, learning_rate.
+        epochs: A dict per epoch: epoch (from 1), loss, <metric>, val_loss, val_<metric>, learning_rate; data_loss, the loss
+            without penalties, where weights have some.
         best_epoch: The epoch, from 1, whose weights the model has.
+        predictions: Of the validation examples with these weights, float32 (n_examples, *output_shape); None: not known.
     """
 
     epochs: list[dict[str, float]]
     best_epoch: int
+    predictions: NDArray[np.float32] | None = None
 
 
 def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
     """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
 
     Args:
-        settings: The parameters of the instance; of them precision, deterministic and threads_per_job. JAX has its threads
-            from the environment.
+        settings: The parameters of the instance; of them precision, deterministic and threads_per_job.
         seed: Of Python, NumPy and the backend.
 
     Raises:
         RuntimeError: TensorFlow has already started with another number of threads.
     """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
     keras.backend.clear_session()
     forget_traced_gradients()
     keras.config.set_dtype_policy(settings["precision"])
     keras.utils.set_random_seed(seed)
-    backend, threads, deterministic = keras.backend.backend(), settings["threads_per_job"], settings["deterministic"]
+    backend, deterministic = keras.backend.backend(), settings["deterministic"]
+    limit_threads(backend, settings["threads_per_job"])
+    limit_gpu_memory(backend)
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # Every fold traces its own functions, and clips of several lengths are traced anew; nothing to warn of.
+        # Clips of several lengths are traced anew; nothing to warn of.
         tf.get_logger().setLevel("ERROR")
-        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
         if deterministic:
             tf.config.experimental.enable_op_determinism()
     elif backend == "torch":
         import torch
 
-        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic, warn_only=True)
 
 
 def train_model(
-    model: keras.Model,
+    compiled: CompiledModel,
     data: FoldData,
     settings: Mapping[str, Any],
     *,
@@ -85,7 +85,7 @@ def train_model(
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
 
     Args:
-        model: Fresh from `build_model`; it is compiled here. Where the settings augment, one that shares its weights is fitted.
+        compiled: What is fitted, with the values that its variables have before the first step.
         data: The fold.
         settings: The parameters of the instance.
         seed: Of the shuffling.
@@ -100,51 +100,31 @@ def train_model(
     Raises:
         DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
     """
-    task_type, batch_size = settings["task_type"], settings["batch_size"]
-    loss = _fitted_loss(settings)
-    n_classes = len(data.class_names)
+    batch_size, n_classes = settings["batch_size"], len(data.class_names)
     validation = None if refit else data.sides["validation"]
-    model.compile(jit_compile=_jit_compile())
-    fitted_model = augmented(model, settings, seed=seed)
-    if task_type == "representation":
-        fitted_model = with_residual(model, fitted_model)
-    fitted_model.compile(
-        optimizer=optimizers.make_optimizer(settings),
-        loss=loss_function(loss),
-        weighted_metrics=[_followed_metric(settings, loss)],
-        jit_compile=_jit_compile(),
-    )
-    batches = Batches(
-        data.training,
-        batch_size,
-        targets=_batch_targets(data.training, fitted_model, loss, task_type, n_classes),
-        weights=data.class_weights() if settings["class_weights"] == "balanced" else _frame_weights(data.training),
-        shuffle_seed=seed,
-        mixup=settings["augment_mixup"] or None,
-    )
-    stopper = keras.callbacks.EarlyStopping(
-        monitor=settings["monitor"],
-        mode="max" if _higher_is_better(settings) else "min",
-        patience=settings["patience"] if settings["early_stopping"] else settings["num_epochs"],
-        restore_best_weights=True,
-    )
-    fitted = fitted_model.fit(
-        batches,
-        validation_data=None
-        if validation is None
-        else Batches(
+    # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
+    followed = by_keras = None
+    if validation is not None and settings["task_type"] == "representation":
+        by_keras = _targeted(compiled, validation, settings, n_classes)
+    elif validation is not None:
+        followed = Validation(
             validation,
-            batch_size,
-            targets=_batch_targets(validation, fitted_model, loss, task_type, n_classes),
-            weights=_frame_weights(validation),
-        ),
+            n_classes,
+            predict=lambda: predict(compiled.whole, validation, batch_size),
+            penalty=lambda: penalty(compiled.fitted),
+        )
+    between = BetweenEpochs(settings, followed, report, refit)
+    batches = training_batches(compiled, data, settings, seed=seed)
+    begin = keras.callbacks.LambdaCallback(
+        # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
+        on_train_begin=lambda _: keras.utils.set_random_seed(seed),
+        on_epoch_begin=lambda epoch, _: batches.set_epoch(epoch),
+    )
+    fitted = compiled.fitted.fit(
+        batches,
+        validation_data=by_keras,
         epochs=refit.epochs if refit else settings["num_epochs"],
-        callbacks=[
-            _EpochEnd(validation, settings, report),
-            *_schedule(settings, stopper.mode, refit.learning_rates if refit else None),
-            *([] if refit else [stopper]),
-            *([keras.callbacks.TensorBoard(log_folder)] if log_folder else []),
-        ],
+        callbacks=[begin, *between.callbacks, *([keras.callbacks.TensorBoard(log_folder)] if log_folder else [])],
         shuffle=False,
         verbose=0,
     )
@@ -152,129 +132,37 @@ def train_model(
         {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
         for epoch in range(len(fitted.epoch))
     ]
-    return History(rows, len(rows) if refit else stopper.best_epoch + 1)
+    return History(rows, between.best_epoch(len(rows)), between.predictions)
 
 
-def _fitted_loss(settings: Mapping[str, Any]) -> str:
-    """Return the name of the loss that training minimises: mixed examples have shares of classes, not one class."""
-    loss = loss_name(settings["task_type"], settings["loss"], settings["label_form"])
-    is_mixed = settings["augment_mixup"] and settings["task_type"] == "classification"
-    return "categorical_crossentropy" if is_mixed and target_form(settings["task_type"], loss) == "class" else loss
+def training_batches(compiled: CompiledModel, data: FoldData, settings: Mapping[str, Any], *, seed: int) -> Batches:
+    """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
+    weights = data.class_weights() if settings["class_weights"] == "balanced" else None
+    mixup = settings["augment_mixup"] or None
+    n_classes = len(data.class_names)
+    return _targeted(compiled, data.training, settings, n_classes, weights=weights, shuffle_seed=seed, mixup=mixup)
 
 
-def loss_function(name: str) -> Callable[[Any, Any], Any]:
-    """Return the function of a loss of `catalog.loss_name`: from targets and predictions to one value per example.
-
-    Raises:
-        SettingsError: The user's own module turns out to have no such function.
-        Exception: Whatever that module raises while it is imported.
-    """
-    found: Callable[[Any, Any], Any] = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
-    return found
-
-
-def _higher_is_better(settings: Mapping[str, Any]) -> bool:
-    """Return the direction of the monitored value."""
-    name, task_type = settings["monitor"].removeprefix("val_"), settings["task_type"]
-    further = further_metrics.directions(task_type, settings["metrics"])
-    return further[name] if name in further else metrics.higher_is_better(task_type, name)
-
-
-def _batch_targets(examples: Examples, model: keras.Model, loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
-    """Return what the fitted model is to answer: the targets, or no residual of the features themselves."""
-    if task_type == "representation":
-        return np.zeros((len(examples), *(1 for _ in model.output_shape[1:])), np.float32)
-    return loss_targets(examples.targets, loss, task_type, n_classes)
-
-
-def _frame_weights(examples: Examples) -> NDArray[np.float32] | None:
-    """Return the weights of frames, which change with `begin_epoch`; None: clips weigh alike."""
-    return examples.weights if isinstance(examples, FrameExamples) else None
-
-
-def measured(examples: Examples, predictions: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return the targets and predictions that metrics see: of frames those that have a weight, one row each."""
+def _targeted(
+    compiled: CompiledModel,
+    examples: Examples,
+    settings: Mapping[str, Any],
+    n_classes: int,
+    *,
+    weights: NDArray[np.float32] | None = None,
+    **options: Any,
+) -> Batches:
+    """Return batches with what the fitted model is to answer: the targets, or no residual of the features themselves."""
+    if settings["task_type"] == "representation":
+        output_shape = compiled.fitted.output_shape
+        targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)
+    else:
+        targets = loss_targets(examples.targets, compiled.loss, settings["task_type"], n_classes)
     if isinstance(examples, FrameExamples):
-        counted = examples.weights > 0
-        return examples.targets[counted], predictions[counted]
-    return examples.targets, predictions
-
-
-def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
-    """Return targets in the form that a loss wants: as they are, or one-hot float32 (n_examples, n_classes)."""
-    if target_form(task_type, loss) == "one_hot":
-        return np.asarray(np.eye(n_classes, dtype=np.float32)[targets])
-    return targets
-
-
-def _jit_compile() -> str | bool:
-    """Return Keras's own choice, but no XLA for TensorFlow on the CPU, where compiling costs more than it saves."""
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
-    import tensorflow as tf
-
-    return "auto" if tf.config.list_physical_devices("GPU") else False
-
-
-def _followed_metric(settings: Mapping[str, Any], loss: str) -> keras.metrics.Metric:
-    """Return the one metric that Keras follows in training besides the loss."""
-    task_type = settings["task_type"]
-    name = TRAINING_METRIC[task_type]
-    if task_type in ("regression", "representation"):
-        return keras.metrics.MeanAbsoluteError(name=name) if name == "mae" else keras.metrics.MeanSquaredError(name=name)
-    if task_type == "frame_classification" and settings["label_form"] == "multi_label":
-        return keras.metrics.BinaryAccuracy(name=name)
-    if target_form(task_type, loss) == "one_hot":
-        return keras.metrics.CategoricalAccuracy(name=name)
-    return keras.metrics.SparseCategoricalAccuracy(name=name)
-
-
-def _schedule(settings: Mapping[str, Any], mode: str, rates: Sequence[float] | None) -> list[keras.callbacks.Callback]:
-    """Return the callback that moves the learning rate between epochs, if any does; `rates`: to those of each epoch."""
-    if rates is not None:
-        return [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
-    name = optimizers.schedule_name(settings["schedule"])
-    if name == "constant":
-        return []
-    if name == "plateau":
-        factor, patience = settings["schedule_decay"], settings["schedule_patience"]
-        return [keras.callbacks.ReduceLROnPlateau(settings["monitor"], factor, patience, mode=mode, min_delta=0.0)]
-    return [
-        keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizers.learning_rate(settings, epoch, float(current)))
-    ]
-
-
-class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
-    """Complete the values of an epoch before other callbacks see them, refuse a diverged loss, and report.
-
-    A monitored validation metric that Keras does not follow itself (macro F1, say) is computed from predictions here.
-    """
-
-    def __init__(self, validation: Examples | None, settings: Mapping[str, Any], report: ReportEpoch) -> None:
-        super().__init__()
-        self._validation = validation
-        self._settings = settings
-        self._report = report
-        self._further = further_metrics.load(settings["task_type"], settings["metrics"])
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        monitor, task_type = self._settings["monitor"], self._settings["task_type"]
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        diverged = {name: logs[name] for name in ("loss", "val_loss") if not math.isfinite(logs.get(name, 0.0))}
-        if diverged:
-            listed = ", ".join(f"{name} is {value}" for name, value in diverged.items())
-            raise DivergenceError(
-                f"{listed} after epoch {epoch + 1}. Lower learning_rate ({self._settings['learning_rate']}), "
-                "set clip_norm, or check the features for extreme values."
-            )
-        if monitor not in logs and self._validation is not None:
-            predictions = predict(self.model, self._validation, self._settings["batch_size"])
-            name = monitor.removeprefix("val_")
-            found = metrics.compute(task_type, *measured(self._validation, predictions), self._further)
-            logs[monitor] = found[name]
-            if not math.isfinite(logs[monitor]):
-                raise DivergenceError(f"{monitor} is {logs[monitor]} after epoch {epoch + 1}; monitor another value.")
-        self._report(epoch + 1, logs)
+        weights = examples.weights  # they change with `begin_epoch`
+    return Batches(
+        examples, settings["batch_size"], targets=targets, weights=weights, constant=wants_constant_shapes(), **options
+    )
 
 
 def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
@@ -282,9 +170,12 @@ def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[
 
     Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
     """
-    batches = Batches(examples, batch_size)
-    found = [np.asarray(model.predict_on_batch(batches[index][0]), np.float32) for index in range(batches.num_batches)]
-    positions = np.concatenate([batches.positions(index) for index in range(batches.num_batches)])
-    predictions = np.empty((len(examples), *found[0].shape[1:]), np.float32)
-    predictions[positions] = np.concatenate(found)
+    batches = Batches(examples, batch_size, constant=wants_constant_shapes())
+    predictions = np.empty((len(examples), 0), np.float32)
+    for index in range(batches.num_batches):
+        positions = batches.positions(index)
+        found = np.asarray(model.predict_on_batch(batches[index][0]), np.float32)[: len(positions)]
+        if not predictions.size:
+            predictions = np.empty((len(examples), *found.shape[1:]), np.float32)
+        predictions[positions] = found
     return predictions

@@ -3,18 +3,23 @@ from pathlib import Path
 import pytest
 
 from xval import devices
-from xval.devices import Slot, environment, make_slots
+from xval.devices import Gpu, Slot, environment, make_slots
 from xval.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch):
+    monkeypatch.setattr(devices, "count_cores", lambda: 8)
 
 
 @pytest.fixture
 def two_gpus(monkeypatch):
-    monkeypatch.setattr(devices, "gpu_names", lambda: ("Card A", "Card B"))
+    monkeypatch.setattr(devices, "find_gpus", lambda: (Gpu("Card A", 24000), Gpu("Card B", 10000)))
 
 
 @pytest.fixture
 def no_gpu(monkeypatch):
-    monkeypatch.setattr(devices, "gpu_names", lambda: ())
+    monkeypatch.setattr(devices, "find_gpus", lambda: ())
 
 
 @pytest.mark.usefixtures("no_gpu")
@@ -25,12 +30,43 @@ def test_without_a_gpu_the_cpu_is_used_and_said():
     assert where == "No GPU found: running on the CPU, 3 worker(s), 2 thread(s) each."
 
 
+@pytest.mark.usefixtures("no_gpu")
+def test_without_a_gpu_workers_per_gpu_is_said_to_have_no_effect():
+    slots, where = make_slots("0,1", workers=2, threads=1, workers_per_gpu=4)
+
+    assert slots == [Slot("cpu", 1)] * 2
+    assert where.endswith("2 worker(s), 1 thread(s) each. workers_per_gpu=4 has no effect here.")
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_more_threads_than_cores_are_said_in_a_line_of_their_own():
+    assert "wait" not in make_slots("cpu", workers=4, threads=2)[1]
+    assert make_slots("cpu", workers=3, threads=3)[1].splitlines() == [
+        "Running on the CPU, 3 worker(s), 3 thread(s) each.",
+        "9 threads (3 worker(s), 3 each) share 8 core(s) and wait for each other.",
+    ]
+
+
 @pytest.mark.usefixtures("two_gpus")
 def test_each_named_gpu_gets_a_worker():
     slots, where = make_slots("0,1", workers=0, threads=1)
 
-    assert [slot.device for slot in slots] == ["0", "1"]
+    assert slots == [Slot("0", 1), Slot("1", 1)]
     assert where == "Running on GPU 0 (Card A), GPU 1 (Card B)."
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_several_workers_share_each_gpu_and_its_memory():
+    slots, where = make_slots("0,1", workers=0, threads=1, workers_per_gpu=2)
+
+    assert slots == [Slot("0", 1, 0.5), Slot("1", 1, 0.5), Slot("0", 1, 0.5), Slot("1", 1, 0.5)]
+    assert where == "Running on GPU 0 (Card A), GPU 1 (Card B), 2 workers each, which share its memory equally."
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_more_workers_than_fit_into_the_memory_of_a_gpu_are_refused():
+    with pytest.raises(SettingsError, match=r"GPU 1 \(Card B\) has 10000 MB, .* allowed: 1 to 7\."):
+        make_slots("0,1", workers=0, threads=1, workers_per_gpu=8)
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -59,19 +95,48 @@ def test_gpus_are_numbered_within_those_that_a_scheduler_gave(monkeypatch):
     assert environment(Slot("1", 1), "jax")["CUDA_VISIBLE_DEVICES"] == "7"
 
 
+@pytest.mark.usefixtures("two_gpus")
+def test_a_share_of_the_memory_leaves_out_what_the_driver_takes(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    whole, half = environment(Slot("0", 1), "jax"), environment(Slot("0", 1, 0.5), "jax")
+
+    assert not {name for name in whole if "MEMORY" in name or "FRACTION" in name}
+    assert half["XVAL_GPU_MEMORY_MB"] == "11200"
+    assert float(half["XVAL_GPU_MEMORY_SHARE"]) == pytest.approx(11200 / 24000, abs=1e-4)
+    assert half["XLA_PYTHON_CLIENT_MEM_FRACTION"] == half["XVAL_GPU_MEMORY_SHARE"]
+    assert half["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+
+
+def test_the_memory_of_a_gpu_of_unknown_size_is_shared_with_a_margin(monkeypatch):
+    monkeypatch.setattr(devices, "find_gpus", lambda: (Gpu("Card A"),))
+
+    limits = environment(Slot("0", 1, 0.25), "torch")
+
+    assert limits["XVAL_GPU_MEMORY_SHARE"] == "0.2250"
+    assert "XVAL_GPU_MEMORY_MB" not in limits
+
+
+def test_all_that_makes_threads_keeps_to_those_of_the_job():
+    on_cpu = environment(Slot("cpu", 3), "jax")
+
+    assert {on_cpu[name] for name in ("OMP_NUM_THREADS", "ARROW_IO_THREADS", "NUMEXPR_NUM_THREADS", "PJRT_NPROC")} == {"3"}
+    assert "intra_op_parallelism_threads=3" in on_cpu["XLA_FLAGS"]
+
+
 def test_gpus_are_read_from_the_driver_s_own_tool(monkeypatch, tmp_path):
     tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho '0, GPU-aa, Card A'\necho '1, GPU-bb, Card B'\n")
+    tool.write_text("#!/bin/sh\necho '0, GPU-aa, 24576, Card A'\necho '1, GPU-bb, [N/A], Card B, Max'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert devices.gpu_names.__wrapped__() == ("Card A", "Card B")
+    assert devices.find_gpus.__wrapped__() == (Gpu("Card A", 24576), Gpu("Card B, Max", 0))
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb")
-    assert devices.gpu_names.__wrapped__() == ("Card B",)
+    assert devices.find_gpus.__wrapped__() == (Gpu("Card B, Max", 0),)
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert devices.gpu_names.__wrapped__() == ()
+    assert devices.find_gpus.__wrapped__() == ()
 
 
 # JAX's cache of compiled programs

@@ -13,6 +13,7 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import open_store
 from preprocessing.store_writer import Example, StoreWriter
 from preprocessing.waveforms import make_moments, whole_length
+from xval.compiled_model import compile_model
 from xval.config_file import read_section
 from xval.errors import FoldsError
 from xval.evaluation import evaluate_model
@@ -76,7 +77,8 @@ def read_all(examples):
 def epochs_of(data, n_epochs, *, seed=5, batch_size=2, **options):
     batches = Batches(data.training, batch_size, shuffle_seed=seed, **options)
     epochs = []
-    for _ in range(n_epochs):
+    for epoch in range(n_epochs):
+        batches.set_epoch(epoch)
         batches.on_epoch_begin()
         epochs.append([batches[index] for index in range(batches.num_batches)])
     return epochs
@@ -315,7 +317,9 @@ def test_a_model_trains_on_crops_and_is_tested_on_whole_clips_many_of_one_length
     parameters = PARAMETERS | settings.model_dump()
     model = build_model(parameters, [], waveforms, data.training_items)
 
-    history = train_model(model, data, parameters, seed=1, report=lambda *_: None, log_folder=None)
+    history = train_model(
+        compile_model(model, parameters, seed=1), data, parameters, seed=1, report=lambda *_: None, log_folder=None
+    )
     found = evaluate_model(model, data, parameters)
 
     assert model.input_shape == (None, None)

@@ -55,7 +55,8 @@ def test_streamed_and_loaded_batches_are_the_same_over_epochs(small):
         data = load_fold(small, FOLD, in_memory=in_memory)
         batches = Batches(data.training, 3, targets=data.training.targets, weights=data.class_weights(), shuffle_seed=5)
         epochs[in_memory] = []
-        for _ in range(3):
+        for epoch in range(3):
+            batches.set_epoch(epoch)
             batches.on_epoch_begin()
             epochs[in_memory] += all_batches(batches)
 
@@ -68,12 +69,42 @@ def test_each_epoch_has_every_example_once_in_another_order(small):
     data = load_fold(small, FOLD, in_memory=False)
     batches = Batches(data.training, 2, shuffle_seed=1)
     orders = []
-    for _ in range(2):
+    for epoch in (0, 1):
+        batches.set_epoch(epoch)
         batches.on_epoch_begin()
         orders.append(np.concatenate([batch[0] for batch in all_batches(batches)])[:, 0, 0].tolist())
 
     assert sorted(orders[0]) == sorted(orders[1]) == sorted([*values("a", 3)[:, 0, 0], *values("c", 4)[:, 0, 0]])
     assert orders[0] != orders[1]
+
+
+def test_an_epoch_that_is_begun_twice_has_the_same_order(small):
+    batches = Batches(load_fold(small, FOLD, in_memory=True).training, 3, shuffle_seed=1)
+    batches.set_epoch(4)
+    orders = []
+    for _ in range(2):
+        batches.on_epoch_begin()
+        orders.append(np.concatenate([batches.positions(index) for index in range(batches.num_batches)]))
+
+    assert np.array_equal(*orders)
+
+
+def test_a_batch_of_constant_shape_is_filled_with_its_own_examples_that_weigh_nothing(small):
+    data = load_fold(small, FOLD, in_memory=True)  # 7 training examples
+    given = {"targets": data.training.targets, "weights": data.class_weights()}
+    ragged, constant = (Batches(data.training, 5, constant=constant, **given) for constant in (False, True))
+    rows = [0, 1, 0, 1, 0]
+    predictors, targets, weights = constant[1]
+
+    assert all(np.array_equal(one, other) for one, other in zip(constant[0], ragged[0], strict=True))
+    assert constant.positions(1).tolist() == [5, 6]
+    assert np.array_equal(predictors, ragged[1][0][rows])
+    assert np.array_equal(targets, ragged[1][1][rows])
+    assert weights.tolist() == pytest.approx([*(ragged[1][2] * 5 / 2), 0, 0, 0])
+    losses = np.array([3.0, 5.0])
+    assert np.sum(losses * weights[:2]) / 5 == pytest.approx(np.mean(losses * ragged[1][2]))
+    assert Batches(data.training, 5, targets=data.training.targets, constant=True)[1][2].tolist() == [2.5, 2.5, 0, 0, 0]
+    assert Batches(data.training, 9, constant=True)[0][0].shape[0] == 9
 
 
 def test_without_a_seed_the_order_stays(small):

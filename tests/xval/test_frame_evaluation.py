@@ -7,6 +7,7 @@ import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store_writer import Example, StoreWriter
+from xval.compiled_model import compile_model
 from xval.config_file import APART, read_defaults
 from xval.fold_data import load_fold
 from xval.folds import Fold
@@ -100,7 +101,9 @@ def test_a_loss_by_dotted_path_trains_as_the_same_loss_by_name_and_is_that_of_th
         keras.utils.set_random_seed(1)
         model = model_of(len(data.class_names), "softmax" if form == "multi_class" else "sigmoid")
         check_parts(chosen, len(data.class_names))
-        history = train_model(model, data, chosen, seed=1, report=lambda *_: None, log_folder=None)
+        history = train_model(
+            compile_model(model, chosen, seed=1), data, chosen, seed=1, report=lambda *_: None, log_folder=None
+        )
         histories.append(history.epochs)
     assert histories[0] == histories[1]
 

@@ -82,7 +82,8 @@ def test_random_excerpts_take_their_labels_with_them(store, in_memory):
     data = load(store, in_memory=in_memory)
     batches = Batches(data.training, 3, targets=data.training.targets, weights=data.training.weights, shuffle_seed=1)
     starts = set()
-    for _ in range(20):
+    for epoch in range(20):
+        batches.set_epoch(epoch)
         batches.on_epoch_begin()
         for index in range(batches.num_batches):
             samples, targets, weights = batches[index]

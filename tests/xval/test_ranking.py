@@ -226,3 +226,12 @@ def test_errors_of_reconstruction_rank_only_where_they_are_in_the_same_units(mak
     for monitor in ("val_loss", "val_mse"):
         assert rank_instances(made("per_bin", "per_bin", monitor=monitor)).instances == (1, 2)
         assert rank_instances(made("per_bin", "none", monitor=monitor)) == ((2, 1), "validation", "explained_variance")
+
+
+def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_instance):
+    metric_dicts = [make_instance(number, [accuracy]) for number, accuracy in enumerate((0.5, 0.9, 0.4, 0.8), start=1)]
+
+    _, rows = summary_table(metric_dicts, most=2)
+
+    assert [row[0] for row in rows] == ["2 *", "4"]
+    assert len(summary_table(metric_dicts)[1]) == 4

@@ -57,6 +57,7 @@ def started_backend():
     """Leave the threads of this process alone: its backend has started, and they cannot be set any more."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "prepare_backend", prepare)
+        patch.setattr("xval.fold_setup.prepare_backend", prepare)
         yield
 
 

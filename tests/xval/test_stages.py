@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,15 @@ def test_jobs_that_wait_for_each_other_are_refused():
 
     with pytest.raises(SettingsError, match="instances 1, 2 wait for each other's models"):
         in_stages([job(1, 1, [second]), job(2, 1, [first])])
+
+
+@pytest.mark.timed
+def test_many_jobs_are_sorted_in_no_time():
+    model = "results/instance_1/fold_{fold}/model.keras"
+    jobs = [job(instance, fold, [model] if instance == 2 else []) for instance in range(1, 301) for fold in range(1, 11)]
+    started = time.monotonic()
+
+    first, second = in_stages(jobs)
+
+    assert (len(first), len(second)) == (2990, 10)
+    assert time.monotonic() - started < 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from preprocessing import store
+from xval.compiled_model import compile_model
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError
 from xval.fold_data import load_fold
@@ -88,7 +89,7 @@ def equal(ones, others):
 
 def train(opened, chosen, model):
     data = load_fold(opened, FOLD, in_memory=True)
-    return train_model(model, data, chosen, seed=1, report=lambda *_: None, log_folder=None)
+    return train_model(compile_model(model, chosen, seed=1), data, chosen, seed=1, report=lambda *_: None, log_folder=None)
 
 
 # copying

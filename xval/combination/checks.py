@@ -26,9 +26,11 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list
 
     Models that jobs of the same plan are going to write need not be there.
     """
+    if instance.settings.architecture != COMBINATION:
+        return []
     folds = {fold.number: fold for fold in planned.folds.folds}
     chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
-    if instance.settings.architecture != COMBINATION or not chosen:
+    if not chosen:
         return []
     settings = {other.number: other.settings for other in planned.instances}
     to_come = {

@@ -11,6 +11,7 @@ exit code: 0 done; 1 failed (it is recorded), or another process is running it; 
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from xval import devices
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     (slot, *_), where = devices.make_slots(options.gpu or wanted.device, workers=1, threads=wanted.threads)
     sys.stdout.write(f"instance {job.instance}, fold {job.fold.number}: {where}\n")
     sys.stdout.flush()
+    slot = replace(slot, memory_share=wanted.memory_share)
     variables = os.environ | devices.environment(slot, str(job.parameters["backend"]))
     variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
     tied = ["--tied"] if options.tied else []

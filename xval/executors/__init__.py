@@ -2,7 +2,8 @@
 
 Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines also has
 ``make_slots(parameters)``; the others get the devices of this one. A job that is only handed on has no outcome.
-(worker.py is the process that processes.py starts; _launched.py is what ray.py and slurm.py have in common.)
+(worker.py is the process that processes.py starts, _schedule.py decides which of its workers gets which job, _launched.py is
+what ray.py and slurm.py have in common.)
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,4 +42,9 @@ def make_slots(executor: Executor, settings: Settings) -> tuple[Sequence[Slot], 
     elsewhere: Callable[[dict[str, Any]], tuple[Sequence[Slot], str]] | None = getattr(executor, "make_slots", None)
     if elsewhere is not None:
         return elsewhere(settings.model_dump())
-    return devices.make_slots(settings.gpu_ID, workers=settings.workers, threads=settings.threads_per_job)
+    return devices.make_slots(
+        settings.gpu_ID,
+        workers=settings.workers,
+        threads=settings.threads_per_job,
+        workers_per_gpu=settings.workers_per_gpu,
+    )

@@ -20,7 +20,8 @@ from xval.plan import Job
 
 def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
     """Return the devices that job files name: they are looked up where a job runs, not here."""
-    slots = [Slot(gpu.strip(), parameters["threads_per_job"]) for gpu in parameters["gpu_ID"].split(",")]
+    threads, share = parameters["threads_per_job"], 1 / parameters["workers_per_gpu"]
+    slots = [Slot(gpu.strip(), threads, share) for gpu in parameters["gpu_ID"].split(",")]
     return slots, "One line for each job goes to the standard output; nothing is run here."
 
 

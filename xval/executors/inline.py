@@ -5,16 +5,20 @@ Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcom
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from xval.devices import Slot, environment
 from xval.errors import SettingsError
-from xval.job import JobOutcome, Report, check_models, run_job
+from xval.job import JobOutcome, Report, run_job, run_jobs
+from xval.job_groups import group_jobs
+from xval.model_check import check_models
 from xval.plan import Job
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
-    """Run jobs in their order.
+    """Run jobs in their order, group by group.
 
     Args:
         jobs: What to run.
@@ -32,16 +36,38 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     backends = sorted({str(job.parameters["backend"]) for job in jobs})
     if len(backends) > 1:
         raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
-    _bind(slots[0], backends[0])
+    slot = replace(slots[0], memory_share=1.0)  # nobody shares it
+    _bind(slot, backends[0])
     faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:
         raise SettingsError("\n".join(faults))
-    for job in jobs:
-        report({"worker": 0, "instance": job.instance, "fold": job.fold.number, "epoch": 0, "values": {}})
-        outcome = run_job(job, lambda event: report({"worker": 0, **event}), device=slots[0].device, raise_errors=raise_errors)
-        if outcome.status == "crashed":
-            outcome = run_job(job, lambda event: report({"worker": 0, **event}), device=slots[0].device)
-        yield outcome
+
+    def show(event: Mapping[str, Any]) -> None:
+        report({"worker": 0, **event})
+
+    def show_begin(job: Job) -> None:
+        show({"instance": job.instance, "fold": job.fold.number, "epoch": 0, "values": {}})
+
+    if raise_errors:
+        for job in jobs:
+            show_begin(job)
+            yield run_job(job, show, device=slot.device, raise_errors=True)
+        return
+    for group in group_jobs(jobs):
+        waiting = {(job.instance, job.fold.number): job for job in group}
+        crashed = []
+        show_begin(group[0])
+        for outcome in run_jobs(group, show, device=slot.device):
+            job = waiting.pop((outcome.instance, outcome.fold))
+            if outcome.status == "crashed":
+                crashed.append(job)
+            else:
+                yield outcome
+            if waiting:
+                show_begin(next(iter(waiting.values())))
+        for job in crashed:
+            show_begin(job)
+            yield from run_jobs([job], show, device=slot.device)
 
 
 def _bind(slot: Slot, backend: str) -> None:

@@ -1,7 +1,8 @@
 """Run jobs in warm worker processes, one per slot.
 
 Comes in: frozen jobs and slots. Goes out: an outcome per job, in the order in which they end. A worker that crashes, is killed
-or runs out of memory fails its own job alone, which is tried once more in a fresh worker. Next: worker.py, job.py.
+or runs out of memory fails its own jobs alone, which are tried once more, one by one in fresh workers. Next: _schedule.py,
+worker.py, job.py.
 """
 
 import json
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import Counter, deque
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,11 +21,14 @@ from typing import IO, Any, cast
 
 from xval.devices import Slot, environment
 from xval.errors import SettingsError, WorkerError
+from xval.executors._schedule import Group, Schedule
 from xval.job import JobOutcome, Report
 from xval.job_files import describe_exit, remove_leftovers, with_code_first
+from xval.job_groups import group_jobs
 from xval.plan import Job
 
 ATTEMPTS = 2
+WORKER_MODULE = "xval.executors.worker"
 _SECONDS_TO_END = 5.0
 _LOG_TAIL = 4000
 
@@ -31,19 +36,27 @@ Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
 
 
 class Worker:
-    """One worker process and the job that it has.
+    """One worker process and the jobs that it has.
 
     Args:
         number: Its place on the progress display.
         slot: The device and threads that it is bound to.
         job: Its first job, which decides the backend and the code that it loads.
         messages: Where its messages go; None is its end.
+        module: What the process runs.
+
+    Attributes:
+        jobs: Those that it runs and that have no outcome yet, by instance and fold.
+        started: When the process began (monotonic s).
+        is_worn: A job crashed in it, or it takes too much memory.
+        is_silent: It has said its last word.
     """
 
-    def __init__(self, number: int, slot: Slot, job: Job, messages: Messages) -> None:
+    def __init__(self, number: int, slot: Slot, job: Job, messages: Messages, module: str = WORKER_MODULE) -> None:
         self.number = number
-        self.slot = slot
-        self.job: Job | None = None
+        self.jobs: dict[tuple[int, int], Job] = {}
+        self.is_worn = self.is_silent = False
+        self.started = time.monotonic()
         self.backend = str(job.parameters["backend"])
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         variables = os.environ | environment(slot, self.backend)
@@ -53,7 +66,7 @@ class Worker:
             "XVAL_DEVICE": slot.device,
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "xval.executors.worker"],
+            [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -65,10 +78,18 @@ class Worker:
         self._answers = cast("IO[str]", self._process.stdout)
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
 
-    def give(self, job: Job) -> None:
-        """Send a job; a worker that has died meanwhile is noticed by its end."""
-        self.job = job
-        self._order({"job": job.to_dict()})
+    def give(self, group: Group, upcoming: Job | None) -> None:
+        """Send jobs; a worker that has died meanwhile is noticed by its end.
+
+        Args:
+            group: What it runs now.
+            upcoming: What it will probably run next; its data are loaded meanwhile, where they are others.
+        """
+        self.jobs = {_name(job): job for job in group}
+        order: dict[str, Any] = {"jobs": [job.to_dict() for job in group], "next_store": None}
+        if upcoming and upcoming.parameters["backend"] == self.backend and upcoming.store_folder != group[-1].store_folder:
+            order |= {"next_store": upcoming.store_folder, "next_parameters": upcoming.parameters}
+        self._order(order)
 
     def check(self, jobs: Sequence[Job]) -> None:
         """Send jobs whose models are to be built; the answer is ``{"faults": [...]}``."""
@@ -81,7 +102,7 @@ class Worker:
 
     def has_ended(self) -> bool:
         """Return whether the process is gone."""
-        return self._process.poll() is not None
+        return self.is_silent or self._process.poll() is not None
 
     def describe_end(self) -> tuple[str, str]:
         """Wait for the end of a dead worker; return one line on how it ended and the last of what it printed."""
@@ -89,6 +110,11 @@ class Worker:
         self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LOG_TAIL))
         printed = self._log.read().decode(errors="replace")
         return describe_exit(code), printed
+
+    def lost_jobs(self) -> list[JobOutcome]:
+        """Return the outcome of each job that a dead worker had."""
+        reason, printed = self.describe_end()
+        return [JobOutcome(*name, "crashed", error=reason, details=printed) for name in self.jobs]
 
     def end(self) -> None:
         """End the process, by force if need be."""
@@ -113,13 +139,16 @@ class Worker:
             messages.put((self, None))
 
 
-def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Run jobs, the first ones first, as many at a time as there are slots.
+def run(
+    jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, worker_module: str = WORKER_MODULE
+) -> Iterator[JobOutcome]:
+    """Run jobs, as many groups of them at a time as there are slots.
 
     Args:
-        jobs: What to run.
+        jobs: What to run; with one slot in their order, with more as `_schedule` has it.
         slots: A worker each.
         report: Called with what progresses: ``{"worker", "instance", "fold", "epoch", "values"}``.
+        worker_module: What a worker process runs; it speaks as worker.py does.
 
     Yields:
         An outcome per job, after all models have been built once. When the iterator is closed, all workers end and what they
@@ -129,60 +158,96 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
         SettingsError: A model cannot be built.
         WorkerError: The process that builds the models died.
     """
-    waiting = deque(jobs)
+    groups = group_jobs(jobs, n_slots=len(slots))
+    schedule = Schedule(groups, n_workers=min(len(slots), len(groups)))
     attempts: Counter[tuple[int, int]] = Counter()
+    crashed: dict[tuple[int, int], float] = {}  # when a job last did (monotonic s)
     messages: Messages = queue.Queue()
     workers: dict[int, Worker] = {}
 
-    def start_next(number: int) -> None:
-        """Give the next job to the worker of a slot, a fresh one where the old one is gone or has another backend."""
-        if not waiting:
-            return
-        job = waiting.popleft()
+    def begin(number: int, group: Group) -> None:
+        """Have the worker of a slot run a group, a fresh one where the old one is gone or will not do."""
         worker = workers.get(number)
-        if worker is None or worker.has_ended() or worker.backend != job.parameters["backend"]:
-            if worker is not None:
-                worker.end()
-            worker = workers[number] = Worker(number, slots[number], job, messages)
-        report({"worker": number, "instance": job.instance, "fold": job.fold.number, "epoch": 0, "values": {}})
-        worker.give(job)
+        if worker and (
+            worker.has_ended()
+            or worker.backend != group[0].parameters["backend"]
+            or any(worker.started < crashed.get(_name(job), 0.0) for job in group)
+        ):
+            worker.end()
+            worker = None
+        if worker is None:
+            worker = workers[number] = Worker(number, slots[number], group[0], messages, worker_module)
+        upcoming = schedule.guess(number)
+        worker.give(group, upcoming[0] if upcoming else None)
+        report(_begun(worker))
+
+    def keep_busy(first: int) -> None:
+        """Give work to every worker that has none, beginning with one of them."""
+        for number in sorted(range(len(slots)), key=lambda number: number != first):
+            worker = workers.get(number)
+            if (worker is None or not worker.jobs) and (group := schedule.take(number)):
+                begin(number, group)
+
+    def end(worker: Worker, outcome: JobOutcome) -> Iterator[JobOutcome]:
+        """Take a job from a worker; yield its outcome unless it is tried once more."""
+        name = (outcome.instance, outcome.fold)
+        job = worker.jobs.pop(name)
+        attempts[name] += 1
+        worker.is_worn |= outcome.status == "crashed" or outcome.memory_mb > job.parameters["max_worker_memory_mb"]
+        if outcome.status == "done":
+            schedule.learn(job, outcome.seconds)
+        if outcome.status != "crashed":
+            yield outcome
+            return
+        crashed[name] = time.monotonic()
+        if attempts[name] < ATTEMPTS:
+            schedule.retry([job])
+        else:
+            yield replace(outcome, error=f"{outcome.error}, {ATTEMPTS} times")
 
     try:
-        for number in range(min(len(slots), len(jobs))):
-            workers[number] = Worker(number, slots[number], jobs[number], messages)
+        if len(slots) > 1:
+            schedule.learn_from_records()
+        first_groups = {number: group for number in range(len(slots)) if (group := schedule.take(number))}
+        for number, group in first_groups.items():
+            workers[number] = Worker(number, slots[number], group[0], messages, worker_module)
         _check_models(workers[0], jobs, messages)
-        for number in range(len(workers)):
-            start_next(number)
-        while any(worker.job for worker in workers.values()):
+        for number, group in first_groups.items():
+            begin(number, group)
+        while any(worker.jobs for worker in workers.values()):
             worker, message = messages.get()
-            job = worker.job
-            if job is None or workers.get(worker.number) is not worker:
+            worker.is_silent |= message is None
+            if not worker.jobs or workers.get(worker.number) is not worker:
                 continue  # the last words of a worker that was replaced, or that died idle
             if message is not None and "outcome" not in message:
                 report({"worker": worker.number, **message})
                 continue
-            if message is None:
-                reason, printed = worker.describe_end()
-                outcome = JobOutcome(job.instance, job.fold.number, "crashed", error=reason, details=printed)
+            outcomes = [JobOutcome(**message["outcome"])] if message else worker.lost_jobs()
+            ended = [given for outcome in reversed(outcomes) for given in end(worker, outcome)]
+            if worker.jobs:
+                report(_begun(worker))
             else:
-                outcome = JobOutcome(**message["outcome"])
-            worker.job = None
-            worn = outcome.status == "crashed" or outcome.memory_mb > job.parameters["max_worker_memory_mb"]
-            if worn:
-                workers.pop(worker.number).end()
-            key = (job.instance, job.fold.number)
-            attempts[key] += 1
-            if outcome.status == "crashed" and attempts[key] < ATTEMPTS:
-                waiting.appendleft(job)
-            else:
-                yield replace(outcome, error=f"{outcome.error}, {ATTEMPTS} times") if outcome.status == "crashed" else outcome
-            start_next(worker.number)
+                if worker.is_worn:
+                    workers.pop(worker.number).end()
+                    schedule.forget(worker.number)
+                keep_busy(worker.number)  # before the outcomes are handed on, because whoever takes them may take its time
+            yield from reversed(ended)
     finally:
-        unfinished = [worker.job for worker in workers.values() if worker.job]
+        unfinished = [job for worker in workers.values() for job in worker.jobs.values()]
         for worker in workers.values():
             worker.end()
         for job in unfinished:
             remove_leftovers(job)
+
+
+def _name(job: Job) -> tuple[int, int]:
+    return job.instance, job.fold.number
+
+
+def _begun(worker: Worker) -> dict[str, Any]:
+    """Return the event that says which job a worker begins; of jobs that it trains together, the first."""
+    instance, fold = next(iter(worker.jobs))
+    return {"worker": worker.number, "instance": instance, "fold": fold, "epoch": 0, "values": {}}
 
 
 def check_models_apart(jobs: Sequence[Job], slot: Slot) -> None:

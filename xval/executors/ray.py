@@ -35,7 +35,7 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
         raise SettingsError("executor 'ray' needs Ray: pip install 'xval[ray]'.") from None
     n_gpus, threads = parameters["ray_gpus_per_job"], parameters["threads_per_job"]
     where = f"Running on Ray, address {parameters['ray_address']}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
-    return [Slot("0" if n_gpus else "cpu", threads)], where
+    return [Slot("0", threads, min(1.0, n_gpus)) if n_gpus else Slot("cpu", threads)], where
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:

@@ -1,6 +1,6 @@
 """A worker process: it runs the jobs that come in on its standard input.
 
-Comes in: orders to check or to run jobs. Goes out: lines of JSON, events while a job runs and an outcome after it. The executor
+Comes in: orders to check or to run jobs. Goes out: lines of JSON, events while jobs run and an outcome after each. The executor
 started it with the device, the backend and the threads in its environment, and with the snapshot of the code first on its
 path. It ends when its standard input does, also when the executor was killed in the middle of a job. Next: job.py.
 """
@@ -11,13 +11,52 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from xval.job import JobOutcome, Report, run_jobs
+from xval.model_check import check_models
+from xval.plan import Job
 
 
-def main() -> None:
-    """Run jobs until the standard input ends."""
+class RunJobs(Protocol):
+    """What runs jobs, as `job.run_jobs` does."""
+
+    def __call__(self, jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
+        """Run jobs, and yield an outcome of each."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker does with jobs.
+
+    Attributes:
+        run: Runs them.
+        check: Returns a line for each model among them that cannot be built.
+        preload: Loads a feature store for a job with these parameters, so that it is in memory when the job begins.
+    """
+
+    run: RunJobs
+    check: Callable[[Sequence[Job]], list[str]]
+    preload: Callable[[Path, Mapping[str, Any]], None]
+
+
+def load_training() -> Work:
+    """Load the backend; return how jobs are trained and tested."""
+    import xval.training  # noqa: F401 - it loads while the executor prepares the first job
+    from xval.store_memory import preload
+
+    return Work(run_jobs, check_models, preload)
+
+
+def main(load: Callable[[], Work] = load_training) -> None:
+    """Run jobs until the standard input ends.
+
+    Args:
+        load: Called once, with the streams in place; it returns what is done with jobs.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the executor decides what ends
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
@@ -28,16 +67,16 @@ def main() -> None:
         answers.write(json.dumps(message) + "\n")
         answers.flush()
 
-    import xval.training  # noqa: F401 - the backend loads while the executor prepares the first job
-    from xval.job import check_models, run_job
-    from xval.plan import Job
-
+    work = load()
     while True:
         order = json.loads(lines.get())
         if "check" in order:
-            answer({"faults": check_models([Job.from_dict(job) for job in order["check"]])})
-        else:
-            outcome = run_job(Job.from_dict(order["job"]), answer, device=os.environ["XVAL_DEVICE"])
+            answer({"faults": work.check([Job.from_dict(job) for job in order["check"]])})
+            continue
+        jobs = [Job.from_dict(job) for job in order["jobs"]]
+        if store := order["next_store"]:
+            threading.Thread(target=work.preload, args=(Path(store), order["next_parameters"]), daemon=True).start()
+        for outcome in work.run(jobs, answer, device=os.environ["XVAL_DEVICE"]):
             answer({"outcome": asdict(outcome)})
 
 

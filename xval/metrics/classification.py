@@ -69,14 +69,19 @@ def recall(targets: Targets, predictions: Predictions) -> float:
 def auc(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the ROC curve, each class against the rest, averaged over classes (Fawcett 2006).
 
-    Classes that all or none of the targets belong to have no curve and are left out; NaN when no class is left.
+    Classes that all or none of the targets belong to have no curve and are left out; NaN when no class is left. The area is the
+    share of pairs, one example of the class and one of the others, that the probabilities put in the right order, ties counted
+    half; it follows from the ranks of the class (Hanley & McNeil 1982).
     """
-    from sklearn.metrics import roc_auc_score  # here, because it takes seconds and most uses of this module need no value
+    from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value
 
     present = np.unique(targets)
     if len(present) == 1:
         return float("nan")
-    return float(np.mean([roc_auc_score(targets == number, predictions[:, number]) for number in present]))
+    is_class = targets[:, np.newaxis] == present
+    n_class = is_class.sum(axis=0)
+    sums = (rankdata(predictions[:, present], axis=0) * is_class).sum(axis=0)
+    return float(np.mean((sums - n_class * (n_class + 1) / 2) / (n_class * (len(targets) - n_class))))
 
 
 @metric(higher_is_better=False)
@@ -86,7 +91,7 @@ def eer(targets: Targets, predictions: Predictions) -> float:
     The threshold on the probability of a class is where as large a share of its examples is missed as of the others is
     accepted, read off the ROC curve with straight lines between its points. Classes are left out as in `auc`.
     """
-    from sklearn.metrics import roc_curve
+    from sklearn.metrics import roc_curve  # here, because it takes seconds
 
     present = np.unique(targets)
     if len(present) == 1:

@@ -5,6 +5,7 @@ values. Next: evaluation.py computes with it, ranking.py compares instances by i
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -60,6 +61,7 @@ def metric(*, higher_is_better: bool, least_outputs: int = 1) -> Callable[[Decor
     return register
 
 
+@cache
 def task_types() -> tuple[str, ...]:
     """Return the task types that have a file of metrics."""
     return tuple(sorted(name for _, name, _ in iter_modules([str(Path(__file__).parent)]) if name != Path(__file__).stem))

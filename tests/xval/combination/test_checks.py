@@ -9,7 +9,7 @@ from xval.combination.checks import check_instance
 from xval.config_file import read_section
 from xval.errors import FoldsError, SettingsError
 from xval.folds import Fold
-from xval.job import check_models
+from xval.model_check import check_models
 
 FEATURES = FeatureSettings(**read_section("features"))
 FOLD = Fold(1, ("s0", "s1", "s2"), ("s3",), ("s4", "s5"))

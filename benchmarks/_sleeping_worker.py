@@ -1,0 +1,45 @@
+"""A worker process whose jobs sleep instead of training, for scaling.py: claims, records, messages and order are the real ones.
+
+It loads no backend. It begins when as many workers are there as the benchmark wants, so that their start is not measured.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from xval.executors.worker import Work, main
+from xval.fold_files import describe_job
+from xval.folds import SIDES
+from xval.job import JobOutcome, Report, run_job
+from xval.plan import Job
+
+MEETING_PLACE, N_WORKERS = "XVAL_BENCHMARK_MEETING_PLACE", "XVAL_BENCHMARK_WORKERS"
+
+
+def sleep(job: Job, _temporary: Path, report: Report) -> dict[str, Any]:
+    """Sleep for as long as the job says, and return a record of it."""
+    time.sleep(job.parameters["sleep_s"])
+    report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
+    items = {side: list(getattr(job.fold, side)) for side in SIDES}
+    return describe_job(job) | {"status": "done", "items": items, "metrics": {"test": {}}}
+
+
+def run_sleeping(jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
+    """Run jobs as a worker does, but for what is done in them."""
+    for job in jobs:
+        yield run_job(job, report, device=device, work=sleep)
+
+
+def load() -> Work:
+    """Wait for the other workers."""
+    place = Path(os.environ[MEETING_PLACE])
+    (place / str(os.getpid())).touch()
+    while len(list(place.iterdir())) < int(os.environ[N_WORKERS]):
+        time.sleep(0.01)
+    return Work(run_sleeping, check=lambda _jobs: [], preload=lambda _folder, _parameters: None)
+
+
+if __name__ == "__main__":
+    main(load)

@@ -1,0 +1,40 @@
+"""Jobs of no work: what becomes of them is written as for a real job, from the files of a real fold; nothing is computed.
+
+Comes in: jobs in a worker process, and the environment variable IDLE_FOLD, a finished fold folder. Goes out: fold folders with
+the same files, and records with the hashes and the items of the jobs. Next: overhead.py starts workers that run this file.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from xval.executors.worker import Work, main
+from xval.fold_files import describe_job
+from xval.folds import SIDES
+from xval.job import JobOutcome, Report, run_job
+from xval.plan import Job
+
+
+def work(job: Job, folder: Path, report: Report) -> dict[str, Any]:
+    """Write the files of a fold, and return its record."""
+    template = Path(os.environ["IDLE_FOLD"])
+    for path in template.iterdir():
+        if path.name != "record.json":
+            shutil.copyfile(path, folder / path.name)
+    report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {"loss": 1.0, "val_loss": 1.0}})
+    record = json.loads((template / "record.json").read_bytes())
+    items = {side: list(getattr(job.fold, side)) for side in SIDES}
+    return record | describe_job(job) | {"status": "done", "items": items}
+
+
+def run_idle(jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
+    """Do what surrounds a job, and its outcome is yielded."""
+    for job in jobs:
+        yield run_job(job, report, device=device, work=work)
+
+
+if __name__ == "__main__":
+    main(lambda: Work(run_idle, check=lambda _jobs: [], preload=lambda _folder, _parameters: None))

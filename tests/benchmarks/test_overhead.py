@@ -1,0 +1,30 @@
+"""benchmarks/overhead.py in its quick size: real workers, a real run, a finished experiment; its reader judges the figures."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_all_figures_are_printed():
+    command = [sys.executable, str(ROOT / "benchmarks" / "overhead.py"), "--quick"]
+
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=True).stdout
+
+    figures = {
+        found[1].strip(): float(found[2].replace(",", "")) for found in re.finditer(r"(?m)^(.{72}) +([\d,.]+) ms", printed)
+    }
+    for name in (
+        "a job of no work in a warm worker",
+        "plan of 60 jobs",
+        "finished experiment of 60 jobs found done",
+        "publish",
+    ):
+        assert figures[name] > 0
+    assert figures["a job of no work in a warm worker"] < figures["fit"]
+    assert re.fullmatch(r"ratio +\d+\.\d+", printed.splitlines()[-1])

@@ -1,0 +1,54 @@
+"""Groups and retries in one process, with jobs whose fate is set."""
+
+import pytest
+
+from xval.devices import Slot
+from xval.executors import inline
+from xval.folds import Fold
+from xval.job import JobOutcome
+from xval.plan import Job
+
+
+def test_jobs_run_in_groups_and_a_crashed_one_again_alone(monkeypatch):
+    jobs = [
+        Job("", "", "", 1, Fold(number, ("a",), ("b",), ("c",)), {"backend": "tensorflow"}, (), "hash", "folds", 1)
+        for number in (1, 2, 3)
+    ]
+    ran, fates = [], {1: ["done"], 2: ["crashed", "crashed"], 3: ["done"]}
+
+    def run_jobs(group, report, *, device):
+        ran.append([job.fold.number for job in group])
+        for job in group:
+            report({"instance": 1, "fold": job.fold.number, "epoch": 1, "values": {}})
+            yield JobOutcome(1, job.fold.number, fates[job.fold.number].pop(0))
+
+    monkeypatch.setattr(inline, "_bind", lambda slot, backend: None)
+    monkeypatch.setattr(inline, "check_models", lambda jobs: [])
+    monkeypatch.setattr(inline, "group_jobs", lambda jobs: [tuple(jobs[:2]), (jobs[2],)])
+    monkeypatch.setattr(inline, "run_jobs", run_jobs)
+    events = []
+
+    outcomes = list(inline.run(jobs, [Slot("cpu", 1)], events.append))
+
+    assert ran == [[1, 2], [2], [3]]
+    assert [(outcome.fold, outcome.status) for outcome in outcomes] == [(1, "done"), (2, "crashed"), (3, "done")]
+    assert [(event["fold"], event["epoch"]) for event in events] == [
+        (1, 0),
+        (1, 1),
+        (2, 0),
+        (2, 1),
+        (2, 0),
+        (2, 1),
+        (3, 0),
+        (3, 1),
+    ]
+    assert {event["worker"] for event in events} == {0}
+
+
+def test_an_unbuildable_model_is_said_before_anything_runs(monkeypatch):
+    monkeypatch.setattr(inline, "_bind", lambda slot, backend: None)
+    monkeypatch.setattr(inline, "check_models", lambda jobs: ["instance 1: no"])
+    job = Job("", "", "", 1, Fold(1, ("a",), (), ()), {"backend": "tensorflow"}, (), "hash", "folds", 1)
+
+    with pytest.raises(inline.SettingsError, match="instance 1: no"):
+        next(inline.run([job], [Slot("cpu", 1)], lambda event: None))

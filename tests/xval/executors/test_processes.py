@@ -1,0 +1,147 @@
+"""Groups of jobs, their order and what is loaded ahead, with real worker processes in which no backend is loaded."""
+
+import json
+import os
+from contextlib import closing
+
+import pytest
+
+from xval.devices import Slot
+from xval.executors import processes
+from xval.folds import Fold
+from xval.plan import Job
+
+WORKER = """
+import json, os, signal, time
+from pathlib import Path
+from xval.executors.worker import Work, main
+from xval.job import JobOutcome
+
+def note(job, *more):
+    folder = Path(job.experiment_folder)
+    with (folder / "ran").open("a") as file:
+        print(json.dumps([job.instance, job.fold.number, os.getpid(), *more]), file=file)
+
+def run(jobs, report, *, device):
+    for job in jobs:
+        note(job, len(jobs))
+        tried = Path(job.experiment_folder) / f"tried_{job.instance}_{job.fold.number}"
+        fate = "done" if tried.exists() and job.parameters["once"] else job.parameters["fate"].get(str(job.fold.number), "done")
+        tried.touch()
+        if fate == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(job.parameters["sleep_s"])
+        report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
+        yield JobOutcome(job.instance, job.fold.number, fate, error="because", seconds=1.0, memory_mb=1.0)
+
+def preload(folder, parameters):
+    with Path(os.environ["XVAL_TEST_PRELOADED"]).open("a") as file:
+        print(json.dumps([folder.name, parameters["seed"]]), file=file)
+
+def load():
+    place = Path(os.environ["XVAL_TEST_MEETING"])
+    (place / str(os.getpid())).touch()
+    while len(list(place.iterdir())) < int(os.environ["XVAL_TEST_WORKERS"]):
+        time.sleep(0.01)
+    return Work(run, check=lambda jobs: [], preload=preload)
+
+main(load)
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a function that runs jobs in groups; it returns their outcomes, what ran in which order, and the events."""
+    (tmp_path / "fateful_worker.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("XVAL_TEST_PRELOADED", str(tmp_path / "preloaded"))
+    monkeypatch.setenv("XVAL_TEST_MEETING", str(tmp_path / "meeting"))
+    (tmp_path / "meeting").mkdir()
+
+    def run_jobs(jobs, *, group_sizes=None, n_workers=1):
+        left = iter(jobs)
+        sizes = group_sizes or [1] * len(jobs)
+        monkeypatch.setattr(
+            processes, "group_jobs", lambda jobs, n_slots: [tuple(next(left) for _ in range(size)) for size in sizes]
+        )
+        monkeypatch.setenv("XVAL_TEST_WORKERS", str(n_workers))
+        events = []
+        slots = [Slot("cpu", 1)] * n_workers
+        with closing(processes.run(jobs, slots, events.append, worker_module="fateful_worker")) as found:
+            outcomes = list(found)
+        ran = [json.loads(line) for line in (tmp_path / "ran").read_text().splitlines()]
+        return outcomes, ran, events
+
+    return run_jobs
+
+
+@pytest.fixture
+def make_jobs(tmp_path):
+    def make(*n_folds, fate=None, once=True, stores=None, sleep_s=0.0):
+        return [
+            Job(
+                str(tmp_path), "", str(tmp_path / (stores or {}).get(instance, "store")), instance,
+                Fold(fold, ("a",), ("b",), ("c",)),
+                {
+                    "backend": "none", "num_epochs": 1, "max_worker_memory_mb": 100, "fate": fate or {}, "once": once,
+                    "seed": instance, "sleep_s": sleep_s,
+                },
+                (), "hash", "folds", 1,
+            )
+            for instance, n in enumerate(n_folds, start=1)
+            for fold in range(1, n + 1)
+        ]  # fmt: skip
+
+    return make
+
+
+def test_a_dead_worker_fails_only_those_of_its_group_without_outcome_which_run_again_alone(run, make_jobs):
+    outcomes, ran, events = run(make_jobs(4, fate={"3": "kill"}), group_sizes=[4])
+
+    assert [(outcome.fold, outcome.status) for outcome in outcomes] == [(1, "done"), (2, "done"), (3, "done"), (4, "done")]
+    assert [(fold, in_group) for _, fold, _, in_group in ran] == [(1, 4), (2, 4), (3, 4), (3, 1), (4, 1)]
+    first, again = ran[0][2], ran[-1][2]
+    assert first != again
+    assert [event["fold"] for event in events if event["epoch"] == 0] == [1, 2, 3, 3, 4]
+
+
+def test_a_job_that_kills_its_worker_twice_fails_alone(run, make_jobs):
+    outcomes, _, _ = run(make_jobs(3, fate={"1": "kill"}, once=False), group_sizes=[3])
+
+    found = {outcome.fold: (outcome.status, outcome.error) for outcome in outcomes}
+    assert found[1][0] == "crashed"
+    assert "SIGKILL" in found[1][1]
+    assert found[1][1].endswith(", 2 times")
+    assert found[2][0] == found[3][0] == "done"
+
+
+def test_a_job_out_of_memory_is_tried_again_in_a_fresh_process_after_its_group(run, make_jobs):
+    outcomes, ran, _ = run(make_jobs(3, fate={"2": "crashed"}), group_sizes=[3])
+
+    assert [(outcome.fold, outcome.status) for outcome in outcomes] == [(1, "done"), (3, "done"), (2, "done")]
+    assert [fold for _, fold, _, _ in ran] == [1, 2, 3, 2]
+    assert ran[3][2] != ran[0][2]
+
+
+def test_two_workers_keep_to_an_instance_each(run, make_jobs):
+    _, ran, _ = run(make_jobs(4, 4, sleep_s=0.1), n_workers=2)
+
+    homes = {instance: {pid for each, fold, pid, _ in ran if each == instance and fold <= 3} for instance in (1, 2)}
+    assert [len(pids) for pids in homes.values()] == [1, 1]
+    assert homes[1] != homes[2]
+
+
+def test_what_a_dead_worker_leaves_is_shared_among_all(run, make_jobs):
+    outcomes, ran, _ = run(make_jobs(5, 1, fate={"1": "kill"}, sleep_s=0.4), group_sizes=[5, 1], n_workers=2)
+
+    assert sorted((outcome.instance, outcome.fold) for outcome in outcomes) == [(1, fold) for fold in range(1, 6)] + [(2, 1)]
+    again = [pid for instance, _, pid, in_group in ran if instance == 1 and in_group == 1]
+    assert len(again) == 5
+    assert len(set(again)) == 2
+    assert not set(again) & {pid for _, _, pid, in_group in ran if in_group == 5}
+
+
+def test_the_store_of_the_next_job_is_loaded_meanwhile_and_no_other(run, make_jobs, tmp_path):
+    run(make_jobs(2, 1, 1, 1, stores={2: "second", 3: "second", 4: "third"}))
+
+    assert [json.loads(line) for line in (tmp_path / "preloaded").read_text().splitlines()] == [["second", 2], ["third", 4]]
