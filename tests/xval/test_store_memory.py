@@ -10,6 +10,7 @@ import pytest
 from preprocessing import store as plain_store
 from preprocessing.store import FeatureStore, open_store
 from xval import store_memory
+from xval.compiled_model import compile_model
 from xval.errors import CorpusError
 from xval.fold_data import Batches, load_fold
 from xval.folds import Fold
@@ -287,7 +288,8 @@ def test_training_is_the_same_bit_for_bit_from_memory_and_from_files(tmp_path):
         data = load_fold(store, FOLD, in_memory=in_memory)
         prepare_backend(instance.parameters, seed=1)
         model = build_model(instance.parameters, ("n_units", "dropout"), store, data.training_items)
-        history = train_model(model, data, instance.parameters, seed=1, report=lambda *_: None, log_folder=None)
+        compiled = compile_model(model, instance.parameters, seed=1)
+        history = train_model(compiled, data, instance.parameters, seed=1, report=lambda *_: None, log_folder=None)
         found.append((history.epochs, predict(model, data.sides["test"], 2).tolist()))
 
     assert found[0] == found[1]
