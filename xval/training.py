@@ -20,6 +20,7 @@ from xval.frame_examples import FrameExamples
 from xval.losses import loss_targets
 from xval.process_limits import limit_gpu_memory, limit_threads
 from xval.refit_plan import Refit
+from xval.traced_functions import forget_traced_gradients
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
         gc.collect()
         gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
     keras.backend.clear_session()
+    forget_traced_gradients()
     keras.config.set_dtype_policy(settings["precision"])
     keras.utils.set_random_seed(seed)
     backend, deterministic = keras.backend.backend(), settings["deterministic"]

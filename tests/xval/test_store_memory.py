@@ -10,12 +10,16 @@ import pytest
 from preprocessing import store as plain_store
 from preprocessing.store import FeatureStore, open_store
 from xval import store_memory
+from xval.compiled_model import compile_model
 from xval.errors import CorpusError
 from xval.fold_data import Batches, load_fold
 from xval.folds import Fold
+from xval.model import build_model
 from xval.read_ahead import ReadAhead
+from xval.settings import Declaration, resolve
 from xval.store_files import StoreFiles
 from xval.store_memory import StoreMemory, store_mb
+from xval.training import predict, prepare_backend, train_model
 
 FOLD, OTHER = Fold(1, ("a", "c"), ("b",), ("d",)), Fold(2, ("b", "d"), ("c",), ("a",))
 MB = 1000
@@ -273,3 +277,19 @@ def test_an_error_while_reading_ahead_comes_with_its_batch():
     with pytest.raises(CorpusError, match="the file of batch 2"):
         ahead.predictors(batches, 2)
     assert ahead.predictors(batches, 3)[0] == 3
+
+
+def test_training_is_the_same_bit_for_bit_from_memory_and_from_files(tmp_path):
+    store = write(tmp_path, n_columns=4)
+    shared = {"dataset": "small", "architecture": "mlp", "n_units": (4,), "batch_size": 2, "num_epochs": 3}
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", shared, {1: {}}))
+    found = []
+    for in_memory in (True, False):
+        data = load_fold(store, FOLD, in_memory=in_memory)
+        prepare_backend(instance.parameters, seed=1)
+        model = build_model(instance.parameters, ("n_units", "dropout"), store, data.training_items)
+        compiled = compile_model(model, instance.parameters, seed=1)
+        history = train_model(compiled, data, instance.parameters, seed=1, report=lambda *_: None, log_folder=None)
+        found.append((history.epochs, predict(model, data.sides["test"], 2).tolist()))
+
+    assert found[0] == found[1]
