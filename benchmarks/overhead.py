@@ -3,9 +3,10 @@
 python benchmarks/overhead.py [--quick]      1,000 instances of 10 folds, about 3 minutes on 2 cores; --quick: 20 of 3
 
 Jobs of no work write the files of a real fold and compute nothing, so that their time is the manager's alone: claim, temporary
-folder, record, flushing to the disk, name, messages, display, and the derived files meanwhile. A small real job is divided into
-its steps by a profile. The finished experiment is made of one that was really run (finished_experiment.py). Prints each figure
-with its target, and last the largest ratio of a figure to its target.
+folder, record, flushing to the disk, name, messages, display, and the derived files meanwhile. (They are below TMPDIR: where
+that is in memory, flushing costs nothing.) A small real job is divided into its steps by a profile. The finished experiment is
+made of one that was really run (finished_experiment.py). Prints each figure with its target, and last the largest ratio of a
+figure to its target.
 """
 
 import argparse

@@ -11,6 +11,8 @@ order of the engine, which must reach the same accuracies.
 
 The ratio is that of the time from the begin of the first fold to the end of the last one: the start of Python and the imports
 count on neither side, reading the features and saving the models on both, and what the engine alone does for a fold as well.
+Before its first fold the engine builds the model once, to check it: that is no part of the span, and leaves TensorFlow warm, so
+that the first folds do not compare; the later ones do, and the whole commands.
 The seconds of the whole commands are shown beside it. The engine sets MALLOC_ variables for its workers, the loop has the
 defaults of the system.
 """

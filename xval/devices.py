@@ -102,6 +102,8 @@ def make_slots(gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1
     gpus = () if gpu == "cpu" else find_gpus()
     if gpus:
         slots, where = _gpu_slots(gpu, gpus, threads, workers_per_gpu)
+        if workers > 1:
+            where += f" workers={workers} is for the CPU and has no effect here; workers_per_gpu lets several share a GPU."
     else:
         slots = [Slot("cpu", threads)] * (workers or default_workers(threads))
         reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"

@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from xval.errors import ResultsError
 from xval.job_lock import hold, is_held
-from xval.json_files import Record, flush, flush_all, read_json, write_atomically
+from xval.json_files import Record, flush_all, read_json, write_atomically
 
 ALL_ITEMS = 0
 """The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
@@ -165,7 +165,6 @@ class ExperimentFolder:
         Raises:
             OSError: The disk is full or gone; the temporary folder stays unnamed and what stood there stays readable.
         """
-        os.utime(temporary)  # derived files that were begun before now lack it
         flush_all([*temporary.rglob("*"), temporary])
         final = self.fold_folder(instance, fold)
         if final.exists():
@@ -175,7 +174,8 @@ class ExperimentFolder:
             shutil.rmtree(aside)
         else:
             temporary.rename(final)
-        flush(final.parent)
+        os.utime(final)  # derived files that were begun before now may lack it
+        flush_all([final, final.parent])
 
     def replace(self, instance: int, folds: Collection[int]) -> None:
         """Move results away, so that their jobs run anew; what this pass has already run anew stays.

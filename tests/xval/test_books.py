@@ -5,6 +5,7 @@ import time
 import openpyxl
 import pytest
 
+from xval import results
 from xval.books import Books
 from xval.errors import ResultsError
 from xval.json_files import read_json, write_json
@@ -106,6 +107,26 @@ def test_derived_files_are_stale_once_a_fold_has_ended_after_they_were_begun(fol
 
     end_fold(1, 2, 0.5)
 
+    assert is_stale(folder)
+
+
+def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(folder, end_fold, monkeypatch):
+    end_fold(1, 1, 0.5)
+    flush_all, n_flushed = results.flush_all, []
+
+    def flush_slowly(paths):
+        flush_all(paths)
+        if not n_flushed:
+            time.sleep(0.02)
+            rebuild(folder)
+            time.sleep(0.02)
+        n_flushed.append(len(paths))
+
+    monkeypatch.setattr(results, "flush_all", flush_slowly)
+
+    end_fold(1, 2, 0.5)
+
+    assert figures(folder) == {(1, 1): 0.5}
     assert is_stale(folder)
 
 

@@ -64,6 +64,14 @@ def test_several_workers_share_each_gpu_and_its_memory():
 
 
 @pytest.mark.usefixtures("two_gpus")
+def test_on_a_gpu_workers_is_said_to_have_no_effect():
+    slots, where = make_slots("1", workers=4, threads=1)
+
+    assert slots == [Slot("1", 1)]
+    assert where.startswith("Running on GPU 1 (Card B). workers=4 is for the CPU and has no effect here; workers_per_gpu ")
+
+
+@pytest.mark.usefixtures("two_gpus")
 def test_more_workers_than_fit_into_the_memory_of_a_gpu_are_refused():
     with pytest.raises(SettingsError, match=r"GPU 1 \(Card B\) has 10000 MB, .* allowed: 1 to 7\."):
         make_slots("0,1", workers=0, threads=1, workers_per_gpu=8)

@@ -279,7 +279,8 @@ def _check_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> No
     worker.check(list({job.instance: job for job in jobs}.values()))
     sender, answer = messages.get()
     while sender is not worker:
-        sender, answer = messages.get()  # another worker died idle; it is replaced when its first job comes
+        sender.is_silent |= answer is None  # it died idle, and is replaced when its first job comes
+        sender, answer = messages.get()
     if answer is None:
         reason, printed = worker.describe_end()
         raise WorkerError(f"building the models: {reason}.\n{printed}")
