@@ -54,7 +54,7 @@ class JobOutcome:
 
 
 class ClaimedFold:
-    """A fold that this process has, from ``with`` to the end of the block.
+    """A fold that this process has, from ``with`` until its outcome is known, or to the end of the block.
 
     Args:
         job: The job.
@@ -62,7 +62,8 @@ class ClaimedFold:
         device: Named in the record.
 
     Attributes:
-        outcome: What became of the job, if nothing is left to do: another process has it, or has finished it.
+        outcome: What became of the job, if nothing is left to do: another process has it, or has finished it. The fold is let
+            go then.
         temporary: Where its files are written; what is not published is removed.
         n_sharing: How many folds have shared its time; it is said to have taken its part of it.
     """
@@ -79,12 +80,14 @@ class ClaimedFold:
         self.n_sharing = 1
 
     def __enter__(self) -> Self:
-        ours = self._stack.enter_context(self._folder.claim(self._job.instance, self._job.fold.number))
-        self.outcome = self._known_outcome() if ours else self._outcome("elsewhere")
-        if self.outcome is None:
-            self.temporary = self._folder.begin_fold(self._job.instance, self._job.fold.number)
-            self._stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
-            self._note = EpochNote(self.temporary, self._job.parameters["num_epochs"])
+        with ExitStack() as stack:
+            ours = stack.enter_context(self._folder.claim(self._job.instance, self._job.fold.number))
+            self.outcome = self._known_outcome() if ours else self._outcome("elsewhere")
+            if self.outcome is None:
+                self.temporary = self._folder.begin_fold(self._job.instance, self._job.fold.number)
+                stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
+                self._note = EpochNote(self.temporary, self._job.parameters["num_epochs"])
+                self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -92,13 +95,17 @@ class ClaimedFold:
     ) -> bool | None:
         return self._stack.__exit__(kind, error, place)
 
+    def restart_clock(self) -> None:
+        """Count the time from now on: what went before was the work of others."""
+        self._started = time.monotonic()
+
     def report(self, event: Mapping[str, Any]) -> None:
         """Report an event, and note its epoch for other processes."""
         self._note.write(event["epoch"])
         self._report(event)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
-        """Complete the record and publish the folder.
+        """Complete the record, publish the folder and let go of the fold.
 
         Raises:
             OSError: The disk is full or not writable.
@@ -108,10 +115,11 @@ class ClaimedFold:
         write_json(self.temporary / "record.json", completed, flushed=False)
         self._note.remove()
         self._folder.publish(self.temporary, self._job.instance, self._job.fold.number)
+        self._stack.close()
         return self._outcome("done", seconds=seconds, test_metrics=record["metrics"].get("test", {}), memory_mb=memory_mb())
 
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
-        """Return the outcome of an error.
+        """Return the outcome of an error, and let go of the fold: others may record the failure, or try once more.
 
         Raises:
             FirstJobError: `raise_errors` is set.
@@ -119,6 +127,7 @@ class ClaimedFold:
         if raise_errors:
             where = f"instance {self._job.instance}, fold {self._job.fold.number}"
             raise FirstJobError(f"{where}: {one_line(error)}") from error
+        self._stack.close()
         out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
         return self._outcome(
             "crashed" if out_of_memory else "failed",

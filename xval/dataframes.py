@@ -52,8 +52,9 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
     Returns:
         The columns dataset (text), experiment, instance, fold (int64), side, metric (text), value (float64; NaN where the
         metric is undefined), item (text) if asked for, then the parameters. The sides: training, validation and test, of
-        examples; clip_validation and clip_test, of clips, which are combined from their windows; chance, what a constant
-        answer reaches on the test examples. Rows are in the order of experiments, instances, folds, sides.
+        examples (of training ones loss and accuracy or error alone, as training followed them, without ``evaluate_training``);
+        clip_validation and clip_test, of clips, which are combined from their windows; chance, what a constant answer reaches
+        on the test examples. Rows are in the order of experiments, instances, folds, sides.
         ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment, instance, fold, status
         (``failed``, or ``missing``: not run yet, or of other settings) and error.
 

@@ -45,7 +45,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             numbers then.
         constant: Give all batches of examples of one length the same shape: what a batch lacks is filled with its own
             examples once more. These weigh nothing and the others so much more that the loss of the batch, a mean over
-            `batch_size`, is the mean over its examples.
+            `batch_size`, is the mean over its examples. In what training follows over an epoch it counts as a whole batch.
     """
 
     def __init__(

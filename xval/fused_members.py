@@ -67,14 +67,14 @@ class Member:
 
     Args:
         job: The job.
-        setup: Its examples; its model is needed no longer.
+        setup: Its examples, store and initial model.
         compiled: The model of its instance.
         learning_rate: Of its optimizer before the first epoch.
         report: Called after each epoch with its number from 1 and its values.
 
     Attributes:
         job: The job.
-        setup: The same, without the model of its own.
+        setup: Its examples, store and initial model; the model of its own has given its values away.
         compiled: The model that gets its weights when it has ended.
         batches: Its training examples, shuffled anew by each `begin_epoch`.
         validation: Its validation examples in batches.

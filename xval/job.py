@@ -124,13 +124,14 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
         def report_to_fold(event: Mapping[str, Any]) -> None:
             claimed[event["instance"], event["fold"]][1].report(event)
 
+        n_claimed = len(claimed)
         apart: dict[tuple[int, int], Mapping[str, Any]] = {}
         try:
             for result in train_together([job for job, _ in claimed.values()], report_to_fold):
                 key = result.job.instance, result.job.fold.number
                 fold = claimed[key][1]
                 if isinstance(result, Trained):
-                    fold.n_sharing = len(jobs)
+                    fold.n_sharing = n_claimed
                     yield _publish(fold, partial(_test_trained, result, fold.temporary))
                 elif isinstance(result, Failed):
                     yield fold.fail(result.error)
@@ -143,6 +144,7 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
             apart |= {key: one_by_one(job, reason) for key, (job, _) in claimed.items() if key not in apart}
         for key, (job, fold) in claimed.items():
             report({"instance": key[0], "fold": key[1], "note": f"trained by itself: {apart[key]['engine']['reason']}"})
+            fold.restart_clock()
             yield _publish(fold, partial(_work_apart, job, fold, apart[key]))
 
 

@@ -21,6 +21,7 @@ _NOTES = (
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
     "std: sample standard deviation over folds (n - 1).",
     "A metric that has no value in any fold, because it is undefined there, has no column.",
+    "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
     "chance: the same metric, mean over folds, of always answering the class shares (mean target) of the training examples.",
 )
