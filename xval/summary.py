@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, NamedTuple, TypedDict, cast
 
 from xval.metrics import higher_is_better, metric_names
-from xval.parameters import EXPERIMENT_KEYS, UNHASHED_KEYS
+from xval.parameters import EXPERIMENT_KEYS, LATER_KEYS, UNHASHED_KEYS
 
 FORMAT_VERSION = 1
 # The sides of a table from first to last, and what headers call them.
@@ -212,6 +212,6 @@ def _odd_root(numerator: int, denominator: int) -> int:
 
 
 def _differs(name: str, metric_dicts: Sequence[MetricDict]) -> bool:
-    missing = object()
+    missing = LATER_KEYS.get(name, object())
     first = metric_dicts[0]["parameters"].get(name, missing)
     return any(metric_dict["parameters"].get(name, missing) != first for metric_dict in metric_dicts)

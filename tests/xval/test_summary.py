@@ -109,6 +109,12 @@ def test_threads_change_numbers_so_they_are_named_where_they_differ(make_instanc
     assert differing_parameters(metric_dicts) == ("threads_per_job",)
 
 
+def test_a_parameter_that_an_older_instance_did_not_know_differs_where_it_is_not_the_default(make_instance):
+    older = make_instance(1, [0.5])
+    assert differing_parameters([older, make_instance(2, [0.5], engine="sequential")]) == ()
+    assert differing_parameters([older, make_instance(2, [0.5], engine="fused")]) == ("engine",)
+
+
 def test_a_single_instance_differs_in_nothing(make_instance):
     assert differing_parameters([make_instance(1, [0.5])]) == ()
 
