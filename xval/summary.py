@@ -6,8 +6,8 @@ results.py keeps metric dicts, ranking.py compares them, spreadsheet/ shows them
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite, isqrt
-from statistics import fmean
+from math import isfinite
+from statistics import fmean, stdev
 from typing import Any, NamedTuple, TypedDict, cast
 
 from xval.metrics import higher_is_better, metric_names
@@ -180,35 +180,11 @@ def _figure(values: Sequence[float | None]) -> Figure:
     numbers = [value for value in values if value is not None]
     return Figure(
         mean=fmean(numbers) if numbers else None,
-        std=deviation(numbers) if len(numbers) > 1 else None,
+        std=stdev(numbers) if len(numbers) > 1 else None,
         n=len(numbers),
         min=min(numbers, default=None),
         max=max(numbers, default=None),
     )
-
-
-def deviation(numbers: Sequence[float]) -> float:
-    """Return the sample standard deviation (over n - 1) of at least two finite numbers.
-
-    It is exact but for the rounding of the root, bit for bit that of `statistics.stdev`, which takes four times as long: floats
-    are whole numbers over powers of two, so that whole numbers do for its fractions.
-    """
-    n = len(numbers)
-    ratios = [number.as_integer_ratio() for number in numbers]
-    scale = max(denominator for _, denominator in ratios)
-    wholes = [numerator * (scale // denominator) for numerator, denominator in ratios]
-    spread, divisor = n * sum(whole * whole for whole in wholes) - sum(wholes) ** 2, n * (n - 1) * scale * scale
-    # A root of 109 bits or more, rounded to odd, is right when it is rounded once more to a float's 53.
-    shift = (spread.bit_length() - divisor.bit_length() - 109) // 2
-    if shift >= 0:
-        return float(_odd_root(spread, divisor << 2 * shift) << shift)
-    return _odd_root(spread << -2 * shift, divisor) / (1 << -shift)
-
-
-def _odd_root(numerator: int, denominator: int) -> int:
-    """Return the whole root of a fraction, made odd where it is not exact."""
-    root = isqrt(numerator // denominator)
-    return root | (root * root * denominator != numerator)
 
 
 def _differs(name: str, metric_dicts: Sequence[MetricDict]) -> bool:

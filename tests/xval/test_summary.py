@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from xval.summary import (
     chance_level,
-    deviation,
     differing_parameters,
     direction,
     figure,
@@ -167,9 +166,3 @@ def test_the_chance_level_comes_from_instances_with_all_their_folds(make_instanc
     assert chance_level([chance(1, [0.1, 0.3]), chance(2, [0.2, 0.4])], "accuracy") == pytest.approx((0.2, 0.3))
     assert chance_level([chance(1, [None, None])], "accuracy") is None
     assert chance_level([chance(1, [0.1])], "auc") is None
-
-
-@settings(max_examples=200)
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e150, max_value=1e150), min_size=2, max_size=12))
-def test_the_deviation_is_that_of_the_statistics_module_to_the_last_bit(numbers):
-    assert deviation(numbers) == statistics.stdev(numbers)
