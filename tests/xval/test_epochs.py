@@ -1,5 +1,6 @@
 """Validation between the epochs: what is kept of the best one belongs to the weights that the model ends with."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from xval.losses import data_loss
 from xval.model import build_model
 from xval.refit_plan import Refit
 from xval.settings import Declaration, resolve
-from xval.training import predict, prepare_backend, train_model
+from xval.training import predict, train_model
 
 FOLD = Fold(1, ("a", "b", "c"), ("d",), ("e",))
 GIVEN = {"dataset": "toy", "architecture": "cnn_small", "n_filters": (4,), "batch_size": 8, "regularization_lambda": 0.01}
@@ -26,7 +27,8 @@ def train(tmp_path):
     def train(refit=None, **given):
         (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", GIVEN | given, {1: {}}))
         settings = instance.parameters
-        prepare_backend(settings, seed=3)
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(3)
         data = load_fold(written, FOLD, in_memory=True)
         compiled = compile_model(build_model(settings, tuple(instance.options), written, FOLD.training), settings, seed=3)
         history = train_model(compiled, data, settings, seed=3, report=lambda *_: None, log_folder=None, refit=refit)

@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -19,7 +20,7 @@ from xval.read_ahead import ReadAhead
 from xval.settings import Declaration, resolve
 from xval.store_files import StoreFiles
 from xval.store_memory import StoreMemory, store_mb
-from xval.training import predict, prepare_backend, train_model
+from xval.training import predict, train_model
 
 FOLD, OTHER = Fold(1, ("a", "c"), ("b",), ("d",)), Fold(2, ("b", "d"), ("c",), ("a",))
 MB = 1000
@@ -286,7 +287,8 @@ def test_training_is_the_same_bit_for_bit_from_memory_and_from_files(tmp_path):
     found = []
     for in_memory in (True, False):
         data = load_fold(store, FOLD, in_memory=in_memory)
-        prepare_backend(instance.parameters, seed=1)
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(1)
         model = build_model(instance.parameters, ("n_units", "dropout"), store, data.training_items)
         compiled = compile_model(model, instance.parameters, seed=1)
         history = train_model(compiled, data, instance.parameters, seed=1, report=lambda *_: None, log_folder=None)
