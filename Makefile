@@ -42,7 +42,7 @@ fix: .venv/.installed-test ## format and mend what can be mended
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: .venv/.installed-test ## measure speed and memory (about an hour; benchmarks/README.md has figures)
+bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/README.md has figures)
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/feature_store.py
 	$(BIN)/python benchmarks/offline_augmentation.py
