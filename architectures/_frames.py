@@ -1,7 +1,7 @@
 """Waveforms in frames: what the architectures that read (frames, samples, 1) share.
 
 Comes in: the shapes and options of a ``build``, or its tensors. Goes out: a SettingsError, or the frames of all sequences
-behind each other in the batch axis and back, so that convolutions see each frame by itself. Next: sincnet.py, denet.py.
+behind each other in the batch axis and back, so that convolutions see each frame by itself.
 """
 
 from collections.abc import Sequence

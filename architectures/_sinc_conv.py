@@ -3,7 +3,7 @@
 Source: Ravanelli & Bengio 2018, "Speaker recognition from raw waveform with SincNet". A filter is the difference of two
 low-passes, windowed by Hamming, and divided so that its middle tap is 1 (gain about sample rate / twice the bandwidth).
 
-Comes in: samples (batch, n_samples, 1). Goes out: (batch, n_steps, n_filters), one band each. Next: sincnet.py, denet.py.
+Comes in: samples (batch, n_samples, 1). Goes out: (batch, n_steps, n_filters), one band each.
 """
 
 import math

@@ -12,7 +12,7 @@ training clips, 10 epochs, 24 and 64 filters: accuracy 0.99, 0.95, 0.50, 0.17 (c
 0.5, and 0.70, 0.95, 0.91, 0.31 of vgg_ultramini.
 
 Comes in: shapes and options of a ``build``, or maps (frames, bins, channels). Goes out: maps, vectors, or a whole small
-network. Next: vgg_mini.py, vgg_ultramini.py, vgg_pool.py, vgg_net.py, vggvox.py.
+network.
 """
 
 from typing import Literal

@@ -8,7 +8,7 @@ repeated.
 
 Comes in: examples (frames, bins, channels) of any size; odd sizes are pooled to the next whole half, and the repeated last
 frame or bin is cropped on the way back. Goes out: a Keras model with linear outputs of the very shape of its input; its layer
-`embedding` gives the flattened code. 2,183,691 parameters at 60 x 128 x 1. Next: xval/model.py.
+`embedding` gives the flattened code. 2,183,691 parameters at 60 x 128 x 1.
 """
 
 import keras

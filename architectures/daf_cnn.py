@@ -6,7 +6,7 @@ twice; a dense layer to the classes (the original puts a LeakyReLU on these as w
 
 Comes in: examples (frames, bins, channels) of any size; the system's own are log-mel, n_fft = hop = 50 ms, 128 bins,
 stretched to the mean number of frames. An axis of one value is not pooled. Goes out: a Keras model with linear outputs, to
-which the engine adds softmax and loss. 7,635,850 parameters at 60 x 128 x 1 and 10 classes. Next: xval/model.py.
+which the engine adds softmax and loss. 7,635,850 parameters at 60 x 128 x 1 and 10 classes.
 """
 
 import keras

@@ -6,7 +6,7 @@ sounds.
 
 Comes in: examples (frames, bins, channels) of any size; the system's own are log-mel windows of 3 s at 44.1 kHz, n_fft 2048,
 hop 512, scaled per clip: 259 x 128. An axis of one value is not pooled. Goes out: a Keras model with linear outputs, to which
-the engine adds softmax and loss. 2,195,464 parameters at 259 x 128 x 1 and 8 classes. Next: xval/model.py.
+the engine adds softmax and loss. 2,195,464 parameters at 259 x 128 x 1 and 8 classes.
 """
 
 import keras

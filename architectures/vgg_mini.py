@@ -6,7 +6,7 @@ bins and one over the frames, both shared by all channels, and a dense layer to 
 
 Comes in: examples (frames, bins, channels) of any size; the system's own are 3 s at 16 kHz, n_fft 1024, hop 160: 301 x 513.
 Below 33 x 33 the last windows are cut to the maps (see _vgg.py). Goes out: a Keras model with linear outputs, to which the
-engine adds softmax and loss. 2,482,300 parameters at 301 x 513 x 1 and 10 classes. Next: xval/model.py.
+engine adds softmax and loss. 2,482,300 parameters at 301 x 513 x 1 and 10 classes.
 """
 
 import keras

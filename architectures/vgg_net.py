@@ -6,7 +6,7 @@ no ReLU.
 
 Comes in: examples (frames, bins, channels) of any size; the system's own are 3 s at 16 kHz, n_fft 1024, hop 160: 301 x 513.
 Goes out: a Keras model with linear outputs, to which the engine adds softmax and loss. 16,061,523 parameters at 301 x 513 x 1
-and 10 classes. Next: xval/model.py.
+and 10 classes.
 """
 
 import keras

@@ -5,7 +5,6 @@ layer.
 
 Comes in: examples (frames, bins, channels) of any size; frames may be unknown, and are then 33 or more. Goes out: a Keras
 model with linear outputs, to which the engine adds softmax and loss. 2,482,282 parameters at 301 x 513 x 1 and 10 classes.
-Next: xval/model.py.
 """
 
 from typing import Literal

@@ -3,7 +3,7 @@
 As vgg_mini.py, which has the layers and their source, with 128 filters instead of 1024 in the second convolution.
 
 Comes in: examples (frames, bins, channels) of any size; the system's own are 301 x 513. Goes out: a Keras model with linear
-outputs, to which the engine adds softmax and loss. 314,876 parameters at 301 x 513 x 1 and 10 classes. Next: xval/model.py.
+outputs, to which the engine adds softmax and loss. 314,876 parameters at 301 x 513 x 1 and 10 classes.
 """
 
 import keras

@@ -8,7 +8,7 @@ dropout.
 Comes in: examples (frames, bins, channels) of any size; the system's own are linear STFT magnitudes of 3 s, 300 frames of 512
 bins. Frames may be unknown, and are then 65 or more. Smaller examples: the windows that are longer than a map are cut to it
 (see _vgg.py). Goes out: a Keras model with linear outputs, to which the engine adds softmax and loss. 17,919,907 parameters
-at 300 x 512 x 1 and 1251 classes (10,688 of them are moving statistics). Next: xval/model.py.
+at 300 x 512 x 1 and 1251 classes (10,688 of them are moving statistics).
 """
 
 import keras

@@ -1,7 +1,6 @@
 """The transforms of one copy: which, in which order, with which parameters; and their use.
 
 Comes in: settings, the seed of a run, the path of a source, the number of a copy. Goes out: the steps; then samples.
-Next: copies.py.
 """
 
 from collections.abc import Iterable

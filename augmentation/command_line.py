@@ -1,7 +1,6 @@
 """The command line of ``python -m augmentation``: its help, and its words turned into what a user asks for.
 
-Comes in: argv. Goes out: an `Augmentation` or a `Mixing` whose values have their types, or a help text. Next: folder.py,
-mix.py.
+Comes in: argv. Goes out: an `Augmentation` or a `Mixing` whose values have their types, or a help text.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Make the files of one source: its unchanged copy and its augmented ones.
 
-Comes in: a task, in whatever process. Goes out: wav files, and what augmented.csv says of them. Next: folder.py.
+Comes in: a task, in whatever process. Goes out: wav files, and what augmented.csv says of them.
 
 A file that is there is kept: files appear whole, the folder has one set of settings, and what was made of a source that was
 replaced is gone. What a kept copy had drawn is drawn again, without using it.

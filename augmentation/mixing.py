@@ -1,7 +1,7 @@
 """Deal annotated events into mixtures, and backgrounds to items, before any audio is mixed.
 
 Comes in: events, background recordings, settings and a seed. Goes out: a `Mixture` for every file to be written: what lies
-where, and how loud. Next: mixture.py makes one, mix.py all of them.
+where, and how loud.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Make one mixture: a background with events in it, and the rows of its annotation.
 
-Comes in: a `Mixture`. Goes out: a wav file; rows of annotation.csv. Next: mix.py.
+Comes in: a `Mixture`. Goes out: a wav file; rows of annotation.csv.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The folders of recordings that are mixed into others: decoded before the first file is made.
 
 Comes in: noises, impulse responses, backgrounds. Goes out: a fingerprint of each folder, and the facts about each recording; or
-an error that names what cannot be used. Next: folder.py, mix.py.
+an error that names what cannot be used.
 """
 
 from collections.abc import Mapping

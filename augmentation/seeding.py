@@ -1,7 +1,6 @@
 """Seeds that depend on names alone, so that no file's copies depend on how many workers there are or what lies beside it.
 
-Comes in: the seed of a run and names (a file, a copy, a transform). Goes out: a generator of its own for each. Next: chain.py,
-mixing.py.
+Comes in: the seed of a run and names (a file, a copy, a transform). Goes out: a generator of its own for each.
 """
 
 import unicodedata

@@ -1,6 +1,6 @@
 """The settings of ``python -m augmentation`` and of its command ``mix``.
 
-Comes in: their sections of config.ini, and ``--set KEY=VALUE``. Goes out: frozen settings, checked. Next: chain.py, mixing.py.
+Comes in: their sections of config.ini, and ``--set KEY=VALUE``. Goes out: frozen settings, checked.
 
 The keys of [offline_augmentation] are read from the transforms: ``<file>_probability`` and ``<file>_<option>`` for every option
 that the file's draw has. A key that config.ini lacks has the default of the signature.

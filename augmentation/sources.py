@@ -1,6 +1,6 @@
 """What lies in the folder that is augmented, and which folders must lie apart.
 
-Comes in: INPUT and the other folders. Goes out: the audio files, the files that come with them, or an error. Next: folder.py.
+Comes in: INPUT and the other folders. Goes out: the audio files, the files that come with them, or an error.
 """
 
 from collections.abc import Mapping

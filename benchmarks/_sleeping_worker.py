@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from xval.executors.worker import Work, main
-from xval.fold_files import describe_job
-from xval.folds import SIDES
-from xval.job import JobOutcome, Report, run_job
-from xval.plan import Job
+from xval.folds.split import SIDES
+from xval.jobs.plan import Job
+from xval.jobs.record import describe_job
+from xval.worker.run import JobOutcome, Report, run_job
+from xval.worker.serve import Work, main
 
 MEETING_PLACE, N_WORKERS = "XVAL_BENCHMARK_MEETING_PLACE", "XVAL_BENCHMARK_WORKERS"
 

@@ -2,7 +2,7 @@
 
 Comes in: a folder, and how many instances and folds. Goes out: a corpus of tones, a script, and the results folder that a run
 of that script would leave: one instance is really run, and each of its folds is written again for all other instances, with its
-files, the numbers of its record shifted. Next: overhead.py.
+files, the numbers of its record shifted.
 """
 
 import csv
@@ -19,9 +19,9 @@ import pandas as pd
 import soundfile
 
 from preprocessing.corpus import make_corpus
-from xval.plan import write_settings
-from xval.results import ExperimentFolder
-from xval.settings import Declaration, resolve
+from xval.jobs.plan import write_settings
+from xval.results.folder import ExperimentFolder
+from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).parents[1]
 RATE_HZ = 8000

@@ -60,11 +60,11 @@ def write_store(folder: Path, size: dict[str, Any]) -> Path:
 
 def run(folder: Path, architecture: str, way: str, size: dict[str, Any]) -> None:
     """Run the jobs in this process, and print what it took as JSON."""
-    from xval.folds import Fold
-    from xval.job import run_jobs
-    from xval.job_groups import group_jobs
-    from xval.plan import Job, job_seed
-    from xval.settings import Declaration, resolve
+    from xval.folds.split import Fold
+    from xval.jobs.groups import group_jobs
+    from xval.jobs.plan import Job, job_seed
+    from xval.settings.resolve import Declaration, resolve
+    from xval.worker.run import run_jobs
 
     items = [f"item_{number:02}" for number in range(size["n_folds"] + 2)]
     engine = "fused_always" if way == "fused" else "sequential"
@@ -104,7 +104,7 @@ def run(folder: Path, architecture: str, way: str, size: dict[str, Any]) -> None
 
 def measure(folder: Path, architecture: str, way: str, size: dict[str, Any], gpu: str) -> dict[str, Any]:
     """Run the jobs in a fresh process that is bound to a device, and return what it took."""
-    from xval.devices import Slot, environment
+    from xval.backend.devices import Slot, environment
 
     command = [sys.executable, "-P", __file__, "--run", json.dumps([str(folder), architecture, way, size])]
     variables = (
@@ -128,7 +128,7 @@ def main() -> None:
         folder, architecture, way, size = json.loads(arguments.run)
         run(Path(folder), architecture, way, size)
         return
-    from xval.devices import find_gpus
+    from xval.backend.devices import find_gpus
 
     gpu = arguments.gpu if find_gpus() else "cpu"
     size = SIZES["quick" if arguments.quick else "cpu" if gpu == "cpu" else "gpu"]

@@ -1,7 +1,7 @@
 """Jobs of no work: what becomes of them is written as for a real job, from the files of a real fold; nothing is computed.
 
 Comes in: jobs in a worker process, and the environment variable IDLE_FOLD, a finished fold folder. Goes out: fold folders with
-the same files, and records with the hashes and the items of the jobs. Next: overhead.py starts workers that run this file.
+the same files, and records with the hashes and the items of the jobs.
 """
 
 import json
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from xval.executors.worker import Work, main
-from xval.fold_files import describe_job
-from xval.folds import SIDES
-from xval.job import JobOutcome, Report, run_job
-from xval.plan import Job
+from xval.folds.split import SIDES
+from xval.jobs.plan import Job
+from xval.jobs.record import describe_job
+from xval.worker.run import JobOutcome, Report, run_job
+from xval.worker.serve import Work, main
 
 
 def work(job: Job, folder: Path, report: Report) -> dict[str, Any]:

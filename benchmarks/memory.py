@@ -23,12 +23,12 @@ from numpy.lib import format as npy
 
 from preprocessing import store
 from preprocessing.store_layout import array_name
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.executors import processes
-from xval.folds import Fold
-from xval.job import JobOutcome
-from xval.plan import Job
-from xval.settings import Declaration, resolve
+from xval.folds.split import Fold
+from xval.jobs.plan import Job
+from xval.settings.resolve import Declaration, resolve
+from xval.worker.run import JobOutcome
 
 ITEMS = tuple(f"item {number}" for number in range(10))
 LARGE_SHAPE = (2048, 1024)

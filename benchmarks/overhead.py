@@ -23,14 +23,14 @@ from statistics import median
 from finished_experiment import declare, run_python, run_script, write_corpus, write_finished
 from rich.console import Console
 
-from xval.books import Books
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.executors import inline, processes
-from xval.plan import Job, load_folds, make_jobs, make_plan, write_folds, write_settings
-from xval.progress import JobProgress
-from xval.results import ExperimentFolder
-from xval.settings import Declaration, resolve
-from xval.stages import in_stages
+from xval.experiment.progress import JobProgress
+from xval.jobs.plan import Job, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.jobs.stages import in_stages
+from xval.results.books import Books
+from xval.results.folder import ExperimentFolder
+from xval.settings.resolve import Declaration, resolve
 
 HERE = Path(__file__).parent
 N_RUNS = 3

@@ -19,11 +19,11 @@ from statistics import median
 
 from _sleeping_worker import MEETING_PLACE, N_WORKERS
 
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.executors import processes
-from xval.folds import Fold
-from xval.plan import Job
-from xval.results import ExperimentFolder
+from xval.folds.split import Fold
+from xval.jobs.plan import Job
+from xval.results.folder import ExperimentFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORTEST_S, LONGEST_S = 0.25, 0.5

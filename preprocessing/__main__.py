@@ -1,7 +1,6 @@
 """``python -m preprocessing CORPUS ...``: read a corpus, write its index, and make its feature store; or another command.
 
 Comes in: argv. Goes out: data/<dataset>/ and an exit code: 0 done, 1 failed, 2 wrong usage or corpus, 130 interrupted.
-Next: an experiment with this dataset.
 """
 
 import shlex

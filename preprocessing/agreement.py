@@ -1,7 +1,6 @@
 """How far the annotators of a corpus agree, in seconds.
 
-Comes in: annotations of recordings by several annotators. Goes out: a table, also as csv. Next: a person who chooses an
-annotation policy.
+Comes in: annotations of recordings by several annotators. Goes out: a table, also as csv.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Tables of annotated stretches of recordings: find the recordings that they name, read their lines, refuse what cannot be.
 
 Comes in: a csv file with a line per stretch, and a folder of audio. Goes out: the stretches in seconds; or the recordings and
-their annotations as `annotations.py` wants them. Next: the corpora whose recordings are annotated.
+their annotations as `annotations.py` wants them.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Annotations of recordings: what several annotators make of one recording, and what it says of each frame.
 
 Comes in: `Annotations`, as the `list_recordings` of a corpus gives them. Goes out: the events that count and the stretches in
-dispute; a target and a weight for every frame. Next: xval/frame_examples.py.
+dispute; a target and a weight for every frame.
 """
 
 import math

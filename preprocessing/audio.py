@@ -2,7 +2,7 @@
 
 Comes in: the path of an audio file, decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), or else
 with FFmpeg's libraries (m4a, aac, mp4, webm, wma). Goes out: float32 mono samples and their rate, a hash of them, or the facts
-about them. Next: corpus.py (facts of every clip), extraction.py (samples into features).
+about them.
 
 A file that ends before its header says is refused (by more than 0.1 s where it is compressed, 0.01 s where it is not). Where
 the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), the clip is what can be decoded.

@@ -2,7 +2,7 @@
 
 Comes in: a folder, all that decides what is written into it, and the files that others are made of. Goes out: the folder,
 locked, without what was made of files that are gone or were replaced, and with a note of it all; wav files and tables; or an
-error that lists the differences. Next: convert.py; the package augmentation.
+error that lists the differences.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """The list of clips that a file of corpora/ hands over: checked, and completed with the columns it may leave out.
 
 Comes in: a DataFrame with path, item, label (or several ``label:<name>``) and whatever else the corpus knows. Goes out: the
-same with all columns, every value of one type, every clip once. Next: corpus.py reads the audio.
+same with all columns, every value of one type, every clip once.
 """
 
 import math

@@ -1,6 +1,6 @@
 """The picture of a clip as a model gets it: waveform, features, windows.
 
-Comes in: the samples of a clip and the feature settings. Goes out: a figure. Next: show.py.
+Comes in: the samples of a clip and the feature settings. Goes out: a figure.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """The command line of ``python -m preprocessing``: its help, and its words turned into a `Command`.
 
-Comes in: argv. Goes out: a `Command` whose values have their types, or a help text. Next: __main__.py carries it out; the
-commands that do something else with audio (check.py, show.py, convert.py) build their parsers from the parts here.
+Comes in: argv. Goes out: a `Command` whose values have their types, or a help text.
 """
 
 import argparse

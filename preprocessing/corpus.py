@@ -1,7 +1,7 @@
 """The index of a corpus: a table with one row per usable clip.
 
 Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet and left_out.csv, and a
-`Corpus`. Next: extraction.py makes the feature store; xval deals the items into folds.
+`Corpus`.
 """
 
 import hashlib

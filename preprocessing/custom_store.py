@@ -1,7 +1,7 @@
 """Check the arrays that a custom script hands in, and write them as a corpus with one feature store.
 
 Comes in: the two dicts of `preprocessing.store.write`. Goes out: data/<dataset>/corpus.parquet, a row per example, and
-features/custom/. Next: store.py opens it.
+features/custom/.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Make the feature store of a corpus: decode every clip, extract its features, write them item by item.
 
 Comes in: a `Corpus` and the `FeatureSettings`. Goes out: a `FeatureStore` at data/<dataset>/features/<key>, made only if it is
-not there. Next: xval/fold_data.py reads it.
+not there.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The settings of the features: which there are, their types and what they allow.
 
 Comes in: the [features] section of config.ini and overrides, as text or values. Goes out: a frozen `FeatureSettings`, which
-decides the key of a feature store. Next: features.py, extraction.py.
+decides the key of a feature store.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Write a file whole or not at all.
 
-Comes in: a path and a function that writes one file. Goes out: the file in its place. Next: corpus.py.
+Comes in: a path and a function that writes one file. Goes out: the file in its place.
 """
 
 import os

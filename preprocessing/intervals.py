@@ -2,7 +2,7 @@
 
 Comes in: int64 (n, 2) arrays of begin and end; the end does not belong to its interval. They may overlap and come in any order;
 an interval that ends where or before it begins is empty. Goes out: the same set as sorted intervals that neither overlap nor
-touch, or what two sets share. Next: annotations.py, agreement.py and the metrics of events reckon with them, without rounding.
+touch, or what two sets share.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 """Sums over the frames of items, by which features are normalised, and the file that holds them.
 
 Comes in: count, sum and sum of squares of every item. Goes out: the `Moments` of any set of items, so that a fold's statistics
-are those of its training items alone. Next: xval/model.py.
+are those of its training items alone.
 """
 
 import zipfile

@@ -1,7 +1,7 @@
 """Turn the names of foldable items into file names that are safe on every system.
 
 Comes in: any text that a corpus calls an item (``s01``, ``../../x``, ``CON``). Goes out: one portable file name for it,
-without a suffix, and never the same one for two items. Next: store_writer.py, store.py.
+without a suffix, and never the same one for two items.
 """
 
 import re

@@ -1,7 +1,7 @@
 """An open audio file, by whichever library reads it, and what of it is wanted.
 
 Comes in: the path of a file; a stretch and a channel that are wanted of it. Goes out: an `OpenAudio`, and the samples where the
-stretch lies, or why it cannot be had. Next: audio.py reads it.
+stretch lies, or why it cannot be had.
 """
 
 import math

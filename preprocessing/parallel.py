@@ -1,7 +1,7 @@
 """Call a function for every clip, in several processes, and hand the results on in the order of the clips.
 
 Comes in: a function of a module, its tasks, a number of processes. Goes out: the results, one after the other; only a few
-wait at any time, so memory does not grow with the number of tasks. Next: corpus.py, extraction.py.
+wait at any time, so memory does not grow with the number of tasks.
 """
 
 import multiprocessing

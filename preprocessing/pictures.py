@@ -1,6 +1,6 @@
 """Pictures as PNG: the paper they are drawn on.
 
-Comes in: a size. Goes out: a figure to draw in, and its PNG. Next: clip_picture.py; quality/charts.py.
+Comes in: a size. Goes out: a figure to draw in, and its PNG.
 
 Figures are drawn without pyplot, so that no window system and no state of the process is needed.
 """

@@ -1,7 +1,7 @@
 """Decode what libsndfile does not read, with PyAV, which brings FFmpeg's libraries: m4a, aac, mp4, webm, wma and others.
 
 Comes in: the path of an audio file, or of a film, whose first sound track counts. Goes out: its header, and its samples block
-by block. Next: audio.py mixes them to mono.
+by block.
 
 A file is decoded from its beginning whatever stretch of it is wanted: AAC fills bands with noise that depends on all that was
 decoded before, and a place in a webm file is known to the millisecond only. The delay that an encoder puts before the first

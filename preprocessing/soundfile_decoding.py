@@ -1,8 +1,6 @@
 """Decode what libsndfile reads: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE and others.
 
-Comes in: the path of an audio file. Goes out: its header, and its samples block by block. Next: audio.py mixes them to mono;
-what libsndfile does not read goes to pyav_decoding.py. (Its mp3 decoder prints lines of its own about damaged files on standard
-error.)
+Comes in: the path of an audio file. Goes out: its header, and its samples block by block.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Open a feature store, and write one from plain dicts.
 
 Comes in: the folder that store_writer.py put in place, or two dicts of a custom script. Goes out: a `FeatureStore`, whose
-arrays stay on disk until they are used. Next: xval/fold_data.py.
+arrays stay on disk until they are used.
 """
 
 import json

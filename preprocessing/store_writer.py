@@ -1,7 +1,7 @@
 """Write a feature store: clip by clip under a temporary name, put in its place when it is whole.
 
 Comes in: predictors and targets of one clip after the other. Goes out: the folder of a feature store, complete or not there at
-all. Next: store.py opens it.
+all.
 """
 
 import csv

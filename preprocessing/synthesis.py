@@ -1,7 +1,6 @@
 """Synthesis of one spoken word: a voice source, a vocal tract that moves, and the recording of it.
 
-Comes in: a `Voice`, its pitch and formants over time, a `Room`. Goes out: float64 samples. Next: demo_speech.py makes a
-corpus of them.
+Comes in: a `Voice`, its pitch and formants over time, a `Room`. Goes out: float64 samples.
 
 The source-filter model (Fant, Acoustic Theory of Speech Production, 1960): glottal pulses (Rosenberg, Effect of glottal
 pulse shape on the quality of natural vowels, 1971) and breath noise go through a cascade of formant resonators (Klatt,

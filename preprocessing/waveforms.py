@@ -1,7 +1,7 @@
 """Which stretches of the clips in a store of waveforms are examples, and what a model's front end makes of them.
 
 Comes in: a store of waveforms and the feature settings of an instance. Goes out: lengths of examples, the shape of their
-features, and the moments of the features, kept beside the store. Next: xval/fold_data.py, xval/model.py.
+features, and the moments of the features, kept beside the store.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
 """Turn one clip into its examples: the whole clip, or windows of it; its features, or its samples.
 
 Comes in: the samples of a clip at the settings' rate. Goes out: the features of its examples, and where each lies in the clip.
-Next: extraction.py stores them; a saved model is fed with them.
 """
 
 import math

@@ -152,7 +152,7 @@ class Project:
         """Return the process ids of the worker processes of a run."""
         command = ["ps", "-o", "pid=,args=", "--ppid", str(pid)]
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        return [int(line.split()[0]) for line in listed.splitlines() if "xval.executors.worker" in line]
+        return [int(line.split()[0]) for line in listed.splitlines() if "xval.worker.serve" in line]
 
     def is_home_of(self, process):
         """Return whether a process, by its folder in /proc, runs in the project's folder."""

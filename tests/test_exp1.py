@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from xval import Experiment
-from xval.settings import Declaration, resolve
+from xval.settings.resolve import Declaration, resolve
 
 SCRIPT = Path(__file__).resolve().parents[1] / "experiments" / "exp1.py"
 RATE_HZ = 8000

@@ -16,16 +16,16 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store_writer import Example, StoreWriter
 from preprocessing.waveforms import make_moments, waveform_moments
-from xval.compiled_model import compile_model
 from xval.config_file import read_section
+from xval.data.fold import FoldData, load_fold
 from xval.errors import FoldsError
-from xval.evaluation import evaluate_model
-from xval.fold_data import FoldData, load_fold
-from xval.folds import Fold, make_folds
-from xval.model import build_model
-from xval.parameters import Settings
-from xval.training import predict, train_model
-from xval.training_augmentation import augmented
+from xval.evaluation.clips import evaluate_model
+from xval.folds.split import Fold, make_folds
+from xval.models.build import build_model
+from xval.settings.schema import Settings
+from xval.training.augmentation import augmented
+from xval.training.compiled import compile_model
+from xval.training.fit import predict, train_model
 
 RATE_HZ = 1000
 SHARED = "identical audio|copies of one source clip"

@@ -109,7 +109,7 @@ def write_killer(folder):
     place.mkdir()
     (place / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
-        "if 'xval.executors.worker' in sys.orig_argv:\n"
+        "if 'xval.worker.serve' in sys.orig_argv:\n"
         "    import keras\n"
         "    fit = keras.Model.fit\n"
         "    def killed(model, *args, **kwargs):\n"

@@ -8,18 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xval.dataframes import load_predictions as load_predictions
-    from xval.dataframes import load_results as load_results
-    from xval.experiment import Experiment as Experiment
+    from xval.experiment.declare import Experiment as Experiment
     from xval.inference import load_model as load_model
+    from xval.results.dataframes import load_predictions as load_predictions
+    from xval.results.dataframes import load_results as load_results
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Experiment": "xval.experiment",
+    "Experiment": "xval.experiment.declare",
     "load_model": "xval.inference",
-    "load_predictions": "xval.dataframes",
-    "load_results": "xval.dataframes",
+    "load_predictions": "xval.results.dataframes",
+    "load_results": "xval.results.dataframes",
 }
 
 

@@ -1,7 +1,7 @@
 """``python -m xval COMMAND ...``: what is done with the results of experiments.
 
 Comes in: argv. Goes out: what the command prints and writes, and an exit code: 0 done, 1 something failed, 2 wrong usage or
-input, 130 interrupted. Next: the file in commands/ that has the command's name.
+input, 130 interrupted.
 """
 
 import argparse

@@ -13,7 +13,10 @@ from xval.errors import SettingsError
 APART = frozenset({"offline_augmentation", "mixing"})
 """Sections that are no parameters of instances: ``python -m augmentation`` reads them."""
 
-CONFIG_PATH = Path(__file__).resolve().parents[1] / "config.ini"
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder of the project: config.ini, architectures/ and the packages lie in it."""
+
+CONFIG_PATH = ROOT / "config.ini"
 
 
 def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:

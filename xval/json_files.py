@@ -1,7 +1,7 @@
 """The JSON files of results: written whole or not at all, and read with care, since they may come from elsewhere.
 
 Comes in: a path, and a dict to write. Goes out: the file; or the dict that is in it, of a size and a form that are worth
-reading. Next: results.py and whoever reads or writes a record, settings or a description.
+reading.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What the files of this folder share: find the table that a corpus comes with and the audio it names; tell all its faults.
 
 Comes in: the path of a table: csv, xlsx or parquet. Goes out: its header and its lines with their numbers; or an error that
-names file, line, and what was expected. Next: the corpus makes clips of them.
+names file, line, and what was expected.
 """
 
 import csv

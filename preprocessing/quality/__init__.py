@@ -1,5 +1,5 @@
 """What is wrong with the audio of a corpus, found before anything is trained on it.
 
 facts.py reads the clips, faults.py judges them, pictures.py and report.py show what was found. Comes in: a list of clips. Goes
-out: quality.csv, quality.html and the pictures in it. Next: a reader who mends the corpus.
+out: quality.csv, quality.html and the pictures in it.
 """

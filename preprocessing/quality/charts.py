@@ -1,6 +1,6 @@
 """The charts of the quality report: how durations, rates, channels, levels, classes and items are spread over a corpus.
 
-Comes in: the facts about every clip. Goes out: PNG files in memory, by name. Next: report.py embeds them, check.py writes them.
+Comes in: the facts about every clip. Goes out: PNG files in memory, by name.
 """
 
 from collections.abc import Sequence

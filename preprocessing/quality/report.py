@@ -1,6 +1,6 @@
 """The page of the quality report: one HTML file with everything in it.
 
-Comes in: the facts, the findings, the charts. Goes out: the text of the page. Next: check.py writes it; a browser shows it.
+Comes in: the facts, the findings, the charts. Goes out: the text of the page.
 """
 
 from base64 import b64encode

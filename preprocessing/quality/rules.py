@@ -1,7 +1,7 @@
 """Find what is wrong: one function for each kind of fault.
 
 Comes in: the facts about every clip, and the criteria. Goes out: `Reasons`, by the row of the clip or by the name of the class,
-item or sample rate that has the fault. Next: faults.py gives them names, weights and advice.
+item or sample rate that has the fault.
 """
 
 from collections.abc import Callable, Iterator

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 import architectures
-from xval.catalog import architecture_names
 from xval.errors import SettingsError
+from xval.settings.architectures import architecture_names
 
 PROJECT_ROOT = Path(architectures.__path__[0]).parent
 NAMES = [name for name in architecture_names() if name != "feature_combination"]  # that one is no network

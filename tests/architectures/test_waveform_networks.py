@@ -23,8 +23,8 @@ from scipy import signal
 import architectures
 from architectures import denet, sincnet
 from architectures._sinc_conv import SincConv
-from xval import catalog
 from xval.errors import SettingsError
+from xval.settings import architectures as catalog
 
 PROJECT_ROOT = Path(architectures.__path__[0]).parent
 NAMES = [name for name in catalog.architecture_names() if catalog.find_architecture(name).features == "waveform"]

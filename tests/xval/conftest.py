@@ -11,7 +11,7 @@ import soundfile
 
 from preprocessing.corpus import make_corpus
 from preprocessing.extraction import make_store
-from xval.summary import make_metric_dict
+from xval.results.summary import make_metric_dict
 
 RATE_HZ = 8000
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
@@ -114,11 +114,11 @@ def save_untrained(tmp_path_factory):
     import keras
     import pandas as pd
 
-    from xval.fold_files import save_model
-    from xval.folds import Fold
-    from xval.model import build_model
-    from xval.plan import Job
-    from xval.settings import Declaration, resolve
+    from xval.folds.split import Fold
+    from xval.jobs.plan import Job
+    from xval.jobs.record import save_model
+    from xval.models.build import build_model
+    from xval.settings.resolve import Declaration, resolve
 
     folder = tmp_path_factory.mktemp("tones")
     rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from xval.audit import augmented_copies, clips, earlier_models, files, hashes, identical_audio, items, normaliser, seeds, split
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, Rule, Verdict
-from xval.results import ExperimentFolder
+from xval.results.folder import ExperimentFolder
 
 RULES: tuple[Rule, ...] = (
     files.FILES,

@@ -9,9 +9,9 @@ from preprocessing.annotations import resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence
 from xval.audit.verdict import Findings, NotCheckableError, Rule, named
+from xval.data.examples import WaveformExamples
+from xval.data.frames import frame_samples
 from xval.errors import XvalError
-from xval.examples import WaveformExamples
-from xval.frame_examples import frame_samples
 
 if TYPE_CHECKING:
     import pandas as pd

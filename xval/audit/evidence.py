@@ -1,7 +1,7 @@
 """What the rules of the audit look at: the files of an experiment, its corpus and its feature stores, each read once.
 
 Comes in: a results folder and the folder of corpora. Goes out: `Evidence`; what is missing is a `NotCheckableError` that says
-so. Next: every other file of this package.
+so.
 """
 
 import zipfile
@@ -16,10 +16,10 @@ from preprocessing.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.audit.verdict import NotCheckableError
 from xval.errors import CorpusError, ResultsError
-from xval.experiment_files import WrittenFolds, read_folds, read_records, read_settings
-from xval.folds import SIDES
+from xval.folds.split import SIDES
 from xval.json_files import Record, read_json
-from xval.results import ExperimentFolder
+from xval.results.folder import ExperimentFolder
+from xval.results.read import WrittenFolds, read_folds, read_records, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd

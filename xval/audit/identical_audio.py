@@ -8,9 +8,9 @@ import numpy as np
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, NotCheckableError, Rule, named
 from xval.errors import ResultsError
-from xval.folds import SIDES, Fold
-from xval.model_description import SEEN_AUDIO_NAME, read_seen_audio, short_hash
-from xval.shared_audio import find_shared_audio
+from xval.folds.shared_audio import find_shared_audio
+from xval.folds.split import SIDES, Fold
+from xval.saved_models.description import SEEN_AUDIO_NAME, read_seen_audio, short_hash
 
 COPIES = "copies of one source clip"
 

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, Rule, named
-from xval.folds import SIDES, FoldPlan
+from xval.folds.split import SIDES, FoldPlan
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:

@@ -16,10 +16,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.archives import read_member
 from xval.audit.verdict import NotCheckableError
 from xval.errors import UnsafeModelError
-from xval.model_archive import open_model
+from xval.saved_models.archive import read_member
+from xval.saved_models.keras_file import open_model
 
 _LAYER = "normalization"
 _CLASS = "BatchNormalization"

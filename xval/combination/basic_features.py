@@ -1,7 +1,7 @@
 """The hand-crafted features of every example of a feature store, computed once and kept beside it.
 
 Comes in: a corpus, its store, and the feature settings. Goes out: ``basic_<key>.npz`` in the folder of the store, and rows of
-it. The key is a hash of the examples and of what the features are. Next: fold.py.
+it. The key is a hash of the examples and of what the features are.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore
 from xval.combination.short_term import FEATURE_NAMES, SHORT_TERM_VERSION, basic_features
+from xval.data.examples import StoredExamples, WaveformExamples
 from xval.errors import CorpusError
-from xval.examples import StoredExamples, WaveformExamples
 
 if TYPE_CHECKING:
     import pandas as pd

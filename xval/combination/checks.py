@@ -1,7 +1,7 @@
 """Check an instance that combines features before anything is trained.
 
 Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or an error that names what to mend. Keras is not
-loaded here; whether models can be cut as asked is checked with all other models, in job.py. Next: run.py.
+loaded here; whether models can be cut as asked is checked with all other models, in job.py.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,14 +11,14 @@ from typing import Any
 
 from preprocessing.corpus import Corpus
 from preprocessing.feature_settings import FeatureSettings
-from xval.catalog import COMBINATION
 from xval.combination.leakage import judge
-from xval.combination_options import model_paths
 from xval.errors import FoldsError, SettingsError
-from xval.folds import Fold
+from xval.folds.split import Fold
+from xval.jobs.plan import Plan
 from xval.json_files import read_json
-from xval.plan import Plan
-from xval.settings import Instance
+from xval.settings.architectures import COMBINATION
+from xval.settings.combination import model_paths
+from xval.settings.resolve import Instance
 
 
 def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:

@@ -1,7 +1,7 @@
 """Scaler, principal components and a classifier of scikit-learn, chosen and fitted on training items alone.
 
 Comes in: features, classes and items of training examples. Goes out: a `FittedClassifier`, whose most probable class is always
-what the classifier itself decides, and the scores of the searched grid. Next: fold.py evaluates it, persistence.py keeps it.
+what the classifier itself decides, and the scores of the searched grid.
 
 How sure it is: logistic regression and random forest say so themselves. scikit-learn's probabilities of an SVM may contradict
 its decisions; here they are the softmax of its decision values divided by one temperature (Guo et al. 2017, "On calibration of

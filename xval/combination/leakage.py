@@ -2,7 +2,7 @@
 
 Comes in: the path of a model.keras with the files that a run leaves around it, and a fold. Goes out: a `Verdict`. A model that
 has trained on a test item of the same corpus is refused, because its features of that item are better than those of an unseen
-one; a model of which that cannot be known is reported. Next: checks.py, fold.py.
+one; a model of which that cannot be known is reported.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from xval.errors import FoldsError
-from xval.folds import Fold
+from xval.folds.split import Fold
 from xval.json_files import read_json
 
 _LISTED_ITEMS = 5

@@ -1,7 +1,7 @@
 """Save a combination of features and a classifier without pickle, load it, and use it on features.
 
 Comes in: what fold.py fitted; later the folder that it was saved in. Goes out: model.skops (scaler, components, classifier),
-network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`. Next: inference/ uses it on audio.
+network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`.
 
 What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by model_archive.py.
 """
@@ -21,13 +21,13 @@ from xval.combination.basic_features import ExamplesOfClips, all_examples, read_
 from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier
 from xval.combination.pipeline_file import load_pipeline
-from xval.combination_options import model_paths
-from xval.embeddings import embed
 from xval.errors import ResultsError, SettingsError
+from xval.jobs.plan import Job
 from xval.json_files import read_json, write_json
-from xval.model_description import describe_model, read_description, seen_audio, write_seen_audio
-from xval.plan import Job
-from xval.saved_model import load_model
+from xval.models.cut import embed
+from xval.saved_models.description import describe_model, read_description, seen_audio, write_seen_audio
+from xval.saved_models.load import load_model
+from xval.settings.combination import model_paths
 
 if TYPE_CHECKING:
     import keras

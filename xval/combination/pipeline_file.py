@@ -2,7 +2,7 @@
 
 Comes in: the path of a .skops file. Goes out: a Pipeline of scikit-learn. The archive and the arrays in it are checked before
 skops reads them. skops builds nothing but classes of scikit-learn and NumPy that are known to be harmless. The trees of a
-forest are checked here, because skops does not look whether the nodes that they point at exist. Next: persistence.py.
+forest are checked here, because skops does not look whether the nodes that they point at exist.
 """
 
 import io
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from xval.archives import open_archive, read_member
-from xval.array_header import check_array_header
 from xval.errors import ResultsError, UnsafeModelError
+from xval.saved_models.archive import open_archive, read_member
+from xval.saved_models.array_header import check_array_header
 
 _TREE = "sklearn.tree._tree.Tree"
 _ARRAY_NAME = re.compile(r"[0-9]+\.npy")

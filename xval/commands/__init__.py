@@ -1,7 +1,7 @@
 """The commands of ``python -m xval``, one file each; the name of a file, with - for _, is the name of the command.
 
 Each has `SUMMARY`, one line for the help; `add_arguments(parser)`; and `run(options)`, which returns the exit code. None loads
-a backend before its arguments have been read. Next: xval/__main__.py finds them.
+a backend before its arguments have been read.
 """
 
 import argparse

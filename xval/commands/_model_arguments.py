@@ -1,7 +1,6 @@
 """What the commands share that put a model to work: which model, which audio, which device.
 
-Comes in: parsed arguments. Goes out: a loaded model, and lines on how it was chosen and what to beware of. Next: predict.py,
-embed.py, evaluate.py.
+Comes in: parsed arguments. Goes out: a loaded model, and lines on how it was chosen and what to beware of.
 """
 
 import argparse

@@ -115,7 +115,7 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
     from openpyxl import Workbook
     from openpyxl.utils import get_column_letter
 
-    from xval.spreadsheet.cells import HEADER_FILL, HEADER_FONT, put
+    from xval.results.workbook.cells import HEADER_FILL, HEADER_FONT, put
 
     most_rows = 2**20 - 1
     if len(table) > most_rows:

@@ -22,7 +22,7 @@ from rich.text import Text
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.audit import audit
 from xval.audit.verdict import Verdict
-from xval.results import ExperimentFolder, find_experiment
+from xval.results.folder import ExperimentFolder, find_experiment
 
 SUMMARY = "audit an experiment for leakage, with a verdict per rule"
 

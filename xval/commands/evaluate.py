@@ -58,12 +58,12 @@ def run(options: argparse.Namespace) -> int:
         AudioError: No clip can be read.
     """
     from xval.inference.locate import find_members
-    from xval.model_description import read_description
     from xval.new_data.evaluation import Choices, evaluate_on
     from xval.new_data.labelled_clips import ReadOptions, read_labelled_clips
     from xval.new_data.labels import read_renames
-    from xval.report.folder import check_output, write_report
-    from xval.report.text import Subject, describe
+    from xval.new_data.report.folder import check_output, write_report
+    from xval.new_data.report.text import Subject, describe
+    from xval.saved_models.description import read_description
 
     choices = Choices(read_renames(options.rename), options.leave_out_seen, options.annotation_policy, count_cores())
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())

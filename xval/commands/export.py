@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.export import export_model
-from xval.export_formats import FORMATS
+from xval.export.formats import FORMATS
+from xval.export.write import export_model
 
 SUMMARY = "write a model as ONNX, SavedModel or TFLite, and check that it gives the same output"
 

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.rebuild import rebuild
-from xval.results import find_experiment
+from xval.results.folder import find_experiment
+from xval.results.rebuild import rebuild
 
 SUMMARY = "write metric dicts and results.xlsx again from the fold records"
 

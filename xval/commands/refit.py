@@ -12,11 +12,11 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.cli import end_as_ctrl_c_does
-from xval.devices import read_device
+from xval.backend.devices import read_device
 from xval.errors import SettingsError
-from xval.refit import Request, refit_instance
-from xval.results import find_experiment
+from xval.experiment.command_line import end_as_ctrl_c_does
+from xval.experiment.refit import Request, refit_instance
+from xval.results.folder import find_experiment
 
 SUMMARY = "train a final model on all items, with the epochs that the folds chose"
 

@@ -14,9 +14,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from xval import devices
+from xval.backend import devices
 from xval.errors import ResultsError
-from xval.job_files import read_job_file, with_code_first
+from xval.jobs.job_file import read_job_file, with_code_first
 
 SUMMARY = "run one job of an experiment, for schedulers"
 
@@ -49,4 +49,4 @@ def run(options: argparse.Namespace) -> int:
     variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
     tied = ["--tied"] if options.tied else []
     # The C library and the backends read their variables when a process begins, so another program takes this one's place.
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "xval.job_process", str(path), *tied], variables)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "xval.worker.job_process", str(path), *tied], variables)  # noqa: S606

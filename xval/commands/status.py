@@ -25,11 +25,11 @@ from pathlib import Path
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.progress import describe_duration
-from xval.results import find_experiment
-from xval.settings import describe_numbers
-from xval.status import OPEN, ExperimentStatus, InstanceStatus, JobStatus, as_json, read_status
-from xval.tables import make_table
+from xval.experiment.progress import describe_duration
+from xval.experiment.tables import make_table
+from xval.results.folder import find_experiment
+from xval.results.status import OPEN, ExperimentStatus, InstanceStatus, JobStatus, as_json, read_status
+from xval.settings.resolve import describe_numbers
 
 SUMMARY = "show what of an experiment is done, failed, running and to do, and the time left"
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from xval import devices
-from xval.devices import Slot
-from xval.job import JobOutcome, Report
-from xval.parameters import Settings
-from xval.plan import Job
+from xval.backend import devices
+from xval.backend.devices import Slot
+from xval.jobs.plan import Job
+from xval.settings.schema import Settings
+from xval.worker.run import JobOutcome, Report
 
 
 class Executor(Protocol):

@@ -2,7 +2,7 @@
 
 Comes in: frozen jobs, and an engine that starts `job_files.JobProcess` for a job file somewhere. Goes out: an outcome per job,
 in the order in which they end. The engine may lose a job with the machine that had it; the job then begins again elsewhere. A
-driver that was killed may be started again: what its engine still runs is waited for, not submitted twice. Next: job_files.py.
+driver that was killed may be started again: what its engine still runs is waited for, not submitted twice.
 """
 
 import time
@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from xval.devices import Slot
-from xval.epoch_note import read_note
+from xval.backend.devices import Slot
 from xval.executors.processes import ATTEMPTS, check_models_apart
-from xval.job import JobOutcome, Report
-from xval.job_files import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
-from xval.plan import Job
-from xval.results import ExperimentFolder
+from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
+from xval.jobs.plan import Job
+from xval.results.epoch_note import read_note
+from xval.results.folder import ExperimentFolder
+from xval.worker.run import JobOutcome, Report
 
 _SECONDS_BETWEEN_POLLS = 0.5
 

@@ -3,7 +3,7 @@
 Comes in: groups of jobs in their declared order, the number of workers, the seconds of jobs that have ended. Goes out: a group
 for each worker that asks. A worker goes on with what it has warm, because a model is compiled once for all folds of an
 instance; else it takes the instance with the longest work ahead, so that no long one is left for the end; else it helps where
-most is left for each worker. With one worker the declared order stays. Next: processes.py.
+most is left for each worker. With one worker the declared order stays.
 """
 
 from collections import Counter, deque
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from xval.plan import Job, is_current
-from xval.results import ExperimentFolder
+from xval.jobs.plan import Job, is_current
+from xval.results.folder import ExperimentFolder
 
 Group = tuple[Job, ...]
 Key = tuple[int, ...]

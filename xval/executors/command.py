@@ -2,7 +2,7 @@
 
 Comes in: frozen jobs. Goes out: job files, and on the standard output a line per job that runs it from any folder on any
 machine that sees the results, the feature stores and this Python. Each line may be run as often as one likes: what is done is
-not run again. Next: run-job of ``python -m xval``.
+not run again.
 """
 
 import shlex
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Any
 
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.executors.processes import check_models_apart
-from xval.job import JobOutcome, Report
-from xval.job_files import command_line, write_job_file
-from xval.plan import Job
+from xval.jobs.job_file import command_line, write_job_file
+from xval.jobs.plan import Job
+from xval.worker.run import JobOutcome, Report
 
 
 def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:

@@ -1,6 +1,6 @@
 """Run jobs one after the other in this process; an error can be let through, for debugging.
 
-Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcome per job. Next: job.py.
+Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcome per job.
 """
 
 import os
@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xval.devices import Slot, environment
+from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError
-from xval.job import JobOutcome, Report, run_job, run_jobs
-from xval.job_groups import group_jobs
-from xval.model_check import check_models
-from xval.plan import Job
+from xval.jobs.groups import group_jobs
+from xval.jobs.plan import Job
+from xval.worker.check_models import check_models
+from xval.worker.run import JobOutcome, Report, run_job, run_jobs
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:

@@ -1,8 +1,7 @@
 """Run jobs in warm worker processes, one per slot.
 
 Comes in: frozen jobs and slots. Goes out: an outcome per job, in the order in which they end. A worker that crashes, is killed
-or runs out of memory fails its own jobs alone, which are tried once more, one by one in fresh workers. Next: _schedule.py,
-worker.py, job.py.
+or runs out of memory fails its own jobs alone, which are tried once more, one by one in fresh workers.
 """
 
 import json
@@ -19,16 +18,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import IO, Any, cast
 
-from xval.devices import Slot, environment
+from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError, WorkerError
 from xval.executors._schedule import Group, Schedule
-from xval.job import JobOutcome, Report
-from xval.job_files import describe_exit, remove_leftovers, with_code_first
-from xval.job_groups import group_jobs
-from xval.plan import Job
+from xval.jobs.groups import group_jobs
+from xval.jobs.job_file import describe_exit, remove_leftovers, with_code_first
+from xval.jobs.plan import Job
+from xval.worker.run import JobOutcome, Report
 
 ATTEMPTS = 2
-WORKER_MODULE = "xval.executors.worker"
+WORKER_MODULE = "xval.worker.serve"
 _SECONDS_TO_END = 5.0
 _LOG_TAIL = 4000
 

@@ -2,7 +2,7 @@
 
 Comes in: frozen jobs, and the address of a cluster and the GPUs of a job ([execution] of config.ini). Goes out: an outcome per
 job. A job whose machine is lost runs on another one. When the driver dies, Ray ends what it had running; the same command goes
-on. All machines see the results, the feature stores and this Python under the same paths. Next: _launched.py.
+on. All machines see the results, the feature stores and this Python under the same paths.
 """
 
 import os
@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.errors import SettingsError
 from xval.executors._launched import run_launched
-from xval.job import JobOutcome, Report
-from xval.job_files import JobProcess
-from xval.plan import Job
+from xval.jobs.job_file import JobProcess
+from xval.jobs.plan import Job
+from xval.worker.run import JobOutcome, Report
 
 _SECONDS_TO_CANCEL = 10.0
 _SECONDS_TO_CONNECT = 10.0

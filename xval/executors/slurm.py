@@ -3,7 +3,7 @@
 Comes in: frozen jobs, and what each may ask of the cluster ([execution] of config.ini). Goes out: an outcome per job. A job
 that is preempted or reaches its time limit is requeued and begins its fold again; nothing that is finished is lost. The driver
 may be killed and started again: what waits or runs is found by the note beside its job file. All machines see the results, the
-feature stores and this Python under the same paths. Next: _launched.py.
+feature stores and this Python under the same paths.
 """
 
 import os
@@ -16,14 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from xval import devices
-from xval.devices import Slot
+from xval.backend import devices
+from xval.backend.devices import Slot
 from xval.errors import SettingsError
 from xval.executors._launched import run_launched
-from xval.job import JobOutcome, Report
-from xval.job_files import JobProcess
+from xval.jobs.job_file import JobProcess
+from xval.jobs.plan import Job
 from xval.json_files import read_json, write_json
-from xval.plan import Job
+from xval.worker.run import JobOutcome, Report
 
 _LARGEST_ARRAY = 1000  # Slurm's default MaxArraySize is 1001
 _SECONDS_BETWEEN_LISTINGS = {"slurm": 15.0, "local": 1.0}

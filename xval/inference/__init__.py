@@ -1,7 +1,7 @@
 """A saved model at work: it reads audio files and says what it hears, by the settings that it was trained with.
 
 Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. Nothing beside the model and its sidecar files is
-needed, and no setting has to be repeated. Next: commands/, scripts and notebooks of users.
+needed, and no setting has to be repeated.
 """
 
 import importlib
@@ -17,10 +17,10 @@ from xval.errors import ResultsError, SettingsError
 from xval.inference.locate import find_members as find_members
 from xval.inference.sources import LeftOut as LeftOut
 from xval.inference.sources import Stretch as Stretch
-from xval.model_description import ModelDescription, read_description
+from xval.saved_models.description import ModelDescription, read_description
 
 if TYPE_CHECKING:
-    from xval.inference.saved import SavedModel as SavedModel
+    from xval.inference.model import SavedModel as SavedModel
 
 _SHARED = (
     "task_type",
@@ -62,7 +62,7 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
         except ImportError as error:
             raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(sys.path[:3])}, ...") from error
     from xval.inference.members import load_member
-    from xval.inference.saved import SavedModel
+    from xval.inference.model import SavedModel
 
     return SavedModel(Path(path), found.note, tuple(map(load_member, found.members, descriptions)))
 
@@ -88,7 +88,7 @@ def _bind(backend: str, gpu: str | None) -> None:
     if importlib.util.find_spec(chosen) is None:
         chosen = "tensorflow"
     from preprocessing.parallel import count_cores
-    from xval.devices import environment, load_keras, make_slots
+    from xval.backend.devices import environment, load_keras, make_slots
 
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen

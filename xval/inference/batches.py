@@ -1,6 +1,6 @@
 """Answer inputs batch by batch, whichever source they are of.
 
-Comes in: inputs, piece by piece, and what answers them. Goes out: the answers of all members, source by source. Next: saved.py.
+Comes in: inputs, piece by piece, and what answers them. Goes out: the answers of all members, source by source.
 """
 
 from collections.abc import Iterable, Iterator

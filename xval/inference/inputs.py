@@ -1,6 +1,6 @@
 """Make the inputs of a model from audio, as the experiment made its examples: whole clips, their windows, segments, frames.
 
-Comes in: a source, and the description of a model. Goes out: `Inputs`, piece by piece. Next: members.py answers them.
+Comes in: a source, and the description of a model. Goes out: `Inputs`, piece by piece.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from xval.errors import AudioError
 from xval.inference.sources import Source
 
 if TYPE_CHECKING:
-    from xval.model_description import ModelDescription
+    from xval.saved_models.description import ModelDescription
 
 
 _SILENT = 10 ** (SILENCE_PEAK_DBFS / 20)

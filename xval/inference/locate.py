@@ -1,6 +1,6 @@
 """Which saved models a path means: one file, the folds of an instance, or the selected instance of an experiment.
 
-Comes in: a path. Goes out: the models, and a sentence on how they were chosen. No backend is loaded. Next: members.py.
+Comes in: a path. Goes out: the models, and a sentence on how they were chosen. No backend is loaded.
 """
 
 from pathlib import Path
@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from xval.errors import ResultsError
 from xval.json_files import read_json
-from xval.ranking import rank_instances
-from xval.rebuild import gather_finished
-from xval.results import ExperimentFolder
-from xval.summary import SIDES
+from xval.results.folder import ExperimentFolder
+from xval.results.ranking import rank_instances
+from xval.results.rebuild import gather_finished
+from xval.results.summary import SIDES
 
 KERAS_NAME, COMBINATION_NAME = "model.keras", "model.skops"
 _WANTED = (

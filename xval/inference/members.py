@@ -1,7 +1,6 @@
 """One saved model of an ensemble, asked for predictions or embeddings.
 
 Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches of inputs.
-Next: saved.py.
 """
 
 from collections.abc import Callable
@@ -13,14 +12,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.description_checks import check_description
-from xval.embeddings import compile_for_prediction, cut_model
 from xval.errors import SettingsError
+from xval.evaluation.reconstruction import EMBEDDING
 from xval.inference.locate import COMBINATION_NAME
-from xval.model_description import ModelDescription
-from xval.reconstruction import EMBEDDING
-from xval.residual import read_features
-from xval.saved_model import load_model
+from xval.models.cut import compile_for_prediction, cut_model
+from xval.models.residual import read_features
+from xval.saved_models.check_description import check_description
+from xval.saved_models.description import ModelDescription
+from xval.saved_models.load import load_model
 
 Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None], NDArray[np.float32]]
 """From predictors float32 (n, ...) and their basic features to float32 (n, n_outputs), or (n, n_frames, n_classes)."""

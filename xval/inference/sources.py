@@ -1,6 +1,6 @@
 """What a model is asked about: files, folders, stretches of files, or samples in memory.
 
-Comes in: paths and arrays. Goes out: `Source`s, each read whole or block by block at the rate of the model. Next: saved.py.
+Comes in: paths and arrays. Goes out: `Source`s, each read whole or block by block at the rate of the model.
 """
 
 import math

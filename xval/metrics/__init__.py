@@ -1,7 +1,7 @@
 """The metrics of each task, one file per task type.
 
 Comes in: targets and predictions. Goes out: ``{name: value}``, the figures of each class, the confusion matrix. A new metric is
-one function in the file of its task, under `@metric`. Next: evaluation.py, ranking.py.
+one function in the file of its task, under `@metric`.
 """
 
 from xval.metrics.classification import class_metrics, confusion_matrix

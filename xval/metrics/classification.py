@@ -2,7 +2,7 @@
 
 Comes in: targets, int64 (n_examples,), class numbers; predictions, float32 (n_examples, n_classes), probabilities. Goes
 out: one float per metric, the figures of each class, the confusion matrix. The predicted class is the most probable one,
-the first of them in a tie. Next: evaluation.py.
+the first of them in a tie.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The register of metrics: their names, which direction is better, and the value of all of them.
 
 Comes in: the functions of xval/metrics/<task type>.py under `@metric`; no other place lists them. Goes out: names, directions,
-values. Next: evaluation.py computes with it, ranking.py compares instances by its directions.
+values.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """Metrics of regression: how near predicted numbers are to the true ones.
 
 Comes in: targets and predictions, both float32 (n_examples, n_outputs), in the unit of the targets. Goes out: one float per
-metric, computed in float64, the plain mean over outputs; NaN as soon as one output has no value. Next: evaluation.py.
+metric, computed in float64, the plain mean over outputs; NaN as soon as one output has no value.
 """
 
 import numpy as np

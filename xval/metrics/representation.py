@@ -1,7 +1,7 @@
 """Metrics of representation learning: how much of the features a model rebuilds.
 
 Comes in: for each example the mean squared error of the mean (targets) and of the reconstruction (predictions), both float32
-(n_examples,), in squared units of the normalised features. Goes out: one float per metric. Next: reconstruction.py.
+(n_examples,), in squared units of the normalised features. Goes out: one float per metric.
 """
 
 import numpy as np

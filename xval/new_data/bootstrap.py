@@ -1,6 +1,6 @@
 """How sure a figure is: intervals from drawing the items again.
 
-Comes in: a figure as a function of items. Goes out: an `Interval`. Next: figures.py, frames.py.
+Comes in: a figure as a function of items. Goes out: an `Interval`.
 
 Items are drawn, not clips: the clips of one speaker are alike, and an interval over clips would be too narrow. Source: the
 percentile bootstrap of Efron (Annals of Statistics 7, 1979) over clusters (Davison and Hinkley, Bootstrap Methods and their

@@ -1,6 +1,6 @@
 """Have a saved model answer labelled clips, and measure the answers: the whole way on one page.
 
-Comes in: a model, labelled clips, and what to do about labels and clips that do not fit. Goes out: an `Outcome`. Next: report/.
+Comes in: a model, labelled clips, and what to do about labels and clips that do not fit. Goes out: an `Outcome`.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """The figures of a model on labelled clips, the same that an experiment computes of its test clips.
 
-Comes in: targets, and the table of answers of the model. Goes out: `Figures`. Next: evaluation.py.
+Comes in: targets, and the table of answers of the model. Goes out: `Figures`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
-from xval.calibration import Calibration, measure_calibration
 from xval.new_data.bootstrap import Interval, bootstrap
-from xval.ranking import MAIN_METRICS
+from xval.new_data.calibration import Calibration, measure_calibration
+from xval.results.ranking import MAIN_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from preprocessing import intervals
 from preprocessing.annotations import COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
 from xval import metrics
-from xval.calibration import measure_calibration
+from xval.data.frames import BACKGROUND, Recording, frame_samples
 from xval.errors import CorpusError, SettingsError
-from xval.event_metrics import Recording as RecordingEvents
-from xval.event_metrics import count_events
-from xval.frame_examples import BACKGROUND, Recording, frame_samples
-from xval.frame_figures import event_figures, item_figures, recording_events, tabulate_events, tabulate_frames
+from xval.evaluation.frame_figures import event_figures, item_figures, recording_events, tabulate_events, tabulate_frames
+from xval.events.metrics import Recording as RecordingEvents
+from xval.events.metrics import count_events
 from xval.new_data.bootstrap import Interval, bootstrap
+from xval.new_data.calibration import measure_calibration
 from xval.new_data.figures import Figures
 from xval.new_data.labelled_clips import LabelledClips
 from xval.new_data.labels import MatchedLabels, match_labels

@@ -1,7 +1,6 @@
 """Labelled clips, whatever form they come in: a folder of class folders, a table, or a prepared corpus.
 
-Comes in: what a user names. Goes out: `LabelledClips`, one row per clip. Next: labels.py, seen.py; evaluation.py has them
-predicted.
+Comes in: what a user names. Goes out: `LabelledClips`, one row per clip.
 """
 
 import math

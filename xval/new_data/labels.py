@@ -1,7 +1,7 @@
 """Labels of data matched with what a model answers: class names renamed, unknown ones named, targets put in its order.
 
 Comes in: the labels of clips or events, and the class or target names of the model. Goes out: class numbers, or numbers to be
-predicted; what does not fit, with how to mend it. Next: evaluation.py.
+predicted; what does not fit, with how to mend it.
 """
 
 import shlex

@@ -1,7 +1,6 @@
 """Which clips a model has seen: they trained it, or chose its epoch, or did so for a model that it started from.
 
-Comes in: clips with their audio hashes and items, and the members of a saved model. Goes out: a `Seen`. Next: evaluation.py
-warns, or leaves them out.
+Comes in: clips with their audio hashes and items, and the members of a saved model. Goes out: a `Seen`.
 """
 
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.model_description import ModelDescription, read_seen_audio, short_hash
 from xval.new_data.labelled_clips import LabelledClips
+from xval.saved_models.description import ModelDescription, read_seen_audio, short_hash
 
 _N_SHOWN = 3
 

@@ -8,7 +8,7 @@ import pytest
 from preprocessing.clip_list import check_clips
 from preprocessing.corpora.audiomnist import list_clips, task_type
 from xval.errors import CorpusError
-from xval.folds import make_folds
+from xval.folds.split import make_folds
 
 SPEAKERS = {
     "01": {"accent": "german", "age": 30, "gender": "male", "native speaker": "no"},

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from xval.audit import audit
-from xval.results import ExperimentFolder
+from xval.results.folder import ExperimentFolder
 
 
 class Copy:

@@ -14,9 +14,9 @@ from pyarrow import parquet
 from preprocessing import corpus
 from preprocessing.store import open_store
 from xval.audit import RULES, audit
-from xval.experiment_files import read_folds
-from xval.folds import FoldPlan
-from xval.results import ExperimentFolder
+from xval.folds.split import FoldPlan
+from xval.results.folder import ExperimentFolder
+from xval.results.read import read_folds
 
 
 def predictions_of(folder):

@@ -10,9 +10,9 @@ from preprocessing import corpus, extraction, store
 from preprocessing.feature_settings import FeatureSettings
 from xval.combination import classifier
 from xval.config_file import read_section
-from xval.folds import Fold
-from xval.plan import Job
-from xval.settings import Declaration, resolve
+from xval.folds.split import Fold
+from xval.jobs.plan import Job
+from xval.settings.resolve import Declaration, resolve
 
 ITEMS = tuple(f"s{number}" for number in range(6))
 FOLD = Fold(1, ITEMS[:3], ITEMS[3:4], ITEMS[4:])
@@ -84,7 +84,7 @@ def make_job(tmp_path, monkeypatch):
 
     The backend of the test process has started, and its threads cannot be set any more.
     """
-    monkeypatch.setattr("xval.combination.fold.prepare_backend", lambda settings, seed: None)
+    monkeypatch.setattr("xval.worker.combination.prepare_backend", lambda settings, seed: None)
 
     def make(opened, fold=FOLD, parameters=None, **own):
         own = {"architecture": "feature_combination", **own}
@@ -103,8 +103,8 @@ def make_network(tmp_path):
     """Return a function that trains nothing, but leaves a network as a run does, and returns its path."""
     import keras
 
-    from xval.fold_files import save_model
-    from xval.model import build_model
+    from xval.jobs.record import save_model
+    from xval.models.build import build_model
 
     def make(opened, name="cnn", fold=FOLD, parameters=None, **own):
         own = {"architecture": "cnn_small", "n_filters": (4, 6), **own}

@@ -8,8 +8,8 @@ from xval.combination import checks
 from xval.combination.checks import check_instance
 from xval.config_file import read_section
 from xval.errors import FoldsError, SettingsError
-from xval.folds import Fold
-from xval.model_check import check_models
+from xval.folds.split import Fold
+from xval.worker.check_models import check_models
 
 FEATURES = FeatureSettings(**read_section("features"))
 FOLD = Fold(1, ("s0", "s1", "s2"), ("s3",), ("s4", "s5"))
@@ -96,7 +96,7 @@ def test_one_training_item_is_too_few_to_search_with(toy):
 
 
 def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, own_package, monkeypatch):
-    monkeypatch.setattr("xval.training.prepare_backend", lambda settings, seed: None)
+    monkeypatch.setattr("xval.training.fit.prepare_backend", lambda settings, seed: None)
     features = tone_store.description.feature_settings
     fine, wrong = (
         make_job(tone_store, parameters=features, models=(), metrics=f"own_package.parts.{name}")

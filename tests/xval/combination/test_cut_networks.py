@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from xval.embeddings import cut_model, embed
-from xval.examples import StoredExamples
-from xval.saved_model import load_model
+from xval.data.examples import StoredExamples
+from xval.models.cut import cut_model, embed
+from xval.saved_models.load import load_model
 
 
 def test_the_layers_of_cnn_small_by_their_number(custom_store, make_network):

@@ -4,7 +4,7 @@ import pytest
 
 from xval.combination.leakage import judge
 from xval.errors import FoldsError
-from xval.folds import Fold
+from xval.folds.split import Fold
 
 FOLD = Fold(2, ("a", "b"), ("c",), ("d",))
 

@@ -12,10 +12,10 @@ from preprocessing.feature_settings import FeatureSettings
 from xval import load_model
 from xval.combination import classifier
 from xval.combination.basic_features import make_basic_features
-from xval.combination.fold import train_and_test
 from xval.combination.persistence import load
 from xval.config_file import read_section
 from xval.errors import ResultsError, SettingsError
+from xval.worker.combination import train_and_test
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from xval.epoch_note import EpochNote
-from xval.results import ExperimentFolder
-from xval.status import read_status
+from xval.results.epoch_note import EpochNote
+from xval.results.folder import ExperimentFolder
+from xval.results.status import read_status
 
 HOLDER = (
     "import sys, time; from pathlib import Path\n"

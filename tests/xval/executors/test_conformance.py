@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from xval.catalog import executor_names
+from xval.settings.architectures import executor_names
 
 EXECUTORS = [name for name in executor_names() if name != "auto"]
 # A Ray cluster takes ports and shared memory that not every machine gives, and half a minute.

@@ -2,11 +2,11 @@
 
 import pytest
 
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.executors import inline
-from xval.folds import Fold
-from xval.job import JobOutcome
-from xval.plan import Job
+from xval.folds.split import Fold
+from xval.jobs.plan import Job
+from xval.worker.run import JobOutcome
 
 
 def test_jobs_run_in_groups_and_a_crashed_one_again_alone(monkeypatch):

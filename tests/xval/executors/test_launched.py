@@ -2,13 +2,13 @@
 
 import pytest
 
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.executors import _launched
 from xval.executors._launched import run_launched
-from xval.folds import Fold
-from xval.job import JobOutcome
-from xval.job_files import job_file, write_job_file, write_outcome
-from xval.plan import Job
+from xval.folds.split import Fold
+from xval.jobs.job_file import job_file, write_job_file, write_outcome
+from xval.jobs.plan import Job
+from xval.worker.run import JobOutcome
 
 CPU = Slot("cpu", 1)
 

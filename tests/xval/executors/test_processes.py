@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from xval.devices import Slot
+from xval.backend.devices import Slot
 from xval.executors import processes
-from xval.folds import Fold
-from xval.plan import Job
+from xval.folds.split import Fold
+from xval.jobs.plan import Job
 
 WORKER = """
 import json, os, signal, time

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xval.executors._schedule import Schedule
-from xval.folds import Fold
+from xval.folds.split import Fold
+from xval.jobs.plan import Job
 from xval.json_files import write_json
-from xval.plan import Job
-from xval.results import ExperimentFolder
+from xval.results.folder import ExperimentFolder
 
 
 def make_job(instance, fold, *, n_training=10, folder="", num_epochs=1):

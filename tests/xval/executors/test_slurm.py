@@ -143,7 +143,7 @@ def preempt(project, engines):
     """Do as Slurm does to all processes of a job: end what listens to SIGTERM, then say what will come."""
     processes = [
         pid
-        for text in ("submitit.core._submit", "xval.job_process")
+        for text in ("submitit.core._submit", "xval.worker.job_process")
         for pid, line in engines.processes_with(text).items()
         if str(project.folder) in line
     ]

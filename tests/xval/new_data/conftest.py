@@ -12,7 +12,7 @@ from preprocessing.feature_settings import FeatureSettings
 from xval.config_file import read_section
 from xval.errors import AudioError
 from xval.inference import LeftOut
-from xval.model_description import ModelDescription
+from xval.saved_models.description import ModelDescription
 
 RATE_HZ = 8000
 

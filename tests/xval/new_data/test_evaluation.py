@@ -8,10 +8,10 @@ from preprocessing.corpus import make_corpus
 from preprocessing.store import write
 from xval import metrics
 from xval.errors import AudioError, CorpusError, SettingsError
-from xval.model_description import short_hash
 from xval.new_data.bootstrap import bootstrap
 from xval.new_data.evaluation import Choices, evaluate_on
 from xval.new_data.labelled_clips import ReadOptions, read_labelled_clips
+from xval.saved_models.description import short_hash
 
 PATTERN = r"s\d"
 NONE = Choices({})

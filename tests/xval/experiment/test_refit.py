@@ -1,0 +1,473 @@
+"""A final model as a user makes it: a finished experiment in, a model that is marked as untested out."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from rich.console import Console
+
+import xval
+import xval.__main__ as program
+from preprocessing import corpus, store
+from preprocessing.store import open_store
+from preprocessing.store_writer import Example, StoreWriter
+from xval.errors import JobError, ResultsError, SettingsError
+from xval.experiment.refit import Request, refit_instance
+from xval.experiment.run import Command, run_experiment
+from xval.folds.split import Fold
+from xval.jobs.plan import Job, write_settings
+from xval.jobs.refit import Refit
+from xval.results.folder import ExperimentFolder
+from xval.saved_models.description import read_description, read_seen_audio
+from xval.saved_models.initial import hash_model
+from xval.saved_models.load import load_model
+from xval.settings.resolve import Declaration, resolve
+from xval.training import fit
+from xval.worker.run import run_job
+
+ITEMS = [f"speaker_{number}" for number in range(5)]
+SHAPE, RATE_HZ = (6, 4), 8000
+SMALL = {"architecture": "mlp", "n_units": (4,)}
+INSTANCES = {
+    1: SMALL | {"schedule": "exponential"},
+    2: SMALL | {"learning_rate": 1e-6, "schedule": "plateau", "schedule_patience": 1},
+    3: {"architecture": "feature_combination", "basic_features": True},
+    4: SMALL | {"initial_model": "results/fold_{fold}/model.keras"},
+}
+
+
+def prepare(settings, *, seed):
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def started_backend():
+    """Leave the threads of this process alone: its backend has started, and they cannot be set any more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "prepare_backend", prepare)
+        patch.setattr("xval.training.setup.prepare_backend", prepare)
+        yield
+
+
+def declare(folder, instances, **parameters):
+    given = {
+        "dataset": "toy",
+        "experiment_folder": str(folder / "results"),
+        "data_folder": str(folder / "data"),
+        "executor": "inline",
+        "num_folds": 2,
+        "num_epochs": 4,
+        "learning_rate": 0.01,
+        "backend": keras.backend.backend(),
+    }
+    return Declaration("exp.py", "exp.py", "a test", given | parameters, instances)
+
+
+def run(declaration, numbers=None):
+    assert run_experiment(declaration, Command(numbers=numbers), Console(file=StringIO())) == 0
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return a folder with a corpus whose classes differ in a bin, and an experiment whose instances 1 and 2 are done."""
+    folder = tmp_path_factory.mktemp("finished")
+    rng = np.random.default_rng(0)
+    predictors = {item: rng.normal(number, size=(9, *SHAPE)).astype(np.float32) for number, item in enumerate(ITEMS)}
+    for values in predictors.values():
+        values[np.arange(9), :, np.arange(9) % 3] += 2
+    store.write("toy", predictors, {item: list("abc") * 3 for item in ITEMS}, data_folder=folder / "data")
+    run(declare(folder, INSTANCES), [1, 2])
+    return folder
+
+
+@pytest.fixture
+def experiment(finished, tmp_path):
+    """Return a copy of the experiment's results; the corpus stays where it is."""
+    shutil.copytree(finished / "results", tmp_path / "results")
+    return ExperimentFolder(tmp_path / "results" / "toy" / "experiment_1")
+
+
+@pytest.fixture
+def make(experiment):
+    """Return a function that makes a final model, and returns its path and what was printed."""
+
+    def refit_now(instance=1, **request):
+        console = Console(record=True, file=StringIO(), width=1000)
+        path = refit_instance(experiment, Request(instance, **request), console)
+        return path, console.export_text()
+
+    return refit_now
+
+
+def record_of(path):
+    return json.loads(path.with_name("record.json").read_text())
+
+
+def weights(path):
+    return load_model(path).get_weights()
+
+
+def learning_rates(folder):
+    with (folder / "history.csv").open() as file:
+        return [float(row["learning_rate"]) for row in csv.DictReader(file)]
+
+
+def contents(folder):
+    """Return every file with its content and time, but locks and what refits leave."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and "refit" not in path.parts and path.suffix != ".lock")
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def leftovers(folder):
+    return [path for path in folder.path.rglob("*") if path.name.endswith(".part")]
+
+
+# the model
+
+
+def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, make, finished):
+    path, printed = make()
+
+    assert path == experiment.instance_folder(1) / "refit" / "model.keras"
+    record, folds = record_of(path), [experiment.record(1, fold) for fold in (1, 2)]
+    assert (record["status"], record["fold"], record["metrics"]) == ("untested", 0, {})
+    assert record["items"] == {"training": ITEMS, "validation": [], "test": []}
+    assert (record["n_examples"], record["n_training_clips"]) == ({"training": 45}, 45)
+    assert record["epochs"] == int(np.floor(np.median([fold["best_epoch"] for fold in folds]) + 0.5))
+    assert {record[name] for name in ("settings_hash", "folds_hash")} == {
+        folds[0][name] for name in ("settings_hash", "folds_hash")
+    }
+    assert record["seed"] not in {fold["seed"] for fold in folds}
+    accuracies = [fold["metrics"]["test"]["accuracy"] for fold in folds]
+    assert record["expected"]["accuracy"] == pytest.approx(
+        {"mean": np.mean(accuracies), "std": np.std(accuracies, ddof=1), "n": 2}
+    )
+    assert "no test of this model" in record["expected_note"]
+    description = read_description(path)
+    assert (description.is_untested, description.fold, description.seen_items) == (True, 0, {"toy": tuple(ITEMS)})
+    assert not read_description(experiment.fold_folder(1, 1) / "model.keras").is_untested
+    assert f"folds chose epochs {folds[0]['best_epoch']}, {folds[1]['best_epoch']}: {record['epochs']}." in printed
+    assert "trained on all 5 items (45 clips)" in printed
+    assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
+    assert f"Next: python -m xval predict {path} FILE" in printed
+    files = {file.name for file in path.parent.iterdir()}
+    assert files == {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy"}
+
+
+def test_its_weights_are_its_own_and_it_normalises_by_all_items(experiment, make, finished):
+    path, _ = make()
+
+    hashes = {hash_model(experiment.fold_folder(1, fold) / "model.keras") for fold in (0, 1, 2)}
+    assert len(hashes) == 3
+    model = load_model(path)
+    moments = open_store(finished / "data" / "toy" / "features" / "custom").moments(ITEMS)
+    mean, variance = model.get_layer("normalization").get_weights()
+    assert mean == pytest.approx(moments.mean(), rel=1e-5)
+    assert variance == pytest.approx(moments.variance(), rel=1e-5)
+
+
+def test_each_epoch_has_the_learning_rate_that_it_had_in_the_folds(experiment, make):
+    path, printed = make(epochs=3)
+
+    assert record_of(path)["epochs"] == len(learning_rates(path.parent)) == 3
+    assert record_of(path)["epochs_chosen_by"] == "--epochs"
+    assert "Instance 1: 3 epochs, as asked for; folds chose epochs" in printed
+    assert learning_rates(path.parent) == learning_rates(experiment.fold_folder(1, 1))[:3]
+    path, _ = make(2, epochs=4)
+    of_folds = [learning_rates(experiment.fold_folder(2, fold)) for fold in (1, 2)]
+    assert learning_rates(path.parent) == [min(rates) for rates in zip(*of_folds, strict=True)]
+
+
+def test_the_same_command_makes_the_same_model_bit_for_bit(make):
+    first, again, other = (weights(make(epochs=epochs, overwrite=True)[0]) for epochs in (2, 2, 1))
+
+    assert all(map(np.array_equal, first, again))
+    assert not any(map(np.array_equal, first[2:], other[2:]))
+    assert all(map(np.array_equal, first[:2], other[:2]))  # the moments of all items
+
+
+def test_without_a_number_validation_selects_the_instance(experiment, make):
+    path, printed = make(None)
+
+    losses = {i: np.mean([experiment.record(i, k)["metrics"]["validation"]["loss"] for k in (1, 2)]) for i in (1, 2)}
+    assert losses[1] < losses[2]
+    assert f"Instance 1 is selected: best mean validation loss ({losses[1]:.3f} ±" in printed
+    assert path.parent.parent == experiment.instance_folder(1)
+
+
+def test_results_and_workbook_stay_as_they_are_and_runs_take_no_notice(experiment, make, finished):
+    before = contents(experiment.path)
+
+    make()
+
+    after = contents(experiment.path)
+    assert {path: after[path] for path in before} == before
+    assert experiment.folds(1) == [1, 2]
+    run(declare(finished, INSTANCES, experiment_folder=str(experiment.path.parents[1])), [1, 2])
+    again = contents(experiment.path)
+    changed = {path.name for path in before if again[path] != before[path]}
+    assert changed <= {"description.txt"}
+    assert record_of(experiment.fold_folder(1, 0) / "model.keras")["status"] == "untested"
+
+
+# again
+
+
+def test_a_second_time_it_says_that_the_model_is_there(make):
+    path, _ = make()
+    before = path.stat().st_mtime_ns
+
+    again, printed = make()
+
+    assert "Nothing to do" in printed
+    assert "Next: python -m xval predict" in printed
+    assert again.stat().st_mtime_ns == before
+
+
+def test_a_model_that_was_trained_otherwise_is_kept_unless_it_may_be_overwritten(make):
+    path, _ = make(epochs=3)
+    before = hash_model(path)
+
+    with pytest.raises(ResultsError, match=r"refit: a final model is there .*: epochs was 3, now 2\. Keep it.*--overwrite"):
+        make(epochs=2)
+
+    assert hash_model(path) == before
+    make(epochs=2, overwrite=True)
+    assert hash_model(path) != before
+    assert record_of(path)["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"parameters": {"batch_size": 7}}, "batch_size was 7, now 32"),
+        ({"folds_hash": "abc"}, "the folds or the corpus were others"),
+        ({"expected": {"loss": None}}, "the folds have run again since"),
+    ],
+)
+def test_what_was_trained_with_other_settings_or_folds_is_named(make, changes, named):
+    path, _ = make()
+    record = record_of(path)
+    for name, value in changes.items():
+        record[name] = record[name] | value if isinstance(value, dict) else value
+    path.with_name("record.json").write_text(json.dumps(record))
+
+    with pytest.raises(ResultsError, match=named):
+        make()
+
+
+# refused
+
+
+@pytest.mark.parametrize("epochs", [None, 2])
+def test_a_fold_that_is_not_done_is_named_with_the_command(experiment, make, epochs):
+    shutil.rmtree(experiment.fold_folder(1, 2))
+
+    with pytest.raises(
+        ResultsError, match=r"instance_1: 1 of 2 folds are not done .*\(fold 2\).*Run them first: python exp.py 1"
+    ):
+        make(epochs=epochs)
+
+
+def test_a_fold_of_other_settings_is_not_done(experiment, make):
+    path = experiment.fold_folder(1, 1) / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings_hash": "another"}))
+
+    with pytest.raises(ResultsError, match=r"not done with its present settings \(fold 1\)"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(3, "'feature_combination' fits a classifier"), (4, r"initial_model='.*\{fold\}.*' is another model in each fold")],
+)
+def test_what_has_no_meaning_without_folds_is_refused(experiment, make, finished, number, reason):
+    (instance,) = resolve(declare(finished, INSTANCES), [number])
+    write_settings(experiment, instance, "a test")
+
+    with pytest.raises(SettingsError, match=f"instance {number}: .*{reason}"):
+        make(number)
+
+
+def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
+    arrays = {item: np.zeros((3, *SHAPE)) for item in ITEMS}
+    store.write("toy", arrays, {item: list("abc") for item in ITEMS}, data_folder=tmp_path / "other")
+
+    with pytest.raises(
+        ResultsError, match=r"corpus 'toy' in .*other.* is not the one that the folds were dealt from.*--data-folder"
+    ):
+        make(data_folder=tmp_path / "other")
+
+
+def test_a_failing_training_says_why_and_leaves_nothing(experiment, make, monkeypatch):
+    monkeypatch.setattr("xval.worker.run.save_model", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+
+    with pytest.raises(JobError, match=r"instance 1: training on all items failed: OSError: No space left"):
+        make()
+
+    assert not experiment.fold_folder(1, 0).exists()
+    assert not leftovers(experiment)
+
+
+def test_what_runs_elsewhere_is_left_to_it(experiment, make):
+    with experiment.claim(1, 0), pytest.raises(ResultsError, match="another process is training its final model"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["1", "--epochs", "0"], "received '0'; a whole number from 1"),
+        (["one"], "received 'one'"),
+        (["1", "--gpu", "all"], "--gpu: received 'all'; allowed: the number of a GPU, or cpu"),
+        (["7"], "no instance 7 has run. Available: 1-2"),
+    ],
+)
+def test_wrong_arguments_end_with_2(experiment, capsys, arguments, reason):
+    assert program.main(["refit", str(experiment.path), *arguments]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_folder_within_the_experiment_needs_the_number(experiment, capsys):
+    assert program.main(["refit", str(experiment.instance_folder(2))]) == 2
+    assert "name it and the instance" in capsys.readouterr().err
+
+
+# interrupted
+
+
+def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experiment):
+    path = experiment.instance_folder(1) / "settings.json"
+    written = json.loads(path.read_text())
+    written["parameters"]["executor"] = "processes"
+    path.write_text(json.dumps(written))
+    command = [sys.executable, "-m", "xval", "refit", str(experiment.path), "1", "--epochs", "50", "--gpu", "cpu"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not leftovers(experiment) and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+
+    assert running.returncode == 130, errors
+    assert "Interrupted. Nothing half made is left; run the same command again" in errors
+    assert not experiment.fold_folder(1, 0).exists()
+    assert not leftovers(experiment)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "Training on 5 items: 50 of 50 epochs" in ended.stdout
+    assert record_of(experiment.fold_folder(1, 0) / "model.keras")["epochs"] == 50
+
+
+# other corpora and tasks
+
+
+def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "audio").mkdir()
+    rows = []
+    for item in ITEMS[:4]:
+        for take in range(3):
+            samples = 0.3 * np.sin(np.arange(rng.integers(1600, 3000)) * (0.3, 0.9, 1.5)[take]) + 0.01 * rng.normal()
+            soundfile.write(tmp_path / "audio" / f"{item}_{take}.wav", samples, RATE_HZ)
+            rows.append({"path": f"{item}_{take}.wav", "item": item, "label": ("low", "mid", "high")[take]})
+    corpus.make_corpus(
+        pd.DataFrame(rows), tmp_path / "audio", dataset="toy", data_folder=tmp_path / "data", corpus="table",
+        task_type="classification",
+    )  # fmt: skip
+    features = {"features": "waveform", "frontend": "logmel", "crop_s": 0.15, "sample_rate_hz": RATE_HZ, "n_mels": 8}
+    features |= {"n_fft": 128, "win_length": 128, "hop_length": 64}
+    run(declare(tmp_path, {1: {"architecture": "cnn_small", "n_filters": (2, 2)} | features}, num_epochs=1))
+    shutil.rmtree(tmp_path / "data" / "toy" / "features")
+    folder = ExperimentFolder(tmp_path / "results" / "toy" / "experiment_1")
+
+    path = refit_instance(folder, Request(1), Console(file=StringIO()))
+
+    of_folds = [set(read_seen_audio(folder.fold_folder(1, fold) / "model.keras")) for fold in (1, 2)]
+    assert set(read_seen_audio(path)) == of_folds[0] | of_folds[1]
+    assert len(read_seen_audio(path)) == 12
+    saved = xval.load_model(path)
+    assert saved.is_untested
+    assert set(saved.predict(tmp_path / "audio" / f"{ITEMS[0]}_1.wav")["predicted"]) <= {"low", "mid", "high"}
+
+
+def test_a_model_that_all_folds_start_from_is_started_from(experiment, finished, tmp_path):
+    initial = experiment.fold_folder(1, 1) / "model.keras"
+    (instance,) = resolve(declare(finished, {5: SMALL | {"initial_model": str(initial)}}))
+    fold, features = Fold(0, tuple(ITEMS), (), ()), finished / "data" / "toy" / "features" / "custom"
+    job = Job(
+        str(tmp_path / "other"), "code", str(features), 5, fold, instance.parameters, tuple(instance.options),
+        "hash", "folds", 1, Refit(1),
+    )  # fmt: skip
+
+    assert run_job(job, lambda _: None).status == "done"
+
+    record = record_of(tmp_path / "other" / "instance_5" / "refit" / "model.keras")
+    assert record["initial_model_hash"] == hash_model(initial)
+    assert record["layers_copied"]
+
+
+def write_store(folder, task_type):
+    """Write a store of two items for a task, and return its folder."""
+    rng = np.random.default_rng(0)
+    is_frames = task_type == "frame_classification"
+    events = pd.DataFrame([("a0", 0.1, 0.3, "call", ""), ("b0", 0.2, 0.4, "call", "")])
+    events.columns = ["clip", "start_s", "end_s", "label", "annotator"]
+    with StoreWriter(
+        folder,
+        task_type=task_type,
+        class_names=("call",) if is_frames else (),
+        is_waveform=is_frames,
+        annotations=events if is_frames else None,
+    ) as writer:
+        for item in "ab":
+            shape = (1, 4000) if is_frames else (3, *SHAPE)
+            targets = rng.normal(size=(shape[0], 1)) if task_type == "regression" else np.zeros(shape[0], int)
+            examples = [Example(f"{item}{number}", 0.0, 0.5) for number in range(shape[0])]
+            writer.append(item, rng.normal(size=shape).astype(np.float32), targets, examples)
+        writer.publish(index_hash="x")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("task_type", "parameters"),
+    [
+        ("regression", SMALL),
+        ("representation", {"architecture": "daf_autoencoder", "n_filters": (2, 2, 2), "representation_channels": 2}),
+        (
+            "frame_classification",
+            {"architecture": "sincnet", "n_filters": 4, "kernel_length": 9, "n_conv_filters": (4,), "n_units": (4,),
+             "features": "waveform", "normalization": "per_clip", "sample_rate_hz": RATE_HZ, "sequence_frames": 4},
+        ),
+    ],
+)  # fmt: skip
+def test_every_task_trains_without_validation(tmp_path, task_type, parameters):
+    (instance,) = resolve(declare(tmp_path, {1: parameters}, task_type=task_type))
+    opened = open_store(write_store(tmp_path / "data" / "toy" / "features" / "x", task_type))
+    job = Job(
+        str(tmp_path / "results"), "code", str(opened.folder), 1, Fold(0, ("a", "b"), (), ()), instance.parameters,
+        tuple(instance.options), "hash", "folds", 1, Refit(2, (0.5, 0.25), {"expected": {}}),
+    )  # fmt: skip
+
+    outcome = run_job(job, lambda _: None)
+
+    assert outcome.status == "done", outcome.details
+    path = tmp_path / "results" / "instance_1" / "refit" / "model.keras"
+    description = read_description(path)
+    assert (description.task_type, description.is_untested, description.fold) == (task_type, True, 0)
+    assert description.class_names == (("background", "call") if task_type == "frame_classification" else ())
+    assert learning_rates(path.parent) == [0.5, 0.25]
+    assert not [name for name in path.with_name("history.csv").read_text().splitlines()[0].split(",") if "val_" in name]

@@ -1,0 +1,35 @@
+from xval.experiment.snapshot import code_files, hash_code, take_snapshot
+from xval.settings.architectures import ROOT
+
+
+def test_the_copy_has_the_code_the_settings_and_the_script(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text("print('mine')")
+
+    copy = take_snapshot(tmp_path / "code", script)
+
+    assert (copy / "xval" / "job.py").read_bytes() == (ROOT / "xval" / "job.py").read_bytes()
+    assert (copy / "config.ini").read_bytes() == (ROOT / "config.ini").read_bytes()
+    assert (copy / "script" / "mine.py").read_text() == "print('mine')"
+    assert "numpy==" in (copy / "environment.txt").read_text()
+    assert (copy / "git_commit.txt").read_text().strip()
+    assert copy.name == hash_code(code_files(script))
+
+
+def test_the_same_code_is_copied_once_and_changed_code_anew(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text("1")
+    first = take_snapshot(tmp_path / "code", script)
+    assert take_snapshot(tmp_path / "code", script) == first
+
+    script.write_text("2")
+
+    assert take_snapshot(tmp_path / "code", script) != first
+    assert len(list((tmp_path / "code").iterdir())) == 2
+
+
+def test_a_script_of_the_project_is_copied_once_in_its_place(tmp_path):
+    copy = take_snapshot(tmp_path / "code", ROOT / "experiments" / "demo.py")
+
+    assert (copy / "experiments" / "demo.py").is_file()
+    assert not (copy / "script").exists()

@@ -1,0 +1,281 @@
+import time
+
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from xval.errors import FoldsError
+from xval.folds.split import make_folds
+
+DEFAULTS = {
+    "num_folds": 3,
+    "fold_strategy": "balanced",
+    "fold_seed": 1,
+    "validation": "fraction",
+    "validation_fraction": 0.2,
+    "test_fraction": 0.25,
+}
+
+
+def index_of(labels_of_items, **columns):
+    """Return an index with a clip for each label of each item."""
+    rows = [
+        {"clip": f"{item}/{number}", "item": item, "label": label, "audio_hash": f"{item}/{number}", "augmented": False}
+        for item, labels in labels_of_items.items()
+        for number, label in enumerate(labels)
+    ]
+    return pd.DataFrame(rows).assign(source_clip=None, **columns)
+
+
+def speakers(n_items, labels="ab", n_takes=2):
+    return index_of({f"speaker_{number:02d}": list(labels) * n_takes for number in range(n_items)})
+
+
+def split(index, task_type="classification", **changes):
+    return make_folds(index, "hash", task_type=task_type, settings=DEFAULTS | changes)
+
+
+@given(
+    n_items=st.integers(3, 40),
+    num_folds=st.integers(2, 12),
+    seed=st.integers(0, 5),
+    fraction=st.floats(0.01, 0.9),
+    sizes=st.lists(st.integers(1, 9), min_size=40, max_size=40),
+)
+@settings(max_examples=60, deadline=None)
+def test_balanced_folds_cover_every_item_once_and_never_overlap(n_items, num_folds, seed, fraction, sizes):
+    assume(num_folds <= n_items and n_items - -(-n_items // num_folds) >= 2)
+    index = index_of({f"s{number}": ["a", "b"] * sizes[number] for number in range(n_items)})
+
+    plan = split(index, num_folds=num_folds, fold_seed=seed, validation_fraction=fraction)
+
+    tested = [item for fold in plan.folds for item in fold.test]
+    assert sorted(tested) == sorted(index["item"].unique())
+    assert max(len(fold.test) for fold in plan.folds) - min(len(fold.test) for fold in plan.folds) <= 1
+    for fold in plan.folds:
+        sides = [set(fold.training), set(fold.validation), set(fold.test)]
+        assert all(sides)
+        assert sum(map(len, sides)) == len(set.union(*sides)) == n_items
+
+
+@given(st.integers(3, 20), st.integers(0, 3))
+@settings(max_examples=20, deadline=None)
+def test_folds_do_not_depend_on_the_order_of_the_index(n_items, seed):
+    index = speakers(n_items)
+    shuffled = index.sample(frac=1, random_state=seed)
+
+    assert split(index, fold_seed=seed).hash == split(shuffled, fold_seed=seed).hash
+
+
+def test_the_hash_follows_the_folds_and_the_corpus():
+    index = speakers(12)
+    plan = split(index)
+
+    assert split(index).hash == plan.hash
+    assert split(index, fold_seed=2).hash != plan.hash
+    assert make_folds(index, "other", task_type="classification", settings=DEFAULTS).hash != plan.hash
+
+
+def test_leave_one_out_tests_each_item_alone_whatever_num_folds():
+    plan = split(speakers(6), fold_strategy="leave_one_out", num_folds=99)
+
+    assert [fold.test for fold in plan.folds] == [(f"speaker_{number:02d}",) for number in range(6)]
+    assert all(len(fold.validation) == 1 and len(fold.training) == 4 for fold in plan.folds)
+
+
+def test_labels_are_spread_over_folds_when_items_have_one_label_each():
+    index = index_of({f"{label}{number}": [label] for label in "abc" for number in range(8)})
+
+    for fold in split(index, num_folds=4).folds:
+        assert sorted(item[0] for item in fold.test) == ["a", "a", "b", "b", "c", "c"]
+
+
+def test_regression_spreads_the_range_of_the_target_over_folds():
+    index = index_of({f"s{number:02d}": [float(number)] for number in range(16)})
+
+    for fold in split(index, "regression", num_folds=4).folds:
+        quartiles = [int(item[1:]) // 4 for item in fold.test]
+        assert sorted(quartiles) == [0, 1, 2, 3]
+
+
+def test_several_targets_are_spread_by_the_first():
+    index = index_of({f"s{number:02d}": [float(number)] for number in range(16)})
+    several = index.drop(columns="label").assign(**{"label:valence": index["label"], "label:arousal": index["label"] % 4})
+
+    plan = split(several, "regression", num_folds=4)
+
+    assert plan.hash == split(index, "regression", num_folds=4).hash
+    swapped = several[["clip", "item", "audio_hash", "augmented", "source_clip", "label:arousal", "label:valence"]]
+    assert split(swapped, "regression", num_folds=4).hash != plan.hash
+
+
+def test_validation_never_takes_the_last_training_item_of_a_label():
+    index = index_of({"a1": ["a"], "a2": ["a"], **{f"b{number}": ["b"] for number in range(6)}})
+
+    for fold in split(index, num_folds=2, validation_fraction=0.5).folds:
+        assert any(item.startswith("a") for item in fold.training)
+
+
+def test_next_fold_validates_with_the_test_items_of_the_next_fold():
+    plan = split(speakers(9), validation="next_fold")
+
+    assert [fold.validation for fold in plan.folds] == [plan.folds[1].test, plan.folds[2].test, plan.folds[0].test]
+
+
+def test_holdout_is_one_fold_with_a_share_of_the_items():
+    plan = split(speakers(12), fold_strategy="holdout")
+
+    assert len(plan.folds) == 1
+    assert len(plan.folds[0].test) == 3
+
+
+def test_predefined_folds_are_taken_from_the_column():
+    index = speakers(6)
+    index["fold"] = index["item"].str[-1].astype(int) % 3 + 10
+
+    plan = split(index, fold_strategy="predefined")
+
+    assert [fold.test for fold in plan.folds] == [
+        ("speaker_00", "speaker_03"), ("speaker_01", "speaker_04"), ("speaker_02", "speaker_05"),
+    ]  # fmt: skip
+
+
+def test_predefined_phases_make_one_fold():
+    index = speakers(4)
+    index["phase"] = index["item"].map(
+        dict(zip(index["item"].unique(), ("test", "training", "validation", "training"), strict=True))
+    )
+
+    (fold,) = split(index, fold_strategy="predefined").folds
+
+    assert (fold.training, fold.validation, fold.test) == (("speaker_01", "speaker_03"), ("speaker_02",), ("speaker_00",))
+
+
+def test_phases_without_validation_take_it_from_the_training_items():
+    index = speakers(6)
+    index["phase"] = ["test" if item == "speaker_00" else "training" for item in index["item"]]
+
+    (fold,) = split(index, fold_strategy="predefined").folds
+
+    assert fold.test == ("speaker_00",)
+    assert len(fold.validation) == 1
+    assert len(fold.training) == 4
+
+
+def test_augmented_clips_count_for_nothing():
+    index = speakers(6)
+    copies = index.assign(
+        augmented=True, source_clip=index["clip"], clip=index["clip"] + "+", audio_hash=index["audio_hash"] + "+"
+    )
+
+    assert split(pd.concat([index, copies])).folds == split(index).folds
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_folds": 7}, r"num_folds=7 is more than the 6 items of the corpus; allowed: 2 to 6"),
+        ({"num_folds": 1}, r"num_folds=1; allowed: 2 to 6"),
+        ({"num_folds": 2, "validation": "next_fold"}, r"needs three folds or more; there are 2"),
+        ({"fold_strategy": "predefined"}, r"needs a column fold or phase"),
+    ],
+)
+def test_impossible_wishes_are_refused(changes, message):
+    with pytest.raises(FoldsError, match=message):
+        split(speakers(6), **changes)
+
+
+def test_a_fold_that_leaves_one_item_for_training_and_validation_is_refused():
+    with pytest.raises(FoldsError, match="fold 1 tests 2 of 3 items, which leaves 1 for training and validation"):
+        split(speakers(3), num_folds=2)
+
+
+def test_many_items_are_split_in_a_moment():
+    started = time.monotonic()
+
+    split(index_of({f"s{number}": list("abcdefghij") for number in range(1000)}), num_folds=5)
+
+    assert time.monotonic() - started < 20
+
+
+def test_two_items_are_too_few():
+    with pytest.raises(FoldsError, match=r"the corpus has 2 item\(s\)"):
+        split(speakers(2), num_folds=2)
+
+
+def test_a_label_of_one_item_only_is_refused():
+    index = index_of({"s1": ["a", "rare"], "s2": ["a"], "s3": ["a"], "s4": ["a"]})
+
+    with pytest.raises(FoldsError, match=r"1 label\(s\) occur in one item only: 'rare' \(item 's1'\)"):
+        split(index)
+
+
+def test_an_item_with_two_phases_is_refused():
+    index = speakers(4)
+    index["phase"] = ["test", *["training"] * (len(index) - 1)]
+
+    with pytest.raises(FoldsError, match=r"item 'speaker_00' is in phase test and in phase training"):
+        split(index, fold_strategy="predefined")
+
+
+def test_identical_audio_under_two_items_is_refused():
+    index = speakers(6)
+    index.loc[index["clip"] == "speaker_05/0", "audio_hash"] = "speaker_00/0"
+
+    with pytest.raises(FoldsError, match=r"identical audio on two sides of fold .*'speaker_00/0'.*'speaker_05/0'"):
+        split(index, fold_strategy="leave_one_out")
+
+
+def test_identical_audio_within_one_item_is_no_leak():
+    index = speakers(6)
+    index.loc[index["clip"] == "speaker_05/0", "audio_hash"] = "speaker_05/1"
+
+    assert len(split(index).folds) == 3
+
+
+def test_a_copy_of_a_clip_under_another_item_is_refused():
+    index = speakers(6)
+    copy = index[index["clip"] == "speaker_00/0"].assign(
+        item="speaker_01", clip="copy", source_clip="speaker_00/0", augmented=True, audio_hash="new"
+    )
+
+    with pytest.raises(FoldsError, match="copies of one source clip on two sides"):
+        split(pd.concat([index, copy]), fold_strategy="leave_one_out")
+
+
+@pytest.mark.parametrize("strategy", ["balanced", "leave_one_out", "holdout"])
+@pytest.mark.parametrize("n_items", [3, 4, 5])
+def test_a_regression_may_have_few_items(strategy, n_items):
+    index = index_of({f"session_{number}": [float(number), number + 0.5] for number in range(n_items)})
+
+    plan = split(index, "regression", fold_strategy=strategy)
+
+    assert all(fold.training and fold.validation and fold.test for fold in plan.folds)
+
+
+def with_stretches(*stretches):
+    """Return an index of six items whose first clips are stretches of one file."""
+    index = speakers(6).assign(path=lambda rows: rows["clip"], start_s=float("nan"), end_s=float("nan"))
+    for item, (begin, end) in enumerate(stretches):
+        row = index.index[index["item"] == f"speaker_{item:02d}"][0]
+        index.loc[row, ["path", "start_s", "end_s"]] = ["talk.wav", begin, end]
+    return index
+
+
+def test_stretches_of_one_file_that_overlap_are_refused_under_two_items():
+    split(with_stretches((0.0, 1.0), (1.0, 2.0), (2.0, 3.0)))
+    with pytest.raises(FoldsError, match=r"overlapping stretches of one file on two sides of fold \d"):
+        split(with_stretches((0.0, 1.0), (0.9, 2.0)), fold_strategy="leave_one_out")
+    # The second ends before the third begins, but the first reaches over both.
+    with pytest.raises(FoldsError, match=r"overlapping stretches .* 'speaker_0[02]'"):
+        split(with_stretches((0.0, 9.0), (1.0, 2.0), (3.0, 4.0)), fold_strategy="leave_one_out")
+
+
+def test_a_copy_of_a_copy_is_followed_to_its_source():
+    index = speakers(6)
+    index.loc[1, "source_clip"] = index.loc[0, "clip"]
+    stranger = index.index[index["item"] == "speaker_03"][0]
+    index.loc[stranger, "source_clip"] = index.loc[1, "clip"]
+    with pytest.raises(FoldsError, match=r"copies of one source clip .* 'speaker_00' .* 'speaker_03'"):
+        split(index, fold_strategy="leave_one_out")

@@ -1,0 +1,172 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from preprocessing import store
+from xval.errors import CorpusError, FoldsError, ResultsError
+from xval.jobs.plan import Job, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.json_files import write_json
+from xval.results.folder import ExperimentFolder
+from xval.settings.resolve import Declaration, resolve
+
+
+def write_corpus(data_folder, value):
+    data = {f"s{number}": [[1.0, number], [value, number]] for number in range(6)}
+    store.write("toy", data, {item: ["a", "b"] for item in data}, data_folder=data_folder)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a function that plans an experiment over the small corpus of tests/conftest.py."""
+    write_corpus(tmp_path / "data", 4.0)
+    folder = ExperimentFolder(tmp_path / "results")
+
+    def plan(instances, *, fold_numbers=None, overwrite=False, numbers=None, **parameters):
+        given = {"dataset": "toy", "num_folds": 3, "data_folder": str(tmp_path / "data"), "architecture": "mlp"} | parameters
+        resolved = resolve(Declaration("exp.py", "exp.py", "a test", given, dict(enumerate(instances, start=1))), numbers)
+        settings = resolved[0].settings
+        folds = load_folds(folder, settings.model_dump(), "toy", tmp_path / "data")
+        found = make_plan(folder, resolved, folds, fold_numbers=fold_numbers, overwrite=overwrite)
+        folder.prepare("a test")
+        write_folds(folder, folds, "toy", tmp_path / "data")
+        for instance in resolved:
+            write_settings(folder, instance, "a test")
+        return found
+
+    plan.folder = folder
+    plan.data_folder = tmp_path / "data"
+    return plan
+
+
+def finish(planned, *jobs, status="done"):
+    hashes = {instance.number: instance.settings_hash for instance in planned.instances}
+    for instance, fold in jobs:
+        temporary = planned.folder.begin_fold(instance, fold)
+        record = {"status": status, "settings_hash": hashes[instance], "folds_hash": planned.folds.hash}
+        write_json(temporary / "record.json", record)
+        planned.folder.publish(temporary, instance, fold)
+
+
+def test_every_fold_of_every_instance_is_a_job_until_it_is_done(made):
+    planned = made([{}, {"learning_rate": 0.1}])
+    assert planned.to_do == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+
+    finish(planned, (1, 2), (2, 3))
+    finish(planned, (1, 1), status="failed")
+
+    again = made([{}, {"learning_rate": 0.1}])
+    assert again.done == [(1, 2), (2, 3)]
+    assert again.to_do == [(1, 1), (1, 3), (2, 1), (2, 2)]
+
+
+def test_only_chosen_folds_are_planned(made):
+    assert made([{}], fold_numbers=[3, 1]).to_do == [(1, 1), (1, 3)]
+    with pytest.raises(FoldsError, match=r"no fold 4\. Available: 1-3"):
+        made([{}], fold_numbers=[4])
+
+
+def test_other_settings_under_a_used_number_are_an_error_that_lists_the_differences(made):
+    finish(made([{"learning_rate": 0.1}]), (1, 1))
+
+    with pytest.raises(ResultsError, match=r"learning_rate was 0\.1, now 0\.2.*another instance number.*--overwrite"):
+        made([{"learning_rate": 0.2}])
+
+
+def test_other_settings_are_no_error_while_nothing_is_finished(made):
+    finish(made([{"learning_rate": 0.1}]), (1, 1), status="failed")
+
+    assert made([{"learning_rate": 0.2}]).to_do == [(1, 1), (1, 2), (1, 3)]
+
+
+def test_a_comment_may_change(made):
+    finish(made([{}]), (1, 1))
+
+    assert made([{"comment_1": "new"}]).done == [(1, 1)]
+
+
+def test_overwriting_plans_finished_jobs_again(made):
+    finish(made([{}]), (1, 1), (1, 2))
+
+    assert made([{"learning_rate": 0.2}], overwrite=True).to_do == [(1, 1), (1, 2), (1, 3)]
+
+
+def test_an_interrupted_overwrite_goes_on_where_it_stopped(made):
+    finish(made([{}]), (1, 1), (1, 2))
+    planned = made([{"learning_rate": 0.2}], overwrite=True)
+    planned.folder.replace(1, {1, 2, 3})
+    finish(planned, (1, 2))
+
+    again = made([{"learning_rate": 0.2}], overwrite=True)
+
+    assert (again.done, again.to_do) == ([(1, 2)], [(1, 1), (1, 3)])
+
+
+def test_overwriting_some_folds_never_mixes_settings(made):
+    finish(made([{}]), (1, 1), (1, 2))
+
+    with pytest.raises(ResultsError, match=r"finished results \(folds 2\).*learning_rate was 0\.001, now 0\.2"):
+        made([{"learning_rate": 0.2}], overwrite=True, fold_numbers=[1])
+    assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1)]
+
+
+def test_folds_cannot_change_under_finished_results(made):
+    finish(made([{}, {}]), (2, 1))
+
+    with pytest.raises(ResultsError, match=r"instances 2 were tested on other folds \(num_folds was 3, now 2\)"):
+        made([{}, {}], num_folds=2)
+    with pytest.raises(ResultsError, match="overwrite all of these instances"):
+        made([{}, {}], num_folds=2, numbers=[1], overwrite=True)
+    assert len(made([{}, {}], num_folds=2, overwrite=True).to_do) == 4
+
+
+def test_a_corpus_that_fits_two_tasks_does_not_let_one_experiment_have_both(made):
+    first = made([{"architecture": "daf_autoencoder"}], task_type="representation")
+    with pytest.raises(FoldsError, match="prepared for classification, the experiment does regression"):
+        made([{}], task_type="regression")
+    finish(first, (1, 1))
+
+    with pytest.raises(ResultsError, match=r"instances 1 were .*task_type was representation, now classification"):
+        made([{}, {}], numbers=[2])
+
+
+def test_a_changed_corpus_is_noticed(made):
+    finish(made([{}]), (1, 1))
+    write_corpus(made.data_folder, 5.0)
+
+    with pytest.raises(ResultsError, match=r"other folds \(the corpus has changed\)"):
+        made([{}])
+
+
+def test_a_missing_corpus_is_an_error(made):
+    settings = made([{}]).instances[0].settings.model_dump()
+
+    with pytest.raises(CorpusError, match="toyy"):
+        load_folds(made.folder, settings, "toyy", made.data_folder)
+
+
+def test_a_corpus_of_another_task_is_refused(made):
+    with pytest.raises(FoldsError, match="'toy' was prepared for classification, the experiment does regression"):
+        made([{}], task_type="regression")
+
+
+def test_folds_are_written_once_with_their_hash(made):
+    planned = made([{}])
+    written = json.loads(planned.folder.folds_file.read_text())
+    before = planned.folder.folds_file.stat().st_mtime_ns
+
+    made([{}])
+
+    assert written["hash"] == planned.folds.hash
+    assert [fold["number"] for fold in written["folds"]] == [1, 2, 3]
+    assert planned.folder.folds_file.stat().st_mtime_ns == before
+
+
+def test_jobs_survive_json_and_share_the_seed_of_their_fold(made):
+    jobs = make_jobs(made([{}, {"learning_rate": 0.1}]), Path("code/abc"), {1: Path("s"), 2: Path("s")})
+
+    assert [Job.from_dict(json.loads(json.dumps(job.to_dict()))).fold for job in jobs] == [job.fold for job in jobs]
+    seeds = {(job.instance, job.fold.number): job.seed for job in jobs}
+    assert [seeds[1, fold] == seeds[2, fold] for fold in (1, 2, 3)] == [True, True, True]
+    assert len({seeds[1, fold] for fold in (1, 2, 3)}) == 3
+    assert jobs[0].code_hash == "abc"

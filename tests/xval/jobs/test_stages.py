@@ -1,0 +1,56 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from xval.errors import SettingsError
+from xval.folds.split import Fold
+from xval.jobs.plan import Job
+from xval.jobs.stages import in_stages
+
+
+def job(instance, fold, models=()):
+    parameters = {"models": list(models)} if models else {}
+    return Job("results", "code", "store", instance, Fold(fold, ("a",), ("b",), ("c",)), parameters, (), "", "", 1)
+
+
+def names(stages):
+    return [[(job.instance, job.fold.number) for job in stage] for stage in stages]
+
+
+def test_jobs_that_need_nothing_are_one_stage():
+    assert names(in_stages([job(1, 1), job(2, 1, ["elsewhere/model.keras"])])) == [[(1, 1), (2, 1)]]
+    assert in_stages([]) == []
+
+
+def test_a_job_waits_for_the_models_of_its_fold():
+    model = "results/instance_2/fold_{fold}/model.keras"
+    jobs = [job(1, 1, [model]), job(1, 2, [model]), job(2, 1), job(3, 1, [model, "results/instance_1/fold_1/model.keras"])]
+
+    assert names(in_stages(jobs)) == [[(1, 2), (2, 1)], [(1, 1)], [(3, 1)]]
+
+
+def test_the_same_file_by_another_path_is_the_same_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    absolute = str(Path("results").resolve() / "instance_2" / "fold_{fold}" / "model.keras")
+
+    assert names(in_stages([job(1, 1, [absolute]), job(2, 1)])) == [[(2, 1)], [(1, 1)]]
+
+
+def test_jobs_that_wait_for_each_other_are_refused():
+    first, second = (f"results/instance_{number}/fold_{{fold}}/model.keras" for number in (1, 2))
+
+    with pytest.raises(SettingsError, match="instances 1, 2 wait for each other's models"):
+        in_stages([job(1, 1, [second]), job(2, 1, [first])])
+
+
+@pytest.mark.timed
+def test_many_jobs_are_sorted_in_no_time():
+    model = "results/instance_1/fold_{fold}/model.keras"
+    jobs = [job(instance, fold, [model] if instance == 2 else []) for instance in range(1, 301) for fold in range(1, 11)]
+    started = time.monotonic()
+
+    first, second = in_stages(jobs)
+
+    assert (len(first), len(second)) == (2990, 10)
+    assert time.monotonic() - started < 2

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+
+from xval.errors import ResultsError
+from xval.jobs.plan import write_settings
+from xval.jobs.written_settings import differences, read_instance
+from xval.results.folder import ExperimentFolder
+from xval.settings.resolve import Declaration, resolve
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Return the folder of an experiment with an instance 2, and that instance as it was resolved."""
+    declaration = Declaration("exp.py", "exp.py", "a test", {"dataset": "toy"}, {2: {"architecture": "mlp", "n_units": (5, 4)}})
+    (instance,) = resolve(declaration)
+    folder = ExperimentFolder(tmp_path)
+    write_settings(folder, instance, "a test", "exp.py")
+    return folder, instance
+
+
+def change(folder, **changes):
+    path = folder.instance_folder(2) / "settings.json"
+    content = json.loads(path.read_text())
+    content["parameters"] |= {name: value for name, value in changes.items() if value is not None}
+    for name in [name for name, value in changes.items() if value is None]:
+        del content["parameters"][name]
+    path.write_text(json.dumps(content))
+
+
+def test_an_instance_comes_back_as_it_was_resolved_whatever_config_ini_says_now(written, monkeypatch):
+    folder, instance = written
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+
+    found = read_instance(folder, 2)
+
+    assert found.settings == instance.settings
+    assert found.parameters == instance.parameters
+    assert (found.settings_hash, found.sources) == (instance.settings_hash, instance.sources)
+    assert folder.settings(2)["script"] == "exp.py"
+
+
+def test_an_instance_that_has_not_run_is_named_with_those_that_have(written):
+    with pytest.raises(ResultsError, match=r"no instance 3 has run\. Available: 2"):
+        read_instance(written[0], 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"learning_rate": 0.5}, "does not fit its settings_hash; was it edited"),
+        ({"batch_size": None}, "batch_size: Field required.*has to be run again"),
+        ({"architecture": "own_nets.net"}, "no module 'own_nets'.*name it in PYTHONPATH"),
+    ],
+)
+def test_settings_that_were_edited_or_are_of_another_version_are_refused(written, changes, reason):
+    change(written[0], **changes)
+
+    with pytest.raises(ResultsError, match=rf"settings\.json: .*{reason}"):
+        read_instance(written[0], 2)
+
+
+def test_a_damaged_file_is_named(written):
+    (written[0].instance_folder(2) / "settings.json").write_text("{}")
+
+    with pytest.raises(ResultsError, match=r"settings\.json: damaged \(KeyError: 'parameters'\)"):
+        read_instance(written[0], 2)
+
+
+def test_only_what_can_change_a_result_differs():
+    before = {"learning_rate": 0.1, "comment_1": "a", "dropout": 0.5}
+
+    assert differences(before, {"learning_rate": 0.2, "comment_1": "b"}) == [
+        "dropout was 0.5, now 'not there'",
+        "learning_rate was 0.1, now 0.2",
+    ]
+
+
+def test_an_instance_of_before_a_later_key_is_read_as_what_it_was(written):
+    folder, instance = written
+    change(folder, engine=None, evaluate_training=None)
+
+    found = read_instance(folder, 2)
+
+    assert found.settings == instance.settings
+    assert differences(folder.settings(2)["parameters"], instance.parameters) == []

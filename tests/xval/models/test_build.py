@@ -1,0 +1,92 @@
+import keras
+import numpy as np
+import pytest
+
+from preprocessing import store
+from xval.errors import SettingsError
+from xval.models.build import build_model
+
+RNG = np.random.default_rng(3)
+SETTINGS = {
+    "architecture": "mlp",
+    "n_units": [4],
+    "dropout": 0.0,
+    "task_type": "classification",
+    "reshaping_type": "auto",
+    "normalization": "per_bin",
+    "regularization_lambda": 0.0,
+}
+
+
+@pytest.fixture
+def small(tmp_path):
+    predictors = {item: RNG.normal(5.0, [1, 10], size=(20, 3, 2)).astype(np.float32) for item in "abc"}
+    return store.write("small", predictors, {item: ["x", "y"] * 10 for item in "abc"}, data_folder=tmp_path)
+
+
+def build(small, items=("a", "b"), **changes):
+    settings = SETTINGS | changes
+    options = [name for name in settings if name in ("n_units", "dropout", "n_filters")]
+    return build_model(settings, options, small, items)
+
+
+def normalized(model, values):
+    return keras.ops.convert_to_numpy(keras.Model(model.input, model.get_layer("normalization").output)(values))
+
+
+def test_per_bin_scales_each_bin_by_the_training_items_alone(small):
+    model = build(small)
+
+    scaled = normalized(model, np.concatenate([small.predictors(item) for item in "ab"]))
+
+    assert scaled.mean(axis=(0, 1)) == pytest.approx([0, 0], abs=1e-4)
+    assert scaled.std(axis=(0, 1)) == pytest.approx([1, 1], abs=1e-4)
+
+
+def test_global_scales_all_bins_alike(small):
+    model = build(small, normalization="global")
+
+    scaled = normalized(model, np.concatenate([small.predictors(item) for item in "ab"]))
+
+    assert (scaled.mean(), scaled.std()) == pytest.approx((0, 1), abs=1e-4)
+    assert scaled[..., 1].std() > 2 * scaled[..., 0].std()
+
+
+def test_per_clip_scales_each_example_by_itself(small):
+    scaled = normalized(build(small, normalization="per_clip"), np.array(small.predictors("a")))
+
+    assert scaled.mean(axis=(1, 2)) == pytest.approx(np.zeros(20), abs=1e-4)
+    assert scaled.std(axis=(1, 2)) == pytest.approx(np.ones(20), abs=1e-3)
+
+
+def test_training_leaves_the_statistics_alone(small):
+    model = build(small)
+    before = model.get_layer("normalization").get_weights()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+
+    model.fit(np.array(small.predictors("a")) + 50, np.array(small.targets("a")), epochs=2, verbose=0)
+
+    assert all(
+        np.array_equal(one, other) for one, other in zip(before, model.get_layer("normalization").get_weights(), strict=True)
+    )
+
+
+def test_the_penalty_is_lambda_times_the_squares_of_the_kernels(small):
+    model = build(small, regularization_lambda=0.1)
+
+    kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
+
+    assert float(sum(model.losses)) == pytest.approx(0.1 * sum(float(keras.ops.sum(kernel**2)) for kernel in kernels), rel=1e-5)
+    assert not build(small).losses
+
+
+def test_classification_answers_with_probabilities_and_regression_with_numbers(small):
+    values = np.array(small.predictors("c"))
+
+    assert build(small).predict(values, verbose=0).sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+    assert (build(small, task_type="regression").predict(values, verbose=0) < 0).any()
+
+
+def test_an_option_out_of_range_is_named(small):
+    with pytest.raises(SettingsError, match="dropout"):
+        build(small, dropout=1.5)

@@ -1,0 +1,308 @@
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from preprocessing import store
+from xval.config_file import APART, read_defaults
+from xval.data.fold import load_fold
+from xval.errors import SettingsError
+from xval.folds.split import Fold
+from xval.json_files import write_json
+from xval.models.build import build_model
+from xval.models.transfer import network_blocks, start_from
+from xval.saved_models.initial import find_initial_model
+from xval.settings.resolve import Declaration, resolve
+from xval.settings.schema import Settings
+from xval.training.compiled import compile_model
+from xval.training.fit import train_model
+
+SHAPE = (12, 8)
+FOLD = Fold(1, ("a", "b"), ("c",), ("d",))
+OPTIONS = {"cnn_small": {"n_filters": [3, 4], "dropout": 0.2}, "mlp": {"n_units": [5, 4], "dropout": 0.0}}
+OPTIONS["crnn"] = {"n_filters": [3], "n_units": 4}
+DEFAULTS = Settings.model_validate(
+    {key: text for section, keys in read_defaults().items() if section not in APART for key, text in keys.items()}
+).model_dump()
+
+
+def settings(architecture="cnn_small", **changes):
+    return DEFAULTS | {"architecture": architecture, "num_epochs": 2, "learning_rate": 0.05} | OPTIONS[architecture] | changes
+
+
+def corpus(folder, classes="xy", shape=SHAPE, dataset="small"):
+    """Return a store of four items whose examples lie higher, the later their class."""
+    rng = np.random.default_rng(len(classes))
+    labels = [classes[number % len(classes)] for number in range(12)]
+    offsets = np.array([classes.index(label) for label in labels]).reshape(-1, *[1] * len(shape))
+    predictors = {item: (rng.normal(3, 2, size=(12, *shape)) + offsets).astype(np.float32) for item in "abcd"}
+    return store.write(dataset, predictors, dict.fromkeys("abcd", labels), data_folder=folder)
+
+
+def build(opened, chosen):
+    return build_model(chosen, OPTIONS[chosen["architecture"]], opened, ("a", "b"))
+
+
+def describe(path, opened, chosen, **changes):
+    """Write what xval writes beside a saved model."""
+    content = {"architecture": chosen["architecture"], "task_type": "classification", "class_names": list(opened.class_names)}
+    write_json(path.with_suffix(".json"), content | {"target_names": [], "seen_items": {"other": ["a"]}} | changes)
+
+
+def save_initial(tmp_path, classes="xy", architecture="cnn_small", shape=SHAPE, **changes):
+    """Save a model whose every weight is unlike that of a fresh one, moving statistics too; return it and its path."""
+    opened, chosen = corpus(tmp_path / f"source_{classes}", classes, shape), settings(architecture, **changes)
+    model = build(opened, chosen)
+    rng = np.random.default_rng(9)
+    for layer in weighted(model):
+        layer.set_weights([rng.uniform(0.1, 1, size=weight.shape) for weight in layer.get_weights()])
+    path = tmp_path / "initial.keras"
+    model.save(path)
+    describe(path, opened, chosen)
+    return model, path
+
+
+def start(tmp_path, path, classes="xy", architecture="cnn_small", shape=SHAPE, **changes):
+    """Return a store, the settings, a model that has started from the saved one, and what was said of it."""
+    opened = corpus(tmp_path / f"target_{classes}", classes, shape)
+    chosen = settings(architecture, initial_model=str(path), **changes)
+    model = build(opened, chosen)
+    facts = start_from(model, find_initial_model(chosen, FOLD), chosen, opened)
+    return opened, chosen, model, facts
+
+
+def weighted(model):
+    """Return the layers of the network that have weights, from input to output."""
+    return [layer for block in network_blocks(model) for layer in block if layer.weights]
+
+
+def weights(model):
+    return [[np.array(weight) for weight in layer.get_weights()] for layer in weighted(model)]
+
+
+def equal(ones, others):
+    """Return for each layer whether all of its weights are the same bit for bit."""
+    return [all(map(np.array_equal, one, other)) for one, other in zip(ones, others, strict=True)]
+
+
+def train(opened, chosen, model):
+    data = load_fold(opened, FOLD, in_memory=True)
+    return train_model(compile_model(model, chosen, seed=1), data, chosen, seed=1, report=lambda *_: None, log_folder=None)
+
+
+# copying
+
+
+def test_every_layer_is_copied_where_the_classes_are_the_same(tmp_path):
+    source, path = save_initial(tmp_path)
+
+    opened, _, model, facts = start(tmp_path, path)
+
+    assert equal(weights(model), weights(source)) == [True] * 5
+    assert facts["layers_copied"] == [layer.name for layer in weighted(model)]
+    assert facts["layers_frozen"] == []
+    mean = model.get_layer("normalization").get_weights()[0]
+    assert mean == pytest.approx(opened.moments(["a", "b"]).mean(), rel=1e-5)  # not that of the initial model's items
+
+
+@pytest.mark.parametrize("classes", ["xyz", "yz"])
+def test_the_output_layer_is_new_where_the_classes_differ(tmp_path, classes):
+    source, path = save_initial(tmp_path)
+
+    _, _, model, facts = start(tmp_path, path, classes)
+
+    assert equal(weights(model), weights(source)) == [True] * 4 + [False]
+    assert facts["layers_copied"] == [layer.name for layer in weighted(model)][:-1]
+    assert model.output.shape[-1] == len(classes)
+
+
+def test_the_output_layer_is_new_where_nothing_names_the_classes(tmp_path):
+    source, path = save_initial(tmp_path)
+    path.with_suffix(".json").unlink()
+
+    assert equal(weights(start(tmp_path, path)[2]), weights(source)) == [True] * 4 + [False]
+
+
+def test_layers_of_another_shape_are_named_with_both_shapes(tmp_path):
+    _, path = save_initial(tmp_path, n_filters=[3, 6])
+
+    with pytest.raises(
+        SettingsError, match=r"layer 'conv2d_\d+' is Conv2D with .* \(3, 3, 3, 4\), and layer .* \(3, 3, 3, 6\)"
+    ):
+        start(tmp_path, path)
+
+
+def test_networks_of_other_depth_are_refused(tmp_path):
+    _, path = save_initial(tmp_path, n_filters=[3])
+
+    with pytest.raises(SettingsError, match=r"has 2 layers with weights .* 'cnn_small' has 4"):
+        start(tmp_path, path)
+
+
+def test_an_initial_model_with_nothing_to_copy_is_refused(tmp_path):
+    _, path = save_initial(tmp_path, architecture="mlp", n_units=[])
+
+    with pytest.raises(SettingsError, match=r"nothing of .* can be copied"):
+        start(tmp_path, path, "xyz", "mlp", n_units=[])
+
+
+def test_a_model_that_would_run_code_is_not_loaded(tmp_path):
+    path = tmp_path / "initial.keras"
+    inputs = keras.Input(SHAPE)
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(path)
+
+    with pytest.raises(SettingsError, match=r"refused, .*a Lambda layer is code"):
+        start(tmp_path, path)
+
+
+# freezing
+
+
+def test_frozen_blocks_stay_bit_for_bit_and_the_rest_does_not(tmp_path):
+    source, path = save_initial(tmp_path)
+    opened, chosen, model, facts = start(tmp_path, path, frozen_layers=1, early_stopping=False, augment_noise=0.1)
+    assert facts["layers_frozen"] == facts["layers_copied"][:2]
+
+    history = train(opened, chosen, model)
+
+    assert len(history.epochs) == 2
+    # convolution, batch normalisation with its moving statistics | convolution, batch normalisation, dense
+    assert equal(weights(model), weights(source)) == [True, True, False, False, False]
+    changed = [np.array_equal(*pair) for pair in zip(weights(model)[3], weights(source)[3], strict=True)]
+    assert changed == [False] * 4  # the moving statistics of what is not frozen move
+
+
+def test_a_frozen_batch_normalisation_normalises_by_its_moving_statistics_in_training_too(tmp_path):
+    _, path = save_initial(tmp_path)
+    values = np.random.default_rng(1).normal(size=(6, 12, 8, 3)).astype(np.float32)
+    for frozen_layers, same in ((1, True), (0, False)):
+        _, _, model, _ = start(tmp_path / str(frozen_layers), path, frozen_layers=frozen_layers)
+        layer = weighted(model)[1]
+        assert isinstance(layer, keras.layers.BatchNormalization)
+        found = [keras.ops.convert_to_numpy(layer(values, training=training)) for training in (True, False)]
+        assert np.array_equal(*found) == same
+
+
+def test_all_convolutions_are_frozen_and_what_follows_them_is_not(tmp_path):
+    _, path = save_initial(tmp_path, architecture="crnn")
+    _, _, model, facts = start(tmp_path, path, architecture="crnn", frozen="convolutions")
+    assert [[layer.name.partition("_")[0] for layer in block if layer.weights] for block in network_blocks(model)] == [
+        ["conv2d", "batch"],
+        ["bidirectional"],
+        ["dense"],
+    ]
+    names = [layer.name for layer in weighted(model)]
+    assert (facts["layers_copied"], facts["layers_frozen"]) == (names, names[:2])
+    assert [bool(layer.trainable_weights) for layer in weighted(model)] == [False, False, True, True]
+
+
+def test_the_penalty_counts_trained_kernels_alone(tmp_path):
+    _, path = save_initial(tmp_path, architecture="mlp")
+
+    model = start(tmp_path, path, architecture="mlp", frozen_layers=1, regularization_lambda=0.1)[2]
+
+    wanted = sum(float((kernel**2).sum()) for kernel, _ in weights(model)[1:])
+    assert float(sum(model.losses)) == pytest.approx(0.1 * wanted, rel=1e-5)
+
+
+def test_layers_ahead_of_the_first_kernel_and_within_other_models_belong_to_blocks():
+    inner = keras.Sequential([keras.layers.Conv1D(2, 3), keras.layers.BatchNormalization(), keras.layers.ReLU()])
+    inputs = keras.Input((5, 9, 1))
+    hidden = keras.layers.TimeDistributed(inner)(keras.layers.LayerNormalization()(inputs))
+    hidden = keras.layers.TimeDistributed(keras.layers.Conv1D(2, 1))(hidden)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(hidden)))
+
+    kinds = [[type(layer).__name__ for layer in block if layer.weights] for block in network_blocks(model)]
+
+    assert kinds == [["LayerNormalization", "Conv1D", "BatchNormalization"], ["TimeDistributed"], ["Dense"]]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes", "message"),
+    [
+        (
+            "cnn_small",
+            {"frozen_layers": 3},
+            r"frozen_layers=3: the network has 2 block\(s\) that can be frozen \(conv2d.*never is",
+        ),
+        ("mlp", {"frozen": "convolutions"}, "the network has no convolution ahead of its output layer"),
+    ],
+)
+def test_blocks_that_are_not_there_cannot_be_frozen(tmp_path, architecture, changes, message):
+    _, path = save_initial(tmp_path, architecture=architecture)
+
+    with pytest.raises(SettingsError, match=message):
+        start(tmp_path, path, architecture=architecture, **changes)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"frozen_layers": 2}, "frozen_layers=2 freezes weights that nothing has trained; set initial_model"),
+        ({"frozen": "convolutions"}, "frozen='convolutions' freezes weights that nothing has trained"),
+        ({"initial_model": "m.keras", "frozen": "convolutions", "frozen_layers": 1}, "contradict each other"),
+        ({"initial_model": "m.keras", "frozen_layers": -1}, "frozen_layers: received -1"),
+        ({"initial_model": "m.h5"}, r"allowed: none, or the path of a \.keras file"),
+        ({"initial_model": "fold_{folds}/m.keras"}, r"in which \{fold\} stands for the number"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        resolve(Declaration("exp.py", "exp.py", "", {}, {1: parameters}))
+
+
+# in an experiment
+
+
+def test_an_experiment_goes_on_from_another_one(project):
+    pattern = "results/toy/experiment_1/instance_1/fold_{fold}/model.keras"
+    small = {"architecture": "mlp", "n_units": (6,)}
+    project.write_script(small, num_epochs=1, executor="inline", num_folds=2)
+    first = (project.folder / "exp.py").read_text()
+    inputs = keras.Input(SHAPE)
+    hidden = keras.layers.Dense(6)(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, keras.layers.Dense(3)(hidden)).save(project.folder / "foreign.keras")
+    leaking = {"initial_model": pattern.replace("{fold}", "1")}
+    project.write_script(
+        {**small, "initial_model": pattern, "frozen_layers": 1},
+        {**small, "initial_model": "foreign.keras"},
+        {**small, **leaking},
+        num_epochs=1,
+        executor="inline",
+        num_folds=2,
+        num_experiment=2,
+    )
+    second = (project.folder / "exp.py").read_text().replace("experiment.main()", "experiment.main(arguments)")
+    lines = ["    try:", "        experiment.main([])", "    except SystemExit as end:", "        assert end.code == 0"]
+    code = [first.replace("    experiment.main()", "\n".join(lines)), "import sys; arguments = sys.argv[1:]", second]
+    (project.folder / "exp.py").write_text("\n".join(code))
+
+    ended = project.run(1, 2)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for fold in (1, 2):
+        folders = [project.results.with_name(f"experiment_{n}") / "instance_1" / f"fold_{fold}" for n in (1, 2)]
+        source, model = (keras.models.load_model(folder / "model.keras") for folder in folders)
+        assert equal(weights(model), weights(source)) == [True, False]
+        record, beside = (json.loads((folders[1] / name).read_text()) for name in ("record.json", "model.json"))
+        for content in (record, beside):
+            assert (
+                content["initial_model_hash"]
+                == find_initial_model({"initial_model": str(folders[0] / "model.keras"), "dataset": "toy"}, FOLD).hash
+            )
+            assert content["initial_model_items"] == "unseen"
+        assert len(record["layers_copied"]) == 2
+        assert beside["seen_items"] == {"toy": sorted({*record["items"]["training"], *record["items"]["validation"]})}
+
+    line = "instance 2: initial_model: nothing says what foreign.keras was trained on"
+    assert ended.stdout.count(line) == 1
+    record = json.loads((project.results.with_name("experiment_2") / "instance_2" / "fold_1" / "record.json").read_text())
+    assert record["initial_model_items"] == "unknown"
+
+    refused = project.run(3)
+
+    assert refused.returncode == 2
+    assert re.search(r"error: exp\.py, instance 3: fold 2: initial_model: .* Put \{fold\} in the path", refused.stderr)
+    assert not (project.results.with_name("experiment_2") / "instance_3" / "settings.json").exists()

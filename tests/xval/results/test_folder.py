@@ -1,0 +1,152 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from xval.errors import ResultsError
+from xval.json_files import write_json
+from xval.results.folder import ExperimentFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = ExperimentFolder(tmp_path / "results" / "demo" / "experiment_1")
+    folder.prepare("a test")
+    return folder
+
+
+def publish(folder, instance, fold, **record):
+    temporary = folder.begin_fold(instance, fold)
+    write_json(temporary / "record.json", {"status": "done", "settings_hash": "a"} | record)
+    folder.publish(temporary, instance, fold)
+
+
+def test_a_fold_is_not_there_before_it_is_published_and_whole_after(folder):
+    temporary = folder.begin_fold(3, 1)
+    write_json(temporary / "record.json", {"status": "done"})
+    assert folder.record(3, 1) is None
+    assert folder.folds(3) == []
+
+    folder.publish(temporary, 3, 1)
+
+    assert folder.record(3, 1) == {"status": "done"}
+    assert (folder.instances(), folder.folds(3)) == ([3], [1])
+    assert not temporary.exists()
+
+
+def test_a_published_fold_replaces_the_record_of_a_failure(folder):
+    publish(folder, 1, 1, status="failed")
+
+    publish(folder, 1, 1, status="done")
+
+    assert folder.record(1, 1)["status"] == "done"
+    assert sorted(path.name for path in folder.instance_folder(1).iterdir()) == ["fold_1"]
+
+
+def test_a_job_is_claimed_by_one_process_at_a_time(folder):
+    program = (
+        "import sys; from pathlib import Path; from xval.results import ExperimentFolder\n"
+        "with ExperimentFolder(Path(sys.argv[1])).claim(1, 1) as ours: print(ours)"
+    )
+    other = [sys.executable, "-c", program, str(folder.path)]
+
+    with folder.claim(1, 1) as ours:
+        held = subprocess.run(other, capture_output=True, text=True, check=True).stdout.strip()
+    free = subprocess.run(other, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert (ours, held, free) == (True, "False", "True")
+
+
+def test_a_claim_removes_what_a_dead_process_left(folder):
+    left = folder.begin_fold(1, 1)
+    other = folder.begin_fold(1, 11)
+    (left / "model.keras").write_bytes(b"half")
+
+    with folder.claim(1, 1):
+        pass
+
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_a_broken_record_is_named(folder):
+    publish(folder, 1, 2)
+    (folder.fold_folder(1, 2) / "record.json").write_text("{")
+
+    with pytest.raises(ResultsError, match=r"fold_2/record\.json: not readable as JSON"):
+        folder.record(1, 2)
+
+
+def test_a_record_of_a_newer_format_is_refused(folder):
+    publish(folder, 1, 1, format_version=99)
+
+    with pytest.raises(ResultsError, match="newer version"):
+        folder.record(1, 1)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_folder_is_an_error_of_usage(tmp_path):
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(ResultsError, match="cannot be written"):
+        ExperimentFolder(tmp_path / "x").prepare("a test")
+
+
+def test_a_file_in_the_way_of_the_folder_is_an_error_of_usage(tmp_path):
+    (tmp_path / "results").write_text("a file")
+
+    with pytest.raises(ResultsError, match=r"cannot be written .*experiment_folder="):
+        ExperimentFolder(tmp_path / "results" / "demo" / "experiment_1").prepare("a test")
+
+
+def test_replacing_moves_the_named_folds_away_and_keeps_the_others(folder):
+    for fold in (1, 2, 3):
+        publish(folder, 1, fold)
+
+    folder.replace(1, {1, 3})
+
+    assert folder.folds(1) == [2]
+    assert sorted(path.name for path in folder.replaced_folder(1).glob("fold_*")) == ["fold_1", "fold_3"]
+
+
+def test_replacing_is_resumed_and_not_begun_again(folder):
+    publish(folder, 1, 1, settings_hash="old")
+    publish(folder, 1, 2, settings_hash="old")
+    folder.replace(1, {1})
+    publish(folder, 1, 1, settings_hash="new")
+
+    folder.replace(1, {1, 2})
+
+    assert folder.record(1, 1)["settings_hash"] == "new"
+    assert (folder.is_replacement(1, 1), folder.folds(1)) == (True, [1])
+    assert sorted(path.name for path in folder.replaced_folder(1).glob("fold_*")) == ["fold_1", "fold_2"]
+
+
+def test_replaced_results_go_only_when_each_has_a_successor(folder):
+    for fold in (1, 2, 5):
+        publish(folder, 1, fold)
+    folder.replace(1, {1, 2, 5})
+
+    folder.end_replacing(1, done=[1], available=[1, 2, 3])
+    assert folder.replaced_folder(1).exists()
+    folder.end_replacing(1, done=[1, 2], available=[1, 2, 3])
+    assert not folder.replaced_folder(1).exists()
+
+
+def test_a_running_job_is_not_replaced(folder):
+    publish(folder, 1, 1)
+    program = (
+        "import sys; from pathlib import Path; from xval.results import ExperimentFolder\n"
+        "with ExperimentFolder(Path(sys.argv[1])).claim(1, 1): print('claimed', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(folder.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(ResultsError, match="another process is running it"):
+            folder.replace(1, {1})
+        other.stdin.close()
+        other.wait()
+        other.stdout.close()
+
+    assert folder.folds(1) == [1]

@@ -1,0 +1,245 @@
+"""Who is best, who is selected, and the table that a run ends with."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xval.results.ranking import (
+    Ranking,
+    describe_selection,
+    find_best,
+    format_chance,
+    format_time,
+    rank_instances,
+    summary_table,
+)
+from xval.results.summary import ChanceLevel
+
+
+def with_windows(make_record, fold, metrics):
+    return make_record(fold, metrics, n_examples={"training": 500, "validation": 100, "test": 50})
+
+
+def test_scores_are_best_when_high_and_losses_when_low_and_deviations_when_small(make_instance):
+    metric_dicts = [
+        make_instance(1, [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.9, "loss": 2.0}]),
+        make_instance(2, [{"accuracy": 0.6, "loss": 0.5}, {"accuracy": 0.7, "loss": 1.6}]),
+    ]
+    assert find_best(metric_dicts, "test", "accuracy") == ({1}, {2})
+    assert find_best(metric_dicts, "test", "loss") == ({2}, {1})
+    assert find_best(metric_dicts, "training", "accuracy") == ({1}, {2})
+
+
+def test_errors_of_a_regression_are_best_when_low(make_instance):
+    metric_dicts = [make_instance(number, [{"rmse": number, "ccc": number}] * 2, task_type="regression") for number in (1, 2)]
+    assert find_best(metric_dicts, "test", "rmse").mean == {1}
+    assert find_best(metric_dicts, "test", "ccc").mean == {2}
+
+
+def test_all_equal_ones_are_best(make_instance):
+    metric_dicts = [make_instance(number, [0.5, 0.75]) for number in (1, 2, 3)] + [make_instance(4, [0.5, 0.5])]
+    assert find_best(metric_dicts, "test", "accuracy") == ({1, 2, 3}, {4})
+
+
+def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
+    metric_dicts = [
+        make_instance(1, [0.5, 0.6, 0.7]),
+        make_instance(2, [0.9, 0.9, make_failure(3)]),
+        make_instance(3, [0.95], folds_total=3),
+        make_instance(4, [{"accuracy": 0.9}, {"accuracy": 0.9}, {"accuracy": None}]),
+    ]
+    assert find_best(metric_dicts, "test", "accuracy") == ({1}, {1})
+    assert rank_instances(metric_dicts).instances == (1, 2, 4, 3)
+
+
+def test_while_no_instance_has_all_folds_the_furthest_ones_compete(make_instance):
+    metric_dicts = [make_instance(number, [0.1 * number] * 2, folds_total=6) for number in (1, 2)]
+    assert find_best(metric_dicts, "test", "accuracy").mean == {2}
+
+
+def test_nobody_is_best_alone_without_values_or_in_a_metric_of_unknown_direction(make_instance):
+    assert find_best([make_instance(1, [0.5, 0.6])], "test", "accuracy") == (set(), set())
+    pair = [make_instance(1, [{"auc": None, "old": 1}] * 2), make_instance(2, [{"auc": None, "old": 2}] * 2)]
+    assert find_best(pair, "test", "auc") == (set(), set())
+    assert find_best(pair, "test", "old") == (set(), set())
+    assert find_best([pair[0], make_instance(2, [{"auc": 0.5}] * 2)], "test", "auc") == (set(), set())
+
+
+def test_one_fold_each_has_a_best_mean_and_no_smallest_deviation(make_instance):
+    assert find_best([make_instance(1, [0.5]), make_instance(2, [0.6])], "test", "accuracy") == ({2}, set())
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=3, max_size=3), min_size=2, max_size=6))
+def test_the_best_have_the_extreme_values_and_nobody_else_has(folds):
+    metric_dicts = [
+        {"instance": number, "task_type": "classification",
+         "summary": {"test": {"accuracy": {"mean": sum(values) / 3, "std": max(values), "n": 3, "min": None, "max": None}}}}
+        for number, values in enumerate(folds)
+    ]  # fmt: skip
+    best = find_best(metric_dicts, "test", "accuracy")
+    means = [sum(values) / 3 for values in folds]
+    assert best.mean == {number for number, mean in enumerate(means) if mean == max(means)}
+    assert best.std == {number for number, values in enumerate(folds) if max(values) == min(map(max, folds))}
+
+
+def test_a_monitored_metric_that_all_share_ranks(make_instance):
+    metric_dicts = [make_instance(1, [{"accuracy": 0.5, "loss": 1.0}]), make_instance(2, [{"accuracy": 0.6, "loss": 2.0}])]
+    assert rank_instances(metric_dicts) == ((2, 1), "validation", "accuracy")
+
+
+def test_a_validation_loss_ranks_instances_with_one_loss(make_instance):
+    figures = {"balanced_accuracy": 0.5, "loss": 1.0}
+    metric_dicts = [
+        make_instance(1, [figures], monitor="val_loss", learning_rate=0.1),
+        make_instance(2, [figures | {"loss": 2.0}], monitor="val_loss", learning_rate=0.2),
+    ]
+    assert rank_instances(metric_dicts) == ((1, 2), "validation", "loss")
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"monitor": "val_accuracy"},
+        {"monitor": "val_loss", "loss": "kl_divergence"},
+        {"monitor": "val_loss", "example_length_s": 2.0},
+    ],
+)
+def test_what_cannot_be_compared_is_ranked_by_balanced_accuracy(make_instance, second):
+    metric_dicts = [
+        make_instance(1, [{"balanced_accuracy": 0.5, "accuracy": 0.9, "loss": 1.0}], monitor="val_loss"),
+        make_instance(2, [{"balanced_accuracy": 0.6, "accuracy": 0.8, "loss": 2.0}], **second),
+    ]
+    assert rank_instances(metric_dicts) == ((2, 1), "validation", "balanced_accuracy")
+
+
+@pytest.mark.parametrize("monitor", ["loss", "accuracy"])
+def test_a_training_figure_never_ranks(make_instance, monitor):
+    found = rank_instances([make_instance(1, [{"balanced_accuracy": 0.5, "loss": 1.0}], monitor=monitor)])
+    assert found == ((1,), "validation", "balanced_accuracy")
+
+
+def test_a_monitored_metric_that_exists_no_more_does_not_rank(make_instance):
+    found = rank_instances([make_instance(1, [{"balanced_accuracy": 0.5, "old_score": 1.0}], monitor="val_old_score")])
+    assert found == ((1,), "validation", "balanced_accuracy")
+
+
+def test_a_regression_falls_back_on_the_rmse(make_instance):
+    metric_dicts = [
+        make_instance(number, [{"rmse": number, "loss": 1.0}], task_type="regression", monitor="val_loss", loss=loss)
+        for number, loss in ((1, "huber"), (2, "log_cosh"))
+    ]
+    assert rank_instances(metric_dicts) == ((1, 2), "validation", "rmse")
+
+
+def test_test_figures_never_rank(make_instance, make_record):
+    good_on_test = make_record(1, {"accuracy": 0.9})
+    good_on_test["metrics"]["validation"]["accuracy"] = 0.1
+    metric_dicts = [make_instance(1, [good_on_test]), make_instance(2, [0.2])]
+    assert rank_instances(metric_dicts).selected == 2
+
+
+def test_clips_rank_where_they_are_cut_into_windows(make_instance, make_record):
+    record = with_windows(make_record, 1, {"accuracy": 0.3})
+    record["clip_metrics"]["validation"]["accuracy"] = 0.95
+    metric_dicts = [make_instance(1, [record]), make_instance(2, [0.5])]
+    assert rank_instances(metric_dicts) == ((1, 2), "clip_validation", "accuracy")
+
+
+def test_in_a_tie_the_lower_number_is_selected(make_instance):
+    assert rank_instances([make_instance(9, [0.5]), make_instance(2, [0.5])]).selected == 2
+
+
+def test_without_any_finished_fold_nothing_is_selected(make_instance, make_failure):
+    metric_dicts = [make_instance(1, [make_failure(1)])]
+    assert rank_instances(metric_dicts).selected is None
+    assert describe_selection(metric_dicts) == "No fold is finished yet."
+    assert summary_table(metric_dicts)[1] == [("1", "", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
+
+
+def test_the_best_of_some_come_by_number_and_unranked_ones_only_where_there_is_room():
+    ranking = Ranking((5, 1, 3), "validation", "accuracy")
+    assert ranking.best_of([1, 2, 3, 4, 5], 2) == [1, 5]
+    assert ranking.best_of([1, 2, 4], 2) == [1, 2]
+
+
+def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_instance, make_failure):
+    figures = [{"accuracy": 0.5, "balanced_accuracy": 0.4}, {"accuracy": 0.7, "balanced_accuracy": 0.4}]
+    metric_dicts = [
+        make_instance(1, figures, comment_1="plain"),
+        make_instance(2, [figures[0], make_failure(2)], comment_1="=1+1", architecture="crnn"),
+    ]
+    header, rows = summary_table(metric_dicts)
+    assert header == (
+        "instance", "comment_1", "architecture",
+        "validation accuracy", "test balanced_accuracy", "test accuracy", "time", "folds",
+    )  # fmt: skip
+    assert rows == [
+        ("1 *", "plain", "cnn_small", "0.700 ± 0.141", "0.400 ± 0.000", "0.600 ± 0.141", "0:00:20", "2/2"),
+        (
+            "2",
+            "=1+1",
+            "crnn",
+            "0.600 (1 of 2 folds)",
+            "0.400 (1 of 2 folds)",
+            "0.500 (1 of 2 folds)",
+            "0:00:15",
+            "1/2, 1 failed",
+        ),
+    ]
+
+
+def test_the_table_has_clips_and_windows_side_by_side_where_clips_are_cut(make_instance, make_record):
+    record = with_windows(make_record, 1, {"accuracy": 0.5, "balanced_accuracy": 0.4})
+    record["clip_metrics"]["test"] = {"accuracy": 0.9, "balanced_accuracy": 0.8}
+    header, (row,) = summary_table([make_instance(1, [record])])
+    assert list(zip(header[4:8], row[4:8], strict=True)) == [
+        ("test clip balanced_accuracy", "0.800"), ("test clip accuracy", "0.900"),
+        ("test balanced_accuracy", "0.400"), ("test accuracy", "0.500"),
+    ]  # fmt: skip
+
+
+def test_a_metric_beside_those_of_the_task_ranks_and_is_best_by_its_own_direction(make_instance, make_record):
+    metric_dicts = [
+        make_instance(number, [make_record(1, {"worst": 0.1 * number}, further_metrics={"worst": False})], monitor="val_worst")
+        for number in (1, 2)
+    ]
+    assert rank_instances(metric_dicts) == ((1, 2), "validation", "worst")
+    assert find_best(metric_dicts, "test", "worst").mean == {1}
+
+
+def test_the_selection_is_explained_with_chance(make_instance):
+    metric_dicts = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
+    assert describe_selection(metric_dicts) == (
+        "Instance 1 is selected: best mean validation accuracy (0.600). "
+        "On the test items it reaches balanced_accuracy 0.400 (chance 0.500), accuracy 0.500 (chance 0.500)."
+    )
+
+
+def test_figures_as_text():
+    assert [format_time(seconds) for seconds in (0, 59.6, 3661)] == ["0:00:00", "0:01:00", "1:01:01"]
+    assert format_chance(ChanceLevel(0.1, 0.1004)) == "chance 0.100"
+    assert format_chance(ChanceLevel(0.1, 0.12)) == "chance 0.100 to 0.120"
+    assert format_chance(None) == "chance NaN"
+
+
+def test_errors_of_reconstruction_rank_only_where_they_are_in_the_same_units(make_instance):
+    def made(*normalizations, monitor):
+        figures = [{"mse": 0.1, "loss": 0.1, "explained_variance": 0.2}, {"mse": 9.0, "loss": 9.0, "explained_variance": 0.8}]
+        return [
+            make_instance(number, [found], task_type="representation", monitor=monitor, normalization=normalization)
+            for number, (found, normalization) in enumerate(zip(figures, normalizations, strict=True), start=1)
+        ]
+
+    for monitor in ("val_loss", "val_mse"):
+        assert rank_instances(made("per_bin", "per_bin", monitor=monitor)).instances == (1, 2)
+        assert rank_instances(made("per_bin", "none", monitor=monitor)) == ((2, 1), "validation", "explained_variance")
+
+
+def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_instance):
+    metric_dicts = [make_instance(number, [accuracy]) for number, accuracy in enumerate((0.5, 0.9, 0.4, 0.8), start=1)]
+
+    _, rows = summary_table(metric_dicts, most=2)
+
+    assert [row[0] for row in rows] == ["2 *", "4"]
+    assert len(summary_table(metric_dicts)[1]) == 4

@@ -1,0 +1,141 @@
+"""Optimizers and schedules by name: Keras's own, and those of the user."""
+
+import keras
+import numpy as np
+import pytest
+
+from xval.errors import SettingsError
+from xval.settings import keras_names
+from xval.settings.optimizers import learning_rate, make_optimizer, optimizer_name, schedule_name
+from xval.settings.resolve import Declaration, resolve
+
+UNNAMED = {"LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap"}  # they wrap others
+
+
+def settings(**parameters):
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", {"architecture": "mlp"}, {1: parameters}))
+    return instance.parameters
+
+
+def test_every_optimizer_of_keras_has_its_name():
+    classes = {name for name in dir(keras.optimizers) if isinstance(getattr(keras.optimizers, name), type)}
+
+    assert set(keras_names.OPTIMIZERS.values()) == classes - UNNAMED
+    assert [name.lower() for name in keras_names.OPTIMIZERS.values()] == list(keras_names.OPTIMIZERS)
+
+
+@pytest.mark.parametrize("name", keras_names.OPTIMIZERS)
+def test_every_optimizer_takes_the_options_that_are_named_for_it(name):
+    momentum = 0.25 if name in keras_names.WITH_MOMENTUM else None
+
+    optimizer = make_optimizer(
+        settings(optimizer=name, learning_rate=0.5, clip_norm=2, weight_decay=0.125, momentum=momentum or "none")
+    )
+
+    assert (float(optimizer.learning_rate), optimizer.global_clipnorm, optimizer.weight_decay) == (0.5, 2, 0.125)
+    assert getattr(optimizer, "momentum", None) == momentum
+
+
+def test_what_is_not_set_is_left_to_keras():
+    adamw, plain = make_optimizer(settings(optimizer="AdamW")), keras.optimizers.AdamW(0.001)
+
+    assert adamw.get_config() | {"name": ""} == plain.get_config() | {"name": ""}
+
+
+def test_momentum_and_weight_decay_move_the_weights_as_they_should():
+    optimizer = make_optimizer(settings(optimizer="sgd", learning_rate=0.1, momentum=0.9, weight_decay=0.01))
+    weight = keras.Variable(np.float32([1.0]))
+
+    for _ in range(2):
+        optimizer.apply_gradients([(keras.ops.ones(1), weight)])
+
+    first = 1 - 0.1 * 0.01 - 0.1
+    assert weight.numpy()[0] == pytest.approx(first * (1 - 0.1 * 0.01) - 0.1 * (1 + 0.9), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"optimizer": "adan"}, r"unknown optimizer 'adan'\..*Did you mean 'adam'\?.*my_package.my_module.my_function"),
+        ({"momentum": 0.9}, r"momentum=0.9: optimizer 'adam' has none; those that do: muon, rmsprop, sgd"),
+        ({"optimizer": "sgd", "momentum": 1}, r"momentum: received 1; .*less than 1"),
+        ({"weight_decay": -1}, r"weight_decay: received -1"),
+        ({"schedule": "logaritmic"}, r"unknown schedule 'logaritmic'\..*Did you mean 'logarithmic'\?"),
+        ({"schedule": "linear"}, r"schedule='linear' leads to final_learning_rate, which is none"),
+        ({"final_learning_rate": 1e-8}, r"final_learning_rate=1e-08 has no effect with schedule='constant'"),
+        ({"optimizer": "own_package.parts.three"}, r"received three\(a, b, c\).*optimizer\(learning_rate\) is wanted"),
+        ({"optimizer": "own_package.parts.optimizer", "clip_norm": 1}, r"a function of the learning rate alone; clip_norm"),
+        ({"schedule": "own_package.parts.optimizer"}, r"schedule\(epoch, learning_rate\) is wanted"),
+    ],
+)
+def test_wrong_names_and_options_are_refused_before_keras_is_loaded(own_package, parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        settings(**parameters)
+
+
+def test_optimizers_of_ones_own(own_package):
+    function = make_optimizer(settings(optimizer="own_package.parts.optimizer", learning_rate=0.5))
+    slow = make_optimizer(settings(optimizer="own_package.parts.Slow", momentum=0.25, clip_norm=1))
+    alias = make_optimizer(settings(optimizer="own_package.parts.ALIAS"))
+
+    assert (float(function.learning_rate), function.momentum) == (0.5, 0.5)
+    assert (type(slow).__name__, slow.momentum, slow.global_clipnorm) == ("Slow", 0.25, 1)
+    assert isinstance(alias, keras.optimizers.Adam)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("own_package.parts.no_optimizer", {}, r"gave float; a keras.optimizers.Optimizer is wanted"),
+        ("own_package.parts.ALIAS", {"momentum": 0.9}, r"'own_package.parts.ALIAS' with learning_rate, momentum: "),
+    ],
+)
+def test_what_only_shows_when_an_optimizer_is_made(own_package, name, options, message):
+    chosen = settings(optimizer=name, **options)
+
+    with pytest.raises(SettingsError, match=message):
+        make_optimizer(chosen)
+
+
+def rates(n_epochs=5, **parameters):
+    chosen = settings(num_epochs=n_epochs, learning_rate=0.01, **parameters)
+    found = [0.01]
+    for epoch in range(n_epochs):
+        found.append(learning_rate(chosen, epoch, found[-1]))
+    return found[1:]
+
+
+def test_schedules_worked_out_by_hand(own_package):
+    assert rates(schedule="constant") == [0.01] * 5
+    assert rates(schedule="cosine", n_epochs=4) == pytest.approx([0.01, 0.0085355, 0.005, 0.0014645], rel=1e-4)
+    assert rates(schedule="exponential", schedule_decay=0.1, n_epochs=3) == pytest.approx([1e-2, 1e-3, 1e-4])
+    assert rates(schedule="inverse_time", schedule_decay=0.5, n_epochs=3) == pytest.approx([0.01, 0.01 / 1.5, 0.01 / 2])
+    assert rates(schedule="linear", final_learning_rate=0.002) == pytest.approx([0.01, 0.008, 0.006, 0.004, 0.002])
+    assert rates(schedule="logarithmic", final_learning_rate=1e-6) == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5, 1e-6])
+    assert rates(schedule="logarithmic", final_learning_rate=1e-6, n_epochs=1) == [0.01]
+    assert rates(schedule="own_package.parts.schedule", n_epochs=3) == [0.01, 0.005, 0.0025]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "schedule"),
+    [
+        ("CosineDecay", {}, lambda made: made.CosineDecay(0.01, decay_steps=5)),
+        ("ExponentialDecay", {}, lambda made: made.ExponentialDecay(0.01, decay_steps=1, decay_rate=0.5)),
+        ("InverseTimeDecay", {}, lambda made: made.InverseTimeDecay(0.01, decay_steps=1, decay_rate=0.5)),
+        ("PolynomialDecay", {"final_learning_rate": 1e-3}, lambda made: made.PolynomialDecay(0.01, 4, end_learning_rate=1e-3)),
+    ],
+)
+def test_the_schedules_of_keras_agree(name, options, schedule):
+    theirs = schedule(keras.optimizers.schedules)
+
+    assert rates(schedule=name, **options) == pytest.approx([float(theirs(epoch)) for epoch in range(5)], rel=1e-5)
+
+
+def test_a_schedule_of_ones_own_that_gives_no_rate_is_refused(own_package):
+    with pytest.raises(SettingsError, match=r"'own_package.parts.falling' gave -1.0 for epoch 0; a number above 0 is wanted"):
+        rates(schedule="own_package.parts.falling")
+
+
+def test_names_are_taken_as_keras_writes_them():
+    assert [optimizer_name(name) for name in ("SGD", "AdamW", "RMSprop", "sgd")] == ["sgd", "adamw", "rmsprop", "sgd"]
+    assert schedule_name("ReduceLROnPlateau") == "plateau"

@@ -1,0 +1,231 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xval.config_file import APART, read_defaults
+from xval.errors import SettingsError
+from xval.settings.resolve import Declaration, describe_numbers, hash_parameters, parse_assignments, resolve
+from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
+
+
+def declare(*instances, **parameters):
+    return Declaration("experiments/exp1.py", "experiments/exp1.py", "a test", parameters, dict(enumerate(instances, start=1)))
+
+
+@pytest.fixture(autouse=True)
+def no_backend_variable(monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+
+
+def test_every_parameter_has_a_default_and_every_default_a_parameter():
+    defaults = {key for name, section in read_defaults().items() if name not in APART for key in section}
+
+    assert defaults == set(Settings.model_fields) - {"comment_1", "comment_2"}
+
+
+def test_the_sets_of_keys_name_parameters_that_exist():
+    assert set(Settings.model_fields) >= EXPERIMENT_KEYS | UNHASHED_KEYS
+
+
+def test_layers_override_each_other_and_their_source_is_kept():
+    declaration = declare({"learning_rate": 0.1}, learning_rate=0.2, batch_size=7, num_epochs=9)
+
+    (instance,) = resolve(declaration, [1], {"num_epochs": "3"})
+
+    assert (instance.settings.learning_rate, instance.settings.batch_size, instance.settings.num_epochs) == (0.1, 7, 3)
+    names = ("learning_rate", "batch_size", "num_epochs", "patience", "dropout")
+    assert [instance.sources[name] for name in names] == [
+        "instance", "experiment", "--set", "config.ini", "architectures/cnn_small.py",
+    ]  # fmt: skip
+
+
+def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+
+    assert resolve(declare({}))[0].settings.backend == "jax"
+    assert resolve(declare({}))[0].sources["backend"] == "KERAS_BACKEND"
+    assert resolve(declare({"backend": "torch"}))[0].settings.backend == "torch"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"architecture": "cnn_smal"}, r"exp1.py, instance 1: unknown architecture 'cnn_smal'.*Did you mean 'cnn_small'\?"),
+        ({"learing_rate": 0.1}, r"instance 1: unknown parameter 'learing_rate'\. Did you mean 'learning_rate'\?"),
+        ({"batch_size": -1}, r"batch_size: received -1; allowed: greater than 0"),
+        ({"batch_size": "many"}, r"batch_size: received 'many'; allowed: a valid integer"),
+        ({"batch_size": True}, r"batch_size: received True; a number is wanted"),
+        ({"learning_rate": float("nan")}, r"learning_rate: received nan"),
+        ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is produced by no metric.*Did you mean 'val_accuracy'\?$"),
+        ({"optimizer": "adan"}, r"unknown optimizer 'adan'.*Did you mean 'adam'\?"),
+        ({"metrics": "kl_divergense"}, r"unknown metric 'kl_divergense' for classification.*Did you mean 'kl_divergence'\?"),
+        ({"clip_average": "vote"}, r"clip_average: received 'vote'.*Did you mean 'votes'\?"),
+        ({"architecture": "own.network"}, r"'own': no module 'own' in "),
+        ({"loss": "huber"}, r"unknown loss 'huber' for classification"),
+        ({"normalization": "per_bim"}, r"normalization: received 'per_bim'.*Did you mean 'per_bin'\?"),
+        ({"win_length": 4096}, r"win_length=4096 is longer than n_fft=1024"),
+        ({"dropout": "high"}, r"dropout: received 'high'"),
+        ({"seed": -1}, "seed: received -1"),
+        ({"num_folds": 3}, r"'num_folds' belongs to the whole experiment"),
+        ({"event_threshold": 0.3}, r"'event_threshold' belongs to task_type frame_classification and has no effect on classif"),
+    ],
+)
+def test_wrong_parameters_are_errors_that_say_where_what_and_what_else(parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        resolve(declare(parameters))
+
+
+@pytest.mark.parametrize(
+    ("task_type", "parameters", "message"),
+    [
+        ("frame_classification", {"monitor": "val_event_f1"}, r"monitor 'val_event_f1': metrics of segments and events are"),
+        ("frame_classification", {"metrics": "own_package.parts.event_f1"}, "'event_f1' is computed already; rename it"),
+        ("frame_classification", {"metrics": "own_package.parts.worst", "monitor": "val_worst"}, None),
+        ("representation", {"metrics": "own_package.parts.worst"}, "a representation is measured by mse, "),
+    ],
+)
+def test_metrics_and_monitors_of_the_other_tasks(own_package, task_type, parameters, message):
+    parts = own_package / "parts.py"
+    parts.write_text(
+        parts.read_text() + "\n@metric(higher_is_better=True)\ndef event_f1(targets, predictions):\n    return 0.0\n"
+    )
+    network = {"representation": "daf_autoencoder", "frame_classification": "sincnet"}[task_type]
+    features = {"features": "waveform"} if task_type == "frame_classification" else {}
+    declared = declare({"architecture": network, **parameters}, task_type=task_type, **features)
+    if message is None:
+        assert resolve(declared)[0].settings.monitor == parameters["monitor"]
+        return
+    with pytest.raises(SettingsError, match=message):
+        resolve(declared)
+
+
+def test_clips_of_a_regression_are_averaged_alone():
+    with pytest.raises(SettingsError, match="clip_average='votes' needs classes; the task is regression"):
+        resolve(declare({"clip_average": "votes"}, task_type="regression"))
+
+
+def test_parts_of_ones_own_are_taken_by_their_dotted_path(own_package):
+    own = {
+        "architecture": "own_package.network", "n_hidden": "7", "loss": "own_package.parts.loss",
+        "optimizer": "own_package.parts.optimizer", "schedule": "own_package.parts.schedule",
+        "metrics": ["own_package.parts.worst", "mse"], "monitor": "val_worst",
+    }  # fmt: skip
+
+    (instance,) = resolve(declare(own))
+
+    assert instance.options == {"n_hidden": 7}
+    assert instance.settings.metrics == "own_package.parts.worst, mse"
+    del own["n_hidden"]
+    assert resolve(declare(own))[0].sources["n_hidden"] == "own_package.network"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"architecture": "own_package.network", "n_hiden": 3}, r"unknown parameter 'n_hiden'\. Did you mean 'n_hidden'\?"),
+        ({"architecture": "own_package.network", "n_hidden": "x"}, r"n_hidden: received 'x'"),
+        ({"loss": "own_package.parts.three"}, r"received three\(a, b, c\).*loss\(y_true, y_pred\) is wanted"),
+        ({"loss": "own_package.parts.loss", "augment_mixup": 0.2}, r"augment_mixup gives examples shares of classes"),
+        ({"monitor": "val_worst"}, r"monitor 'val_worst' is produced by no metric"),
+    ],
+)
+def test_parts_of_ones_own_that_do_not_fit_are_refused(own_package, parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        resolve(declare(parameters))
+
+
+def test_all_faults_of_all_chosen_instances_are_named_at_once():
+    declaration = declare({"batch_size": 0}, {"optimizer": "adan"}, {"learning_rate": "x", "patience": 0})
+
+    with pytest.raises(SettingsError) as caught:
+        resolve(declaration)
+
+    lines = str(caught.value).splitlines()
+    assert [("instance 1" in line, "instance 2" in line, "instance 3" in line) for line in lines] == [
+        (True, False, False), (False, True, False), (False, False, True), (False, False, True),
+    ]  # fmt: skip
+
+
+def test_only_chosen_instances_are_checked():
+    assert [instance.number for instance in resolve(declare({}, {"batch_size": 0}), [1])] == [1]
+
+
+def test_unknown_instance_numbers_are_refused():
+    with pytest.raises(SettingsError, match=r"no instance 4, 9\. Available: 1-2"):
+        resolve(declare({}, {}), [1, 4, 9])
+
+
+def test_texts_become_the_type_that_the_parameter_has():
+    (instance,) = resolve(declare({"learning_rate": "0.001", "batch_size": "16", "generator": "true", "fmax_hz": "none"}))
+
+    assert (instance.settings.learning_rate, instance.settings.batch_size) == (0.001, 16)
+    assert instance.settings.generator is True
+    assert instance.settings.fmax_hz is None
+
+
+def test_the_older_names_of_reshaping_are_understood():
+    assert resolve(declare({"reshaping_type": "cnn"}))[0].settings.reshaping_type == "conv"
+
+
+def test_assignments_are_read_and_never_executed():
+    read = parse_assignments(['architecture="vgg_mini"', 'learning_rate="0.001"', "batch_size=8", "x = (1, 2)"], "here")
+
+    assert read == {"architecture": "vgg_mini", "learning_rate": "0.001", "batch_size": 8, "x": (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a=__import__('os').system('true')", "is no literal"),
+        ("a=b", "is no literal"),
+        ("architecture", "an assignment such as"),
+        ("import os; a=1", "an assignment such as"),
+    ],
+)
+def test_assignments_that_are_no_literals_are_refused(text, message):
+    with pytest.raises(SettingsError, match=message):
+        parse_assignments([text], "experiments/exp1.py, instance 1")
+
+
+def test_an_assignment_that_comes_twice_is_refused():
+    with pytest.raises(SettingsError, match="'a' comes twice"):
+        parse_assignments(["a=1", "a=2"], "here")
+
+
+def test_the_hash_changes_with_what_changes_a_result_and_with_nothing_else():
+    base = resolve(declare({}))[0].settings_hash
+
+    assert resolve(declare({"comment_1": "hello", "generator": True}))[0].settings_hash == base
+    assert resolve(declare({}, experiment_folder="elsewhere", workers=3))[0].settings_hash == base
+    assert resolve(declare({"learning_rate": 0.002}))[0].settings_hash != base
+    assert resolve(declare({"dropout": 0.11}))[0].settings_hash != base
+    assert resolve(declare({}, threads_per_job=2))[0].settings_hash != base
+
+
+@given(st.dictionaries(st.text(min_size=1), st.integers() | st.text() | st.booleans() | st.none(), min_size=1))
+def test_the_hash_does_not_depend_on_the_order_of_parameters(parameters):
+    reversed_order = dict(reversed(parameters.items()))
+
+    assert hash_parameters(parameters) == hash_parameters(reversed_order)
+
+
+@given(st.sets(st.integers(min_value=1, max_value=60)))
+def test_described_numbers_name_exactly_the_numbers(numbers):
+    described = describe_numbers(numbers)
+
+    named = set()
+    for part in [] if described == "none" else described.split(", "):
+        first, _, last = part.partition("-")
+        named |= set(range(int(first), int(last or first) + 1))
+    assert named == numbers
+
+
+@pytest.mark.parametrize("device", ["x", "", "0;1", "-1", "cpu,0", True])
+def test_devices_are_gpu_numbers_or_the_cpu(device):
+    with pytest.raises(SettingsError, match=r"exp1\.py, experiment: gpu_ID: received"):
+        resolve(declare({}, gpu_ID=device))
+
+
+@pytest.mark.parametrize(("device", "wanted"), [(0, "0"), ("0,1", "0,1"), ("cpu", "cpu")])
+def test_devices_are_written_either_way(device, wanted):
+    assert resolve(declare({}, gpu_ID=device))[0].settings.gpu_ID == wanted

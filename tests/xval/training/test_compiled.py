@@ -1,0 +1,180 @@
+"""One compiled model for all folds of an instance: results as from a fresh process, and no reuse where that is not sure."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from preprocessing import store
+from xval.data.fold import load_fold
+from xval.folds.split import Fold
+from xval.models.build import build_model
+from xval.training.compiled import DATA_LOSS, WarmModel, compile_model, penalty
+from xval.training.fit import train_model
+
+FOLD = Fold(1, ("a", "c"), ("b",), ("d",))
+SETTINGS = {
+    "architecture": "mlp",
+    "n_units": [4],
+    "dropout": 0.5,
+    "task_type": "classification",
+    "label_form": "multi_class",
+    "reshaping_type": "auto",
+    "normalization": "per_bin",
+    "regularization_lambda": 0.01,
+    "loss": "auto",
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "momentum": None,
+    "weight_decay": None,
+    "clip_norm": None,
+    "schedule": "constant",
+    "metrics": "auto",
+    "monitor": "val_loss",
+    "early_stopping": True,
+    "patience": 5,
+    "num_epochs": 3,
+    "batch_size": 2,
+    "class_weights": "none",
+    "evaluate_training": False,
+    "augment_time_masks": 0,
+    "augment_time_mask_frames": 0,
+    "augment_frequency_masks": 0,
+    "augment_frequency_mask_bins": 0,
+    "augment_time_shift_s": 0.0,
+    "augment_frequency_shift_bins": 0,
+    "augment_noise": 0.0,
+    "augment_gain_db": 0.0,
+    "augment_mixup": 0.0,
+    "features": "logmel",
+    "scale": "db",
+    "power": 2.0,
+    "n_mels": 4,
+    "hop_length": 160,
+    "sample_rate_hz": 16000,
+}
+
+
+@keras.saving.register_keras_serializable(package="test")
+class OwnLayer(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs
+
+
+def run_probe(backend, folder, *jobs):
+    """Run jobs one after the other in a process of their own; return what each left."""
+    ended = subprocess.run(
+        [sys.executable, "-P", str(Path(__file__).with_name("warm_model_probe.py")), str(folder), *jobs],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {
+            "KERAS_BACKEND": backend,
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+        },
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("backend", "instances"), [("tensorflow", (1, 2, 3, 4)), ("torch", (1, 2, 3)), ("jax", (1, 2))]
+)  # fmt: skip
+def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_another(backend, instances, tmp_path):
+    warm = run_probe(backend, tmp_path / "warm", *(f"{number}:{fold}" for number in instances for fold in (1, 2)))
+    fresh = run_probe(backend, tmp_path / "fresh", *(f"{number}:2" for number in instances))
+
+    for number in instances:
+        found, wanted = warm[f"{number}:2"], fresh[f"{number}:2"]
+        assert (found.pop("warm"), wanted.pop("warm")) == (True, False)
+        assert found["status"] == "done", found["error"]
+        assert found == wanted
+        assert warm[f"{number}:1"]["weights"] != found["weights"]
+
+
+def test_a_job_that_fails_leaves_no_model_behind(tmp_path):
+    left = run_probe("tensorflow", tmp_path, "5:1", "5:2", "1:1", "1:3")
+
+    assert [(found["status"], found["warm"]) for found in left.values()] == [
+        ("failed", False), ("failed", False), ("done", False), ("done", True),
+    ]  # fmt: skip
+    assert "loss is" in left["5:2"]["error"]
+
+
+@pytest.fixture
+def opened(tmp_path):
+    rng = np.random.default_rng(0)
+    predictors = {item: rng.normal(size=(4, 3, 4)).astype(np.float32) for item in "abcd"}
+    return store.write("toy", predictors, {item: ["x", "y"] * 2 for item in "abcd"}, data_folder=tmp_path)
+
+
+def compiled(opened, seed=0, own_layer=False, **changes):
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    settings = SETTINGS | changes
+    model = build_model(settings, ["n_units", "dropout"], opened, FOLD.training)
+    if own_layer:
+        model = keras.Model(model.input, OwnLayer()(model.output), name=model.name)
+    return compile_model(model, settings, seed=seed), settings
+
+
+def test_the_kept_model_gets_the_values_of_the_new_one(opened):
+    warm = WarmModel()
+    first, settings = compiled(opened)
+    assert warm.take(first, settings) is first
+    data = load_fold(opened, FOLD, in_memory=True)
+    train_model(first, data, settings, seed=0, report=lambda *_: None, log_folder=None)
+    assert int(first.fitted.optimizer.iterations) > 0
+
+    second, settings = compiled(opened, seed=1, learning_rate=0.5, num_epochs=7)
+    taken = warm.take(second, settings)
+
+    assert taken is first
+    assert float(taken.fitted.optimizer.learning_rate) == 0.5
+    assert int(taken.fitted.optimizer.iterations) == 0
+    for kept, new in zip(taken.variables, second.variables, strict=True):
+        assert np.array_equal(keras.ops.convert_to_numpy(kept.value), keras.ops.convert_to_numpy(new.value)), kept.path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"n_units": [5]}, {"dropout": 0.2}, {"regularization_lambda": 0.1}, {"optimizer": "sgd"}, {"clip_norm": 1.0},
+     {"augment_noise": 0.1}, {"precision": "mixed_bfloat16"}],
+)  # fmt: skip
+def test_a_model_that_is_compiled_otherwise_is_not_shared(opened, changes):
+    warm = WarmModel()
+    warm.take(*compiled(opened))
+    other, settings = compiled(opened, **changes)
+
+    assert warm.take(other, settings) is other
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"own_layer": True}, {"loss": "own_package.parts.loss"}, {"optimizer": "own_package.parts.optimizer"}],
+)  # fmt: skip
+def test_what_parts_of_the_users_own_may_keep_for_themselves_is_not_shared(opened, own_package, changes):
+    warm = WarmModel()
+    warm.take(*compiled(opened, **changes))
+    other, settings = compiled(opened, **changes)
+
+    assert warm.take(other, settings) is other
+
+
+def test_the_loss_without_penalty_is_followed_where_there_is_one(opened):
+    data = load_fold(opened, FOLD, in_memory=True)
+    model, settings = compiled(opened, learning_rate=1e-9)
+    rows = train_model(model, data, settings, seed=0, report=lambda *_: None, log_folder=None).epochs
+    without, settings = compiled(opened, regularization_lambda=0.0)
+    plain = train_model(without, data, settings, seed=0, report=lambda *_: None, log_folder=None).epochs
+
+    assert rows[0]["loss"] - rows[0][DATA_LOSS] == pytest.approx(penalty(model.fitted), rel=1e-4)
+    assert penalty(model.fitted) > 0
+    assert DATA_LOSS not in plain[0]
+    assert penalty(without.fitted) == 0

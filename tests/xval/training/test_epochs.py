@@ -1,0 +1,58 @@
+"""Validation between the epochs: what is kept of the best one belongs to the weights that the model ends with."""
+
+import keras
+import numpy as np
+import pytest
+
+from preprocessing import store
+from xval.data.fold import load_fold
+from xval.folds.split import Fold
+from xval.jobs.refit import Refit
+from xval.models.build import build_model
+from xval.models.losses import data_loss
+from xval.settings.resolve import Declaration, resolve
+from xval.training.compiled import compile_model, penalty
+from xval.training.fit import predict, train_model
+
+FOLD = Fold(1, ("a", "b", "c"), ("d",), ("e",))
+GIVEN = {"dataset": "toy", "architecture": "cnn_small", "n_filters": (4,), "batch_size": 8, "regularization_lambda": 0.01}
+
+
+@pytest.fixture
+def train(tmp_path):
+    rng = np.random.default_rng(0)
+    predictors = {item: rng.normal(size=(7, 12, 8)).astype(np.float32) for item in "abcde"}
+    written = store.write("toy", predictors, {item: list("xyzxyzx") for item in predictors}, data_folder=tmp_path)
+
+    def train(refit=None, **given):
+        (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", GIVEN | given, {1: {}}))
+        settings = instance.parameters
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(3)
+        data = load_fold(written, FOLD, in_memory=True)
+        compiled = compile_model(build_model(settings, tuple(instance.options), written, FOLD.training), settings, seed=3)
+        history = train_model(compiled, data, settings, seed=3, report=lambda *_: None, log_folder=None, refit=refit)
+        return compiled, data.sides["validation"], settings, history
+
+    return train
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "accuracy", "val_macro_f1"])
+def test_the_kept_predictions_are_those_of_the_weights_of_the_best_epoch(train, monitor):
+    compiled, examples, settings, history = train(monitor=monitor, num_epochs=6, patience=1, learning_rate=0.1)
+    best = history.epochs[history.best_epoch - 1]
+
+    assert history.best_epoch < len(history.epochs)  # weights were restored
+    assert np.array_equal(history.predictions, predict(compiled.whole, examples, 8))
+    loss = data_loss(examples.targets, history.predictions, settings, 3) + penalty(compiled.fitted)
+    assert best["val_loss"] == pytest.approx(loss, rel=1e-6)
+    values = [(-1 if monitor.endswith("loss") else 1) * row[monitor] for row in history.epochs]
+    assert np.argmax(values) == history.best_epoch - 1
+
+
+def test_a_refit_keeps_the_last_weights_and_validates_nothing(train):
+    _, _, _, history = train(Refit(3, (0.1, 0.05, 0.01)), num_epochs=6, schedule="plateau")
+
+    assert (history.best_epoch, history.predictions) == (3, None)
+    assert [row["learning_rate"] for row in history.epochs] == pytest.approx([0.1, 0.05, 0.01])
+    assert not [name for name in history.epochs[0] if name.startswith("val_")]

@@ -1,0 +1,98 @@
+"""Runs jobs one after the other in this process and prints what each left, for comparison with other processes.
+
+Run by test_compiled_model.py as `python -P warm_model_probe.py FOLDER INSTANCE:FOLD ...`, with KERAS_BACKEND set; FOLDER gets
+the corpus and the results. Prints one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "figures", "weights",
+"predictions", "history"}}; "warm": whether an earlier job had compiled the model.
+"""
+
+import json
+import sys
+from hashlib import blake2b
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from preprocessing import store
+from xval.folds.split import Fold
+from xval.jobs.plan import Job, job_seed
+from xval.settings.resolve import Declaration, resolve
+from xval.training import compiled
+from xval.worker.run import run_job
+
+ITEMS = [f"speaker_{number}" for number in range(6)]
+FOLDS = {
+    1: Fold(1, ("speaker_0", "speaker_1", "speaker_2", "speaker_3"), ("speaker_4",), ("speaker_5",)),
+    2: Fold(2, ("speaker_2", "speaker_3", "speaker_4"), ("speaker_5",), ("speaker_0", "speaker_1")),
+    3: Fold(3, ("speaker_0", "speaker_1", "speaker_4", "speaker_5"), ("speaker_2",), ("speaker_3",)),
+}
+CNN = {"architecture": "cnn_small", "n_filters": (4, 8), "dropout": 0.3}
+INSTANCES = {
+    1: {"architecture": "mlp", "n_units": (8,), "dropout": 0.5, "monitor": "val_macro_f1"},
+    2: CNN | {"regularization_lambda": 0.01, "schedule": "plateau", "schedule_patience": 1, "patience": 1, "clip_norm": 1.0},
+    3: CNN | {"augment_noise": 0.3, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3},
+    4: {"architecture": "rnn_small", "class_weights": "balanced", "optimizer": "nadam", "evaluate_training": True},
+    5: CNN | {"learning_rate": 1e30, "optimizer": "sgd", "regularization_lambda": 0.01},  # diverges
+}
+
+
+def write_corpus(folder: Path) -> store.FeatureStore:
+    """Return a store of items of different sizes."""
+    rng = np.random.default_rng(0)
+    predictors, targets = {}, {}
+    for number, item in enumerate(ITEMS):
+        classes = np.arange(7 + 2 * number) % 3
+        values = rng.normal(size=(len(classes), 12, 8)).astype(np.float32) + 0.5 * number
+        for example, label in enumerate(classes):
+            values[example, :, 2 * label : 2 * label + 2] += 1.5
+        predictors[item], targets[item] = values, np.array(["a", "b", "c"])[classes]
+    return store.write("toy", predictors, targets, data_folder=folder / "data")
+
+
+def make_job(folder: Path, written: store.FeatureStore, number: int, fold: int) -> Job:
+    """Return the job of a fold of an instance."""
+    given = {
+        "dataset": "toy", "num_folds": 3, "num_epochs": 3, "batch_size": 8, "backend": keras.backend.backend(),
+        "experiment_folder": str(folder / "results"), "data_folder": str(folder / "data"),
+    }  # fmt: skip
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {number: INSTANCES[number]}))
+    return Job(
+        experiment_folder=str(folder / "results"), code_folder=str(folder), store_folder=str(written.folder), instance=number,
+        fold=FOLDS[fold], parameters=instance.parameters, option_names=tuple(instance.options),
+        settings_hash=instance.settings_hash, folds_hash="folds", seed=job_seed(1, fold),
+    )  # fmt: skip
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Run the jobs."""
+    written = write_corpus(folder)
+    taken = []
+    take = compiled.WARM_MODEL.take
+
+    def note(new, settings):
+        found = take(new, settings)
+        taken.append(found is not new)
+        return found
+
+    compiled.WARM_MODEL.take = note
+    left = {}
+    for name in names:
+        number, fold = map(int, name.split(":"))
+        outcome = run_job(make_job(folder, written, number, fold), lambda event: None)
+        found = {"status": outcome.status, "warm": taken[-1], "error": outcome.error}
+        if outcome.status == "done":
+            place = folder / "results" / f"instance_{number}" / f"fold_{fold}"
+            record = json.loads((place / "record.json").read_text())
+            weights = keras.saving.load_model(place / "model.keras").get_weights()
+            found |= {
+                "figures": [record[key] for key in ("metrics", "clip_metrics", "item_metrics", "best_epoch", "epochs")],
+                "weights": blake2b(b"".join(values.tobytes() for values in weights)).hexdigest(),
+                "predictions": blake2b((place / "predictions.parquet").read_bytes()).hexdigest(),
+                "history": (place / "history.csv").read_text(),
+            }
+        left[name] = found
+    print(json.dumps(left))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,1 @@
+"""Bind a process to its device, its threads, its memory and its seeds."""

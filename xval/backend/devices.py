@@ -1,0 +1,265 @@
+"""Devices: which GPUs there are, and how a process is bound to one before its backend is imported.
+
+Comes in: the GPU argument of a command. Goes out: slots, each a device with a number of threads, and the environment that binds
+a process to it.
+"""
+
+import csv
+import importlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+from preprocessing.parallel import count_cores
+from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
+from xval.errors import SettingsError
+
+_GIB_PER_WORKER = 3.0
+# What a process takes of a GPU before its backend allocates anything: the CUDA context, and the kernels of cuDNN and cuBLAS.
+_CONTEXT_MB = 800
+_LEAST_MEMORY_MB = 512
+_MARGIN_WHERE_UNKNOWN = 0.9
+# Read by: OpenMP (torch, scikit-learn, pyarrow); MKL; OpenBLAS; BLIS; Accelerate; numexpr; numba; pyarrow's reading.
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "ARROW_IO_THREADS",
+)  # fmt: skip
+_JAX_CACHE_BYTES = 500 * 2**20
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where one job at a time runs.
+
+    Attributes:
+        device: ``cpu``, or the number of a GPU.
+        threads: CPU threads of a job.
+        memory_share: How much of the GPU's memory its process may take, what the driver takes for it included (0 to 1).
+    """
+
+    device: str
+    threads: int
+    memory_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """An NVIDIA GPU.
+
+    Attributes:
+        name: What its maker calls it.
+        memory_mb: Its memory (MB of 2**20 bytes); 0: the driver does not say.
+    """
+
+    name: str
+    memory_mb: int = 0
+
+
+@cache
+def find_gpus() -> tuple[Gpu, ...]:
+    """Return the NVIDIA GPUs that this process may use, in the order of their numbers.
+
+    CUDA_VISIBLE_DEVICES is respected: its entries are numbered from 0, as every backend does.
+    """
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    command = ["nvidia-smi", "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    found = {}
+    for index, uuid, memory_mb, *name in csv.reader(listed.splitlines(), skipinitialspace=True):
+        found[index] = found[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = [key for key in found if key.isdigit()] if visible is None else visible.split(",")
+    return tuple(found[key.strip()] for key in chosen if key.strip() in found)
+
+
+def make_slots(gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1) -> tuple[list[Slot], str]:
+    """Return the slots of a run, and what there is to say about where it runs.
+
+    Args:
+        gpu: ``cpu``, a GPU number, or several with commas.
+        workers: Worker processes on the CPU; 0: as many as the cores and the memory allow.
+        threads: CPU threads of a job.
+        workers_per_gpu: How many share a GPU; it has no effect on the CPU.
+
+    Returns:
+        One slot per worker, and a sentence; where more threads are wanted than there are cores, another one in a second line.
+
+    Raises:
+        SettingsError: No such GPU on a machine that has GPUs, or too many workers for its memory.
+    """
+    gpus = () if gpu == "cpu" else find_gpus()
+    if gpus:
+        slots, where = _gpu_slots(gpu, gpus, threads, workers_per_gpu)
+        if workers > 1:
+            where += f" workers={workers} is for the CPU and has no effect here; workers_per_gpu lets several share a GPU."
+    else:
+        slots = [Slot("cpu", threads)] * (workers or default_workers(threads))
+        reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
+        unused = f" workers_per_gpu={workers_per_gpu} has no effect here." if workers_per_gpu > 1 else ""
+        where = f"{reason}, {len(slots)} worker(s), {threads} thread(s) each.{unused}"
+    n_threads, n_cores = len(slots) * threads, count_cores()
+    if n_threads > n_cores:
+        where += (
+            f"\n{n_threads} threads ({len(slots)} worker(s), {threads} each) share {n_cores} core(s) and wait for each other."
+        )
+    return slots, where
+
+
+def _gpu_slots(wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: int) -> tuple[list[Slot], str]:
+    """Return the slots on some of the GPUs of this machine, and a sentence that names them."""
+    numbers = list(dict.fromkeys(int(part) for part in wanted.split(",")))
+    if unknown := [number for number in numbers if number >= len(gpus)]:
+        listed = ", ".join(f"{number} ({found.name})" for number, found in enumerate(gpus))
+        missing = ", ".join(map(str, unknown))
+        raise SettingsError(f"GPU: this machine has no GPU {missing}. Available: {listed}, cpu.")
+    for number in numbers:
+        found = gpus[number]
+        most = found.memory_mb // (_CONTEXT_MB + _LEAST_MEMORY_MB)
+        if workers_per_gpu > 1 and found.memory_mb and workers_per_gpu > most:
+            raise SettingsError(
+                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker "
+                f"needs {_CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
+            )
+    where = "Running on " + ", ".join(f"GPU {number} ({gpus[number].name})" for number in numbers)
+    if workers_per_gpu > 1:
+        where += f", {workers_per_gpu} workers each, which share its memory equally"
+    # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
+    slots = [Slot(str(number), threads, 1 / workers_per_gpu) for _ in range(workers_per_gpu) for number in numbers]
+    return slots, f"{where}."
+
+
+def read_device(text: str) -> str:
+    """Return the device that an argument names.
+
+    Raises:
+        SettingsError: It is neither ``cpu`` nor a number.
+    """
+    if text != "cpu" and not text.isdecimal():
+        raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
+    return text
+
+
+def environment(slot: Slot, backend: str) -> Mapping[str, str]:
+    """Return the environment variables that bind a process to a slot; set them before a backend is imported."""
+    threads = str(slot.threads)
+    values = {
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        # glibc gives freed tensors back to the system and asks for them again: on the CPU a third of the time goes into that.
+        "MALLOC_TRIM_THRESHOLD_": str(2**32),
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TOP_PAD_": str(2**28),
+        **dict.fromkeys(_THREAD_VARIABLES, threads),
+        # Threads of OpenMP that wait for each other would keep cores busy that other jobs compute on.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    if backend == "jax":
+        values |= _jax_cache()
+    if slot.device == "cpu":
+        cpu_flags = (
+            f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
+        )
+        # Without PJRT_NPROC, JAX computes parts of a program that do not need each other on as many threads as there are cores.
+        jax = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": cpu_flags, "PJRT_NPROC": threads}
+        return values | {"CUDA_VISIBLE_DEVICES": "-1", **jax}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
+    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+    return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
+
+
+def _memory_limits(slot: Slot) -> dict[str, str]:
+    """Return the variables that hold a process to its share of a GPU's memory, what the driver takes for it left out."""
+    gpus = find_gpus()
+    number = int(slot.device)
+    memory_mb = gpus[number].memory_mb if number < len(gpus) else 0
+    if not memory_mb:
+        share, known = slot.memory_share * _MARGIN_WHERE_UNKNOWN, {}
+    else:
+        limit_mb = max(_LEAST_MEMORY_MB, int(slot.memory_share * memory_mb) - _CONTEXT_MB)
+        share, known = limit_mb / memory_mb, {MEMORY_MB: str(limit_mb)}
+    # JAX takes the older of its two names everywhere, and refuses both at once.
+    jax = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{share:.4f}", "XLA_CLIENT_MEM_FRACTION": ""}
+    return {MEMORY_SHARE: f"{share:.4f}", **known, **jax}
+
+
+def _jax_cache() -> Mapping[str, str]:
+    """Return the variables that let JAX keep what it has compiled, for later processes; it computes the same, bit by bit.
+
+    It goes into ``$XDG_CACHE_HOME/xval/jax`` (``~/.cache`` by default), apart for each kind of processor, because compiled code
+    would end on another one. Where the user has chosen a folder, or it cannot be written, nothing is set.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return {}
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xval" / "jax" / _processor()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        return {}
+    chosen = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(_JAX_CACHE_BYTES),
+    }
+    return {name: value for name, value in chosen.items() if name not in os.environ}
+
+
+@cache
+def _processor() -> str:
+    """Return a name for what this machine's processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    features = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
+    described = [platform.machine(), platform.processor(), *sorted(features)]
+    return blake2b("\n".join(described).encode(), digest_size=6).hexdigest()
+
+
+def load_keras() -> None:
+    """Import Keras and its backend without the lines that TensorFlow's libraries write to the standard error whatever is set.
+
+    Raises:
+        SettingsError: The backend cannot be imported; with what it wrote.
+    """
+    with tempfile.TemporaryFile() as written:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(written.fileno(), 2)
+        try:
+            importlib.import_module("keras")
+        except ImportError as error:
+            written.seek(0)
+            text = written.read().decode(errors="replace")
+            name = os.environ.get("KERAS_BACKEND", "tensorflow")
+            raise SettingsError(f"the Keras backend {name} cannot be imported ({error}). {text}".rstrip()) from error
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def default_workers(threads: int) -> int:
+    """Return how many CPU workers of so many threads the cores and the memory of this machine allow, at least one."""
+    cores = count_cores()
+    by_memory = cores
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        by_memory = int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (_GIB_PER_WORKER * 2**30))
+    return max(1, min(cores // threads, by_memory))

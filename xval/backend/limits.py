@@ -1,0 +1,70 @@
+"""What a process may take of its machine: the threads of the libraries that compute, and its share of a GPU's memory.
+
+Comes in: environment variables that devices.py sets, and the backend. Goes out: a backend that keeps to them. What can be said
+in the environment alone (JAX, the OpenMP libraries) is said there; TensorFlow and torch want to be told before they compute.
+"""
+
+import os
+import sys
+from contextlib import suppress
+
+MEMORY_SHARE = "XVAL_GPU_MEMORY_SHARE"
+"""Environment variable: the share of the GPU's memory that the backend may take (0 to 1); not set: all."""
+MEMORY_MB = "XVAL_GPU_MEMORY_MB"
+"""Environment variable: the same in MB (2**20 bytes), where the size of the GPU is known."""
+
+
+def limit_threads(backend: str, threads: int) -> None:
+    """Have the backend of this process, and what reads files for it, compute with so many threads.
+
+    Args:
+        backend: tensorflow, torch or jax; JAX has its threads from the environment.
+        threads: CPU threads of a job.
+
+    Raises:
+        RuntimeError: TensorFlow has already started with another number of threads.
+    """
+    if "pyarrow" in sys.modules:  # one that is loaded later has its threads from the environment
+        import pyarrow
+
+        pyarrow.set_cpu_count(threads)
+        pyarrow.set_io_thread_count(threads)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+    elif backend == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+        if torch.get_num_interop_threads() != 1:
+            with suppress(RuntimeError):  # somebody has used them in this process; no job does
+                torch.set_num_interop_threads(1)
+
+
+def limit_gpu_memory(backend: str) -> None:
+    """Have the backend of this process keep to its share of the GPU's memory, if it has one.
+
+    Args:
+        backend: tensorflow, torch or jax; JAX has its share from the environment.
+
+    Raises:
+        RuntimeError: TensorFlow has already started, without this limit.
+    """
+    share, memory_mb = os.environ.get(MEMORY_SHARE), os.environ.get(MEMORY_MB)
+    if share is None:
+        return
+    if backend == "tensorflow" and memory_mb is not None:
+        import tensorflow as tf
+
+        for device in tf.config.list_physical_devices("GPU"):
+            if not tf.config.get_logical_device_configuration(device):
+                limited = tf.config.LogicalDeviceConfiguration(memory_limit=int(memory_mb))
+                tf.config.set_logical_device_configuration(device, [limited])
+    elif backend == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.set_per_process_memory_fraction(float(share))

@@ -1,0 +1,1 @@
+"""The examples of a fold, in memory or streamed from files, in batches."""

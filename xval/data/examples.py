@@ -1,0 +1,198 @@
+"""The examples of one side of a fold, read from a feature store in any order.
+
+Comes in: an open store and the items of a side. Goes out: a table of the examples, their targets, and their predictors, a
+batch at a time, from the store in memory or from its files.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.feature_settings import FeatureSettings
+from preprocessing.store import FeatureStore
+from preprocessing.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
+from xval.data.store_files import StoreFiles
+from xval.data.store_memory import HeldStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class StoredExamples:
+    """The examples of one side, in the order of items and rows.
+
+    Args:
+        store: The feature store.
+        items: The items of the side.
+        augmented: Whether augmented examples belong to it.
+        held: The store in memory, of which examples are rows; None: read them from its files.
+
+    Attributes:
+        table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
+        targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
+    """
+
+    def __init__(self, store: FeatureStore, items: tuple[str, ...], *, augmented: bool, held: HeldStore | None = None) -> None:
+        self.table = _rows(store, items, augmented=augmented)
+        self._items = sorted(self.table["item"].unique())
+        self._held = held
+        self._files = StoreFiles(store)
+        self._shape = store.example_shape
+        self._item_of = np.searchsorted(np.array(self._items, dtype=object), self.table["item"].to_numpy(dtype=object))
+        self._row_of = self.table["row"].to_numpy(dtype=np.int64)
+        self.targets = self._gather_targets(store if held is None else held)
+        if held is not None:
+            self._row_in_memory = np.array([held.first[item] for item in self._items], np.int64)[self._item_of] + self._row_of
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.table)
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Length of each example, int64 (n_examples,); None: all examples have one shape."""
+        return None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether predictors are read from files."""
+        return self._held is None
+
+    @property
+    def indexed(self) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """The array in memory that the examples are rows of, and which rows: float32 (n_all, ...), int64 (n_examples,).
+
+        Read-only, and the same array for all sides, folds and instances that use the store; None: the examples are streamed.
+        """
+        return None if self._held is None else (self._held.everything, self._row_in_memory)
+
+    def begin_epoch(self, rng: np.random.Generator) -> None:
+        """Draw what is random about the examples of an epoch: nothing."""
+
+    def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the predictors of the examples at some positions, float32 (n_positions, ...)."""
+        if self._held is not None:
+            rows_in_memory: NDArray[np.float32] = self._held.everything[self._row_in_memory[positions]]
+            return rows_in_memory
+        gathered = np.empty((len(positions), *self._shape), np.float32)
+        items, rows = self._item_of[positions], self._row_of[positions]
+        # Neighbours in the batch that are neighbours in a file are read at once.
+        begins = np.flatnonzero(np.diff(items, prepend=-1) | (np.diff(rows, prepend=-1) - 1)).tolist()
+        for begin, end in zip(begins, [*begins[1:], len(positions)], strict=True):
+            self._files.fill(self._items[items[begin]], int(rows[begin]), gathered[begin:end])
+        return gathered
+
+    def _gather_targets(self, source: FeatureStore | HeldStore) -> NDArray[Any]:
+        """Return the targets of all examples in their order."""
+        if not self._items:
+            return np.empty(0, np.float32)
+        targets: list[NDArray[Any]] = [np.array(source.targets(item)) for item in self._items]
+        first = np.cumsum([0, *(len(of_item) for of_item in targets[:-1])])
+        in_order: NDArray[Any] = np.concatenate(targets)[first[self._item_of] + self._row_of]
+        return in_order
+
+
+class WaveformExamples:
+    """The samples of one side's clips, cut as they are read: whole clips, windows of them, or a random crop of each.
+
+    Args:
+        store: A store of waveforms.
+        items: The items of the side.
+        settings: The feature settings of the instance.
+        augmented: Whether augmented clips belong to it.
+        held: The store in memory, of which examples are stretches; None: read them from its files.
+        crop: Give a crop of each clip, from where `begin_epoch` draws.
+
+    Attributes:
+        table: As of `StoredExamples`; start_s and end_s of windows are theirs, row counts the examples of an item.
+        targets: As of `StoredExamples`.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        items: tuple[str, ...],
+        settings: FeatureSettings,
+        *,
+        augmented: bool,
+        held: HeldStore | None = None,
+        crop: bool = False,
+    ) -> None:
+        clips = _rows(store, items, augmented=augmented)
+        self._lengths: Lengths = example_lengths(store, settings)
+        self._crop = crop
+        first, stop = clips["first"].to_numpy(np.int64), clips["stop"].to_numpy(np.int64)
+        if crop or settings.example_length_s is None:
+            clip_of, begin, end = np.arange(len(clips)), first, stop
+            if self._lengths.n_longest is not None:
+                end = np.minimum(stop, first + self._lengths.n_longest)
+        else:
+            bounds = [cut_clip(int(n), settings, self._lengths) for n in stop - first]
+            clip_of = np.repeat(np.arange(len(clips)), [len(starts) for starts, _ in bounds])
+            none = np.empty(0, np.int64)
+            begin = first[clip_of] + np.concatenate([none, *(starts for starts, _ in bounds)])
+            end = first[clip_of] + np.concatenate([none, *(ends for _, ends in bounds)])
+        rate_hz = settings.sample_rate_hz
+        self.table = clips.iloc[clip_of].reset_index(drop=True)
+        self.table["end_s"] = self.table["start_s"] + (end - first[clip_of]) / rate_hz
+        self.table["start_s"] += (begin - first[clip_of]) / rate_hz
+        self.table["row"] = self.table.groupby("item").cumcount()
+        self._begin, self._end = begin, end
+        self._offset = np.zeros(len(begin), np.int64)
+        self._item_of: list[str] = self.table["item"].tolist()
+        items_here = sorted(set(self._item_of))
+        self._source = StoreFiles(store) if held is None else held
+        targets = {item: np.array((store if held is None else held).targets(item)) for item in items_here}
+        rows = zip(clips["item"], clips["row"], strict=True)
+        self.targets: NDArray[Any] = np.array([targets[item][row] for item, row in rows])[clip_of]
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.table)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether samples are read from files."""
+        return isinstance(self._source, StoreFiles)
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Samples of each example, int64 (n_examples,); None: all have the same."""
+        if self._crop or self._lengths.tested is not None:
+            return None
+        return np.array([whole_length(int(n), self._lengths.n_shortest) for n in self._end - self._begin], np.int64)
+
+    def begin_epoch(self, rng: np.random.Generator) -> None:
+        """Draw where each crop of an epoch begins."""
+        if self._crop:
+            spare = np.maximum(self._end - self._begin - self._lengths.training, 0)
+            self._offset = (rng.random(len(self)) * (spare + 1)).astype(np.int64)
+
+    def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the samples of the examples at some positions, float32 (n_positions, n_samples).
+
+        Raises:
+            ValueError: They have different lengths.
+        """
+        if self._crop:
+            length = self._lengths.training
+        elif self._lengths.tested is not None:
+            length = self._lengths.tested
+        else:
+            (length,) = {whole_length(int(n), self._lengths.n_shortest) for n in (self._end - self._begin)[positions]}
+        gathered = np.empty((len(positions), length), np.float32)
+        begins = self._begin[positions] + self._offset[positions]
+        ends = np.minimum(self._end[positions], begins + length)
+        for row, (position, begin, end) in enumerate(zip(positions, begins.tolist(), ends.tolist(), strict=True)):
+            samples = self._source.piece(self._item_of[position], begin, end)
+            gathered[row] = samples if len(samples) == length else fill_example(samples, length, self._lengths)
+        return gathered
+
+
+def _rows(store: FeatureStore, items: tuple[str, ...], *, augmented: bool) -> "pd.DataFrame":
+    """Return the examples of some items in the order of items and rows."""
+    table: pd.DataFrame = store.examples[store.examples["item"].isin(items)]
+    if not augmented:
+        table = table[~table["augmented"]]
+    return table.sort_values(["item", "row"], kind="stable").reset_index(drop=True)

@@ -1,0 +1,239 @@
+"""Sequences of frames of long recordings, each frame with its label and its weight.
+
+Comes in: an open store of waveforms whose recordings have annotated events, and the items of a side. Goes out: examples of a
+fixed number of frames, their targets and weights, and for every recording its frames in their order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.annotations import frame_labels, resolve_recordings
+from preprocessing.store import FeatureStore
+from xval.data.store_files import StoreFiles
+from xval.data.store_memory import HeldStore
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from preprocessing.corpus import Corpus
+
+BACKGROUND = "background"
+"""The class, of frames with one class each, in which there is no event."""
+
+
+def frame_samples(settings: Mapping[str, Any]) -> int:
+    """Return how many samples a labelled frame has."""
+    return max(1, round(float(settings["label_frame_s"] * settings["sample_rate_hz"])))
+
+
+def frame_class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes of frames: those of the events, and before them the background where each frame has one class."""
+    events = tuple(name for name in store.class_names if name != BACKGROUND)
+    return events if settings["label_form"] == "multi_label" else (BACKGROUND, *events)
+
+
+def check_recordings(corpus: "Corpus", settings: Mapping[str, Any]) -> None:
+    """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
+
+    Raises:
+        SettingsError: The policy is none, a recording is shorter than a frame, or every recording shorter than a sequence.
+        CorpusError: The annotations of the corpus cannot be read.
+    """
+    resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings["annotation_policy"])
+    used = corpus.index[corpus.index["clip"].isin(resolved)]
+    for clip, duration_s in used[["clip", "duration_s"]].itertuples(index=False):
+        if round(duration_s * settings["sample_rate_hz"]) < frame_samples(settings):
+            raise SettingsError(_too_short(clip, duration_s, settings))
+    n_frames = round(used["duration_s"].max() * settings["sample_rate_hz"]) // frame_samples(settings) if len(used) else 0
+    if n_frames < settings["sequence_frames"]:
+        raise SettingsError(
+            f"sequence_frames={settings['sequence_frames']} is more than the {n_frames} frames of the longest recording; "
+            "lower it."
+        )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The frames of one recording.
+
+    Attributes:
+        item: Whose it is.
+        clip: Its name.
+        first: Where its samples begin among those of its item.
+        targets: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes).
+        weights: float32 (n_frames,), 0 where annotators disagree and the policy says so.
+        events: DataFrame, the events that the policy makes of the annotations: start_s, end_s, label.
+        disputed: DataFrame, the stretches of weight 0: start_s, end_s.
+    """
+
+    item: str
+    clip: str
+    first: int
+    targets: NDArray[Any]
+    weights: NDArray[np.float32]
+    events: "pd.DataFrame"
+    disputed: "pd.DataFrame"
+
+    @property
+    def n_frames(self) -> int:
+        """Number of its frames; a rest that is shorter than a frame is left out."""
+        return len(self.weights)
+
+
+class FrameExamples:
+    """The sequences of one side's recordings, one behind the other, or as many from random places of each.
+
+    Args:
+        store: A store for frame classification.
+        items: The items of the side.
+        settings: The parameters of the instance.
+        held: The store in memory, of which sequences are stretches; None: read them from its files.
+        random: Let `begin_epoch` draw where the sequences begin.
+
+    Attributes:
+        table: DataFrame, a row per sequence: item, row, clip, start_s, end_s, augmented.
+        targets: int64 (n_examples, n_frames), or float32 (n_examples, n_frames, n_classes); padding has the class 0.
+        weights: float32 (n_examples, n_frames), 0 for padding and for disputed frames.
+        recordings: The recordings behind them, in their order.
+
+    Raises:
+        SettingsError: A recording is shorter than a frame, or the policy is none.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        items: tuple[str, ...],
+        settings: Mapping[str, Any],
+        *,
+        held: HeldStore | None = None,
+        random: bool = False,
+    ) -> None:
+        import pandas as pd
+
+        self._random = random
+        self._frame_samples = frame_samples(settings)
+        self._length = int(settings["sequence_frames"])
+        self.recordings = _read_recordings(store, items, settings)
+        counts = [-(-each.n_frames // self._length) for each in self.recordings]
+        self._recording_of = np.repeat(np.arange(len(counts)), counts)
+        self._grid = np.concatenate([np.arange(count) * self._length for count in counts] or [np.empty(0, int)])
+        self._starts = self._grid.copy()
+        frame_s = self._frame_samples / settings["sample_rate_hz"]
+        of = [self.recordings[number] for number in self._recording_of]
+        ends = np.minimum(self._grid + self._length, [each.n_frames for each in of])
+        self.table = pd.DataFrame(
+            {
+                "item": [each.item for each in of],
+                "clip": [each.clip for each in of],
+                "start_s": self._grid * frame_s,
+                "end_s": ends * frame_s,
+                "augmented": False,
+            }
+        )
+        self.table.insert(1, "row", self.table.groupby("item").cumcount())
+        self._source = StoreFiles(store) if held is None else held
+        shape = self.recordings[0].targets.shape[1:] if self.recordings else ()
+        dtype = self.recordings[0].targets.dtype if self.recordings else np.int64
+        self.targets: NDArray[Any] = np.zeros((len(of), self._length, *shape), dtype)
+        self.weights = np.zeros((len(of), self._length), np.float32)
+        self._label()
+
+    def __len__(self) -> int:
+        """Return the number of sequences."""
+        return len(self.table)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether samples are read from files."""
+        return isinstance(self._source, StoreFiles)
+
+    @property
+    def lengths(self) -> None:
+        """None: all examples have one shape."""
+        return
+
+    def begin_epoch(self, rng: np.random.Generator) -> None:
+        """Draw where each sequence of an epoch begins; `targets` and `weights` follow in place."""
+        if self._random:
+            spare = np.array([max(self.recordings[number].n_frames - self._length, 0) for number in self._recording_of])
+            self._starts = (rng.random(len(self)) * (spare + 1)).astype(np.int64)
+            self._label()
+
+    def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the samples of the sequences at some positions, float32 (n_positions, n_frames, samples of a frame)."""
+        size = self._frame_samples
+        gathered = np.zeros((len(positions), self._length * size), np.float32)
+        for row, position in enumerate(positions):
+            recording, start = self._sequence(position)
+            first = recording.first + start * size
+            n_samples = min(self._length, recording.n_frames - start) * size
+            gathered[row, :n_samples] = self._source.piece(recording.item, first, first + n_samples)
+        return gathered.reshape(len(positions), self._length, size)
+
+    def join(self, predictions: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return the predictions of each recording's frames in their order, without padding.
+
+        Args:
+            predictions: float32 (n_examples, n_frames, n_classes), of sequences one behind the other.
+
+        Returns:
+            For each of `recordings` float32 (frames of the recording, n_classes).
+        """
+        joined = []
+        for number, recording in enumerate(self.recordings):
+            of_recording = predictions[self._recording_of == number]
+            joined.append(of_recording.reshape(-1, *predictions.shape[2:])[: recording.n_frames])
+        return joined
+
+    def _sequence(self, position: int) -> tuple[Recording, int]:
+        """Return the recording of a sequence and its first frame there."""
+        return self.recordings[self._recording_of[position]], int(self._starts[position])
+
+    def _label(self) -> None:
+        """Fill in targets and weights of the sequences from where they begin."""
+        self.targets[:], self.weights[:] = 0, 0
+        for position in range(len(self)):
+            recording, start = self._sequence(position)
+            stop = min(start + self._length, recording.n_frames)
+            self.targets[position, : stop - start] = recording.targets[start:stop]
+            self.weights[position, : stop - start] = recording.weights[start:stop]
+
+
+def _too_short(clip: str, duration_s: float, settings: Mapping[str, Any]) -> str:
+    return (
+        f"recording '{clip}' has {duration_s:g} s, less than a frame of label_frame_s={settings['label_frame_s']:g}; leave it "
+        "out, or shorten the frames."
+    )
+
+
+def _read_recordings(store: FeatureStore, items: tuple[str, ...], settings: Mapping[str, Any]) -> list[Recording]:
+    """Return the recordings of some items with the labels of their frames."""
+    rate_hz, size = settings["sample_rate_hz"], frame_samples(settings)
+    clips = store.examples[store.examples["item"].isin(items)].sort_values(["item", "row"], kind="stable")
+    resolved = resolve_recordings(store.annotations.rename(columns={"clip": "path"}), settings["annotation_policy"])
+    recordings = []
+    # What the one annotator who is believed has not annotated is neither background nor anything else.
+    clips = clips[clips["clip"].isin(resolved)]
+    for item, clip, first, stop in clips[["item", "clip", "first", "stop"]].itertuples(index=False):
+        n_frames = int(stop - first) // size
+        if not n_frames:
+            raise SettingsError(_too_short(clip, (stop - first) / rate_hz, settings))
+        events, disputed = (table[table["label"] != BACKGROUND] for table in resolved[clip])
+        targets, weights = frame_labels(
+            events,
+            disputed,
+            frame_class_names(store, settings),
+            n_frames=n_frames,
+            frame_samples=size,
+            sample_rate_hz=rate_hz,
+            overlap=settings["frame_overlap"],
+            form=settings["label_form"],
+        )
+        recordings.append(Recording(str(item), str(clip), int(first), targets, weights, events, disputed))
+    return recordings

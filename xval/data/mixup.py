@@ -1,0 +1,50 @@
+"""Mix the training examples of a batch with each other.
+
+Comes in: a batch of `fold_data.Batches` as numpy arrays. Goes out: a batch of the same shapes whose examples lie between two.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def mixup_batch(
+    predictors: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    weights: NDArray[np.float32] | None,
+    rng: np.random.Generator,
+    alpha: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]:
+    """Mix each example with a partner from the same batch: share * own + (1 - share) * partner's.
+
+    The share is drawn from Beta(alpha, alpha) for each example, as the method is written (Zhang et al., mixup: beyond empirical
+    risk minimization, ICLR 2018, eq. 1); the code of its authors draws one per batch, which makes noisier steps. Partners are a
+    random permutation of the batch, as in that code. Predictors, targets and weights are mixed by the same share.
+
+    Args:
+        predictors: float32 (n_examples, ...).
+        targets: float32, one-hot (n_examples, n_classes) or numbers (n_examples, n_outputs).
+        weights: float32 (n_examples,), or None where all examples weigh the same.
+        rng: Draws partners and shares.
+        alpha: Above 0. Small: most examples stay nearly themselves; 1: every share is as likely.
+
+    Returns:
+        Predictors, targets and weights as new arrays of the same shapes and types.
+
+    Raises:
+        TypeError: The targets are class numbers, which cannot be mixed.
+    """
+    if not np.issubdtype(targets.dtype, np.floating):
+        raise TypeError(f"mixup needs one-hot targets or numbers as floats; received {targets.dtype} {targets.shape}.")
+    partners = rng.permutation(len(predictors))
+    shares = rng.beta(alpha, alpha, size=len(predictors)).astype(np.float32)
+    mixed_weights = None if weights is None else _mixed(weights, partners, shares)
+    return _mixed(predictors, partners, shares), _mixed(targets, partners, shares), mixed_weights
+
+
+def _mixed(values: NDArray[Any], partners: NDArray[np.int64], shares: NDArray[np.float32]) -> NDArray[Any]:
+    mixed: NDArray[Any] = values[partners] - values
+    mixed *= (1 - shares).reshape(-1, *(1,) * (values.ndim - 1))
+    mixed += values
+    return mixed

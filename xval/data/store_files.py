@@ -1,0 +1,78 @@
+"""Read stretches of a feature store's predictors from its files, without mapping them and without files left open.
+
+Comes in: an open store. Goes out: rows of an item, in arrays of their own. The pages of a mapped file count as memory of the
+process, which would grow with the corpus; and for single rows of many items mapping is many times slower than plain reading.
+"""
+
+from io import FileIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.store import FeatureStore
+from xval.errors import CorpusError
+
+
+class StoreFiles:
+    """The predictors of a store on disk; several threads may read at a time.
+
+    Args:
+        store: The feature store.
+    """
+
+    def __init__(self, store: FeatureStore) -> None:
+        self._store = store
+        self._places: dict[str, tuple[Path, int]] = {}
+
+    def piece(self, item: str, first: int, stop: int) -> NDArray[np.float32]:
+        """Return some rows of an item.
+
+        Args:
+            item: The item.
+            first: The first row, or the first sample of a store of waveforms.
+            stop: The one behind the last.
+
+        Returns:
+            float32 (stop - first, *example_shape); of waveforms (stop - first,).
+
+        Raises:
+            CorpusError: There is no such item, or its file is missing, damaged or shorter than it was.
+        """
+        shape = () if self._store.is_waveform else self._store.example_shape
+        rows = np.empty((max(0, stop - first), *shape), np.float32)
+        self.fill(item, first, rows)
+        return rows
+
+    def fill(self, item: str, first: int, rows: NDArray[np.float32]) -> None:
+        """Fill an array with rows of an item.
+
+        Args:
+            item: The item.
+            first: The first of the rows.
+            rows: float32 (n_rows, *example_shape), or (n_samples,), contiguous; filled here.
+
+        Raises:
+            CorpusError: As `piece`.
+        """
+        if not rows.size:
+            return
+        path, offset = self._place(item)
+        try:
+            with FileIO(path) as file:
+                file.seek(offset + first * rows[0].nbytes)
+                left = rows.data.cast("B")
+                while left:
+                    n_bytes = file.readinto(left)
+                    if not n_bytes:
+                        raise CorpusError(f"{path}: cut off while it is used. Run the command again.")
+                    left = left[n_bytes:]
+        except OSError as error:
+            raise CorpusError(f"{path}: cannot be read ({error.strerror}). Run the command again.") from error
+
+    def _place(self, item: str) -> tuple[Path, int]:
+        """Return the file of an item and where its values begin; its header is checked once."""
+        if item not in self._places:
+            mapped = self._store.predictors(item)
+            self._places[item] = (Path(str(mapped.filename)), mapped.offset)
+        return self._places[item]

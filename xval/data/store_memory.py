@@ -1,0 +1,193 @@
+"""Hold a feature store in memory, read once per process, for all folds and instances that use it.
+
+Comes in: an open store and how much memory one may take. Goes out: its arrays, every item behind the other, of which examples
+are rows; the tables of the store come along. A process holds the store of its present job and, when it was told, that of the
+next one, which a thread reads while the present one trains.
+"""
+
+import math
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing import store_layout
+from preprocessing.store import FeatureStore, open_store
+from xval.settings.architectures import COMBINATION
+
+
+class _Identity(NamedTuple):
+    """A store as it lies on disk; one that is written again differs."""
+
+    folder: str
+    device: int
+    inode: int
+    written_ns: int
+    n_bytes: int
+
+
+class HeldStore:
+    """A store whose arrays are in memory; nobody may write to them.
+
+    Args:
+        store: The feature store, which is read here.
+
+    Attributes:
+        store: The store, with its tables read.
+        everything: float32 (n_examples, *example_shape), or (n_samples,) of waveforms: the predictors of all items, in the
+            order of `store.items`.
+        first: Where the rows of each item begin in it.
+
+    Raises:
+        CorpusError: The store is damaged.
+    """
+
+    def __init__(self, store: FeatureStore) -> None:
+        self.store = store
+        sizes = store.description.item_samples or store.counts
+        stops = np.cumsum([sizes[item] for item in store.items])
+        self.first = dict(zip(store.items, (stops - [sizes[item] for item in store.items]).tolist(), strict=True))
+        shape = () if store.is_waveform else store.example_shape
+        self.everything = np.empty((int(stops[-1]), *shape), np.float32)
+        for item, first in self.first.items():
+            self.everything[first : first + sizes[item]] = store.predictors(item)
+        self.everything.flags.writeable = False
+        self._targets = {item: np.array(store.targets(item)) for item in store.items}
+        self._sizes = sizes
+        store.examples  # noqa: B018 - read once, and kept with the store
+        if store.task_type == "frame_classification":
+            store.annotations  # noqa: B018
+
+    def piece(self, item: str, first: int, stop: int) -> NDArray[np.float32]:
+        """Return some rows of an item, as `store_files.StoreFiles.piece` does; a view."""
+        begin, end = self.first[item], self.first[item] + self._sizes[item]
+        return self.everything[begin:end][first:stop]
+
+    def targets(self, item: str) -> NDArray[Any]:
+        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape)."""
+        return self._targets[item]
+
+
+class StoreMemory:
+    """The stores that a process holds: the present one, and the next. Several threads may ask at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._present: _Identity | None = None
+        self._next: _Identity | None = None
+        self._held: dict[_Identity, Future[HeldStore]] = {}
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders of the stores that are held or being read."""
+        with self._lock:
+            return [identity.folder for identity in self._held]
+
+    def hold(self, store: FeatureStore, limit_mb: float) -> HeldStore | None:
+        """Return a store in memory, and drop what is neither it nor the next one.
+
+        Args:
+            store: The store of the present job.
+            limit_mb: What the arrays of a store may take (MB).
+
+        Returns:
+            The held store; None: it is larger.
+
+        Raises:
+            CorpusError: The store is damaged.
+        """
+        identity = _identify(store.folder) if store_mb(store) <= limit_mb else None
+        with self._lock:
+            self._present = identity
+            self._drop()
+        while identity is not None:
+            with suppress(_ReadElsewhereError):
+                return self._read(identity, store)
+        return None
+
+    def preload(self, store: FeatureStore, limit_mb: float) -> None:
+        """Read the store of the next job, if it is not larger than that.
+
+        Raises:
+            CorpusError: The store is damaged.
+        """
+        identity = _identify(store.folder) if store_mb(store) <= limit_mb else None
+        with self._lock:
+            self._next = identity
+            self._drop()
+        if identity is not None:
+            with suppress(_ReadElsewhereError):
+                self._read(identity, store)
+
+    def _read(self, identity: _Identity, store: FeatureStore) -> HeldStore:
+        """Return a held store; whoever asks first reads it, others wait for it.
+
+        Raises:
+            CorpusError: The store is damaged.
+            _ReadElsewhereError: Another thread was reading it, and failed.
+        """
+        with self._lock:
+            is_read_elsewhere = identity in self._held
+            held = self._held.setdefault(identity, Future())
+        if is_read_elsewhere:
+            return held.result()
+        try:
+            held.set_result(HeldStore(store))
+        except BaseException as error:
+            with self._lock:
+                self._held.pop(identity, None)
+            held.set_exception(_ReadElsewhereError(str(error)))
+            raise
+        return held.result()
+
+    def _drop(self) -> None:
+        """Forget the stores of earlier jobs; their memory is free when the last example of them is gone."""
+        for identity in self._held.keys() - {self._present, self._next}:
+            del self._held[identity]
+
+
+class _ReadElsewhereError(Exception):
+    """The thread that was reading a store failed; who waited for it reads for itself, and says what is wrong."""
+
+
+def store_mb(store: FeatureStore) -> float:
+    """Return what the predictors and targets of a store take in memory (MB)."""
+    description = store.description
+    counts = sum(description.item_counts.values())
+    n_values = sum(description.item_samples.values()) if description.item_samples else counts * math.prod(store.example_shape)
+    targets_dtype = np.dtype(store_layout.TARGETS_DTYPES[store.task_type])
+    n_bytes = n_values * np.dtype(store_layout.PREDICTORS_DTYPE).itemsize
+    return (n_bytes + counts * math.prod(store.target_shape) * targets_dtype.itemsize) / 2**20
+
+
+def _identify(folder: Path) -> _Identity:
+    """Return what tells a store from any other, and from itself when it is written again."""
+    about = (folder / store_layout.DESCRIPTION_NAME).stat()
+    return _Identity(str(folder.resolve()), about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size)
+
+
+_OF_THIS_PROCESS = StoreMemory()
+
+
+def hold(store: FeatureStore, limit_mb: float) -> HeldStore | None:
+    """Return a store in the memory of this process, as `StoreMemory.hold` does."""
+    return _OF_THIS_PROCESS.hold(store, limit_mb)
+
+
+def preload(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Read the store of the next job into the memory of this process; to be called in a thread of its own.
+
+    Whatever is wrong with the store is not said here but by the job that uses it.
+
+    Args:
+        folder: The store.
+        settings: The parameters of the job: nothing is read where they say that it streams, or reads no network's input.
+    """
+    with suppress(Exception):
+        if not settings["generator"] and settings["architecture"] != COMBINATION:
+            _OF_THIS_PROCESS.preload(open_store(folder), settings["in_memory_mb"])

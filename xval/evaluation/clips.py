@@ -1,0 +1,245 @@
+"""Test a fitted model: predictions, and metrics per example, per clip and per item.
+
+Comes in: a model with its best weights and the fold's data. Goes out: an `Evaluation`, the figures of the record and the table
+of predictions.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.data.fold import Examples, FoldData
+from xval.models.losses import data_loss
+from xval.settings import further_metrics
+from xval.settings.architectures import TRAINING_METRIC
+from xval.training.compiled import DATA_LOSS
+from xval.training.fit import History, predict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEPT_SIDES = ("validation", "test")
+KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model was worth on one fold.
+
+    Attributes:
+        figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance, n_examples and the directions of
+            further metrics of the record.
+        predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, target, predicted, and the
+            probability of each class; for regression target_<name> and predicted_<name> (names are numbers from 0 where the
+            targets have none). For frames and reconstructions see their own modules.
+        tables: What else is kept, by the name of its file: DataFrames for .csv or .parquet.
+    """
+
+    figures: dict[str, Any]
+    predictions: "pd.DataFrame"
+    tables: dict[str, "pd.DataFrame"] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write predictions.parquet and the other tables into a folder.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        for name, table in {"predictions.parquet": self.predictions, **self.tables}.items():
+            if name.endswith(".parquet"):
+                table.to_parquet(folder / name, index=False)
+            else:
+                table.to_csv(folder / name, index=False, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """Predictions combined over the examples of each clip."""
+
+    items: NDArray[Any]
+    targets: NDArray[Any]
+    predictions: NDArray[np.float32]
+
+
+def evaluate_model(
+    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None = None
+) -> Evaluation:
+    """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
+
+    Args:
+        model: With its best weights.
+        data: The fold.
+        settings: The parameters of the instance.
+        history: Of its training; its predictions of the validation examples are taken as they are, and its figures of the
+            training examples where `evaluate_training` does not ask for more. None: every side is predicted.
+
+    Returns:
+        The figures and the predictions.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    by_side = predict_sides(model, data, settings, history)
+    return evaluate_predictions(by_side, data, settings, followed_figures(by_side, settings, history))
+
+
+def predict_sides(
+    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None
+) -> dict[str, NDArray[np.float32]]:
+    """Return the predictions of the sides that are evaluated, those of the validation examples as training left them."""
+    by_side = {}
+    for side, examples in data.sides.items():
+        if side == "validation" and history is not None and history.predictions is not None:
+            by_side[side] = history.predictions
+        elif side != "training" or history is None or settings["evaluate_training"]:
+            by_side[side] = predict(model, examples, settings["batch_size"])
+    return by_side
+
+
+def followed_figures(
+    by_side: Mapping[str, NDArray[np.float32]], settings: Mapping[str, Any], history: History | None
+) -> dict[str, float] | None:
+    """Return loss and metric of the training examples as training followed them in the best epoch; None: they are predicted.
+
+    They are means over an epoch in which the weights moved, with dropout and augmentation.
+    """
+    if "training" in by_side or history is None:
+        return None
+    best = history.epochs[history.best_epoch - 1]
+    name = TRAINING_METRIC[settings["task_type"]]
+    return {"loss": best.get(DATA_LOSS, best["loss"]), name: best[name]}
+
+
+def evaluate_predictions(
+    by_side: Mapping[str, NDArray[np.float32]],
+    data: FoldData,
+    settings: Mapping[str, Any],
+    of_training: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """Compute all metrics of the predictions for every side.
+
+    `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
+    combines those of its examples as `clip_average` says. `chance` is what a model gets that ignores the audio and always
+    answers with the class shares (the mean target) of the training examples.
+
+    Args:
+        by_side: For each side float32 (n_examples, n_outputs), in the order of its examples.
+        data: The fold.
+        settings: The parameters of the instance; of them task_type, loss, metrics and clip_average.
+        of_training: Figures of the training side, where it has no predictions.
+
+    Returns:
+        The figures and the predictions.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    task_type, class_names = settings["task_type"], data.class_names
+    clips = {side: _average_clips(data.sides[side], by_side[side], settings["clip_average"]) for side in KEPT_SIDES}
+    further = further_metrics.load(task_type, settings["metrics"])
+    constant = _constant_answer(data.training.targets, task_type, len(class_names))
+
+    known: dict[bytes, dict[str, float]] = {}
+
+    def compute(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+        """Return the metrics, computed once where clips have one example each, or a side one item."""
+        key = targets.tobytes() + predictions.tobytes()
+        if key not in known:
+            known[key] = metrics.compute(task_type, targets, predictions, further)
+        return dict(known[key])
+
+    def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+        return {"loss": data_loss(targets, predictions, settings, len(class_names))} | compute(targets, predictions)
+
+    test = clips["test"]
+    figures: dict[str, Any] = {
+        "n_examples": {side: len(examples) for side, examples in data.sides.items()},
+        "n_training_examples": len(data.training),
+        "class_names": list(class_names),
+        "metrics": ({} if of_training is None else {"training": dict(of_training)})
+        | {side: measure(data.sides[side].targets, predictions) for side, predictions in by_side.items()},
+        "further_metrics": {name: found.higher_is_better for name, found in further.items()},
+        "clip_metrics": {side: compute(found.targets, found.predictions) for side, found in clips.items()},
+        "item_metrics": {"test": _item_metrics(test, compute)},
+        "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
+    }
+    if task_type == "classification":
+        figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
+        figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
+    return Evaluation(figures, _tabulate(data, by_side, task_type))
+
+
+def _constant_answer(targets: NDArray[Any], task_type: str, n_classes: int) -> NDArray[np.float32]:
+    """Return the class shares, or the mean target, of the training examples, float32 (1, n_outputs)."""
+    if task_type == "classification":
+        return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
+    return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
+
+
+def _average_clips(examples: Examples, predictions: NDArray[np.float32], clip_average: str) -> _Clips:
+    """Combine the predictions of the examples of each clip; without further examples a clip has that of its one."""
+    codes = examples.table["clip"].factorize()[0]
+    first = np.unique(codes, return_index=True)[1]
+    combined = combine_examples(predictions, codes, clip_average)
+    return _Clips(examples.table["item"].to_numpy()[first], examples.targets[first], combined)
+
+
+def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64], clip_average: str) -> NDArray[np.float32]:
+    """Combine the predictions of the examples of each clip.
+
+    Args:
+        predictions: float32 (n_examples, n_outputs).
+        clip_of: int64 (n_examples,), the number of the clip of each, from 0 without gaps.
+        clip_average: probabilities: their mean; logits: the mean of their logarithms, scaled to the sum 1; votes: the share
+            of the examples that have this class as the most probable one.
+
+    Returns:
+        float32 (n_clips, n_outputs).
+    """
+    if clip_average == "logits":
+        predictions = np.log(np.maximum(predictions, np.finfo(np.float32).tiny))
+    elif clip_average == "votes":
+        predictions = np.eye(predictions.shape[1], dtype=np.float32)[predictions.argmax(axis=1)]
+    sums = np.zeros((clip_of.max() + 1, predictions.shape[1]))
+    np.add.at(sums, clip_of, predictions)
+    means = sums / np.bincount(clip_of)[:, None]
+    if clip_average == "logits":
+        means = np.exp(means - means.max(axis=1, keepdims=True))
+        means /= means.sum(axis=1, keepdims=True)
+    return means.astype(np.float32)
+
+
+def _item_metrics(
+    clips: _Clips, compute: Callable[[NDArray[Any], NDArray[np.float32]], dict[str, float]]
+) -> dict[str, dict[str, float]]:
+    found = {}
+    for item in sorted(set(clips.items)):
+        of_item = clips.items == item
+        found[str(item)] = {"n_clips": int(of_item.sum())} | compute(clips.targets[of_item], clips.predictions[of_item])
+    return found
+
+
+def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task_type: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    tables = []
+    for side in KEPT_SIDES:
+        examples, predictions = data.sides[side], by_side[side]
+        table = examples.table[list(KEPT_COLUMNS)].assign(side=side)
+        if task_type == "classification":
+            names = np.array(data.class_names, dtype=object)
+            table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
+            columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
+        else:
+            columns = {}
+            for number, name in enumerate(data.store.target_names):
+                columns[f"target_{name}"] = examples.targets[:, number]
+                columns[f"predicted_{name}"] = predictions[:, number]
+        tables.append(pd.concat([table, pd.DataFrame(columns)], axis=1))
+    return pd.concat(tables, ignore_index=True)

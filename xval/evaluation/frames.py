@@ -1,0 +1,132 @@
+"""Test a model that labels frames: metrics of frames, of segments and of events, and the events themselves.
+
+Comes in: a fitted model and the fold's data. Goes out: an `Evaluation`; its clips are recordings, and events.csv has what was
+annotated in them and what was found.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.data.fold import FoldData
+from xval.data.frames import FrameExamples, frame_samples
+from xval.evaluation.clips import KEPT_SIDES, Evaluation, followed_figures, predict_sides
+from xval.evaluation.frame_figures import (
+    EVENT_FIGURES,
+    event_figures,
+    item_figures,
+    recording_events,
+    tabulate_events,
+    tabulate_frames,
+)
+from xval.events.metrics import Recording as RecordingEvents
+from xval.models.losses import data_loss
+from xval.settings import further_metrics
+from xval.training.epochs import measured
+from xval.training.fit import History
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def evaluate_frames(
+    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None = None
+) -> Evaluation:
+    """Predict the frames of the sides that are wanted and not known yet, and compute all metrics.
+
+    Frames of weight 0 count nowhere. The metrics of segments and events stand beside those of frames. `chance` is what a model
+    gets that ignores the audio and always answers with the share of each class among the training frames.
+
+    Args:
+        model: With its best weights.
+        data: The fold.
+        settings: The parameters of the instance.
+        history: Of its training, as for `evaluation.evaluate_model`.
+
+    Returns:
+        The figures; a row per validation and test frame (item, clip, start_s, end_s, side, weight, target, predicted and the
+        probability of each class; with several classes at once target_<name> in place of target and predicted); events.csv.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    sides = {side: examples for side, examples in data.sides.items() if isinstance(examples, FrameExamples)}
+    by_side = predict_sides(model, data, settings, history)
+    joined = {side: sides[side].join(predictions) for side, predictions in by_side.items()}
+    events = {side: recording_events(sides[side].recordings, joined[side], data.class_names, settings) for side in by_side}
+    further = further_metrics.load("frame_classification", settings["metrics"])
+
+    def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
+        of_frames = measured(sides[side], predictions)
+        return {
+            "loss": data_loss(*of_frames, settings, len(data.class_names)),
+            **metrics.compute("frame_classification", *of_frames, further),
+            **event_figures(found, data.class_names, settings),
+        }
+
+    training = sides["training"]
+    shares = _class_shares(training.targets[training.weights > 0], len(data.class_names))
+    constant = np.broadcast_to(shares, by_side["test"].shape)
+    recordings = sides["test"].recordings
+    of_constant = recording_events(recordings, sides["test"].join(constant), data.class_names, settings)
+    of_training = followed_figures(by_side, settings, history)
+    found = {} if of_training is None else {"training": of_training}
+    found |= {side: measure(side, by_side[side], events[side]) for side in by_side}
+    figures: dict[str, Any] = {
+        "n_examples": {side: len(examples) for side, examples in sides.items()},
+        "n_training_examples": len(data.training),
+        "class_names": list(data.class_names),
+        "metrics": found,
+        "clip_metrics": {side: found[side] for side in KEPT_SIDES},
+        "further_metrics": {name: each.higher_is_better for name, each in further.items()} | EVENT_FIGURES,
+        "item_metrics": {"test": item_figures(recordings, joined["test"], events["test"], data.class_names, settings, further)},
+        "chance": {"test": measure("test", constant, of_constant)},
+    }
+    test_targets, test_predictions = measured(sides["test"], by_side["test"])
+    if settings["label_form"] == "multi_class":
+        figures["class_metrics"] = {"test": metrics.class_metrics(test_targets, test_predictions, data.class_names)}
+        figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test_targets, test_predictions)}
+    predictions = _tabulate_frames(sides, joined, data.class_names, settings)
+    return Evaluation(figures, predictions, {"events.csv": _tabulate_events(sides, events)})
+
+
+def _class_shares(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:
+    """Return the share of the frames that have each class, float32 (1, n_classes)."""
+    if targets.ndim > 1:
+        return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
+    return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
+
+
+def _tabulate_frames(
+    sides: Mapping[str, FrameExamples],
+    joined: Mapping[str, Sequence[NDArray[np.float32]]],
+    class_names: Sequence[str],
+    settings: Mapping[str, Any],
+) -> "pd.DataFrame":
+    """Return a row per frame of the kept sides."""
+    import pandas as pd
+
+    frame_s = frame_samples(settings) / settings["sample_rate_hz"]
+    tables = []
+    for side in KEPT_SIDES:
+        for recording, probabilities in zip(sides[side].recordings, joined[side], strict=True):
+            table = tabulate_frames(recording, probabilities, class_names, frame_s)
+            table.insert(list(table).index("weight"), "side", side)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _tabulate_events(sides: Mapping[str, FrameExamples], events: Mapping[str, Sequence[RecordingEvents]]) -> "pd.DataFrame":
+    """Return a row per event: item, clip, side, source (annotated, found), start_s, end_s, label."""
+    import pandas as pd
+
+    tables = []
+    for side in KEPT_SIDES:
+        table = tabulate_events(sides[side].recordings, events[side])
+        table.insert(list(table).index("source"), "side", side)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

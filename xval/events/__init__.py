@@ -1,0 +1,1 @@
+"""Events in recordings: find them in frames, match them with the annotated ones, measure."""

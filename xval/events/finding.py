@@ -1,0 +1,99 @@
+"""Turn the predictions of frames into events.
+
+Comes in: probabilities of the frames of one recording. Goes out: events with begin, end and label.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.annotations import COLUMNS, Form
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DEFAULT_THRESHOLD = 0.5
+
+
+def find_events(
+    probabilities: NDArray[np.floating],
+    class_names: Sequence[str],
+    *,
+    frame_s: float,
+    threshold: float | None = None,
+    median_frames: int = 1,
+    min_duration_s: float = 0.0,
+    form: Form = "multi_class",
+) -> "pd.DataFrame":
+    """Find the events in the frames of a recording: active frames, smoothed, joined to runs, the short ones dropped.
+
+    Args:
+        probabilities: float (n_frames, n_classes), of consecutive frames from the begin of the recording.
+        class_names: Of the columns; multi_class: the first is the background.
+        frame_s: Length of a frame.
+        threshold: From where on a class is active, 0 to 1. multi_class: of the classes that are no background the most probable
+            one, where it reaches the threshold; None: the most probable class, where that is no background. multi_label: every
+            class that reaches it; None: 0.5.
+        median_frames: Odd length of the median filter over the active frames of each class; before the first and behind the
+            last frame that frame is repeated. 1: no filter.
+        min_duration_s: Shorter events are dropped, after all that.
+        form: multi_class: at most one class is active in a frame; multi_label: any.
+
+    Returns:
+        start_s, end_s, label, by begin; those of one label do not touch.
+
+    Raises:
+        SettingsError: A threshold, length or duration that cannot be; probabilities that are not those of the classes.
+    """
+    import pandas as pd
+    from scipy.ndimage import median_filter
+
+    _check(probabilities, class_names, threshold, median_frames, min_duration_s)
+    active = _active(probabilities, threshold, form)
+    if median_frames > 1 and len(active):
+        active = median_filter(active.astype(np.uint8), size=(median_frames, 1), mode="nearest").astype(bool)
+    # A frame less is allowed where the duration misses a whole number of frames by the last digit.
+    min_frames = min_duration_s / frame_s - 1e-6
+    rows = []
+    for number, name in enumerate(class_names):
+        steps = np.diff(active[:, number].astype(np.int8), prepend=0, append=0)
+        for first, stop in zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True):
+            if stop - first >= min_frames:
+                rows.append((round(first * frame_s, 9), round(stop * frame_s, 9), name))
+    table = pd.DataFrame(sorted(rows), columns=list(COLUMNS))
+    return table.astype({"start_s": "float64", "end_s": "float64", "label": "object"})
+
+
+def _active(probabilities: NDArray[np.floating], threshold: float | None, form: Form) -> NDArray[np.bool_]:
+    """Return bool (n_frames, n_classes): the classes that are active in each frame, none of them the background."""
+    if form == "multi_label":
+        return np.asarray(probabilities >= (_DEFAULT_THRESHOLD if threshold is None else threshold), dtype=bool)
+    rivals = probabilities.copy()
+    if threshold is not None:
+        rivals[:, 0] = -np.inf
+    best = np.argmax(rivals, axis=1)
+    active: NDArray[np.bool_] = best[:, np.newaxis] == np.arange(probabilities.shape[1])
+    if threshold is not None:
+        active &= probabilities >= threshold
+    active[:, 0] = False
+    return active
+
+
+def _check(
+    probabilities: NDArray[np.floating],
+    class_names: Sequence[str],
+    threshold: float | None,
+    median_frames: int,
+    min_duration_s: float,
+) -> None:
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(class_names) or not len(class_names):
+        raise SettingsError(f"events: received probabilities {probabilities.shape}; (n_frames, {len(class_names)}) is wanted.")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise SettingsError(f"event threshold {threshold:g}: allowed is 0 to 1.")
+    if median_frames < 1 or median_frames % 2 == 0:
+        raise SettingsError(f"a median filter of {median_frames} frames: allowed are 1 (none), 3, 5, ...")
+    if not 0 <= min_duration_s < np.inf:
+        raise SettingsError(f"a least duration of {min_duration_s:g} s: allowed is 0 or more.")

@@ -1,0 +1,73 @@
+"""Find partners among annotated and found events.
+
+Comes in: begins and ends of both. Goes out: pairs in which no event stands twice.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.intervals import Intervals
+
+
+def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, offset_share: float) -> NDArray[np.intp]:
+    """Return the pairs of events that begin and end near each other.
+
+    Args:
+        reference: Annotated events, int64 (n, 2), ns.
+        estimated: Found ones, likewise.
+        collar_ns: Largest distance of the begins.
+        offset_share: The ends may be apart by the collar, or by this share of the annotated event's length.
+
+    Returns:
+        intp (n_pairs, 2): numbers of an annotated and a found event.
+    """
+    by_begin = np.argsort(estimated[:, 0], kind="stable")
+    begins = estimated[by_begin, 0]
+    first = np.searchsorted(begins, reference[:, 0] - collar_ns, side="left")
+    stop = np.searchsorted(begins, reference[:, 0] + collar_ns, side="right")
+    pairs = [(number, each) for number, (low, high) in enumerate(zip(first, stop, strict=True)) for each in by_begin[low:high]]
+    near = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    lengths = np.diff(reference, axis=1)[near[:, 0], 0]
+    apart = np.abs(reference[near[:, 0], 1] - estimated[near[:, 1], 1])
+    chosen: NDArray[np.intp] = near[apart <= np.maximum(collar_ns, offset_share * lengths)]
+    return chosen
+
+
+def match_pairs(pairs: NDArray[np.intp], is_same: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Choose pairs so that nothing has two partners: the most of the same label, and of all such choices the most pairs.
+
+    Events that no chain of pairs connects cannot matter to each other, so that each group is solved by itself: a long recording
+    costs no more than its parts.
+
+    Args:
+        pairs: intp (n_pairs, 2), what `fitting_pairs` returns.
+        is_same: bool (n_pairs,), whether both have the same label.
+
+    Returns:
+        The chosen pairs, likewise.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    if len(pairs) == 0:
+        return pairs
+    n_reference, n_estimated = pairs.max(axis=0) + 1
+    n_nodes = n_reference + n_estimated
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], n_reference + pairs[:, 1])), shape=(n_nodes, n_nodes))
+    _, group = connected_components(graph, directed=False)
+    chosen: list[NDArray[Any]] = []
+    order = np.argsort(group[pairs[:, 0]], kind="stable")
+    borders = np.flatnonzero(np.diff(group[pairs[order, 0]])) + 1
+    for members in np.split(order, borders):
+        rows, row = np.unique(pairs[members, 0], return_inverse=True)
+        columns, column = np.unique(pairs[members, 1], return_inverse=True)
+        gain = np.zeros((len(rows), len(columns)))
+        # One more correct pair outweighs all substitutions that it may cost.
+        gain[row, column] = np.where(is_same[members], min(gain.shape) + 1, 1)
+        found_rows, found_columns = linear_sum_assignment(gain, maximize=True)
+        is_pair = gain[found_rows, found_columns] > 0
+        chosen.append(np.column_stack([rows[found_rows[is_pair]], columns[found_columns[is_pair]]]))
+    return np.concatenate(chosen)

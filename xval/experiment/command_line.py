@@ -1,0 +1,163 @@
+"""The command line of the experiment scripts, and exit codes.
+
+Comes in: argv and what the script declares. Goes out: a `Command` for run.py, and an exit code: 0 all done, 1 some job failed,
+2 wrong usage or settings, 130 interrupted.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from preprocessing.command_line import Parser
+from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
+from xval.experiment.run import Command, run_experiment
+from xval.settings.architectures import executor_names
+from xval.settings.resolve import Declaration, describe_numbers
+
+EXIT_FAILED_JOB = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+_MOST_POSITIONS = 3
+_WIDTH_OF_FILES = 160
+
+
+def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
+    """Run an experiment script's command line.
+
+    Args:
+        declaration: What the script declares.
+        arguments: What follows the script's name.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: After `--help`.
+        FirstJobError: In debug mode, the first error of a job.
+    """
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    console = Console(highlight=False, emoji=False, markup=False, width=width)
+    errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
+    end_as_ctrl_c_does()
+    try:
+        return run_experiment(declaration, _command(_parser(declaration).parse_all(arguments), declaration), console)
+    except FirstJobError:
+        raise  # debug mode: the traceback is what is wanted
+    except UsageError as error:
+        _print_error(errors, error)
+        return EXIT_USAGE
+    except XvalError as error:
+        _print_error(errors, error)
+        return EXIT_FAILED_JOB
+    except OSError as error:
+        errors.print(Text(f"error: {error}. What was finished is kept; the same command goes on from there."), soft_wrap=True)
+        return EXIT_FAILED_JOB
+    except KeyboardInterrupt:
+        errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
+        return EXIT_INTERRUPTED
+
+
+def end_as_ctrl_c_does() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: workers end, and nothing half-written stays."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _parser(declaration: Declaration) -> Parser:
+    parser = Parser(
+        description=f"{declaration.description}\n\nInstances: {describe_numbers(declaration.instances)}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "positions",
+        nargs="*",
+        metavar="FIRST [LAST [GPU]]",
+        help="instances FIRST to LAST, both included (nothing: all; FIRST alone: that one); GPU: 0, or 0,1,2, or cpu",
+    )
+    parser.add_argument("--list", action="store_true", help="show the instances and what differs between them")
+    parser.add_argument("--dry-run", action="store_true", help="show the jobs, done or to do, and train nothing")
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes on the CPU")
+    parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU, sharing its memory")
+    parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
+    parser.add_argument("--folds", metavar="1,3", help="only these folds")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a parameter for this run"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
+    parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
+    parser.add_argument("--quiet", action="store_true", help="print failures and the closing table only")
+    return parser
+
+
+def _command(options: argparse.Namespace, declaration: Declaration) -> Command:
+    """Turn parsed arguments into a command.
+
+    Raises:
+        SettingsError: Positions or texts of the wrong form.
+    """
+    positions = options.positions
+    if len(positions) > _MOST_POSITIONS:
+        raise SettingsError(f"received {len(positions)} positions ({' '.join(positions)}); allowed: FIRST LAST GPU.")
+    first_last = [_whole_number(text, name) for text, name in zip(positions[:2], ("FIRST", "LAST"), strict=False)]
+    numbers = None
+    if first_last:
+        first, last = first_last[0], first_last[-1]
+        if first > last:
+            raise SettingsError(f"FIRST {first} is above LAST {last}; write {last} {first} for instances {last} to {first}.")
+        numbers = [number for number in sorted(declaration.instances) if first <= number <= last]
+        outside = [number for number in {first, last} if number not in declaration.instances]
+        if outside:
+            listed = ", ".join(map(str, sorted(outside)))
+            raise SettingsError(
+                f"{declaration.script}: no instance {listed}. Available: {describe_numbers(declaration.instances)}."
+            )
+    overrides: dict[str, object] = {}
+    for text in options.overrides:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise SettingsError(f"--set: received '{text}'; KEY=VALUE is wanted, such as --set learning_rate=0.01.")
+        overrides[name.strip()] = value.strip()
+    given = {
+        "gpu_ID": positions[2] if len(positions) == _MOST_POSITIONS else None,
+        "workers": options.workers,
+        "workers_per_gpu": options.workers_per_gpu,
+        "executor": options.executor,
+        "overwrite_results": options.overwrite or None,
+        "debug_mode": options.debug or None,
+    }
+    overrides |= {name: value for name, value in given.items() if value is not None}
+    folds = None if options.folds is None else [_whole_number(part, "--folds") for part in options.folds.split(",")]
+    return Command(
+        numbers=numbers,
+        overrides=overrides,
+        fold_numbers=folds,
+        list_only=options.list,
+        dry_run=options.dry_run,
+        quiet=options.quiet,
+    )
+
+
+def _whole_number(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingsError(f"{name}: received '{text}'; a whole number is wanted.") from None
+
+
+def _interrupt(_signal_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _print_error(console: Console, error: XvalError) -> None:
+    for line in str(error).splitlines():
+        console.print(Text(f"error: {line}"), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit("Run an experiment script: python experiments/exp1.py --help")

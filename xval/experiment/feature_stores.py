@@ -1,0 +1,72 @@
+"""Make the feature store that an instance reads, with everything in it that training will ask for.
+
+Comes in: an opened corpus and an instance. Goes out: the open store; a progress bar and what was left out on the console.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from preprocessing.parallel import count_cores
+from xval.errors import SettingsError
+from xval.experiment.progress import task_progress
+from xval.settings.architectures import COMBINATION, input_form
+from xval.settings.resolve import Instance
+
+if TYPE_CHECKING:
+    from preprocessing.corpus import Corpus
+    from preprocessing.store import FeatureStore
+
+
+def make_instance_store(corpus: "Corpus", instance: Instance, console: Console, *, where: str, quiet: bool) -> "FeatureStore":
+    """Make the feature store of an instance, if it is not there, and check that its architecture can read it.
+
+    Args:
+        corpus: The corpus.
+        instance: Its features, and of a combination the basic features.
+        console: Where to print.
+        where: Who is named in errors about settings: ``experiments/exp1.py, instance 3``.
+        quiet: Print nothing.
+
+    Raises:
+        SettingsError: The features cannot be computed, or not be read by the architecture.
+        CorpusError: As `preprocessing.extraction.make_store`.
+    """
+    from preprocessing.extraction import make_store
+    from preprocessing.waveforms import example_shape, make_moments
+    from xval.combination.basic_features import make_basic_features
+
+    features = instance.settings.feature_settings()
+    with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
+        store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
+    has_network = instance.settings.architecture != COMBINATION
+    if has_network and store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
+        title = f"statistics of instance {instance.number}"
+        with task_progress(console, title, quiet=quiet) as advance, named(where):
+            make_moments(store, features, n_processes=count_cores(), progress=advance)
+    if not has_network and instance.options["basic_features"]:
+        title = f"basic features of instance {instance.number}"
+        with task_progress(console, title, quiet=quiet) as advance:
+            make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)
+    if len(left_out) and not quiet:
+        console.print(
+            f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
+        )
+    with named(where):
+        input_form(example_shape(store, features), instance.settings.reshaping_type, instance.settings.architecture)
+    return store
+
+
+@contextmanager
+def named(where: str) -> Iterator[None]:
+    """Name the instance in errors about its settings.
+
+    Raises:
+        SettingsError: The block did, without saying where.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error

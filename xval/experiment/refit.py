@@ -1,0 +1,293 @@
+"""Train the final model of an instance, on all items, as long as its folds chose.
+
+Comes in: the results folder of an experiment and the number of an instance, all of whose folds are done. Goes out:
+``instance_<i>/refit/`` with a model that nothing has tested. It is a job like those of the folds, run by the same executors;
+its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
+"""
+
+import shlex
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+
+from preprocessing.console import progress_bar
+from xval.backend import devices
+from xval.errors import JobError, ResultsError, SettingsError
+from xval.executors import inline, processes
+from xval.experiment import snapshot
+from xval.experiment.feature_stores import make_instance_store
+from xval.folds.split import FoldPlan
+from xval.jobs.plan import Job, done_records, is_current, job_seed
+from xval.jobs.refit import Refit, all_items, choose_epochs, choose_learning_rates, expected_figures
+from xval.jobs.written_settings import differences, read_instance
+from xval.results import ranking, rebuild
+from xval.results.folder import ALL_ITEMS, ExperimentFolder
+from xval.results.read import read_folds
+from xval.results.summary import SIDES
+from xval.saved_models.initial import find_initial_model, has_changed
+from xval.settings.architectures import COMBINATION, own_modules
+from xval.settings.resolve import Instance
+from xval.worker.run import FAILED, JobOutcome
+
+Record = Mapping[str, Any]
+
+_EXPECTED_NOTE = (
+    "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
+    "what cross-validation estimates for a model that is trained so; it is no test of this model."
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Attributes:
+        instance: Number of the instance; None: the one that the validation figures select.
+        epochs: How many to train; None: the median of the folds' best epochs.
+        gpu: The device; None: as the instance says.
+        data_folder: Where the corpora lie; None: as the instance says.
+        overwrite: Replace a final model that is there.
+    """
+
+    instance: int | None = None
+    epochs: int | None = None
+    gpu: str | None = None
+    data_folder: Path | None = None
+    overwrite: bool = False
+
+
+def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
+    """Train the final model of an instance, unless it is there.
+
+    Args:
+        folder: The results folder.
+        request: What the user asks for.
+        console: Where to print.
+
+    Returns:
+        The path of its model.keras.
+
+    Raises:
+        ResultsError: A fold is not done, the corpus or the initial model is another than then, or a model that was trained
+            otherwise is there.
+        SettingsError: The instance has nothing to train on all items, or the request asks for what there is not.
+        JobError: The training failed.
+    """
+    instance = read_instance(folder, request.instance or _select(folder, console))
+    _refuse_what_needs_folds(instance)
+    folds = read_folds(folder).plan
+    records = _finished_folds(folder, instance, folds)
+    refit = _plan_refit(folder, instance, records, request.epochs)
+    console.print(_describe_epochs(instance, records, request.epochs, refit))
+    path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
+    if not request.overwrite and _is_there(folder, instance, folds, refit):
+        console.print(f"Nothing to do: {path} is there, trained with these settings (--overwrite trains it again).")
+    else:
+        job = _make_job(folder, instance, folds, refit, records, request, console)
+        slots, where = devices.make_slots(
+            (request.gpu or instance.settings.gpu_ID).split(",")[0], workers=1, threads=instance.settings.threads_per_job
+        )
+        console.print(where)
+        _train(job, slots[0], console)
+    _print_close(folder, instance, console)
+    return path
+
+
+def _select(folder: ExperimentFolder, console: Console) -> int:
+    """Return the number of the instance that the validation figures select."""
+    metric_dicts = rebuild.gather_finished(folder)
+    chosen = ranking.rank_instances(metric_dicts)
+    if chosen.selected is None:
+        raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
+    best = next(found for found in metric_dicts if found["instance"] == chosen.selected)
+    figure = ranking.format_figure(best["summary"][chosen.side][chosen.metric], best["folds_total"])
+    console.print(f"Instance {chosen.selected} is selected: best mean {SIDES[chosen.side]} {chosen.metric} ({figure}).")
+    return chosen.selected
+
+
+def _refuse_what_needs_folds(instance: Instance) -> None:
+    """Refuse what has no epochs, and what starts from another model in each fold."""
+    where, initial = f"instance {instance.number}", instance.settings.initial_model
+    if instance.settings.architecture == COMBINATION:
+        raise SettingsError(
+            f"{where}: architecture '{COMBINATION}' fits a classifier to features and trains no network, so that its folds "
+            "have chosen no epochs. Refit an instance that trains a network."
+        )
+    if initial is not None and "{fold}" in initial:
+        raise SettingsError(
+            f"{where}: initial_model='{initial}' is another model in each fold, and the final model belongs to none. Refit "
+            "the experiment that those models come from, then run and refit an instance that starts from one model."
+        )
+
+
+def _finished_folds(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[int, dict[str, Any]]:
+    """Return the records of all folds, by number.
+
+    Raises:
+        ResultsError: One is missing, or started from another model than lies there now.
+    """
+    numbers = [fold.number for fold in folds.folds]
+    records = {
+        number: record
+        for number, record in done_records(folder, instance.number, numbers).items()
+        if is_current(record, instance.settings_hash, folds.hash)
+    }
+    missing = [str(number) for number in numbers if number not in records]
+    if missing:
+        written = folder.settings(instance.number) or {}
+        given = [f"{name}={instance.parameters[name]}" for name, source in instance.sources.items() if source == "--set"]
+        overrides = "".join(f" --set {shlex.quote(each)}" for each in given)
+        command = f"python {written.get('script') or 'SCRIPT_OF_THE_EXPERIMENT.py'} {instance.number}{overrides}"
+        raise ResultsError(
+            f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(numbers)} folds are not done with its present "
+            f"settings (fold {', '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "
+            f"them first: {command}"
+        )
+    changed = [str(number) for number, record in records.items() if has_changed(record, instance.parameters)]
+    if changed:
+        raise ResultsError(
+            f"instance {instance.number}: another model lies at initial_model='{instance.settings.initial_model}' than the one "
+            f"that folds {', '.join(changed)} started from. Put that one back, or run the instance again with --overwrite."
+        )
+    return records
+
+
+def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[int, Record], epochs: int | None) -> Refit:
+    """Return how to train: epochs, learning rates, and what the record says of both and of what to expect."""
+    best_epochs = {number: int(record["best_epoch"]) for number, record in records.items()}
+    chosen = epochs or choose_epochs(list(best_epochs.values()))
+    histories = [
+        rebuild.read_history(folder.fold_folder(instance.number, number) / "history.csv")["learning_rate"] for number in records
+    ]
+    metric_dict = rebuild.gather_metrics(folder, instance.number) or {}
+    side = ranking.test_side([metric_dict])
+    facts = {
+        "epochs_chosen_by": "folds" if epochs is None else "--epochs",
+        "best_epochs_of_folds": {str(number): best for number, best in best_epochs.items()},
+        "expected": expected_figures(metric_dict, side),
+        "expected_side": side,
+        "expected_note": _EXPECTED_NOTE,
+    }
+    return Refit(chosen, choose_learning_rates(instance.parameters, chosen, histories), facts)
+
+
+def _describe_epochs(instance: Instance, records: Mapping[int, Record], epochs: int | None, refit: Refit) -> str:
+    listed = ", ".join(str(record["best_epoch"]) for record in records.values())
+    if epochs is not None:
+        return f"Instance {instance.number}: {epochs} epochs, as asked for; folds chose epochs {listed}."
+    return f"Instance {instance.number}: folds chose epochs {listed}: {refit.epochs}."
+
+
+def _is_there(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, refit: Refit) -> bool:
+    """Return whether the final model is there.
+
+    Raises:
+        ResultsError: It is, but trained otherwise.
+    """
+    record = folder.record(instance.number, ALL_ITEMS)
+    if record is None:
+        return False
+    changes = differences(record["parameters"], instance.parameters)
+    if record["folds_hash"] != folds.hash:
+        changes.append(f"the folds or the corpus were others (hash {record['folds_hash']}, now {folds.hash})")
+    if record["epochs"] != refit.epochs:
+        changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
+    if record["expected"] != refit.facts["expected"]:
+        changes.append("the folds have run again since and have other test figures")
+    if has_changed(record, instance.parameters):
+        changes.append(f"another model lay at initial_model='{instance.settings.initial_model}'")
+    if changes:
+        raise ResultsError(
+            f"{folder.fold_folder(instance.number, ALL_ITEMS)}: a final model is there that was trained otherwise: "
+            f"{'; '.join(changes)}. Keep it, or replace it with --overwrite."
+        )
+    return True
+
+
+def _make_job(
+    folder: ExperimentFolder,
+    instance: Instance,
+    folds: FoldPlan,
+    refit: Refit,
+    records: Mapping[int, Record],
+    request: Request,
+    console: Console,
+) -> Job:
+    """Return the job of the final model, when its feature store and the copy of the code are there."""
+    from preprocessing.corpus import open_corpus
+
+    settings = instance.settings
+    corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
+    if corpus.index_hash != folds.index_hash:
+        raise ResultsError(
+            f"corpus '{settings.dataset}' in {corpus.folder} is not the one that the folds were dealt from. Name the folder of "
+            "that one with --data-folder, or run the experiment again with --overwrite."
+        )
+    fold = all_items(folds)
+    try:
+        find_initial_model(instance.parameters, fold)
+    except SettingsError as error:
+        raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
+    store = make_instance_store(corpus, instance, console, where=f"instance {instance.number}", quiet=False)
+    code_folder = folder.path / "code"
+    ran = sorted({str(record["code_hash"]) for record in records.values()})
+    scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project
+    code = snapshot.take_snapshot(code_folder, scripts[0] if scripts else Path(), sorted(own_modules(instance.parameters)))
+    if code.name not in ran:
+        console.print(f"The code has changed since the folds ran: code/{', code/'.join(ran)}, now code/{code.name}.")
+    return Job(
+        experiment_folder=str(folder.path.resolve()),
+        code_folder=str(code.resolve()),
+        store_folder=str(store.folder.resolve()),
+        instance=instance.number,
+        fold=fold,
+        parameters=instance.parameters,
+        option_names=tuple(instance.options),
+        settings_hash=instance.settings_hash,
+        folds_hash=folds.hash,
+        seed=job_seed(settings.seed, fold.number),
+        refit=refit,
+    )
+
+
+def _train(job: Job, slot: devices.Slot, console: Console) -> None:
+    """Run the job where the instance's executor runs jobs.
+
+    Raises:
+        ResultsError: Another process is running it.
+        JobError: It failed.
+    """
+    n_epochs = cast("Refit", job.refit).epochs
+    run = inline.run if job.parameters["executor"] == "inline" else processes.run
+    with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:
+
+        def report(event: Mapping[str, Any]) -> None:
+            if event["epoch"]:
+                advance(event["epoch"], n_epochs)
+
+        with closing(cast("Generator[JobOutcome]", run([job], [slot], report))) as outcomes:
+            outcome = next(outcomes)
+    if outcome.status == "elsewhere":
+        raise ResultsError(f"instance {job.instance}: another process is training its final model; wait until it has ended.")
+    if outcome.status in FAILED:
+        raise JobError(f"instance {job.instance}: training on all items failed: {outcome.error}\n{outcome.details}".strip())
+
+
+def _print_close(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
+    """Print what there is now, what is known of it, and what to do with it."""
+    record = folder.record(instance.number, ALL_ITEMS) or {}
+    path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
+    names = [name for name in ranking.MAIN_METRICS[instance.settings.task_type] if name in record["expected"]]
+    n_folds = len(record["best_epochs_of_folds"])
+    figures = ", ".join(f"{name} {ranking.format_figure(record['expected'][name], n_folds)}" for name in names)
+    console.print(
+        f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
+        f"{record['epochs']} epochs.\n"
+        f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
+        f"fewer items: {SIDES[record['expected_side']]} {figures}.\n"
+        f"Next: python -m xval predict {path} FILE"
+    )

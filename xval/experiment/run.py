@@ -1,0 +1,251 @@
+"""Run an experiment: from what the script declares to the workbook.
+
+Comes in: a declaration and a command. Goes out: finished fold folders, the derived files, the table at the end, an exit code.
+Everything is checked first; then feature stores are made, an executor runs the jobs, and the derived files are kept up to
+date.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from rich.console import Console
+
+from preprocessing.console import make_console
+from preprocessing.feature_settings import SPECTRAL_KEYS
+from xval.combination.checks import check_combination
+from xval.data.frames import check_recordings
+from xval.errors import SettingsError
+from xval.executors import find_executor, inline, make_slots
+from xval.experiment import snapshot, tables
+from xval.experiment.feature_stores import make_instance_store, named
+from xval.experiment.progress import JobProgress
+from xval.jobs.groups import describe_engine
+from xval.jobs.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.jobs.stages import in_stages
+from xval.results import rebuild
+from xval.results.books import Books
+from xval.results.folder import ExperimentFolder
+from xval.saved_models.initial import check_initial_models
+from xval.settings.architectures import find_architecture, own_modules
+from xval.settings.resolve import Declaration, Instance, resolve
+from xval.worker.run import FAILED, JobOutcome, record_failure
+
+if TYPE_CHECKING:
+    from preprocessing.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the command line asked for.
+
+    Attributes:
+        numbers: Instance numbers; None: all.
+        overrides: Parameters over everything else.
+        fold_numbers: Only these folds; None: all.
+        list_only: Show the instances and end.
+        dry_run: Show the jobs and end.
+        quiet: Print failures and the closing table only.
+    """
+
+    numbers: Sequence[int] | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
+    fold_numbers: Sequence[int] | None = None
+    list_only: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+
+
+def run_experiment(declaration: Declaration, command: Command, console: Console) -> int:
+    """Run the chosen jobs of an experiment that are not done yet.
+
+    Args:
+        declaration: What the script declares.
+        command: What the command line asked for.
+        console: Where to print.
+
+    Returns:
+        0, or 1 when some job failed.
+
+    Raises:
+        UsageError: Anything that the user can mend; nothing has been trained.
+        JobError: In debug mode, whatever the first failing job raised.
+    """
+    instances = resolve(declaration, command.numbers, command.overrides)
+    if command.list_only:
+        console.print(tables.instance_table(instances))
+        return 0
+    settings = instances[0].settings
+    if settings.executor == "command" and not settings.debug_mode:
+        console = make_console(is_error=True)  # the standard output is for its lines
+    folder = ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
+    folds = load_folds(folder, settings.model_dump(), settings.dataset, Path(settings.data_folder))
+    with rebuild.without_collector():
+        planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
+    if command.dry_run:
+        console.print(tables.job_table(planned))
+        return 0
+    folder.prepare(declaration.description)
+    if planned.to_do:
+        with _kept_books(folder, console) as books:
+            outcomes = _run(planned, declaration, command, console, books)
+    else:
+        outcomes = []
+        if not command.quiet:
+            console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
+        if rebuild.is_stale(folder):
+            _name(rebuild.rebuild(folder), console)
+    _end_replacing(planned)
+    return tables.print_close(planned, outcomes, console)
+
+
+def _run(planned: Plan, declaration: Declaration, command: Command, console: Console, books: Books) -> list[JobOutcome]:
+    """Make what the jobs need, run them, and record those that fail."""
+    settings = planned.instances[0].settings
+    executor = find_executor("inline" if settings.debug_mode else settings.executor)
+    run = partial(inline.run, raise_errors=True) if settings.debug_mode else executor.run
+    slots, where = make_slots(executor, settings)
+    if not command.quiet:
+        console.print(where)
+    jobs = _prepare(planned, declaration, console, quiet=command.quiet)
+    progress = JobProgress(
+        console,
+        n_jobs=len(jobs),
+        n_epochs={instance.number: instance.settings.num_epochs for instance in planned.instances},
+        task_type=settings.task_type,
+        quiet=command.quiet,
+    )
+    outcomes: list[JobOutcome] = []
+    n_begun = 0
+    with progress:
+        for stage in in_stages(jobs):
+            if len(outcomes) < n_begun:
+                waiting = (
+                    f"{len(jobs) - n_begun} further job(s) read models of these: run this command again when they are done."
+                )
+                console.print(waiting, soft_wrap=True)
+                break
+            n_begun += len(stage)
+            with closing(cast("Generator[JobOutcome]", run(stage, slots, progress.report))) as endings:
+                for outcome in endings:
+                    if outcome.status in FAILED:
+                        job = next(job for job in stage if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))
+                        _record_failure(job, outcome, console)
+                    outcomes.append(outcome)
+                    progress.end_job(outcome)
+                    books.keep()
+    return outcomes
+
+
+def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> list[Job]:
+    """Write what stands before any training: folds, settings, the code, and the feature stores."""
+    from preprocessing.corpus import open_corpus
+
+    settings = planned.instances[0].settings
+    data_folder = Path(settings.data_folder)
+    numbers = {number for number, _ in planned.to_do}
+    corpus = open_corpus(settings.dataset, data_folder)
+    to_do = set(planned.to_do)
+    for instance in planned.instances:
+        with named(_where(declaration, instance)):
+            _check_features(corpus, instance)
+            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in to_do]
+            warnings = [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]
+            engine = describe_engine(instance.parameters, settings.executor)
+            for warning in [*warnings, *([engine] if engine else [])]:
+                if not quiet:
+                    console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
+    stores: dict[int, Path] = {}
+    for instance in planned.instances:
+        if instance.number in numbers:
+            where = _where(declaration, instance)
+            stores[instance.number] = make_instance_store(corpus, instance, console, where=where, quiet=quiet).folder
+    if settings.overwrite_results:
+        staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
+        for number in sorted(numbers):
+            planned.folder.replace(number, {*planned.chosen_folds, *planned.folder.folds(number)} - staying)
+    write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
+    own = {module for instance in planned.instances for module in own_modules(instance.parameters)}
+    code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
+    for instance in planned.instances:
+        if instance.number in numbers:
+            write_settings(planned.folder, instance, declaration.description, declaration.script)
+    return make_jobs(planned, code_folder, stores)
+
+
+def _end_replacing(planned: Plan) -> None:
+    """Delete replaced results that all have their successors."""
+    available = [fold.number for fold in planned.folds.folds]
+    for instance in planned.instances:
+        if planned.folder.replaced_folder(instance.number).exists():
+            records = done_records(planned.folder, instance.number, available)
+            done = [fold for fold, found in records.items() if is_current(found, instance.settings_hash, planned.folds.hash)]
+            planned.folder.end_replacing(instance.number, done, available)
+
+
+def _where(declaration: Declaration, instance: Instance) -> str:
+    """Return who is named in errors about the settings of an instance."""
+    return f"{declaration.script}, instance {instance.number}"
+
+
+def _check_features(corpus: "Corpus", instance: Instance) -> None:
+    """Refuse feature settings that cannot be computed, or that a corpus of ready-made features cannot follow."""
+    from preprocessing.features import check_settings
+
+    features = instance.settings.feature_settings()
+    check_settings(features)
+    longest_s = float(corpus.index["duration_s"].max())
+    if features.crop_s is not None and features.crop_s >= longest_s:
+        raise SettingsError(
+            f"crop_s={features.crop_s:g}: no clip is longer (the longest has {longest_s:.3g} s), so nothing would be cropped"
+        )
+    depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
+    architecture = find_architecture(instance.settings.architecture)
+    changed = [name for name in depending if instance.sources[name] != "config.ini" and name not in architecture.feature_keys]
+    if corpus.is_custom and changed:
+        raise SettingsError(
+            f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
+            "(preprocessing.store.write); feature settings have no effect on it. Leave them out."
+        )
+    without_effect = [name for name in SPECTRAL_KEYS if instance.sources[name] in ("instance", "--set")]
+    if features.trim_db is not None:
+        without_effect = [name for name in without_effect if name not in ("n_fft", "hop_length")]
+    if features.features == "waveform" and features.frontend == "none" and without_effect:
+        raise SettingsError(
+            f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
+            "which it has no effect. Set frontend to logmel or stft, or leave it out."
+        )
+    if instance.settings.task_type == "frame_classification":
+        check_recordings(corpus, instance.parameters)
+    wanted = architecture.features
+    if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
+        raise SettingsError(
+            f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
+            f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
+        )
+
+
+def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
+    try:
+        record_failure(job, outcome)
+    except OSError as error:
+        console.print(f"instance {job.instance}, fold {job.fold.number}: its failure cannot be recorded: {error}")
+
+
+@contextmanager
+def _kept_books(folder: ExperimentFolder, console: Console) -> Iterator[Books]:
+    """Keep the derived files, and rebuild them when the block ends, however it ends."""
+    books = Books(folder)
+    try:
+        yield books
+    finally:
+        _name(books.close(), console)
+
+
+def _name(damaged: Sequence[str], console: Console) -> None:
+    """Name what the derived files lack."""
+    for line in damaged:
+        console.print(f"left out of the workbook: {line}", style="red", soft_wrap=True, markup=False)

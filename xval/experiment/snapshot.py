@@ -1,0 +1,103 @@
+"""The copy of the code as it ran, and what it ran on.
+
+Comes in: the project, the experiment script and the user's own modules. Goes out: ``code/<hash>/`` in the results folder,
+written before any training.
+Workers import from that copy, so that what is stored is what ran, also when the code is edited meanwhile.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable
+from hashlib import blake2b
+from importlib.metadata import distributions
+from pathlib import Path
+
+from xval.config_file import ROOT
+from xval.settings.user_code import own_files
+
+_PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
+_FILES = ("config.ini", "pyproject.toml", "constraints.txt")
+
+
+def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]:
+    """Return the files that a snapshot holds, by their path in it.
+
+    Args:
+        script: The experiment script; below ``script/`` when it lies outside the project.
+        own_modules: Dotted paths of the user's own modules that instances name; they come with those that they import.
+    """
+    files = {name: ROOT / name for name in _FILES}
+    for package in _PACKAGES:
+        files |= {path.relative_to(ROOT).as_posix(): path for path in (ROOT / package).rglob("*.py")}
+    if script.is_file() and script.resolve() not in {path.resolve() for path in files.values()}:
+        files[f"script/{script.name}"] = script
+    files |= own_files(own_modules, known=_PACKAGES)
+    return {name: files[name] for name in sorted(files) if files[name].is_file()}
+
+
+def hash_code(files: dict[str, Path]) -> str:
+    """Return sixteen hex digits of the names and contents of files."""
+    digest = blake2b(digest_size=8)
+    for name, path in files.items():
+        content = path.read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = ()) -> Path:
+    """Copy the code, the git commit, the uncommitted changes and the environment.
+
+    Args:
+        code_folder: ``experiment_<n>/code``.
+        script: The experiment script.
+        own_modules: Dotted paths of the user's own modules that instances name.
+
+    Returns:
+        ``code/<hash>``; its name is the hash of the code alone.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    files = code_files(script, own_modules)
+    final = code_folder / hash_code(files)
+    if final.is_dir():
+        return final
+    temporary = code_folder / f".{final.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+    for name, path in files.items():
+        target = temporary / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    (temporary / "environment.txt").write_text(_describe_environment(), encoding="utf-8")
+    (temporary / "git_commit.txt").write_text(_git("rev-parse", "HEAD") or "not in a git repository\n", encoding="utf-8")
+    difference = _git("diff", "HEAD", "--", ".")
+    if difference:
+        (temporary / "uncommitted.diff").write_text(difference, encoding="utf-8")
+    try:
+        temporary.rename(final)
+    except OSError:
+        shutil.rmtree(temporary)
+        if not final.is_dir():
+            raise
+    return final
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says of the project, or nothing where there is no git or no repository."""
+    if not (ROOT / ".git").exists():
+        return ""
+    try:
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _describe_environment() -> str:
+    """Return the interpreter, the system and the installed packages, a line each."""
+    packages = sorted({f"{found.name}=={found.version}" for found in distributions()}, key=str.lower)
+    return "\n".join([f"# python {sys.version.split()[0]}", f"# {platform.platform()}", *packages]) + "\n"

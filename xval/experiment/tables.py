@@ -1,0 +1,82 @@
+"""The tables that a user sees on the terminal: instances, jobs, and how a run ended.
+
+Comes in: instances, plans, outcomes and metric dicts. Goes out: rich tables and lines. run.py prints them.
+"""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from xval.jobs.plan import Plan
+from xval.results import ranking, rebuild
+from xval.results.summary import done_records
+from xval.settings.resolve import Instance
+from xval.worker.run import FAILED, JobOutcome
+
+_LISTED_JOBS = 5
+_MOST_ROWS = 100
+
+
+def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
+    """Print the table, what went wrong and where everything is; return the exit code."""
+    metric_dicts = rebuild.read_metric_dicts(planned.folder, [instance.number for instance in planned.instances])
+    if metric_dicts:
+        header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
+        console.print(make_table(header, rows))
+        if len(rows) < len(metric_dicts):
+            console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
+        console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
+    for metric_dict in metric_dicts:
+        codes = sorted({record["code_hash"] for record in done_records(metric_dict)})
+        if len(codes) > 1:
+            listed = f"code/{', code/'.join(codes)}"
+            console.print(f"instance {metric_dict['instance']}: its folds ran on {len(codes)} versions of the code ({listed}).")
+    failures: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.status in FAILED:
+            failures.setdefault(outcome.error, []).append(f"instance {outcome.instance} fold {outcome.fold}")
+    for error, jobs in failures.items():
+        more = " ..." if len(jobs) > _LISTED_JOBS else ""
+        listed = ", ".join(jobs[:_LISTED_JOBS])
+        console.print(Text(f"{len(jobs)} job(s) failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
+    elsewhere = sum(outcome.status == "elsewhere" for outcome in outcomes)
+    if elsewhere:
+        console.print(f"{elsewhere} job(s) are being run by another process; it adds them to the workbook.")
+    console.print(Text(str(planned.folder.workbook)), soft_wrap=True)
+    return 1 if failures else 0
+
+
+def instance_table(instances: Sequence[Instance]) -> Table:
+    """Return the instances with the parameters that differ between them."""
+    every = [instance.parameters for instance in instances]
+    names = list(dict.fromkeys(name for parameters in every for name in parameters))
+    apart = ("comment_1", "comment_2")
+    differing = [name for name in names if name not in apart and len({repr(parameters.get(name)) for parameters in every}) > 1]
+    rows = [
+        (str(instance.number), *(str(parameters.get(name, "-")) for name in (*apart, *differing)))
+        for instance, parameters in zip(instances, every, strict=True)
+    ]
+    return make_table(("instance", *apart, *differing), rows)
+
+
+def job_table(planned: Plan) -> Table:
+    """Return the jobs, done or to do, with the items that each tests."""
+    folds = {fold.number: fold for fold in planned.folds.folds}
+    jobs = sorted([(*job, "done") for job in planned.done] + [(*job, "to do") for job in planned.to_do])
+    return make_table(
+        ("instance", "fold", "state", "test items"),
+        [(str(instance), str(fold), state, ", ".join(folds[fold].test)) for instance, fold, state in jobs],
+    )
+
+
+def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table of text cells."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in header:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

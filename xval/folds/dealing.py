@@ -1,0 +1,85 @@
+"""Deal whole items into groups whose labels are as alike as whole items allow.
+
+Comes in: items with their numbers of clips per label. Goes out: sets of item names.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item as the splitters see it: its name and how many clips of each label (or stratum) it has."""
+
+    name: str
+    labels: Counter[str]
+
+    @property
+    def n_clips(self) -> int:
+        """Number of its clips."""
+        return self.labels.total()
+
+
+def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator) -> list[set[str]]:
+    """Deal items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them."""
+    order = sorted(rng.permutation(len(items)), key=lambda position: -items[position].n_clips)
+    labels = sorted({label for item in items for label in item.labels})
+    target = {label: sum(item.labels[label] for item in items) / n_groups for label in labels}
+    groups: list[list[Item]] = [[] for _ in range(n_groups)]
+    filled = [Counter[str]() for _ in range(n_groups)]
+    n_larger = len(items) % n_groups
+    size = len(items) // n_groups
+
+    def has_room(group: int) -> bool:
+        if len(groups[group]) < size:
+            return True
+        return len(groups[group]) == size and sum(len(other) > size for other in groups) < n_larger
+
+    def excess(group: int, item: Item) -> tuple[float, int]:
+        """Rise of the squared distance from equal shares, each label relative to its share; then the emptier group."""
+        rise = sum(
+            ((filled[group][label] + count) / target[label] - 1) ** 2 - (filled[group][label] / target[label] - 1) ** 2
+            for label, count in item.labels.items()
+        )
+        return round(rise, 9), len(groups[group])
+
+    for position in order:
+        item = items[position]
+        best = min((group for group in range(n_groups) if has_room(group)), key=lambda group: excess(group, item))
+        groups[best].append(item)
+        filled[best].update(item.labels)
+    return [{item.name for item in group} for group in groups]
+
+
+def draw(items: Sequence[Item], n_drawn: int, rng: np.random.Generator, *, keep_labels: bool = False) -> set[str]:
+    """Draw items whose labels together are close to those of all.
+
+    Args:
+        items: What is drawn from.
+        n_drawn: How many; fewer where `keep_labels` forbids more.
+        rng: It decides between items that fit equally well.
+        keep_labels: Never draw the last item that has a label.
+
+    Returns:
+        The names of the drawn items.
+    """
+    labels = sorted({label for item in items for label in item.labels})
+    order = [items[position] for position in rng.permutation(len(items))]
+    counts = np.array([[item.labels[label] for label in labels] for item in order])
+    total, owners = counts.sum(axis=0), (counts > 0).sum(axis=0)
+    left, have = np.ones(len(order), dtype=bool), np.zeros(len(labels))
+    drawn: set[str] = set()
+    while len(drawn) < n_drawn:
+        allowed = left & ~((counts > 0) & (owners == 1)).any(axis=1) if keep_labels else left
+        if not allowed.any():
+            break
+        share = (len(drawn) + 1) / len(order)
+        distance = np.abs(have + counts - share * total).sum(axis=1) / total.sum()
+        best = int(np.argmin(np.where(allowed, distance.round(9), np.inf)))
+        left[best] = False
+        have, owners = have + counts[best], owners - (counts[best] > 0)
+        drawn.add(order[best].name)
+    return drawn

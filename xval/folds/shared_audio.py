@@ -1,0 +1,63 @@
+"""Find clips of different items that share audio, so that they must not be on two sides of a fold.
+
+Comes in: the index of a corpus. Goes out: groups of clips: identical audio, overlapping stretches of one file, copies of one
+clip.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFrame"]]:
+    """Yield groups of clips of two or more items that share audio.
+
+    Args:
+        index: One row per clip: clip, item, source_clip, audio_hash, and path, start_s, end_s where there are files.
+
+    Yields:
+        What they share, and the rows of the index.
+    """
+    kinds: dict[str, list[str]] = {
+        "identical audio": index["audio_hash"].fillna("").tolist(),
+        "overlapping stretches of one file": _overlaps(index),
+        "copies of one source clip": _first_sources(index),
+    }
+    for what, names in kinds.items():
+        named = index.assign(shared=names)
+        named = named[named["shared"] != ""]
+        several = named[named.groupby("shared")["item"].transform("nunique") > 1]
+        for _, group in several.groupby("shared", sort=True):
+            yield what, group
+
+
+def _first_sources(index: "pd.DataFrame") -> list[str]:
+    """Return for each clip the one that it is a copy of, or a copy of a copy; itself where it is none."""
+    pairs = zip(index["clip"], index["source_clip"], strict=True)
+    sources = {clip: source for clip, source in pairs if isinstance(source, str)}
+    found = []
+    for clip in index["clip"]:
+        first, seen = clip, {clip}
+        while (source := sources.get(first)) is not None and source not in seen:
+            seen.add(source)
+            first = source
+        found.append(first)
+    return found
+
+
+def _overlaps(index: "pd.DataFrame") -> list[str]:
+    """Return a name for each run of clips that overlap in one file; empty where there is no file."""
+    if "path" not in index:
+        return [""] * len(index)
+    begins, ends = index["start_s"].fillna(0.0), index["end_s"].fillna(math.inf)
+    names = [""] * len(index)
+    last_path, until, first = "", 0.0, 0
+    for path, begin, end, row in sorted(zip(index["path"], begins, ends, range(len(index)), strict=True)):
+        if path != last_path or begin >= until:
+            last_path, until, first = path, end, row
+        until = max(until, end)
+        names[row] = f"{path}#{first}" if path else ""
+    return names

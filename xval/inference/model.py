@@ -1,0 +1,305 @@
+"""A saved model, or an ensemble of the folds of an instance, asked about audio.
+
+Comes in: members, and audio. Goes out: tables of predictions, events or embeddings.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.errors import AudioError, SettingsError
+from xval.evaluation.clips import combine_examples
+from xval.events.finding import find_events
+from xval.inference.batches import Answers, answer_in_batches, join_answers
+from xval.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
+from xval.inference.members import Answer, Member
+from xval.inference.sources import Audio, LeftOut, Source, list_sources
+from xval.saved_models.description import ModelDescription
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Per = Literal["file", "example", "segment"]
+
+
+class SavedModel:
+    """A saved model, or an ensemble of several; `inference.load_model` makes one.
+
+    Attributes:
+        path: What was loaded.
+        note: How its members were chosen; empty for one that was named.
+        descriptions: What is known of each member.
+        description: That of the first.
+        task_type: classification, regression, representation or frame_classification.
+        class_names: What the outputs mean; empty where there are no classes.
+        target_names: Names of the targets of a regression; empty where they have none.
+        is_untested: It was trained on all items, so that none was left to test it.
+    """
+
+    def __init__(self, path: Path, note: str, members: tuple[Member, ...]) -> None:
+        self.path = path
+        self.note = note
+        self._members = members
+        self.descriptions: tuple[ModelDescription, ...] = tuple(member.description for member in members)
+        self.description = self.descriptions[0]
+        self.task_type = self.description.task_type
+        self.class_names = self.description.class_names
+        self.target_names = self.description.target_names
+        self.is_untested = any(description.is_untested for description in self.descriptions)
+
+    def __repr__(self) -> str:
+        """Return the path, what is answered, and how many models answer."""
+        answers = ", ".join(self.class_names or self.target_names) or self.task_type
+        return f"<SavedModel {self.path}: {self.task_type} ({answers:.80}), {len(self._members)} model(s)>"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What model.json says of the (first) model, as plain values."""
+        return self.description.model_dump(mode="json")
+
+    @cached_property
+    def _predictors(self) -> list[Answer]:
+        return [member.predictor() for member in self._members]
+
+    @property
+    def members(self) -> list[Path]:
+        """The files of the models."""
+        return [member.path for member in self._members]
+
+    def predict(
+        self,
+        audio: Audio | Iterable[Audio],
+        *,
+        per: Per = "file",
+        every_s: float | None = None,
+        sample_rate_hz: int | None = None,
+        skip_unreadable: bool = False,
+    ) -> "pd.DataFrame":
+        """Say what is heard, and how sure the model is.
+
+        An ensemble answers with the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al. 2017.
+
+        Args:
+            audio: A file or folder, a `Stretch` of a file, samples (float, mono, with `sample_rate_hz`), or several of these;
+                of models of ready features arrays of one example each. Any rate, length and format that decodes.
+            per: file: a row for each, as the experiment predicts a clip (the windows of one are combined); example: a row for
+                each window, cut as the experiment cuts clips; segment: a row for each stretch as long as the examples that
+                trained, every `every_s`, each treated as a clip of its own and read from the file when it is its turn. Of
+                models that label frames file gives events, segment a row for each frame.
+            every_s: A segment begins every so many seconds; None: one behind the other.
+            sample_rate_hz: Rate of samples that are handed over.
+            skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
+
+        Returns:
+            path, start_s, end_s and: predicted and probability_<class>; predicted_<target> of a regression (targets without
+            names have numbers from 0); squared_error of an autoencoder (in the unit of the normalised features); label and
+            probability of each event, the mean over its frames. end_s is where hearing ends: ``attrs["cut"]`` has the
+            number of clips that are longer, ``attrs["silent"]`` that of clips below -80 dBFS.
+
+        Raises:
+            AudioError: Something cannot be decoded.
+            SettingsError: `per` or `every_s` do not fit the model, or a rate is missing.
+            CorpusError: A folder holds no audio.
+        """
+        of_source, sources, left_out = self._collect(audio, self._predictors, per, every_s, sample_rate_hz, skip_unreadable)
+        tables = [self._tabulate(sources[number], found, per) for number, found in of_source.items()]
+        return self._joined(tables, of_source, left_out)
+
+    def embed(
+        self,
+        audio: Audio | Iterable[Audio],
+        *,
+        layers_dropped: int | None = None,
+        layer: str | None = None,
+        per: Per = "file",
+        every_s: float | None = None,
+        sample_rate_hz: int | None = None,
+        skip_unreadable: bool = False,
+    ) -> "pd.DataFrame":
+        """Return what a layer of the network makes of audio, averaged over time.
+
+        Args:
+            audio: As `predict`.
+            layers_dropped: n: what the n-th last layer with a kernel reads; 0: the prediction. None: 1, or of an autoencoder
+                its layer ``embedding``.
+            layer: Name of a layer of the network instead.
+            per: As `predict`; file: the mean over the windows (of a model that labels frames: over its sequences).
+            every_s: As `predict`.
+            sample_rate_hz: As `predict`.
+            skip_unreadable: As `predict`.
+
+        Returns:
+            path, start_s, end_s, embedding_0, embedding_1, ...
+
+        Raises:
+            AudioError: As `predict`.
+            SettingsError: As `predict`; the model is an ensemble or a combination, or has no such layer.
+        """
+        import pandas as pd
+
+        if len(self._members) > 1:
+            raise SettingsError(
+                f"{self.path}: embeddings of different folds do not compare; name one model, such as {self._members[0].path}."
+            )
+        if layer is not None and layers_dropped is not None:
+            raise SettingsError("give layers_dropped or layer, not both.")
+        answers = [self._members[0].embedder(layers_dropped, layer)]
+        of_source, sources, left_out = self._collect(audio, answers, per, every_s, sample_rate_hz, skip_unreadable)
+        tables = []
+        for number, found in of_source.items():
+            values, start_s, end_s = found.values[0], found.inputs.start_s, found.inputs.end_s
+            if per == "file":
+                values, start_s, end_s = values.mean(axis=0, keepdims=True), start_s[:1], end_s[-1:]
+            columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
+            tables.append(pd.DataFrame({"path": sources[number].name, "start_s": start_s, "end_s": end_s, **columns}))
+        return self._joined(tables, of_source, left_out)
+
+    def _collect(
+        self,
+        audio: Audio | Iterable[Audio],
+        answers: list[Answer],
+        per: Per,
+        every_s: float | None,
+        sample_rate_hz: int | None,
+        skip_unreadable: bool,
+    ) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
+        """Return the answers about each source that can be read, by its number."""
+        self._check(per, every_s)
+        sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
+        failed: dict[int, AudioError] = {}
+
+        def inputs() -> Iterator[tuple[int, Inputs]]:
+            for number, source in enumerate(sources):
+                try:
+                    for made in self._inputs(source, per, every_s):
+                        yield number, self._checked(made, source)
+                except AudioError as error:
+                    if not skip_unreadable:
+                        raise
+                    failed[number] = error
+
+        pieces: dict[int, list[Answers]] = defaultdict(list)
+        for number, found in answer_in_batches(inputs(), answers):
+            pieces[number].append(found)
+        left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
+        return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
+
+    def _check(self, per: Per, every_s: float | None) -> None:
+        """Refuse what the model cannot do, before anything is read."""
+        of_frames = self.task_type == "frame_classification"
+        if per not in ("file", "example", "segment"):
+            raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
+        if of_frames and per == "example":
+            raise SettingsError(
+                "this model labels frames and has no windows: per='file' gives events, per='segment' (--segments) frames."
+            )
+        if self.description.is_custom and per == "segment":
+            raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
+        if every_s is not None and (per != "segment" or of_frames):
+            raise SettingsError(
+                "a time from one segment to the next (every_s, --every) goes with segments (per='segment', --segments), and "
+                "not with a model that labels frames."
+            )
+        if every_s is not None and not 0 < every_s < math.inf:
+            raise SettingsError(f"every_s={every_s:g}: a number of seconds above 0 is wanted.")
+
+    def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
+        with_basic = any(member.needs_basic for member in self._members)
+        if self.task_type == "frame_classification":
+            yield from sequence_inputs(source, self.description)
+        elif per == "segment":
+            yield from segment_inputs(source, self.description, every_s, with_basic=with_basic)
+        else:
+            yield clip_inputs(source, self.description, with_basic=with_basic)
+
+    def _checked(self, inputs: Inputs, source: Source) -> Inputs:
+        """Refuse inputs of a shape that a member does not read, as ready features may have."""
+        shape = inputs.predictors.shape[1:]
+        for member in self._members:
+            wanted = member.input_shape
+            if len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True)):
+                raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
+        return inputs
+
+    def _tabulate(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
+        """Return the rows of one source."""
+        import pandas as pd
+
+        if self.task_type == "frame_classification":
+            return self._tabulate_frames(source, found, per)
+        start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
+        if per == "file":
+            start_s, end_s = start_s[:1], end_s[-1:]
+            codes = np.zeros(values.shape[1], np.int64)
+            values = np.stack([combine_examples(of, codes, self.description.clip_average) for of in values])
+        means = values.mean(axis=0)
+        table = pd.DataFrame({"path": source.name, "start_s": start_s, "end_s": end_s})
+        return pd.concat([table, pd.DataFrame(self._columns(means))], axis=1)
+
+    def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the columns of predictions."""
+        if self.task_type == "representation":
+            return {"squared_error": values[:, 0]}
+        if self.task_type == "regression":
+            names = self.target_names or tuple(map(str, range(values.shape[1])))
+            return {f"predicted_{name}": values[:, number] for number, name in enumerate(names)}
+        columns: dict[str, Any] = {}
+        if self.task_type == "classification" or self._has_one_class_each:
+            columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
+        return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
+
+    @property
+    def _has_one_class_each(self) -> bool:
+        return self.description.frames is not None and self.description.frames.label_form == "multi_class"
+
+    def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
+        """Return the events of a recording, or its frames."""
+        import pandas as pd
+
+        frames = self.description.frames
+        if frames is None:
+            raise ValueError("no model that labels frames")
+        rate_hz = self.description.feature_settings.sample_rate_hz
+        frame_s = max(1, round(frames.label_frame_s * rate_hz)) / rate_hz
+        probabilities = found.values.mean(axis=0)
+        if per == "segment":
+            starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s
+            table = pd.DataFrame({"path": source.name, "start_s": starts_s, "end_s": starts_s + frame_s})
+            return pd.concat([table, pd.DataFrame(self._columns(probabilities))], axis=1)
+        events = find_events(
+            probabilities,
+            self.class_names,
+            frame_s=frame_s,
+            threshold=frames.event_threshold,
+            median_frames=frames.event_median_frames,
+            min_duration_s=frames.event_min_duration_s,
+            form=frames.label_form,
+        )
+        events.insert(0, "path", source.name)
+        bounds = [
+            (round(start / frame_s), round(end / frame_s))
+            for start, end in zip(events["start_s"], events["end_s"], strict=True)
+        ]
+        columns = [self.class_names.index(label) for label in events["label"]]
+        sure = [float(probabilities[a:b, column].mean()) for (a, b), column in zip(bounds, columns, strict=True)]
+        events["probability"] = np.array(sure, np.float32)
+        events[["start_s", "end_s"]] += source.offset_s
+        return events
+
+    def _joined(self, tables: list["pd.DataFrame"], of_source: dict[int, Answers], left_out: list[LeftOut]) -> "pd.DataFrame":
+        import pandas as pd
+
+        columns = ["path", "start_s", "end_s"]
+        table = pd.concat(
+            [each for each in tables if len(each)] or tables[:1] or [pd.DataFrame(columns=columns)], ignore_index=True
+        )
+        table.attrs["left_out"] = left_out
+        table.attrs["silent"] = sum(found.inputs.is_silent for found in of_source.values())
+        table.attrs["cut"] = sum(found.inputs.is_cut for found in of_source.values())
+        return table

@@ -1,0 +1,159 @@
+"""A fold while one process has it: its lock, its temporary folder, and how it ends.
+
+Comes in: a job. Goes out: a published fold folder, or nothing of it, and a `JobOutcome`.
+"""
+
+import re
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from xval.errors import FirstJobError, XvalError
+from xval.jobs.plan import Job, is_current
+from xval.jobs.record import memory_mb, peak_memory_mb
+from xval.json_files import write_json
+from xval.results.epoch_note import EpochNote
+from xval.results.folder import ExperimentFolder
+
+Report = Callable[[Mapping[str, Any]], None]
+Status = Literal["done", "failed", "crashed", "elsewhere"]
+FAILED = ("failed", "crashed")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
+_OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What became of a job.
+
+    Attributes:
+        instance: Number of the instance.
+        fold: Number of the fold.
+        status: done; failed; crashed (ended by memory or by force, worth another try); elsewhere (another process has it).
+        error: One line on what went wrong.
+        details: The traceback.
+        seconds: Wall-clock time.
+        test_metrics: Of a done job; none where no items are left to test.
+        memory_mb: Resident memory of the process after the job.
+    """
+
+    instance: int
+    fold: int
+    status: Status
+    error: str = ""
+    details: str = ""
+    seconds: float = 0.0
+    test_metrics: dict[str, float] = field(default_factory=dict)
+    memory_mb: float = 0.0
+
+
+class ClaimedFold:
+    """A fold that this process has, from ``with`` until its outcome is known, or to the end of the block.
+
+    Args:
+        job: The job.
+        report: Called with what progresses.
+        device: Named in the record.
+
+    Attributes:
+        outcome: What became of the job, if nothing is left to do: another process has it, or has finished it. The fold is let
+            go then.
+        temporary: Where its files are written; what is not published is removed.
+        n_sharing: How many folds have shared its time; it is said to have taken its part of it.
+    """
+
+    def __init__(self, job: Job, report: Report, *, device: str) -> None:
+        self._job = job
+        self._report = report
+        self._device = device
+        self._folder = ExperimentFolder(Path(job.experiment_folder))
+        self._started = time.monotonic()
+        self._stack = ExitStack()
+        self.outcome: JobOutcome | None = None
+        self.temporary = Path()
+        self.n_sharing = 1
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            ours = stack.enter_context(self._folder.claim(self._job.instance, self._job.fold.number))
+            self.outcome = self._known_outcome() if ours else self._outcome("elsewhere")
+            if self.outcome is None:
+                self.temporary = self._folder.begin_fold(self._job.instance, self._job.fold.number)
+                stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
+                self._note = EpochNote(self.temporary, self._job.parameters["num_epochs"])
+                self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, place)
+
+    def restart_clock(self) -> None:
+        """Count the time from now on: what went before was the work of others."""
+        self._started = time.monotonic()
+
+    def report(self, event: Mapping[str, Any]) -> None:
+        """Report an event, and note its epoch for other processes."""
+        self._note.write(event["epoch"])
+        self._report(event)
+
+    def publish(self, record: Mapping[str, Any]) -> JobOutcome:
+        """Complete the record, publish the folder and let go of the fold.
+
+        Raises:
+            OSError: The disk is full or not writable.
+        """
+        seconds = round((time.monotonic() - self._started) / self.n_sharing, 3)
+        completed = {**record, "seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self._device}
+        write_json(self.temporary / "record.json", completed, flushed=False)
+        self._note.remove()
+        self._folder.publish(self.temporary, self._job.instance, self._job.fold.number)
+        self._stack.close()
+        return self._outcome("done", seconds=seconds, test_metrics=record["metrics"].get("test", {}), memory_mb=memory_mb())
+
+    def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
+        """Return the outcome of an error, and let go of the fold: others may record the failure, or try once more.
+
+        Raises:
+            FirstJobError: `raise_errors` is set.
+        """
+        if raise_errors:
+            where = f"instance {self._job.instance}, fold {self._job.fold.number}"
+            raise FirstJobError(f"{where}: {one_line(error)}") from error
+        self._stack.close()
+        out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
+        return self._outcome(
+            "crashed" if out_of_memory else "failed",
+            error=one_line(error),
+            details="".join(traceback.format_exception(error)),
+            seconds=round(time.monotonic() - self._started, 3),
+            memory_mb=memory_mb(),
+        )
+
+    def _known_outcome(self) -> JobOutcome | None:
+        """Return the outcome of a job that another run has finished meanwhile."""
+        finished = self._folder.record(self._job.instance, self._job.fold.number)
+        if not finished or finished["status"] != "done":
+            return None
+        if is_current(finished, self._job.settings_hash, self._job.folds_hash):
+            return self._outcome("done", test_metrics=finished["metrics"]["test"])
+        if self._job.parameters["overwrite_results"]:
+            return None
+        return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
+
+    def _outcome(self, status: Status, **found: Any) -> JobOutcome:
+        return JobOutcome(self._job.instance, self._job.fold.number, status, **found)
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error in one line of at most 500 characters, with its type where it is none of this project's."""
+    text = " ".join(_COLOURS.sub("", str(error)).split())
+    name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
+    return f"{name}{text}"[:500]

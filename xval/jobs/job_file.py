@@ -1,0 +1,234 @@
+"""A job as a file, what became of it as a file beside it, and the process that takes the one to the other.
+
+    <experiment>/jobs/instance_3_fold_1.json           the job, and the device and threads that it wants
+                      instance_3_fold_1.outcome.json   what became of it; it appears when the job has ended
+                      instance_3_fold_1.log            what its process printed, where an executor started it
+
+Comes in: a frozen job and a slot; later its outcome. Goes out: files, each whole or not there, and the command that runs a job
+anywhere that sees them. A job file names the copy of the code that is run: it is as trusted as a script.
+"""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, cast
+
+from xval.backend.devices import Slot
+from xval.errors import ResultsError
+from xval.jobs.plan import Job
+from xval.json_files import FORMAT_VERSION, read_json, write_json
+from xval.results.folder import ExperimentFolder
+from xval.worker.run import JobOutcome
+
+EXIT_INTERRUPTED = 130
+_SECONDS_TO_END = 5.0
+_SECONDS_BETWEEN_LOOKS = 0.1
+_LOG_TAIL = 4000
+# Told to end by the user or a scheduler, before or after it had begun to listen.
+_INTERRUPTED = (EXIT_INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1, -signal.SIGUSR2)
+
+
+def job_file(job: Job) -> Path:
+    """Return where the file of a job lies, whether it is written or not."""
+    return Path(job.experiment_folder) / "jobs" / f"instance_{job.instance}_fold_{job.fold.number}.json"
+
+
+def write_job_file(job: Job, slot: Slot) -> Path:
+    """Write a job for whoever runs it; what became of an earlier try is removed.
+
+    Args:
+        job: The job.
+        slot: The device, as the machine that runs it numbers it, and the threads.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    path = job_file(job)
+    path.parent.mkdir(exist_ok=True)
+    outcome_file(path).unlink(missing_ok=True)
+    write_json(path, {"format_version": FORMAT_VERSION, "slot": asdict(slot), "job": job.to_dict()})
+    return path
+
+
+def read_job_file(path: Path) -> tuple[Job, Slot]:
+    """Return the job of a file, and the slot that it wants.
+
+    Raises:
+        ResultsError: There is no such file, or it is none of a job.
+    """
+    content = _read(path)
+    try:
+        return Job.from_dict(content["job"]), Slot(**content["slot"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _no_job_file(path, error) from error
+
+
+def code_folder(path: Path) -> str:
+    """Return the copy of the code that the job of a file runs, without looking at the rest of it.
+
+    Raises:
+        ResultsError: There is no such file, or it is none of a job.
+    """
+    content = _read(path)
+    try:
+        return str(content["job"]["code_folder"])
+    except (KeyError, TypeError) as error:
+        raise _no_job_file(path, error) from error
+
+
+def outcome_file(path: Path) -> Path:
+    """Return where the outcome of a job file lies."""
+    return path.with_suffix(".outcome.json")
+
+
+def log_file(path: Path) -> Path:
+    """Return where the log of a job file lies."""
+    return path.with_suffix(".log")
+
+
+def write_outcome(path: Path, outcome: JobOutcome) -> None:
+    """Write what became of the job of a file.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    write_json(outcome_file(path), {"format_version": FORMAT_VERSION, **asdict(outcome)})
+
+
+def read_outcome(path: Path) -> JobOutcome | None:
+    """Return what became of the job of a file, or None where it has not ended.
+
+    Raises:
+        ResultsError: The outcome is damaged.
+    """
+    content = read_json(outcome_file(path))
+    if content is None:
+        return None
+    content.pop("format_version", None)
+    try:
+        metrics = {name: math.nan if value is None else value for name, value in content.pop("test_metrics").items()}
+        return JobOutcome(**content, test_metrics=metrics)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ResultsError(f"{outcome_file(path)}: no outcome of a job ({error}). Delete it and run the job again.") from error
+
+
+def command_line(path: Path) -> list[str]:
+    """Return the command that runs the job of a file, from any folder."""
+    return [sys.executable, "-P", "-m", "xval", "run-job", str(path.resolve())]
+
+
+def with_code_first(code: str) -> str:
+    """Return a PYTHONPATH with a folder before all that this process has in its own."""
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([code, *(part for part in inherited if part and part != code)])
+
+
+class JobProcess:
+    """The process that runs a job file, for launchers that sit beside it on its machine.
+
+    It ends with its launcher, however that ends. What it prints goes into the log.
+
+    Args:
+        path: The job file.
+
+    Raises:
+        ResultsError: The job file is missing or damaged.
+        OSError: No process can be started, or no log written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ended_by_us = False
+        variables = os.environ | {"PYTHONPATH": with_code_first(code_folder(path))}
+        with log_file(path).open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command_line(path), "--tied"], stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=variables
+            )
+        self._input = cast("IO[bytes]", self._process.stdin)  # the process ends when this is closed, by us or by our end
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit code; where it left no outcome because it died, write one that says so."""
+        try:
+            while not self._has_ended():
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            code = self._process.wait()
+            self._input.close()
+        if code not in _INTERRUPTED and not self._ended_by_us and not outcome_file(self._path).exists():
+            job, _ = read_job_file(self._path)
+            outcome = JobOutcome(job.instance, job.fold.number, "crashed", error=describe_exit(code), details=self._printed())
+            write_outcome(self._path, outcome)
+        return code
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether it ended because somebody else told it to; its job has no outcome then."""
+        return self._process.returncode in _INTERRUPTED and not self._ended_by_us
+
+    def end(self) -> None:
+        """End it, by force if need be; its job has no outcome then. A signal handler may call this while `wait` waits."""
+        self._ended_by_us = True
+        self._process.terminate()
+        until = time.monotonic() + _SECONDS_TO_END
+        while not self._has_ended():
+            if time.monotonic() > until:
+                self._process.kill()
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _has_ended(self) -> bool:
+        """Look without the lock of `Popen.wait`, which a signal handler would wait for without end."""
+        if self._process.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    def _printed(self) -> str:
+        with suppress(OSError):
+            return log_file(self._path).read_bytes()[-_LOG_TAIL:].decode(errors="replace")
+        return ""
+
+
+def describe_exit(code: int) -> str:
+    """Return one line on how a process that ran a job ended.
+
+    Args:
+        code: Its exit code; minus the number of the signal that killed it.
+    """
+    if code >= 0:
+        return f"the worker process ended with exit code {code}"
+    name = signal.Signals(-code).name
+    hint = " (the system may have run out of memory)" if name == "SIGKILL" else ""
+    return f"the worker process was killed by {name}{hint}"
+
+
+def remove_leftovers(job: Job) -> None:
+    """Remove what a process that has ended left of a job; of one that another process runs, nothing."""
+    with ExperimentFolder(Path(job.experiment_folder)).claim(job.instance, job.fold.number):
+        pass  # the claim removes it
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if content is None:
+        raise ResultsError(f"{path}: there is no such file. Wanted is a job file, <experiment>/jobs/instance_1_fold_1.json.")
+    return content
+
+
+def _no_job_file(path: Path, error: Exception) -> ResultsError:
+    return ResultsError(
+        f"{path}: no job file ({type(error).__name__}: {error}). An experiment writes them with --executor command."
+    )

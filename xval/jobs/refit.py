@@ -1,0 +1,93 @@
+"""How the final model of an instance is trained, which has no validation items to tell when to stop.
+
+Comes in: the folds of the experiment, the records and histories of the instance's finished folds. Goes out: a `Refit`, the
+epochs that the folds chose with the learning rates that they had, and what cross-validation estimates.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median, median_low
+from typing import Any
+
+from xval.errors import SettingsError
+from xval.folds.split import SIDES, Fold, FoldPlan
+from xval.results.folder import ALL_ITEMS
+from xval.results.summary import MetricDict
+from xval.settings.optimizers import schedule_name
+
+# These lead from the first to the last of num_epochs epochs, and to nothing behind it.
+_SPANNING = ("cosine", "linear", "logarithmic")
+
+
+@dataclass(frozen=True)
+class Refit:
+    """How to train on all items.
+
+    Attributes:
+        epochs: How many; the weights of the last one stay.
+        learning_rates: Of each epoch, where the schedule followed validation figures; None: the schedule says.
+        facts: What the record of the model says besides: who chose the epochs, and what is expected of it.
+    """
+
+    epochs: int
+    learning_rates: tuple[float, ...] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Refit":
+        """Return what `dataclasses.asdict` was given, also when it has been through JSON."""
+        rates = values["learning_rates"]
+        return cls(values["epochs"], None if rates is None else tuple(rates), values["facts"])
+
+
+def all_items(folds: FoldPlan) -> Fold:
+    """Return the fold in which the items of all folds train, and none is left to validate or test."""
+    items = {item for fold in folds.folds for side in SIDES for item in getattr(fold, side)}
+    return Fold(ALL_ITEMS, tuple(sorted(items)), (), ())
+
+
+def choose_epochs(best_epochs: Sequence[int]) -> int:
+    """Return the median of the folds' best epochs, to the nearest whole number; a half goes up."""
+    return max(1, math.floor(median(best_epochs) + 0.5))
+
+
+def choose_learning_rates(
+    settings: Mapping[str, Any], epochs: int, fold_rates: Sequence[Sequence[float]]
+) -> tuple[float, ...] | None:
+    """Return the learning rate of each epoch, where the schedule cannot say it without validation items.
+
+    That is the schedule `plateau`. Its rate in an epoch is the (lower) median of those that the folds had in that epoch; folds
+    that had stopped before count with their last rate, so that it never rises again.
+
+    Args:
+        settings: schedule and num_epochs.
+        epochs: How many there are.
+        fold_rates: The learning rates of each fold's epochs.
+
+    Returns:
+        A rate for each epoch; None where the schedule says it.
+
+    Raises:
+        SettingsError: The schedule ends with num_epochs, and there are more epochs.
+    """
+    name = schedule_name(settings["schedule"])
+    if name in _SPANNING and epochs > settings["num_epochs"]:
+        raise SettingsError(
+            f"--epochs {epochs}: schedule='{name}' leads through num_epochs={settings['num_epochs']} epochs and no further; "
+            f"allowed: 1 to {settings['num_epochs']}."
+        )
+    if name != "plateau":
+        return None
+    return tuple(median_low([rates[min(epoch, len(rates) - 1)] for rates in fold_rates]) for epoch in range(epochs))
+
+
+def expected_figures(metric_dict: MetricDict, side: str) -> dict[str, dict[str, Any]]:
+    """Return what cross-validation estimates: of each metric the mean and the deviation over the folds, and their number.
+
+    Args:
+        metric_dict: Of the instance.
+        side: Whose figures: ``test`` or ``clip_test``.
+    """
+    figures = metric_dict["summary"][side]
+    return {name: {key: found[key] for key in ("mean", "std", "n")} for name, found in figures.items()}

@@ -1,0 +1,45 @@
+"""Which jobs of a run wait for others, because they read a model that those write.
+
+Comes in: the jobs of a run. Goes out: the same jobs in stages, each of which needs nothing but what the stages before it have
+written.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from xval.errors import SettingsError
+from xval.jobs.plan import Job
+from xval.results.folder import ExperimentFolder
+from xval.settings.combination import model_paths
+
+
+def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Return the jobs in stages, each in the order in which they came.
+
+    Raises:
+        SettingsError: Jobs wait for each other.
+    """
+    reads = [_read(job) for job in jobs]
+    if not any(reads):
+        return [list(jobs)] if jobs else []
+    writes = [_written(job) for job in jobs]
+    waiting = list(range(len(jobs)))
+    stages: list[list[Job]] = []
+    while waiting:
+        awaited = {writes[place] for place in waiting}
+        held_up = [place for place in waiting if awaited & reads[place]]
+        if len(held_up) == len(waiting):
+            listed = ", ".join(sorted({str(jobs[place].instance) for place in waiting}))
+            raise SettingsError(f"instances {listed} wait for each other's models; give one of them models that are there.")
+        later = set(held_up)
+        stages.append([jobs[place] for place in waiting if place not in later])
+        waiting = held_up
+    return stages
+
+
+def _written(job: Job) -> Path:
+    return ExperimentFolder(Path(job.experiment_folder)).fold_folder(job.instance, job.fold.number).resolve() / "model.keras"
+
+
+def _read(job: Job) -> set[Path]:
+    return {Path(path).resolve() for path in model_paths(job.parameters.get("models", ()), job.fold.number)}

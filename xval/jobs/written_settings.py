@@ -1,0 +1,65 @@
+"""The parameters of an instance as a run has written them, read back without the script.
+
+Comes in: a results folder and the number of an instance; or the parameters of two. Goes out: the `Instance`, checked as when it
+was resolved; or what differs.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from xval.config_file import read_section
+from xval.errors import ResultsError
+from xval.results.folder import ExperimentFolder
+from xval.settings.resolve import Instance, describe_numbers
+from xval.settings.schema import LATER_KEYS, UNHASHED_KEYS, Settings
+
+
+def read_instance(folder: ExperimentFolder, number: int) -> Instance:
+    """Return an instance as its settings.json has it.
+
+    Args:
+        folder: The results folder.
+        number: Of the instance.
+
+    Raises:
+        ResultsError: There is no such instance; or its settings.json was edited, or written by a version with other
+            parameters, or names a part of the user's own that is not found.
+    """
+    written = folder.settings(number)
+    path = folder.instance_folder(number) / "settings.json"
+    if written is None:
+        raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
+    try:
+        parameters = {**LATER_KEYS, **_where_jobs_run(), **written["parameters"]}
+        settings = Settings.model_validate({name: parameters.pop(name) for name in Settings.model_fields if name in parameters})
+        instance = Instance(number, settings, options=parameters, sources=dict(written["sources"]))
+        is_whole = instance.settings_hash == written["settings_hash"]
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in error.errors(include_url=False)
+        )
+        raise ResultsError(
+            f"{path}: not parameters of this version ({faults}). Modules of your own must be found: run this in the folder "
+            "where they lie, or name it in PYTHONPATH. What an older version wrote has to be run again (--overwrite)."
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultsError(f"{path}: damaged ({type(error).__name__}: {error}). Run the instance again.") from error
+    if not is_whole:
+        raise ResultsError(f"{path}: does not fit its settings_hash; was it edited? Run the instance again (--overwrite).")
+    return instance
+
+
+def _where_jobs_run() -> dict[str, str]:
+    """Return defaults of what an older version did not write and what changes no result."""
+    return {name: text for name, text in read_section("execution").items() if name in UNHASHED_KEYS}
+
+
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
+    before, now = {**LATER_KEYS, **before}, {**LATER_KEYS, **now}
+    return [
+        f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
+        for name in sorted({*before, *now} - UNHASHED_KEYS)
+        if before.get(name) != now.get(name)
+    ]

@@ -1,0 +1,144 @@
+"""The whole model of a fold: front end, normalisation, reshaping, architecture and output activation in one Keras model.
+
+Comes in: the shapes of the store, the statistics of the training items, and the settings. Goes out: a model that takes raw
+features (or samples) and answers with probabilities or numbers, so that its .keras file is of use without these settings. It
+is made of Keras's own layers.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from preprocessing.feature_settings import FeatureSettings
+from preprocessing.moments import Moments
+from preprocessing.store import FeatureStore
+from preprocessing.waveforms import example_lengths, waveform_moments
+from xval.data.frames import frame_class_names, frame_samples
+from xval.errors import SettingsError
+from xval.models.frontend import build_frontend
+from xval.settings import user_code
+from xval.settings.architectures import find_architecture, input_form
+
+KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
+_SMALLEST_DEVIATION = 1e-4
+
+
+def build_model(
+    settings: Mapping[str, Any], option_names: Collection[str], store: FeatureStore, training_items: Collection[str]
+) -> keras.Model:
+    """Build the whole model of a fold.
+
+    Args:
+        settings: The parameters of the instance: architecture and its options, reshaping_type (see `catalog.input_form`),
+            normalization, task_type, and regularization_lambda, the L2 penalty on every kernel: lambda times the sum of
+            squares.
+        option_names: Which of the parameters are options of the architecture's build(); feature settings that it takes by
+            name (sample_rate_hz, say) are given besides.
+        store: It gives the shapes and the moments.
+        training_items: Whose moments normalise.
+
+    Returns:
+        A model, one layer behind the other, from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, or
+        (batch, n_frames, samples of a frame) for frames; to float32 (batch, n_classes) probabilities, (batch, n_outputs)
+        numbers, (batch, n_frames, n_classes) probabilities, or for `representation` the normalised features as they are fed
+        to the architecture.
+
+    Raises:
+        SettingsError: The architecture cannot take this input or an option.
+    """
+    penalty = settings["regularization_lambda"]
+    inputs, features = _read(store, settings)
+    hidden = _normalize(features, settings["normalization"], lambda: _moments(store, settings, training_items))
+    form = input_form(hidden.shape[1:], settings["reshaping_type"], settings["architecture"])
+    if form != hidden.shape[1:]:
+        hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
+    feature_keys = find_architecture(settings["architecture"]).feature_keys
+    values = {name: settings[name] for name in (*option_names, *feature_keys)}
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
+    build = user_code.load(find_architecture(settings["architecture"]).build_path)
+    network = build(form, _output_shape(store, settings, form), **options)
+    if not isinstance(network, keras.Model):
+        raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
+    for variable in network.trainable_variables:
+        if penalty and variable.name in KERNELS:
+            variable.regularizer = keras.regularizers.L2(penalty)
+    outputs = keras.layers.Activation(_activation(settings), dtype="float32", name="prediction")(network(hidden))
+    return keras.Model(inputs, outputs, name=settings["architecture"].replace(".", "_"))
+
+
+def class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes of a model's outputs; empty where they are numbers."""
+    if settings["task_type"] == "frame_classification":
+        return frame_class_names(store, settings)
+    return store.class_names if settings["task_type"] == "classification" else ()
+
+
+def _output_shape(store: FeatureStore, settings: Mapping[str, Any], form: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Return the shape of what the architecture answers with."""
+    match settings["task_type"]:
+        case "representation":
+            return form
+        case "frame_classification":
+            return (form[0], len(frame_class_names(store, settings)))
+    return (len(store.class_names) or store.target_shape[0],)
+
+
+def _activation(settings: Mapping[str, Any]) -> str:
+    """Return what makes probabilities of the architecture's answer."""
+    match settings["task_type"]:
+        case "classification":
+            return "softmax"
+        case "frame_classification":
+            return "softmax" if settings["label_form"] == "multi_class" else "sigmoid"
+    return "linear"
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Return the weights of a model of `build_model`, without the constants of its front end and normalisation."""
+    return int(sum(layer.count_params() for layer in model.layers if layer.name not in ("frontend", "normalization")))
+
+
+def _read(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the input of the model, and the features, which a front end makes of samples."""
+    if not store.is_waveform:
+        inputs = keras.Input(store.example_shape, name="features")
+        return inputs, inputs
+    if settings["task_type"] == "frame_classification":
+        inputs = keras.Input((settings["sequence_frames"], frame_samples(settings)), name="samples")
+        return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
+    chosen = FeatureSettings.among(settings)
+    n_samples = example_lengths(store, chosen).of_model
+    inputs = keras.Input((n_samples,), name="samples")
+    if chosen.frontend == "none":
+        return inputs, keras.layers.Reshape((-1, 1), name="samples_as_frames")(inputs)
+    return inputs, build_frontend(n_samples, chosen.spectral())(inputs)
+
+
+def _moments(store: FeatureStore, settings: Mapping[str, Any], items: Collection[str]) -> Moments:
+    """Return the statistics of the features of some items."""
+    if store.is_waveform:
+        return waveform_moments(store, FeatureSettings.among(settings), items)
+    return store.moments(items)
+
+
+def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Callable[[], Moments]) -> keras.KerasTensor:
+    """Scale the features to mean 0 and deviation 1, in float32 whatever the precision of the rest."""
+    if normalization == "none":
+        return inputs
+    if normalization == "per_clip":
+        axes = list(range(1, len(inputs.shape)))
+        layer = keras.layers.LayerNormalization(
+            axis=axes, center=False, scale=False, epsilon=_SMALLEST_DEVIATION**2, dtype="float32", name="normalization"
+        )
+        return layer(inputs)
+    mean, variance = read_moments().scaling(normalization)
+    # A frozen BatchNormalization is the one Keras layer that scales by variables: the statistics of another fold can be put in
+    # without building or compiling again, and they are saved as weights.
+    layer = keras.layers.BatchNormalization(
+        center=False, scale=False, epsilon=_SMALLEST_DEVIATION**2, trainable=False, dtype="float32", name="normalization"
+    )
+    outputs = layer(inputs)
+    layer.set_weights([mean.astype(np.float32), variance.astype(np.float32)])
+    return outputs

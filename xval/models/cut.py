@@ -1,0 +1,126 @@
+"""What a saved network makes of examples: the output of one of its layers.
+
+Comes in: a saved model, and which layer, or how many are dropped. Goes out: a Keras model from the stored features (or samples)
+to float32 (n_examples, n_features), and its answers.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from xval.data.fold import Examples
+from xval.errors import SettingsError, suggestion
+from xval.models.build import KERNELS
+from xval.training.fit import predict
+
+# These only pass values on when a model predicts: behind them stands what a map looked like.
+_FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)
+
+
+def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str | None = None) -> keras.Model:
+    """Return a model that ends in what one of the last layers reads, or in what a layer gives.
+
+    Args:
+        model: As `model.build_model` made it: one layer behind the other, of which one is the architecture.
+        layers_dropped: 0: its prediction; n: what the n-th last layer with a kernel (dense, convolutional, recurrent) reads. A
+            map is averaged over all axes but the last, also where it is flattened before that layer reads it.
+        where: Named in errors.
+        layer: Name of a layer of the architecture, whose output is taken instead, averaged in the same way.
+
+    Returns:
+        A model from the same input to float32 (n_examples, n_features), compiled for prediction.
+
+    Raises:
+        SettingsError: The network has not so many layers, or no layer of this name, or they cannot be told apart (no functional
+            Keras model).
+    """
+    if layer is None and layers_dropped == 0:
+        features = layers.Flatten(name="flattened")(model.output)
+    else:
+        before, network = _split(model, where)
+        chosen = _read_by(network, layers_dropped, where) if layer is None else _output_of(network, layer, where)
+        cut = keras.Model(network.input, chosen, name="network")
+        hidden = model.input
+        for earlier in before:
+            hidden = earlier(hidden)
+        features = cut(hidden)
+    outputs = layers.Activation("linear", dtype="float32", name="embedding")(features)
+    found = keras.Model(model.input, outputs, name="cut_network")
+    compile_for_prediction(found)
+    return found
+
+
+def compile_for_prediction(model: keras.Model) -> None:
+    """Compile a model as for training: no XLA for TensorFlow, which would compile anew for every length of clips."""
+    model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
+
+
+def embed(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
+    """Return what a model of `cut_model` makes of examples, float32 (n_examples, n_features)."""
+    return predict(model, examples, batch_size)
+
+
+def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], keras.Model]:
+    """Return what stands before the architecture, and the architecture."""
+    chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
+    for position, layer in enumerate(chain):
+        if isinstance(layer, keras.Model):
+            if not _is_functional(layer) or any(isinstance(inner, keras.Model) for inner in layer.layers):
+                raise SettingsError(
+                    f"{where}: the layers of its network '{layer.name}' cannot be counted, because it is no plain functional "
+                    "Keras model. Set layers_dropped=0 for its predictions."
+                )
+            return chain[:position], layer
+    raise SettingsError(f"{where}: it holds no network as xval saves it. Set layers_dropped=0 for its predictions.")
+
+
+def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor:
+    """Return what the layer with a kernel that is `number`-th from the end reads, averaged to one axis."""
+    with_kernel = [layer for layer in network.layers if any(each.name in KERNELS for each in layer.weights)]
+    if number > len(with_kernel):
+        listed = ", ".join(layer.name for layer in with_kernel)
+        raise SettingsError(
+            f"layers_dropped={number}: {where} has {len(with_kernel)} dense, convolutional or recurrent layers ({listed}); "
+            f"allowed: 0 to {len(with_kernel)}."
+        )
+    read = _single(with_kernel[-number].input)
+    while len(read.shape) == 2 and isinstance(producer := _producer(network, read), _FLATTENING):
+        read = _single(producer.input)
+    return _averaged(read)
+
+
+def _output_of(network: keras.Model, name: str, where: str) -> keras.KerasTensor:
+    """Return what a layer gives, averaged to one axis."""
+    names = [layer.name for layer in network.layers if not isinstance(layer, layers.InputLayer)]
+    if name not in names:
+        raise SettingsError(f"layer '{name}': {where} has no such layer. {suggestion(name, names)}")
+    return _averaged(_single(network.get_layer(name).output))
+
+
+def _averaged(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Return values averaged over all axes but the first and the last."""
+    return _AveragePooling[len(values.shape)](name="averaged")(values) if len(values.shape) > 2 else values
+
+
+_AveragePooling: dict[int, Any] = {
+    3: layers.GlobalAveragePooling1D,
+    4: layers.GlobalAveragePooling2D,
+    5: layers.GlobalAveragePooling3D,
+}
+
+
+def _producer(network: keras.Model, tensor: keras.KerasTensor) -> keras.layers.Layer | None:
+    """Return the layer whose output a tensor is."""
+    return next((layer for layer in network.layers if _single(layer.output) is tensor), None)
+
+
+def _single(tensors: Any) -> Any:
+    """Return the one tensor of a layer with one input or output; the first of several."""
+    return tensors[0] if isinstance(tensors, list | tuple) else tensors
+
+
+def _is_functional(model: keras.Model) -> bool:
+    return isinstance(getattr(model, "input", None), keras.KerasTensor)

@@ -1,0 +1,56 @@
+"""Losses by their names: what training minimises, and the same loss of predictions that are there already.
+
+Comes in: the settings, targets and predictions. Goes out: Keras's function, targets in the form that it wants, and the mean
+loss of predictions without any penalty.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.settings import user_code
+from xval.settings.architectures import loss_name, target_form
+
+
+def fitted_loss(settings: Mapping[str, Any]) -> str:
+    """Return the name of the loss that training minimises: mixed examples have shares of classes, not one class."""
+    loss = loss_name(settings["task_type"], settings["loss"], settings["label_form"])
+    is_mixed = settings["augment_mixup"] and settings["task_type"] == "classification"
+    return "categorical_crossentropy" if is_mixed and target_form(settings["task_type"], loss) == "class" else loss
+
+
+def loss_function(name: str) -> Callable[[Any, Any], Any]:
+    """Return the function of a loss of `catalog.loss_name`: from targets and predictions to one value per example.
+
+    Raises:
+        SettingsError: The user's own module turns out to have no such function.
+        Exception: Whatever that module raises while it is imported.
+    """
+    found: Callable[[Any, Any], Any] = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
+    return found
+
+
+def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
+    """Return targets in the form that a loss wants: as they are, or one-hot float32 (n_examples, n_classes)."""
+    if target_form(task_type, loss) == "one_hot":
+        return np.asarray(np.eye(n_classes, dtype=np.float32)[targets])
+    return targets
+
+
+def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Mapping[str, Any], n_classes: int) -> float:
+    """Return the mean loss of predictions, without the L2 penalty.
+
+    Args:
+        targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs).
+        predictions: float32 (n_examples, n_outputs).
+        settings: Of them task_type, loss and label_form.
+        n_classes: Number of classes; 0 where there are none.
+    """
+    task_type = settings["task_type"]
+    name = loss_name(task_type, settings["loss"], settings["label_form"])
+    wanted = loss_targets(targets, name, task_type, n_classes)
+    values = keras.ops.convert_to_numpy(loss_function(name)(wanted, predictions))
+    return float(np.mean(values, dtype=np.float64))

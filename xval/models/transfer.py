@@ -1,0 +1,167 @@
+"""Start from the weights of a saved model, and freeze the first blocks of a network.
+
+Comes in: the freshly built model of a fold, and the initial model. Goes out: the same model with copied weights, some of them
+frozen. What is normalised by stays that of the fold's own training items, and an output layer for other classes stays new.
+
+A block is a layer with a kernel (convolution, dense or recurrent) and all layers behind it up to the next such layer, batch
+normalisation included; what comes ahead of the first kernel belongs to the first block. The block of the output layer is the
+last one and is never frozen. Transfer by copying and freezing the first layers: Yosinski et al. 2014, "How transferable are
+features in deep neural networks?".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from preprocessing.store import FeatureStore
+from xval.errors import ResultsError, SettingsError
+from xval.models.build import KERNELS, class_names
+from xval.saved_models.initial import InitialModel
+from xval.saved_models.load import load_model
+
+_OF_THE_FOLD = ("frontend", "normalization")
+
+Block = list[keras.layers.Layer]
+
+
+def start_from(
+    model: keras.Model, initial: InitialModel, settings: Mapping[str, Any], store: FeatureStore
+) -> dict[str, list[str]]:
+    """Copy the weights of an initial model into a fresh one and freeze the blocks that the settings name.
+
+    The output layer is copied where both models answer the same task with the same classes (or the same targets) in the same
+    order, and stays new otherwise. Every other layer has to fit. A frozen batch normalisation keeps its moving statistics and
+    normalises by them in training too.
+
+    Args:
+        model: Of `build_model`, not compiled yet.
+        initial: The model to start from. It is loaded in Keras's safe mode.
+        settings: Of them architecture, task_type, frozen_layers and frozen.
+        store: It names the classes or targets.
+
+    Returns:
+        The names of the layers: ``layers_copied`` and ``layers_frozen``.
+
+    Raises:
+        SettingsError: The initial model cannot be loaded; its layers differ from those of the model, or none is left to copy;
+            or there are not as many blocks to freeze.
+    """
+    blocks = network_blocks(model)
+    frozen = _blocks_to_freeze(blocks, settings)
+    copied = _copy(blocks, network_blocks(_load(initial)), initial, settings, store)
+    for block in frozen:
+        for layer in block:
+            layer.trainable = False
+    return {
+        "layers_copied": [layer.name for layer in copied],
+        "layers_frozen": [layer.name for block in frozen for layer in block if layer.weights],
+    }
+
+
+def network_blocks(model: keras.Model) -> list[Block]:
+    """Return the layers of a model's network in blocks, from the input to the output; the last block has the output layer.
+
+    Args:
+        model: Of `build_model`, or any other; layers named ``frontend`` and ``normalization`` are left out.
+    """
+    blocks: list[Block] = [[]]
+    for layer in _layers_of(model):
+        if _has_kernel(layer) and any(map(_has_kernel, blocks[-1])):
+            blocks.append([])
+        blocks[-1].append(layer)
+    return blocks
+
+
+def _layers_of(layer: keras.layers.Layer) -> Block:
+    """Return the layers of a model, those of models within it in their place."""
+    inner = getattr(layer, "layer", None)
+    if isinstance(inner, keras.Model):
+        return _layers_of(inner)
+    if not isinstance(layer, keras.Model):
+        return [layer]
+    parts = (part for part in layer.layers if part.name not in _OF_THE_FOLD)
+    return [found for part in parts for found in _layers_of(part)]
+
+
+def _has_kernel(layer: keras.layers.Layer) -> bool:
+    return _is_convolution(layer) or any(variable.name in KERNELS for variable in layer.weights)
+
+
+def _is_convolution(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer, or the one that it repeats over time, is a convolution; Keras's and our own are named so."""
+    return "Conv" in type(getattr(layer, "layer", layer)).__name__
+
+
+def _blocks_to_freeze(blocks: list[Block], settings: Mapping[str, Any]) -> list[Block]:
+    *hidden, _output = blocks
+    if settings["frozen"] == "convolutions":
+        chosen = [block for block in hidden if any(map(_is_convolution, block))]
+        if not chosen:
+            raise SettingsError("frozen='convolutions': the network has no convolution ahead of its output layer")
+        return chosen
+    n_frozen = int(settings["frozen_layers"])
+    if n_frozen > len(hidden):
+        names = ", ".join(next(filter(_has_kernel, block)).name for block in hidden) or "none"
+        raise SettingsError(
+            f"frozen_layers={n_frozen}: the network has {len(hidden)} block(s) that can be frozen ({names}); that of the "
+            "output layer never is"
+        )
+    return hidden[:n_frozen]
+
+
+def _load(initial: InitialModel) -> keras.Model:
+    """Load the initial model; the architecture of the instance, whose layers it may have, is imported by now."""
+    try:
+        return load_model(initial.path)
+    except ResultsError as error:
+        raise SettingsError(f"initial_model: {error}") from error
+
+
+def _copy(
+    blocks: list[Block], initial_blocks: list[Block], initial: InitialModel, settings: Mapping[str, Any], store: FeatureStore
+) -> Block:
+    """Copy weights layer by layer, once all are known to fit, and return the layers that have got them."""
+    hidden, initial_hidden = _with_weights(blocks[:-1]), _with_weights(initial_blocks[:-1])
+    if len(hidden) != len(initial_hidden):
+        raise SettingsError(
+            f"initial_model: {initial.path} has {len(initial_hidden)} layers with weights ahead of its output layer, the "
+            f"network of architecture '{settings['architecture']}' has {len(hidden)}; both must be built alike"
+        )
+    for layer, source in zip(hidden, initial_hidden, strict=True):
+        if _form(layer) != _form(source):
+            raise SettingsError(
+                f"initial_model: layer '{layer.name}' is {_described(layer)}, and layer '{source.name}' of {initial.path} is "
+                f"{_described(source)}; set the same options of the architecture, and features of the same shape"
+            )
+    output, initial_output = _with_weights(blocks[-1:]), _with_weights(initial_blocks[-1:])
+    is_same = _answers(initial.description) == (settings["task_type"], class_names(store, settings), store.target_names)
+    pairs = list(zip(hidden, initial_hidden, strict=True))
+    if is_same and [*map(_form, output)] == [*map(_form, initial_output)]:
+        pairs += zip(output, initial_output, strict=True)
+    if not pairs:
+        raise SettingsError(
+            f"initial_model: nothing of {initial.path} can be copied: it has an output layer alone, and one for other classes"
+        )
+    for layer, source in pairs:
+        layer.set_weights(source.get_weights())
+    return [layer for layer, _ in pairs]
+
+
+def _with_weights(blocks: list[Block]) -> Block:
+    return [layer for block in blocks for layer in block if layer.weights]
+
+
+def _answers(description: Mapping[str, Any]) -> tuple[object, tuple[str, ...], tuple[str, ...]]:
+    """Return the task, classes and targets of a saved model."""
+    classes, targets = (tuple(description.get(name, ())) for name in ("class_names", "target_names"))
+    return description.get("task_type"), classes, targets
+
+
+def _form(layer: keras.layers.Layer) -> tuple[str, list[tuple[int, ...]]]:
+    return type(layer).__name__, [tuple(variable.shape) for variable in layer.weights]
+
+
+def _described(layer: keras.layers.Layer) -> str:
+    kind, shapes = _form(layer)
+    return f"{kind} with weights of shape {', '.join(map(str, shapes))}"

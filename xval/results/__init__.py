@@ -1,0 +1,1 @@
+"""The results folder: names, locks, reading, summaries, ranking, DataFrames, status and the workbook."""

@@ -1,0 +1,200 @@
+"""The results of experiments as pandas DataFrames: every figure of every fold, and every prediction.
+
+Comes in: the folder of an experiment, an instance or a fold, or one that holds several experiments. Goes out: a tidy table,
+read from the fold records that metrics.json and results.xlsx are made of.
+
+    from xval import load_results
+    table = load_results("results/demo/experiment_1")
+    table.query("side == 'test' and metric == 'accuracy'").groupby("instance")["value"].agg(["mean", "std"])
+"""
+
+import math
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xval.errors import ResultsError, suggestion
+from xval.results.finished_folds import InstanceRecords, expect, find_instances
+from xval.results.summary import differing_parameters, value_of
+
+_DTYPES = {
+    "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "side": "str", "metric": "str",
+    "value": "float64",
+}  # fmt: skip
+# Each side of the table, and where a record has its metrics.
+_SIDES = {
+    "training": ("metrics", "training"),
+    "validation": ("metrics", "validation"),
+    "test": ("metrics", "test"),
+    "clip_validation": ("clip_metrics", "validation"),
+    "clip_test": ("clip_metrics", "test"),
+    "chance": ("chance", "test"),
+}
+_ITEM_SIDE = "item_test"
+_DESCRIBED = ("comment_1", "comment_2", "architecture")
+
+
+def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
+    """Return the metrics of finished folds, one row per instance, fold, side and metric.
+
+    Args:
+        folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,
+            such as ``results`` or ``results/<dataset>``.
+        parameters: Whether each row also has comment_1, comment_2 and architecture of its instance, and every parameter that
+            differs between the instances of the table; sequences are tuples. A parameter whose name is taken by another column
+            is called parameter_<name>.
+        items: Whether there are also rows for each test item, which the column ``item`` names: side ``item_test``, with
+            n_clips among the metrics. No other row has an item.
+
+    Returns:
+        The columns dataset (text), experiment, instance, fold (int64), side, metric (text), value (float64; NaN where the
+        metric is undefined), item (text) if asked for, then the parameters. The sides: training, validation and test, of
+        examples (of training ones loss and accuracy or error alone, as training followed them, without ``evaluate_training``);
+        clip_validation and clip_test, of clips, which are combined from their windows; chance, what a constant answer reaches
+        on the test examples. Rows are in the order of experiments, instances, folds, sides.
+        ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment, instance, fold, status
+        (``failed``, or ``missing``: not run yet, or of other settings) and error.
+
+    Warns:
+        UserWarning: Folds failed or are missing, so that means over folds leave test items out.
+
+    Raises:
+        ResultsError: There is no experiment, a file is missing or damaged, or two folders hold the same experiment.
+    """
+    instances = find_instances(Path(folder))
+    dtypes = _DTYPES | ({"item": "str"} if items else {})
+    described = _parameter_columns(instances, taken=dtypes) if parameters else {}
+    rows = []
+    for instance in instances:
+        of_instance = {column: _plain(instance.parameters.get(name)) for column, name in described.items()}
+        rows += [row | of_instance for row in _rows(instance, with_items=items)]
+    table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
+    table.attrs["not_done"] = _not_done(instances)
+    return table
+
+
+def load_predictions(
+    folder: str | Path,
+    *,
+    instances: int | Collection[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the predictions of finished folds for their validation and test examples.
+
+    Args:
+        folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it.
+        instances: The number of an instance, or several; all when omitted. Nothing is read of the others.
+        columns: Which columns to read besides instance and fold; all when omitted.
+
+    Returns:
+        The columns instance and fold (int64), then those of predictions.parquet as it has them: item, clip, start_s, end_s,
+        side, and, as the task has it, target, predicted and probability_<class> (float32), target_<name> and
+        predicted_<name>, or squared_error; a row per example, or per frame of a recording. Where instances have other
+        columns, those that one lacks are NaN. ``table.attrs["not_done"]``: as of `load_results`.
+
+    Warns:
+        UserWarning: Folds failed or are missing.
+
+    Raises:
+        ResultsError: There is no experiment, or there are several; no such instance or column; a file is missing or damaged.
+    """
+    chosen = find_instances(Path(folder), [instances] if isinstance(instances, int) else instances)
+    experiments = {str(instance.experiment.path) for instance in chosen}
+    if len(experiments) > 1:
+        raise ResultsError(f"{folder}: holds several experiments, name one of {', '.join(sorted(experiments))}.")
+    files = {
+        (instance.number, fold): instance.fold_folder(fold) / "predictions.parquet"
+        for instance in chosen
+        for fold in instance.done
+    }
+    held = {path: _column_names(path) for path in files.values()}
+    known = list(dict.fromkeys(name for names in held.values() for name in names))
+    for name in columns or ():
+        if files and name not in known:
+            raise ResultsError(f"{folder}: no prediction has a column '{name}'. {suggestion(name, known)}")
+    wanted = known if columns is None else list(dict.fromkeys(columns))
+    tables = [pd.DataFrame(columns=["instance", "fold", *wanted])] if not files else []
+    for (instance, fold), path in files.items():
+        table = _read_parquet(path, [name for name in wanted if name in held[path]])
+        table.insert(0, "instance", instance)
+        table.insert(1, "fold", fold)
+        tables.append(table)
+    found = pd.concat(tables, ignore_index=True)[["instance", "fold", *wanted]].astype({"instance": "int64", "fold": "int64"})
+    found.attrs["not_done"] = _not_done(chosen)
+    return found
+
+
+def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an instance, without its parameters."""
+    for fold, record in instance.done.items():
+        path, keys = instance.fold_folder(fold) / "record.json", instance.keys | {"fold": fold}
+        for side, (part, of_part) in _SIDES.items():
+            figures = expect(expect(record, part, dict, path), of_part, dict, path)
+            yield from (keys | {"side": side, "metric": name, "value": _number(value)} for name, value in figures.items())
+        if with_items:
+            for item, figures in expect(expect(record, "item_metrics", dict, path), "test", dict, path).items():
+                of_item = keys | {"side": _ITEM_SIDE, "item": item}
+                yield from (of_item | {"metric": name, "value": _number(value)} for name, value in figures.items())
+
+
+def _number(value: object) -> float:
+    """Return a metric of a record, NaN where it is undefined."""
+    number = value_of(value)
+    return math.nan if number is None else number
+
+
+def _parameter_columns(instances: Sequence[InstanceRecords], taken: Collection[str]) -> dict[str, str]:
+    """Return the names of columns with the parameters that they show."""
+    if not instances:
+        return {}
+    differing = differing_parameters([{"parameters": instance.parameters} for instance in instances])
+    names = [*_DESCRIBED, *(name for name in differing if name != "dataset")]
+    return {f"parameter_{name}" if name in taken else name: name for name in names}
+
+
+def _plain(value: object) -> object:
+    """Return a value that pandas can group by."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _not_done(instances: Iterable[InstanceRecords]) -> list[dict[str, Any]]:
+    """Return the folds that are not done, and warn of them."""
+    found = [fold for instance in instances for fold in instance.not_done()]
+    if found:
+        listed = "; ".join(
+            "experiment {experiment} of {dataset}, instance {instance}, fold {fold} {status}".format(**fold)
+            for fold in found[:5]
+        )
+        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+        message = f"{len(found)} fold(s) are not in the table, so that means leave items out: {listed}{more}."
+        warnings.warn(message, UserWarning, stacklevel=3)
+    return found
+
+
+def _column_names(path: Path) -> list[str]:
+    """Return the columns of a parquet file, reading no more than its footer.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    from pyarrow import parquet
+
+    try:
+        return [str(name) for name in parquet.read_schema(path).names]
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ResultsError:
+    reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({' '.join(str(error).split())[:150]})"
+    return ResultsError(f"{path}: {reason}. Move the fold folder away and run the experiment again.")

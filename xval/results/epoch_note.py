@@ -1,0 +1,70 @@
+"""A note on how far a running job is, for whoever asks meanwhile.
+
+Comes in: the epochs that training reports. Goes out: progress.json in the temporary folder of the job, which is gone when the
+folder gets its name. Nothing is computed from it, so that it is not flushed to the disk, and a full disk does not stop a job.
+"""
+
+import json
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+NOTE_NAME = "progress.json"
+_SECONDS_BETWEEN = 1.0
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a job says of itself.
+
+    Attributes:
+        started: When it began (Unix time, s).
+        epoch: The last epoch that ended, as far as it has been written; 0: none.
+        epochs: How many there will be at most.
+    """
+
+    started: float
+    epoch: int
+    epochs: int
+
+
+class EpochNote:
+    """The note of one job, written at once and then once a second at most.
+
+    Args:
+        folder: The temporary folder of the job.
+        epochs: How many there will be at most.
+    """
+
+    def __init__(self, folder: Path, epochs: int) -> None:
+        self._path = folder / NOTE_NAME
+        self._epochs = epochs
+        self._started = time.time()
+        self._next = 0.0
+        self.write(0)
+
+    def write(self, epoch: int) -> None:
+        """Note that an epoch has ended, unless the last note is less than a second old."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _SECONDS_BETWEEN
+        new = self._path.with_suffix(".new")
+        with suppress(OSError):
+            new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs))))
+            new.replace(self._path)
+
+    def remove(self) -> None:
+        """Delete the note."""
+        for path in (self._path, self._path.with_suffix(".new")):
+            path.unlink(missing_ok=True)
+
+
+def read_note(folder: Path) -> Note | None:
+    """Return the note in the temporary folder of a job, or None where there is none that can be read."""
+    try:
+        content = json.loads((folder / NOTE_NAME).read_bytes())
+        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,271 @@
+"""The results folder of one experiment: names, atomic writes, locks, and what is done already.
+
+    <experiment_folder>/<dataset>/experiment_<n>/
+        description.txt  folds.json  results.xlsx  code/<hash>/
+        instance_<i>/settings.json  metrics.json
+                     fold_<k>/record.json  model.keras  history.csv  predictions.parquet
+                     refit/record.json  model.keras  history.csv
+
+Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
+and renamed when it is whole: it is there and complete, or it is not there.
+"""
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from xval.errors import ResultsError
+from xval.json_files import Record, flush_all, read_json, write_atomically
+from xval.results.lock import hold, is_held
+
+ALL_ITEMS = 0
+"""The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
+
+_INSTANCE = re.compile(r"instance_(\d+)")
+_FOLD = re.compile(r"fold_(\d+)")
+_BEGUN = "begun"
+
+
+class ExperimentFolder:
+    """The folder of one experiment.
+
+    Args:
+        path: ``<experiment_folder>/<dataset>/experiment_<n>``; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def prepare(self, description: str) -> None:
+        """Make the folder and write the description.
+
+        Raises:
+            ResultsError: The folder cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path / "description.txt", f"{description}\n".encode())
+        except OSError as error:
+            raise ResultsError(
+                f"{self.path}: the results folder cannot be written ({error.strerror}). "
+                "Choose another with Experiment(experiment_folder=...) or --set experiment_folder=...."
+            ) from error
+
+    @property
+    def folds_file(self) -> Path:
+        """Path of folds.json."""
+        return self.path / "folds.json"
+
+    @property
+    def workbook(self) -> Path:
+        """Path of results.xlsx."""
+        return self.path / "results.xlsx"
+
+    def instance_folder(self, instance: int) -> Path:
+        """Return the folder of an instance."""
+        return self.path / f"instance_{instance}"
+
+    def replaced_folder(self, instance: int) -> Path:
+        """Return where the results of an instance wait while new ones replace them."""
+        return self.path / f"instance_{instance}.replaced"
+
+    def fold_folder(self, instance: int, fold: int) -> Path:
+        """Return the folder of one job."""
+        return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS else f"fold_{fold}")
+
+    def instances(self) -> list[int]:
+        """Return the numbers of the instances that have a folder."""
+        return _numbers(self.path, _INSTANCE)
+
+    def folds(self, instance: int) -> list[int]:
+        """Return the numbers of the folds of an instance that have a folder."""
+        return _numbers(self.instance_folder(instance), _FOLD)
+
+    def last_change_ns(self, instance: int) -> int:
+        """Return when a fold folder of an instance was last written (Unix time, ns); 0 where there is none."""
+        return max((found.st_mtime_ns for found in self._fold_stats(instance).values()), default=0)
+
+    def state(self, instance: int) -> tuple[object, ...]:
+        """Return what differs once the settings or a fold record of an instance have been written anew; nothing is read."""
+        folder = self.instance_folder(instance)
+        paths = [folder / "settings.json", *(folder / name / "record.json" for name in sorted(self._fold_stats(instance)))]
+        return tuple((path.parent.name, _state(path)) for path in paths)
+
+    def _fold_stats(self, instance: int) -> dict[str, os.stat_result]:
+        """Return the names of the fold folders of an instance with what the system knows of them."""
+        try:
+            with os.scandir(self.instance_folder(instance)) as entries:
+                return {entry.name: entry.stat() for entry in entries if _FOLD.fullmatch(entry.name)}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
+    def record(self, instance: int, fold: int) -> Record | None:
+        """Return the record of a job, or None where it has not run to its end.
+
+        Raises:
+            ResultsError: The record is no JSON, or of a newer format.
+        """
+        return read_json(self.fold_folder(instance, fold) / "record.json")
+
+    def settings(self, instance: int) -> Record | None:
+        """Return settings.json of an instance, or None.
+
+        Raises:
+            ResultsError: The file is no JSON, or of a newer format.
+        """
+        return read_json(self.instance_folder(instance) / "settings.json")
+
+    def lock(self) -> FileLock:
+        """Return the lock under which the derived files of the experiment are rebuilt."""
+        return FileLock(self.path / ".rebuild.lock")
+
+    @contextmanager
+    def claim(self, instance: int, fold: int) -> Iterator[bool]:
+        """Hold a job for this process, until the block or the process ends, however it ends.
+
+        Yields:
+            True: the job is ours, and what a dead process left of it is removed. False: another process has it.
+        """
+        folder = self.instance_folder(instance)
+        folder.mkdir(parents=True, exist_ok=True)
+        with hold(self._lock_file(instance, fold)) as ours:
+            if ours:
+                for leftover in self.leftovers(instance, fold):
+                    shutil.rmtree(leftover)
+            yield ours
+
+    def is_claimed(self, instance: int, fold: int) -> bool:
+        """Return whether some process holds a job; it is not disturbed, and nothing is written."""
+        return is_held(self._lock_file(instance, fold))
+
+    def leftovers(self, instance: int, fold: int) -> list[Path]:
+        """Return the temporary folders of a job: of the process that runs it, or of one that died."""
+        return sorted(self.instance_folder(instance).glob(f".fold_{fold}.*.part"))
+
+    def _lock_file(self, instance: int, fold: int) -> Path:
+        return self.instance_folder(instance) / f".fold_{fold}.lock"
+
+    def begin_fold(self, instance: int, fold: int) -> Path:
+        """Make and return a temporary folder to write a job into; `publish` names it."""
+        folder = self.instance_folder(instance) / f".fold_{fold}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, temporary: Path, instance: int, fold: int) -> None:
+        """Flush a written job folder to the disk and give it its name; a record of a failure that stood there goes.
+
+        The caller holds the claim of the job.
+
+        Raises:
+            OSError: The disk is full or gone; the temporary folder stays unnamed and what stood there stays readable.
+        """
+        flush_all([*temporary.rglob("*"), temporary])
+        final = self.fold_folder(instance, fold)
+        if final.exists():
+            aside = temporary.with_name(f"{temporary.name}.old.part")
+            final.rename(aside)
+            temporary.rename(final)
+            shutil.rmtree(aside)
+        else:
+            temporary.rename(final)
+        os.utime(final)  # derived files that were begun before now may lack it
+        flush_all([final, final.parent])
+
+    def replace(self, instance: int, folds: Collection[int]) -> None:
+        """Move results away, so that their jobs run anew; what this pass has already run anew stays.
+
+        A pass begins with the first call and ends with `end_replacing`, however often it is interrupted between.
+
+        Args:
+            instance: The instance.
+            folds: The folds to replace.
+
+        Raises:
+            ResultsError: Another process is running one of the jobs.
+        """
+        for fold in folds:
+            with self.claim(instance, fold) as ours:
+                if not ours:
+                    raise ResultsError(
+                        f"{self.fold_folder(instance, fold)}: another process is running it; overwrite it when it is done."
+                    )
+        replaced = self.replaced_folder(instance)
+        replaced.mkdir(exist_ok=True)
+        if not (replaced / _BEGUN).exists():
+            write_atomically(replaced / _BEGUN, b"")
+        for fold in folds:
+            old = self.fold_folder(instance, fold)
+            if old.exists() and not self.is_replacement(instance, fold):
+                shutil.rmtree(replaced / old.name, ignore_errors=True)
+                old.rename(replaced / old.name)
+
+    def is_replacement(self, instance: int, fold: int) -> bool:
+        """Return whether a job has ended since its instance began to be replaced."""
+        try:
+            begun = (self.replaced_folder(instance) / _BEGUN).stat().st_mtime_ns
+            return (self.fold_folder(instance, fold) / "record.json").stat().st_mtime_ns > begun
+        except FileNotFoundError:
+            return False
+
+    def replaced_folds(self, instance: int) -> list[int]:
+        """Return the folds whose old results wait for their successors."""
+        return _numbers(self.replaced_folder(instance), _FOLD)
+
+    def end_replacing(self, instance: int, done: Collection[int], available: Collection[int]) -> None:
+        """Delete the replaced results of an instance, once each of them has a successor.
+
+        Args:
+            instance: The instance.
+            done: The folds that have a finished result of the present settings.
+            available: The folds of the experiment; a replaced fold that is none of them needs no successor.
+        """
+        if set(self.replaced_folds(instance)) & set(available) <= set(done):
+            shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
+
+
+def find_experiment(path: Path) -> ExperimentFolder:
+    """Return the results folder that a user means.
+
+    Args:
+        path: ``results/<dataset>/experiment_<n>``, or a folder or file in it.
+
+    Raises:
+        ResultsError: There is no such folder, or it is in no experiment's.
+    """
+    if not path.exists():
+        raise ResultsError(f"{path}: there is no such folder. Wanted is results/<dataset>/experiment_<n>.")
+    for folder in (path, *path.resolve().parents):
+        if (folder / "folds.json").is_file():
+            return ExperimentFolder(folder)
+    raise ResultsError(
+        f"{path}: holds no results of an experiment (no folds.json). Wanted is results/<dataset>/experiment_<n>.{_nearby(path)}"
+    )
+
+
+def _nearby(path: Path) -> str:
+    """Return a hint at experiments below a folder."""
+    found = sorted(each.parent for pattern in ("*/folds.json", "*/*/folds.json") for each in path.glob(pattern))
+    return f" Below it: {', '.join(map(str, found[:5]))}." if found else ""
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """Return what differs once a file has been written anew; None where there is none."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(found.group(1)) for name in names if (found := pattern.fullmatch(name)))

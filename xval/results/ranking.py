@@ -1,0 +1,222 @@
+"""Which instance is best: in each column of a table, and over all.
+
+Comes in: metric dicts. Goes out: the best means and deviations of a metric, the ranking of the instances, the table that a
+run ends with. Test figures never rank.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from preprocessing.feature_settings import FeatureSettings
+from xval.results.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
+
+# The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
+MAIN_METRICS = {
+    "classification": ("balanced_accuracy", "accuracy"),
+    "regression": ("rmse", "ccc"),
+    "representation": ("explained_variance", "mse"),
+    "frame_classification": ("macro_f1", "event_f1"),
+}
+# Validation losses can be compared only between instances that agree in these.
+LOSS_PARAMETERS = ("loss", "example_length_s", "example_overlap")
+# Of these tasks in these too: errors are measured in units of the features, and other labels of frames are other questions.
+_LOSS_PARAMETERS_OF = {
+    "representation": ("normalization", *FeatureSettings.model_fields),
+    "frame_classification": ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
+}
+_IN_UNITS = {"representation": ("loss", "mse")}
+
+
+class Best(NamedTuple):
+    """The numbers of the instances with the best mean and with the smallest deviation; several in a tie."""
+
+    mean: frozenset[int]
+    std: frozenset[int]
+
+
+class Ranking(NamedTuple):
+    """The numbers of the instances, best first, and the validation figure that ranks them.
+
+    Attributes:
+        instances: Those that have the figure in at least one fold.
+        side: ``validation`` or ``clip_validation``.
+        metric: Its name.
+    """
+
+    instances: tuple[int, ...]
+    side: str
+    metric: str
+
+    @property
+    def selected(self) -> int | None:
+        """The instance to choose; None without any result."""
+        return self.instances[0] if self.instances else None
+
+    def best_of(self, numbers: Iterable[int], most: int) -> list[int]:
+        """Return the best of some instances, at most so many, by number; those that are not ranked come last into it."""
+        places = {number: place for place, number in enumerate(self.instances)}
+        return sorted(sorted(numbers, key=lambda number: (places.get(number, len(places)), number))[:most])
+
+
+def find_best(metric_dicts: Sequence[MetricDict], side: str, metric: str) -> Best:
+    """Return who is best in a metric of a side.
+
+    Only instances with a value in as many folds as any other compete: a mean over fewer folds lacks items, perhaps the hard
+    ones. Nobody is best where fewer than two instances have a value, or the direction of the metric is not known.
+    """
+    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
+    if sum(found["n"] > 0 for found in figures.values()) < 2 or not _is_known(metric_dicts, metric):
+        return Best(frozenset(), frozenset())
+    most = max(found["n"] for found in figures.values())
+    means = {number: found["mean"] for number, found in figures.items() if found["n"] == most}
+    deviations = {number: found["std"] for number, found in figures.items() if found["n"] == most > 1}
+    sign = _sign(metric_dicts, metric)
+    return Best(
+        mean=_smallest({number: sign * mean for number, mean in means.items() if mean is not None}),
+        std=_smallest({number: deviation for number, deviation in deviations.items() if deviation is not None}),
+    )
+
+
+def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
+    """Rank instances by the mean of the validation figure that all of them share.
+
+    That figure is the monitored one (``val_accuracy``: the validation accuracy) where all instances monitor the same. The
+    validation loss (without the L2 penalty) also needs instances that agree in `LOSS_PARAMETERS`, and in those of the task,
+    as do errors of reconstruction. Otherwise it is the first of `MAIN_METRICS`. Clips are compared, not windows, where clips
+    have that figure: all instances have the same clips. Instances with more folds go before those with fewer; in a tie the
+    lower number goes first.
+
+    Args:
+        metric_dicts: At least one.
+    """
+    metric = _shared_metric(metric_dicts)
+    side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
+    sign = _sign(metric_dicts, metric)
+    keys = []
+    for metric_dict in metric_dicts:
+        found = figure(metric_dict, side, metric)
+        if found["mean"] is not None:
+            keys.append((-found["n"], sign * found["mean"], metric_dict["instance"]))
+    return Ranking(tuple(number for _, _, number in sorted(keys)), side, metric)
+
+
+def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
+    """Return one or two sentences on the selected instance: why it is, and what it reaches on the test items.
+
+    Args:
+        metric_dicts: At least one.
+    """
+    ranking = rank_instances(metric_dicts)
+    if ranking.selected is None:
+        return "No fold is finished yet."
+    selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
+    side = test_side(metric_dicts)
+    reached = []
+    for metric in MAIN_METRICS[selected["task_type"]]:
+        found = format_figure(figure(selected, side, metric), selected["folds_total"])
+        reached.append(f"{metric} {found} ({format_chance(chance_level(metric_dicts, metric))})")
+    return (
+        f"Instance {ranking.selected} is selected: best mean {SIDES[ranking.side]} {ranking.metric} "
+        f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
+        f"On the test items it reaches {', '.join(reached)}."
+    )
+
+
+def summary_table(
+    metric_dicts: Sequence[MetricDict], *, most: int | None = None
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the header and the rows of the table that a run ends with, as text.
+
+    Args:
+        metric_dicts: At least one.
+        most: How many instances are shown at most, the best ones; None: all.
+
+    Returns:
+        Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
+        figures as mean ± standard deviation (of clips and of windows, where clips are cut), the time (h:mm:ss) and the folds
+        done, failed and in all.
+    """
+    ranking = rank_instances(metric_dicts)
+    sides = dict.fromkeys((test_side(metric_dicts), "test"))
+    main = MAIN_METRICS[metric_dicts[0]["task_type"]]
+    columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
+    header = (
+        "instance", "comment_1", "architecture", *(f"{SIDES[side]} {metric}" for side, metric in columns), "time", "folds",
+    )  # fmt: skip
+    numbers = [found["instance"] for found in metric_dicts]
+    shown = set(numbers if most is None else ranking.best_of(numbers, most))
+    rows = [
+        (
+            f"{found['instance']}{' *' if found['instance'] == ranking.selected else ''}",
+            str(found["parameters"].get("comment_1", "")),
+            str(found["parameters"]["architecture"]),
+            *(format_figure(figure(found, side, metric), found["folds_total"]) for side, metric in columns),
+            format_time(found["seconds"]),
+            format_folds(found),
+        )
+        for found in metric_dicts
+        if found["instance"] in shown
+    ]
+    return header, rows
+
+
+def format_figure(found: Figure, folds_total: int) -> str:
+    """Return ``0.612 ± 0.051``, with the number of folds where some have no value."""
+    if found["mean"] is None:
+        return "-"
+    deviation = "" if found["std"] is None else f" ± {found['std']:.3f}"
+    folds = "" if found["n"] == folds_total else f" ({found['n']} of {folds_total} folds)"
+    return f"{found['mean']:.3f}{deviation}{folds}"
+
+
+def format_chance(chance: ChanceLevel | None) -> str:
+    """Return ``chance 0.100``; ``chance 0.098 to 0.102`` where instances differ, ``chance NaN`` where it is undefined."""
+    if chance is None:
+        return "chance NaN"
+    lowest, highest = f"{chance.lowest:.3f}", f"{chance.highest:.3f}"
+    return f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}"
+
+
+def format_time(seconds: float) -> str:
+    """Return a duration as ``h:mm:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def format_folds(metric_dict: MetricDict) -> str:
+    """Return ``5/6``, or ``4/6, 1 failed``."""
+    failed = f", {metric_dict['folds_failed']} failed" if metric_dict["folds_failed"] else ""
+    return f"{metric_dict['folds_done']}/{metric_dict['folds_total']}{failed}"
+
+
+def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
+    """Return the metric whose validation value all instances monitor, or the main one where that cannot be compared."""
+    monitors = {str(metric_dict["monitor"]) for metric_dict in metric_dicts}
+    monitored = min(monitors)
+    metric = monitored.removeprefix("val_")
+    first = metric_dicts[0]["parameters"]
+    task_type = metric_dicts[0]["task_type"]
+    names = (*LOSS_PARAMETERS, *_LOSS_PARAMETERS_OF.get(task_type, ()))
+    same_loss = all(metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in names)
+    needs_same = metric in _IN_UNITS.get(task_type, ("loss",))
+    shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
+    return metric if shared and _is_known(metric_dicts, metric) else MAIN_METRICS[task_type][0]
+
+
+def _is_known(metric_dicts: Sequence[MetricDict], metric: str) -> bool:
+    return direction(metric_dicts, metric) is not None
+
+
+def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:
+    """Return the factor that makes the better of two values the smaller one."""
+    return -1 if direction(metric_dicts, metric) else 1
+
+
+def _smallest(values: dict[int, float]) -> frozenset[int]:
+    least = min(values.values(), default=None)
+    return frozenset(number for number, value in values.items() if value == least)
+
+
+def test_side(metric_dicts: Sequence[MetricDict]) -> str:
+    """Return the side whose test figures count: that of clips where clips are cut into windows."""
+    return "clip_test" if has_windows(metric_dicts) else "test"

@@ -1,0 +1,206 @@
+"""Cells that hold what they are given as plain data, and the looks that all sheets share.
+
+Comes in: a value from settings, a record or a user. Goes out: a cell that no program takes for a formula, that no value
+breaks, and that shows what is not a number.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite, isnan
+from typing import Any
+
+from openpyxl.cell import Cell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+LONGEST_TEXT = 32_767  # UTF-16 units in a cell
+LONGEST_TITLE = 80
+MOST_LINKS = 65_530  # on a sheet
+CUT = " … [cut]"
+_LARGEST_NUMBER = 10**15  # a cell keeps 15 digits
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_FORMULA_BEGINNINGS = ("=", "+", "-", "@")
+
+
+def _fill(colour: str) -> PatternFill:
+    return PatternFill("solid", start_color=colour, end_color=colour)
+
+
+def _font(**looks: Any) -> Font:
+    return Font(name="Calibri", size=11, **looks)
+
+
+BOLD = _font(bold=True)
+GREY = _font(color="7F7F7F", italic=True)
+LINK = _font(color="0563C1", underline="single")
+RED, RED_FILL = _font(color="9C0006"), _fill("FFC7CE")
+GREEN_FONT, GREEN_FILL = _font(bold=True, color="005000"), _fill("A9E29C")
+BLUE_FONT, BLUE_FILL = _font(bold=True, color="1F3FBF"), _fill("CFE2FF")
+SELECTED_FONT, SELECTED_FILL = _font(bold=True, color="0563C1", underline="single"), _fill("FFD966")
+YELLOW_FILL = _fill("FFF2CC")
+HEADER_FONT = _font(bold=True, color="FFFFFF")
+HEADER_FILL = _fill("404040")
+SIDE_FILLS = {"test": _fill("1F4E79"), "validation": _fill("3A6EA5"), "training": _fill("7A8CA3")}
+CENTRE = Alignment(horizontal="center", vertical="center", wrap_text=True)
+RIGHT = Alignment(horizontal="right")
+LEFT = Alignment(horizontal="left")
+
+SCORE_FORMAT = "0.000"
+# Errors have no lower end: small ones would all read 0.000.
+ERROR_FORMAT = "[=0]0.000;[<0.001]0.0E+00;0.000"
+COUNT_FORMAT = "#,##0"
+
+
+def put(sheet: Worksheet, row: int, column: int, value: object, number_format: str = "") -> Cell:
+    """Write a value into a cell as data, never as a formula.
+
+    Text loses only what a cell cannot hold: characters that XML forbids become their Python escapes, and what is too long is
+    cut and says so. NaN, infinities and numbers with more digits than a cell keeps become text. None leaves the cell empty.
+
+    Args:
+        sheet: The sheet.
+        row: From 1.
+        column: From 1.
+        value: What to write.
+        number_format: The Excel format of numbers.
+
+    Returns:
+        The cell.
+    """
+    cell = sheet.cell(row, column)
+    if isinstance(value, float) and not isfinite(value):
+        cell.value = "NaN" if isnan(value) else ("inf" if value > 0 else "-inf")
+        cell.alignment = RIGHT
+        cell.data_type = "s"
+    elif isinstance(value, bool) or value is None or (isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER):
+        cell.value = value
+        if number_format:
+            cell.number_format = number_format
+    else:
+        text = plain_text(value if isinstance(value, str) else str(value))
+        cell.value = text
+        cell.data_type = "s"
+        if text.startswith(_FORMULA_BEGINNINGS):
+            cell.quotePrefix = True  # so that editing the cell does not make a formula of it either
+    return cell
+
+
+def plain_text(text: str) -> str:
+    """Return a text as a cell can hold it."""
+    if len(text) <= LONGEST_TEXT and text.isascii() and text.isprintable():
+        return text
+    visible = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    units = visible.encode("utf-16-le")
+    if len(units) <= 2 * LONGEST_TEXT:
+        return visible
+    return units[: 2 * (LONGEST_TEXT - len(CUT))].decode("utf-16-le", errors="ignore") + CUT
+
+
+def metric_value(value: object) -> float:
+    """Return a metric of a record as a number; null is NaN."""
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def metric_format(higher_is_better: bool | None) -> str:
+    """Return the Excel format of a metric by its direction (None: not known)."""
+    return SCORE_FORMAT if higher_is_better else ERROR_FORMAT
+
+
+def parameter_value(value: object) -> object:
+    """Return a parameter as a cell shows it: none and lists as config.ini has them."""
+    if value is None:
+        return "none"
+    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
+
+
+def link(cell: Cell, folder: str) -> None:
+    """Link a cell to a folder beside the workbook."""
+    cell.hyperlink = f"{folder}/"
+    cell.font, cell.alignment = LINK, CENTRE
+
+
+def put_header(sheet: Worksheet, names: Sequence[str], *, height: float = 32) -> None:
+    """Write a header into the first row."""
+    for column, name in enumerate(names, start=1):
+        style_header(put(sheet, 1, column, name))
+    sheet.row_dimensions[1].height = height
+
+
+def style_header(cell: Cell, side: str = "") -> None:
+    """Make a cell a header, in the colour of its side of the split."""
+    cell.font, cell.alignment = HEADER_FONT, CENTRE
+    cell.fill = next((fill for name, fill in SIDE_FILLS.items() if side.endswith(name)), HEADER_FILL)
+
+
+def set_width(sheet: Worksheet, column: int, width: float) -> None:
+    """Set the width of a column, in characters."""
+    sheet.column_dimensions[get_column_letter(column)].width = width
+
+
+def text_width(values: Sequence[object], *, lowest: float = 8, highest: float = 40) -> float:
+    """Return a column width that shows values, within limits."""
+    shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+    longest = max((len(line) for text in shown for line in text.splitlines()), default=0)
+    return min(max(longest + 2, lowest), highest)
+
+
+def put_notes(sheet: Worksheet, row: int, notes: Sequence[str]) -> None:
+    """Write lines below a table; the first is the most important one."""
+    for offset, note in enumerate(notes):
+        put(sheet, row + offset, 1, note).font = GREY if offset else BOLD
+
+
+def redden(sheet: Worksheet, row: int, last_column: int) -> None:
+    """Mark the row of something that failed; a link stays blue."""
+    for column in range(1, last_column + 1):
+        cell = sheet.cell(row, column)
+        cell.fill = RED_FILL
+        if cell.hyperlink is None:
+            cell.font = RED
+
+
+def set_up_page(sheet: Worksheet, *, header_rows: int = 0) -> None:
+    """Print landscape, as wide as the page, with the header on every page."""
+    sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_margins.left = sheet.page_margins.right = 0.4
+    sheet.oddFooter.center.text = "&A, page &P of &N"
+    if header_rows:
+        sheet.print_title_rows = f"1:{header_rows}"
+
+
+def split_pages(sheet: Worksheet, blocks: Sequence[int], last_row: int, last_column: int, title_columns: int) -> None:
+    """Print a wide table in blocks of columns, each as wide as a page; notes below it with the first.
+
+    Args:
+        sheet: A filled sheet.
+        blocks: The first column of each block.
+        last_row: Of the table.
+        last_column: Of the table.
+        title_columns: How many columns are repeated at the left of every page.
+    """
+    sheet.print_title_cols = f"A:{get_column_letter(title_columns)}"
+    lasts = [*(first - 1 for first in blocks[1:]), last_column]
+    rows = [sheet.max_row, *(last_row for _ in blocks[1:])]
+    areas = [
+        f"{get_column_letter(first)}1:{get_column_letter(last)}{row}"
+        for first, last, row in zip(blocks, lasts, rows, strict=True)
+    ]
+    sheet.print_area = ",".join(areas)
+
+
+def side_blocks(pairs: Sequence[tuple[str, str]], first_column: int, columns_per_metric: int) -> list[int]:
+    """Return where pages begin that have one side of (side, metric) columns each: at column 1, and at each further side."""
+    changes = [place for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0]]
+    return [1, *(first_column + columns_per_metric * place for place in changes)]
+
+
+def title_of(metric_dict: Mapping[str, Any]) -> str:
+    """Return ``instance 3: reg 0.01, vgg_mini``, cut where the comments are long."""
+    comments = [plain_text(str(metric_dict["parameters"].get(name, ""))) for name in ("comment_1", "comment_2")]
+    named = ", ".join(comment for comment in comments if comment)
+    title = f"instance {metric_dict['instance']}{': ' if named else ''}{named}"
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"

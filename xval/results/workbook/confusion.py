@@ -1,0 +1,81 @@
+"""The sheet *confusion*: which classes each instance takes for which, one matrix per instance, summed over its folds.
+
+Comes in: metric dicts and their ranking. Goes out: counts of test clips, rows true, columns predicted, with a colour scale and
+the recall of each true class.
+"""
+
+from collections.abc import Sequence
+
+from openpyxl.formatting.rule import ColorScaleRule
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xval.results.ranking import Ranking
+from xval.results.summary import MetricDict, done_records
+from xval.results.workbook import cells
+
+MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to write and to open
+
+
+def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking) -> None:
+    """Fill the sheet.
+
+    Args:
+        sheet: An empty sheet.
+        metric_dicts: By instance number, at least one.
+        ranking: Of these instances; where there are too many matrices the best instances have theirs.
+    """
+    finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
+    cells.set_up_page(sheet)
+    finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}
+    if not finished:
+        has_done = any(done_records(metric_dict) for metric_dict in metric_dicts)
+        reason = "No class is confused with another in this task." if has_done else "No fold is finished yet."
+        cells.put_notes(sheet, 1, [reason])
+        return
+    class_names = done_records(next(iter(finished.values())))[0]["class_names"]
+    shown = ranking.best_of(finished, max(1, MOST_CELLS // len(class_names) ** 2))
+    counted = "frames" if metric_dicts[0]["task_type"] == "frame_classification" else "clips"
+    notes = [f"Counts of test {counted} over all finished folds: rows are the true class, columns the predicted class."]
+    if len(shown) < len(finished):
+        notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
+    cells.put_notes(sheet, 1, notes)
+    row = len(notes) + 2
+    for number in shown:
+        row = _put_matrix(sheet, row, finished[number], class_names)
+    cells.set_width(sheet, 1, cells.text_width(class_names, lowest=18))
+    for column in range(2, len(class_names) + 3):
+        cells.set_width(sheet, column, cells.text_width(class_names, highest=16))
+    sheet.freeze_panes = "B2"
+
+
+def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names: Sequence[str]) -> int:
+    """Write title, header and counts of an instance from a row on; return the row for the next."""
+    records = done_records(metric_dict)
+    counts = [[0] * len(class_names) for _ in class_names]
+    for record in records:
+        for true, line in enumerate(record["confusion_matrix"]["test"]):
+            for predicted, count in enumerate(line):
+                counts[true][predicted] += count
+    folds = f"{len(records)} of {metric_dict['folds_total']} folds, {sum(map(sum, counts))} clips"
+    title = cells.put(sheet, row, 1, f"{cells.title_of(metric_dict)} ({folds})")
+    title.font = cells.BOLD
+    for column, name in enumerate(("true \\ predicted", *class_names, "recall"), start=1):
+        cells.style_header(cells.put(sheet, row + 1, column, name))
+    last_column = get_column_letter(len(class_names) + 1)
+    for true, (name, line) in enumerate(zip(class_names, counts, strict=True)):
+        at = row + 2 + true
+        cells.put(sheet, at, 1, name).font = cells.BOLD
+        for column, count in enumerate(line, start=2):
+            cells.put(sheet, at, column, count)
+        recall = line[true] / sum(line) if sum(line) else float("nan")
+        cells.put(sheet, at, len(class_names) + 2, recall, "0.00")
+        sheet.conditional_formatting.add(f"B{at}:{last_column}{at}", _colour_scale(sum(line)))
+    return row + len(class_names) + 3
+
+
+def _colour_scale(n_clips: int) -> ColorScaleRule:
+    """Return white for none of the clips of a class to blue for all of them."""
+    return ColorScaleRule(
+        start_type="num", start_value=0, start_color="FFFFFF", end_type="num", end_value=max(n_clips, 1), end_color="5B9BD5"
+    )

@@ -1,0 +1,138 @@
+"""The sheet *curves*: how training went, two charts per instance, and the numbers they show to their right.
+
+Comes in: metric dicts, their ranking, and the histories of finished folds. Goes out: charts of the training and validation loss
+and of the metric that training follows, as means over folds.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from statistics import fmean
+
+from openpyxl.chart import LineChart, Reference, Series
+from openpyxl.chart.shapes import GraphicalProperties
+from openpyxl.chart.text import RichText, Text
+from openpyxl.chart.title import Title
+from openpyxl.drawing.line import LineProperties
+from openpyxl.drawing.text import CharacterProperties, Paragraph, ParagraphProperties, RegularTextRun
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xval.results.ranking import Ranking
+from xval.results.summary import MetricDict, value_of
+from xval.results.workbook import cells
+from xval.settings.architectures import TRAINING_METRIC
+
+MOST_CHARTED = 20  # instances
+_FIRST_CHART_ROW = 4
+_ROWS_PER_CHART = 17
+_PAGE_ROWS = 2 * _ROWS_PER_CHART
+_SECOND_CHART_COLUMN = 10
+_CHART_COLUMN_WIDTH = 8.7  # nine of them are a little wider than a chart
+_FIRST_DATA_COLUMN = 20
+_CHART_WIDTH_CM, _CHART_HEIGHT_CM = 15.0, 8.2
+_LINE_WIDTH_EMU = 22_000
+_TITLE_POINTS, _AXIS_TITLE_POINTS = 11, 9
+_MOST_LABELS = 8  # of the epoch axis
+_COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
+
+History = Mapping[str, Sequence[float]]
+
+
+def fill(
+    sheet: Worksheet,
+    metric_dicts: Sequence[MetricDict],
+    ranking: Ranking,
+    histories: Mapping[tuple[int, int], History],
+) -> None:
+    """Fill the sheet.
+
+    Args:
+        sheet: An empty sheet.
+        metric_dicts: By instance number, at least one.
+        ranking: Of these instances; where there are too many to chart, the best have charts.
+        histories: Columns of history.csv by (instance, fold).
+    """
+    cells.set_up_page(sheet)
+    recorded = {instance for instance, _ in histories}
+    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if metric_dict["instance"] in recorded}
+    shown = ranking.best_of(by_number, MOST_CHARTED)
+    if not shown:
+        finished = any(metric_dict["folds_done"] for metric_dict in metric_dicts)
+        cells.put_notes(sheet, 1, ["What is finished was not trained in epochs." if finished else "No fold is finished yet."])
+        return
+    notes = ["Means over the folds that trained for at least so many epochs; the numbers stand to the right of the charts."]
+    if len(shown) < len(by_number):
+        notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
+    cells.put_notes(sheet, 1, notes)
+    names = ("loss", TRAINING_METRIC[metric_dicts[0]["task_type"]])
+    for position, number in enumerate(shown):
+        column = _FIRST_DATA_COLUMN + position * (3 + 2 * len(names))
+        folds = [history for (instance, _), history in sorted(histories.items()) if instance == number]
+        n_epochs = _put_data(sheet, column, cells.title_of(by_number[number]), folds, names)
+        for place, name in enumerate(names):
+            chart = _make_chart(sheet, column, column + 2 + 2 * place, n_epochs, name)
+            chart.title = _title(f"{cells.title_of(by_number[number])}: {name}", _TITLE_POINTS)
+            anchor = get_column_letter(1 + place * (_SECOND_CHART_COLUMN - 1))
+            sheet.add_chart(chart, f"{anchor}{_FIRST_CHART_ROW + position * _ROWS_PER_CHART}")
+    _set_up_pages(sheet, len(shown))
+
+
+def _set_up_pages(sheet: Worksheet, n_shown: int) -> None:
+    """Print the charts without the numbers, and none across a page break."""
+    rows = [1, *range(_FIRST_CHART_ROW + _PAGE_ROWS, _FIRST_CHART_ROW + n_shown * _ROWS_PER_CHART, _PAGE_ROWS)]
+    last_column = get_column_letter(_FIRST_DATA_COLUMN - 1)
+    for column in range(1, _FIRST_DATA_COLUMN):
+        cells.set_width(sheet, column, _CHART_COLUMN_WIDTH)
+    lasts = [*(row - 2 for row in rows[1:]), _FIRST_CHART_ROW + n_shown * _ROWS_PER_CHART - 1]
+    sheet.print_area = ",".join(f"A{first}:{last_column}{last}" for first, last in zip(rows, lasts, strict=True))
+
+
+def _put_data(sheet: Worksheet, column: int, title: str, folds: Sequence[History], names: Sequence[str]) -> int:
+    """Write the mean curves of an instance from a column on; return the number of epochs."""
+    cells.put(sheet, 2, column, title).font = cells.BOLD
+    header = ["epoch", "folds", *(f"{side} {name}" for name in names for side in _COLOURS)]
+    for offset, text in enumerate(header):
+        cells.style_header(cells.put(sheet, 3, column + offset, text))
+        cells.set_width(sheet, column + offset, 11)
+    keys = [key for name in names for key in (name, f"val_{name}")]
+    n_epochs = max(len(history["epoch"]) for history in folds)
+    for epoch in range(n_epochs):
+        reached = [history for history in folds if len(history["epoch"]) > epoch]
+        cells.put(sheet, 4 + epoch, column, epoch + 1)
+        cells.put(sheet, 4 + epoch, column + 1, len(reached))
+        for offset, key in enumerate(keys, start=2):
+            values = [value_of(history[key][epoch]) for history in reached if key in history]
+            numbers = [value for value in values if value is not None]
+            cells.put(sheet, 4 + epoch, column + offset, fmean(numbers) if numbers else None, "0.0000")
+    return n_epochs
+
+
+def _make_chart(sheet: Worksheet, epoch_column: int, first_column: int, n_epochs: int, name: str) -> LineChart:
+    """Return a chart of two neighbouring columns, training and validation, over the epochs."""
+    chart = LineChart()
+    chart.width, chart.height = _CHART_WIDTH_CM, _CHART_HEIGHT_CM
+    for column, colour in enumerate(_COLOURS.values(), start=first_column):
+        series = Series(Reference(sheet, min_col=column, min_row=3, max_row=3 + n_epochs), title_from_data=True)
+        series.smooth = False
+        series.graphicalProperties.line.solidFill = colour
+        series.graphicalProperties.line.width = _LINE_WIDTH_EMU
+        series.marker.symbol = "circle" if n_epochs == 1 else "none"
+        chart.series.append(series)
+    chart.set_categories(Reference(sheet, min_col=epoch_column, min_row=4, max_row=3 + n_epochs))
+    for axis, title in ((chart.x_axis, "epoch"), (chart.y_axis, name)):
+        axis.delete = False
+        axis.title = _title(title, _AXIS_TITLE_POINTS)
+    if name == "accuracy":
+        chart.y_axis.scaling.min, chart.y_axis.scaling.max, chart.y_axis.majorUnit = 0, 1, 0.2
+    chart.x_axis.tickLblSkip = chart.x_axis.tickMarkSkip = ceil(n_epochs / _MOST_LABELS)
+    chart.x_axis.number_format, chart.y_axis.number_format = "0", "General"
+    chart.y_axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill="D9D9D9"))
+    chart.legend.position = "b"
+    return chart
+
+
+def _title(text: str, points: int) -> Title:
+    """Return a title that stands beside what it names, not over it."""
+    looks = CharacterProperties(sz=100 * points, b=True)
+    paragraph = Paragraph(pPr=ParagraphProperties(defRPr=looks), r=[RegularTextRun(rPr=looks, t=text)])
+    return Title(tx=Text(rich=RichText(p=[paragraph])), overlay=False)

@@ -1,0 +1,75 @@
+"""The sheet *folds*: a row per job that has run, with its test items, its figures, and why it failed.
+
+Comes in: metric dicts. Goes out: the fold records as a table.
+"""
+
+from collections.abc import Sequence
+
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xval.results.summary import CLIP_SIDES, SIDES, MetricDict, Record, direction, metric_columns
+from xval.results.workbook import cells
+
+_FIRST = ("instance", "comment_1", "fold", "status", "test items", "validation items", "n test", "n validation", "n training")
+_LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
+_WIDTHS = {
+    "comment_1": 24, "test items": 24, "validation items": 24, "n validation": 12, "best_epoch": 12, "peak_memory_mb": 17,
+    "seed": 13, "device": 16, "error": 90,
+}  # fmt: skip
+
+
+def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
+    """Fill the sheet.
+
+    Args:
+        sheet: An empty sheet.
+        metric_dicts: By instance number, at least one.
+    """
+    pairs = metric_columns(metric_dicts)
+    header = [*_FIRST, *(f"{SIDES[side]} {metric}" for side, metric in pairs), *_LAST]
+    cells.put_header(sheet, header, height=48)
+    for column, (side, metric) in enumerate(pairs, start=len(_FIRST) + 1):
+        cells.style_header(sheet.cell(1, column), side)
+        cells.set_width(sheet, column, max(9, len(metric) + 2))
+    for column, name in enumerate(header, start=1):
+        if name in _FIRST or name in _LAST:
+            cells.set_width(sheet, column, _WIDTHS.get(name, 10))
+    jobs = [(metric_dict, record) for metric_dict in metric_dicts for record in metric_dict["folds"].values()]
+    formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
+    for row, (metric_dict, record) in enumerate(jobs, start=2):
+        first, last = _first_values(metric_dict, record), [record.get(name) for name in _LAST]
+        figures = [_metric(record, side, metric) for side, metric in pairs]
+        number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
+        for column, value in enumerate([*first, *figures, *last], start=1):
+            number_format = number_formats[column - 1] if column <= len(number_formats) else ""
+            cells.put(sheet, row, column, value, number_format)
+        if 2 * len(jobs) <= cells.MOST_LINKS:
+            cells.link(sheet.cell(row, 1), f"instance_{metric_dict['instance']}")
+            cells.link(sheet.cell(row, 3), f"instance_{metric_dict['instance']}/fold_{record['fold']}")
+        if record["status"] == "failed":
+            cells.redden(sheet, row, len(header))
+    sheet.freeze_panes = "D2"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
+    cells.set_up_page(sheet, header_rows=1)
+    cells.split_pages(sheet, cells.side_blocks(pairs, len(_FIRST) + 1, 1), len(jobs) + 1, len(header), title_columns=3)
+
+
+def _first_values(metric_dict: MetricDict, record: Record) -> list[object]:
+    n_examples = record.get("n_examples", {})
+    return [
+        metric_dict["instance"],
+        metric_dict["parameters"].get("comment_1"),
+        record["fold"],
+        record["status"],
+        ", ".join(record["items"]["test"]),
+        ", ".join(record["items"]["validation"]),
+        *(n_examples.get(side) for side in ("test", "validation", "training")),
+    ]
+
+
+def _metric(record: Record, side: str, metric: str) -> float | None:
+    """Return a metric of a record; None where it was not computed, NaN where it is undefined."""
+    group = "clip_metrics" if side in CLIP_SIDES else "metrics"
+    values = record.get(group, {}).get(side.removeprefix("clip_"), {})
+    return cells.metric_value(values[metric]) if metric in values else None

@@ -1,0 +1,62 @@
+"""The sheet *settings*: every parameter of every instance, and where those come from that override a default.
+
+Comes in: metric dicts. Goes out: a row per parameter, and two columns per instance.
+"""
+
+from collections.abc import Sequence
+
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xval.results.summary import MetricDict, differing_parameters
+from xval.results.workbook import cells
+
+_NOTE = "Bold: the parameter differs between instances. Yellow: the value overrides a default; its source stands beside it."
+
+
+def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
+    """Fill the sheet.
+
+    Args:
+        sheet: An empty sheet.
+        metric_dicts: By instance number, at least one.
+    """
+    names = list(dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"]))
+    differing = {"architecture", "comment_1", "comment_2", *differing_parameters(metric_dicts)}
+    header = ["parameter"]
+    for metric_dict in metric_dicts:
+        header += [f"instance {metric_dict['instance']}", f"source {metric_dict['instance']}"]
+    cells.put_header(sheet, header, height=20)
+    for row, name in enumerate(names, start=2):
+        cell = cells.put(sheet, row, 1, name)
+        if name in differing:
+            cell.font = cells.BOLD
+    for column, metric_dict in enumerate(metric_dicts):
+        _put_instance(sheet, 2 + 2 * column, metric_dict, names)
+    last_row = len(names) + 1
+    cells.set_width(sheet, 1, cells.text_width(names))
+    cells.put_notes(sheet, last_row + 2, [_NOTE])
+    sheet.freeze_panes = "B2"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{last_row}"
+    cells.set_up_page(sheet, header_rows=1)
+
+
+def _put_instance(sheet: Worksheet, column: int, metric_dict: MetricDict, names: Sequence[str]) -> None:
+    parameters, sources = metric_dict["parameters"], metric_dict["sources"]
+    for row, name in enumerate(names, start=2):
+        if name not in parameters:
+            continue
+        cell = cells.put(sheet, row, column, cells.parameter_value(parameters[name]))
+        if cell.data_type != "s":
+            cell.alignment = cells.LEFT
+        if overrides(sources.get(name, "")):
+            cell.fill = cells.YELLOW_FILL
+            cells.put(sheet, row, column + 1, sources[name]).font = cells.GREY
+    values = [sheet.cell(row, column).value for row in range(1, len(names) + 2)]
+    cells.set_width(sheet, column, cells.text_width(values, lowest=12, highest=24))
+    cells.set_width(sheet, column + 1, 12)
+
+
+def overrides(source: str) -> bool:
+    """Return whether a source stands above the defaults: config.ini, and the signatures of the architectures."""
+    return source not in ("", "config.ini") and not source.startswith("architectures/")

@@ -1,0 +1,1 @@
+"""A .keras file and what lies beside it: check, describe, load."""

@@ -1,0 +1,32 @@
+"""The header of a .npy file, compared with what follows it before memory is taken for the array.
+
+Comes in: an open .npy file and its size. Goes out: nothing, or the reason why it is refused.
+"""
+
+import math
+from typing import BinaryIO
+
+from numpy.lib import format as npy_format
+
+_READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+
+
+def check_array_header(file: BinaryIO, n_bytes: int) -> None:
+    """Refuse a .npy file whose header announces something else than the file holds.
+
+    Args:
+        file: The file, at its beginning; it is left behind the header.
+        n_bytes: Size of the whole file.
+
+    Raises:
+        ValueError: It is no .npy file, holds Python objects (a pickle), or more or less than it announces.
+    """
+    version = npy_format.read_magic(file)
+    if version not in _READERS:
+        raise ValueError(f"form {version} of a .npy file; (1, 0) and (2, 0) are allowed")
+    shape, _, dtype = _READERS[version](file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which only a pickle could")
+    announced, held = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
+    if announced != held:
+        raise ValueError(f"its header announces {announced} bytes, and {held} follow")

@@ -1,0 +1,162 @@
+"""The saved model that training starts from: which file it is for a fold, what it holds, and which items it has seen.
+
+Comes in: `initial_model` of the settings and a fold. Goes out: an `InitialModel`, checked without loading Keras: the file is
+whole, and it has seen none of the items that the fold tests, as far as is known. What is known stands in the .json beside the
+.keras file, which xval writes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from xval.errors import SettingsError, UnsafeModelError
+from xval.folds.split import Fold
+from xval.json_files import read_json
+from xval.saved_models.archive import read_chunks
+from xval.saved_models.keras_file import open_model
+
+_FOLD = "{fold}"
+_UNHASHED = "metadata.json"  # the member of a .keras file that holds the time of saving
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class InitialModel:
+    """A saved model, and what is known of it.
+
+    Attributes:
+        path: The .keras file.
+        hash: Sixteen hex digits of its architecture and weights; saving the same model again does not change them.
+        description: The content of the .json file beside it, which has its name otherwise; empty where there is none.
+    """
+
+    path: Path
+    hash: str
+    description: Mapping[str, Any]
+
+    @property
+    def seen_items(self) -> dict[str, list[str]]:
+        """The items, by the name of their corpus, that trained it or chose its epoch, as far as is known."""
+        return {dataset: list(items) for dataset, items in (self.description.get("seen_items") or {}).items()}
+
+    @property
+    def knows_all_items(self) -> bool:
+        """Whether `seen_items` is complete: xval made this model, and the one that it started from, and so on."""
+        return bool(self.description.get("seen_items")) and self.description.get("initial_model_items") != "unknown"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the record of a fold and model.json say of it."""
+        return {"initial_model_hash": self.hash, "initial_model_items": "unseen" if self.knows_all_items else "unknown"}
+
+
+def find_initial_model(settings: Mapping[str, Any], fold: Fold) -> InitialModel | None:
+    """Return the model that a fold starts from.
+
+    Args:
+        settings: initial_model, a path below the current folder in which ``{fold}`` stands for the number of the fold, from
+            1; and dataset.
+        fold: The fold.
+
+    Returns:
+        The model; None where the settings name none.
+
+    Raises:
+        SettingsError: There is no such file, it is damaged or no .keras file, or it has seen items that the fold tests.
+        ResultsError: The .json file beside it is not readable.
+    """
+    if settings["initial_model"] is None:
+        return None
+    path = _path(settings["initial_model"], fold.number)
+    if not path.is_file():
+        raise SettingsError(
+            f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or mend the path; "
+            f"{_FOLD} in it stands for the number of the fold, from 1."
+        )
+    found = InitialModel(path, _hash_of(path, fold.number), read_json(path.with_suffix(".json")) or {})
+    tested = sorted({*fold.test} & {*found.seen_items.get(settings["dataset"], ())})
+    if tested:
+        more = f" and {len(tested) - _MOST_NAMED} more" if len(tested) > _MOST_NAMED else ""
+        raise SettingsError(
+            f"fold {fold.number}: initial_model: {path} has been trained on items that this fold tests "
+            f"({', '.join(tested[:_MOST_NAMED])}{more}). Put {_FOLD} in the path, and give both experiments the same folds, so "
+            "that each fold starts from the model that has not seen its test items; or start from a model of another corpus."
+        )
+    return found
+
+
+def check_initial_models(settings: Mapping[str, Any], folds: Iterable[Fold]) -> list[str]:
+    """Check the initial model of each fold before anything is trained.
+
+    Args:
+        settings: As for `find_initial_model`.
+        folds: The folds to be trained.
+
+    Returns:
+        A line per model of which is not known what it was trained on.
+
+    Raises:
+        SettingsError: As `find_initial_model`; the faults of all folds, a line each.
+    """
+    faults, unknown = [], {}
+    for fold in folds:
+        try:
+            found = find_initial_model(settings, fold)
+        except SettingsError as error:
+            faults.append(str(error))
+        else:
+            if found and not found.knows_all_items:
+                unknown[found.path] = (
+                    f"initial_model: nothing says what {found.path} was trained on; if test items were among it, the test "
+                    "figures are too good. The records say 'initial_model_items: unknown'."
+                )
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return list(unknown.values())
+
+
+def has_changed(record: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
+    read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
+    if settings["initial_model"] is not None:
+        read[_path(settings["initial_model"], record["fold"])] = record.get("initial_model_hash")
+    return any(path.is_file() and hash_model(path) != known for path, known in read.items())
+
+
+def hash_model(path: Path) -> str:
+    """Return sixteen hex digits of a .keras file's architecture and weights; saving the same model again does not change them.
+
+    Raises:
+        SettingsError: The file is damaged or no .keras file.
+    """
+    state = path.stat()
+    try:
+        return _hash_content(path, state.st_mtime_ns, state.st_size)
+    except UnsafeModelError as error:
+        raise SettingsError(f"{error} It is damaged or no .keras file; save it with model.save('....keras').") from error
+
+
+def _path(pattern: str, fold: int) -> Path:
+    return Path(pattern.replace(_FOLD, str(fold)))
+
+
+def _hash_of(path: Path, fold: int) -> str:
+    try:
+        return hash_model(path)
+    except SettingsError as error:
+        raise SettingsError(f"fold {fold}: initial_model: {error}") from error
+
+
+@cache
+def _hash_content(path: Path, _changed_ns: int, _size: int) -> str:
+    """Return the hash of what is in a .keras file; reading it through also compares its checksums."""
+    digest = blake2b(digest_size=8)
+    with open_model(path) as archive:
+        for name in sorted(set(archive.namelist()) - {_UNHASHED}):
+            digest.update(f"{name} {archive.getinfo(name).file_size} ".encode())
+            for chunk in read_chunks(archive, name, path):
+                digest.update(chunk)
+    return digest.hexdigest()

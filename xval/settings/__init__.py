@@ -1,0 +1,1 @@
+"""Every setting: its type, its layers, and the parts that it names."""

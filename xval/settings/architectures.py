@@ -1,0 +1,323 @@
+"""Names to parts: architectures, losses and monitors, without loading Keras.
+
+Comes in: a name from the settings, of Keras or of this project, or the dotted path of a part of the user's own. Goes out: what
+is known of it, or an error with suggestions. Architectures are read from their source files with `ast`, so that checking an
+experiment does not load Keras.
+"""
+
+import ast
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, cast
+
+from pydantic import ConfigDict, TypeAdapter
+
+from preprocessing.feature_settings import FeatureSettings
+from xval import metrics
+from xval.config_file import ROOT
+from xval.errors import SettingsError, suggestion
+from xval.settings import further_metrics, keras_names, user_code
+
+ReshapingType = Literal["conv", "rnn", "none"]
+TargetForm = Literal["class", "one_hot", "number", "input", "frames"]
+_FRAME_AXES = 2
+
+COMBINATION = "feature_combination"
+"""Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
+
+# For each task the losses that fit it and the form of the targets that they want; the first is `auto`.
+LOSSES: dict[str, dict[str, TargetForm]] = {
+    "classification": {
+        "sparse_categorical_crossentropy": "class",
+        "categorical_crossentropy": "one_hot",
+        "categorical_focal_crossentropy": "one_hot",
+        "categorical_hinge": "one_hot",
+        "kl_divergence": "one_hot",
+        "binary_crossentropy": "one_hot",
+        "binary_focal_crossentropy": "one_hot",
+        "mean_squared_error": "one_hot",
+    },
+    "regression": {
+        "mean_squared_error": "number",
+        "mean_absolute_error": "number",
+        "huber": "number",
+        "log_cosh": "number",
+        "mean_absolute_percentage_error": "number",
+        "mean_squared_logarithmic_error": "number",
+        "poisson": "number",
+        "cosine_similarity": "number",
+    },
+    "representation": {
+        "mean_squared_error": "input",
+        "mean_absolute_error": "input",
+        "huber": "input",
+        "log_cosh": "input",
+    },
+    "frame_classification": {"sparse_categorical_crossentropy": "frames"},
+    "frame_classification, multi_label": {"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"},
+}
+# The metric that Keras follows in training besides the loss.
+TRAINING_METRIC = {
+    "classification": "accuracy", "regression": "mae", "representation": "mse", "frame_classification": "accuracy",
+}  # fmt: skip
+# What an architecture does that does not say so.
+_USUAL_TASKS = ("classification", "regression")
+
+_SCALAR_TYPES: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "tuple[int, ...]": tuple[int, ...],
+    "tuple[float, ...]": tuple[float, ...],
+    "tuple[str, ...]": tuple[str, ...],
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One keyword-only option of an architecture.
+
+    Attributes:
+        name: Its name.
+        annotation: Its type as written in the source.
+        default: Its default value.
+    """
+
+    name: str
+    annotation: str
+    default: object
+
+    def check(self, value: object) -> object:
+        """Return `value` as the type of the option; numbers and lists may come as text.
+
+        Raises:
+            pydantic.ValidationError: The value does not fit.
+            SettingsError: A truth value where a number is wanted.
+        """
+        wanted = _type_of(self.annotation)
+        if isinstance(value, bool) and wanted is not bool:
+            raise SettingsError(f"received {value}; {self.annotation} is wanted.")
+        if isinstance(value, str) and self.annotation.startswith("tuple"):
+            value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
+        strict_text = wanted is str and not isinstance(value, str)
+        if strict_text:
+            raise SettingsError(f"received {value!r}; text is wanted.")
+        return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the file of an architecture declares.
+
+    Attributes:
+        name: The name of its file in architectures/, or its dotted path.
+        options: Keyword-only options of its `build`.
+        reshaping_type: The form of input that it wants.
+        task_types: The tasks that it can do.
+        build_path: The dotted path of its `build`.
+        features: The features that it reads, without a front end; None: any.
+        feature_keys: Feature settings that its `build` takes under their own names; the engine gives them, no instance sets
+            them as options.
+    """
+
+    name: str
+    options: dict[str, Option]
+    reshaping_type: ReshapingType
+    task_types: tuple[str, ...]
+    build_path: str
+    features: str | None = None
+    feature_keys: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where its options have their defaults: its file in architectures/, or its module."""
+        if self.name == COMBINATION:
+            return "xval/settings/architectures.py"
+        module = self.build_path.rpartition(".")[0]
+        return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
+
+
+_COMBINATION = Architecture(
+    name=COMBINATION,
+    options={
+        "models": Option("models", "tuple[str, ...]", ()),
+        "layers_dropped": Option("layers_dropped", "int", 1),
+        "basic_features": Option("basic_features", "bool", True),
+        "classifier": Option("classifier", "Literal['svm', 'random_forest', 'logistic_regression']", "svm"),
+        "pca_components": Option("pca_components", "int", 100),
+    },
+    reshaping_type="none",
+    task_types=("classification",),
+    build_path="",
+)
+
+
+def architecture_names() -> tuple[str, ...]:
+    """Return the names of all architectures, the files of architectures/."""
+    return tuple(sorted(path.stem for path in (ROOT / "architectures").glob("*.py") if not path.stem.startswith("_")))
+
+
+def executor_names() -> tuple[str, ...]:
+    """Return the names of all executors, the files of xval/executors/, and `auto`, which chooses one."""
+    files = (ROOT / "xval" / "executors").glob("[a-z]*.py")
+    return ("auto", *sorted(path.stem for path in files))
+
+
+@cache
+def find_architecture(name: str) -> Architecture:
+    """Return what the file of an architecture declares; `COMBINATION` has no such file.
+
+    Args:
+        name: A file of architectures/, or the dotted path of a module with `build`, or of a function in its place.
+
+    Raises:
+        SettingsError: There is no such architecture, or its file does not declare a proper `build`.
+    """
+    if name == COMBINATION:
+        return _COMBINATION
+    if user_code.is_dotted(name):
+        definition = user_code.find_definition(f"{name}.build" if user_code.has_module(name) else name)
+    elif name in architecture_names():
+        definition = user_code.find_definition(f"architectures.{name}.build")
+    else:
+        known = suggestion(name, [*architecture_names(), COMBINATION])
+        raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
+    path, build = definition.module.file, definition.node
+    if not isinstance(build, ast.FunctionDef):
+        raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")
+    definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
+    constants = _constants(definition.module.tree)
+    try:
+        options = {
+            argument.arg: Option(argument.arg, _annotation(argument), _literal(default))
+            for argument, default in zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
+        }
+    except ValueError as error:
+        raise SettingsError(f"{path}: options of build() need a type and a literal default ({error}).") from error
+    return Architecture(
+        name=name,
+        options={key: option for key, option in options.items() if key not in FeatureSettings.model_fields},
+        reshaping_type=cast("ReshapingType", constants.get("reshaping_type", "none")),
+        task_types=tuple(cast("Iterable[str]", constants.get("task_types", _USUAL_TASKS))),
+        build_path=definition.path,
+        features=cast("str | None", constants.get("features")),
+        feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
+    )
+
+
+def monitors(task_type: str, further: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return what can choose the best epoch of a task: the loss, the training metric and every validation metric.
+
+    Args:
+        task_type: The task.
+        further: Metrics beside those of the task.
+    """
+    followed = TRAINING_METRIC[task_type]
+    if task_type == "representation":  # its metrics need the features besides
+        return ("val_loss", "loss", followed, f"val_{followed}")
+    return ("val_loss", "loss", followed, *(f"val_{name}" for name in (*metrics.metric_names(task_type), *further)))
+
+
+def loss_name(task_type: str, name: str, label_form: str = "multi_class") -> str:
+    """Return the Keras name of a loss, with `auto` resolved, or the dotted path of a loss of the user's own.
+
+    Args:
+        task_type: The task.
+        name: A Keras name, or `auto`.
+        label_form: Of frame classification.
+
+    Raises:
+        SettingsError: The loss does not fit the task; or there is no such function of two arguments.
+    """
+    is_multi_label = task_type == "frame_classification" and label_form == "multi_label"
+    fitting = LOSSES["frame_classification, multi_label" if is_multi_label else task_type]
+    if name == "auto":
+        return next(iter(fitting))
+    if user_code.is_dotted(name):
+        user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
+        return name
+    found = keras_names.match(name, fitting)
+    if found is None:
+        raise SettingsError(
+            f"unknown loss '{name}' for {task_type}. {suggestion(name, ['auto', *fitting])} {user_code.HOW_TO_NAME}"
+        )
+    return found
+
+
+def target_form(task_type: str, loss: str) -> TargetForm:
+    """Return the form of the targets that a loss of `loss_name` wants; one of the user's own, that of the task's first loss."""
+    fitting = LOSSES[task_type]
+    return fitting.get(loss, next(iter(fitting.values())))
+
+
+def own_modules(settings: Mapping[str, object]) -> set[str]:
+    """Return the modules of the user's own that the checked settings of an instance name."""
+    names = [str(settings[name]) for name in ("loss", "optimizer", "schedule")]
+    names += further_metrics.split_names(str(settings["metrics"]))
+    found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
+    architecture = str(settings["architecture"])
+    return found | ({find_architecture(architecture).source} if user_code.is_dotted(architecture) else set())
+
+
+def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, architecture: str) -> tuple[int | None, ...]:
+    """Return the shape of an example as the architecture gets it.
+
+    Args:
+        example_shape: As stored: (n_frames, n_bins), or whatever a custom script wrote; None: frames of any number.
+        reshaping_type: conv, rnn, none, or auto for what the architecture wants.
+        architecture: Its name.
+
+    Returns:
+        conv: (n_frames, n_bins, channels); rnn: (n_frames, n_features); none: as stored.
+
+    Raises:
+        SettingsError: The stored shape cannot be given this form.
+    """
+    form = find_architecture(architecture).reshaping_type if reshaping_type == "auto" else reshaping_type
+    if form == "none":
+        return example_shape
+    if form == "conv" and len(example_shape) == _FRAME_AXES:
+        return (*example_shape, 1)
+    if form == "conv" and len(example_shape) == _FRAME_AXES + 1:
+        return example_shape
+    if form == "rnn" and len(example_shape) >= _FRAME_AXES:
+        return (example_shape[0], math.prod(size or 1 for size in example_shape[1:]))
+    raise SettingsError(
+        f"architecture '{architecture}' with reshaping_type={form} needs examples of (frames, bins); the feature store has "
+        f"{example_shape}. Choose reshaping_type=none or an architecture for such input (mlp)."
+    )
+
+
+def _type_of(annotation: str) -> Any:
+    if annotation in _SCALAR_TYPES:
+        return _SCALAR_TYPES[annotation]
+    if annotation.startswith("Literal["):
+        values = ast.literal_eval(f"({annotation[len('Literal[') : -1]},)")
+        return Literal[values]
+    raise ValueError(f"type {annotation}; allowed: {', '.join(_SCALAR_TYPES)}, Literal[...]")
+
+
+def _annotation(argument: ast.arg) -> str:
+    annotation = "" if argument.annotation is None else ast.unparse(argument.annotation)
+    _type_of(annotation)
+    return annotation
+
+
+def _literal(default: ast.expr | None) -> object:
+    if default is None:
+        raise ValueError("an option without a default")
+    return ast.literal_eval(default)
+
+
+def _constants(tree: ast.Module) -> dict[str, object]:
+    """Return the literal values that a module assigns at its top level."""
+    found: dict[str, object] = {}
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Constant | ast.Tuple | ast.List):
+            found[target.id] = ast.literal_eval(value)
+    return found

@@ -1,0 +1,125 @@
+"""Metrics beside those of a task: Keras's own, by name, and functions of the user, by dotted path.
+
+Comes in: the parameter ``metrics``. Goes out: names and directions, read without loading Keras or running the user's code; or
+the functions that compute. A function of the user takes targets and predictions, as those of xval/metrics do, and says
+whether more of it is better: by the decorator ``xval.metrics.metric``, or by an attribute.
+"""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.errors import SettingsError, suggestion
+from xval.events import metrics as event_metrics
+from xval.metrics import Metric
+from xval.settings import keras_names, user_code
+
+_HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval.metrics import metric), or False for an error"
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Return the names in the parameter ``metrics``: none in ``auto``."""
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    return () if names == ("auto",) else names
+
+
+def directions(task_type: str, text: str) -> dict[str, bool]:
+    """Return the further metrics by the name that they have in records, and whether more of each is better.
+
+    Args:
+        task_type: Whose metrics stand beside them.
+        text: The parameter ``metrics``.
+
+    Raises:
+        SettingsError: A metric is unknown, has a name that is taken, does not say which direction is better, or cannot be
+            called with targets and predictions; or the task takes none.
+    """
+    found: dict[str, bool] = {}
+    names = split_names(text)
+    if names and task_type == "representation":
+        those = ", ".join(metrics.metric_names(task_type))
+        raise SettingsError(f"metric '{names[0]}': a representation is measured by {those} alone; leave it out.")
+    taken = (*metrics.metric_names(task_type), "loss", *(event_metrics.METRICS if task_type == "frame_classification" else ()))
+    for name in names:
+        own = user_code.is_dotted(name)
+        short, higher = _own_direction(name) if own else _keras_direction(task_type, name)
+        if short in found or short in taken:
+            raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
+        found[short] = higher
+    return found
+
+
+def load(task_type: str, text: str) -> dict[str, Metric]:
+    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
+
+    Raises:
+        SettingsError: As `directions`, or the user's module turns out not to hold what it seemed to.
+        Exception: Whatever the user's module raises while it is imported.
+    """
+    found = {}
+    for written, (name, higher) in zip(split_names(text), directions(task_type, text).items(), strict=True):
+        if user_code.is_dotted(written):
+            function = user_code.load(written)
+            if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
+                raise SettingsError(f"metric '{written}' is no function that says whether more is better; {_HOW_TO_SAY}.")
+        else:
+            function = _KerasFunction(keras_names.METRICS[task_type][name].class_name, task_type)
+        found[name] = Metric(function, higher)
+    return found
+
+
+class _KerasFunction:
+    """A metric of Keras as a function of targets and predictions.
+
+    Args:
+        class_name: Its class in keras.metrics.
+        task_type: Classes are made one-hot for those metrics of classification that want it.
+    """
+
+    def __init__(self, class_name: str, task_type: str) -> None:
+        import keras
+
+        self._metric = getattr(keras.metrics, class_name)()
+        self._is_one_hot = task_type == "classification" and not class_name.startswith("Sparse")
+
+    def __call__(self, targets: NDArray[Any], predictions: NDArray[Any]) -> float:
+        self._metric.reset_state()
+        wanted = np.eye(predictions.shape[1], dtype=np.float32)[targets] if self._is_one_hot else targets
+        self._metric.update_state(wanted, predictions)
+        return float(self._metric.result())
+
+
+def _keras_direction(task_type: str, name: str) -> tuple[str, bool]:
+    known: Mapping[str, keras_names.KerasMetric] = keras_names.METRICS.get(task_type, {})
+    found = keras_names.match(name, known)
+    if found is None:
+        raise SettingsError(
+            f"unknown metric '{name}' for {task_type}. {suggestion(name, ['auto', *known])} {user_code.HOW_TO_NAME}"
+        )
+    return found, known[found].higher_is_better
+
+
+def _own_direction(path: str) -> tuple[str, bool]:
+    """Read the short name of a user's metric and its direction in the source of its module."""
+    definition = user_code.find_definition(path)
+    definition.check_signature(2, "metric(targets, predictions)")
+    name = path.rpartition(".")[2]
+    for node in ast.walk(definition.module.tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == f"{name}.higher_is_better":
+            return name, _truth(path, node.value)
+    decorators = definition.node.decorator_list if definition.node else []
+    for decorator in decorators:
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if keyword.arg == "higher_is_better":
+                return name, _truth(path, keyword.value)
+    raise SettingsError(f"metric '{path}' does not say whether more of it is better; {_HOW_TO_SAY}.")
+
+
+def _truth(path: str, value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+        return value.value
+    raise SettingsError(f"metric '{path}': higher_is_better={ast.unparse(value)}; True or False is wanted.")

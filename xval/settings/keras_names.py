@@ -1,0 +1,94 @@
+"""The names that Keras gives to optimizers, schedules and metrics, so that settings are checked without loading it.
+
+Comes in: a name as a user writes it: ``sgd``, ``SGD``, ``MeanSquaredError``, ``mse``. Goes out: the one name that the engine
+uses for it.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+_SHORT = {
+    "mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error", "bce": "binary_crossentropy", "kld": "kl_divergence",
+}  # fmt: skip
+
+OPTIMIZERS = {
+    "adadelta": "Adadelta", "adafactor": "Adafactor", "adagrad": "Adagrad", "adam": "Adam", "adamax": "Adamax",
+    "adamw": "AdamW", "ftrl": "Ftrl", "lamb": "Lamb", "lion": "Lion", "muon": "Muon", "nadam": "Nadam",
+    "rmsprop": "RMSprop", "schedulefreeadamw": "ScheduleFreeAdamW", "sgd": "SGD",
+}  # fmt: skip
+"""The name of each optimizer, and that of its class."""
+
+WITH_MOMENTUM = ("muon", "rmsprop", "sgd")
+"""The optimizers that take a momentum; all of them take a weight decay."""
+
+SCHEDULES = {
+    "constant": "constant", "cosine": "cosine", "exponential": "exponential", "inverse_time": "inverse_time",
+    "linear": "linear", "logarithmic": "logarithmic", "plateau": "plateau",
+    "CosineDecay": "cosine", "ExponentialDecay": "exponential", "InverseTimeDecay": "inverse_time",
+    "PolynomialDecay": "linear", "ReduceLROnPlateau": "plateau",
+}  # fmt: skip
+"""The names of schedules, Keras's own too, and what each means here."""
+
+TO_FINAL = ("linear", "logarithmic")
+"""The schedules that lead to `final_learning_rate`."""
+
+
+class KerasMetric(NamedTuple):
+    """A metric of Keras.
+
+    Attributes:
+        class_name: Its class in keras.metrics.
+        higher_is_better: Whether more of it is better.
+    """
+
+    class_name: str
+    higher_is_better: bool
+
+
+METRICS: dict[str, dict[str, KerasMetric]] = {
+    "classification": {
+        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
+        "categorical_accuracy": KerasMetric("CategoricalAccuracy", higher_is_better=True),
+        "categorical_crossentropy": KerasMetric("CategoricalCrossentropy", higher_is_better=False),
+        "categorical_hinge": KerasMetric("CategoricalHinge", higher_is_better=False),
+        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
+        "kl_divergence": KerasMetric("KLDivergence", higher_is_better=False),
+        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+        "sparse_categorical_accuracy": KerasMetric("SparseCategoricalAccuracy", higher_is_better=True),
+        "sparse_categorical_crossentropy": KerasMetric("SparseCategoricalCrossentropy", higher_is_better=False),
+        "sparse_top_k_categorical_accuracy": KerasMetric("SparseTopKCategoricalAccuracy", higher_is_better=True),
+        "top_k_categorical_accuracy": KerasMetric("TopKCategoricalAccuracy", higher_is_better=True),
+    },
+    "regression": {
+        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
+        "log_cosh_error": KerasMetric("LogCoshError", higher_is_better=False),
+        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
+        "mean_absolute_percentage_error": KerasMetric("MeanAbsolutePercentageError", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+        "mean_squared_logarithmic_error": KerasMetric("MeanSquaredLogarithmicError", higher_is_better=False),
+        "poisson": KerasMetric("Poisson", higher_is_better=False),
+        "r2_score": KerasMetric("R2Score", higher_is_better=True),
+        "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
+    },
+}
+"""For each task the metrics that give one number for its targets and predictions, without options."""
+
+
+def match(name: str, known: Iterable[str]) -> str | None:
+    """Return which known name a user means, whether written as a class, a function or in Keras's short form.
+
+    Args:
+        name: Such as ``Huber``, ``huber``; ``MSE``, ``mse``, ``mean_squared_error``.
+        known: The names that the engine uses.
+
+    Returns:
+        The known name; None where there is none.
+    """
+    plain = {_plain(one): one for one in known}
+    return plain.get(_plain(_SHORT.get(name.lower(), name)))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -1,0 +1,271 @@
+"""Resolve config.ini < experiment < instance < --set into one typed, frozen instance, and say where each value came from.
+
+Comes in: what a script declares, the chosen instance numbers, and overrides of the command line. Goes out: an `Instance` for
+each number. All of them are checked before any is used, and every fault is named at once.
+"""
+
+import ast
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from json import dumps
+from typing import Any
+
+from pydantic import ValidationError
+
+from xval.config_file import APART, read_defaults
+from xval.errors import SettingsError, suggestion
+from xval.settings import combination
+from xval.settings.architectures import COMBINATION, Architecture, find_architecture
+from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, LATER_KEYS, UNHASHED_KEYS, Settings
+
+
+@dataclass
+class Declaration:
+    """What an experiment script says.
+
+    Attributes:
+        script: The script as errors name it, such as ``experiments/exp1.py``.
+        script_path: Where the script lies, for the copy of the code.
+        description: One sentence on what the experiment asks.
+        parameters: Parameters of the experiment, over config.ini.
+        instances: The parameters of each numbered instance, over those of the experiment.
+    """
+
+    script: str
+    script_path: str
+    description: str
+    parameters: dict[str, object] = field(default_factory=dict)
+    instances: dict[int, dict[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance, resolved and checked.
+
+    Attributes:
+        number: Its number in the script.
+        settings: Every parameter of config.ini.
+        options: Every option of the architecture.
+        sources: Where each parameter and option came from.
+    """
+
+    number: int
+    settings: Settings
+    options: dict[str, object]
+    sources: dict[str, str]
+
+    @cached_property
+    def parameters(self) -> dict[str, object]:
+        """Every parameter and option with its value, as JSON can hold it; all jobs of the instance share this one."""
+        return self.settings.model_dump(mode="json") | {name: _plain(value) for name, value in self.options.items()}
+
+    @cached_property
+    def settings_hash(self) -> str:
+        """Sixteen hex digits that differ when anything that can change a result differs."""
+        return hash_parameters(self.parameters)
+
+
+def hash_parameters(parameters: Mapping[str, object]) -> str:
+    """Return sixteen hex digits of the parameters that can change a result."""
+    relevant = {
+        name: value
+        for name, value in parameters.items()
+        if name not in UNHASHED_KEYS and not (name in LATER_KEYS and value == LATER_KEYS[name])
+    }
+    return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
+    """Read the older form of an instance, a list of ``'name="value"'`` texts; nothing is executed.
+
+    Args:
+        assignments: The texts; the values are Python literals.
+        where: Who is named in errors.
+
+    Returns:
+        The names with their values.
+
+    Raises:
+        SettingsError: A text is no assignment of a literal, or a name comes twice.
+    """
+    found: dict[str, object] = {}
+    for text in assignments:
+        name, equals, literal = str(text).partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise SettingsError(f"{where}: received {text!r}; an assignment such as 'learning_rate=\"0.001\"' is wanted.")
+        try:
+            value = ast.literal_eval(literal.strip())
+        except (ValueError, SyntaxError) as error:
+            raise SettingsError(
+                f'{where}: the value of {text!r} is no literal; write a number or a quoted text: {name}="...".'
+            ) from error
+        if name in found:
+            raise SettingsError(f"{where}: '{name}' comes twice.")
+        found[name] = value
+    return found
+
+
+def resolve(
+    declaration: Declaration, numbers: Sequence[int] | None = None, overrides: Mapping[str, object] | None = None
+) -> list[Instance]:
+    """Resolve and check the chosen instances.
+
+    Args:
+        declaration: What the script says.
+        numbers: Instance numbers; all of them when omitted.
+        overrides: Parameters of ``--set``, over everything else.
+
+    Returns:
+        The instances in the order of their numbers.
+
+    Raises:
+        SettingsError: Anything unknown, of the wrong type or out of range; all faults of all chosen instances in one message.
+    """
+    chosen = sorted(declaration.instances) if numbers is None else list(numbers)
+    missing = [number for number in chosen if number not in declaration.instances]
+    if missing:
+        raise SettingsError(
+            f"{declaration.script}: no instance {', '.join(map(str, missing))}. "
+            f"Available: {describe_numbers(declaration.instances)}."
+        )
+    if not chosen:
+        raise SettingsError(f"{declaration.script}: declares no instance; add one with experiment[1] = {{...}}.")
+    faults: list[str] = []
+    instances = []
+    defaults = {
+        key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
+    }
+    for number in chosen:
+        try:
+            instances.append(_resolve_one(declaration, number, defaults, dict(overrides or {})))
+        except SettingsError as error:
+            faults += [fault for fault in str(error).splitlines() if fault not in faults]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return instances
+
+
+def describe_numbers(numbers: Iterable[int]) -> str:
+    """Return numbers as text with ranges: ``1-4, 7``; ``none`` where there are none."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "none"
+
+
+def _resolve_one(
+    declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
+) -> Instance:
+    where = f"{declaration.script}, instance {number}"
+    own = declaration.instances[number]
+    misplaced = [name for name in own if name in EXPERIMENT_KEYS]
+    if misplaced:
+        raise SettingsError(
+            f"{where}: '{misplaced[0]}' belongs to the whole experiment, because its instances share folds and folders. "
+            f"Set it in Experiment({misplaced[0]}=...)."
+        )
+    layers: dict[str, Mapping[str, object]] = {
+        "config.ini": defaults,
+        "KERAS_BACKEND": {"backend": os.environ["KERAS_BACKEND"]} if os.environ.get("KERAS_BACKEND") else {},
+        "experiment": declaration.parameters,
+        "instance": own,
+        "--set": overrides,
+    }
+    merged: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for source, values in layers.items():
+        merged.update(values)
+        sources.update(dict.fromkeys(values, source))
+    faults = []
+    architecture = _architecture(merged["architecture"])
+    unknown = [name for name in merged if name not in Settings.model_fields and name not in architecture.options]
+    for name in unknown:
+        known = [*Settings.model_fields, *architecture.options]
+        near = suggestion(name, known).partition(" Did you mean")
+        hint = f" Did you mean{near[2]}" if near[2] else ""
+        faults.append(
+            f"{_place(declaration, number, sources[name])}: unknown parameter '{name}'.{hint} Allowed: the keys of config.ini, "
+            f"comment_1, comment_2{_named_options(architecture)}."
+        )
+    settings, options = None, {}
+    try:
+        settings = Settings.model_validate({key: value for key, value in merged.items() if key in Settings.model_fields})
+    except ValidationError as error:
+        faults += [_describe_fault(fault, declaration, number, sources) for fault in error.errors()]
+    for name, option in architecture.options.items():
+        options[name] = merged.get(name, option.default)
+        if name in merged:
+            try:
+                options[name] = option.check(merged[name])
+            except ValidationError as error:
+                reason = f"received {merged[name]!r}; {error.errors()[0]['msg'].lower()}"
+                faults.append(f"{_place(declaration, number, sources[name])}: {name}: {reason}.")
+            except SettingsError as error:
+                faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
+        sources.setdefault(name, architecture.source)
+    if settings is not None and settings.task_type != "frame_classification":
+        faults += [
+            f"{_place(declaration, number, sources[name])}: '{name}' belongs to task_type frame_classification and has no "
+            f"effect on {settings.task_type}; leave it out."
+            for name in FRAME_KEYS
+            if sources[name] != "config.ini"
+        ]
+    if architecture.name == COMBINATION and not faults:
+        found = combination.faults(options, sources)
+        faults += [f"{declaration.script}, instance {number}: {fault}." for fault in found]
+    if faults or settings is None:
+        raise SettingsError("\n".join(faults))
+    return Instance(number, settings, options, sources)
+
+
+def _architecture(name: object) -> Architecture:
+    """Return the architecture, or one without options where the name is wrong; Settings names that fault."""
+    try:
+        return find_architecture(str(name))
+    except SettingsError:
+        return Architecture(str(name), {}, "none", (), "")
+
+
+def _named_options(architecture: Architecture) -> str:
+    if not architecture.options:
+        return ""
+    return f", and the options of {architecture.name} ({', '.join(architecture.options)})"
+
+
+def _place(declaration: Declaration, number: int, source: str) -> str:
+    """Return who is named in an error about a value of a layer."""
+    if source == "instance":
+        return f"{declaration.script}, instance {number}"
+    return {"experiment": f"{declaration.script}, experiment", "--set": "command line"}.get(source, source)
+
+
+def _describe_fault(fault: Any, declaration: Declaration, number: int, sources: Mapping[str, str]) -> str:
+    """Turn one error of pydantic into a line that says where, what was received and what is allowed."""
+    reason = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    if not fault["loc"]:
+        return f"{declaration.script}, instance {number}: {_ended(reason)}"
+    name = str(fault["loc"][0])
+    place = _place(declaration, number, sources.get(name, "instance"))
+    received = fault["input"]
+    allowed = fault.get("ctx", {}).get("expected")
+    if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):
+        names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
+        return f"{place}: {name}: received '{received}'. {suggestion(received, names)}"
+    wanted = "allowed: " if fault["msg"].startswith("Input should be") else ""
+    return f"{place}: {name}: received {received!r}; {wanted}{_ended(reason)}"
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its full stop, if it has no other end."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,296 @@
+"""Change training examples at every step: masks, shifts, noise and gain, so that the model cannot learn them by heart.
+
+Comes in: the whole model of a fold and the settings. Goes out: a model to fit that shares its weights and changes what passes
+through it in training alone; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each
+other before they come here.
+
+Every example gets numbers of its own, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from xval.errors import SettingsError
+
+NORMALIZATION = "normalization"  # the layer of the whole model after which examples have mean 0 and deviation 1
+
+_AXES = {"frames": 1, "bins": 2}
+_KEYS = {  # number of masks, their greatest width, furthest shift
+    "frames": ("augment_time_masks", "augment_time_mask_frames", "augment_time_shift_s"),
+    "bins": ("augment_frequency_masks", "augment_frequency_mask_bins", "augment_frequency_shift_bins"),
+}
+
+
+def _whole(shares: Any, highest: Any) -> Any:
+    """Return whole numbers 0..highest as float32, each as likely, from shares drawn uniformly from [0, 1)."""
+    return ops.minimum(ops.floor(shares * (highest + 1)), highest)
+
+
+class _RandomLayer(keras.layers.Layer):  # type: ignore[misc]
+    """A layer that changes examples in training alone, in float32 whatever the precision of the rest.
+
+    Args:
+        seed: Of its numbers, below 2**31.
+        keywords: Of every Keras layer.
+    """
+
+    def __init__(self, *, seed: int, **keywords: Any) -> None:
+        super().__init__(**{"dtype": "float32", **keywords})
+        self._seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the inputs, changed where ``training`` is true."""
+        return self.change(inputs) if training else inputs
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the inputs."""
+        return input_shape
+
+    def change(self, examples: Any) -> Any:
+        """Return changed examples."""
+        raise NotImplementedError
+
+    def _shares(self, examples: Any, *shape: int) -> Any:
+        """Draw numbers uniformly from [0, 1), float32 (batch, *shape); without a shape one per example, to broadcast."""
+        shape = shape or (1,) * (len(examples.shape) - 1)
+        return keras.random.uniform((ops.shape(examples)[0], *shape), dtype="float32", seed=self._seeds)
+
+    def _noisy(self, examples: Any, noise_share: float, level: Any) -> Any:
+        """Add Gaussian noise whose deviation is drawn from 0 to ``noise_share`` times the level of each example."""
+        deviation = noise_share * level * self._shares(examples)
+        return examples + deviation * keras.random.normal(ops.shape(examples), dtype="float32", seed=self._seeds)
+
+    def _shifted(self, examples: Any, axis: int, furthest: int) -> Any:
+        """Move each example along an axis by a whole number drawn from -furthest..furthest; zeros come in.
+
+        Each binary digit of the number moves, by a slice, the examples in which it is set; so it goes along any axis.
+        """
+        n_digits = (2 * furthest).bit_length()
+        padding = [(0, 0)] * len(examples.shape)
+        padding[axis] = (furthest, 2**n_digits - 1 - furthest)
+        moved = ops.pad(examples, padding)
+        start = _whole(self._shares(examples), 2 * furthest)
+        before = (slice(None),) * axis
+        for step in (2**digit for digit in reversed(range(n_digits))):
+            is_set = ops.floor(start / step) % 2 == 1
+            moved = ops.where(is_set, moved[(*before, slice(step, None))], moved[(*before, slice(None, -step))])
+        return moved
+
+
+@keras.saving.register_keras_serializable(package="xval")
+class TrainingAugmentation(_RandomLayer):
+    """Shift normalised features in time and frequency, add noise, and mask frames and bins; in this order.
+
+    What is masked, and what a shift brings in, is 0: the mean of the training items. Masks are those of SpecAugment (Park et
+    al., Interspeech 2019) without its time warping: width uniform from 0 to the maximum, start uniform. However short the
+    examples, the masks of one axis never cover it whole.
+
+    Input and output: float32 (batch, n_frames, n_bins), mean 0 and deviation 1 in each bin; n_frames may be unknown.
+
+    Args:
+        n_time_masks: Number of masks over frames.
+        time_mask_frames: Greatest width of each.
+        n_frequency_masks: Number of masks over bins.
+        frequency_mask_bins: Greatest width of each.
+        time_shift_frames: Furthest shift to either side.
+        frequency_shift_bins: Furthest shift to either side.
+        noise_share: Greatest deviation of the noise, as a share of the example's own deviation.
+        seed: As all layers here.
+        keywords: Of every Keras layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_time_masks: int = 0,
+        time_mask_frames: int = 0,
+        n_frequency_masks: int = 0,
+        frequency_mask_bins: int = 0,
+        time_shift_frames: int = 0,
+        frequency_shift_bins: int = 0,
+        noise_share: float = 0.0,
+        seed: int,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(seed=seed, **keywords)
+        self.masks = {"frames": (n_time_masks, time_mask_frames), "bins": (n_frequency_masks, frequency_mask_bins)}
+        self.shifts = {"frames": time_shift_frames, "bins": frequency_shift_bins}
+        self.noise_share = noise_share
+
+    def change(self, examples: Any) -> Any:
+        """Return changed examples, float32 (batch, n_frames, n_bins)."""
+        for unit, furthest in self.shifts.items():
+            examples = self._shifted(examples, _AXES[unit], furthest) if furthest else examples
+        if self.noise_share:
+            examples = self._noisy(examples, self.noise_share, ops.std(examples, axis=(1, 2), keepdims=True))
+        for unit, (n_masks, widest) in self.masks.items():
+            examples = self._masked(examples, _AXES[unit], n_masks, widest) if n_masks and widest else examples
+        return examples
+
+    def _masked(self, examples: Any, axis: int, n_masks: int, widest: int) -> Any:
+        length = ops.shape(examples)[axis]
+        size = ops.cast(length, "float32")
+        widths = _whole(self._shares(examples, n_masks, 1), ops.minimum(float(widest), ops.floor((size - 1) / n_masks)))
+        starts = _whole(self._shares(examples, n_masks, 1), size - widths)
+        positions = ops.arange(length, dtype="float32")
+        masked = ops.any(ops.logical_and(positions >= starts, positions < starts + widths), axis=1)
+        return ops.where(ops.expand_dims(masked, 3 - axis), 0.0, examples)
+
+
+@keras.saving.register_keras_serializable(package="xval")
+class WaveformAugmentation(_RandomLayer):
+    """Shift waveforms in time, filled with zeros, and add white noise.
+
+    Input and output: float32 (batch, n_samples).
+
+    Args:
+        time_shift_samples: Furthest shift to either side.
+        noise_share: Greatest root mean square of the noise, as a share of the example's own.
+        seed: As all layers here.
+        keywords: Of every Keras layer.
+    """
+
+    def __init__(self, *, time_shift_samples: int = 0, noise_share: float = 0.0, seed: int, **keywords: Any) -> None:
+        super().__init__(seed=seed, **keywords)
+        self.time_shift_samples = time_shift_samples
+        self.noise_share = noise_share
+
+    def change(self, examples: Any) -> Any:
+        """Return changed waveforms, float32 (batch, n_samples)."""
+        if self.time_shift_samples:
+            examples = self._shifted(examples, 1, self.time_shift_samples)
+        if self.noise_share:
+            examples = self._noisy(examples, self.noise_share, ops.sqrt(ops.mean(ops.square(examples), axis=1, keepdims=True)))
+        return examples
+
+
+@keras.saving.register_keras_serializable(package="xval")
+class RandomGain(_RandomLayer):
+    """Make each example louder or softer, as if its audio had been; before normalisation.
+
+    Input and output: float32 (batch, n_samples) or (batch, n_frames, n_bins), as the mode says.
+
+    Args:
+        gain_db: Furthest gain to either side, drawn uniformly in dB.
+        mode: What the input is. ``waveform``; ``db``, to which the gain is added; ``linear``, magnitudes to a power; ``mfcc``,
+            whose coefficient 0 alone moves, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
+        n_mels: Mel bins under the coefficients of ``mfcc``.
+        power: Exponent of the magnitudes of ``linear``.
+        seed: As all layers here.
+        keywords: Of every Keras layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        gain_db: float,
+        mode: Literal["db", "mfcc", "linear", "waveform"],
+        n_mels: int = 0,
+        power: float = 1.0,
+        seed: int,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(seed=seed, **keywords)
+        self.gain_db, self.mode, self.n_mels, self.power = gain_db, mode, n_mels, power
+
+    def change(self, examples: Any) -> Any:
+        """Return louder or softer examples, float32, in their shape."""
+        gain_db = self.gain_db * (2 * self._shares(examples) - 1)
+        if self.mode == "db":
+            return examples + gain_db
+        if self.mode == "mfcc":
+            is_first = ops.arange(examples.shape[-1]) == 0
+            return examples + ops.where(is_first, gain_db * math.sqrt(self.n_mels), 0.0)
+        power = self.power if self.mode == "linear" else 1.0
+        return examples * ops.exp(gain_db * (math.log(10) * power / 20))
+
+
+def augmented(model: keras.Model, settings: Mapping[str, Any], *, seed: int) -> keras.Model:
+    """Return the model to fit in place of a whole model: the same layers and weights, with augmentation between them.
+
+    Gain, and for waveforms shift and noise, come first; what works on normalised features follows the normalisation.
+
+    Args:
+        model: A chain of layers from `build_model`.
+        settings: The parameters of the instance.
+        seed: Of all that is drawn.
+
+    Returns:
+        A model from the same input to the same output, or ``model`` itself where no augmentation is on.
+
+    Raises:
+        SettingsError: The examples are too small for the masks or shifts, or are no (frames, bins).
+    """
+    seeds = [int(number) >> 1 for number in np.random.SeedSequence(seed).generate_state(3)]
+    first = _input_layers(settings, model.input_shape[1], seeds[:2])
+    options = _feature_options(settings)
+    if not first and not any(options.values()):
+        return model
+    hidden = model.input
+    for layer in first:
+        hidden = layer(hidden)
+    for layer in model.layers[1:]:
+        hidden = layer(hidden)
+        if layer.name == NORMALIZATION and any(options.values()):
+            augmentation = TrainingAugmentation(**options, seed=seeds[2], name="training_augmentation")
+            _check_size(augmentation, hidden.shape[1:])
+            hidden = augmentation(hidden)
+    return keras.Model(model.input, hidden, name=model.name)
+
+
+def _input_layers(settings: Mapping[str, Any], length: int | None, seeds: list[int]) -> list[_RandomLayer]:
+    """Return the layers before everything else: gain, and for waveforms of this length shift and noise."""
+    is_waveform, layers = settings["features"] == "waveform", []
+    if settings["augment_gain_db"]:
+        mode = settings["features"] if settings["features"] in ("waveform", "mfcc") else settings["scale"]
+        options = {"mode": mode, "n_mels": settings["n_mels"], "power": settings["power"]}
+        layers.append(RandomGain(gain_db=settings["augment_gain_db"], **options, seed=seeds[0], name="random_gain"))
+    shift_samples = round(settings["augment_time_shift_s"] * settings["sample_rate_hz"])
+    if is_waveform and (shift_samples or settings["augment_noise"]):
+        if length is not None and shift_samples >= length:
+            raise SettingsError(f"augment_time_shift_s moves examples by up to {shift_samples} samples; they have {length}.")
+        options = {"time_shift_samples": shift_samples, "noise_share": settings["augment_noise"]}
+        layers.append(WaveformAugmentation(**options, seed=seeds[1], name="waveform_augmentation"))
+    return layers
+
+
+def _feature_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of TrainingAugmentation."""
+    is_waveform = settings["features"] == "waveform"
+    shift_frames = round(settings["augment_time_shift_s"] * settings["sample_rate_hz"] / settings["hop_length"])
+    return {
+        "n_time_masks": settings["augment_time_masks"],
+        "time_mask_frames": settings["augment_time_mask_frames"],
+        "n_frequency_masks": settings["augment_frequency_masks"],
+        "frequency_mask_bins": settings["augment_frequency_mask_bins"],
+        "time_shift_frames": 0 if is_waveform else shift_frames,
+        "frequency_shift_bins": settings["augment_frequency_shift_bins"],
+        "noise_share": 0.0 if is_waveform else settings["augment_noise"],
+    }
+
+
+def _check_size(augmentation: TrainingAugmentation, example_shape: tuple[int | None, ...]) -> None:
+    """Refuse masks and shifts that could leave nothing of an example.
+
+    Raises:
+        SettingsError: They could, or the example has other axes than frames and bins.
+    """
+    if len(example_shape) != len(_AXES):
+        keys = ", ".join(key for keys in _KEYS.values() for key in keys)
+        raise SettingsError(
+            f"examples have the axes {example_shape}; only (frames, bins) can be augmented. Set to 0: {keys}, augment_noise."
+        )
+    for (unit, (number_key, width_key, shift_key)), size in zip(_KEYS.items(), example_shape, strict=True):
+        (n_masks, widest), furthest = augmentation.masks[unit], augmentation.shifts[unit]
+        if size is not None and n_masks * widest >= size:
+            raise SettingsError(
+                f"{number_key}={n_masks} times {width_key}={widest} can hide all {size} {unit} of an example. "
+                "Lower one of them."
+            )
+        if size is not None and furthest >= size:
+            raise SettingsError(f"{shift_key} moves examples by up to {furthest} {unit}; they have {size}. Lower it.")

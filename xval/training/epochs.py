@@ -1,0 +1,183 @@
+"""What happens between the epochs: validation, the schedule of the learning rate, early stopping, and a report.
+
+Comes in: the validation examples, the settings, and a way to predict. Goes out: callbacks for Keras's `fit`, or for whatever
+else trains epoch by epoch and has the few attributes of a model that they use: ``optimizer.learning_rate``, ``get_weights``,
+``set_weights`` and ``stop_training``. Validation is one pass over its examples in each epoch, and the predictions of the best
+epoch are kept for the evaluation.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.data.fold import Examples
+from xval.data.frames import FrameExamples
+from xval.errors import DivergenceError
+from xval.jobs.refit import Refit
+from xval.models.losses import data_loss
+from xval.settings import further_metrics, optimizers
+from xval.settings.architectures import TRAINING_METRIC
+
+ReportEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How an epoch is validated.
+
+    Attributes:
+        examples: What validates.
+        n_classes: Number of classes; 0 where there are none.
+        predict: Returns the predictions of the model as it is now, float32 (n_examples, *output_shape).
+        penalty: Returns the penalty of its weights, which is a part of val_loss as Keras has it.
+    """
+
+    examples: Examples
+    n_classes: int
+    predict: Callable[[], NDArray[np.float32]]
+    penalty: Callable[[], float]
+
+
+class BetweenEpochs:
+    """The callbacks of one fold, in the order in which they are called.
+
+    Args:
+        settings: The parameters of the instance.
+        validation: How epochs are validated; None: not at all, or by `fit` itself.
+        report: Called after each epoch with its number from 1 and its values.
+        refit: Learning rates and number of epochs where no items validate.
+
+    Attributes:
+        callbacks: For `fit`.
+        predictions: Of the validation examples at the best epoch, once training has ended; None: not validated here.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, Any], validation: Validation | None, report: ReportEpoch, refit: Refit | None
+    ) -> None:
+        self._refit = refit
+        self._stopper = keras.callbacks.EarlyStopping(
+            monitor=settings["monitor"],
+            mode="max" if _higher_is_better(settings) else "min",
+            patience=settings["patience"] if settings["early_stopping"] else settings["num_epochs"],
+            restore_best_weights=True,
+        )
+        self._epoch_end = _EpochEnd(settings, validation, report)
+        self._best = _BestPredictions(self._stopper, self._epoch_end)
+        rates = refit.learning_rates if refit else None
+        schedule = [] if rates is None else [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
+        self.callbacks: list[keras.callbacks.Callback] = [
+            self._epoch_end,
+            *(schedule or _schedule(settings, self._stopper.mode)),
+            *([] if refit else [self._stopper, self._best]),
+        ]
+
+    @property
+    def predictions(self) -> NDArray[np.float32] | None:
+        """Predictions of the validation examples at the best epoch."""
+        return self._best.predictions
+
+    def best_epoch(self, n_epochs: int) -> int:
+        """Return the epoch, from 1, whose weights the model has after so many epochs."""
+        return n_epochs if self._refit else self._stopper.best_epoch + 1
+
+
+def measured(examples: Examples, predictions: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return the targets and predictions that metrics see: of frames those that have a weight, one row each."""
+    if isinstance(examples, FrameExamples):
+        counted = examples.weights > 0
+        return examples.targets[counted], predictions[counted]
+    return examples.targets, predictions
+
+
+def _higher_is_better(settings: Mapping[str, Any]) -> bool:
+    """Return the direction of the monitored value."""
+    name, task_type = settings["monitor"].removeprefix("val_"), settings["task_type"]
+    further = further_metrics.directions(task_type, settings["metrics"])
+    return further[name] if name in further else metrics.higher_is_better(task_type, name)
+
+
+def _schedule(settings: Mapping[str, Any], mode: str) -> list[keras.callbacks.Callback]:
+    """Return the callback that moves the learning rate between epochs, if any does."""
+    name = optimizers.schedule_name(settings["schedule"])
+    if name == "constant":
+        return []
+    if name == "plateau":
+        factor, patience = settings["schedule_decay"], settings["schedule_patience"]
+        return [keras.callbacks.ReduceLROnPlateau(settings["monitor"], factor, patience, mode=mode, min_delta=0.0)]
+    return [
+        keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizers.learning_rate(settings, epoch, float(current)))
+    ]
+
+
+class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
+    """Complete the values of an epoch before other callbacks see them, refuse a diverged loss, and report.
+
+    Attributes:
+        predictions: Of the validation examples after the last epoch.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], validation: Validation | None, report: ReportEpoch) -> None:
+        super().__init__()
+        self._settings = settings
+        self._validation = validation
+        self._report = report
+        task_type = settings["task_type"]
+        self._metrics: dict[str, metrics.Metric] = {}
+        if validation is not None:
+            further = further_metrics.load(task_type, settings["metrics"])
+            monitor = settings["monitor"].removeprefix("val_")
+            names = {TRAINING_METRIC[task_type], *([monitor] if monitor != "loss" else [])}
+            self._metrics = {
+                name: further[name] if name in further else metrics.find(task_type, name) for name in sorted(names)
+            }
+        self.predictions: NDArray[np.float32] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self._check(epoch, logs, ["loss", "val_loss"])
+        if self._validation is not None:
+            self.predictions = self._validation.predict()
+            logs |= self._validate(self._validation, self.predictions)
+            self._check(epoch, logs, ["val_loss"])
+            if not math.isfinite(logs[self._settings["monitor"]]):
+                name = self._settings["monitor"]
+                raise DivergenceError(f"{name} is {logs[name]} after epoch {epoch + 1}; monitor another value.")
+        self._report(epoch + 1, logs)
+
+    def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
+        targets, of_targets = measured(validation.examples, predictions)
+        loss = data_loss(targets, of_targets, self._settings, validation.n_classes) + validation.penalty()
+        if not math.isfinite(loss):
+            return {"val_loss": loss}
+        found = {name: float(metric.function(targets, of_targets)) for name, metric in self._metrics.items()}
+        return {"val_loss": loss} | {f"val_{name}": value for name, value in found.items()}
+
+    def _check(self, epoch: int, logs: Mapping[str, float], names: list[str]) -> None:
+        diverged = {name: logs[name] for name in names if not math.isfinite(logs.get(name, 0.0))}
+        if diverged:
+            listed = ", ".join(f"{name} is {value}" for name, value in diverged.items())
+            raise DivergenceError(
+                f"{listed} after epoch {epoch + 1}. Lower learning_rate ({self._settings['learning_rate']}), "
+                "set clip_norm, or check the features for extreme values."
+            )
+
+
+class _BestPredictions(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the validation predictions of the epoch that early stopping holds to be the best so far."""
+
+    def __init__(self, stopper: keras.callbacks.EarlyStopping, epoch_end: _EpochEnd) -> None:
+        super().__init__()
+        self._stopper = stopper
+        self._epoch_end = epoch_end
+        self.predictions: NDArray[np.float32] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
+        if self._stopper.best_epoch == epoch:
+            self.predictions = self._epoch_end.predictions

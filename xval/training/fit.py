@@ -1,0 +1,181 @@
+"""Fit the model of one fold.
+
+Comes in: a compiled model, the fold's data and the settings. Goes out: the model with the weights of its best epoch, and a
+`History`.
+"""
+
+import gc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.backend.limits import limit_gpu_memory, limit_threads
+from xval.backend.traced_functions import forget_traced_gradients
+from xval.data.fold import Batches, Examples, FoldData
+from xval.data.frames import FrameExamples
+from xval.jobs.refit import Refit
+from xval.models.losses import loss_targets
+from xval.training.compiled import CompiledModel, penalty, wants_constant_shapes
+from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
+
+
+@dataclass(frozen=True)
+class History:
+    """What training did.
+
+    Attributes:
+        epochs: A dict per epoch: epoch (from 1), loss, <metric>, val_loss, val_<metric>, learning_rate; data_loss, the loss
+            without penalties, where weights have some.
+        best_epoch: The epoch, from 1, whose weights the model has.
+        predictions: Of the validation examples with these weights, float32 (n_examples, *output_shape); None: not known.
+    """
+
+    epochs: list[dict[str, float]]
+    best_epoch: int
+    predictions: NDArray[np.float32] | None = None
+
+
+def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
+    """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
+
+    Args:
+        settings: The parameters of the instance; of them precision, deterministic and threads_per_job.
+        seed: Of Python, NumPy and the backend.
+
+    Raises:
+        RuntimeError: TensorFlow has already started with another number of threads.
+    """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
+    keras.backend.clear_session()
+    forget_traced_gradients()
+    keras.config.set_dtype_policy(settings["precision"])
+    keras.utils.set_random_seed(seed)
+    backend, deterministic = keras.backend.backend(), settings["deterministic"]
+    limit_threads(backend, settings["threads_per_job"])
+    limit_gpu_memory(backend)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # Clips of several lengths are traced anew; nothing to warn of.
+        tf.get_logger().setLevel("ERROR")
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
+    elif backend == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
+
+
+def train_model(
+    compiled: CompiledModel,
+    data: FoldData,
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    report: ReportEpoch,
+    log_folder: str | None,
+    refit: Refit | None = None,
+) -> History:
+    """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
+
+    Args:
+        compiled: What is fitted, with the values that its variables have before the first step.
+        data: The fold.
+        settings: The parameters of the instance.
+        seed: Of the shuffling.
+        report: Called after each epoch with its number from 1 and its values.
+        log_folder: Where TensorBoard logs go; None: nowhere.
+        refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
+            have. None: as the settings say.
+
+    Returns:
+        The history.
+
+    Raises:
+        DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
+    """
+    batch_size, n_classes = settings["batch_size"], len(data.class_names)
+    validation = None if refit else data.sides["validation"]
+    # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
+    followed = by_keras = None
+    if validation is not None and settings["task_type"] == "representation":
+        by_keras = _targeted(compiled, validation, settings, n_classes)
+    elif validation is not None:
+        followed = Validation(
+            validation,
+            n_classes,
+            predict=lambda: predict(compiled.whole, validation, batch_size),
+            penalty=lambda: penalty(compiled.fitted),
+        )
+    between = BetweenEpochs(settings, followed, report, refit)
+    batches = training_batches(compiled, data, settings, seed=seed)
+    begin = keras.callbacks.LambdaCallback(
+        # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
+        on_train_begin=lambda _: keras.utils.set_random_seed(seed),
+        on_epoch_begin=lambda epoch, _: batches.set_epoch(epoch),
+    )
+    fitted = compiled.fitted.fit(
+        batches,
+        validation_data=by_keras,
+        epochs=refit.epochs if refit else settings["num_epochs"],
+        callbacks=[begin, *between.callbacks, *([keras.callbacks.TensorBoard(log_folder)] if log_folder else [])],
+        shuffle=False,
+        verbose=0,
+    )
+    rows = [
+        {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
+        for epoch in range(len(fitted.epoch))
+    ]
+    return History(rows, between.best_epoch(len(rows)), between.predictions)
+
+
+def training_batches(compiled: CompiledModel, data: FoldData, settings: Mapping[str, Any], *, seed: int) -> Batches:
+    """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
+    weights = data.class_weights() if settings["class_weights"] == "balanced" else None
+    mixup = settings["augment_mixup"] or None
+    n_classes = len(data.class_names)
+    return _targeted(compiled, data.training, settings, n_classes, weights=weights, shuffle_seed=seed, mixup=mixup)
+
+
+def _targeted(
+    compiled: CompiledModel,
+    examples: Examples,
+    settings: Mapping[str, Any],
+    n_classes: int,
+    *,
+    weights: NDArray[np.float32] | None = None,
+    **options: Any,
+) -> Batches:
+    """Return batches with what the fitted model is to answer: the targets, or no residual of the features themselves."""
+    if settings["task_type"] == "representation":
+        output_shape = compiled.fitted.output_shape
+        targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)
+    else:
+        targets = loss_targets(examples.targets, compiled.loss, settings["task_type"], n_classes)
+    if isinstance(examples, FrameExamples):
+        weights = examples.weights  # they change with `begin_epoch`
+    return Batches(
+        examples, settings["batch_size"], targets=targets, weights=weights, constant=wants_constant_shapes(), **options
+    )
+
+
+def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
+    """Return the predictions of a model for examples in their order, float32 (n_examples, *output_shape).
+
+    Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
+    """
+    batches = Batches(examples, batch_size, constant=wants_constant_shapes())
+    predictions = np.empty((len(examples), 0), np.float32)
+    for index in range(batches.num_batches):
+        positions = batches.positions(index)
+        found = np.asarray(model.predict_on_batch(batches[index][0]), np.float32)[: len(positions)]
+        if not predictions.size:
+            predictions = np.empty((len(examples), *found.shape[1:]), np.float32)
+        predictions[positions] = found
+    return predictions

@@ -1,0 +1,1 @@
+"""Fit several models at once, as one program of JAX."""

@@ -1,0 +1,92 @@
+"""Build the models of jobs before any of them is trained.
+
+Comes in: the jobs of an experiment. Goes out: a line for each instance whose model, loss, optimizer, schedule or metrics cannot
+be used. It runs in the process that will train, or in one like it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from preprocessing.feature_settings import FeatureSettings
+from xval.errors import SettingsError
+from xval.jobs.claim import one_line
+from xval.jobs.plan import Job
+from xval.saved_models.initial import find_initial_model
+from xval.settings.architectures import COMBINATION
+from xval.settings.schema import Settings
+
+_PARTS = ("loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm")
+
+
+def check_models(jobs: Sequence[Job]) -> list[str]:
+    """Build each different model of some jobs once, and use its loss and such, so that faults show before anything is trained.
+
+    Args:
+        jobs: Jobs of one experiment.
+
+    Returns:
+        A line per instance whose model cannot be built, or whose other parts cannot be used.
+    """
+    from xval.training.fit import prepare_backend
+    from xval.worker.check_parts import check_parts
+
+    faults: dict[str, str] = {}
+    names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")
+    names += ("label_form", "label_frame_s", "sequence_frames", *FeatureSettings.model_fields)
+    names += ("initial_model", "frozen_layers", "frozen")
+    names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
+    for job in jobs:
+        described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
+        if described not in faults:
+            prepare_backend(job.parameters, seed=job.seed)
+            checked = f"architecture '{job.parameters['architecture']}'"
+            try:
+                n_outputs = _check_model(job)
+                checked = "loss, optimizer, schedule or metric"
+                check_parts(job.parameters, n_outputs)
+                faults[described] = ""
+            except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
+                faults[described] = f"instance {job.instance}: {checked}: {one_line(error)}"
+    return [fault for fault in faults.values() if fault]
+
+
+def _check_model(job: Job) -> int:
+    """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
+    from preprocessing.store import open_store
+    from preprocessing.waveforms import example_lengths
+    from xval.models.build import build_model
+    from xval.models.residual import with_residual
+    from xval.models.transfer import start_from
+    from xval.training.augmentation import augmented
+
+    store = open_store(Path(job.store_folder))
+    if job.parameters["architecture"] == COMBINATION:
+        from xval.settings.combination import model_paths
+        from xval.worker.combination import cut_models
+
+        if all(Path(path).exists() for path in model_paths(job.parameters["models"], job.fold.number)):
+            cut_models(job, store)
+        return len(store.class_names)
+    model = build_model(job.parameters, job.option_names, store, store.items)
+    if initial := find_initial_model(job.parameters, job.fold):
+        start_from(model, initial, job.parameters, store)
+    fitted_model = augmented(model, job.parameters, seed=job.seed)
+    if job.parameters["task_type"] == "representation":
+        with_residual(model, fitted_model)
+    if store.is_waveform and job.parameters["task_type"] != "frame_classification":
+        _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
+    return int(model.output_shape[-1])
+
+
+def _check_crop(model: Any, n_samples: int) -> None:
+    """Refuse crops that a model for clips of any length pools away, which only shows with samples."""
+    import numpy as np
+
+    try:
+        prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
+    except Exception as error:
+        raise SettingsError(f"cannot read crops of {n_samples} samples; raise crop_s ({one_line(error)})") from error
+    if not np.isfinite(prediction).all():
+        raise SettingsError(f"crops of {n_samples} samples are too short for it; raise crop_s")

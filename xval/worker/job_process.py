@@ -1,0 +1,69 @@
+"""The process of one job file: it trains, tests, publishes the fold, and writes what became of it.
+
+Comes in: a job file. Goes out: a fold folder, the outcome beside the job file, an exit code. run-job started it with the
+device, the backend and the threads in its environment, and with the copy of the code first on its path.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from preprocessing.console import carry_out
+from xval.experiment.command_line import end_as_ctrl_c_does
+from xval.jobs.job_file import EXIT_INTERRUPTED, read_job_file, write_outcome
+from xval.worker.run import FAILED, record_failure, run_job
+
+EXIT_FAILED = 1
+
+
+def main(path: Path, *, is_tied: bool) -> int:
+    """Run the job of a file.
+
+    Args:
+        path: The job file.
+        is_tied: End with the standard input, which whoever launched this holds.
+
+    Returns:
+        0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.
+    """
+    end_as_ctrl_c_does()
+    for warning in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher does what is to be done
+    if is_tied:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    return carry_out(lambda: _run(path))
+
+
+def _run(path: Path) -> int:
+    job, _ = read_job_file(path)
+
+    def report(event: Mapping[str, Any]) -> None:
+        values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())
+        sys.stdout.write(f"epoch {event['epoch']}: {values}\n")
+        sys.stdout.flush()
+
+    outcome = run_job(job, report, device=os.environ["XVAL_DEVICE"])
+    if outcome.status in FAILED:
+        record_failure(job, outcome)
+    write_outcome(path, outcome)
+    name = f"instance {outcome.instance}, fold {outcome.fold}"
+    if outcome.status == "done":
+        sys.stdout.write(f"{name}: done in {outcome.seconds:.1f} s\n")
+        return 0
+    reason = "another process is running it" if outcome.status == "elsewhere" else f"{outcome.error}\n{outcome.details}"
+    sys.stderr.write(f"{name} {outcome.status}: {reason}\n")
+    return EXIT_FAILED
+
+
+def _end_with_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(EXIT_INTERRUPTED)  # the next one that claims the job removes what this leaves
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), is_tied=sys.argv[2:] == ["--tied"]))

@@ -1,0 +1,232 @@
+"""Run one job: the whole path of one fold, from the feature store to its record.
+
+Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. It runs in whatever process the executor chose;
+the device and the backend are bound before this is called.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xval.folds.split import SIDES
+from xval.jobs.claim import FAILED, ClaimedFold, JobOutcome, Report, one_line
+from xval.jobs.groups import one_by_one
+from xval.jobs.plan import Job
+from xval.jobs.record import describe_job, describe_untested, save_model, versions, write_history
+from xval.json_files import write_json
+from xval.results.folder import ExperimentFolder
+from xval.settings.architectures import COMBINATION
+
+if TYPE_CHECKING:
+    import keras
+
+    from xval.evaluation.clips import Evaluation
+    from xval.training.fit import History
+    from xval.training.fused.together import Trained
+    from xval.training.setup import FoldSetup
+
+__all__ = ["FAILED", "JobOutcome", "Report", "Work", "record_failure", "run_job", "run_jobs", "train_and_test"]
+
+Work = Callable[[Job, Path, Report], Mapping[str, Any]]
+"""What is done in a claimed fold: it writes files into its temporary folder and returns its record."""
+
+
+def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
+    """Take one fold from the feature store to its record; this is the whole path of the data.
+
+    Args:
+        job: The job.
+        temporary: Where its files go.
+        report: Called after each epoch: ``{"instance", "fold", "epoch", "values"}``.
+
+    Returns:
+        The record, but for what only the end knows.
+    """
+    if job.parameters["architecture"] == COMBINATION:
+        from xval.worker import combination as fold
+
+        return _describe(job) | fold.train_and_test(job, temporary)
+    from xval.training.compiled import WARM_MODEL
+    from xval.training.fit import train_model
+    from xval.training.setup import set_up_fold
+
+    setup = set_up_fold(job)
+    settings = job.parameters
+
+    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
+        known = {name: round(float(value), 6) for name, value in values.items()}
+        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
+
+    compiled = WARM_MODEL.take(setup.compiled, settings)
+    log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
+    try:
+        history = train_model(
+            compiled, setup.data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit
+        )
+    except BaseException:
+        WARM_MODEL.forget()  # nobody knows in what state it is
+        raise
+    return _test(job, setup, compiled.whole, history, temporary) | one_by_one(job)
+
+
+def run_job(
+    job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False, work: Work = train_and_test
+) -> JobOutcome:
+    """Train and test one fold, and publish its folder.
+
+    Args:
+        job: What to run.
+        report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
+        device: Named in the record.
+        raise_errors: Raise the error of the job instead of recording it.
+        work: What is done; another than the job itself is for measuring what is done around it.
+
+    Returns:
+        The outcome; a failure is an outcome, not an exception.
+
+    Raises:
+        FirstJobError: The job failed and `raise_errors` is set.
+    """
+    with ClaimedFold(job, report, device=device) as claimed:
+        if claimed.outcome is not None:
+            return claimed.outcome
+        return _publish(claimed, partial(work, job, claimed.temporary, claimed.report), raise_errors=raise_errors)
+
+
+def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
+    """Run the jobs of a group (see job_groups.py), together where there are several.
+
+    Args:
+        jobs: A job, or several that one program may train.
+        report: Called with what progresses, as by `run_job`; and with ``{"instance", "fold", "note"}`` for a job of a group
+            that is trained by itself, with the reason.
+        device: Named in the records.
+
+    Yields:
+        An outcome of each, in the order in which they end.
+    """
+    if len(jobs) == 1:
+        yield run_job(jobs[0], report, device=device)
+        return
+    from xval.training.fused.together import Failed, Trained, train_together
+
+    with ExitStack() as stack:
+        claimed = {}
+        for job in jobs:
+            fold = stack.enter_context(ClaimedFold(job, report, device=device))
+            if fold.outcome is None:
+                claimed[job.instance, job.fold.number] = job, fold
+            else:
+                yield fold.outcome
+
+        def report_to_fold(event: Mapping[str, Any]) -> None:
+            claimed[event["instance"], event["fold"]][1].report(event)
+
+        n_claimed = len(claimed)
+        apart: dict[tuple[int, int], Mapping[str, Any]] = {}
+        try:
+            for result in train_together([job for job, _ in claimed.values()], report_to_fold):
+                key = result.job.instance, result.job.fold.number
+                fold = claimed[key][1]
+                if isinstance(result, Trained):
+                    fold.n_sharing = n_claimed
+                    yield _publish(fold, partial(_test_trained, result, fold.temporary))
+                elif isinstance(result, Failed):
+                    yield fold.fail(result.error)
+                else:
+                    apart[key] = result.facts
+                    continue
+                del claimed[key]
+        except Exception as error:  # noqa: BLE001 - such as memory for one after the other, but not for all at once
+            reason = f"training together ended with {one_line(error)}"
+            apart |= {key: one_by_one(job, reason) for key, (job, _) in claimed.items() if key not in apart}
+        for key, (job, fold) in claimed.items():
+            report({"instance": key[0], "fold": key[1], "note": f"trained by itself: {apart[key]['engine']['reason']}"})
+            fold.restart_clock()
+            yield _publish(fold, partial(_work_apart, job, fold, apart[key]))
+
+
+def record_failure(job: Job, outcome: JobOutcome) -> None:
+    """Publish the record of a job that failed for good.
+
+    Args:
+        job: The job.
+        outcome: Its outcome.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    with folder.claim(job.instance, job.fold.number) as ours:
+        finished = folder.record(job.instance, job.fold.number)
+        if not ours or (finished and finished["status"] == "done"):
+            return
+        temporary = folder.begin_fold(job.instance, job.fold.number)
+        record = _describe(job) | {
+            "status": "failed",
+            "error": outcome.error,
+            "traceback": outcome.details,
+            "seconds": outcome.seconds,
+        }
+        write_json(temporary / "record.json", record, flushed=False)
+        folder.publish(temporary, job.instance, job.fold.number)
+
+
+def _publish(fold: ClaimedFold, work: Callable[[], Mapping[str, Any]], *, raise_errors: bool = False) -> JobOutcome:
+    """Do the work of a claimed fold and publish its folder."""
+    try:
+        return fold.publish(work())
+    except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
+        return fold.fail(error, raise_errors=raise_errors)
+
+
+def _test_trained(trained: "Trained", temporary: Path) -> dict[str, Any]:
+    return _test(trained.job, trained.setup, trained.model, trained.history, temporary) | dict(trained.facts)
+
+
+def _work_apart(job: Job, fold: ClaimedFold, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return train_and_test(job, fold.temporary, fold.report) | dict(facts)
+
+
+def _describe(job: Job) -> dict[str, Any]:
+    return describe_job(job) | {"items": {side: list(getattr(job.fold, side)) for side in SIDES}}
+
+
+def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History", temporary: Path) -> dict[str, Any]:
+    """Test a fitted model, write the files of its fold, and return the record."""
+    from xval.models.build import class_names, count_parameters
+
+    if job.refit:
+        tested = describe_untested(job, setup.data, class_names(setup.store, job.parameters))
+    else:
+        evaluation = _evaluate(model, setup, job.parameters, history)
+        evaluation.write(temporary)
+        tested = {"status": "done", **evaluation.figures}
+    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
+    write_history(temporary / "history.csv", history)
+    return _describe(job) | {
+        **setup.facts,
+        **tested,
+        "best_epoch": history.best_epoch,
+        "epochs": len(history.epochs),
+        "n_parameters": count_parameters(model),
+        "versions": versions(),
+    }
+
+
+def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Mapping[str, Any], history: "History") -> "Evaluation":
+    """Test a fitted model as its task wants it."""
+    match settings["task_type"]:
+        case "representation":
+            from xval.evaluation.reconstruction import evaluate_reconstruction
+
+            return evaluate_reconstruction(model, setup.data, settings)
+        case "frame_classification":
+            from xval.evaluation.frames import evaluate_frames
+
+            return evaluate_frames(model, setup.data, settings, history)
+    from xval.evaluation.clips import evaluate_model
+
+    return evaluate_model(model, setup.data, settings, history)

@@ -1,0 +1,90 @@
+"""A worker process: it runs the jobs that come in on its standard input.
+
+Comes in: orders to check or to run jobs. Goes out: lines of JSON, events while jobs run and an outcome after each. The executor
+started it with the device, the backend and the threads in its environment, and with the snapshot of the code first on its
+path. It ends when its standard input does, also when the executor was killed in the middle of a job.
+"""
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from xval.jobs.plan import Job
+from xval.worker.check_models import check_models
+from xval.worker.run import JobOutcome, Report, run_jobs
+
+
+class RunJobs(Protocol):
+    """What runs jobs, as `job.run_jobs` does."""
+
+    def __call__(self, jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
+        """Run jobs, and yield an outcome of each."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker does with jobs.
+
+    Attributes:
+        run: Runs them.
+        check: Returns a line for each model among them that cannot be built.
+        preload: Loads a feature store for a job with these parameters, so that it is in memory when the job begins.
+    """
+
+    run: RunJobs
+    check: Callable[[Sequence[Job]], list[str]]
+    preload: Callable[[Path, Mapping[str, Any]], None]
+
+
+def load_training() -> Work:
+    """Load the backend; return how jobs are trained and tested."""
+    import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
+    from xval.data.store_memory import preload
+
+    return Work(run_jobs, check_models, preload)
+
+
+def main(load: Callable[[], Work] = load_training) -> None:
+    """Run jobs until the standard input ends.
+
+    Args:
+        load: Called once, with the streams in place; it returns what is done with jobs.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the executor decides what ends
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read_lines, args=(lines,), daemon=True).start()
+
+    def answer(message: Mapping[str, Any]) -> None:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
+    work = load()
+    while True:
+        order = json.loads(lines.get())
+        if "check" in order:
+            answer({"faults": work.check([Job.from_dict(job) for job in order["check"]])})
+            continue
+        jobs = [Job.from_dict(job) for job in order["jobs"]]
+        if store := order["next_store"]:
+            threading.Thread(target=work.preload, args=(Path(store), order["next_parameters"]), daemon=True).start()
+        for outcome in work.run(jobs, answer, device=os.environ["XVAL_DEVICE"]):
+            answer({"outcome": asdict(outcome)})
+
+
+def _read_lines(lines: "queue.Queue[str]") -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
