@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.command_line import Parser, n_workers
+from preprocessing.commands.command_line import Parser, n_workers
 from preprocessing.parallel import count_cores
 from xval.errors import SettingsError
 

@@ -17,9 +17,9 @@ from augmentation.chain import PEAK, apply_steps, draw_steps, peak_of, scale_to_
 from augmentation.recordings import refuse_equal
 from augmentation.settings import AugmentationSettings
 from augmentation.transforms import Samples
-from preprocessing.audio import SILENCE_PEAK_DBFS, decode
-from preprocessing.audio_files import read_size, write_wav
-from preprocessing.augmented_copies import copy_name
+from preprocessing.audio.read import SILENCE_PEAK_DBFS, decode
+from preprocessing.clips.augmented_copies import copy_name
+from preprocessing.clips.output_folder import read_size, write_wav
 from xval.errors import AudioError
 
 

@@ -16,8 +16,8 @@ from augmentation.copies import CopyOutcome, CopyTask, make_copies, output_paths
 from augmentation.recordings import check_recordings, fingerprint
 from augmentation.settings import AugmentationSettings
 from augmentation.sources import Sources, list_sources, refuse_shared
-from preprocessing.audio_files import LEFT_OUT_COLUMNS, LEFT_OUT_NAME, Source, open_output, stamp_of, write_table
-from preprocessing.augmented_copies import COPIES_COLUMNS, COPIES_NAME, NOTE_NAME
+from preprocessing.clips.augmented_copies import COPIES_COLUMNS, COPIES_NAME, NOTE_NAME
+from preprocessing.clips.output_folder import LEFT_OUT_COLUMNS, LEFT_OUT_NAME, Source, open_output, stamp_of, write_table
 from preprocessing.console import progress_bar
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import map_in_processes

@@ -16,8 +16,8 @@ from augmentation.mixture import ANNOTATION_COLUMNS, BACKGROUND_LABEL, MixTask, 
 from augmentation.recordings import check_recordings, describe_stretch, fingerprint, refuse_equal
 from augmentation.settings import MixingSettings
 from augmentation.sources import refuse_shared
-from preprocessing.audio import AudioFacts, read_header
-from preprocessing.audio_files import LEFT_OUT_NAME, Source, open_output, write_table
+from preprocessing.audio.read import AudioFacts, read_header
+from preprocessing.clips.output_folder import LEFT_OUT_NAME, Source, open_output, write_table
 from preprocessing.console import progress_bar
 from preprocessing.corpora import events as events_corpus
 from preprocessing.corpora._tables import read_table

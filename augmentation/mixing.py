@@ -11,8 +11,8 @@ import numpy as np
 
 from augmentation.seeding import make_generator
 from augmentation.settings import MixingSettings
-from preprocessing.clip_list import natural_key
-from preprocessing.naming import file_name
+from preprocessing.clips.table import natural_key
+from preprocessing.store.naming import file_name
 from xval.errors import CorpusError
 
 

@@ -13,8 +13,8 @@ from augmentation.chain import PEAK, peak_of, scale_to_peak
 from augmentation.mixing import Mixture, Placed
 from augmentation.transforms import Samples
 from augmentation.transforms._options import root_mean_square
-from preprocessing.audio import SILENCE_PEAK_DBFS, read_audio
-from preprocessing.audio_files import read_size, write_wav
+from preprocessing.audio.read import SILENCE_PEAK_DBFS, read_audio
+from preprocessing.clips.output_folder import read_size, write_wav
 from xval.errors import AudioError
 
 BACKGROUND_LABEL = "background"

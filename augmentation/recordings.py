@@ -9,8 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from augmentation.transforms._options import audio_files
-from preprocessing.audio import AudioFacts, describe_audio
-from preprocessing.audio_files import stamp_of
+from preprocessing.audio.read import AudioFacts, describe_audio
+from preprocessing.clips.output_folder import stamp_of
 from preprocessing.parallel import Progress, map_in_processes
 from xval.errors import AudioError, CorpusError
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from preprocessing.audio_files import LEFT_OUT_NAME, name_copies, refuse_nested
-from preprocessing.augmented_copies import COPIES_NAME, NOTE_NAME
-from preprocessing.clip_list import natural_key
+from preprocessing.clips.augmented_copies import COPIES_NAME, NOTE_NAME
+from preprocessing.clips.output_folder import LEFT_OUT_NAME, name_copies, refuse_nested
+from preprocessing.clips.table import natural_key
 from preprocessing.corpora._layout import AUDIO_SUFFIXES
 
 METADATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".yaml", ".yml", ".xml", ".md", ".lab", ".xlsx", ".textgrid")

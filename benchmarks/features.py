@@ -16,10 +16,10 @@ import numpy as np
 import soundfile
 from threadpoolctl import threadpool_limits
 
-from preprocessing.audio import read_audio
-from preprocessing.demo_speech import write_demo_speech
-from preprocessing.feature_settings import FeatureSettings
-from preprocessing.features import extract
+from preprocessing.audio.read import read_audio
+from preprocessing.corpora._demo_speech import write_demo_speech
+from preprocessing.features.extract import extract
+from preprocessing.features.settings import FeatureSettings
 from xval.config_file import read_section
 
 N_RUNS = 5

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.lib import format as npy
 
 from preprocessing import store
-from preprocessing.store_layout import array_name
+from preprocessing.store.layout import array_name
 from xval.backend.devices import Slot
 from xval.executors import processes
 from xval.folds.split import Fold

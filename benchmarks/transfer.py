@@ -22,7 +22,7 @@ import numpy as np
 
 from preprocessing.__main__ import main as preprocess
 from preprocessing.corpora.fsdd import list_clips
-from preprocessing.pictures import BLUE, GREY, new_figure, plain_axes, png
+from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, png
 from xval import Experiment
 
 SEEDS = (1, 2, 3, 4, 5)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from preprocessing.command_line import COMMANDS, Command, parse_command
+from preprocessing.commands.command_line import COMMANDS, Command, parse_command
 from preprocessing.console import carry_out, make_console, progress_bar
 from xval.config_file import CONFIG_PATH
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from preprocessing.corpus import Corpus
-    from preprocessing.feature_settings import FeatureSettings
+    from preprocessing.features.settings import FeatureSettings
     from preprocessing.store import FeatureStore
 
 _N_SHOWN = 10
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         SystemExit: After ``--help``.
     """
     if arguments and arguments[0] in COMMANDS:
-        return carry_out(lambda: import_module(f"preprocessing.{arguments[0]}").main(arguments[1:]))
+        return carry_out(lambda: import_module(f"preprocessing.commands.{arguments[0]}").main(arguments[1:]))
     return carry_out(lambda: make_features(parse_command(arguments)))
 
 
@@ -49,15 +49,15 @@ def make_features(command: Command) -> None:
         XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
     """
     from preprocessing.corpus import corpus_folder, make_corpus
-    from preprocessing.extraction import make_store
-    from preprocessing.features import check_settings
+    from preprocessing.features.extract import check_settings
+    from preprocessing.store.make import make_store
 
     console = make_console()
     chosen = command.corpus
     corpus_folder(chosen.dataset, chosen.data_folder)
     check_settings(command.settings)
     if command.download:
-        from preprocessing.download import download
+        from preprocessing.corpora._download import download
 
         download(chosen.reader.downloads, chosen.audio_folder, console)
     console.print(f"Listing the clips of {chosen.reader.name} in {chosen.audio_folder}")
@@ -123,7 +123,7 @@ def _report(
 
 def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.DataFrame") -> None:
     """Write how far the annotators agree, and say so."""
-    from preprocessing.agreement import disagreement_table, write_disagreement
+    from preprocessing.annotations.agreement import disagreement_table, write_disagreement
 
     table = disagreement_table({str(path): rows for path, rows in annotations.groupby("path")})
     path = corpus.folder / "disagreement.csv"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from preprocessing import corpora
-from preprocessing.augmented_copies import add_copies
-from preprocessing.clip_list import SEVERAL, check_clips, label_columns, natural_key
+from preprocessing.clips.augmented_copies import add_copies
+from preprocessing.clips.table import SEVERAL, check_clips, label_columns, natural_key
 from preprocessing.file_replacement import replace_file
 from xval.errors import AudioError, CorpusError, suggestion
 
@@ -344,7 +344,7 @@ def _events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFr
 
 def _describe(stretch: _Stretch) -> dict[str, object]:
     """Read one clip; return its facts, or the reason why it cannot be used."""
-    from preprocessing.audio import describe_audio
+    from preprocessing.audio.read import describe_audio
 
     try:
         facts = describe_audio(*stretch)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
-from preprocessing.store_writer import Example, StoreWriter
-from preprocessing.waveforms import make_moments, waveform_moments
+from preprocessing.store.waveforms import make_moments, waveform_moments
+from preprocessing.store.writer import Example, StoreWriter
 from xval.config_file import read_section
 from xval.data.fold import FoldData, load_fold
 from xval.errors import FoldsError

@@ -55,7 +55,7 @@ def test_crops_train_and_whole_clips_are_tested(tones):
 
 
 def whole_length(n_samples, n_shortest):
-    from preprocessing.waveforms import whole_length as next_length
+    from preprocessing.store.waveforms import whole_length as next_length
 
     return next_length(n_samples, n_shortest)
 

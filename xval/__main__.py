@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from preprocessing.command_line import Parser
+from preprocessing.commands.command_line import Parser
 from preprocessing.console import carry_out
 from xval.commands import command_names, find_command
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from augmentation.transforms import Samples
 from augmentation.transforms._options import root_mean_square
-from preprocessing.audio import SILENCE_PEAK_DBFS, decode, read_audio, read_header
+from preprocessing.audio.read import SILENCE_PEAK_DBFS, decode, read_audio, read_header
 from xval.errors import AudioError, CorpusError
 
 # Of longer recordings only the excerpt is decoded; shorter ones are read whole.

@@ -35,7 +35,7 @@ from xval.errors import CorpusError, SettingsError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
-    from preprocessing.download import Archive
+    from preprocessing.corpora._download import Archive
 
 _TRUTH = {"true": True, "false": False}
 

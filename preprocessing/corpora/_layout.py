@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from preprocessing.augmented_copies import is_copy
+from preprocessing.clips.augmented_copies import is_copy
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from preprocessing.annotation_tables import Recordings, check_stretch, read_number, recording_tables
-from preprocessing.annotations import Annotations, resolve_recordings
+from preprocessing.annotations.labels import Annotations, resolve_recordings
+from preprocessing.corpora._annotation_tables import Recordings, check_stretch, read_number, recording_tables
 from preprocessing.corpora._tables import find_beside, read_table, refuse_faults
 from xval.errors import CorpusError, suggestion
 

@@ -35,7 +35,7 @@ def list_clips(
     """
     import pandas as pd
 
-    from preprocessing.demo_speech import write_demo_speech
+    from preprocessing.corpora._demo_speech import write_demo_speech
 
     if not 1 <= n_speakers <= 999:
         raise SettingsError(f"--n-speakers {n_speakers}: 1 to 999 speakers can be generated.")

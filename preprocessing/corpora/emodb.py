@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from preprocessing.corpora import _layout
-from preprocessing.download import Archive
+from preprocessing.corpora._download import Archive
 
 if TYPE_CHECKING:
     import pandas as pd

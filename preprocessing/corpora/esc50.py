@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, list_audio, read_names
-from preprocessing.download import Archive
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.annotation_tables import (
+from preprocessing.annotations.labels import Annotations
+from preprocessing.corpora._annotation_tables import (
     BACKGROUND,
     Recordings,
     has_no_event,
@@ -24,7 +25,6 @@ from preprocessing.annotation_tables import (
     read_stretches,
     recording_tables,
 )
-from preprocessing.annotations import Annotations
 from preprocessing.corpora._layout import clip_table
 from xval.errors import CorpusError, SettingsError
 

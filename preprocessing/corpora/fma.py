@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from preprocessing.corpora import _layout
+from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, list_audio, match_paths
 from preprocessing.corpora._tables import find_beside
-from preprocessing.download import Archive
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:

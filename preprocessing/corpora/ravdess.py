@@ -11,8 +11,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import add_gender_folds, clip_table, list_audio, read_names
-from preprocessing.download import Archive
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, find_file, list_audio, read_names, split_names
-from preprocessing.download import Archive
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.clip_list import label_columns, natural_key
-from preprocessing.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
+from preprocessing.clips.table import label_columns, natural_key
+from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
 
 if TYPE_CHECKING:
     import pandas as pd

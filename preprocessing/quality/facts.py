@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio import AudioHeader, decode, read_header
+from preprocessing.audio.read import AudioHeader, decode, read_header
 from preprocessing.parallel import Progress, map_in_processes
 from xval.errors import AudioError
 

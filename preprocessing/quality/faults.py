@@ -7,7 +7,7 @@ report.py. A new kind of fault is a function of rules.py and an entry of `FAULTS
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from preprocessing.audio import SILENCE_PEAK_DBFS
+from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.quality.facts import (
     DOES_NOT_DECODE,
     DOES_NOT_OPEN,

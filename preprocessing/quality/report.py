@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from preprocessing.clip_list import label_columns, natural_key
+from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.quality.faults import Finding
 from preprocessing.quality.rules import Criteria, count_clips
 from preprocessing.quality.style import HEAD

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from preprocessing.audio import SILENCE_PEAK_DBFS
-from preprocessing.clip_list import label_columns, natural_key
+from preprocessing.audio.read import SILENCE_PEAK_DBFS
+from preprocessing.clips.table import label_columns, natural_key
 
 if TYPE_CHECKING:
     import pandas as pd

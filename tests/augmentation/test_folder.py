@@ -19,8 +19,8 @@ from augmentation.__main__ import main
 from augmentation.chain import apply_steps
 from augmentation.transforms import find_transform
 from preprocessing import parallel
-from preprocessing.augmented_copies import COPIES_COLUMNS, add_copies
-from preprocessing.clip_list import check_clips
+from preprocessing.clips.augmented_copies import COPIES_COLUMNS, add_copies
+from preprocessing.clips.table import check_clips
 from preprocessing.corpora import find_corpus
 
 

@@ -12,7 +12,7 @@ import soundfile
 from augmentation import mixture
 from augmentation.__main__ import main
 from preprocessing import parallel
-from preprocessing.audio import decode, read_header
+from preprocessing.audio.read import decode, read_header
 from preprocessing.corpora import find_corpus
 
 RATE_HZ = 16000

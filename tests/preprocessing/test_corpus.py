@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.clip_list import natural_key
+from preprocessing.clips.table import natural_key
 from preprocessing.corpus import corpus_folder, fingerprint, make_corpus, open_corpus
 from xval.errors import CorpusError
 

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from preprocessing.__main__ import main
-from preprocessing.command_line import read_settings
+from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import open_corpus
-from preprocessing.extraction import store_folder
+from preprocessing.store.make import store_folder
 from xval.errors import SettingsError
 
 

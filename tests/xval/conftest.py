@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from preprocessing.corpus import make_corpus
-from preprocessing.extraction import make_store
+from preprocessing.store.make import make_store
 from xval.results.summary import make_metric_dict
 
 RATE_HZ = 8000

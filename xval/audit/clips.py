@@ -5,7 +5,7 @@ Comes in: evidence. Goes out: findings. Augmented copies have a rule of their ow
 
 from typing import TYPE_CHECKING
 
-from preprocessing.annotations import resolve_recordings
+from preprocessing.annotations.labels import resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence
 from xval.audit.verdict import Findings, NotCheckableError, Rule, named

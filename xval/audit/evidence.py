@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.corpus import Corpus, corpus_folder, open_corpus
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.audit.verdict import NotCheckableError
 from xval.errors import CorpusError, ResultsError

@@ -9,9 +9,9 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.moments import Moments
 from preprocessing.store import FeatureStore
-from preprocessing.waveforms import waveform_moments
+from preprocessing.store.moments import Moments
+from preprocessing.store.waveforms import waveform_moments
 from xval.audit.evidence import Evidence, JobEvidence
 from xval.audit.saved_scaling import read_scaling
 from xval.audit.verdict import Findings, NotCheckableError, Rule

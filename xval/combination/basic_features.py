@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio import decode, resample
+from preprocessing.audio.read import decode, resample
 from preprocessing.corpus import Corpus
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus import Corpus
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval.combination.leakage import judge
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold

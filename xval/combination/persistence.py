@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
-from preprocessing.waveforms import example_lengths
+from preprocessing.store.waveforms import example_lengths
 from xval.combination.basic_features import ExamplesOfClips, all_examples, read_basic_features
 from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
-from preprocessing.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
+from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations import frame_labels, resolve_recordings
+from preprocessing.annotations.labels import frame_labels, resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing import store_layout
-from preprocessing.store import FeatureStore, open_store
+from preprocessing.store import FeatureStore, layout, open_store
 from xval.settings.architectures import COMBINATION
 
 
@@ -160,14 +159,14 @@ def store_mb(store: FeatureStore) -> float:
     description = store.description
     counts = sum(description.item_counts.values())
     n_values = sum(description.item_samples.values()) if description.item_samples else counts * math.prod(store.example_shape)
-    targets_dtype = np.dtype(store_layout.TARGETS_DTYPES[store.task_type])
-    n_bytes = n_values * np.dtype(store_layout.PREDICTORS_DTYPE).itemsize
+    targets_dtype = np.dtype(layout.TARGETS_DTYPES[store.task_type])
+    n_bytes = n_values * np.dtype(layout.PREDICTORS_DTYPE).itemsize
     return (n_bytes + counts * math.prod(store.target_shape) * targets_dtype.itemsize) / 2**20
 
 
 def _identify(folder: Path) -> _Identity:
     """Return what tells a store from any other, and from itself when it is written again."""
-    about = (folder / store_layout.DESCRIPTION_NAME).stat()
+    about = (folder / layout.DESCRIPTION_NAME).stat()
     return _Identity(str(folder.resolve()), about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations import COLUMNS, Form
+from preprocessing.annotations.labels import COLUMNS, Form
 from xval.errors import SettingsError
 
 if TYPE_CHECKING:

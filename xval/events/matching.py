@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.intervals import Intervals
+from preprocessing.annotations.intervals import Intervals
 
 
 def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, offset_share: float) -> NDArray[np.intp]:

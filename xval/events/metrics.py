@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing import intervals
-from preprocessing.intervals import NS_PER_S, Intervals
+from preprocessing.annotations import intervals
+from preprocessing.annotations.intervals import NS_PER_S, Intervals
 from xval.errors import JobError, suggestion
 from xval.events.matching import fitting_pairs, match_pairs
 

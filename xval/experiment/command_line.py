@@ -14,7 +14,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from preprocessing.command_line import Parser
+from preprocessing.commands.command_line import Parser
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.experiment.run import Command, run_experiment
 from xval.settings.architectures import executor_names

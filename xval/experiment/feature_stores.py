@@ -32,10 +32,10 @@ def make_instance_store(corpus: "Corpus", instance: Instance, console: Console, 
 
     Raises:
         SettingsError: The features cannot be computed, or not be read by the architecture.
-        CorpusError: As `preprocessing.extraction.make_store`.
+        CorpusError: As `preprocessing.store.make.make_store`.
     """
-    from preprocessing.extraction import make_store
-    from preprocessing.waveforms import example_shape, make_moments
+    from preprocessing.store.make import make_store
+    from preprocessing.store.waveforms import example_shape, make_moments
     from xval.combination.basic_features import make_basic_features
 
     features = instance.settings.feature_settings()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from rich.console import Console
 
 from preprocessing.console import make_console
-from preprocessing.feature_settings import SPECTRAL_KEYS
+from preprocessing.features.settings import SPECTRAL_KEYS
 from xval.combination.checks import check_combination
 from xval.data.frames import check_recordings
 from xval.errors import SettingsError
@@ -193,7 +193,7 @@ def _where(declaration: Declaration, instance: Instance) -> str:
 
 def _check_features(corpus: "Corpus", instance: Instance) -> None:
     """Refuse feature settings that cannot be computed, or that a corpus of ready-made features cannot follow."""
-    from preprocessing.features import check_settings
+    from preprocessing.features.extract import check_settings
 
     features = instance.settings.feature_settings()
     check_settings(features)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.features import count_frames
+from preprocessing.features.extract import count_frames
 from xval.errors import ExportError
 from xval.saved_models.description import ModelDescription
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing import features
-from preprocessing.audio import SILENCE_PEAK_DBFS
-from preprocessing.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
-from preprocessing.windows import make_examples
+from preprocessing.audio.read import SILENCE_PEAK_DBFS
+from preprocessing.features import extract
+from preprocessing.features.windows import make_examples
+from preprocessing.store.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
 from xval.combination.basic_features import features_of_stretches
 from xval.errors import AudioError
 from xval.inference.sources import Source
@@ -181,7 +181,7 @@ def _cut(
     basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
     offset_s = source.offset_s + first_s
     # Less than a hop behind the last window is no frame.
-    is_cut = end_s[-1] * rate_hz + settings.hop_length < features.trim(samples, settings)[1]
+    is_cut = end_s[-1] * rate_hz + settings.hop_length < extract.trim(samples, settings)[1]
     is_silent = np.abs(samples).max() < _SILENT
     bounds = offset_s + start_s, offset_s + end_s
     return Inputs(predictors, *bounds, basic, is_cut=bool(is_cut), is_silent=bool(is_silent))

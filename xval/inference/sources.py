@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio import read_audio, read_blocks, resample
+from preprocessing.audio.read import read_audio, read_blocks, resample
 from preprocessing.corpora._layout import list_audio
 from xval.errors import AudioError, SettingsError
 

@@ -11,10 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from preprocessing.feature_settings import FeatureSettings
-from preprocessing.moments import Moments
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
-from preprocessing.waveforms import example_lengths, waveform_moments
+from preprocessing.store.moments import Moments
+from preprocessing.store.waveforms import example_lengths, waveform_moments
 from xval.data.frames import frame_class_names, frame_samples
 from xval.errors import SettingsError
 from xval.models.frontend import build_frontend

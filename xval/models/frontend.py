@@ -1,7 +1,7 @@
 """The front end: the first layers of a model that reads samples, which turn them into a spectrogram on the device.
 
-Comes in: the feature settings. Goes out: a Keras model of Keras's own operations, which gives what preprocessing/features.py
-gives for the same samples and is saved inside the whole model.
+Comes in: the feature settings. Goes out: a Keras model of Keras's own operations, which gives what
+preprocessing/features/extract.py gives for the same samples and is saved inside the whole model.
 """
 
 import math
@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from preprocessing.feature_settings import FeatureSettings
-from preprocessing.features import SMALLEST_POWER, analysis_window, mel_filters
+from preprocessing.features.extract import SMALLEST_POWER, analysis_window, mel_filters
+from preprocessing.features.settings import FeatureSettings
 
 
 def build_frontend(n_samples: int | None, settings: FeatureSettings) -> keras.Model:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing import intervals
-from preprocessing.annotations import COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
+from preprocessing.annotations import intervals
+from preprocessing.annotations.labels import COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
 from xval import metrics
 from xval.data.frames import BACKGROUND, Recording, frame_samples
 from xval.errors import CorpusError, SettingsError
@@ -50,7 +50,7 @@ def read_annotations(
     Args:
         clips: Recordings with annotations.
         class_names: Of the model.
-        policy: See `preprocessing.annotations.resolve`.
+        policy: See `preprocessing.annotations.labels.resolve`.
         renames: Labels of the data by the class that each means.
 
     Returns:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.clip_list import SEVERAL, check_clips, label_columns
+from preprocessing.clips.table import SEVERAL, check_clips, label_columns
 from preprocessing.corpus import INDEX_NAME, Corpus, open_corpus
 from xval.errors import AudioError, CorpusError, SettingsError, suggestion
 
@@ -269,7 +269,7 @@ def _refuse_pattern(options: ReadOptions) -> None:
 
 def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:
     """Return the audio hash of a clip, and why it cannot be used: one of them is empty."""
-    from preprocessing.audio import describe_audio
+    from preprocessing.audio.read import describe_audio
 
     try:
         return describe_audio(*stretch).audio_hash, ""

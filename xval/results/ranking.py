@@ -7,7 +7,7 @@ run ends with. Test figures never rank.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval.results.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
 
 # The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.

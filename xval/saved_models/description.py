@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.errors import ResultsError
 from xval.jobs.plan import Job
@@ -264,7 +264,7 @@ def read_seen_audio(model: Path) -> NDArray[np.uint64] | None:
 
 
 def short_hash(audio_hash: str) -> int:
-    """Return the number in seen_audio.npy of an audio hash (`preprocessing.audio.audio_hash`)."""
+    """Return the number in seen_audio.npy of an audio hash (`preprocessing.audio.read.audio_hash`)."""
     return int(audio_hash[:_HASH_DIGITS], 16)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from pydantic import ConfigDict, TypeAdapter
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval import metrics
 from xval.config_file import ROOT
 from xval.errors import SettingsError, suggestion

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from preprocessing.feature_settings import (
+from preprocessing.features.settings import (
     FeatureSettings,
     NonNegativeFloat,
     NonNegativeInt,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval.errors import SettingsError
 from xval.jobs.claim import one_line
 from xval.jobs.plan import Job
@@ -55,7 +55,7 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
 def _check_model(job: Job) -> int:
     """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
     from preprocessing.store import open_store
-    from preprocessing.waveforms import example_lengths
+    from preprocessing.store.waveforms import example_lengths
     from xval.models.build import build_model
     from xval.models.residual import with_residual
     from xval.models.transfer import start_from

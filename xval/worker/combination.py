@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.combination import persistence
 from xval.combination.basic_features import all_examples, read_basic_features

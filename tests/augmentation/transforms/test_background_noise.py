@@ -10,7 +10,7 @@ import soundfile
 from augmentation.transforms import background_noise
 from augmentation.transforms._options import audio_files
 from augmentation.transforms._recordings import read_excerpt
-from preprocessing.audio import decode, read_header
+from preprocessing.audio.read import decode, read_header
 from xval.errors import CorpusError
 
 RATE_HZ = 16000

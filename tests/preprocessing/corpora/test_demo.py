@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from preprocessing.corpora._demo_speech import N_TAKES, WORDS, draw_speaker
 from preprocessing.corpora.demo import default_audio_folder, default_dataset, list_clips
-from preprocessing.demo_speech import N_TAKES, WORDS, draw_speaker
 from xval.errors import CorpusError, SettingsError
 
 

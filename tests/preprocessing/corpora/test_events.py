@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from preprocessing.annotations import resolve
-from preprocessing.clip_list import check_clips
+from preprocessing.annotations.labels import resolve
+from preprocessing.clips.table import check_clips
 from preprocessing.corpora.events import default_audio_folder, default_dataset, list_clips, list_recordings
 from xval.errors import CorpusError, SettingsError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.clip_list import check_clips
+from preprocessing.clips.table import check_clips
 from preprocessing.corpora.fma import DOWNLOADS, default_dataset, list_clips, task_type
 from xval.errors import CorpusError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.clip_list import check_clips
+from preprocessing.clips.table import check_clips
 from preprocessing.corpora.ravdess import list_clips
 from xval.errors import CorpusError
 from xval.folds.split import make_folds

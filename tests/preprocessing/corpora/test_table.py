@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from preprocessing.clip_list import check_clips
+from preprocessing.clips.table import check_clips
 from preprocessing.corpora.table import default_audio_folder, default_dataset, list_clips
 from xval.errors import CorpusError
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from preprocessing.__main__ import main
-from preprocessing.clip_list import check_clips
+from preprocessing.clips.table import check_clips
 from preprocessing.corpora.voxceleb import list_clips
 from xval.errors import CorpusError, SettingsError
 

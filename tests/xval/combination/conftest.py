@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from preprocessing import corpus, extraction, store
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing import corpus, store
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.store import make as extraction
 from xval.combination import classifier
 from xval.config_file import read_section
 from xval.folds.split import Fold

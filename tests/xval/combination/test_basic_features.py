@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from preprocessing import extraction
 from preprocessing.corpus import open_corpus
+from preprocessing.store import make
 from xval.combination.basic_features import all_examples, make_basic_features, read_basic_features
 from xval.combination.short_term import basic_features
 from xval.errors import CorpusError
@@ -41,7 +41,7 @@ def test_waveforms_that_are_cut_otherwise_have_other_features(tones):
     whole, halves = (
         settings.model_copy(update={"features": "waveform", "example_length_s": length_s}) for length_s in (None, 0.2)
     )
-    store, _ = extraction.make_store(corpus, whole)
+    store, _ = make.make_store(corpus, whole)
     for chosen in (whole, halves):
         make_basic_features(corpus, store, chosen)
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from preprocessing.corpus import open_corpus
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval.combination import checks
 from xval.combination.checks import check_instance
 from xval.config_file import read_section

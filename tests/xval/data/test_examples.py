@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from preprocessing import store as plain_store
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
-from preprocessing.store_writer import Example, StoreWriter
-from preprocessing.waveforms import make_moments, whole_length
+from preprocessing.store.waveforms import make_moments, whole_length
+from preprocessing.store.writer import Example, StoreWriter
 from xval.config_file import read_section
 from xval.data.fold import Batches, load_fold
 from xval.errors import FoldsError

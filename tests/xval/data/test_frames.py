@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from preprocessing.store import open_store
-from preprocessing.store_writer import Example, StoreWriter
+from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import Batches, load_fold
 from xval.data.frames import FrameExamples, check_recordings, frame_class_names
 from xval.errors import FoldsError, SettingsError

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from preprocessing.store import open_store
-from preprocessing.store_writer import Example, StoreWriter
+from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import load_fold
 from xval.evaluation.clips import _average_clips, evaluate_model
 from xval.folds.split import Fold

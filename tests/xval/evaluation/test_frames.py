@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from preprocessing.store import open_store
-from preprocessing.store_writer import Example, StoreWriter
+from preprocessing.store.writer import Example, StoreWriter
 from xval.config_file import APART, read_defaults
 from xval.data.fold import load_fold
 from xval.evaluation.frames import evaluate_frames

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocessing.annotations import frame_labels, resolve
+from preprocessing.annotations.labels import frame_labels, resolve
 from xval.errors import SettingsError
 from xval.events.finding import find_events
 

@@ -21,7 +21,7 @@ import xval
 import xval.__main__ as program
 from preprocessing import corpus, store
 from preprocessing.store import open_store
-from preprocessing.store_writer import Example, StoreWriter
+from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import JobError, ResultsError, SettingsError
 from xval.experiment.refit import Request, refit_instance
 from xval.experiment.run import Command, run_experiment

@@ -14,7 +14,7 @@ import pytest
 import xval
 from architectures import cnn_small, rnn_small
 from preprocessing import store
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval.__main__ import main
 from xval.config_file import read_section
 from xval.errors import ExportError, ResultsError, SettingsError

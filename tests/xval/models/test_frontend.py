@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from preprocessing.feature_settings import FeatureSettings
-from preprocessing.features import extract
+from preprocessing.features.extract import extract
+from preprocessing.features.settings import FeatureSettings
 from xval.config_file import read_section
 from xval.models.frontend import build_frontend
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval.config_file import read_section
 from xval.errors import AudioError
 from xval.inference import LeftOut

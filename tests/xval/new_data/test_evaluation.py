@@ -34,7 +34,7 @@ def answers_of(seed=0):
 
 
 def hash_of(clips, *paths):
-    from preprocessing.audio import describe_audio
+    from preprocessing.audio.read import describe_audio
 
     return [short_hash(describe_audio(clips.audio_folder / path).audio_hash) for path in paths]
 

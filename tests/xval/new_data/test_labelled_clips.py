@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from preprocessing.clip_list import check_clips
+from preprocessing.clips.table import check_clips
 from preprocessing.corpus import make_corpus
 from preprocessing.store import write
 from xval.errors import CorpusError, SettingsError

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval import json_files
 from xval.config_file import read_section
 from xval.errors import ResultsError, UnsafeModelError

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pytest
 
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from xval.config_file import read_section
 from xval.errors import UnsafeModelError
 from xval.models.frontend import build_frontend

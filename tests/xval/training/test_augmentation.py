@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from preprocessing import store
-from preprocessing.feature_settings import FeatureSettings
-from preprocessing.features import extract
+from preprocessing.features.extract import extract
+from preprocessing.features.settings import FeatureSettings
 from xval.config_file import read_section
 from xval.errors import SettingsError
 from xval.models.build import build_model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
+from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
 from xval.new_data.calibration import Calibration
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Annotations of recordings: intervals, labels of frames, agreement of annotators."""

@@ -1,0 +1,62 @@
+"""How far the annotators of a corpus agree, in seconds.
+
+Comes in: annotations of recordings by several annotators. Goes out: a table, also as csv.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.annotations import intervals
+from preprocessing.annotations.intervals import NS_PER_S
+from preprocessing.annotations.labels import Annotations, common, intervals_by_label
+from preprocessing.file_replacement import replace_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "pd.DataFrame":
+    """Compare the annotators of every recording, label by label.
+
+    Args:
+        annotations_by_recording: `Annotations` by the path of their recording.
+
+    Returns:
+        A row per recording and label that someone heard in it: path; label; n_annotators, who annotated the recording;
+        ``<annotator>_s`` (``annotated_s`` where the annotator has no name), the seconds that each heard, NaN for one who did
+        not annotate the recording; agreed_s, heard by all of them; disputed_s, heard by some; agreement, the share of
+        agreed_s in both (Jaccard 1912). The last three are NaN where there was but one annotator.
+    """
+    import pandas as pd
+
+    names = sorted({name for annotations in annotations_by_recording.values() for name in annotations["annotator"]})
+    columns = {name: f"{name or 'annotated'}_s" for name in names}
+    rows: list[dict[str, object]] = []
+    for path, annotations in annotations_by_recording.items():
+        for label, heard in intervals_by_label(annotations).items():
+            seconds = {name: intervals.total(found) / NS_PER_S for name, found in heard.items()}
+            agreed_ns, any_ns = intervals.total(common(heard)), intervals.total(intervals.join(heard.values()))
+            compared = len(heard) > 1
+            rows.append(
+                {"path": path, "label": label, "n_annotators": len(heard)}
+                | {columns[name]: seconds.get(name, math.nan) for name in names}
+                | {
+                    "agreed_s": agreed_ns / NS_PER_S if compared else math.nan,
+                    "disputed_s": (any_ns - agreed_ns) / NS_PER_S if compared else math.nan,
+                    "agreement": agreed_ns / any_ns if compared and any_ns else math.nan,
+                }
+            )
+    order = ["path", "label", "n_annotators", *columns.values(), "agreed_s", "disputed_s", "agreement"]
+    return pd.DataFrame(rows, columns=order)
+
+
+def write_disagreement(path: Path, table: "pd.DataFrame") -> None:
+    """Write what `disagreement_table` returns as csv, whole or not at all; times to the microsecond, NaN as an empty cell.
+
+    Raises:
+        CorpusError: It cannot be written.
+    """
+    rounded = table.round(6)
+    replace_file(path, lambda temporary: rounded.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n"))

@@ -1,0 +1,212 @@
+"""Annotations of recordings: what several annotators make of one recording, and what it says of each frame.
+
+Comes in: `Annotations`, as the `list_recordings` of a corpus gives them. Goes out: the events that count and the stretches in
+dispute; a target and a weight for every frame.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.annotations import intervals
+from preprocessing.annotations.intervals import NS_PER_S, Intervals
+from xval.errors import CorpusError, SettingsError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Annotations: TypeAlias = "pd.DataFrame"
+"""A row per annotated stretch: start_s and end_s (float64, seconds from the begin of the recording), label (text) and annotator
+(text, empty where there is but one). A row without start_s and end_s (NaN) says that this annotator heard nothing in the
+recording, which differs from not having listened to it. For several recordings there is a column path besides."""
+
+Form = Literal["multi_class", "multi_label"]
+POLICIES = ("union", "intersection", "ignore_disagreement")
+COLUMNS = ("start_s", "end_s", "label")
+
+
+class Resolved(NamedTuple):
+    """What annotators say of one recording, taken together.
+
+    Attributes:
+        events: start_s, end_s, label, by begin; those of one label neither overlap nor touch.
+        disputed: The same of stretches where one annotator heard this label and another did not.
+    """
+
+    events: "pd.DataFrame"
+    disputed: "pd.DataFrame"
+
+
+class FrameLabels(NamedTuple):
+    """Targets and weights of frames.
+
+    Attributes:
+        targets: multi_class: int64 (n_frames,), class numbers; multi_label: float32 (n_frames, n_classes), 0 or 1.
+        weights: float32 (n_frames,), 0 for frames whose target is in dispute, else 1.
+    """
+
+    targets: NDArray[Any]
+    weights: NDArray[np.float32]
+
+
+def resolve(annotations: Annotations, policy: str) -> Resolved:
+    """Take together what the annotators of one recording heard.
+
+    Args:
+        annotations: Of one recording.
+        policy: ``union``: what any of them heard; ``intersection``: what all of them heard; ``ignore_disagreement``: the same,
+            and what only some heard is disputed; or the name of the one annotator who is believed. Who has no row here did
+            not annotate the recording, and does not count.
+
+    Raises:
+        SettingsError: There is no such policy, and no such annotator of this recording.
+    """
+    by_label = intervals_by_label(annotations)
+    if policy not in POLICIES:
+        _check_annotator(policy, annotations)
+        return Resolved(_table({label: heard[policy] for label, heard in by_label.items()}), _table({}))
+    any_heard = {label: intervals.join(heard.values()) for label, heard in by_label.items()}
+    if policy == "union":
+        return Resolved(_table(any_heard), _table({}))
+    all_heard = {label: common(heard) for label, heard in by_label.items()}
+    if policy == "intersection":
+        return Resolved(_table(all_heard), _table({}))
+    disputed = {label: intervals.subtract(any_heard[label], all_heard[label]) for label in by_label}
+    return Resolved(_table(all_heard), _table(disputed))
+
+
+def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resolved]:
+    """Resolve every recording that has been annotated by someone who counts.
+
+    Args:
+        annotations: With the column path.
+        policy: As in `resolve`.
+
+    Returns:
+        By path. A recording that the one believed annotator has not annotated is left out: what is not annotated is not
+        negative.
+
+    Raises:
+        SettingsError: There is no such policy and no such annotator.
+    """
+    if policy not in POLICIES:
+        _check_annotator(policy, annotations)
+        annotations = annotations[annotations["annotator"] == policy]
+    return {str(path): resolve(rows, policy) for path, rows in annotations.groupby("path", sort=True)}
+
+
+def intervals_by_label(annotations: Annotations) -> dict[str, dict[str, Intervals]]:
+    """Return what each annotator of one recording heard of each label.
+
+    Returns:
+        ``{label: {annotator: int64 (n, 2), ns}}``; all annotators of the recording stand under every label.
+    """
+    # Columns are taken out once: a corpus has thousands of recordings, and a look into a table costs as much as all the rest.
+    starts_s, ends_s, labels, annotators = (annotations[name].to_numpy() for name in (*COLUMNS, "annotator"))
+    is_event = ~np.isnan(starts_s.astype(np.float64))
+    edges = intervals.from_seconds(starts_s[is_event], ends_s[is_event])
+    event_labels, event_annotators = labels[is_event], annotators[is_event]
+    names = sorted(set(annotators))
+    return {
+        label: {name: intervals.union(edges[(event_labels == label) & (event_annotators == name)]) for name in names}
+        for label in sorted(set(event_labels))
+    }
+
+
+def common(heard: dict[str, Intervals]) -> Intervals:
+    """Return what all annotators heard: int64 (n, 2), ns."""
+    first, *others = heard.values()
+    for other in others:
+        first = intervals.intersect(first, other)
+    return first
+
+
+def frame_labels(
+    events: "pd.DataFrame",
+    disputed: "pd.DataFrame",
+    class_names: Sequence[str],
+    *,
+    n_frames: int,
+    frame_samples: int,
+    sample_rate_hz: int,
+    overlap: float = 0.5,
+    form: Form = "multi_class",
+) -> FrameLabels:
+    """Return target and weight of every frame of a recording.
+
+    Frame k covers the samples from k * frame_samples up to, but without, (k + 1) * frame_samples. A class is heard in it where
+    the union of its events covers at least the share ``overlap`` of these samples.
+
+    Args:
+        events: start_s, end_s, label.
+        disputed: The same; a frame has weight 0 where it would get another target if these were events too, that is, where
+            the annotators' own targets differ.
+        class_names: multi_class: the first is the background, which is what no event covers (events of that label are passed
+            over); multi_label: the events' labels.
+        n_frames: How many, from the begin of the recording.
+        frame_samples: Length of a frame.
+        sample_rate_hz: Rate at which samples are counted.
+        overlap: Above 0, up to 1.
+        form: multi_class: one class per frame: of those heard, the one that covers more of it, in a tie the first in
+            class_names. multi_label: every class that is heard.
+
+    Raises:
+        SettingsError: An impossible overlap or frame length.
+        CorpusError: A label that is no class.
+    """
+    if not 0 < overlap <= 1 or frame_samples < 1:
+        raise SettingsError(
+            f"frames of {frame_samples} samples with an overlap of {overlap:g}: allowed are 1 sample or more, and an overlap "
+            "above 0, up to 1."
+        )
+    heard_names = class_names[1:] if form == "multi_class" else class_names
+    unknown = sorted({*events["label"], *disputed["label"]} - set(class_names))
+    if unknown:
+        raise CorpusError(f"Events are labelled '{unknown[0]}', which is no class. {suggestion(unknown[0], class_names)}")
+    edges = np.arange(n_frames + 1, dtype=np.int64) * frame_samples
+    # The share times the length may miss a whole number by the last digit.
+    needed = max(1, math.ceil(overlap * frame_samples - 1e-6))
+
+    def targets(*tables: "pd.DataFrame") -> NDArray[Any]:
+        shares = np.zeros((n_frames, len(heard_names)), dtype=np.int64)
+        for number, name in enumerate(heard_names):
+            own = [table[table["label"] == name] for table in tables]
+            sets = [intervals.from_seconds(each["start_s"], each["end_s"], sample_rate_hz) for each in own]
+            shares[:, number] = intervals.covered(intervals.join(sets), edges)
+        if form == "multi_label":
+            return (shares >= needed).astype(np.float32)
+        # One more column, so that there is a largest one where the background is the only class.
+        largest = np.argmax(np.column_stack([shares, np.zeros(n_frames, dtype=np.int64)]), axis=1)
+        return np.where((shares >= needed).any(axis=1), largest + 1, 0).astype(np.int64)
+
+    found = targets(events)
+    differs = (found != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
+    return FrameLabels(found, np.where(differs, 0, 1).astype(np.float32))
+
+
+def _check_annotator(name: str, annotations: Annotations) -> None:
+    """Refuse a policy that is neither one of `POLICIES` nor the name of an annotator."""
+    names = set(annotations["annotator"])
+    if name not in names:
+        raise SettingsError(f"unknown annotation policy '{name}'. {suggestion(name, [*POLICIES, *filter(None, names)])}")
+
+
+def _fit(values: NDArray[Any], length: int) -> NDArray[Any]:
+    """Return a copy with zeros behind, of this length."""
+    fitted = np.zeros((length, *values.shape[1:]), dtype=values.dtype)
+    fitted[: len(values)] = values
+    return fitted
+
+
+def _table(by_label: dict[str, Intervals]) -> "pd.DataFrame":
+    """Return start_s, end_s, label of intervals in ns, by begin."""
+    import pandas as pd
+
+    edges = np.concatenate([np.empty((0, 2), dtype=np.int64), *by_label.values()])
+    labels = np.repeat(np.array(list(by_label), dtype=object), [len(found) for found in by_label.values()])
+    order = np.lexsort((edges[:, 1], edges[:, 0]))
+    starts_s, ends_s = (edges[order] / NS_PER_S).T
+    return pd.DataFrame({"start_s": starts_s, "end_s": ends_s, "label": labels[order]})

@@ -1,0 +1,1 @@
+"""Read audio files of any format, and say what they are."""

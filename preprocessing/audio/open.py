@@ -1,0 +1,114 @@
+"""An open audio file, by whichever library reads it, and what of it is wanted.
+
+Comes in: the path of a file; a stretch and a channel that are wanted of it. Goes out: an `OpenAudio`, and the samples where the
+stretch lies, or why it cannot be had.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.audio.pyav_decoding import PyavAudio
+from preprocessing.audio.soundfile_decoding import SoundfileAudio, Unreadable
+from xval.errors import AudioError
+
+# Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file.
+_END_TOLERANCE_S = 0.01
+
+# 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or wants to be cut.
+_MOST_SAMPLES = 1_000_000_000
+
+
+class OpenAudio(Protocol):
+    """An open file, by whichever library; see `SoundfileAudio` and `PyavAudio`."""
+
+    sample_rate_hz: int
+    n_channels: int
+    duration_s: float
+    subtype: str
+
+    @property
+    def n_samples(self) -> int | None:
+        """Its length in samples of one channel; None before it is known."""
+
+    def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
+        """Yield the samples of a stretch in blocks, float32 (n, n_channels), full scale is -1 to 1."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+def open_audio(path: Path) -> OpenAudio:
+    """Open a file with the first library that reads it.
+
+    Raises:
+        AudioError: It is missing, empty or no audio, or ends before its header says.
+    """
+    try:
+        if not path.is_file():
+            raise AudioError(f"{path}: no such file.")
+        if not path.stat().st_size:
+            raise AudioError(f"{path}: the file is empty (0 bytes).")
+        try:
+            return SoundfileAudio(path)
+        except Unreadable as reason:
+            return PyavAudio(path, str(reason))
+    except UnicodeError as error:
+        raise AudioError(f"{path}: its name is not valid text; rename it.") from error
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from error
+
+
+def check_channel(path: Path, audio: OpenAudio, channel: int | None) -> None:
+    """Refuse a channel that a file does not have.
+
+    Raises:
+        AudioError: It has no such channel.
+    """
+    if channel is not None and not 0 <= channel < audio.n_channels:
+        raise AudioError(f"{path}: has no channel {channel}, only 0 to {audio.n_channels - 1}.")
+
+
+def find_stretch(
+    path: Path, audio: OpenAudio, start_s: float | None, end_s: float | None, *, may_be_long: bool = False
+) -> tuple[int, int | None]:
+    """Return the first sample of a stretch and the one behind its last, None for an end that is not known yet.
+
+    Raises:
+        AudioError: The stretch does not lie in the file, or is too long to be held (unless `may_be_long`).
+    """
+    rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
+    if n_samples == 0:
+        raise AudioError(f"{path}: holds no samples.")
+    first = 0 if start_s is None else round(start_s * rate_hz)
+    stop = n_samples if end_s is None else round(end_s * rate_hz)
+    length = math.inf if n_samples is None else n_samples
+    end = length if stop is None else stop
+    if first < 0 or first >= min(end, length) or (stop or 0) > length + _END_TOLERANCE_S * rate_hz:
+        raise AudioError(
+            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file "
+            f"({audio.duration_s if n_samples is None else n_samples / rate_hz:g} s)."
+        )
+    if n_samples is None or stop is None:
+        return first, stop
+    stop = min(stop, n_samples)
+    if not may_be_long:
+        check_size(path, stop - first, rate_hz)
+    return first, stop
+
+
+def check_size(path: Path, n_samples: int, rate_hz: int) -> None:
+    """Refuse a clip that would fill the memory.
+
+    Raises:
+        AudioError: It would.
+    """
+    if n_samples > _MOST_SAMPLES:
+        raise AudioError(
+            f"{path}: too long to be read as one clip, {n_samples / rate_hz / 3600:.1f} h at {rate_hz} Hz (at most "
+            f"{_MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list stretches of it; or its header is damaged."
+        )

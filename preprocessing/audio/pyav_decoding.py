@@ -1,0 +1,232 @@
+"""Decode what libsndfile does not read, with PyAV, which brings FFmpeg's libraries: m4a, aac, mp4, webm, wma and others.
+
+Comes in: the path of an audio file, or of a film, whose first sound track counts. Goes out: its header, and its samples block
+by block.
+
+A file is decoded from its beginning whatever stretch of it is wanted: AAC fills bands with noise that depends on all that was
+decoded before, and a place in a webm file is known to the millisecond only. The delay that an encoder puts before the first
+sample is cut off where the file tells it (mp4, m4a, webm, mka), and stays where it does not (raw .aac: 1024 samples or more,
+.wma); the padding behind the last sample, less than a frame (21 ms at 48 kHz), mostly stays.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.audio.soundfile_decoding import END_TOLERANCE_S
+from xval.errors import AudioError
+
+if TYPE_CHECKING:
+    from av import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+# Without this list a text file could be taken for a playlist, which makes FFmpeg open other files and addresses.
+_CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,loas,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,ogg,oma,rm,tak,tta,"
+    "voc,w64,wav,wv"
+)
+
+# Those whose header says how long the sound is; what is known of the others is a guess from their bit rate.
+_SAYS_LENGTH = frozenset(("aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "tak", "tta", "w64", "wav", "wv"))
+
+_NO_DECODER = "its codec is one that FFmpeg does not decode"
+
+# Of the frames of a stream; one may always be, the last where it breaks off.
+_MOST_DAMAGED = 0.1
+
+_BUFFER_BYTES = 1 << 18
+_TICKS_PER_S = 1_000_000
+_BLOCK_SAMPLES = 1 << 16
+_PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
+
+
+class PyavAudio:
+    """An open audio file.
+
+    Attributes:
+        sample_rate_hz: Its rate.
+        n_channels: Its channels.
+        n_samples: Its length in samples of one channel; None before it is decoded to its end.
+        duration_s: Its length as its header says, or as guessed from its bit rate; NaN where nothing is known.
+        subtype: How a sample is stored: ``AAC``, ``OPUS``, ``PCM_16``.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Open a file and read its header.
+
+        Args:
+            path: The file.
+            reason: Why no other decoder reads it; said where FFmpeg does not know its format either.
+
+        Raises:
+            AudioError: It cannot be opened, holds no sound, or sound of an unknown kind.
+        """
+        import av
+
+        self._path = path
+        self.n_samples: int | None = None
+        self._file = path.open("rb")
+        # A name would make FFmpeg guess the format from its ending, and read a long file of zeros to the end for an mp3 frame.
+        nameless = SimpleNamespace(read=self._file.read, seek=self._file.seek, tell=self._file.tell)
+        try:
+            self._container: InputContainer = av.open(
+                nameless,
+                "r",
+                container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"},
+                metadata_errors="replace",
+                buffer_size=_BUFFER_BYTES,
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._file.close()
+            raise AudioError(self._refusal(error, reason)) from error
+        try:
+            self._read_header()
+        except AudioError:
+            self.close()
+            raise
+
+    def _read_header(self) -> None:
+        """Choose the sound track and note its facts."""
+        tracks = self._container.streams.audio
+        if not tracks:
+            raise AudioError(f"{self._path}: holds no sound.")
+        track: AudioStream = tracks[0]
+        context = track.codec_context
+        if context is None or not context.sample_rate or not context.layout.nb_channels:
+            raise AudioError(f"{self._path}: cannot be decoded as audio (its codec is unknown, or its header is damaged).")
+        context.thread_count = 1
+        self._track = track
+        self.sample_rate_hz: int = context.sample_rate
+        self.n_channels: int = context.layout.nb_channels
+        self.subtype = _PCM.sub(_pcm_name, context.name).upper()
+        names = set(self._container.format.name.split(","))
+        if track.duration and track.time_base:
+            seconds = float(track.duration * track.time_base)
+        else:
+            seconds = (self._container.duration or 0) / _TICKS_PER_S
+            # That of a film is its pictures'.
+            names -= {"matroska"} if len(self._container.streams) > 1 else set()
+        self.duration_s = seconds if seconds > 0 else float("nan")
+        self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
+
+    def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
+        """Decode a stretch; what lies behind the end of the file is not there, and `n_samples` says how much is.
+
+        Args:
+            first: Its first sample.
+            stop: The one behind its last; the end of the file when omitted.
+
+        Yields:
+            float32 (n, n_channels), full scale is -1 to 1.
+
+        Raises:
+            AudioError: The file is damaged, or ends before its header says.
+        """
+        position = 0
+        for block in self._blocks():
+            begin, end = max(first - position, 0), len(block) if stop is None else stop - position
+            position += len(block)
+            if begin < min(end, len(block)):
+                yield block[begin:end]
+            if end <= len(block) and stop is not None:
+                return
+        self.n_samples = position
+        decoded_s = position / self.sample_rate_hz
+        if decoded_s < self._promised_s - END_TOLERANCE_S:
+            raise AudioError(
+                f"{self._path}: broken off, it holds {decoded_s:.2f} s of the {self._promised_s:.2f} s in its header."
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+        self._file.close()
+
+    def _blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the decoded frames, some dozens at a time."""
+        waiting: list[NDArray[np.float32]] = []
+        n_waiting = 0
+        for frame in self._frames():
+            waiting.append(self._samples(frame))
+            n_waiting += frame.samples
+            if n_waiting >= _BLOCK_SAMPLES:
+                yield np.concatenate(waiting)
+                waiting, n_waiting = [], 0
+        if waiting:
+            yield np.concatenate(waiting)
+
+    def _frames(self) -> Iterator["AudioFrame"]:
+        """Yield frame after frame.
+
+        A damaged one is refused in a file that says its length. Others are streams that players join and leave anywhere, with
+        tags of all kinds between and behind the frames: there it is left out, unless too many are.
+        """
+        import av
+
+        position = n_packets = n_damaged = 0
+        damage: Exception | None = None
+        try:
+            for packet in self._container.demux(self._track):
+                n_packets += 1
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError as error:
+                    if self._promised_s:
+                        raise
+                    n_damaged, damage = n_damaged + 1, error
+                    continue
+                for frame in frames:
+                    position += frame.samples
+                    yield frame
+            if damage is not None and n_damaged > max(1, _MOST_DAMAGED * n_packets):
+                raise damage
+        except (av.FFmpegError, OSError, ValueError) as error:
+            reason = _NO_DECODER if isinstance(error, av.PatchWelcomeError) else "damaged"
+            raise AudioError(
+                f"{self._path}: cannot be decoded beyond {position / self.sample_rate_hz:.2f} s ({reason})."
+            ) from error
+
+    def _samples(self, frame: "AudioFrame") -> NDArray[np.float32]:
+        """Return a frame as float32 (n, n_channels)."""
+        if (frame.sample_rate, frame.layout.nb_channels) != (self.sample_rate_hz, self.n_channels):
+            raise AudioError(
+                f"{self._path}: changes from {self.n_channels} channels at {self.sample_rate_hz} Hz to "
+                f"{frame.layout.nb_channels} at {frame.sample_rate} Hz."
+            )
+        decoded = frame.to_ndarray()
+        values = decoded.T if frame.format.is_planar else decoded.reshape(-1, self.n_channels)
+        samples: NDArray[np.float32] = values.astype(np.float32)
+        if values.dtype == np.uint8:
+            samples -= 128
+            samples /= 128
+        elif np.issubdtype(values.dtype, np.integer):
+            samples /= -float(np.iinfo(values.dtype).min)
+        return samples
+
+    def _refusal(self, error: Exception, reason: str) -> str:
+        """Return why a file could not be opened."""
+        import av
+
+        with suppress(OSError), self._path.open("rb") as file:
+            if file.read(8)[4:] == b"ftyp":
+                reason = "an mp4 file without its table of contents, as when a download or a recording broke off"
+        if isinstance(error, av.PatchWelcomeError | av.DecoderNotFoundError):
+            reason = _NO_DECODER
+        elif isinstance(error, av.EOFError):
+            reason = "damaged, or it ends within its header"
+        return f"{self._path}: cannot be decoded as audio ({reason})."
+
+
+def _pcm_name(match: re.Match[str]) -> str:
+    """Return libsndfile's name of uncompressed samples."""
+    kind, n_bits = match.groups()
+    if kind == "f":
+        return "FLOAT" if n_bits == "32" else "DOUBLE"
+    return f"PCM_{'U' if kind == 'u' else ''}{n_bits}"

@@ -1,0 +1,275 @@
+"""Read audio files: decode, cut out a stretch, mix to mono, resample, and say what is wrong with a file.
+
+Comes in: the path of an audio file, decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), or else
+with FFmpeg's libraries (m4a, aac, mp4, webm, wma). Goes out: float32 mono samples and their rate, a hash of them, or the facts
+about them.
+
+A file that ends before its header says is refused (by more than 0.1 s where it is compressed, 0.01 s where it is not). Where
+the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), the clip is what can be decoded.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from preprocessing.audio.open import check_channel, check_size, find_stretch, open_audio
+from xval.errors import AudioError
+
+# A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
+SILENCE_PEAK_DBFS = -80.0
+
+_GROWTH = 1.25
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What an index keeps about one clip.
+
+    Attributes:
+        duration_s: Length of the clip.
+        sample_rate_hz: Rate of the file, before any resampling.
+        n_channels: Channels of the file, before the mix to mono.
+        audio_hash: As `audio_hash` gives it.
+    """
+
+    duration_s: float
+    sample_rate_hz: int
+    n_channels: int
+    audio_hash: str
+
+
+@dataclass(frozen=True)
+class AudioHeader:
+    """What the header of a file says.
+
+    Attributes:
+        duration_s: Its length; guessed from the bit rate where the header does not say, NaN where that is unknown too.
+        sample_rate_hz: Its rate.
+        n_channels: Its channels.
+        subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``MPEG_LAYER_III``, ``AAC``.
+        n_bytes: Size of the file.
+    """
+
+    duration_s: float
+    sample_rate_hz: int
+    n_channels: int
+    subtype: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The samples of one clip.
+
+    Attributes:
+        samples: float32 (n_samples,), mono, at the file's own rate, full scale is -1 to 1.
+        sample_rate_hz: That rate.
+        n_channels: Channels of the file, before the mix to mono.
+        audio_hash: `audio_hash` of the mean of all channels, whichever was chosen; None where it was not asked for.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+    n_channels: int
+    audio_hash: str | None
+
+
+def read_audio(
+    path: Path,
+    *,
+    sample_rate_hz: int | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+) -> tuple[NDArray[np.float32], int]:
+    """Read one clip as mono samples.
+
+    Args:
+        path: The audio file.
+        sample_rate_hz: Rate to resample to; the file's own when omitted.
+        start_s: Where the clip begins in the file; its beginning when omitted.
+        end_s: Where the clip ends in the file; its end when omitted.
+        channel: Which channel, from 0; the mean of all when omitted.
+
+    Returns:
+        samples: float32 (n_samples,), full scale is -1 to 1.
+        sample_rate_hz: Their rate.
+
+    Raises:
+        AudioError: The file is missing, empty or no audio, ends before its header says, holds NaN or infinite samples, has no
+            such channel, or the stretch does not lie inside it.
+    """
+    decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel)
+    if sample_rate_hz is None:
+        return decoded.samples, decoded.sample_rate_hz
+    try:
+        return resample(decoded.samples, decoded.sample_rate_hz, sample_rate_hz), sample_rate_hz
+    except AudioError as error:
+        raise AudioError(f"{path}: {error}") from error
+
+
+def decode(
+    path: Path,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+    with_hash: bool = False,
+) -> Decoded:
+    """Read one clip as mono samples at the file's own rate; with its hash, if wanted, for which it is not decoded again.
+
+    Only the mono samples are held in memory, whatever the number of channels.
+
+    Args:
+        path: The audio file.
+        start_s: Where the clip begins in the file; its beginning when omitted.
+        end_s: Where the clip ends in the file; its end when omitted.
+        channel: Which channel, from 0; the mean of all when omitted.
+        with_hash: Compute the hash of the mean too.
+
+    Raises:
+        AudioError: As `read_audio`.
+    """
+    with closing(open_audio(path)) as audio:
+        rate_hz = audio.sample_rate_hz
+        check_channel(path, audio, channel)
+        first, stop = find_stretch(path, audio, start_s, end_s)
+        digest = _new_digest(rate_hz) if with_hash else None
+        samples = np.empty(0, np.float32)
+        n_samples = 0
+        for block in audio.read(first, stop):
+            mean, chosen = _mix(path, block, channel)
+            if digest is not None:
+                digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
+            end = n_samples + len(block)
+            check_size(path, end, rate_hz)
+            if end > samples.size:
+                samples.resize(max(end, int(samples.size * _GROWTH)), refcheck=False)
+            samples[n_samples:end] = chosen
+            n_samples = end
+        find_stretch(path, audio, start_s, end_s)  # now the length is known, if it was not before
+    if not n_samples:
+        raise AudioError(f"{path}: holds no samples.")
+    samples.resize(n_samples, refcheck=False)
+    return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest())
+
+
+def read_blocks(
+    path: Path,
+    *,
+    sample_rate_hz: int,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """Read a clip of any length block by block, as mono samples; together they are what `read_audio` gives.
+
+    Args:
+        path: The audio file.
+        sample_rate_hz: Rate to resample to.
+        start_s: Where the clip begins in the file; its beginning when omitted.
+        end_s: Where the clip ends in the file; its end when omitted.
+        channel: Which channel, from 0; the mean of all when omitted.
+
+    Yields:
+        float32 (n_samples,), full scale is -1 to 1; some hundred thousand samples or fewer.
+
+    Raises:
+        AudioError: As `read_audio`; what lies behind a damaged place is found when it is reached.
+    """
+    with closing(open_audio(path)) as audio:
+        check_channel(path, audio, channel)
+        first, stop = find_stretch(path, audio, start_s, end_s, may_be_long=True)
+        resampler = None
+        if audio.sample_rate_hz != sample_rate_hz:
+            resampler = soxr.ResampleStream(audio.sample_rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
+        for block in audio.read(first, stop):
+            samples = _mix(path, block, channel)[1]
+            yield samples if resampler is None else resampler.resample_chunk(samples)
+        find_stretch(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
+        if resampler is not None:
+            yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def read_header(path: Path) -> AudioHeader:
+    """Return what the header of a file says, without decoding it.
+
+    Raises:
+        AudioError: The file is missing, empty or no audio, or ends before its header says.
+    """
+    with closing(open_audio(path)) as audio:
+        return AudioHeader(audio.duration_s, audio.sample_rate_hz, audio.n_channels, audio.subtype, path.stat().st_size)
+
+
+def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:
+    """Change the sample rate with the soxr resampler, high quality (as librosa does by default).
+
+    Args:
+        samples: float32 (n_samples,).
+        from_hz: Their rate.
+        to_hz: The wanted rate.
+
+    Returns:
+        float32 (about n_samples * to_hz / from_hz,); the same array where the rates are equal.
+
+    Raises:
+        AudioError: The samples are so few that none is left.
+    """
+    if from_hz == to_hz:
+        return samples
+    resampled: NDArray[np.float32] = soxr.resample(samples, from_hz, to_hz, quality="HQ")
+    if not resampled.size:
+        raise AudioError(f"too short to resample: {samples.size} samples at {from_hz} Hz, to {to_hz} Hz.")
+    return resampled
+
+
+def audio_hash(samples: NDArray[np.float32], sample_rate_hz: int) -> str:
+    """Return the hash by which identical audio is recognised, whatever its file is called.
+
+    Args:
+        samples: float32 (n_samples,), mono, at the file's own rate.
+        sample_rate_hz: That rate.
+
+    Returns:
+        32 hex digits: BLAKE2b of the rate and the samples, 128 bits.
+    """
+    digest = _new_digest(sample_rate_hz)
+    digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
+    return digest.hexdigest()
+
+
+def _new_digest(sample_rate_hz: int) -> blake2b:
+    """Return the hash that samples of this rate are added to."""
+    return blake2b(str(sample_rate_hz).encode(), digest_size=16)
+
+
+def describe_audio(path: Path, start_s: float | None = None, end_s: float | None = None) -> AudioFacts:
+    """Read one clip whole and return the facts about it.
+
+    Args:
+        path: The audio file.
+        start_s: Where the clip begins in the file; its beginning when omitted.
+        end_s: Where the clip ends in the file; its end when omitted.
+
+    Raises:
+        AudioError: As `read_audio`, or no sample reaches `SILENCE_PEAK_DBFS`.
+    """
+    clip = decode(path, start_s=start_s, end_s=end_s, with_hash=True)
+    if max(clip.samples.max(), -clip.samples.min()) < 10 ** (SILENCE_PEAK_DBFS / 20):
+        raise AudioError(f"{path}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
+    return AudioFacts(clip.samples.size / clip.sample_rate_hz, clip.sample_rate_hz, clip.n_channels, clip.audio_hash or "")
+
+
+def _mix(path: Path, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean of all channels of a block, and the channel that is wanted."""
+    mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+    chosen = mean if channel is None else block[:, channel]
+    if not np.isfinite(chosen).all():
+        raise AudioError(f"{path}: holds samples that are NaN or infinite.")
+    return mean, chosen

@@ -1,0 +1,1 @@
+"""Lists of audio clips: what lies in a folder, one table of clips for every corpus, copies and output folders."""

@@ -1,0 +1,288 @@
+"""Folders of audio files that are made of other audio files: never over another run's files, each of them whole.
+
+Comes in: a folder, all that decides what is written into it, and the files that others are made of. Goes out: the folder,
+locked, without what was made of files that are gone or were replaced, and with a note of it all; wav files and tables; or an
+error that lists the differences.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from preprocessing.clips.table import natural_key
+from preprocessing.corpora._layout import list_audio
+from preprocessing.file_replacement import replace_file
+from xval.errors import CorpusError
+
+LEFT_OUT_NAME = "left_out.csv"
+LEFT_OUT_COLUMNS = ("path", "reason")
+
+_LOCK_NAME = ".lock"
+_TEMPORARY = re.compile(r"\..+\.\d+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that others are made of.
+
+    Attributes:
+        stamp: What changes when it is replaced, as `stamp_of` gives it; empty where other settings of the run say it.
+        files: What is made of it, relative to the folder that is written, posix.
+    """
+
+    stamp: tuple[int, ...]
+    files: tuple[str, ...]
+
+
+class OutputFolder:
+    """The folder that a run writes, and what the run before it noted there; `open_output` makes one."""
+
+    def __init__(self, folder: Path, note: Path, settings: dict[str, Any], before: Mapping[str, Source]) -> None:
+        self.has_begun = False
+        self._folder, self._note, self._settings = folder, note, settings
+        self._before, self._sources = before, dict(before)
+
+    def begin(self, sources: Mapping[str, Source], lists: Sequence[str] = ()) -> None:
+        """Remove what was made of files that are gone or were replaced, and note what is made now; the rest is kept.
+
+        Args:
+            sources: The files that others are made of, by their paths.
+            lists: Tables of this run, which name what is removed.
+
+        Raises:
+            CorpusError: A file cannot be removed.
+        """
+        self.has_begun = True
+        old = [source for path, source in self._before.items() if sources.get(path) != source]
+        # Also a file of that name that nobody noted: it would be taken for one that this run made.
+        new = [source for path, source in sources.items() if self._before.get(path) != source]
+        stale = [name for source in (*old, *new) for name in source.files]
+        for name in (*lists, *stale) if stale else ():
+            _remove(self._folder, name)
+        for path in self._folder.rglob(".*"):
+            if _TEMPORARY.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+        self._sources = dict(sources)
+        # Behind the removal: a run that is killed between both removes again, and never keeps what was made otherwise.
+        self._write(complete=False)
+
+    def finish(self) -> None:
+        """Note that nothing is missing."""
+        self._write(complete=True)
+
+    def _write(self, *, complete: bool) -> None:
+        sources = {path: astuple(source) for path, source in self._sources.items()}
+        text = json.dumps({"complete": complete, "settings": self._settings, "sources": sources})
+        replace_file(self._note, lambda temporary: temporary.write_text(f"{text}\n", encoding="utf-8"))
+
+
+@contextmanager
+def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overwrite: bool) -> Iterator[OutputFolder]:
+    """Hold the folder of a run: what an earlier run with the same settings made there is kept.
+
+    Args:
+        folder: Made when missing.
+        note_name: File in it that keeps the settings and what the files were made of.
+        settings: All that decides what the files hold, as JSON holds it.
+        overwrite: Whether files of another run, or of a complete one, are replaced; one that was interrupted goes on.
+
+    Yields:
+        The folder, in which nothing is touched before its `begin`. It is complete when this context ends without an error.
+
+    Raises:
+        CorpusError: The folder is no folder, cannot be written, is in use by another run, was not made by this command, or
+            holds files that were made otherwise.
+    """
+    from filelock import FileLock, Timeout
+
+    if folder.exists() and not folder.is_dir():
+        raise CorpusError(f"{folder} is a file. Give a folder.")
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK_NAME)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise CorpusError(f"Another run writes into {folder}. Wait for its end, or choose another folder.") from error
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be made or written: {error.strerror or error}.") from error
+    output = None
+    try:
+        # As JSON gives it back, so that both can be compared.
+        wanted = json.loads(json.dumps(settings))
+        output = OutputFolder(folder, folder / note_name, wanted, _read_before(folder, folder / note_name, wanted, overwrite))
+        yield output
+        output.finish()
+    finally:
+        is_unused = is_new and (output is None or not output.has_begun)
+        if is_unused:
+            with suppress(OSError):
+                (folder / _LOCK_NAME).unlink()
+        lock.release()
+        if is_unused:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Return the size of a file (bytes) and when it was changed (ns), one of which differs when it is replaced; () for none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return ()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def name_copies(folder: Path) -> dict[str, str]:
+    """Return what the wav copy of every audio file in a folder and below it is called.
+
+    Returns:
+        ``{path: path of the copy}``, posix, relative to the folder and to that of the copies, in natural order. Hidden files
+        and augmented copies are passed over.
+
+    Raises:
+        CorpusError: There is no such folder, no audio in it, or two files would become one copy.
+    """
+    copies: dict[str, str] = {}
+    sources: dict[str, str] = {}
+    for path in sorted(list_audio(folder, "audio files"), key=natural_key):
+        copy = PurePosixPath(path).with_suffix(".wav").as_posix()
+        other = sources.setdefault(copy, path)
+        if other != path:
+            raise CorpusError(f"{other} and {path} would both become {copy}. Rename one of them, or move them apart.")
+        copies[path] = copy
+    return copies
+
+
+def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -> None:
+    """Refuse two folders that are one, or of which one lies in the other.
+
+    Args:
+        one: What it is called, and where it is.
+        other: The same of the other.
+        reason: What would happen, behind "so that".
+
+    Raises:
+        CorpusError: It is so.
+    """
+    (one_name, one_folder), (other_name, other_folder) = one, other
+    first, second = one_folder.resolve(), other_folder.resolve()
+    if first.is_relative_to(second) or second.is_relative_to(first):
+        raise CorpusError(
+            f"{one_name} ({one_folder}) and {other_name} ({other_folder}) are one, or one lies in the other, so that {reason}. "
+            "Give folders that lie apart."
+        )
+
+
+def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int, subtype: str = "PCM_16") -> None:
+    """Write samples, float32 (n_samples,), as a mono wav file, whole or not at all.
+
+    Raises:
+        CorpusError: The folder cannot be made or written, the disk is full, or a wav file cannot be that long.
+    """
+    # Encoded in memory: libsndfile itself does not say that a disk is full.
+    encoded = io.BytesIO()
+    try:
+        soundfile.write(encoded, samples, sample_rate_hz, format="WAV", subtype=subtype)
+    except soundfile.LibsndfileError as error:
+        raise CorpusError(f"{path} cannot be written: {error.error_string}") from error
+    replace_file(path, lambda temporary: temporary.write_bytes(encoded.getbuffer()))
+
+
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Return the number of samples of a wav file and their rate, from its header; None where there is no such file."""
+    try:
+        facts = soundfile.info(path)
+    except (soundfile.LibsndfileError, OSError):
+        return None
+    return facts.frames, facts.samplerate
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a csv file, whole or not at all.
+
+    Raises:
+        CorpusError: It cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows)
+
+    replace_file(path, write)
+
+
+def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: bool) -> dict[str, Source]:
+    """Return what the files that are there were made of, without a stamp where they are replaced; refuse other files."""
+    if not note.exists():
+        if any(not path.name.startswith(".") for path in folder.iterdir()):
+            raise CorpusError(
+                f"{folder} is not empty, and was not made by this command ({note.name} is missing). Choose another."
+            )
+        return {}
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+        before = {path: Source(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in found["sources"].items()}
+        differences = _differences(found["settings"], settings)
+        is_complete = found["complete"] is True
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorpusError(
+            f"{note}: damaged, or of another version ({type(error).__name__}: {error}). Remove {folder}, or choose another."
+        ) from error
+    if not overwrite and differences:
+        shown = "\n  ".join(differences)
+        raise CorpusError(
+            f"{folder} holds files that were made otherwise:\n  {shown}\nChoose another folder, or --overwrite to replace them."
+        )
+    if overwrite and (differences or is_complete):
+        # No file has such a stamp.
+        return {path: Source((-1,), source.files) for path, source in before.items()}
+    return before
+
+
+def _plain(name: str) -> str:
+    """Return the name of a file that lies in the folder; ValueError for another."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name} lies outside the folder")
+    return name
+
+
+def _remove(folder: Path, name: str) -> None:
+    """Remove a file, and the folders that become empty."""
+    path = folder / name
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be replaced: {error.strerror}.") from error
+    with suppress(OSError):
+        for parent in path.relative_to(folder).parents[:-1]:
+            (folder / parent).rmdir()
+
+
+def _differences(found: dict[str, Any], settings: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return a line per value that differs."""
+    lines: list[str] = []
+    for key in dict.fromkeys([*found, *settings]):
+        before, now = found.get(key), settings.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            lines += _differences(before, now, f"{prefix}{key}: ")
+        elif before != now:
+            lines.append(f"{prefix}{key}: {_text(before)} there, {_text(now)} now")
+    return lines
+
+
+def _text(value: object) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""The commands of python -m preprocessing that prepare no corpus; and its command line."""

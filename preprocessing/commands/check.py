@@ -1,0 +1,219 @@
+"""``python -m preprocessing check CORPUS ...``: report what is wrong with a corpus before anything is trained on it.
+
+Comes in: a corpus and where it lies. Goes out: quality.csv with a row per clip, class_item.csv with the clips of each class and
+item, quality.html, and its pictures, in data/<dataset>/quality/. The headers of all files are read first, which is fast; then
+every clip is decoded.
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing import corpora
+from preprocessing.commands.command_line import CorpusChoice, make_corpus_parser, n_workers, read_corpus_choice
+from preprocessing.console import make_console, progress_bar
+from preprocessing.parallel import count_cores
+from xval.errors import CorpusError, SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from preprocessing.quality.faults import Finding
+    from preprocessing.quality.report import Subject
+    from preprocessing.quality.rules import Criteria
+
+TABLE_NAME, COUNTS_NAME, PAGE_NAME = "quality.csv", "class_item.csv", "quality.html"
+
+_PROGRAM = "python -m preprocessing check"
+_STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Report on a corpus. A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing.
+
+    Args:
+        arguments: What follows ``python -m preprocessing check``.
+
+    Raises:
+        SettingsError: An option is wrong.
+        CorpusError: There is no such corpus, its folder has another layout, or the report cannot be written.
+        WorkerError: A process died.
+        SystemExit: After ``--help``.
+    """
+    values, corpus = _parse(arguments)
+    from preprocessing.corpus import corpus_folder
+    from preprocessing.quality.facts import measure, read_headers
+    from preprocessing.quality.faults import find_faults
+    from preprocessing.quality.report import Subject
+    from preprocessing.quality.rules import Criteria
+
+    folder = values.output or corpus_folder(corpus.dataset, corpus.data_folder) / "quality"
+    console = make_console()
+    console.print(f"Listing the clips of {corpus.reader.name} in {corpus.audio_folder}")
+    # The events of recordings are looked at one by one.
+    task_type = "classification" if corpus.task_type == "frame_classification" else corpus.task_type
+    listed = corpus.reader.list_clips(corpus.audio_folder, **corpus.options)
+    note = str(listed.attrs.get("note", ""))
+    clips, refusal = _complete(listed, corpus.audio_folder, task_type)
+    n_processes = values.workers or count_cores()
+    with progress_bar(console, "Reading headers", "files") as progress:
+        facts = read_headers(clips, corpus.audio_folder, n_processes=n_processes, progress=progress)
+    if not values.headers_only:
+        with progress_bar(console, "Decoding") as progress:
+            facts = measure(facts, corpus.audio_folder, n_processes=n_processes, progress=progress)
+    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type)
+    facts, findings = find_faults(facts, criteria)
+    subject = Subject(corpus.dataset, corpus.reader.name, str(corpus.audio_folder), values.headers_only, refusal, note)
+    _write(folder, subject, facts, findings, criteria)
+    _summarise(console, facts, findings, subject)
+    console.print(f"Page       {folder / PAGE_NAME}")
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
+    """Read the command line."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _general_help().print_help()
+        raise SystemExit(0)
+    name = arguments[0]
+    if name.startswith("-"):
+        raise SettingsError(f"The name of a corpus comes first, not {name}. See {_PROGRAM} --help")
+    parser = make_corpus_parser(f"{_PROGRAM} {name}", name)
+    parser.add_argument("--headers-only", action="store_true", help="read the headers of the files alone: fast, finds less")
+    parser.add_argument(
+        "--min-duration-s",
+        type=_number("--min-duration-s", math.inf),
+        default=0.1,
+        metavar="S",
+        help="shorter clips are too short (default: %(default)s s)",
+    )
+    parser.add_argument(
+        "--clipped-share",
+        type=_number("--clipped-share", 1),
+        default=0.001,
+        metavar="SHARE",
+        help="clips with this share of their samples cut off are clipped (0 to 1, default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the report (default: DATA_FOLDER/DATASET/quality)"
+    )
+    parser.add_argument("--workers", type=n_workers, metavar="N", help="processes that read audio (default: one for each core)")
+    values = parser.parse_all(arguments[1:])
+    return values, read_corpus_choice(values, name)
+
+
+def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tuple[pd.DataFrame, str]":
+    """Return the checked list of clips with the augmented copies, and why it is refused, if it is.
+
+    Raises:
+        CorpusError: It has no column path, item or label, or no clips, so that there is nothing to report on.
+    """
+    from preprocessing.clips.augmented_copies import add_copies
+    from preprocessing.clips.table import check_clips, label_columns
+
+    try:
+        checked = check_clips(clips, audio_folder, task_type=task_type)
+    except CorpusError as error:
+        targets = label_columns(map(str, clips.columns))
+        if clips.empty or not targets or not {"path", "item"} <= set(clips.columns):
+            raise
+        return _as_listed(clips, targets, task_type), str(error)
+    try:
+        return add_copies(checked, audio_folder), ""
+    except CorpusError as error:
+        return checked, str(error)
+
+
+def _as_listed(clips: "pd.DataFrame", targets: Sequence[str], task_type: str) -> "pd.DataFrame":
+    """Return a list of clips that is refused with the columns that the report needs."""
+    import pandas as pd
+
+    listed = pd.DataFrame({column: clips[column].astype("string").fillna("").astype(object) for column in ("path", "item")})
+    listed.insert(0, "clip", listed["path"])
+    for column in targets:
+        listed[column] = clips[column].astype("string").fillna("").astype(object)
+        if task_type == "regression":
+            listed[column] = pd.to_numeric(listed[column], errors="coerce")
+    for column in ("start_s", "end_s"):
+        listed[column] = pd.to_numeric(clips[column], errors="coerce") if column in clips else math.nan
+    listed["source_clip"], listed["augmented"] = None, False
+    return listed.reset_index(drop=True)
+
+
+def _write(
+    folder: Path, subject: "Subject", facts: "pd.DataFrame", findings: "Sequence[Finding]", criteria: "Criteria"
+) -> None:
+    """Write the tables, the page and the pictures."""
+    from preprocessing.clips.table import label_columns
+    from preprocessing.file_replacement import replace_file
+    from preprocessing.quality.charts import draw_charts
+    from preprocessing.quality.facts import HEADER_COLUMNS, MEASURED_COLUMNS
+    from preprocessing.quality.report import make_page
+    from preprocessing.quality.rules import count_by_class_and_item
+
+    clip_columns = ["clip", "path", "item", *label_columns(facts.columns), "start_s", "end_s", "augmented"]
+    table = facts.reindex(columns=[*clip_columns, *HEADER_COLUMNS, *MEASURED_COLUMNS, "faults", "reason"])
+    charts = draw_charts(facts, criteria.task_type)
+    page = make_page(subject, facts, findings, criteria, charts)
+    replace_file(folder / TABLE_NAME, lambda path: table.to_csv(path, index=False, encoding="utf-8", float_format="%.6g"))
+    if criteria.task_type == "classification":
+        counts = count_by_class_and_item(facts)
+        replace_file(folder / COUNTS_NAME, lambda path: counts.to_csv(path, index=False, encoding="utf-8"))
+    for name, content in charts.items():
+        replace_file(folder / f"{name}.png", partial(Path.write_bytes, data=content))
+    replace_file(folder / PAGE_NAME, lambda path: path.write_text(page, encoding="utf-8"))
+
+
+def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Finding]", subject: "Subject") -> None:
+    """Print what was found, the worst first."""
+    from preprocessing.quality.report import number_of
+
+    original = facts[~facts["augmented"]]
+    n_copies = len(facts) - len(original)
+    copies = f", {n_copies} augmented copies" if n_copies else ""
+    console.print(
+        f"Checked    {number_of(len(original), 'clips')} of {number_of(original['item'].nunique(), 'items')}{copies}, "
+        f"{facts['duration_s'].sum():.1f} s"
+    )
+    if subject.note:
+        console.print(f"Note       {subject.note}")
+    if subject.refusal:
+        console.print(f"Refused    the list of clips: {subject.refusal}", style="bold red")
+    for finding in findings:
+        fault = finding.fault
+        found = number_of(len(finding.reasons), fault.subjects)
+        console.print(f"{fault.level.capitalize():10} {fault.name}: {found}. {fault.advice}", style=_STYLES[fault.level])
+    if not findings and not subject.refusal:
+        console.print("Faults     none")
+
+
+def _number(flag: str, largest: float) -> Callable[[str], float]:
+    """Return a function that reads a number from 0 to this."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= largest or math.isinf(number):
+            limit = "a number from 0" if math.isinf(largest) else f"a number from 0 to {largest:g}"
+            raise SettingsError(f"{flag} {text}: {limit} is wanted.")
+        return number
+
+    return read
+
+
+def _general_help() -> argparse.ArgumentParser:
+    """Return the parser that prints the corpora."""
+    width = max(map(len, corpora.corpus_names()))
+    listed = "\n".join(f"  {name:{width}}  {corpora.summarise_corpus(name)}" for name in corpora.corpus_names())
+    return argparse.ArgumentParser(
+        prog=_PROGRAM,
+        usage=f"{_PROGRAM} CORPUS ... [--headers-only] [--min-duration-s S] [--clipped-share SHARE] [--output DIR]",
+        description="Report what is wrong with a corpus: clips that are identical across items, damaged, silent, clipped ...",
+        epilog=f"corpora:\n{listed}\n\nWhat a corpus needs and which options it has: {_PROGRAM} CORPUS --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

@@ -1,0 +1,199 @@
+"""``python -m preprocessing convert IN OUT``: write mono wav copies of the audio files in a folder, subfolders kept.
+
+Comes in: a folder of audio files of any kind that audio.py reads. Goes out: a wav file for each, and left_out.csv for those
+that cannot be decoded.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.audio.read import read_audio
+from preprocessing.clips.output_folder import (
+    LEFT_OUT_COLUMNS,
+    LEFT_OUT_NAME,
+    Source,
+    name_copies,
+    open_output,
+    refuse_nested,
+    stamp_of,
+    write_table,
+    write_wav,
+)
+from preprocessing.commands.command_line import Parser, n_workers
+from preprocessing.console import make_console, progress_bar
+from preprocessing.parallel import count_cores, map_in_processes
+from xval.errors import AudioError, SettingsError
+
+if TYPE_CHECKING:
+    from preprocessing.parallel import Progress
+
+SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+NOTE_NAME = "converted.json"
+"""In the folder of the copies: their `CopyFormat`, and of which files they are, so that a later run does not mix in others."""
+
+
+@dataclass(frozen=True)
+class CopyFormat:
+    """What the copies are.
+
+    Attributes:
+        sample_rate_hz: Their rate; None: each file's own.
+        channel: The channel that is kept, from 0; None: the mean of all.
+        subtype: One of `SUBTYPES`.
+    """
+
+    sample_rate_hz: int | None = None
+    channel: int | None = None
+    subtype: str = "PCM_16"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was done.
+
+    Attributes:
+        n_written: Copies written now.
+        n_kept: Copies that were there already.
+        left_out: Path and reason of each file without a copy.
+        clipped: Paths of the files that reach beyond full scale, which 16 and 24 bit cannot hold.
+        n_passed_over: Files that are no audio by their names, hidden, or augmented copies.
+    """
+
+    n_written: int
+    n_kept: int
+    left_out: list[tuple[str, str]]
+    clipped: list[str]
+    n_passed_over: int
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one file: a reason where it has no copy."""
+
+    reason: str | None = None
+    is_clipped: bool = False
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Convert a folder and print what was done.
+
+    Raises:
+        SettingsError: An option is wrong.
+        CorpusError: As `convert_folder`.
+    """
+    values = _make_parser().parse_all(arguments)
+    console = make_console()
+    with progress_bar(console, "Converting", "files") as progress:
+        done = convert_folder(
+            values.source,
+            values.target,
+            CopyFormat(values.sample_rate, values.channel, values.subtype),
+            overwrite=values.overwrite,
+            n_processes=values.workers or count_cores(),
+            progress=progress,
+        )
+    console.print(f"Written    {done.n_written} wav files in {values.target}, {done.n_kept} were there already")
+    if done.left_out:
+        console.print(f"Left out   {len(done.left_out)} files that cannot be decoded; why: {values.target / LEFT_OUT_NAME}")
+    if done.clipped:
+        console.print(f"Clipped    {len(done.clipped)} files beyond full scale ({done.clipped[0]}); --subtype FLOAT keeps them")
+    if done.n_passed_over:
+        console.print(f"Not copied {done.n_passed_over} files that are no audio by their names, hidden, or augmented copies")
+
+
+def convert_folder(
+    source: Path,
+    target: Path,
+    copy_format: CopyFormat,
+    *,
+    overwrite: bool = False,
+    n_processes: int = 1,
+    progress: "Progress | None" = None,
+) -> Conversion:
+    """Write a mono wav copy of every audio file; a run that was interrupted goes on where it stopped.
+
+    Copies of files that are gone are removed, and those of files that were replaced are written again.
+
+    Args:
+        source: The folder of the audio files.
+        target: The folder of the copies, outside the other; made if missing.
+        copy_format: What the copies are.
+        overwrite: Write again what is there already, in another format too.
+        n_processes: Processes that convert; the copies do not depend on it.
+        progress: Told how many files are done.
+
+    Raises:
+        CorpusError: There is no audio; one folder lies in the other; two files would become the same copy; the target holds
+            copies of another format, or other files; another run writes there; or a copy cannot be written.
+        WorkerError: A process died.
+    """
+    copies = name_copies(source)
+    refuse_nested(("IN", source), ("OUT", target), "copies would be taken for recordings")
+    with open_output(target, NOTE_NAME, asdict(copy_format), overwrite=overwrite) as output:
+        output.begin({path: Source(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
+        to_do = [path for path, copy in copies.items() if not (target / copy).exists()]
+        convert = partial(_convert, copy_format=copy_format)
+        tasks = [(source / path, target / copies[path]) for path in to_do]
+        with closing(map_in_processes(convert, tasks, n_processes=n_processes, progress=progress)) as outcomes:
+            results = list(outcomes)
+        left_out = [(path, result.reason) for path, result in zip(to_do, results, strict=True) if result.reason is not None]
+        write_table(target / LEFT_OUT_NAME, LEFT_OUT_COLUMNS, left_out)
+    return Conversion(
+        n_written=len(to_do) - len(left_out),
+        n_kept=len(copies) - len(to_do),
+        left_out=left_out,
+        clipped=[path for path, result in zip(to_do, results, strict=True) if result.is_clipped],
+        n_passed_over=sum(path.is_file() for path in source.rglob("*")) - len(copies),
+    )
+
+
+def _convert(task: tuple[Path, Path], *, copy_format: CopyFormat) -> _Outcome:
+    """Write the copy of one file, whole or not at all."""
+    import numpy as np
+
+    source, copy = task
+    try:
+        samples, rate_hz = read_audio(source, sample_rate_hz=copy_format.sample_rate_hz, channel=copy_format.channel)
+    except AudioError as error:
+        return _Outcome(str(error).removeprefix(f"{source}: "))
+    write_wav(copy, samples, rate_hz, copy_format.subtype)
+    return _Outcome(is_clipped=copy_format.subtype != "FLOAT" and bool(np.abs(samples).max() > 1))
+
+
+def _make_parser() -> Parser:
+    """Return the parser of the command."""
+    parser = Parser(
+        prog="python -m preprocessing convert",
+        description="Write mono wav copies of the audio files in a folder and below it. Copies that are there already are "
+        "kept, so an interrupted run goes on; those of files that are gone or were replaced are removed or written again. "
+        "Files that cannot be decoded are listed in OUT/left_out.csv.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("source", type=Path, metavar="IN", help="folder of the audio files (wav, flac, mp3, m4a, opus, ...)")
+    parser.add_argument("target", type=Path, metavar="OUT", help="folder of the copies, outside IN")
+    parser.add_argument(
+        "--sample-rate", type=_sample_rate, metavar="HZ", help="resample to this rate (default: each file's own)"
+    )
+    parser.add_argument("--channel", type=_channel, metavar="N", help="keep this channel, from 0 (default: the mean of all)")
+    parser.add_argument("--subtype", choices=SUBTYPES, default="PCM_16", help="how a sample is stored (default: %(default)s)")
+    parser.add_argument("--workers", type=n_workers, metavar="N", help="processes that convert (default: one for each core)")
+    parser.add_argument("--overwrite", action="store_true", help="write again the copies that are there already")
+    return parser
+
+
+def _sample_rate(text: str) -> int:
+    """Read a rate."""
+    if not text.isdecimal() or not 1000 <= int(text) <= 384_000:
+        raise SettingsError(f"--sample-rate {text}: a whole number from 1000 to 384000 (Hz) is wanted, such as 16000.")
+    return int(text)
+
+
+def _channel(text: str) -> int:
+    """Read the number of a channel."""
+    if not text.isdecimal():
+        raise SettingsError(f"--channel {text}: a whole number from 0 is wanted; 0 is the first (left) channel.")
+    return int(text)

@@ -1,0 +1,261 @@
+"""Tables of annotated stretches of recordings: find the recordings that they name, read their lines, refuse what cannot be.
+
+Comes in: a csv file with a line per stretch, and a folder of audio. Goes out: the stretches in seconds; or the recordings and
+their annotations as `annotations.py` wants them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from preprocessing.annotations.labels import Annotations
+from preprocessing.corpora._layout import list_audio
+from preprocessing.corpora._tables import NUMBER, read_table, refuse_faults, without_ending
+from xval.errors import AudioError, CorpusError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BACKGROUND = "background"
+"""The label of a stretch in which somebody heard that there is no event."""
+
+_ALIASES = {
+    **dict.fromkeys(("file", "fileid", "file_id", "filename", "file_name", "recording"), "path"),
+    **dict.fromkeys(("start", "onset"), "start_s"),
+    **dict.fromkeys(("end", "offset"), "end_s"),
+}
+_EXPECTED = "path (or FileID), start_s and end_s (or Start sample and End sample), label"
+# As in audio.py: a stretch may end this much behind its file, for annotations are rounded.
+_END_TOLERANCE_S = 0.01
+_N_HINTS = 5
+
+Row = dict[str, str | float]
+"""The cells of a line by the plain names of their columns, with path, start_s and end_s (NaN: the recording has no event)."""
+
+
+class Recordings:
+    """The audio files of a folder: found by what a table calls them, each opened once for its header."""
+
+    def __init__(self, folder: Path, expected: str = "recordings, as the annotation names them") -> None:
+        self._folder = folder
+        self._paths: dict[str, list[str]] = {}
+        self._headers: dict[str, tuple[int, float]] = {}
+        self._n_unknown = 0
+        for path in list_audio(folder, expected):
+            whole = PurePosixPath(path)
+            # By path or name, with or without ending; a set, for these are the same for a file at the top without an ending.
+            for name in {path, whole.with_suffix("").as_posix(), whole.name, whole.stem}:
+                self._paths.setdefault(name, []).append(path)
+
+    def find(self, name: str) -> str:
+        """Return the path of a recording, relative to the folder.
+
+        Raises:
+            ValueError: There is none of that name, or several.
+        """
+        found = self.candidates(name)
+        if not found:
+            # Only the first faults are shown, and comparing thousands of names with thousands takes minutes.
+            close = get_close_matches(name, self._paths, n=1) if self._n_unknown < _N_HINTS else []
+            self._n_unknown += 1
+            raise ValueError(f"no recording '{name}' in {self._folder}." + (f" Did you mean '{close[0]}'?" if close else ""))
+        if len(found) > 1:
+            raise ValueError(f"'{name}' may be {found[0]} or {found[1]}; give the folder and the ending")
+        return found[0]
+
+    def candidates(self, name: str) -> list[str]:
+        """Return the paths that a name may mean."""
+        plain = PurePosixPath(name.replace("\\", "/")).as_posix()
+        # A table of wav files fits the same recordings in another format.
+        found = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
+        return [path for path in found if path == plain] or found
+
+    def header(self, path: str) -> tuple[int, float]:
+        """Return the sample rate (Hz) and the duration (s) of a recording.
+
+        Raises:
+            ValueError: It is no audio.
+        """
+        from preprocessing.audio.read import read_header
+
+        if path not in self._headers:
+            try:
+                header = read_header(self._folder / path)
+            except AudioError as error:
+                raise ValueError(str(error)) from error
+            self._headers[path] = header.sample_rate_hz, header.duration_s
+        return self._headers[path]
+
+
+def plain_name(column: str) -> str:
+    """Return the name of a column as it is compared: ``Start sample`` is start_sample, FileID is path."""
+    plain = column.strip().lower().replace(" ", "_")
+    return _ALIASES.get(plain, plain)
+
+
+def read_header_line(annotation: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the columns of a table of stretches by their plain names, and its lines with their numbers.
+
+    Raises:
+        CorpusError: It cannot be read, or is no such table.
+    """
+    header, lines = read_table(annotation, _EXPECTED)
+    columns = [plain_name(column) for column in header]
+    in_seconds = {"start_s", "end_s"} <= set(columns)
+    if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
+        raise CorpusError(f"{annotation}, line 1: expected the columns {_EXPECTED}. Found: {', '.join(header)}.")
+    if in_seconds and {"start_sample", "end_sample"} & set(columns):
+        raise CorpusError(f"{annotation}, line 1: events in seconds and in samples: {', '.join(header)}. Keep one of the two.")
+    for column in columns:
+        if columns.count(column) > 1:
+            twice = ", ".join(name for name in header if plain_name(name) == column)
+            raise CorpusError(f"{annotation}, line 1: several columns of one meaning: {twice}. Keep one of them.")
+    if not lines:
+        raise CorpusError(f"{annotation} has a header but no events below it.")
+    return columns, lines
+
+
+def read_stretches(
+    annotation: Path, recordings: Recordings, *, item: str, labels: Sequence[str], alike: Sequence[str] = ()
+) -> list[Row]:
+    """Read a table of stretches.
+
+    Args:
+        annotation: The csv file.
+        recordings: What it names.
+        item: The plain name of the column of the item; ``recording`` needs none.
+        labels: The plain names of the columns of the label, which an event must not leave empty; ``label`` need not be there:
+            then it is ``event``.
+        alike: What two lines may not have in common besides their stretch; by default they may not share even that.
+
+    Returns:
+        The rows in the order of the file. A line without begin and end says that its recording has no event.
+
+    Raises:
+        CorpusError: The table cannot be read, or has wrong lines: the first few with their numbers.
+    """
+    columns, lines = read_header_line(annotation)
+    needed = [name for name in (item, *labels) if name not in ("recording", "label")]
+    for name in needed:
+        if name not in columns:
+            raise CorpusError(f"{annotation} has no column '{name}' for --item or --label. {suggestion(name, columns)}")
+    rows: list[Row] = []
+    faults: list[str] = []
+    seen: dict[tuple[str | float, ...], int] = {}
+    for line, cells in lines:
+        try:
+            row = _read_row(columns, cells, recordings)
+        except ValueError as error:
+            faults.append(f"line {line}: {error}")
+            continue
+        empty = [name for name in (item, *labels) if row.get(name) == "" and (name == item or not has_no_event(row))]
+        if empty:
+            faults.append(f"line {line}: column {empty[0]} is empty")
+            continue
+        rows.append(row)
+        if has_no_event(row):
+            continue
+        first = seen.setdefault((row["path"], row["start_s"], row["end_s"], *(row.get(name, "") for name in alike)), line)
+        if first != line:
+            faults.append(f"line {line}: the same stretch of {row['path']} as in line {first}; each stands once")
+    refuse_faults(annotation, faults, "wrong events")
+    return rows
+
+
+def has_no_event(row: Mapping[str, str | float]) -> bool:
+    """Return whether a row only says that its recording has no event."""
+    return isinstance(row["start_s"], float) and math.isnan(row["start_s"])
+
+
+def check_stretch(start: float, end: float, unit: str, path: str, header: tuple[int, float]) -> tuple[float, float]:
+    """Return begin and end in seconds.
+
+    Args:
+        start: In the unit.
+        end: In the unit.
+        unit: ``s`` or ``sample``.
+        path: The recording.
+        header: Its sample rate (Hz) and duration (s).
+
+    Raises:
+        ValueError: There is no such stretch in the recording.
+    """
+    rate_hz, duration_s = header
+    start_s, end_s = (start, end) if unit == "s" else (start / rate_hz, end / rate_hz)
+    if end_s <= start_s:
+        raise ValueError(f"the event begins at {start:g} and ends at {end:g}; allowed: an end after the begin")
+    if start_s >= duration_s or end_s > duration_s + _END_TOLERANCE_S:
+        length = f"{duration_s:.2f} s" if unit == "s" else f"{round(duration_s * rate_hz)} samples"
+        raise ValueError(f"the event from {start:g} to {end:g} does not lie in {path}, which has {length}")
+    return start_s, end_s
+
+
+def read_number(text: str, column: str) -> float:
+    """Return a number from 0; where the column's name ends in sample, a whole one.
+
+    Raises:
+        ValueError: It is no such number.
+    """
+    whole = column.endswith("sample")
+    if not NUMBER.fullmatch(text) or not 0 <= float(text) < math.inf or (whole and float(text) % 1):
+        raise ValueError(f"column {column}: received '{text}'; allowed: {'a whole number' if whole else 'seconds'}, 0 or more")
+    return float(text)
+
+
+def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFrame, Annotations]":
+    """Return the recordings and their annotations.
+
+    Args:
+        stretches: path, start_s, end_s, item, label, annotator. A row without begin and end, or with the label background, is
+            no event: its annotator listened to the recording.
+        item: What the option says, for the error.
+
+    Returns:
+        A row per recording: path, item, label (all labels that are heard in it, sorted, joined with ``+``; else background);
+        and `Annotations` with the column path, where every annotator of a recording has a row.
+
+    Raises:
+        CorpusError: A recording has several items.
+    """
+    import pandas as pd
+
+    recordings = []
+    for path, rows in stretches.groupby("path", sort=True):
+        items = sorted(set(rows["item"]))
+        if len(items) > 1:
+            raise CorpusError(
+                f"--item {item}: {path} belongs to the items {', '.join(items[:3])}, but a recording is trained or tested as a "
+                "whole. Give --item recording, or cut the recording up."
+            )
+        is_event = rows["start_s"].notna() & (rows["label"] != BACKGROUND)
+        recordings.append((path, items[0], "+".join(sorted(set(rows.loc[is_event, "label"]))) or BACKGROUND))
+    heard = stretches[stretches["start_s"].notna() & (stretches["label"] != BACKGROUND)]
+    pairs = ["path", "annotator"]
+    silent = stretches[pairs].drop_duplicates().merge(heard[pairs].drop_duplicates(), how="left", indicator=True)
+    silent = silent.loc[silent["_merge"] == "left_only", pairs].assign(start_s=math.nan, end_s=math.nan, label="")
+    columns = ["path", "start_s", "end_s", "label", "annotator"]
+    annotations = pd.concat([each[columns] for each in (heard, silent) if len(each)], ignore_index=True)
+    annotations = annotations.sort_values(["path", "start_s", "end_s", "annotator"], kind="stable", ignore_index=True)
+    return pd.DataFrame(recordings, columns=["path", "item", "label"]), annotations
+
+
+def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordings) -> Row:
+    """Return a line.
+
+    Raises:
+        ValueError: It cannot be.
+    """
+    if len(cells) != len(columns):
+        raise ValueError(f"{len(cells)} cells, but the header has {len(columns)}")
+    row = {"label": "event"} | dict(zip(columns, map(str.strip, cells), strict=True))
+    path = recordings.find(row["path"])
+    header = recordings.header(path)
+    unit = "s" if "start_s" in row else "sample"
+    sides = [f"{side}_{unit}" for side in ("start", "end")]
+    if not any(row[side] for side in sides):
+        return {**row, "path": path, "start_s": math.nan, "end_s": math.nan}
+    start, end = (read_number(row[side], side) for side in sides)
+    start_s, end_s = check_stretch(start, end, unit, path, header)
+    return {**row, "path": path, "start_s": start_s, "end_s": end_s}

@@ -1,0 +1,1 @@
+"""Samples into features, and the settings that decide them."""

@@ -1,0 +1,115 @@
+"""Turn one clip into its examples: the whole clip, or windows of it; its features, or its samples.
+
+Comes in: the samples of a clip at the settings' rate. Goes out: the features of its examples, and where each lies in the clip.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.features import extract
+from preprocessing.features.settings import FeatureSettings
+
+
+@dataclass(frozen=True)
+class ClipExamples:
+    """The examples of one clip.
+
+    Attributes:
+        predictors: float32 (n_examples, n_frames, n_bins); for ``features = waveform`` (n_examples, n_samples).
+        start_s: float64 (n_examples,), where each begins, counted from the beginning of the clip.
+        end_s: float64 (n_examples,), where each ends; the end of the clip at most, so padding does not count.
+    """
+
+    predictors: NDArray[np.float32]
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+
+
+def make_examples(samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> ClipExamples:
+    """Trim a clip, make its features, and cut them into windows; ``features = waveform``: trim it, and that is all.
+
+    A clip shorter than one window is zero-padded to one before its features are made; other clips are not padded where there
+    are windows. The last window is moved back to end with the clip, so that nothing of it is lost.
+
+    Args:
+        samples: float32 (n,), mono, at ``settings.sample_rate_hz``.
+        settings: What to compute.
+        n_samples: Length that the trimmed clip is padded or cut to (windows: cut only), as `clip_samples` gives it; None:
+            its own.
+
+    Returns:
+        One example (``example_length_s`` None) or the windows.
+
+    Raises:
+        SettingsError: As `features.extract`.
+    """
+    rate_hz = settings.sample_rate_hz
+    first, stop = extract.trim(samples, settings)
+    trimmed = samples[first:stop]
+    if settings.features == "waveform":
+        bounds = np.array([first, stop]) / rate_hz
+        return ClipExamples(trimmed[np.newaxis], bounds[:1], bounds[1:])
+    length = trimmed.size if n_samples is None else n_samples
+    window = window_samples(settings)
+    if window is not None:
+        length = max(min(length, trimmed.size), window)
+    matrix = extract.extract(trimmed, settings, n_samples=length)
+    if window is None:
+        starts, end = np.zeros(1, dtype=np.intp), length
+        predictors = matrix[np.newaxis]
+    else:
+        n_frames = extract.count_frames(window, settings)
+        starts = window_starts(len(matrix), n_frames, settings.example_overlap)
+        predictors = matrix[starts[:, np.newaxis] + np.arange(n_frames)]
+        starts, end = starts * settings.hop_length, window
+    end_s = np.minimum(starts + end, trimmed.size) + first
+    return ClipExamples(predictors, (starts + first) / rate_hz, end_s / rate_hz)
+
+
+def clip_samples(settings: FeatureSettings, longest_s: float) -> int | None:
+    """Return the length that every clip of a corpus is padded or cut to.
+
+    Args:
+        settings: ``clip_length_s`` decides, where it is set.
+        longest_s: Length of the longest clip of the corpus.
+
+    Returns:
+        Samples at the settings' rate; None where clips keep their own length, because windows or stretching make examples of
+        equal shape out of them. Waveforms are stored at their own length; what is returned is the longest, up to which they
+        are padded when they are used.
+    """
+    longest = max(1, math.ceil(longest_s * settings.sample_rate_hz))
+    if settings.features == "waveform":
+        return longest
+    if settings.clip_length_s is not None:
+        return max(1, round(settings.clip_length_s * settings.sample_rate_hz))
+    if settings.stretch_frames is not None or settings.example_length_s is not None:
+        return None
+    return longest
+
+
+def window_samples(settings: FeatureSettings) -> int | None:
+    """Return the length of a window in samples; None: the whole clip is one example."""
+    if settings.example_length_s is None:
+        return None
+    return max(1, round(settings.example_length_s * settings.sample_rate_hz))
+
+
+def window_starts(n_frames: int, window_frames: int, overlap: float) -> NDArray[np.intp]:
+    """Return the first frame of each window.
+
+    Args:
+        n_frames: Frames of the clip, at least window_frames.
+        window_frames: Frames of a window.
+        overlap: Share of a window that the next one repeats, 0 to below 1; the step between windows is at least a frame.
+
+    Returns:
+        intp (n_windows,), rising; the last is n_frames - window_frames.
+    """
+    step = max(1, round(window_frames * (1 - overlap)))
+    last = n_frames - window_frames
+    starts = np.arange(0, last + 1, step, dtype=np.intp)
+    return starts if starts[-1] == last else np.append(starts, last)

@@ -1,0 +1,269 @@
+"""Open a feature store, and write one from plain dicts.
+
+Comes in: the folder that store_writer.py put in place, or two dicts of a custom script. Goes out: a `FeatureStore`, whose
+arrays stay on disk until they are used.
+"""
+
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import ValidationError
+
+from preprocessing.corpus import CUSTOM
+from preprocessing.store import layout as layout
+from preprocessing.store.arrays import check_arrays, write_arrays
+from preprocessing.store.moments import Moments, read_moments
+from xval.errors import CorpusError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Mapped: TypeAlias = "np.memmap[Any, np.dtype[Any]]"
+
+# What numpy raises about a .npy or .npz file that is cut off or overwritten.
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, TokenError, OverflowError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """The predictors and targets of a corpus on disk, keyed by item.
+
+    Attributes:
+        folder: data/<dataset>/features/<key>.
+        description: What store.json says.
+    """
+
+    folder: Path
+    description: layout.StoreDescription
+
+    @property
+    def key(self) -> str:
+        """Return the hash of settings and index that names the folder, or ``custom``."""
+        return self.folder.name
+
+    @property
+    def task_type(self) -> str:
+        """Return what the examples are labelled for; see `store_layout.StoreDescription`."""
+        return self.description.task_type
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return what the targets 0, 1, ... mean, or the classes of events; else empty."""
+        return self.description.class_names
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Return the names of the targets of a regression, ``0``, ``1`` ... where they have none; else empty."""
+        if self.task_type != "regression":
+            return ()
+        return self.description.target_names or tuple(map(str, range(self.target_shape[0])))
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """Return the shape of one example: (n_frames, n_bins) for audio; for waveforms (samples of the longest clip,)."""
+        return self.description.example_shape
+
+    @property
+    def is_waveform(self) -> bool:
+        """Whether it holds the samples of clips, each of its own length, one behind the other."""
+        return self.description.item_samples is not None
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Return the shape of one target: (n_outputs,) for regression, else ()."""
+        return self.description.target_shape
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Return the items, sorted."""
+        return tuple(self.description.item_counts)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of examples of each item."""
+        return dict(self.description.item_counts)
+
+    def predictors(self, item: str) -> Mapped:
+        """Return an item's examples, float32 (n_examples, *example_shape), memory-mapped and read-only.
+
+        Of waveforms the samples of all its clips, float32 (n_samples,); `examples` says where each lies in them.
+
+        Raises:
+            CorpusError: There is no such item, or its file is missing or damaged.
+        """
+        shape = (self._count(item), *self.example_shape)
+        if self.description.item_samples is not None:
+            shape = (self.description.item_samples[item],)
+        return self._array(layout.PREDICTORS_NAME, item, shape, layout.PREDICTORS_DTYPE)
+
+    def targets(self, item: str) -> Mapped:
+        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape), memory-mapped, read-only.
+
+        Raises:
+            CorpusError: As `predictors`.
+        """
+        shape = (self._count(item), *self.target_shape)
+        return self._array(layout.TARGETS_NAME, item, shape, layout.TARGETS_DTYPES[self.task_type])
+
+    @cached_property
+    def examples(self) -> "pd.DataFrame":
+        """Return item, row, clip, start_s, end_s (in the clip's file) and augmented, sorted by item and row.
+
+        Of waveforms also first and stop: where the clip's samples lie among those of its item.
+
+        Raises:
+            CorpusError: examples.parquet is missing or damaged.
+        """
+        import pyarrow
+        from pyarrow import parquet
+
+        path = self.folder / layout.EXAMPLES_NAME
+        try:
+            examples: pd.DataFrame = parquet.read_table(path).to_pandas()
+        except (OSError, pyarrow.ArrowException) as error:
+            raise _damaged(path, self.folder, str(error)) from error
+        if len(examples) != sum(self.counts.values()):
+            raise _damaged(path, self.folder, f"{len(examples)} rows, store.json says {sum(self.counts.values())}")
+        return examples
+
+    @cached_property
+    def annotations(self) -> "pd.DataFrame":
+        """Return the events of a store for frame classification: clip, start_s, end_s (in the clip), label, annotator.
+
+        Raises:
+            CorpusError: The file is missing or damaged.
+        """
+        import pyarrow
+        from pyarrow import parquet
+
+        path = self.folder / layout.ANNOTATIONS_NAME
+        try:
+            annotations: pd.DataFrame = parquet.read_table(path).to_pandas()
+        except (OSError, pyarrow.ArrowException) as error:
+            raise _damaged(path, self.folder, str(error)) from error
+        return annotations
+
+    def moments(self, items: Iterable[str]) -> Moments:
+        """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.
+
+        Raises:
+            CorpusError: No items, an item that is not in the store, or moments.npz is missing or damaged.
+        """
+        n_bins = 1 if self.is_waveform else self.example_shape[-1]
+        return read_moments(self.folder / layout.MOMENTS_NAME, self.items, items, n_bins=n_bins)
+
+    def _count(self, item: str) -> int:
+        if item not in self.description.item_counts:
+            raise CorpusError(f"{self.folder}: the feature store has no item '{item}'. {suggestion(item, self.items)}")
+        return self.description.item_counts[item]
+
+    def _array(self, name: str, item: str, shape: tuple[int, ...], dtype: str) -> Mapped:
+        path = self.folder / name / layout.array_name(item)
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            n_bytes = path.stat().st_size
+        except _DAMAGE as error:
+            raise _damaged(path, self.folder, str(error)) from error
+        if not isinstance(array, np.memmap) or array.shape != shape or array.dtype != np.dtype(dtype):
+            raise _damaged(path, self.folder, f"it does not hold {dtype} {shape} as store.json says")
+        if array.offset + array.nbytes != n_bytes:
+            raise _damaged(path, self.folder, "its header does not fit its length")
+        return array
+
+
+def open_store(folder: Path) -> FeatureStore:
+    """Open a feature store; its arrays stay on disk.
+
+    Args:
+        folder: data/<dataset>/features/<key>.
+
+    Raises:
+        CorpusError: There is none, it is of a newer format version, or a file of it is missing or cut off.
+    """
+    path = folder / layout.DESCRIPTION_NAME
+    if not folder.is_dir():
+        raise CorpusError(f"{folder}: there is no feature store. {_how_to_rebuild(folder)}")
+    try:
+        content = json.loads(path.read_bytes())
+        version = content["format_version"]
+        if isinstance(version, int) and version > layout.FORMAT_VERSION:
+            raise CorpusError(
+                f"{path}: format version {version} is newer than this version of xval reads ({layout.FORMAT_VERSION}). Update "
+                f"xval, or: {_how_to_rebuild(folder)}"
+            )
+        store = FeatureStore(folder, layout.StoreDescription(**content))
+    except (OSError, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, folder, str(error)) from error
+    samples = store.description.item_samples
+    for item, count in store.counts.items():
+        n_values = samples[item] if samples is not None else math.prod((count, *store.example_shape))
+        for name, size, dtype in (
+            (layout.PREDICTORS_NAME, n_values, layout.PREDICTORS_DTYPE),
+            (layout.TARGETS_NAME, math.prod((count, *store.target_shape)), layout.TARGETS_DTYPES[store.task_type]),
+        ):
+            _check_size(folder, name, item, size * np.dtype(dtype).itemsize)
+    return store
+
+
+def write(
+    dataset: str,
+    predictors: Mapping[str, ArrayLike],
+    targets: Mapping[str, ArrayLike],
+    *,
+    data_folder: str | Path = "data",
+    task_type: str = "classification",
+    class_names: Sequence[str] | None = None,
+) -> FeatureStore:
+    """Make a corpus and its feature store of arrays that a script has computed; one that is there is replaced.
+
+    Args:
+        dataset: Name of the corpus in experiments.
+        predictors: For each item, numbers (n_examples, ...), at least one axis behind the first; the last one holds the
+            feature bins. Stored as float32.
+        targets: For each item, for classification text or integers (n_examples,); for regression numbers (n_examples,) or
+            (n_examples, n_outputs).
+        data_folder: Folder of all corpora.
+        task_type: ``classification`` or ``regression``.
+        class_names: The classes in their order; integers among the targets are then positions in it. When omitted: the targets
+            that occur, in natural order.
+
+    Returns:
+        The store, at data_folder/dataset/features/custom.
+
+    Raises:
+        CorpusError: The two have other items or lengths, shapes differ between items, an item is empty, a value is NaN or
+            infinite, a target is of no class; or the folder cannot be written.
+    """
+    arrays = check_arrays(predictors, targets, task_type=task_type, class_names=class_names)
+    return open_store(write_arrays(arrays, dataset=dataset, data_folder=Path(data_folder)))
+
+
+def _check_size(folder: Path, name: str, item: str, n_bytes: int) -> None:
+    """Refuse an array file that is missing or shorter than its values; its header is read when it is used."""
+    path = folder / name / layout.array_name(item)
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise _damaged(path, folder, str(error.strerror)) from error
+    if size <= n_bytes:
+        raise _damaged(path, folder, f"cut off, {size} bytes")
+
+
+def _damaged(path: Path, folder: Path, reason: str) -> CorpusError:
+    return CorpusError(f"{path}: missing or damaged ({' '.join(reason.split())}). {_how_to_rebuild(folder)}")
+
+
+def _how_to_rebuild(folder: Path) -> str:
+    """Return the last sentence of an error about a store."""
+    if folder.name == CUSTOM:
+        return "Run the script that writes it with preprocessing.store.write again."
+    return f"Delete the folder {folder}; the next run makes it again."

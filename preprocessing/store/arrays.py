@@ -1,0 +1,207 @@
+"""Check the arrays that a custom script hands in, and write them as a corpus with one feature store.
+
+Comes in: the two dicts of `preprocessing.store.write`. Goes out: data/<dataset>/corpus.parquet, a row per example, and
+features/custom/.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from preprocessing.clips.table import natural_key
+from preprocessing.corpus import CUSTOM, corpus_folder, write_index
+from preprocessing.store.writer import Example, StoreWriter
+from xval.errors import CorpusError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TASK_TYPES = ("classification", "regression")
+
+# Examples written at once: they are copied, and the whole array of an item might not fit twice.
+_BLOCK_EXAMPLES = 256
+
+
+@dataclass(frozen=True)
+class CheckedArrays:
+    """Arrays that fit each other.
+
+    Attributes:
+        predictors: For each item, in sorted order, numbers (n_examples, ...).
+        targets: For each item int64 (n_examples,) or float32 (n_examples, n_outputs, ...).
+        labels: For each item the targets as text (classification), or their mean over the outputs (regression).
+        task_type: ``classification`` or ``regression``.
+        class_names: What the targets 0, 1, ... mean; empty for regression.
+    """
+
+    predictors: dict[str, NDArray[Any]]
+    targets: dict[str, NDArray[Any]]
+    labels: dict[str, list[Any]]
+    task_type: str
+    class_names: tuple[str, ...]
+
+
+def check_arrays(
+    predictors: Mapping[str, ArrayLike],
+    targets: Mapping[str, ArrayLike],
+    *,
+    task_type: str,
+    class_names: Sequence[str] | None,
+) -> CheckedArrays:
+    """Check the two dicts of `preprocessing.store.write`, which has the meaning of each argument.
+
+    Raises:
+        CorpusError: They do not fit each other, or a value cannot be used; names the item, what was received and expected.
+    """
+    if task_type not in _TASK_TYPES:
+        raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, _TASK_TYPES)}")
+    if not predictors or any(not isinstance(item, str) or not item.strip() for item in predictors):
+        raise CorpusError(
+            f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
+        )
+    if predictors.keys() != targets.keys():
+        odd = sorted(map(repr, predictors.keys() ^ targets.keys()))
+        raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")
+    items = sorted(predictors)
+    x = {item: _as_array(predictors[item], f"predictors of item '{item}'") for item in items}
+    y = {item: _as_array(targets[item], f"targets of item '{item}'") for item in items}
+    for item in items:
+        _check_item(item, x[item], y[item], x[items[0]], y[items[0]])
+    if task_type == "regression":
+        if class_names is not None:
+            raise CorpusError(f"class_names were given ({', '.join(class_names)}), but regression has no classes.")
+        numbers = {item: _numbers(item, y[item]) for item in items}
+        means = {item: [float(row.mean()) for row in values.astype(np.float64)] for item, values in numbers.items()}
+        return CheckedArrays(x, numbers, means, task_type, ())
+    classes, names = _classes(y, class_names)
+    return CheckedArrays(x, classes, {item: [names[i] for i in classes[item]] for item in items}, task_type, names)
+
+
+def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> Path:
+    """Write the index and the store of checked arrays in the place of those that are there; return the store's folder.
+
+    The store names the index it belongs to: if this is killed between the two, make_store says so.
+
+    Raises:
+        CorpusError: The folder cannot be written, or the dataset's name cannot be that of a folder.
+    """
+    folder = corpus_folder(dataset, data_folder)
+    with StoreWriter(folder / "features" / CUSTOM, task_type=arrays.task_type, class_names=arrays.class_names) as writer:
+        hashes: list[str] = []
+        for item, first, block in _blocks(arrays.predictors):
+            rows = range(first, first + len(block))
+            examples = [Example(f"{item}#{row}", np.nan, np.nan) for row in rows]
+            writer.append(item, block, arrays.targets[item][first : first + len(block)], examples)
+            hashes += [blake2b(example.tobytes(), digest_size=16).hexdigest() for example in block]
+        corpus = write_index(
+            _index(arrays, hashes),
+            folder=folder,
+            corpus=CUSTOM,
+            audio_folder=folder,
+            task_type=arrays.task_type,
+            class_names=arrays.class_names,
+        )
+        writer.publish(index_hash=corpus.index_hash, replace=True)
+    return writer.folder
+
+
+def _blocks(predictors: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
+    """Yield an item, the first row, and float32 values of up to _BLOCK_EXAMPLES rows, item by item."""
+    for item, values in predictors.items():
+        for first in range(0, len(values), _BLOCK_EXAMPLES):
+            # What is too large for float32 becomes infinite, which the writer refuses.
+            with np.errstate(over="ignore"):
+                yield item, first, values[first : first + _BLOCK_EXAMPLES].astype(np.float32)
+
+
+def _index(arrays: CheckedArrays, hashes: Sequence[str]) -> "pd.DataFrame":
+    """Return the rows of the index: one for each example, in the order of the hashes."""
+    import pandas as pd
+
+    rows = [(item, row, label) for item in arrays.predictors for row, label in enumerate(arrays.labels[item])]
+    index = pd.DataFrame(rows, columns=["item", "row", "label"])
+    index["clip"] = [f"{item}#{row}" for item, row, _ in rows]
+    index["path"] = ""
+    for column in ("start_s", "end_s", "duration_s"):
+        index[column] = np.nan
+    index["sample_rate_hz"] = 0
+    for column in ("phase", "fold", "source_clip"):
+        index[column] = None
+    index["augmented"] = False
+    index["audio_hash"] = hashes
+    return index
+
+
+def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Return values as an array; text may come as a list or as an array of objects."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise CorpusError(f"The {what} are no array: {error}") from error
+    if array.dtype == object and all(isinstance(value, str) for value in array.flat):
+        return array.astype(str)
+    return array
+
+
+def _check_item(item: str, x: NDArray[Any], y: NDArray[Any], first_x: NDArray[Any], first_y: NDArray[Any]) -> None:
+    """Refuse predictors that are no finite numbers, and shapes that differ from those of the first item."""
+    if x.dtype.kind not in "fiu" or x.ndim < 2 or not x.size:
+        raise CorpusError(
+            f"Item '{item}': received predictors {x.dtype} {x.shape}; expected numbers (n_examples, ...), at least one example "
+            "and one axis behind the first."
+        )
+    if y.ndim < 1 or len(y) != len(x):
+        raise CorpusError(
+            f"Item '{item}': received {len(x)} predictors and targets of shape {y.shape}; expected {len(x)} targets."
+        )
+    if x.shape[1:] != first_x.shape[1:] or y.shape[1:] != first_y.shape[1:]:
+        raise CorpusError(
+            f"Item '{item}': received examples of shape {x.shape[1:]} with targets of shape {y.shape[1:]}; expected "
+            f"{first_x.shape[1:]} and {first_y.shape[1:]} as of the first item."
+        )
+    if not np.isfinite(x).all():
+        row = int(np.argmin(np.isfinite(x).reshape(len(x), -1).all(axis=1)))
+        raise CorpusError(f"Item '{item}', row {row}: the predictors are NaN or infinite; expected finite numbers.")
+
+
+def _numbers(item: str, y: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the targets of an item for regression, float32 (n_examples, n_outputs, ...)."""
+    if y.dtype.kind not in "fiu" or not np.isfinite(y).all():
+        raise CorpusError(f"Item '{item}': received targets {y.dtype}; expected finite numbers for regression.")
+    return (y[:, np.newaxis] if y.ndim == 1 else y).astype(np.float32)
+
+
+def _classes(
+    y: Mapping[str, NDArray[Any]], class_names: Sequence[str] | None
+) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Return the targets of every item as int64 (n_examples,), and the names of the classes."""
+    are_text = {targets.dtype.kind == "U" for targets in y.values()}
+    if len(are_text) > 1 or any(targets.dtype.kind not in "Uiu" or targets.ndim != 1 for targets in y.values()):
+        received = sorted({f"{targets.dtype} {targets.ndim}-D" for targets in y.values()})
+        raise CorpusError(
+            f"Received targets {', '.join(received)}; expected for all items text, or for all items integers, 1-D. For numbers "
+            "to be predicted set task_type='regression'."
+        )
+    occurring = {target for targets in y.values() for target in np.unique(targets).tolist()}
+    if class_names is None:
+        values = sorted(occurring, key=lambda target: natural_key(str(target)))
+        names = tuple(map(str, values))
+    else:
+        names = tuple(class_names)
+        values = list(names) if are_text == {True} else list(range(len(names)))
+    if len(set(names)) != len(names):
+        raise CorpusError(f"class_names holds a name twice: {', '.join(names)}.")
+    codes = {value: code for code, value in enumerate(values)}
+    for item, targets in y.items():
+        for target in np.unique(targets).tolist():
+            if target not in codes:
+                known = suggestion(str(target), map(str, values))
+                raise CorpusError(f"Item '{item}': received the target '{target}', which is no class. {known}")
+    return {
+        item: np.array([codes[target] for target in targets.tolist()], dtype=np.int64) for item, targets in y.items()
+    }, names

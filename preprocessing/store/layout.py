@@ -1,0 +1,70 @@
+"""What a feature store looks like on disk: the names of its files, and what store.json says.
+
+Comes in: nothing. Goes out: names and the `StoreDescription`, by which store_writer.py writes and store.py reads.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from preprocessing.store.naming import file_name
+
+# Part of the key of every feature store: raise it when the files change.
+FORMAT_VERSION = 2
+
+DESCRIPTION_NAME = "store.json"
+PREDICTORS_NAME = "predictors"
+TARGETS_NAME = "targets"
+EXAMPLES_NAME = "examples.parquet"
+MOMENTS_NAME = "moments.npz"
+ANNOTATIONS_NAME = "annotations.parquet"
+LEFT_OUT_NAME = "left_out.csv"
+LEFT_OUT_COLUMNS = ("path", "item", "reason")
+
+PREDICTORS_DTYPE = "<f4"
+TARGETS_DTYPES = {"classification": "<i8", "regression": "<f4", "representation": "<i8", "frame_classification": "<i8"}
+
+
+TaskType: TypeAlias = Literal["classification", "regression", "representation", "frame_classification"]
+
+
+class StoreDescription(BaseModel):
+    """The content of store.json.
+
+    Attributes:
+        format_version: Of the store; a reader refuses a newer one than its own.
+        task_type: What the examples are labelled for. For ``representation`` they are not, and all targets are 0; so they are
+            for ``frame_classification``, whose labels are the events of annotations.parquet.
+        class_names: What the targets 0, 1, ... mean, or the classes of events; else empty.
+        target_names: What the columns of the targets of a regression are, where there are several; else empty.
+        index_hash: The index of which the examples were made.
+        feature_settings: The settings that made the features; None for arrays that a script handed in.
+        sample_rate_hz: Of the audio behind the features; None as above.
+        clip_samples: Length that every clip was padded or cut to at that rate; None: each has its own. Of a store of waveforms:
+            the length of the longest clip of the corpus before it was trimmed.
+        example_shape: Shape of one example; of a store of waveforms (the longest clip,).
+        target_shape: Shape of one target; () for classification.
+        item_counts: Examples of each item, sorted by item.
+        item_samples: Samples of each item in a store of waveforms, whose clips lie one behind the other; None: examples have
+            one shape.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int
+    task_type: TaskType
+    class_names: tuple[str, ...]
+    target_names: tuple[str, ...] = ()
+    index_hash: str
+    feature_settings: dict[str, Any] | None
+    sample_rate_hz: int | None
+    clip_samples: int | None
+    example_shape: tuple[PositiveInt, ...] = Field(min_length=1)
+    target_shape: tuple[PositiveInt, ...]
+    item_counts: dict[str, PositiveInt] = Field(min_length=1)
+    item_samples: dict[str, PositiveInt] | None = None
+
+
+def array_name(item: str) -> str:
+    """Return the file name of an item's predictors and of its targets."""
+    return f"{file_name(item)}.npy"

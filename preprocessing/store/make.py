@@ -1,0 +1,195 @@
+"""Make the feature store of a corpus: decode every clip, extract its features, write them item by item.
+
+Comes in: a `Corpus` and the `FeatureSettings`. Goes out: a `FeatureStore` at data/<dataset>/features/<key>, made only if it is
+not there.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from preprocessing.audio.read import decode, resample
+from preprocessing.corpus import CUSTOM, Corpus
+from preprocessing.features.extract import FEATURES_VERSION, check_settings
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import ClipExamples, clip_samples, make_examples
+from preprocessing.parallel import Progress, map_in_processes
+from preprocessing.store import FeatureStore, open_store
+from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
+from preprocessing.store.writer import Example, StoreWriter
+from xval.errors import AudioError, CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class _Clip(NamedTuple):
+    """A row of the index; the fields but the last are its columns."""
+
+    clip: str
+    path: str
+    item: str
+    start_s: float
+    end_s: float
+    augmented: bool
+    audio_hash: str
+    targets: tuple[Any, ...]
+
+
+def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
+    """Return where the features of a corpus with these settings are, or would be.
+
+    Args:
+        corpus: The opened corpus.
+        settings: What the features are; they do not matter to a custom corpus, which has one store.
+
+    Returns:
+        data/<dataset>/features/<key>; the key is a hash of settings, index and format versions, or ``custom``.
+    """
+    if corpus.is_custom:
+        return corpus.folder / "features" / CUSTOM
+    made_of = [FORMAT_VERSION, FEATURES_VERSION, corpus.index_hash, settings.stored()]
+    return corpus.folder / "features" / hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def make_store(
+    corpus: Corpus, settings: FeatureSettings, *, n_processes: int = 1, progress: Progress | None = None
+) -> tuple[FeatureStore, "pd.DataFrame"]:
+    """Open the feature store of a corpus with these settings, and make it first where it is not there.
+
+    A complete store is never touched. A clip that cannot be read any more is left out; examples come in the order of the
+    index, and their numbers do not depend on ``n_processes``.
+
+    Args:
+        corpus: The opened corpus.
+        settings: What to compute.
+        n_processes: Processes that decode audio and extract features.
+        progress: Told how many clips are done.
+
+    Returns:
+        The store, and the clips left out (path, item, reason), which are in its left_out.csv too.
+
+    Raises:
+        CorpusError: Audio has changed since the index was made, or is gone; an item has lost all of its clips; the store is
+            damaged, or belongs to another index (custom corpora); the folder cannot be written.
+        SettingsError: As `features.extract`.
+        WorkerError: A process died.
+    """
+    folder = store_folder(corpus, settings)
+    if not folder.exists() and not corpus.is_custom:
+        _build(folder, corpus, settings, n_processes, progress)
+    store = open_store(folder)
+    if store.description.index_hash != corpus.index_hash:
+        raise CorpusError(
+            f"{folder}: the feature store was made of another index than {corpus.folder / 'corpus.parquet'}; its making was "
+            "interrupted, or one of the two was copied. Run the script that writes it with preprocessing.store.write again."
+        )
+    return store, _read_left_out(folder)
+
+
+def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes: int, progress: Progress | None) -> None:
+    """Write the store, unless another process does so while this one waits for its turn."""
+    check_settings(settings)
+    if not corpus.audio_folder.is_dir():
+        raise CorpusError(
+            f"{corpus.audio_folder}: the audio of corpus '{corpus.dataset}' is not there any more. If it was moved, run "
+            "python -m preprocessing again with its new folder."
+        )
+    original = corpus.index.loc[~corpus.index["augmented"]]
+    length = clip_samples(settings, float(original["duration_s"].max()))
+    with StoreWriter(
+        folder,
+        task_type=corpus.task_type,
+        class_names=corpus.class_names,
+        feature_settings=settings,
+        clip_samples=length,
+        target_names=tuple(corpus.target_columns) if len(corpus.target_columns) > 1 else (),
+        is_waveform=settings.features == "waveform",
+        annotations=corpus.annotations() if corpus.task_type == "frame_classification" else None,
+    ) as writer:
+        if not folder.exists():
+            extract = partial(_extract_clip, audio_folder=corpus.audio_folder, settings=settings, n_samples=length)
+            columns = [corpus.index[column].tolist() for column in _Clip._fields[:-1]]
+            targets = zip(*(corpus.index[column].tolist() for column in corpus.target_columns.values()), strict=True)
+            clips = [_Clip(*row) for row in zip(*columns, targets, strict=True)]
+            with closing(map_in_processes(extract, clips, n_processes=n_processes, progress=progress)) as outcomes:
+                codes = {name: code for code, name in enumerate(corpus.class_names)}
+                find_target = {"classification": lambda clip: codes[clip.targets[0]], "regression": lambda clip: clip.targets}
+                _append_all(writer, clips, outcomes, find_target.get(corpus.task_type, lambda _: 0))
+            writer.publish(index_hash=corpus.index_hash)
+
+
+def _append_all(
+    writer: StoreWriter,
+    clips: Sequence[_Clip],
+    outcomes: Iterable[ClipExamples | str],
+    find_target: Callable[[_Clip], Any],
+) -> None:
+    """Append the examples of every clip, or note why it is left out."""
+    written: set[str] = set()
+    failures: dict[str, str] = {}
+    for clip, outcome in zip(clips, outcomes, strict=True):
+        if isinstance(outcome, str):
+            writer.leave_out(clip.path, clip.item, outcome)
+            if not clip.augmented:
+                failures.setdefault(clip.item, f"{clip.path}: {outcome}")
+            continue
+        offset_s = _optional(clip.start_s) or 0.0
+        examples = [
+            Example(clip.clip, offset_s + start_s, offset_s + end_s, clip.augmented)
+            for start_s, end_s in zip(outcome.start_s, outcome.end_s, strict=True)
+        ]
+        writer.append(clip.item, outcome.predictors, [find_target(clip)] * len(examples), examples)
+        if not clip.augmented:
+            written.add(clip.item)
+    lost = sorted(failures.keys() - written)
+    if lost:
+        raise CorpusError(
+            f"Since the index was made, {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items) lost every "
+            f"clip. {failures[lost[0]]} Run python -m preprocessing again."
+        )
+
+
+def _extract_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings, n_samples: int | None) -> ClipExamples | str:
+    """Return the examples of a clip, or the reason why it cannot be used."""
+    path = audio_folder / clip.path
+    try:
+        stretch = {"start_s": _optional(clip.start_s), "end_s": _optional(clip.end_s)}
+        channel = None if settings.channel == "mean" else settings.channel
+        decoded = decode(path, **stretch, channel=channel, with_hash=True)
+        if decoded.audio_hash != clip.audio_hash:
+            raise CorpusError(f"{path}: the audio has changed since the index was made. Run python -m preprocessing again.")
+        # Overflow shows in the values, below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            samples = resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
+            examples = make_examples(samples, settings, n_samples)
+    except AudioError as error:
+        return str(error).removeprefix(f"{path}: ")
+    if not np.isfinite(examples.predictors).all():
+        return f"the features overflow, samples reach {np.abs(decoded.samples).max():g} (full scale is 1)."
+    return examples
+
+
+def _read_left_out(folder: Path) -> "pd.DataFrame":
+    """Return left_out.csv of a store."""
+    import pandas as pd
+
+    path = folder / LEFT_OUT_NAME
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"{path}: missing or damaged ({error}). Delete the folder {folder}; the next run makes it again."
+        ) from error
+
+
+def _optional(value: float) -> float | None:
+    """Return a time of the index; NaN, the begin or end of the file, becomes None."""
+    return None if math.isnan(value) else value

@@ -1,0 +1,309 @@
+"""Write a feature store: clip by clip under a temporary name, put in its place when it is whole.
+
+Comes in: predictors and targets of one clip after the other. Goes out: the folder of a feature store, complete or not there at
+all.
+"""
+
+import csv
+import io
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+
+import numpy as np
+from filelock import FileLock
+from numpy.lib import format as npy
+from numpy.typing import ArrayLike, NDArray
+
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.store import layout as layout
+from preprocessing.store.moments import ItemSums, write_moments
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STALE_AFTER_S = 24 * 60 * 60
+
+
+class Example(NamedTuple):
+    """What examples.parquet keeps about one example.
+
+    Attributes:
+        clip: The clip it is, or is a window of.
+        start_s: Where it begins in the clip's file.
+        end_s: Where it ends.
+        augmented: Whether it may only train.
+    """
+
+    clip: str
+    start_s: float
+    end_s: float
+    augmented: bool = False
+
+
+class _Item:
+    """What is kept in memory about one item while its files grow."""
+
+    def __init__(self, n_bins: int) -> None:
+        self.examples: list[Example] = []
+        self.lengths: list[int] = []
+        self.sums = ItemSums(n_bins)
+
+
+class StoreWriter:
+    """A feature store that is being built; a context manager.
+
+    Within it, no other process of this machine builds the same store: a second one waits at the entrance, and then finds the
+    folder there. Leaving it without `publish` leaves nothing behind. What builders left that were killed is removed.
+
+    Args:
+        folder: Where the store will be.
+        task_type: As in store.json.
+        class_names: As in store.json.
+        feature_settings: The settings that make the features; None for arrays from a script.
+        clip_samples: As in store.json.
+        target_names: As in store.json.
+        is_waveform: It holds the samples of clips of different lengths.
+        annotations: As of `store.FeatureStore`; None: there are none.
+
+    Raises:
+        CorpusError: From every method: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        task_type: str,
+        class_names: Sequence[str],
+        feature_settings: FeatureSettings | None = None,
+        clip_samples: int | None = None,
+        target_names: Sequence[str] = (),
+        is_waveform: bool = False,
+        annotations: "pd.DataFrame | None" = None,
+    ) -> None:
+        self.folder = folder
+        self._task_type = task_type
+        self._class_names = tuple(class_names)
+        self._feature_settings = feature_settings
+        self._clip_samples = clip_samples
+        self._target_names = tuple(target_names)
+        self._is_waveform = is_waveform
+        self._annotations = annotations
+        self._lock = FileLock(folder.parent / f".{folder.name}.lock")
+        self._temporary = folder.parent / f".{folder.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        self._items: dict[str, _Item] = {}
+        self._example_shape: tuple[int, ...] = ()
+        self._target_shape: tuple[int, ...] = ()
+        self._left_out: list[tuple[str, str, str]] = []
+        # Clips mostly come item by item: the files of the last one stay open.
+        self._open_item: str | None = None
+        self._open_files = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._writing():
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        try:
+            with self._writing():
+                self._remove_leftovers()
+                (self._temporary / layout.PREDICTORS_NAME).mkdir(parents=True)
+                (self._temporary / layout.TARGETS_NAME).mkdir()
+        except CorpusError:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        with suppress(OSError):
+            self._close_files()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._lock.release()
+
+    def append(self, item: str, predictors: ArrayLike, targets: ArrayLike, examples: Sequence[Example]) -> None:
+        """Add examples behind those that the item has.
+
+        Args:
+            item: The item they belong to.
+            predictors: float32 (n_examples, ...), at least one axis behind the first; the last one holds the feature bins. For
+                a store of waveforms: float32 (1, n_samples), one clip at a time.
+            targets: int64 (n_examples,) for classification, float32 (n_examples, ...) for regression.
+            examples: What is known about each of them.
+
+        Raises:
+            CorpusError: Numbers or shapes do not fit each other or what was appended before, values are NaN or infinite, or
+                the disk is full.
+        """
+        x = np.ascontiguousarray(predictors, dtype=layout.PREDICTORS_DTYPE)
+        y = np.ascontiguousarray(targets, dtype=layout.TARGETS_DTYPES[self._task_type])
+        if not self._items:
+            self._example_shape, self._target_shape = x.shape[1:], y.shape[1:]
+        if self._is_waveform and x.ndim == 2 and len(x) == 1:
+            self._example_shape = (max(x.size, *self._example_shape),)
+        example_shape = x.shape[1:] if self._is_waveform else self._example_shape
+        wanted = ((len(examples), *example_shape), (len(examples), *self._target_shape))
+        if (x.shape, y.shape) != wanted or x.ndim < 2 or not x.size:
+            raise CorpusError(
+                f"Item '{item}': received predictors of shape {x.shape} and targets of shape {y.shape} for {len(examples)} "
+                f"examples; expected {wanted[0]} and {wanted[1]}, at least one example, and the same shape for every example."
+            )
+        if self._is_waveform:
+            x = x.reshape(-1)
+        known = self._items.get(item) or _Item(1 if self._is_waveform else x.shape[-1])
+        if not (known.sums.add(x[:, np.newaxis] if self._is_waveform else x) and np.isfinite(y).all()):
+            raise CorpusError(f"Item '{item}', clip '{examples[0].clip}': predictors or targets are NaN or infinite.")
+        with self._writing():
+            if self._open_item != item:
+                self._close_files()
+                self._predictors_file = self._open_files.enter_context(self._open(layout.PREDICTORS_NAME, item, x))
+                self._targets_file = self._open_files.enter_context(self._open(layout.TARGETS_NAME, item, y))
+                self._open_item = item
+            self._predictors_file.write(x.data)
+            self._targets_file.write(y.data)
+        known.examples.extend(examples)
+        known.lengths.append(len(x))
+        self._items[item] = known
+
+    def leave_out(self, path: str, item: str, reason: str) -> None:
+        """Note a clip that could not be used, for left_out.csv."""
+        self._left_out.append((path, item, reason))
+
+    def publish(self, *, index_hash: str, replace: bool = False) -> None:
+        """Complete the store and put it in its place.
+
+        Args:
+            index_hash: The index of which the examples were made.
+            replace: Put it in the place of one that is there; otherwise that one stays, and this is dropped.
+
+        Raises:
+            CorpusError: Nothing was appended, or the disk is full.
+        """
+        if not self._items:
+            raise CorpusError(f"{self.folder}: a feature store needs at least one example; none was appended.")
+        with self._writing():
+            self._complete(index_hash)
+            if replace and self.folder.exists():
+                old = self._temporary.with_suffix(".old.tmp")
+                self.folder.rename(old)
+                self._temporary.rename(self.folder)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                try:
+                    self._temporary.rename(self.folder)
+                except OSError:
+                    # Locks may fail on network disks: another machine was first.
+                    if not self.folder.exists():
+                        raise
+            _flush_to_disk(self.folder.parent)
+
+    def _complete(self, index_hash: str) -> None:
+        """Write everything but the arrays' values, and make sure that all of it is on the disk."""
+        self._close_files()
+        items = sorted(self._items)
+        for item in items:
+            n_examples = len(self._items[item].examples)
+            shape = (sum(self._items[item].lengths),) if self._is_waveform else (n_examples, *self._example_shape)
+            self._finish_file(layout.PREDICTORS_NAME, item, shape)
+            self._finish_file(layout.TARGETS_NAME, item, (n_examples, *self._target_shape))
+        self._write_examples(items)
+        if self._annotations is not None:
+            self._annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
+        write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
+        with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *self._left_out])
+        settings = self._feature_settings
+        description = layout.StoreDescription(
+            format_version=layout.FORMAT_VERSION,
+            task_type=self._task_type,
+            class_names=self._class_names,
+            target_names=self._target_names,
+            index_hash=index_hash,
+            feature_settings=None if settings is None else settings.stored(),
+            sample_rate_hz=None if settings is None else settings.sample_rate_hz,
+            clip_samples=self._clip_samples,
+            example_shape=self._example_shape,
+            target_shape=self._target_shape,
+            item_counts={item: len(self._items[item].examples) for item in items},
+            item_samples={item: sum(self._items[item].lengths) for item in items} if self._is_waveform else None,
+        )
+        (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        for path in [*self._temporary.iterdir(), self._temporary]:
+            _flush_to_disk(path)
+
+    def _write_examples(self, items: list[str]) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        rows = [(item, row, *example) for item in items for row, example in enumerate(self._items[item].examples)]
+        columns = ("item", "row", *Example._fields)
+        types = (pyarrow.string(), pyarrow.int64(), pyarrow.string(), pyarrow.float64(), pyarrow.float64(), pyarrow.bool_())
+        arrays = [pyarrow.array(values, type=kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
+        table = pyarrow.table(arrays, names=columns)
+        if self._is_waveform:
+            stops = [np.cumsum(self._items[item].lengths) for item in items]
+            firsts = [np.concatenate([[0], ends[:-1]]) for ends in stops]
+            for name, values in (("first", firsts), ("stop", stops)):
+                table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
+        parquet.write_table(table, self._temporary / layout.EXAMPLES_NAME)
+
+    def _open(self, name: str, item: str, values: NDArray[np.generic]) -> BinaryIO:
+        """Open an item's file to append to it; a new one begins with the header of an array of no examples."""
+        file = (self._temporary / name / layout.array_name(item)).open("ab")
+        if not file.tell():
+            file.write(_npy_header(values.dtype, (0, *values.shape[1:])))
+        return file
+
+    def _close_files(self) -> None:
+        self._open_item = None
+        self._open_files.close()
+
+    def _finish_file(self, name: str, item: str, shape: tuple[int, ...]) -> None:
+        """Put the number of examples into the header, which numpy keeps room for."""
+        path = self._temporary / name / layout.array_name(item)
+        dtype = layout.PREDICTORS_DTYPE if name == layout.PREDICTORS_NAME else layout.TARGETS_DTYPES[self._task_type]
+        with path.open("r+b") as file:
+            file.write(_npy_header(np.dtype(dtype), shape))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _remove_leftovers(self) -> None:
+        """Remove what dead builders of this store left; where the lock does not reach, only what is a day old."""
+        for path in self.folder.parent.glob(f".{self.folder.name}.*.tmp"):
+            of_this_machine = path.name.startswith(f".{self.folder.name}.{socket.gethostname()}-")
+            if of_this_machine or time.time() - path.stat().st_mtime > _STALE_AFTER_S:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn an error of the file system into one that says what could not be written."""
+        try:
+            yield
+        except OSError as error:
+            raise CorpusError(
+                f"{self.folder}: the feature store cannot be written: {error.strerror or error} ({error.filename or 'disk'}). "
+                "Make room or choose another folder (data_folder)."
+            ) from error
+
+
+def _npy_header(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
+    """Return the header of a .npy file; its length does not depend on the first number of the shape."""
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the list of a folder's files, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
