@@ -18,7 +18,7 @@ from augmentation.recordings import refuse_equal
 from augmentation.settings import AugmentationSettings
 from augmentation.transforms import Samples
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, decode
-from preprocessing.clips.augmented_copies import copy_name
+from preprocessing.clips.listing import copy_name
 from preprocessing.clips.output_folder import read_size, write_wav
 from xval.errors import AudioError
 

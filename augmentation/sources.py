@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from preprocessing.clips.augmented_copies import COPIES_NAME, NOTE_NAME
+from preprocessing.clips.listing import AUDIO_SUFFIXES
 from preprocessing.clips.output_folder import LEFT_OUT_NAME, name_copies, refuse_nested
 from preprocessing.clips.table import natural_key
-from preprocessing.corpora._layout import AUDIO_SUFFIXES
 
 METADATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".yaml", ".yml", ".xml", ".md", ".lab", ".xlsx", ".textgrid")
 

@@ -62,7 +62,7 @@ def run(folder: Path, architecture: str, way: str, size: dict[str, Any]) -> None
     """Run the jobs in this process, and print what it took as JSON."""
     from xval.folds.split import Fold
     from xval.jobs.groups import group_jobs
-    from xval.jobs.plan import Job, job_seed
+    from xval.jobs.job import Job, job_seed
     from xval.settings.resolve import Declaration, resolve
     from xval.worker.run import run_jobs
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from xval.folds.split import SIDES
-from xval.jobs.plan import Job
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
 from xval.jobs.record import describe_job
-from xval.worker.run import JobOutcome, Report, run_job
+from xval.worker.run import run_job
 from xval.worker.serve import Work, main
 
 

@@ -26,9 +26,9 @@ from preprocessing.store.layout import array_name
 from xval.backend.devices import Slot
 from xval.executors import processes
 from xval.folds.split import Fold
-from xval.jobs.plan import Job
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
 from xval.settings.resolve import Declaration, resolve
-from xval.worker.run import JobOutcome
 
 ITEMS = tuple(f"item {number}" for number in range(10))
 LARGE_SHAPE = (2048, 1024)

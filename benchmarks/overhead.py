@@ -26,7 +26,9 @@ from rich.console import Console
 from xval.backend.devices import Slot
 from xval.executors import inline, processes
 from xval.experiment.progress import JobProgress
-from xval.jobs.plan import Job, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.jobs.folds_file import load_folds, write_folds
+from xval.jobs.job import Job
+from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
 from xval.results.books import Books
 from xval.results.folder import ExperimentFolder

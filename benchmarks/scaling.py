@@ -22,7 +22,7 @@ from _sleeping_worker import MEETING_PLACE, N_WORKERS
 from xval.backend.devices import Slot
 from xval.executors import processes
 from xval.folds.split import Fold
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,9 +3,11 @@
 Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 2 wrong usage or input, 130 interrupted.
 """
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from xval.errors import UsageError, XvalError
@@ -36,6 +38,11 @@ def carry_out(command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. Nothing half made is left; run the same command again.\n")
         return EXIT_INTERRUPTED
+
+
+def end_as_ctrl_c_does() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: workers end, and nothing half-written stays."""
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def make_console(*, is_error: bool = False) -> "Console":
@@ -70,6 +77,10 @@ def progress_bar(console: "Console", title: str, noun: str = "clips") -> Iterato
     with Progress(*columns, console=console) as bars:
         bar = bars.add_task(title, visible=False)
         yield lambda done, total: bars.update(bar, completed=done, total=total, visible=True)
+
+
+def _interrupt(_signal_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _print_fifths(console: "Console", title: str, noun: str, done: int, total: int) -> None:

@@ -22,10 +22,11 @@ from xval.errors import FoldsError
 from xval.evaluation.clips import evaluate_model
 from xval.folds.split import Fold, make_folds
 from xval.models.build import build_model
+from xval.models.predict import predict
 from xval.settings.schema import Settings
 from xval.training.augmentation import augmented
 from xval.training.compiled import compile_model
-from xval.training.fit import predict, train_model
+from xval.training.fit import train_model
 
 RATE_HZ = 1000
 SHARED = "identical audio|copies of one source clip"

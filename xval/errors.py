@@ -15,6 +15,7 @@ XvalError                     anything below; the command line prints it without
     └── WorkerError           the process of a job died or ran out of memory
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -85,3 +86,13 @@ def suggestion(received: str, available: Iterable[str]) -> str:
     close = get_close_matches(received, names, n=1, cutoff=0.6)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return f"Available: {', '.join(names)}.{hint}"
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error in one line of at most 500 characters, with its type where it is none of this project's."""
+    text = " ".join(_COLOURS.sub("", str(error)).split())
+    name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
+    return f"{name}{text}"[:500]

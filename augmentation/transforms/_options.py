@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from preprocessing.corpora._layout import list_audio
+from preprocessing.clips.listing import list_audio
 
 # Filters lose their form near half the sample rate; corner and centre frequencies stay below this share of the rate.
 _HIGHEST_SHARE = 0.45

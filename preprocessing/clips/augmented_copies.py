@@ -5,17 +5,17 @@ corpus with a row for every copy, under its source's item, marked as augmented.
 """
 
 import posixpath
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.listing import is_copy
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from preprocessing.corpora._tables import AudioFiles
+    from preprocessing.clips.listing import AudioFiles
 
 COPIES_NAME = "augmented.csv"
 NOTE_NAME = "augmentation.json"
@@ -23,19 +23,6 @@ NOTE_NAME = "augmentation.json"
 COPIES_COLUMNS = ("path", "source", "copy", "time_factor", "transforms", "parameters", "seed")
 """path and source: posix, relative to the folder of the list, source is the unchanged copy; time_factor: length of the copy
 over that of its source; transforms: their names in the order of use, with ``;``; parameters: JSON, what each drew."""
-
-# Whatever the ending: copies may have been converted since.
-_COPY = re.compile(r"\.augmented-\d+\.", re.IGNORECASE)
-
-
-def copy_name(stem: str, number: int) -> str:
-    """Return the file name of the copy with this number, from 1, of a file without its ending."""
-    return f"{stem}.augmented-{number}.wav"
-
-
-def is_copy(path: str | Path) -> bool:
-    """Return whether a file is an augmented copy, by its name."""
-    return _COPY.search(Path(path).name) is not None
 
 
 def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
@@ -58,7 +45,7 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
     import pandas as pd
 
     # Not above: that file asks this one what a copy is.
-    from preprocessing.corpora._tables import AudioFiles
+    from preprocessing.clips.listing import AudioFiles
 
     files, listed = AudioFiles(audio_folder), set(clips["path"])
     found = _find_list(audio_folder)

@@ -19,8 +19,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import natural_key
-from preprocessing.corpora._layout import list_audio
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
 

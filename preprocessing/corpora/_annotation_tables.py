@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from preprocessing.annotations.labels import Annotations
-from preprocessing.corpora._layout import list_audio
-from preprocessing.corpora._tables import NUMBER, read_table, refuse_faults, without_ending
+from preprocessing.clips.listing import list_audio, without_ending
+from preprocessing.corpora._tables import NUMBER, read_table, refuse_faults
 from xval.errors import AudioError, CorpusError, suggestion
 
 if TYPE_CHECKING:

@@ -9,39 +9,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.augmented_copies import is_copy
+from preprocessing.clips.listing import _shorten, describe_folder
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aiff", ".aif", ".au", ".wma", ".webm")
-_N_SHOWN = 3
-
-
-def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_SUFFIXES) -> list[str]:
-    """Return the audio files in a folder and below it.
-
-    Args:
-        folder: Where the corpus lies.
-        expected: What should be there, for the error: ``Actor_01/03-01-05-01-02-01-16.wav``.
-        suffixes: Endings of the files wanted, in lower case.
-
-    Returns:
-        Paths relative to the folder, posix, sorted. Hidden files (and what macOS leaves in archives) and augmented copies are
-        passed over.
-
-    Raises:
-        CorpusError: There is no such folder, or no such file in it.
-    """
-    if not folder.is_dir():
-        raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
-    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    visible = [path for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
-    found = sorted(path.as_posix() for path in visible if not is_copy(path))
-    if not found:
-        raise CorpusError(f"{folder} holds no {expected}. Found: {describe_folder(folder)}.")
-    return found
 
 
 def match_paths(paths: Sequence[str], pattern: re.Pattern[str], expected: str, folder: Path) -> dict[str, re.Match[str]]:
@@ -94,11 +66,6 @@ def find_file(folder: Path, name: str) -> Path | None:
     """
     candidates = (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name)
     return next((path for path in candidates if path.is_file()), None)
-
-
-def describe_folder(folder: Path) -> str:
-    """Return the first few names in a folder, for an error."""
-    return _shorten(sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())) or "nothing"
 
 
 def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collection[str] = ()) -> "pd.DataFrame":
@@ -176,7 +143,3 @@ def split_names(text: str) -> list[str]:
 
 _GENDER_FOLDS = {"female": 1, "male": 2}
 _KEPT = ("path", "clip", "phase", "fold", "start_s", "end_s")
-
-
-def _shorten(names: Sequence[str]) -> str:
-    return ", ".join(names[:_N_SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > _N_SHOWN else "")

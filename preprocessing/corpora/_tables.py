@@ -8,9 +8,8 @@ import csv
 import re
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from preprocessing.corpora._layout import AUDIO_SUFFIXES
 from xval.errors import CorpusError
 
 PHASES = {
@@ -22,50 +21,6 @@ PHASES = {
 PHASE_NAMES = "training (train, 1), validation (val, valid, 2), test (3, 4)"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _N_SHOWN = 5
-
-
-class AudioFiles:
-    """The audio files of a folder, as a table names them: it may still name files that were converted to another format."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._names: dict[str, dict[str, list[str]]] = {}
-
-    def find(self, path: str) -> str:
-        """Return the path of a file that a table names.
-
-        Args:
-            path: Relative to the folder.
-
-        Returns:
-            The path itself; or, where no such file is there, that of the one audio file which differs in its ending alone.
-        """
-        if (self._folder / path).exists():
-            return path
-        place = PurePosixPath(path.replace("\\", "/"))
-        found = self._listing(place.parent.as_posix()).get(without_ending(place.name), [])
-        return (place.parent / found[0]).as_posix() if len(found) == 1 else path
-
-    def names(self, folder: str) -> list[str]:
-        """Return the names of the audio files that lie in a folder, which is relative to the whole, sorted."""
-        return sorted(name for names in self._listing(folder).values() for name in names)
-
-    def _listing(self, folder: str) -> dict[str, list[str]]:
-        """Return the names of the audio files of a folder by what they are without their endings; each folder is read once."""
-        if folder not in self._names:
-            listing: dict[str, list[str]] = {}
-            place = self._folder / folder
-            for path in place.iterdir() if place.is_dir() else ():
-                if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith("."):
-                    listing.setdefault(without_ending(path.name), []).append(path.name)
-            self._names[folder] = listing
-        return self._names[folder]
-
-
-def without_ending(path: str) -> str:
-    """Return a posix path without the ending of an audio format; any other ending belongs to the name."""
-    suffix = PurePosixPath(path).suffix
-    return path[: -len(suffix)] if suffix.lower() in AUDIO_SUFFIXES else path
 
 
 def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None:

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.errors import CorpusError
 
@@ -64,7 +65,7 @@ def list_clips(
         CorpusError: The folder is missing, holds no such recordings, or audio files of other names; or what is asked for stands
             in audioMNIST_meta.txt, which is missing, malformed, or does not know a speaker.
     """
-    paths = _layout.list_audio(audio_folder, _EXPECTED)
+    paths = listing.list_audio(audio_folder, _EXPECTED)
     facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
     found = sorted(set(facts["speaker"]))
     if folds != "none":

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.errors import CorpusError
 
@@ -53,7 +54,7 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
             age is needed and VideoDemographics.csv is missing, malformed, or does not know an actor.
         SettingsError: Folds and label are both the gender.
     """
-    paths = _layout.prefer_folder(_layout.list_audio(audio_folder, _EXPECTED), "AudioWAV")
+    paths = _layout.prefer_folder(listing.list_audio(audio_folder, _EXPECTED), "AudioWAV")
     facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
     facts["emotion"] = facts["emotion"].map(_EMOTIONS)
     facts["intensity"] = facts["intensity"].map(_INTENSITIES)

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from preprocessing.corpora._download import Archive
 
@@ -71,7 +72,7 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
         CorpusError: The folder is missing, holds no such recordings, audio files of other names, or one gender only.
         SettingsError: Folds and label are both the gender.
     """
-    paths = _layout.prefer_folder(_layout.list_audio(audio_folder, _EXPECTED), "wav")
+    paths = _layout.prefer_folder(listing.list_audio(audio_folder, _EXPECTED), "wav")
     facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
     facts["emotion"] = facts["emotion"].map(_EMOTIONS)
     facts["gender"] = [_SPEAKERS[speaker][0] for speaker in facts["speaker"]]

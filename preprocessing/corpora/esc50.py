@@ -10,8 +10,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
-from preprocessing.corpora._layout import clip_table, list_audio, read_names
+from preprocessing.corpora._layout import clip_table, read_names
 
 if TYPE_CHECKING:
     import pandas as pd

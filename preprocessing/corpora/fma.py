@@ -12,9 +12,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips.listing import list_audio
 from preprocessing.corpora import _layout
 from preprocessing.corpora._download import Archive
-from preprocessing.corpora._layout import clip_table, list_audio, match_paths
+from preprocessing.corpora._layout import clip_table, match_paths
 from preprocessing.corpora._tables import find_beside
 from xval.errors import CorpusError, suggestion
 

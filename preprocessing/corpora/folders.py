@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.corpora._layout import list_audio
+from preprocessing.clips.listing import list_audio
 from xval.errors import CorpusError, SettingsError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.errors import CorpusError
 
@@ -68,7 +69,7 @@ def list_clips(
     import pandas as pd
 
     # The recordings of whole dialogs lie beside the utterances and are passed over.
-    paths = [path for path in _layout.list_audio(audio_folder, _EXPECTED) if "sentences/wav/" in path]
+    paths = [path for path in listing.list_audio(audio_folder, _EXPECTED) if "sentences/wav/" in path]
     facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
     sheets = facts.pop("release") + "Session" + facts["session"] + "/dialog/EmoEvaluation/" + facts["dialog"] + ".txt"
     labels = {name: row for sheet in sorted(set(sheets)) for name, row in _read_labels(audio_folder / sheet).items()}

@@ -11,8 +11,9 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
-from preprocessing.corpora._layout import add_gender_folds, clip_table, list_audio, read_names
+from preprocessing.corpora._layout import add_gender_folds, clip_table, read_names
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:

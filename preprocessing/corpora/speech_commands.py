@@ -9,8 +9,9 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
-from preprocessing.corpora._layout import clip_table, find_file, list_audio, read_names, split_names
+from preprocessing.corpora._layout import clip_table, find_file, read_names, split_names
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:

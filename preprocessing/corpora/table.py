@@ -15,8 +15,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
-from preprocessing.corpora._tables import NUMBER, PHASE_NAMES, PHASES, AudioFiles, read_table, refuse_faults
+from preprocessing.corpora._tables import NUMBER, PHASE_NAMES, PHASES, read_table, refuse_faults
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:

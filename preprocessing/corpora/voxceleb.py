@@ -16,7 +16,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.corpora._layout import clip_table, list_audio, match_paths, split_names
+from preprocessing.clips.listing import list_audio
+from preprocessing.corpora._layout import clip_table, match_paths, split_names
 from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
 from xval.errors import CorpusError, SettingsError, suggestion
 

@@ -1,7 +1,6 @@
 """Features of one clip: log-mel spectrogram, STFT or MFCC, with numpy and scipy, equal to librosa's.
 
-Comes in: mono samples at the settings' rate and the `FeatureSettings`. Goes out: a matrix of frames and bins. Next:
-windows.py cuts it into examples.
+Comes in: mono samples at the settings' rate and the `FeatureSettings`. Goes out: a matrix of frames and bins.
 
 Windows, filterbanks and cosine matrices are made once per process; frames are centred as librosa centres them (the signal is
 continued with n_fft // 2 zeros on both sides, frame t is centred on sample t * hop_length).

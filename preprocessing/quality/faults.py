@@ -1,7 +1,6 @@
 """What is wrong with the clips of a corpus and with the corpus as a whole, the worst first, each with what to do about it.
 
-Comes in: the facts about every clip. Goes out: the facts with the faults of each clip, and a finding per kind of fault. Next:
-report.py. A new kind of fault is a function of rules.py and an entry of `FAULTS`.
+Comes in: the facts about every clip. Goes out: the facts with the faults of each clip, and a finding per kind of fault.
 """
 
 from dataclasses import dataclass

@@ -115,8 +115,8 @@ def save_untrained(tmp_path_factory):
     import pandas as pd
 
     from xval.folds.split import Fold
-    from xval.jobs.plan import Job
-    from xval.jobs.record import save_model
+    from xval.jobs.job import Job
+    from xval.jobs.model_files import save_model
     from xval.models.build import build_model
     from xval.settings.resolve import Declaration, resolve
 

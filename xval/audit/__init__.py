@@ -1,8 +1,7 @@
 """The leakage audit of an experiment: what its files say of who trained, who validated and who was tested, rule by rule.
 
 Comes in: a results folder, wherever it lies, and the folder of corpora. Goes out: a `Verdict` per rule. Nothing is trained,
-loaded into Keras or written, and nothing is taken from how the run was meant to go: each rule looks at what lies there. Next:
-commands/check.py prints the verdicts.
+loaded into Keras or written, and nothing is taken from how the run was meant to go: each rule looks at what lies there.
 """
 
 from pathlib import Path

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from preprocessing.annotations.labels import resolve_recordings
 from preprocessing.store import FeatureStore
-from xval.audit.evidence import DAMAGE, Evidence, JobEvidence
-from xval.audit.verdict import Findings, NotCheckableError, Rule, named
+from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
+from xval.audit.verdict import Findings, Rule, named
 from xval.data.examples import WaveformExamples
 from xval.data.frames import frame_samples
 from xval.errors import XvalError

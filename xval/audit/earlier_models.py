@@ -4,8 +4,8 @@ Comes in: evidence. Goes out: findings. What a model has seen stands in its mode
 record says where nothing is known of one.
 """
 
-from xval.audit.evidence import Evidence, JobEvidence
-from xval.audit.verdict import Findings, NotCheckableError, Rule, named
+from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
+from xval.audit.verdict import Findings, Rule, named
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:

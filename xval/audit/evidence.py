@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.corpus import Corpus, corpus_folder, open_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
-from xval.audit.verdict import NotCheckableError
 from xval.errors import CorpusError, ResultsError
 from xval.folds.split import SIDES
 from xval.json_files import Record, read_json
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
 
 DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 """What libraries raise about files that are cut off or no such files; pyarrow's errors are of these."""
+
+
+class NotCheckableError(Exception):
+    """Something that a rule needs is missing or unreadable; the text says what, and how to get it."""
 
 
 @dataclass(frozen=True)

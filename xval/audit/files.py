@@ -3,8 +3,8 @@
 Comes in: evidence. Goes out: findings.
 """
 
-from xval.audit.evidence import DAMAGE, Evidence, JobEvidence
-from xval.audit.verdict import Findings, NotCheckableError, Rule
+from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
+from xval.audit.verdict import Findings, Rule
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:

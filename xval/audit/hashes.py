@@ -3,8 +3,8 @@
 Comes in: evidence. Goes out: findings. Hashes are computed again from what they stand for.
 """
 
-from xval.audit.evidence import Evidence
-from xval.audit.verdict import Findings, NotCheckableError, Rule
+from xval.audit.evidence import Evidence, NotCheckableError
+from xval.audit.verdict import Findings, Rule
 from xval.errors import CorpusError
 from xval.settings.resolve import hash_parameters
 

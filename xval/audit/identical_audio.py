@@ -5,8 +5,8 @@ Comes in: evidence. Goes out: findings. Copies of clips have a rule of their own
 
 import numpy as np
 
-from xval.audit.evidence import Evidence
-from xval.audit.verdict import Findings, NotCheckableError, Rule, named
+from xval.audit.evidence import Evidence, NotCheckableError
+from xval.audit.verdict import Findings, Rule, named
 from xval.errors import ResultsError
 from xval.folds.shared_audio import find_shared_audio
 from xval.folds.split import SIDES, Fold

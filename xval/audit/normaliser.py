@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import waveform_moments
-from xval.audit.evidence import Evidence, JobEvidence
+from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.saved_scaling import read_scaling
-from xval.audit.verdict import Findings, NotCheckableError, Rule
+from xval.audit.verdict import Findings, Rule
 from xval.errors import CorpusError
 
 Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -2,8 +2,7 @@
 
 Comes in: a .keras file, which need not be trusted. Goes out: two arrays. A .keras file is a zip of JSON and HDF5; Keras keeps
 the weights of the layers of one class in groups named after it, numbered in the order of the layers. Nothing is built or
-executed: model_archive.py checks the archive, and of HDF5 only plain numbers that lie in the file itself are read. Next:
-normaliser.py.
+executed: model_archive.py checks the archive, and of HDF5 only plain numbers that lie in the file itself are read.
 """
 
 import json
@@ -16,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.audit.verdict import NotCheckableError
+from xval.audit.evidence import NotCheckableError
 from xval.errors import UnsafeModelError
 from xval.saved_models.archive import read_member
 from xval.saved_models.keras_file import open_model

@@ -5,7 +5,7 @@ Comes in: evidence. Goes out: findings.
 
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, Rule
-from xval.jobs.plan import job_seed
+from xval.jobs.job import job_seed
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:

@@ -1,7 +1,6 @@
 """What a rule of the audit finds, and the verdict that this makes.
 
-Comes in: faults, doubts and remarks of one rule. Goes out: a `Verdict`, which is never ok where nothing was looked at. Next:
-audit/__init__.py collects them.
+Comes in: faults, doubts and remarks of one rule. Goes out: a `Verdict`, which is never ok where nothing was looked at.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,14 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from xval.audit.evidence import NotCheckableError
+
 if TYPE_CHECKING:
     from xval.audit.evidence import Evidence
 
 State = Literal["ok", "warning", "not checkable", "FAILED"]
-
-
-class NotCheckableError(Exception):
-    """Something that a rule needs is missing or unreadable; the text says what, and how to get it."""
 
 
 @dataclass(frozen=True)

@@ -14,31 +14,8 @@ from preprocessing.features.settings import FeatureSettings
 from xval.combination.leakage import judge
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
-from xval.jobs.plan import Plan
 from xval.json_files import read_json
-from xval.settings.architectures import COMBINATION
 from xval.settings.combination import model_paths
-from xval.settings.resolve import Instance
-
-
-def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
-    """Check an instance of a plan, as `check_instance` does; others than those that combine features have nothing to check.
-
-    Models that jobs of the same plan are going to write need not be there.
-    """
-    if instance.settings.architecture != COMBINATION:
-        return []
-    folds = {fold.number: fold for fold in planned.folds.folds}
-    chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
-    if not chosen:
-        return []
-    settings = {other.number: other.settings for other in planned.instances}
-    to_come = {
-        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
-        for number, fold in planned.to_do
-        if settings[number].architecture != COMBINATION
-    }
-    return check_instance(instance.options, settings[instance.number].feature_settings(), corpus, chosen, to_come)
 
 
 def check_instance(

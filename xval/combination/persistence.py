@@ -22,10 +22,11 @@ from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier
 from xval.combination.pipeline_file import load_pipeline
 from xval.errors import ResultsError, SettingsError
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
+from xval.jobs.model_files import describe_model, seen_audio, write_seen_audio
 from xval.json_files import read_json, write_json
 from xval.models.cut import embed
-from xval.saved_models.description import describe_model, read_description, seen_audio, write_seen_audio
+from xval.saved_models.description import read_description
 from xval.saved_models.load import load_model
 from xval.settings.combination import model_paths
 

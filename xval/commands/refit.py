@@ -11,10 +11,9 @@ folds, which are what cross-validation estimates for it.
 import argparse
 from pathlib import Path
 
-from preprocessing.console import make_console
+from preprocessing.console import end_as_ctrl_c_does, make_console
 from xval.backend.devices import read_device
 from xval.errors import SettingsError
-from xval.experiment.command_line import end_as_ctrl_c_does
 from xval.experiment.refit import Request, refit_instance
 from xval.results.folder import find_experiment
 

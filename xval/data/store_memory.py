@@ -7,7 +7,6 @@ next one, which a thread reads while the present one trains.
 
 import math
 import threading
-from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore, layout, open_store
-from xval.settings.architectures import COMBINATION
 
 
 class _Identity(NamedTuple):
@@ -178,15 +176,14 @@ def hold(store: FeatureStore, limit_mb: float) -> HeldStore | None:
     return _OF_THIS_PROCESS.hold(store, limit_mb)
 
 
-def preload(folder: Path, settings: Mapping[str, Any]) -> None:
+def preload(folder: Path, limit_mb: float) -> None:
     """Read the store of the next job into the memory of this process; to be called in a thread of its own.
 
     Whatever is wrong with the store is not said here but by the job that uses it.
 
     Args:
         folder: The store.
-        settings: The parameters of the job: nothing is read where they say that it streams, or reads no network's input.
+        limit_mb: A larger store is not read (MB).
     """
     with suppress(Exception):
-        if not settings["generator"] and settings["architecture"] != COMBINATION:
-            _OF_THIS_PROCESS.preload(open_store(folder), settings["in_memory_mb"])
+        _OF_THIS_PROCESS.preload(open_store(folder), limit_mb)

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.data.fold import Examples, FoldData
 from xval.models.losses import data_loss
+from xval.models.predict import predict
 from xval.settings import further_metrics
-from xval.settings.architectures import TRAINING_METRIC
-from xval.training.compiled import DATA_LOSS
-from xval.training.fit import History, predict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +66,12 @@ class _Clips:
 
 
 def evaluate_model(
-    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None = None
+    model: keras.Model,
+    data: FoldData,
+    settings: Mapping[str, Any],
+    *,
+    known: NDArray[np.float32] | None = None,
+    of_training: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
 
@@ -76,8 +79,8 @@ def evaluate_model(
         model: With its best weights.
         data: The fold.
         settings: The parameters of the instance.
-        history: Of its training; its predictions of the validation examples are taken as they are, and its figures of the
-            training examples where `evaluate_training` does not ask for more. None: every side is predicted.
+        known: Its predictions of the validation examples, float32 (n_examples, n_outputs); None: they are computed.
+        of_training: Figures of the training examples, as training followed them; None: they are predicted, too.
 
     Returns:
         The figures and the predictions.
@@ -85,35 +88,21 @@ def evaluate_model(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    by_side = predict_sides(model, data, settings, history)
-    return evaluate_predictions(by_side, data, settings, followed_figures(by_side, settings, history))
+    by_side = predict_sides(model, data, settings["batch_size"], known=known, training=of_training is None)
+    return evaluate_predictions(by_side, data, settings, of_training)
 
 
 def predict_sides(
-    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None
+    model: keras.Model, data: FoldData, batch_size: int, *, known: NDArray[np.float32] | None, training: bool
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the predictions of the sides that are evaluated, those of the validation examples as training left them."""
+    """Return the predictions of the sides that are evaluated; those of the validation examples may be known."""
     by_side = {}
     for side, examples in data.sides.items():
-        if side == "validation" and history is not None and history.predictions is not None:
-            by_side[side] = history.predictions
-        elif side != "training" or history is None or settings["evaluate_training"]:
-            by_side[side] = predict(model, examples, settings["batch_size"])
+        if side == "validation" and known is not None:
+            by_side[side] = known
+        elif side != "training" or training:
+            by_side[side] = predict(model, examples, batch_size)
     return by_side
-
-
-def followed_figures(
-    by_side: Mapping[str, NDArray[np.float32]], settings: Mapping[str, Any], history: History | None
-) -> dict[str, float] | None:
-    """Return loss and metric of the training examples as training followed them in the best epoch; None: they are predicted.
-
-    They are means over an epoch in which the weights moved, with dropout and augmentation.
-    """
-    if "training" in by_side or history is None:
-        return None
-    best = history.epochs[history.best_epoch - 1]
-    name = TRAINING_METRIC[settings["task_type"]]
-    return {"loss": best.get(DATA_LOSS, best["loss"]), name: best[name]}
 
 
 def evaluate_predictions(

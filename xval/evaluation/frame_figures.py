@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.data.frames import BACKGROUND, Recording, frame_samples
 from xval.events.finding import find_events
-from xval.events.metrics import METRICS as EVENT_METRICS
 from xval.events.metrics import Recording as RecordingEvents
 from xval.events.metrics import event_metrics, segment_metrics
+from xval.metrics.frame_classification import EVENT_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
-from xval.data.fold import FoldData
+from xval.data.fold import FoldData, measured
 from xval.data.frames import FrameExamples, frame_samples
-from xval.evaluation.clips import KEPT_SIDES, Evaluation, followed_figures, predict_sides
+from xval.evaluation.clips import KEPT_SIDES, Evaluation, predict_sides
 from xval.evaluation.frame_figures import (
     EVENT_FIGURES,
     event_figures,
@@ -26,15 +26,18 @@ from xval.evaluation.frame_figures import (
 from xval.events.metrics import Recording as RecordingEvents
 from xval.models.losses import data_loss
 from xval.settings import further_metrics
-from xval.training.epochs import measured
-from xval.training.fit import History
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def evaluate_frames(
-    model: keras.Model, data: FoldData, settings: Mapping[str, Any], history: History | None = None
+    model: keras.Model,
+    data: FoldData,
+    settings: Mapping[str, Any],
+    *,
+    known: NDArray[np.float32] | None = None,
+    of_training: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Predict the frames of the sides that are wanted and not known yet, and compute all metrics.
 
@@ -45,7 +48,8 @@ def evaluate_frames(
         model: With its best weights.
         data: The fold.
         settings: The parameters of the instance.
-        history: Of its training, as for `evaluation.evaluate_model`.
+        known: Its predictions of the validation examples, float32 (n_examples, n_frames, n_classes); None: they are computed.
+        of_training: Figures of the training frames, as training followed them; None: they are predicted, too.
 
     Returns:
         The figures; a row per validation and test frame (item, clip, start_s, end_s, side, weight, target, predicted and the
@@ -55,7 +59,7 @@ def evaluate_frames(
         DivergenceError: A prediction is NaN or infinite.
     """
     sides = {side: examples for side, examples in data.sides.items() if isinstance(examples, FrameExamples)}
-    by_side = predict_sides(model, data, settings, history)
+    by_side = predict_sides(model, data, settings["batch_size"], known=known, training=of_training is None)
     joined = {side: sides[side].join(predictions) for side, predictions in by_side.items()}
     events = {side: recording_events(sides[side].recordings, joined[side], data.class_names, settings) for side in by_side}
     further = further_metrics.load("frame_classification", settings["metrics"])
@@ -73,8 +77,7 @@ def evaluate_frames(
     constant = np.broadcast_to(shares, by_side["test"].shape)
     recordings = sides["test"].recordings
     of_constant = recording_events(recordings, sides["test"].join(constant), data.class_names, settings)
-    of_training = followed_figures(by_side, settings, history)
-    found = {} if of_training is None else {"training": of_training}
+    found = {} if of_training is None else {"training": dict(of_training)}
     found |= {side: measure(side, by_side[side], events[side]) for side in by_side}
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in sides.items()},

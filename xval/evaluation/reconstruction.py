@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
-from xval.data.fold import Batches, Examples, FoldData
+from xval.data.batches import Batches
+from xval.data.fold import Examples, FoldData
 from xval.errors import DivergenceError
 from xval.evaluation.clips import KEPT_COLUMNS, KEPT_SIDES, Evaluation
 from xval.models.residual import read_features

@@ -30,16 +30,6 @@ if TYPE_CHECKING:
 # A segment does not count for a label where at least this share of it is ignored.
 _IGNORED_SHARE = 0.5
 
-METRICS = {
-    f"{unit}_{name}": not name.endswith("_rate")
-    for unit in ("segment", "event")
-    for name in (
-        "f1", "precision", "recall", "error_rate", "substitution_rate", "deletion_rate", "insertion_rate",
-        "macro_f1", "macro_precision", "macro_recall", "macro_error_rate",
-    )
-}  # fmt: skip
-"""All names, and whether more of it is better."""
-
 
 class Recording(NamedTuple):
     """The events of one recording.

@@ -12,9 +12,9 @@ from typing import Any, Protocol, cast
 
 from xval.backend import devices
 from xval.backend.devices import Slot
-from xval.jobs.plan import Job
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
 from xval.settings.schema import Settings
-from xval.worker.run import JobOutcome, Report
 
 
 class Executor(Protocol):

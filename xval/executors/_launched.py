@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 from xval.backend.devices import Slot
 from xval.executors.processes import ATTEMPTS, check_models_apart
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
-from xval.jobs.plan import Job
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
-from xval.worker.run import JobOutcome, Report
 
 _SECONDS_BETWEEN_POLLS = 0.5
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from xval.jobs.plan import Job, is_current
+from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
+from xval.results.read import is_current
 
 Group = tuple[Job, ...]
 Key = tuple[int, ...]

@@ -13,9 +13,9 @@ from typing import Any
 
 from xval.backend.devices import Slot
 from xval.executors.processes import check_models_apart
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
 from xval.jobs.job_file import command_line, write_job_file
-from xval.jobs.plan import Job
-from xval.worker.run import JobOutcome, Report
 
 
 def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError
+from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.groups import group_jobs
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.worker.check_models import check_models
-from xval.worker.run import JobOutcome, Report, run_job, run_jobs
+from xval.worker.run import run_job, run_jobs
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:

@@ -21,10 +21,10 @@ from typing import IO, Any, cast
 from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError, WorkerError
 from xval.executors._schedule import Group, Schedule
+from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.groups import group_jobs
+from xval.jobs.job import Job
 from xval.jobs.job_file import describe_exit, remove_leftovers, with_code_first
-from xval.jobs.plan import Job
-from xval.worker.run import JobOutcome, Report
 
 ATTEMPTS = 2
 WORKER_MODULE = "xval.worker.serve"

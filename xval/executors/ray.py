@@ -15,9 +15,9 @@ from typing import Any
 from xval.backend.devices import Slot
 from xval.errors import SettingsError
 from xval.executors._launched import run_launched
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
-from xval.jobs.plan import Job
-from xval.worker.run import JobOutcome, Report
 
 _SECONDS_TO_CANCEL = 10.0
 _SECONDS_TO_CONNECT = 10.0

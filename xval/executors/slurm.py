@@ -20,10 +20,10 @@ from xval.backend import devices
 from xval.backend.devices import Slot
 from xval.errors import SettingsError
 from xval.executors._launched import run_launched
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
-from xval.jobs.plan import Job
 from xval.json_files import read_json, write_json
-from xval.worker.run import JobOutcome, Report
 
 _LARGEST_ARRAY = 1000  # Slurm's default MaxArraySize is 1001
 _SECONDS_BETWEEN_LISTINGS = {"slurm": 15.0, "local": 1.0}

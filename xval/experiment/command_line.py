@@ -6,23 +6,19 @@ Comes in: argv and what the script declares. Goes out: a `Command` for run.py, a
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 from rich.console import Console
 from rich.text import Text
 
 from preprocessing.commands.command_line import Parser
+from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end_as_ctrl_c_does
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.experiment.run import Command, run_experiment
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
 
-EXIT_FAILED_JOB = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 _MOST_POSITIONS = 3
 _WIDTH_OF_FILES = 160
 
@@ -54,18 +50,13 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         return EXIT_USAGE
     except XvalError as error:
         _print_error(errors, error)
-        return EXIT_FAILED_JOB
+        return EXIT_FAILED
     except OSError as error:
         errors.print(Text(f"error: {error}. What was finished is kept; the same command goes on from there."), soft_wrap=True)
-        return EXIT_FAILED_JOB
+        return EXIT_FAILED
     except KeyboardInterrupt:
         errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
         return EXIT_INTERRUPTED
-
-
-def end_as_ctrl_c_does() -> None:
-    """Let SIGTERM end this process as Ctrl-C does: workers end, and nothing half-written stays."""
-    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _parser(declaration: Declaration) -> Parser:
@@ -148,10 +139,6 @@ def _whole_number(text: str, name: str) -> int:
         return int(text)
     except ValueError:
         raise SettingsError(f"{name}: received '{text}'; a whole number is wanted.") from None
-
-
-def _interrupt(_signal_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _print_error(console: Console, error: XvalError) -> None:

@@ -15,8 +15,8 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from xval.settings.architectures import TRAINING_METRIC
-from xval.worker.run import JobOutcome
+from xval.jobs.claim import JobOutcome
+from xval.settings.tasks import TRAINING_METRIC
 
 
 class JobProgress:

@@ -21,17 +21,17 @@ from xval.executors import inline, processes
 from xval.experiment import snapshot
 from xval.experiment.feature_stores import make_instance_store
 from xval.folds.split import FoldPlan
-from xval.jobs.plan import Job, done_records, is_current, job_seed
-from xval.jobs.refit import Refit, all_items, choose_epochs, choose_learning_rates, expected_figures
+from xval.jobs.claim import FAILED, JobOutcome
+from xval.jobs.job import Job, Refit, job_seed
+from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
 from xval.jobs.written_settings import differences, read_instance
 from xval.results import ranking, rebuild
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
-from xval.results.read import read_folds
+from xval.results.read import done_records, is_current, read_folds
 from xval.results.summary import SIDES
 from xval.saved_models.initial import find_initial_model, has_changed
 from xval.settings.architectures import COMBINATION, own_modules
 from xval.settings.resolve import Instance
-from xval.worker.run import FAILED, JobOutcome
 
 Record = Mapping[str, Any]
 

@@ -10,32 +10,30 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from rich.console import Console
 
 from preprocessing.console import make_console
-from preprocessing.features.settings import SPECTRAL_KEYS
-from xval.combination.checks import check_combination
-from xval.data.frames import check_recordings
-from xval.errors import SettingsError
 from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
+from xval.experiment.checks import check_combination, check_features
 from xval.experiment.feature_stores import make_instance_store, named
 from xval.experiment.progress import JobProgress
+from xval.jobs.claim import FAILED, JobOutcome
+from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.groups import describe_engine
-from xval.jobs.plan import Job, Plan, done_records, is_current, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.jobs.job import Job
+from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
 from xval.results import rebuild
 from xval.results.books import Books
 from xval.results.folder import ExperimentFolder
+from xval.results.read import done_records, is_current
 from xval.saved_models.initial import check_initial_models
-from xval.settings.architectures import find_architecture, own_modules
+from xval.settings.architectures import own_modules
 from xval.settings.resolve import Declaration, Instance, resolve
-from xval.worker.run import FAILED, JobOutcome, record_failure
-
-if TYPE_CHECKING:
-    from preprocessing.corpus import Corpus
+from xval.worker.run import record_failure
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     to_do = set(planned.to_do)
     for instance in planned.instances:
         with named(_where(declaration, instance)):
-            _check_features(corpus, instance)
+            check_features(corpus, instance)
             folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in to_do]
             warnings = [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]
             engine = describe_engine(instance.parameters, settings.executor)
@@ -189,43 +187,6 @@ def _end_replacing(planned: Plan) -> None:
 def _where(declaration: Declaration, instance: Instance) -> str:
     """Return who is named in errors about the settings of an instance."""
     return f"{declaration.script}, instance {instance.number}"
-
-
-def _check_features(corpus: "Corpus", instance: Instance) -> None:
-    """Refuse feature settings that cannot be computed, or that a corpus of ready-made features cannot follow."""
-    from preprocessing.features.extract import check_settings
-
-    features = instance.settings.feature_settings()
-    check_settings(features)
-    longest_s = float(corpus.index["duration_s"].max())
-    if features.crop_s is not None and features.crop_s >= longest_s:
-        raise SettingsError(
-            f"crop_s={features.crop_s:g}: no clip is longer (the longest has {longest_s:.3g} s), so nothing would be cropped"
-        )
-    depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
-    architecture = find_architecture(instance.settings.architecture)
-    changed = [name for name in depending if instance.sources[name] != "config.ini" and name not in architecture.feature_keys]
-    if corpus.is_custom and changed:
-        raise SettingsError(
-            f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
-            "(preprocessing.store.write); feature settings have no effect on it. Leave them out."
-        )
-    without_effect = [name for name in SPECTRAL_KEYS if instance.sources[name] in ("instance", "--set")]
-    if features.trim_db is not None:
-        without_effect = [name for name in without_effect if name not in ("n_fft", "hop_length")]
-    if features.features == "waveform" and features.frontend == "none" and without_effect:
-        raise SettingsError(
-            f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
-            "which it has no effect. Set frontend to logmel or stft, or leave it out."
-        )
-    if instance.settings.task_type == "frame_classification":
-        check_recordings(corpus, instance.parameters)
-    wanted = architecture.features
-    if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
-        raise SettingsError(
-            f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
-            f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
-        )
 
 
 def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
 from xval.results.summary import done_records
 from xval.settings.resolve import Instance
-from xval.worker.run import FAILED, JobOutcome
 
 _LISTED_JOBS = 5
 _MOST_ROWS = 100

@@ -1,7 +1,6 @@
 """Whether an export gives the same output as its Keras model, on random inputs like those that trained the model.
 
-Comes in: a model and its description; what model and export answer. Goes out: batches of inputs; an `Agreement`. Next:
-export.py.
+Comes in: a model and its description; what model and export answer. Goes out: batches of inputs; an `Agreement`.
 """
 
 from collections.abc import Collection, Sequence

@@ -21,8 +21,7 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
 from xval.json_files import write_atomically
-from xval.saved_models.check_description import check_description
-from xval.saved_models.description import ModelDescription, read_description
+from xval.saved_models.description import ModelDescription, check_description, read_description
 from xval.saved_models.load import load_model
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from xval.evaluation.reconstruction import EMBEDDING
 from xval.inference.locate import COMBINATION_NAME
 from xval.models.cut import compile_for_prediction, cut_model
 from xval.models.residual import read_features
-from xval.saved_models.check_description import check_description
-from xval.saved_models.description import ModelDescription
+from xval.saved_models.description import ModelDescription, check_description
 from xval.saved_models.load import load_model
 
 Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None], NDArray[np.float32]]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import read_audio, read_blocks, resample
-from preprocessing.corpora._layout import list_audio
+from preprocessing.clips.listing import list_audio
 from xval.errors import AudioError, SettingsError
 
 

@@ -3,7 +3,6 @@
 Comes in: a job. Goes out: a published fold folder, or nothing of it, and a `JobOutcome`.
 """
 
-import re
 import shutil
 import time
 import traceback
@@ -14,17 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from xval.errors import FirstJobError, XvalError
-from xval.jobs.plan import Job, is_current
-from xval.jobs.record import memory_mb, peak_memory_mb
+from xval.backend.memory import memory_mb, peak_memory_mb
+from xval.errors import FirstJobError, one_line
+from xval.jobs.job import Job
 from xval.json_files import write_json
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
+from xval.results.read import is_current
 
 Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
 _OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
 
 
@@ -150,10 +149,3 @@ class ClaimedFold:
 
     def _outcome(self, status: Status, **found: Any) -> JobOutcome:
         return JobOutcome(self._job.instance, self._job.fold.number, status, **found)
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error in one line of at most 500 characters, with its type where it is none of this project's."""
-    text = " ".join(_COLOURS.sub("", str(error)).split())
-    name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
-    return f"{name}{text}"[:500]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.settings.architectures import COMBINATION
 from xval.settings.schema import UNHASHED_KEYS
 

@@ -19,14 +19,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
 
+from preprocessing.console import EXIT_INTERRUPTED
 from xval.backend.devices import Slot
 from xval.errors import ResultsError
-from xval.jobs.plan import Job
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.results.folder import ExperimentFolder
-from xval.worker.run import JobOutcome
 
-EXIT_INTERRUPTED = 130
 _SECONDS_TO_END = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOG_TAIL = 4000

@@ -6,7 +6,6 @@ epochs that the folds chose with the learning rates that they had, and what cros
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from statistics import median, median_low
 from typing import Any
 
@@ -18,27 +17,6 @@ from xval.settings.optimizers import schedule_name
 
 # These lead from the first to the last of num_epochs epochs, and to nothing behind it.
 _SPANNING = ("cosine", "linear", "logarithmic")
-
-
-@dataclass(frozen=True)
-class Refit:
-    """How to train on all items.
-
-    Attributes:
-        epochs: How many; the weights of the last one stay.
-        learning_rates: Of each epoch, where the schedule followed validation figures; None: the schedule says.
-        facts: What the record of the model says besides: who chose the epochs, and what is expected of it.
-    """
-
-    epochs: int
-    learning_rates: tuple[float, ...] | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Refit":
-        """Return what `dataclasses.asdict` was given, also when it has been through JSON."""
-        rates = values["learning_rates"]
-        return cls(values["epochs"], None if rates is None else tuple(rates), values["facts"])
 
 
 def all_items(folds: FoldPlan) -> Fold:

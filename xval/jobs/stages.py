@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xval.errors import SettingsError
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.settings.combination import model_paths
 

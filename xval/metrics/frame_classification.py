@@ -3,8 +3,7 @@
 Comes in: all frames that count, of all examples in one row. One class per frame: targets int64 (n_frames,), class numbers, 0
 the background; predictions float32 (n_frames, n_classes), probabilities; the predicted class is the most probable one, the
 first of them in a tie. Several labels per frame: targets float32 (n_frames, n_classes), 0 or 1; predictions likewise,
-probabilities; a label is predicted from 0.5 on. Goes out: one float per metric, NaN where it is not defined. Next:
-evaluation.py.
+probabilities; a label is predicted from 0.5 on. Goes out: one float per metric, NaN where it is not defined.
 
 The names mean the same in both forms: F1, precision, recall and average precision are those of the classes of events, so that
 the background, which most frames are, does not lift them.
@@ -22,6 +21,16 @@ Targets = NDArray[Any]
 Predictions = NDArray[np.float32]
 
 _THRESHOLD = 0.5
+
+EVENT_METRICS = {
+    f"{unit}_{name}": not name.endswith("_rate")
+    for unit in ("segment", "event")
+    for name in (
+        "f1", "precision", "recall", "error_rate", "substitution_rate", "deletion_rate", "insertion_rate",
+        "macro_f1", "macro_precision", "macro_recall", "macro_error_rate",
+    )
+}  # fmt: skip
+"""The metrics of segments and events, and whether more of each is better; xval/events/metrics.py computes them."""
 
 
 @metric(higher_is_better=True)

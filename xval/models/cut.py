@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xval.data.fold import Examples
 from xval.errors import SettingsError, suggestion
 from xval.models.build import KERNELS
-from xval.training.fit import predict
+from xval.models.predict import predict
 
 # These only pass values on when a model predicts: behind them stands what a map looked like.
 _FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)

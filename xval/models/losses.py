@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.settings import user_code
-from xval.settings.architectures import loss_name, target_form
+from xval.settings.tasks import loss_name, target_form
 
 
 def fitted_loss(settings: Mapping[str, Any]) -> str:

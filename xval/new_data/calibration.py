@@ -1,7 +1,6 @@
 """How far the probabilities of a classifier can be believed.
 
-Comes in: probabilities and the true classes. Goes out: a `Calibration`: the reliability curve, and what sums it up. Next:
-new_data/figures.py.
+Comes in: probabilities and the true classes. Goes out: a `Calibration`: the reliability curve, and what sums it up.
 
 Sources: reliability curve and expected and maximum calibration error with bins of equal width: Naeini, Cooper and Hauskrecht
 (Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015), Guo et al. (On Calibration of Modern Neural

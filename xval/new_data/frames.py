@@ -1,7 +1,6 @@
 """The figures of a model that labels frames, on recordings with annotated events.
 
-Comes in: recordings, and the probabilities of their frames. Goes out: `Figures` of frames, segments and events. Next:
-evaluation.py.
+Comes in: recordings, and the probabilities of their frames. Goes out: `Figures` of frames, segments and events.
 """
 
 from collections.abc import Mapping, Sequence

@@ -175,7 +175,7 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
 
 
 def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> LabelledClips:
-    from preprocessing.corpora._layout import list_audio
+    from preprocessing.clips.listing import list_audio
     from preprocessing.corpora.folders import list_labelled
 
     if task_type == "frame_classification":

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from xval.errors import ResultsError
-from xval.jobs.plan import is_current
 from xval.json_files import Record
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.read import read_folds, read_record, read_settings
+from xval.results.read import is_current, read_folds, read_record, read_settings
 
 T = TypeVar("T")
 # An experiment may lie this far below a folder that a user names: its parent, results/, or a folder of such.

@@ -4,7 +4,7 @@ Comes in: a results folder, in which anything may be missing, cut off or edited.
 all that others count on, or a `ResultsError` that names the file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,3 +133,14 @@ def _wrong(found: Mapping[str, Any], wanted: _Kinds) -> str:
     """Return the names that are missing or of a wrong type, with what they have."""
     wrong = [name for name, kind in wanted.items() if name not in found or not isinstance(found[name], kind)]
     return ", ".join(f"{name}={found[name]!r:.40}" if name in found else f"no {name}" for name in wrong)
+
+
+def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -> bool:
+    """Return whether a record was made with these settings on these folds."""
+    return bool((record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash))
+
+
+def done_records(folder: ExperimentFolder, instance: int, folds: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return the records of the finished folds of an instance, by their number."""
+    records = {fold: folder.record(instance, fold) for fold in folds}
+    return {fold: record for fold, record in records.items() if record and record["status"] == "done"}

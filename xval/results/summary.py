@@ -1,8 +1,7 @@
 """From fold records to the figures of an instance, and what there is to compare between instances.
 
 Comes in: the content of settings.json and of each fold's record.json. Goes out: the metric dict of an instance, which
-metrics and parameters a table of several instances shows, the chance level. Nothing is read or written here. Next:
-results.py keeps metric dicts, ranking.py compares them, spreadsheet/ shows them.
+metrics and parameters a table of several instances shows, the chance level. Nothing is read or written here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,22 +1,13 @@
 """What model.json may ask for, and whether it belongs to the model beside it.
 
 Comes in: the values of model.json, and the loaded model. Goes out: nothing, or the reason why they are refused: a changed
-model.json must not ask for more memory than any experiment needs, nor name the outputs of another model. Next:
-model_description.py, and whoever loads a model to use it.
+model.json must not ask for more memory than any experiment needs, nor name the outputs of another model.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import UnsafeModelError
-
-if TYPE_CHECKING:
-    import keras
-
-    from xval.saved_models.description import ModelDescription
 
 LARGEST_EXAMPLE = 1 << 30
 """Values of one example, samples or features: 18 hours at 16 kHz, 4 GB of float32."""
@@ -68,54 +59,3 @@ def memory_fault(
         ("the windows at each sample by example_overlap", 1 / (1 - settings.example_overlap), LARGEST_EXPANSION),
     )
     return next((f"{what} is {found:g}; at most {most} is allowed" for what, found, most in asked if found > most), None)
-
-
-def check_description(model: "keras.Model", description: "ModelDescription", path: Path) -> None:
-    """Refuse a model.json that belongs to another model.
-
-    Args:
-        model: The loaded model.
-        description: Its model.json.
-        path: The .keras file, in messages.
-
-    Raises:
-        UnsafeModelError: The model has another number of outputs than model.json has names, or reads other features.
-    """
-    described = path.with_suffix(".json")
-    read, given = model.input_shape, model.output_shape
-    if not isinstance(read, tuple) or not isinstance(given, tuple):
-        raise UnsafeModelError(f"{path}: has several inputs or outputs; one of each is wanted.")
-    names = description.class_names or description.target_names
-    if description.task_type != "representation" and names and given[-1] != len(names):
-        raise UnsafeModelError(
-            f"{described}: names {len(names)} outputs, and {path.name} has {given[-1]}. It is of another model; copy it from "
-            "the fold folder that the model came from."
-        )
-    wanted = _input_shape(description)
-    fits = wanted is None or (
-        len(read) == len(wanted) + 1
-        and all(size is None or held is None or size == held for size, held in zip(wanted, read[1:], strict=True))
-    )
-    if not fits:
-        raise UnsafeModelError(
-            f"{described}: its features have shape {wanted} (None: any), and {path.name} reads {tuple(read[1:])}. It is of "
-            "another model; copy it from the fold folder that the model came from."
-        )
-
-
-def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | None:
-    """Return the shape of the examples that model.json describes, None for any size; None where a script made them."""
-    settings = description.feature_settings
-    if description.is_custom:
-        return None
-    if description.frames is not None:
-        frame_samples = max(1, round(description.frames.label_frame_s * settings.sample_rate_hz))
-        return (description.frames.sequence_frames, frame_samples)
-    match settings.features:
-        case "waveform":
-            return (None,)
-        case "logmel":
-            return (None, settings.n_mels)
-        case "mfcc":
-            return (None, settings.n_mfcc)
-    return (None, settings.n_fft // 2 + 1)

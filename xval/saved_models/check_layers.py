@@ -3,8 +3,7 @@
 Comes in: config.json of a .keras file. Goes out: the same architecture, without the settings of its training; or the reason why
 it is refused. Keras builds whatever object config.json names: its safe mode refuses some of them, and imports modules by the
 names keras_hub, keras_cv and keras_nlp from wherever Python finds them. Here an object is allowed where it is one of those
-listed below, which compute and do nothing else, or where code that the user has imported registered it with Keras. Next:
-model_archive.py.
+listed below, which compute and do nothing else, or where code that the user has imported registered it with Keras.
 """
 
 import json

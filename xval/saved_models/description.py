@@ -4,25 +4,23 @@ Comes in: a job and its feature store, or the path of a saved model. Goes out: t
 `ModelDescription`; seen_audio.npy, the hashes of the clips that trained or validated.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.store import FeatureStore
-from xval.errors import ResultsError
-from xval.jobs.plan import Job
-from xval.json_files import FORMAT_VERSION, read_json
+from xval.errors import ResultsError, UnsafeModelError
+from xval.json_files import read_json
 from xval.saved_models.array_header import check_array_header
 from xval.saved_models.check_description import memory_fault, name_fault
-from xval.saved_models.initial import InitialModel
 from xval.settings.schema import FRAME_KEYS
+
+if TYPE_CHECKING:
+    import keras
+
 
 SEEN_AUDIO_NAME = "seen_audio.npy"
 _HASH_DIGITS = 16
@@ -161,85 +159,6 @@ def read_description(model: Path) -> ModelDescription:
         ) from error
 
 
-def describe_model(
-    job: Job, store: FeatureStore, class_names: Sequence[str], initial: InitialModel | None = None
-) -> dict[str, Any]:
-    """Return the content of model.json.
-
-    Args:
-        job: What trained the model.
-        store: What it was trained on.
-        class_names: What its outputs mean.
-        initial: The model that it started from.
-    """
-    settings = job.parameters
-    training_items = sorted({*job.fold.training, *job.fold.validation})
-    seen_items = initial.seen_items if initial else {}
-    dataset = settings["dataset"]
-    seen_items[dataset] = sorted({*training_items, *seen_items.get(dataset, ())})
-    return {
-        "format_version": FORMAT_VERSION,
-        "task_type": settings["task_type"],
-        "architecture": settings["architecture"],
-        "class_names": list(class_names),
-        "target_names": list(store.target_names),
-        **{name: settings[name] for name in FRAME_KEYS if settings["task_type"] == "frame_classification"},
-        "feature_settings": FeatureSettings.among(settings).model_dump(mode="json"),
-        "clip_samples": store.description.clip_samples,
-        "is_custom": store.description.feature_settings is None,
-        "example_s": _example_s(store, settings),
-        "clip_average": settings["clip_average"],
-        "backend": settings["backend"],
-        "dataset": dataset,
-        "instance": job.instance,
-        "fold": job.fold.number,
-        "is_untested": job.refit is not None,
-        "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
-        "seen_items": seen_items,
-        **(initial.facts if initial else {}),
-        "settings_hash": job.settings_hash,
-        "code_hash": job.code_hash,
-        "folds_hash": job.folds_hash,
-    }
-
-
-def seen_audio(job: Job, store: FeatureStore, earlier: Iterable[Path] = ()) -> NDArray[np.uint64] | None:
-    """Return the hashes of the audio that a model has seen when its job is done.
-
-    Args:
-        job: What trained the model.
-        store: What it was trained on; the index of its corpus lies above it.
-        earlier: The saved models that it was made of.
-
-    Returns:
-        uint64 (n_clips,), sorted: the first 8 bytes of the audio hash of each clip that trained or validated, here or for an
-        earlier model. None where they are not all known.
-
-    Raises:
-        CorpusError: The index of the corpus is damaged.
-        ResultsError: So are the hashes of an earlier model.
-    """
-    from preprocessing.corpus import read_audio_hashes
-
-    by_item = read_audio_hashes(store.folder.parents[1])
-    known = [read_seen_audio(path) for path in earlier]
-    if by_item is None or any(each is None for each in known):
-        return None
-    items = (*job.fold.training, *job.fold.validation)
-    here = np.array([short_hash(each) for item in items for each in by_item.get(item, ())], np.uint64)
-    return np.unique(np.concatenate([here, *(each for each in known if each is not None)]))
-
-
-def write_seen_audio(folder: Path, hashes: NDArray[np.uint64] | None) -> None:
-    """Write seen_audio.npy; None: nothing is known, and nothing written.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
-    if hashes is not None:
-        np.save(folder / SEEN_AUDIO_NAME, hashes, allow_pickle=False)
-
-
 def read_seen_audio(model: Path) -> NDArray[np.uint64] | None:
     """Return the hashes of the audio that a saved model has seen, or None where they are not known.
 
@@ -268,17 +187,52 @@ def short_hash(audio_hash: str) -> int:
     return int(audio_hash[:_HASH_DIGITS], 16)
 
 
-def _example_s(store: FeatureStore, settings: Mapping[str, Any]) -> float | None:
-    """Return the length of the longest example that trains (s)."""
-    features = FeatureSettings.among(settings)
-    if store.description.feature_settings is None:
+def check_description(model: "keras.Model", description: "ModelDescription", path: Path) -> None:
+    """Refuse a model.json that belongs to another model.
+
+    Args:
+        model: The loaded model.
+        description: Its model.json.
+        path: The .keras file, in messages.
+
+    Raises:
+        UnsafeModelError: The model has another number of outputs than model.json has names, or reads other features.
+    """
+    described = path.with_suffix(".json")
+    read, given = model.input_shape, model.output_shape
+    if not isinstance(read, tuple) or not isinstance(given, tuple):
+        raise UnsafeModelError(f"{path}: has several inputs or outputs; one of each is wanted.")
+    names = description.class_names or description.target_names
+    if description.task_type != "representation" and names and given[-1] != len(names):
+        raise UnsafeModelError(
+            f"{described}: names {len(names)} outputs, and {path.name} has {given[-1]}. It is of another model; copy it from "
+            "the fold folder that the model came from."
+        )
+    wanted = _input_shape(description)
+    fits = wanted is None or (
+        len(read) == len(wanted) + 1
+        and all(size is None or held is None or size == held for size, held in zip(wanted, read[1:], strict=True))
+    )
+    if not fits:
+        raise UnsafeModelError(
+            f"{described}: its features have shape {wanted} (None: any), and {path.name} reads {tuple(read[1:])}. It is of "
+            "another model; copy it from the fold folder that the model came from."
+        )
+
+
+def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | None:
+    """Return the shape of the examples that model.json describes, None for any size; None where a script made them."""
+    settings = description.feature_settings
+    if description.is_custom:
         return None
-    if settings["task_type"] == "frame_classification":
-        return float(settings["sequence_frames"] * settings["label_frame_s"])
-    if features.crop_s is not None or features.example_length_s is not None:
-        return features.crop_s or features.example_length_s
-    if features.features == "waveform" and features.clip_length_s is not None:
-        return features.clip_length_s
-    if store.description.clip_samples is not None:
-        return store.description.clip_samples / features.sample_rate_hz
-    return float((store.examples["end_s"] - store.examples["start_s"]).max())
+    if description.frames is not None:
+        frame_samples = max(1, round(description.frames.label_frame_s * settings.sample_rate_hz))
+        return (description.frames.sequence_frames, frame_samples)
+    match settings.features:
+        case "waveform":
+            return (None,)
+        case "logmel":
+            return (None, settings.n_mels)
+        case "mfcc":
+            return (None, settings.n_mfcc)
+    return (None, settings.n_fft // 2 + 1)

@@ -2,8 +2,7 @@
 
 Comes in: the path of a .keras file. Goes out: a folder in the form that Keras reads too, which holds nothing but what was
 checked; or the reason why the file is refused. Keras's safe mode refuses what is known to be harmful; this lets through only
-what is known to be harmless, and Keras never opens the file itself, so that it cannot change between check and use. Next:
-saved_model.py loads the folder, initial_model.py hashes the members.
+what is known to be harmless, and Keras never opens the file itself, so that it cannot change between check and use.
 """
 
 import zipfile

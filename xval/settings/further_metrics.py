@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.errors import SettingsError, suggestion
-from xval.events import metrics as event_metrics
 from xval.metrics import Metric
+from xval.metrics.frame_classification import EVENT_METRICS
 from xval.settings import keras_names, user_code
 
 _HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval.metrics import metric), or False for an error"
@@ -43,7 +43,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     if names and task_type == "representation":
         those = ", ".join(metrics.metric_names(task_type))
         raise SettingsError(f"metric '{names[0]}': a representation is measured by {those} alone; leave it out.")
-    taken = (*metrics.metric_names(task_type), "loss", *(event_metrics.METRICS if task_type == "frame_classification" else ()))
+    taken = (*metrics.metric_names(task_type), "loss", *(EVENT_METRICS if task_type == "frame_classification" else ()))
     for name in names:
         own = user_code.is_dotted(name)
         short, higher = _own_direction(name) if own else _keras_direction(task_type, name)

@@ -4,17 +4,13 @@ Comes in: the settings. Goes out: checked names, without loading Keras; then the
 """
 
 import ast
-import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xval.errors import SettingsError, suggestion
 from xval.settings import user_code
 from xval.settings.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
 from xval.settings.keras_names import match as match_name
-
-if TYPE_CHECKING:
-    import keras
 
 _OPTIONS = {"momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm"}
 """The parameters of an instance that an optimizer takes, and what Keras calls them."""
@@ -77,66 +73,3 @@ def check_options(settings: Mapping[str, Any]) -> None:
         raise SettingsError(
             f"final_learning_rate={final} has no effect with schedule='{schedule}'; it has with: {', '.join(TO_FINAL)}"
         )
-
-
-def make_optimizer(settings: Mapping[str, Any]) -> "keras.optimizers.Optimizer":
-    """Return the optimizer of an instance.
-
-    Args:
-        settings: optimizer, learning_rate, momentum, weight_decay and clip_norm (of the norm of all gradients together); what
-            is None is left to the optimizer.
-
-    Raises:
-        SettingsError: A part of the user's own is no optimizer of Keras, or does not take an option that is set.
-        Exception: Whatever the user's module raises.
-    """
-    import keras
-
-    name = optimizer_name(settings["optimizer"])
-    options = {keyword: settings[key] for key, keyword in _OPTIONS.items() if settings[key] is not None}
-    make = user_code.load(name) if user_code.is_dotted(name) else getattr(keras.optimizers, OPTIMIZERS[name])
-    try:
-        optimizer = make(settings["learning_rate"], **options)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"optimizer '{name}' with {', '.join(['learning_rate', *options])}: {error}") from error
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; a keras.optimizers.Optimizer is wanted.")
-    return optimizer
-
-
-def learning_rate(settings: Mapping[str, Any], epoch: int, current: float) -> float:
-    """Return the learning rate of an epoch by every schedule but `plateau`, which depends on how training goes.
-
-    Args:
-        settings: schedule, learning_rate, final_learning_rate, schedule_decay and num_epochs.
-        epoch: From 0.
-        current: The learning rate of the epoch before (of the first one, that of the settings).
-
-    Returns:
-        constant: start. cosine: from start to 0 over all epochs (Loshchilov & Hutter 2017, without restarts). exponential:
-        start * decay^epoch. inverse_time: start / (1 + decay * epoch). linear, logarithmic: from start in the first epoch to
-        the final learning rate in the last, in equal steps or equal factors. One of the user's own: what it answers.
-
-    Raises:
-        SettingsError: The user's own schedule gives no positive number.
-    """
-    name = schedule_name(settings["schedule"])
-    start, decay, n_epochs = settings["learning_rate"], settings["schedule_decay"], settings["num_epochs"]
-    if user_code.is_dotted(name):
-        value = user_code.load(name)(epoch, current)
-        if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-            raise SettingsError(f"schedule '{name}' gave {value!r} for epoch {epoch}; a number above 0 is wanted.")
-        return float(value)
-    share = epoch / max(n_epochs - 1, 1)
-    match name:
-        case "cosine":
-            return float(start * (1 + math.cos(math.pi * epoch / n_epochs)) / 2)
-        case "exponential":
-            return float(start * decay**epoch)
-        case "inverse_time":
-            return float(start / (1 + decay * epoch))
-        case "linear":
-            return float(start + (settings["final_learning_rate"] - start) * share)
-        case "logarithmic":
-            return float(start * (settings["final_learning_rate"] / start) ** share)
-    return float(start)

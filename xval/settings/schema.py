@@ -19,8 +19,8 @@ from preprocessing.features.settings import (
     none_from_text,
 )
 from xval.errors import SettingsError, suggestion
-from xval.events import metrics as event_metrics
-from xval.settings import architectures, further_metrics, optimizers, user_code
+from xval.metrics.frame_classification import EVENT_METRICS
+from xval.settings import architectures, further_metrics, optimizers, tasks, user_code
 
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
 
@@ -165,7 +165,7 @@ class Settings(FeatureSettings):
     def _check_names(self) -> Self:
         try:
             architecture = architectures.find_architecture(self.architecture)
-            loss = architectures.loss_name(self.task_type, self.loss, self.label_form)
+            loss = tasks.loss_name(self.task_type, self.loss, self.label_form)
             optimizers.check_options(dict(self))
             further = further_metrics.directions(self.task_type, self.metrics)
         except SettingsError as error:
@@ -177,8 +177,8 @@ class Settings(FeatureSettings):
             raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
         if self.clip_average != "probabilities" and self.task_type != "classification":
             raise ValueError(f"clip_average='{self.clip_average}' needs classes; the task is {self.task_type}")
-        monitors = architectures.monitors(self.task_type, further)
-        if self.task_type == "frame_classification" and self.monitor.removeprefix("val_") in event_metrics.METRICS:
+        monitors = tasks.monitors(self.task_type, further)
+        if self.task_type == "frame_classification" and self.monitor.removeprefix("val_") in EVENT_METRICS:
             raise ValueError(
                 f"monitor '{self.monitor}': metrics of segments and events are computed once, after training; monitor one of "
                 f"frames: {', '.join(monitors)}"

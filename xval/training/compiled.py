@@ -16,10 +16,12 @@ from typing import Any
 
 import keras
 
+from xval.backend.compilation import _jit_compile
 from xval.models.losses import fitted_loss, loss_function
 from xval.models.residual import with_residual
-from xval.settings import optimizers, user_code
-from xval.settings.architectures import TRAINING_METRIC, target_form
+from xval.settings import user_code
+from xval.settings.tasks import TRAINING_METRIC, target_form
+from xval.training import optimizer
 from xval.training.augmentation import augmented
 
 DATA_LOSS = "data_loss"
@@ -81,7 +83,7 @@ def compile_model(model: keras.Model, settings: Mapping[str, Any], *, seed: int)
     if penalised(fitted):
         followed.append(keras.metrics.MeanMetricWrapper(loss_function(loss), name=DATA_LOSS))
     fitted.compile(
-        optimizer=optimizers.make_optimizer(settings),
+        optimizer=optimizer.make_optimizer(settings),
         loss=loss_function(loss),
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
@@ -136,11 +138,6 @@ def penalty(model: keras.Model) -> float:
     return float(sum(keras.ops.convert_to_numpy(variable.regularizer(variable)) for variable in penalised(model)))
 
 
-def wants_constant_shapes() -> bool:
-    """Return whether the backend compiles a function anew for a batch of another size."""
-    return keras.backend.backend() == "jax" or (keras.backend.backend() == "tensorflow" and _jit_compile() == "auto")
-
-
 def _describe(new: CompiledModel, settings: Mapping[str, Any]) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
     is_own = user_code.is_dotted(settings["loss"]) or user_code.is_dotted(settings["optimizer"])
@@ -154,15 +151,6 @@ def _describe(new: CompiledModel, settings: Mapping[str, Any]) -> str | None:
         return json.dumps([keras.backend.backend(), chosen, variables, new.whole.get_config()], default=repr)
     except (NotImplementedError, TypeError, ValueError):
         return None
-
-
-def _jit_compile() -> str | bool:
-    """Return Keras's own choice, but no XLA for TensorFlow on the CPU, where compiling costs more than it saves."""
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
-    import tensorflow as tf
-
-    return "auto" if tf.config.list_physical_devices("GPU") else False
 
 
 def _followed_metric(settings: Mapping[str, Any], loss: str) -> keras.metrics.Metric:

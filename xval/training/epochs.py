@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
-from xval.data.fold import Examples
-from xval.data.frames import FrameExamples
+from xval.data.fold import Examples, measured
 from xval.errors import DivergenceError
-from xval.jobs.refit import Refit
+from xval.jobs.job import Refit
 from xval.models.losses import data_loss
 from xval.settings import further_metrics, optimizers
-from xval.settings.architectures import TRAINING_METRIC
+from xval.settings.tasks import TRAINING_METRIC
+from xval.training import optimizer
 
 ReportEpoch = Callable[[int, Mapping[str, float]], None]
 
@@ -88,14 +88,6 @@ class BetweenEpochs:
         return n_epochs if self._refit else self._stopper.best_epoch + 1
 
 
-def measured(examples: Examples, predictions: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return the targets and predictions that metrics see: of frames those that have a weight, one row each."""
-    if isinstance(examples, FrameExamples):
-        counted = examples.weights > 0
-        return examples.targets[counted], predictions[counted]
-    return examples.targets, predictions
-
-
 def _higher_is_better(settings: Mapping[str, Any]) -> bool:
     """Return the direction of the monitored value."""
     name, task_type = settings["monitor"].removeprefix("val_"), settings["task_type"]
@@ -112,7 +104,7 @@ def _schedule(settings: Mapping[str, Any], mode: str) -> list[keras.callbacks.Ca
         factor, patience = settings["schedule_decay"], settings["schedule_patience"]
         return [keras.callbacks.ReduceLROnPlateau(settings["monitor"], factor, patience, mode=mode, min_delta=0.0)]
     return [
-        keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizers.learning_rate(settings, epoch, float(current)))
+        keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizer.learning_rate(settings, epoch, float(current)))
     ]
 
 

@@ -4,7 +4,6 @@ Comes in: a compiled model, the fold's data and the settings. Goes out: the mode
 `History`.
 """
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.backend.limits import limit_gpu_memory, limit_threads
-from xval.backend.traced_functions import forget_traced_gradients
-from xval.data.fold import Batches, Examples, FoldData
+from xval.backend.compilation import wants_constant_shapes
+from xval.data.batches import Batches
+from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
-from xval.jobs.refit import Refit
+from xval.jobs.job import Refit
 from xval.models.losses import loss_targets
-from xval.training.compiled import CompiledModel, penalty, wants_constant_shapes
+from xval.models.predict import predict
+from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
 
 
@@ -38,38 +38,13 @@ class History:
     best_epoch: int
     predictions: NDArray[np.float32] | None = None
 
+    def followed_figures(self, metric_name: str) -> dict[str, float]:
+        """Return loss and metric of the training examples as training followed them in the best epoch.
 
-def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
-    """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
-
-    Args:
-        settings: The parameters of the instance; of them precision, deterministic and threads_per_job.
-        seed: Of Python, NumPy and the backend.
-
-    Raises:
-        RuntimeError: TensorFlow has already started with another number of threads.
-    """
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
-    keras.backend.clear_session()
-    forget_traced_gradients()
-    keras.config.set_dtype_policy(settings["precision"])
-    keras.utils.set_random_seed(seed)
-    backend, deterministic = keras.backend.backend(), settings["deterministic"]
-    limit_threads(backend, settings["threads_per_job"])
-    limit_gpu_memory(backend)
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        # Clips of several lengths are traced anew; nothing to warn of.
-        tf.get_logger().setLevel("ERROR")
-        if deterministic:
-            tf.config.experimental.enable_op_determinism()
-    elif backend == "torch":
-        import torch
-
-        torch.use_deterministic_algorithms(deterministic, warn_only=True)
+        They are means over an epoch in which the weights moved, with dropout and augmentation.
+        """
+        best = self.epochs[self.best_epoch - 1]
+        return {"loss": best.get(DATA_LOSS, best["loss"]), metric_name: best[metric_name]}
 
 
 def train_model(
@@ -163,19 +138,3 @@ def _targeted(
     return Batches(
         examples, settings["batch_size"], targets=targets, weights=weights, constant=wants_constant_shapes(), **options
     )
-
-
-def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
-    """Return the predictions of a model for examples in their order, float32 (n_examples, *output_shape).
-
-    Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
-    """
-    batches = Batches(examples, batch_size, constant=wants_constant_shapes())
-    predictions = np.empty((len(examples), 0), np.float32)
-    for index in range(batches.num_batches):
-        positions = batches.positions(index)
-        found = np.asarray(model.predict_on_batch(batches[index][0]), np.float32)[: len(positions)]
-        if not predictions.size:
-            predictions = np.empty((len(examples), *found.shape[1:]), np.float32)
-        predictions[positions] = found
-    return predictions

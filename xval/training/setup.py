@@ -11,13 +11,13 @@ from typing import Any
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
+from xval.backend.prepare import prepare_backend
 from xval.data.fold import FoldData, load_fold
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.models.build import build_model
 from xval.models.transfer import start_from
 from xval.saved_models.initial import InitialModel, find_initial_model
 from xval.training.compiled import CompiledModel, compile_model
-from xval.training.fit import prepare_backend
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import SettingsError
-from xval.jobs.claim import one_line
-from xval.jobs.plan import Job
+from xval.errors import SettingsError, one_line
+from xval.jobs.job import Job
 from xval.saved_models.initial import find_initial_model
 from xval.settings.architectures import COMBINATION
 from xval.settings.schema import Settings
@@ -29,7 +28,7 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     Returns:
         A line per instance whose model cannot be built, or whose other parts cannot be used.
     """
-    from xval.training.fit import prepare_backend
+    from xval.backend.prepare import prepare_backend
     from xval.worker.check_parts import check_parts
 
     faults: dict[str, str] = {}

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.errors import SettingsError
 from xval.models.losses import loss_function
-from xval.settings import further_metrics, optimizers, user_code
-from xval.settings.architectures import loss_name
+from xval.settings import further_metrics, user_code
+from xval.settings.tasks import loss_name
+from xval.training import optimizer
 
 
 def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:
@@ -33,8 +34,8 @@ def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:
     least = metrics.least_outputs(task_type, name)
     if n_outputs < least:
         raise SettingsError(f"monitor '{settings['monitor']}' needs {least} classes or more; the corpus has {n_outputs}.")
-    optimizers.make_optimizer(settings)
-    optimizers.learning_rate(settings, 0, settings["learning_rate"])
+    optimizer.make_optimizer(settings)
+    optimizer.learning_rate(settings, 0, settings["learning_rate"])
     further = further_metrics.load(task_type, settings["metrics"])
     targets, predictions = _made_up_answers(settings, n_outputs)
     loss = loss_name(task_type, settings["loss"], settings["label_form"])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
+from xval.backend.prepare import prepare_backend
 from xval.combination import persistence
 from xval.combination.basic_features import all_examples, read_basic_features
 from xval.combination.checks import check_files, check_skops
@@ -20,13 +21,12 @@ from xval.combination.classifier import FittedClassifier, fit_classifier
 from xval.combination.leakage import judge
 from xval.data.fold import Examples, load_fold
 from xval.evaluation.clips import evaluate_predictions
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.jobs.record import versions
 from xval.models.cut import cut_model, embed
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import load_model
 from xval.settings.combination import model_paths
-from xval.training.fit import prepare_backend
 
 
 def train_and_test(job: Job, folder: Path) -> dict[str, Any]:

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from preprocessing.console import carry_out
-from xval.experiment.command_line import end_as_ctrl_c_does
-from xval.jobs.job_file import EXIT_INTERRUPTED, read_job_file, write_outcome
-from xval.worker.run import FAILED, record_failure, run_job
-
-EXIT_FAILED = 1
+from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out, end_as_ctrl_c_does
+from xval.jobs.claim import FAILED
+from xval.jobs.job_file import read_job_file, write_outcome
+from xval.worker.run import record_failure, run_job
 
 
 def main(path: Path, *, is_tied: bool) -> int:

@@ -4,30 +4,33 @@ Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. I
 the device and the backend are bound before this is called.
 """
 
+import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xval.errors import one_line
 from xval.folds.split import SIDES
-from xval.jobs.claim import FAILED, ClaimedFold, JobOutcome, Report, one_line
+from xval.jobs.claim import ClaimedFold, JobOutcome, Report
 from xval.jobs.groups import one_by_one
-from xval.jobs.plan import Job
-from xval.jobs.record import describe_job, describe_untested, save_model, versions, write_history
+from xval.jobs.job import Job
+from xval.jobs.model_files import save_model
+from xval.jobs.record import describe_job, versions
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import COMBINATION
+from xval.settings.tasks import TRAINING_METRIC
 
 if TYPE_CHECKING:
     import keras
 
+    from xval.data.fold import FoldData
     from xval.evaluation.clips import Evaluation
     from xval.training.fit import History
     from xval.training.fused.together import Trained
     from xval.training.setup import FoldSetup
-
-__all__ = ["FAILED", "JobOutcome", "Report", "Work", "record_failure", "run_job", "run_jobs", "train_and_test"]
 
 Work = Callable[[Job, Path, Report], Mapping[str, Any]]
 """What is done in a claimed fold: it writes files into its temporary folder and returns its record."""
@@ -218,15 +221,45 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
 
 def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Mapping[str, Any], history: "History") -> "Evaluation":
     """Test a fitted model as its task wants it."""
-    match settings["task_type"]:
-        case "representation":
-            from xval.evaluation.reconstruction import evaluate_reconstruction
+    task_type = settings["task_type"]
+    if task_type == "representation":
+        from xval.evaluation.reconstruction import evaluate_reconstruction
 
-            return evaluate_reconstruction(model, setup.data, settings)
-        case "frame_classification":
-            from xval.evaluation.frames import evaluate_frames
+        return evaluate_reconstruction(model, setup.data, settings)
+    of_training = None if settings["evaluate_training"] else history.followed_figures(TRAINING_METRIC[task_type])
+    if task_type == "frame_classification":
+        from xval.evaluation.frames import evaluate_frames
 
-            return evaluate_frames(model, setup.data, settings, history)
+        return evaluate_frames(model, setup.data, settings, known=history.predictions, of_training=of_training)
     from xval.evaluation.clips import evaluate_model
 
-    return evaluate_model(model, setup.data, settings, history)
+    return evaluate_model(model, setup.data, settings, known=history.predictions, of_training=of_training)
+
+
+def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:
+    """Return what the record of a model that has heard all items says in the place of figures.
+
+    Args:
+        job: What trained it.
+        data: All items, as the training side.
+        class_names: What its outputs mean.
+    """
+    heard = data.sides["training"].table
+    return {
+        "status": "untested",
+        "class_names": list(class_names),
+        "n_examples": {"training": len(heard)},
+        "n_training_examples": len(data.training),
+        "n_training_clips": int(heard["clip"].nunique()),
+        "metrics": {},
+        **(job.refit.facts if job.refit else {}),
+        "parameters": job.parameters,
+    }
+
+
+def write_history(path: Path, history: "History") -> None:
+    """Write a row per epoch; the columns are the values that training followed."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history.epochs[0]))
+        writer.writeheader()
+        writer.writerows(history.epochs)

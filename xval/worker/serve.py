@@ -16,9 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from xval.jobs.plan import Job
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
+from xval.settings.architectures import COMBINATION
 from xval.worker.check_models import check_models
-from xval.worker.run import JobOutcome, Report, run_jobs
+from xval.worker.run import run_jobs
 
 
 class RunJobs(Protocol):
@@ -46,9 +48,21 @@ class Work:
 def load_training() -> Work:
     """Load the backend; return how jobs are trained and tested."""
     import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
+
+    return Work(run_jobs, check_models, preload_next)
+
+
+def preload_next(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Read the feature store of a job into memory before the job begins, unless the job streams it or trains no network.
+
+    Args:
+        folder: The store.
+        settings: The parameters of the job.
+    """
     from xval.data.store_memory import preload
 
-    return Work(run_jobs, check_models, preload)
+    if not settings["generator"] and settings["architecture"] != COMBINATION:
+        preload(folder, settings["in_memory_mb"])
 
 
 def main(load: Callable[[], Work] = load_training) -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from preprocessing.clips.augmented_copies import COPIES_COLUMNS, COPIES_NAME, NOTE_NAME, add_copies, copy_name, is_copy
+from preprocessing.clips.augmented_copies import COPIES_COLUMNS, COPIES_NAME, NOTE_NAME, add_copies
+from preprocessing.clips.listing import copy_name, is_copy
 from preprocessing.clips.table import check_clips
 from preprocessing.corpus import make_corpus
 from xval.errors import CorpusError

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from preprocessing.__main__ import main
 from preprocessing.audio.read import describe_audio
-from preprocessing.clips.augmented_copies import COPIES_COLUMNS, copy_name
+from preprocessing.clips.augmented_copies import COPIES_COLUMNS
+from preprocessing.clips.listing import copy_name
 from preprocessing.commands import check
 from xval.errors import CorpusError, SettingsError
 

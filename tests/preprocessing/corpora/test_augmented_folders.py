@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from preprocessing.clips.augmented_copies import COPIES_COLUMNS, COPIES_NAME, add_copies, copy_name
+from preprocessing.clips.augmented_copies import COPIES_COLUMNS, COPIES_NAME, add_copies
+from preprocessing.clips.listing import copy_name
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora import find_corpus
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._layout import (
     add_gender_folds,
     clip_table,
     find_file,
-    list_audio,
     match_paths,
     prefer_folder,
     read_names,

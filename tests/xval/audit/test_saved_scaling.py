@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
+from xval.audit.evidence import NotCheckableError
 from xval.audit.saved_scaling import read_scaling
-from xval.audit.verdict import NotCheckableError
 
 MEAN, VARIANCE = np.array([1.0, 2.0]), np.array([3.0, 4.0])
 LAYER = {"class_name": "BatchNormalization", "config": {"name": "normalization", "center": False, "scale": False}}

@@ -12,7 +12,7 @@ from preprocessing.store import make as extraction
 from xval.combination import classifier
 from xval.config_file import read_section
 from xval.folds.split import Fold
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.settings.resolve import Declaration, resolve
 
 ITEMS = tuple(f"s{number}" for number in range(6))
@@ -104,7 +104,7 @@ def make_network(tmp_path):
     """Return a function that trains nothing, but leaves a network as a run does, and returns its path."""
     import keras
 
-    from xval.jobs.record import save_model
+    from xval.jobs.model_files import save_model
     from xval.models.build import build_model
 
     def make(opened, name="cnn", fold=FOLD, parameters=None, **own):

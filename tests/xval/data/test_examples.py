@@ -14,13 +14,15 @@ from preprocessing.store import open_store
 from preprocessing.store.waveforms import make_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
 from xval.config_file import read_section
-from xval.data.fold import Batches, load_fold
+from xval.data.batches import Batches
+from xval.data.fold import load_fold
 from xval.errors import FoldsError
 from xval.evaluation.clips import evaluate_model
 from xval.folds.split import Fold
 from xval.models.build import build_model
+from xval.models.predict import predict
 from xval.training.compiled import compile_model
-from xval.training.fit import predict, train_model
+from xval.training.fit import train_model
 
 RATE_HZ = 1000
 FOLD = Fold(1, ("a", "b"), ("c",), ("d",))

@@ -5,7 +5,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from preprocessing import store
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
-from xval.data.fold import Batches, load_fold
+from xval.data.batches import Batches
+from xval.data.fold import load_fold
 from xval.errors import FoldsError
 from xval.folds.split import Fold
 

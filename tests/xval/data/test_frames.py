@@ -6,7 +6,8 @@ import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
-from xval.data.fold import Batches, load_fold
+from xval.data.batches import Batches
+from xval.data.fold import load_fold
 from xval.data.frames import FrameExamples, check_recordings, frame_class_names
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold

@@ -11,16 +11,19 @@ import pytest
 from preprocessing import store as plain_store
 from preprocessing.store import FeatureStore, open_store
 from xval.data import store_memory
-from xval.data.fold import Batches, load_fold
+from xval.data.batches import Batches
+from xval.data.fold import load_fold
 from xval.data.read_ahead import ReadAhead
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import StoreMemory, store_mb
 from xval.errors import CorpusError
 from xval.folds.split import Fold
 from xval.models.build import build_model
+from xval.models.predict import predict
 from xval.settings.resolve import Declaration, resolve
 from xval.training.compiled import compile_model
-from xval.training.fit import predict, train_model
+from xval.training.fit import train_model
+from xval.worker.serve import preload_next
 
 FOLD, OTHER = Fold(1, ("a", "c"), ("b",), ("d",)), Fold(2, ("b", "d"), ("c",), ("a",))
 MB = 1000
@@ -144,10 +147,9 @@ def test_reading_ahead_says_nothing_of_damage_and_the_job_does(tmp_path):
     store, memory = write(tmp_path), StoreMemory()
     (array,) = store.folder.glob("predictors/c*.npy")
     array.write_bytes(array.read_bytes() + b"more")
-    settings = {"generator": False, "architecture": "mlp", "in_memory_mb": MB}
 
-    store_memory.preload(store.folder, settings)
-    store_memory.preload(tmp_path / "nowhere", settings)
+    store_memory.preload(store.folder, MB)
+    store_memory.preload(tmp_path / "nowhere", MB)
 
     with pytest.raises(CorpusError, match=r"missing or damaged.*Run the script"):
         load_fold(store, FOLD, in_memory=True)
@@ -162,7 +164,7 @@ def test_reading_ahead_says_nothing_of_damage_and_the_job_does(tmp_path):
 def test_what_a_job_does_not_hold_is_not_read_ahead(tmp_path, reads, changes, n_read):
     store = write(tmp_path)
 
-    store_memory.preload(store.folder, {"generator": False, "architecture": "mlp", "in_memory_mb": MB} | changes)
+    preload_next(store.folder, {"generator": False, "architecture": "mlp", "in_memory_mb": MB} | changes)
 
     assert len(reads) == n_read
     load_fold(store, FOLD, in_memory=True)

@@ -11,9 +11,10 @@ from xval.config_file import APART, read_defaults
 from xval.data.fold import load_fold
 from xval.evaluation.frames import evaluate_frames
 from xval.folds.split import Fold
+from xval.models.predict import predict
 from xval.settings.schema import Settings
 from xval.training.compiled import compile_model
-from xval.training.fit import predict, train_model
+from xval.training.fit import train_model
 from xval.worker.check_parts import check_parts
 
 RATE_HZ, FRAME_SAMPLES, N_FRAMES = 1000, 10, 23

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xval.errors import JobError
-from xval.events.metrics import METRICS, count_events, count_segments, event_metrics, segment_metrics
+from xval.events.metrics import count_events, count_segments, event_metrics, segment_metrics
+from xval.metrics.frame_classification import EVENT_METRICS
 
 PAIRS = json.loads(Path(__file__).with_name("sed_eval_pairs.json").read_text())
 LABELS = PAIRS["labels"]
@@ -176,19 +177,21 @@ def test_no_other_matching_is_better(drawn):
 def test_what_is_not_defined_is_nan():
     nothing = events()
     silent = event_metrics([(nothing, nothing, 2.0)], ("a",)) | segment_metrics([(nothing, nothing, 2.0)], ("a",))
-    assert {name: math.isnan(value) for name, value in silent.items()} == dict.fromkeys(METRICS, True)
+    assert {name: math.isnan(value) for name, value in silent.items()} == dict.fromkeys(EVENT_METRICS, True)
     invented = segment_metrics([(nothing, events((0, 1, "a")), 2.0)], ("a", "b"))
     assert invented["segment_f1"] == invented["segment_macro_f1"] == invented["segment_precision"] == 0
     assert all(math.isnan(invented[f"segment_{name}"]) for name in ("recall", "error_rate", "macro_error_rate"))
     assert event_metrics([(events((0, 1, "a")), nothing, 2.0)], ("a",))["event_error_rate"] == 1
-    assert set(event_metrics([], ("a",)) | segment_metrics([], ("a",))) == set(METRICS)
-    assert [name for name, higher in METRICS.items() if higher] == [name for name in METRICS if not name.endswith("_rate")]
+    assert set(event_metrics([], ("a",)) | segment_metrics([], ("a",))) == set(EVENT_METRICS)
+    assert [name for name, higher in EVENT_METRICS.items() if higher] == [
+        name for name in EVENT_METRICS if not name.endswith("_rate")
+    ]
 
 
 def test_a_perfect_answer():
     both = events((0.3, 1.2, "a"), (0.3, 1.2, "b"), (1.2, 1.4, "a"))
     found = event_metrics([(both, both, 2.0)] * 2, ("a", "b")) | segment_metrics([(both, both, 2.0)] * 2, ("a", "b"))
-    assert found == {name: 1.0 if higher else 0.0 for name, higher in METRICS.items()}
+    assert found == {name: 1.0 if higher else 0.0 for name, higher in EVENT_METRICS.items()}
 
 
 def test_what_is_ignored_counts_on_neither_side():

@@ -5,8 +5,8 @@ import pytest
 from xval.backend.devices import Slot
 from xval.executors import inline
 from xval.folds.split import Fold
-from xval.jobs.plan import Job
-from xval.worker.run import JobOutcome
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
 
 
 def test_jobs_run_in_groups_and_a_crashed_one_again_alone(monkeypatch):

@@ -6,9 +6,9 @@ from xval.backend.devices import Slot
 from xval.executors import _launched
 from xval.executors._launched import run_launched
 from xval.folds.split import Fold
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, write_job_file, write_outcome
-from xval.jobs.plan import Job
-from xval.worker.run import JobOutcome
 
 CPU = Slot("cpu", 1)
 

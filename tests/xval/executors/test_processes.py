@@ -9,7 +9,7 @@ import pytest
 from xval.backend.devices import Slot
 from xval.executors import processes
 from xval.folds.split import Fold
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 
 WORKER = """
 import json, os, signal, time

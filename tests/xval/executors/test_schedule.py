@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xval.executors._schedule import Schedule
 from xval.folds.split import Fold
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 

@@ -26,8 +26,8 @@ from xval.errors import JobError, ResultsError, SettingsError
 from xval.experiment.refit import Request, refit_instance
 from xval.experiment.run import Command, run_experiment
 from xval.folds.split import Fold
-from xval.jobs.plan import Job, write_settings
-from xval.jobs.refit import Refit
+from xval.jobs.job import Job, Refit
+from xval.jobs.plan import write_settings
 from xval.results.folder import ExperimentFolder
 from xval.saved_models.description import read_description, read_seen_audio
 from xval.saved_models.initial import hash_model

@@ -5,8 +5,7 @@ import pytest
 from xval.errors import SettingsError
 from xval.folds.split import Fold
 from xval.jobs.groups import MOST_MEMBERS, describe_engine, group_jobs, one_by_one
-from xval.jobs.plan import Job
-from xval.jobs.refit import Refit
+from xval.jobs.job import Job, Refit
 from xval.settings.resolve import Declaration, hash_parameters, resolve
 
 FUSED = {"backend": "jax", "engine": "fused"}

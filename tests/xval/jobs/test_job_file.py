@@ -10,9 +10,9 @@ from xval.backend.devices import Slot
 from xval.errors import ResultsError
 from xval.folds.split import Fold
 from xval.jobs import job_file as job_files
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess, describe_exit, job_file, outcome_file, read_job_file, read_outcome, write_job_file
-from xval.jobs.plan import Job
-from xval.worker.run import JobOutcome
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import pytest
 
 from preprocessing import store
 from xval.errors import CorpusError, FoldsError, ResultsError
-from xval.jobs.plan import Job, load_folds, make_jobs, make_plan, write_folds, write_settings
+from xval.jobs.folds_file import load_folds, write_folds
+from xval.jobs.job import Job
+from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve

@@ -5,8 +5,8 @@ import pytest
 
 from xval.errors import SettingsError
 from xval.folds.split import Fold, FoldPlan
-from xval.jobs.plan import Job
-from xval.jobs.refit import Refit, all_items, choose_epochs, choose_learning_rates, expected_figures
+from xval.jobs.job import Job, Refit
+from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
 
 CONSTANT = {"schedule": "constant", "num_epochs": 5}
 

@@ -5,7 +5,7 @@ import pytest
 
 from xval.errors import SettingsError
 from xval.folds.split import Fold
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.jobs.stages import in_stages
 
 

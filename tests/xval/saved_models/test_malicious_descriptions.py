@@ -13,8 +13,7 @@ from xval import json_files
 from xval.config_file import read_section
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
-from xval.saved_models.check_description import check_description
-from xval.saved_models.description import read_description, read_seen_audio
+from xval.saved_models.description import check_description, read_description, read_seen_audio
 from xval.saved_models.load import load_model
 
 DEEP = b'{"a":' + b"[" * 200_000

@@ -9,7 +9,7 @@ import pytest
 from architectures import mlp
 from preprocessing import store
 from xval.errors import SettingsError
-from xval.experiment.run import _check_features
+from xval.experiment.checks import _check_features
 from xval.models.build import build_model
 from xval.settings import architectures
 from xval.settings.resolve import Declaration, resolve

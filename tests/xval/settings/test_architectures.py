@@ -4,7 +4,7 @@ import pytest
 
 from xval import metrics
 from xval.errors import SettingsError
-from xval.settings import architectures
+from xval.settings import architectures, tasks
 from xval.settings.schema import Settings
 
 
@@ -13,7 +13,7 @@ def test_every_architecture_is_found_with_its_options():
     for name in architectures.architecture_names():
         found = architectures.find_architecture(name)
         assert found.reshaping_type in ("conv", "rnn", "none")
-        assert set(found.task_types) <= set(architectures.LOSSES)
+        assert set(found.task_types) <= set(tasks.LOSSES)
 
 
 def test_no_option_hides_a_parameter():
@@ -30,14 +30,12 @@ def test_feature_settings_that_build_takes_are_no_options():
     assert architectures.find_architecture("mlp").features is None
 
 
-@pytest.mark.parametrize("name", [name for losses in architectures.LOSSES.values() for name in losses])
+@pytest.mark.parametrize("name", [name for losses in tasks.LOSSES.values() for name in losses])
 def test_keras_knows_every_loss(name):
     assert callable(keras.losses.get(name))
 
 
-@pytest.mark.parametrize(
-    ("task_type", "name"), [(task, name) for task, losses in architectures.LOSSES.items() for name in losses]
-)
+@pytest.mark.parametrize(("task_type", "name"), [(task, name) for task, losses in tasks.LOSSES.items() for name in losses])
 def test_every_loss_has_a_value_per_example(task_type, name):
     targets = np.eye(3, dtype=np.float32)[[0, 2, 1, 1]] if task_type == "classification" else np.ones((4, 3), np.float32)
     if name.startswith("sparse"):
@@ -50,19 +48,17 @@ def test_every_loss_has_a_value_per_example(task_type, name):
 
 @pytest.mark.parametrize("written", ["MeanSquaredError", "mean_squared_error", "mse", "MSE"])
 def test_losses_go_by_each_of_the_names_that_keras_has(written):
-    assert architectures.loss_name("regression", written) == "mean_squared_error"
+    assert tasks.loss_name("regression", written) == "mean_squared_error"
 
 
 def test_auto_is_the_usual_loss_of_the_task():
-    assert architectures.loss_name("classification", "auto") == "sparse_categorical_crossentropy"
-    assert architectures.loss_name("regression", "auto") == "mean_squared_error"
+    assert tasks.loss_name("classification", "auto") == "sparse_categorical_crossentropy"
+    assert tasks.loss_name("regression", "auto") == "mean_squared_error"
 
 
 @pytest.mark.parametrize("task_type", ["classification", "regression", "frame_classification"])
 def test_monitors_are_the_losses_and_the_validation_metrics(task_type):
-    assert {f"val_{name}" for name in metrics.metric_names(task_type)} | {"loss", "val_loss"} <= set(
-        architectures.monitors(task_type)
-    )
+    assert {f"val_{name}" for name in metrics.metric_names(task_type)} | {"loss", "val_loss"} <= set(tasks.monitors(task_type))
 
 
 @pytest.mark.parametrize(

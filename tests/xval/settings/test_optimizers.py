@@ -6,8 +6,9 @@ import pytest
 
 from xval.errors import SettingsError
 from xval.settings import keras_names
-from xval.settings.optimizers import learning_rate, make_optimizer, optimizer_name, schedule_name
+from xval.settings.optimizers import optimizer_name, schedule_name
 from xval.settings.resolve import Declaration, resolve
+from xval.training.optimizer import learning_rate, make_optimizer
 
 UNNAMED = {"LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap"}  # they wrap others
 

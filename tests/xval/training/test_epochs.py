@@ -7,12 +7,13 @@ import pytest
 from preprocessing import store
 from xval.data.fold import load_fold
 from xval.folds.split import Fold
-from xval.jobs.refit import Refit
+from xval.jobs.job import Refit
 from xval.models.build import build_model
 from xval.models.losses import data_loss
+from xval.models.predict import predict
 from xval.settings.resolve import Declaration, resolve
 from xval.training.compiled import compile_model, penalty
-from xval.training.fit import predict, train_model
+from xval.training.fit import train_model
 
 FOLD = Fold(1, ("a", "b", "c"), ("d",), ("e",))
 GIVEN = {"dataset": "toy", "architecture": "cnn_small", "n_filters": (4,), "batch_size": 8, "regularization_lambda": 0.01}

@@ -15,7 +15,7 @@ import numpy as np
 
 from preprocessing import store
 from xval.folds.split import Fold
-from xval.jobs.plan import Job, job_seed
+from xval.jobs.job import Job, job_seed
 from xval.settings.resolve import Declaration, resolve
 from xval.training import compiled
 from xval.worker.run import run_job

@@ -11,7 +11,7 @@ import pytest
 
 from xval.folds.split import Fold
 from xval.jobs.claim import ClaimedFold
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 from xval.worker import run as job_module

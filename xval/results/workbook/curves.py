@@ -20,7 +20,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from xval.results.ranking import Ranking
 from xval.results.summary import MetricDict, value_of
 from xval.results.workbook import cells
-from xval.settings.architectures import TRAINING_METRIC
+from xval.settings.tasks import TRAINING_METRIC
 
 MOST_CHARTED = 20  # instances
 _FIRST_CHART_ROW = 4

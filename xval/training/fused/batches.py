@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.data.batches import Batches
 from xval.data.examples import StoredExamples
-from xval.data.fold import Batches, Examples
+from xval.data.fold import Examples
 
 Plan = dict[str, NDArray[Any]]
 Rows = Sequence[NDArray[np.int64]] | None

@@ -15,7 +15,7 @@ import jax
 import keras
 import numpy as np
 
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.training.compiled import CompiledModel
 from xval.training.fit import History
 from xval.training.fused.batches import held_array, held_rows, in_order, prediction_plans, training_plans

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.data.fold import Batches, FoldData
-from xval.jobs.plan import Job
+from xval.data.batches import Batches
+from xval.data.fold import FoldData
+from xval.jobs.job import Job
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalised
 from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
 from xval.training.fit import History, training_batches

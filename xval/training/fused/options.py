@@ -1,8 +1,7 @@
 """In what instances may differ that are trained together: the rates of dropout layers, and the weight penalty.
 
 Comes in: the models of members, built from their own settings. Goes out: which of them are built alike, and numbers that take
-the place of a layer's rate or a kernel's penalty while a step is traced, so that each member has its own. Next:
-fused_program.py.
+the place of a layer's rate or a kernel's penalty while a step is traced, so that each member has its own.
 
 (Learning rates are variables of the optimizer, so that they differ anyway.)
 """

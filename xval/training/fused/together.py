@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import keras
 
 from xval.jobs.groups import one_by_one
-from xval.jobs.plan import Job
+from xval.jobs.job import Job
 from xval.training.compiled import CompiledModel
 from xval.training.fit import History
 from xval.training.fused.group import Group, NotFusedError, find_families

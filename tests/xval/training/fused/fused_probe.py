@@ -16,7 +16,7 @@ import pandas as pd
 from preprocessing import store
 from xval.folds.split import Fold
 from xval.jobs.groups import group_jobs
-from xval.jobs.plan import Job, job_seed
+from xval.jobs.job import Job, job_seed
 from xval.settings.resolve import Declaration, resolve
 from xval.worker.run import run_job, run_jobs
 

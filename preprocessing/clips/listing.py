@@ -1,0 +1,104 @@
+"""What audio files lie in a folder, and what else."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from xval.errors import CorpusError
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aiff", ".aif", ".au", ".wma", ".webm")
+
+
+_N_SHOWN = 3
+
+
+def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_SUFFIXES) -> list[str]:
+    """Return the audio files in a folder and below it.
+
+    Args:
+        folder: Where the corpus lies.
+        expected: What should be there, for the error: ``Actor_01/03-01-05-01-02-01-16.wav``.
+        suffixes: Endings of the files wanted, in lower case.
+
+    Returns:
+        Paths relative to the folder, posix, sorted. Hidden files (and what macOS leaves in archives) and augmented copies are
+        passed over.
+
+    Raises:
+        CorpusError: There is no such folder, or no such file in it.
+    """
+    if not folder.is_dir():
+        raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
+    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    visible = [path for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
+    found = sorted(path.as_posix() for path in visible if not is_copy(path))
+    if not found:
+        raise CorpusError(f"{folder} holds no {expected}. Found: {describe_folder(folder)}.")
+    return found
+
+
+def describe_folder(folder: Path) -> str:
+    """Return the first few names in a folder, for an error."""
+    return _shorten(sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())) or "nothing"
+
+
+def _shorten(names: Sequence[str]) -> str:
+    return ", ".join(names[:_N_SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > _N_SHOWN else "")
+
+
+# Whatever the ending: copies may have been converted since.
+_COPY = re.compile(r"\.augmented-\d+\.", re.IGNORECASE)
+
+
+def copy_name(stem: str, number: int) -> str:
+    """Return the file name of the copy with this number, from 1, of a file without its ending."""
+    return f"{stem}.augmented-{number}.wav"
+
+
+def is_copy(path: str | Path) -> bool:
+    """Return whether a file is an augmented copy, by its name."""
+    return _COPY.search(Path(path).name) is not None
+
+
+class AudioFiles:
+    """The audio files of a folder, as a table names them: it may still name files that were converted to another format."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, path: str) -> str:
+        """Return the path of a file that a table names.
+
+        Args:
+            path: Relative to the folder.
+
+        Returns:
+            The path itself; or, where no such file is there, that of the one audio file which differs in its ending alone.
+        """
+        if (self._folder / path).exists():
+            return path
+        place = PurePosixPath(path.replace("\\", "/"))
+        found = self._listing(place.parent.as_posix()).get(without_ending(place.name), [])
+        return (place.parent / found[0]).as_posix() if len(found) == 1 else path
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the audio files that lie in a folder, which is relative to the whole, sorted."""
+        return sorted(name for names in self._listing(folder).values() for name in names)
+
+    def _listing(self, folder: str) -> dict[str, list[str]]:
+        """Return the names of the audio files of a folder by what they are without their endings; each folder is read once."""
+        if folder not in self._names:
+            listing: dict[str, list[str]] = {}
+            place = self._folder / folder
+            for path in place.iterdir() if place.is_dir() else ():
+                if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith("."):
+                    listing.setdefault(without_ending(path.name), []).append(path.name)
+            self._names[folder] = listing
+        return self._names[folder]
+
+
+def without_ending(path: str) -> str:
+    """Return a posix path without the ending of an audio format; any other ending belongs to the name."""
+    suffix = PurePosixPath(path).suffix
+    return path[: -len(suffix)] if suffix.lower() in AUDIO_SUFFIXES else path

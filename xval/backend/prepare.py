@@ -1,0 +1,43 @@
+"""Seeds, precision and threads of the backend, before a model is built."""
+
+import gc
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from xval.backend.limits import limit_gpu_memory, limit_threads
+from xval.backend.traced_functions import forget_traced_gradients
+
+
+def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
+    """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
+
+    Args:
+        settings: The parameters of the instance; of them precision, deterministic and threads_per_job.
+        seed: Of Python, NumPy and the backend.
+
+    Raises:
+        RuntimeError: TensorFlow has already started with another number of threads.
+    """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
+    keras.backend.clear_session()
+    forget_traced_gradients()
+    keras.config.set_dtype_policy(settings["precision"])
+    keras.utils.set_random_seed(seed)
+    backend, deterministic = keras.backend.backend(), settings["deterministic"]
+    limit_threads(backend, settings["threads_per_job"])
+    limit_gpu_memory(backend)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # Clips of several lengths are traced anew; nothing to warn of.
+        tf.get_logger().setLevel("ERROR")
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
+    elif backend == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)

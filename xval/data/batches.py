@@ -1,0 +1,133 @@
+"""The examples of a fold in batches, as training takes them."""
+
+from itertools import zip_longest
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.data.fold import Examples
+from xval.data.mixup import mixup_batch
+from xval.data.read_ahead import ReadAhead
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of examples for `fit` and `predict`.
+
+    Args:
+        examples: The examples.
+        batch_size: Examples per batch; the last batch may be smaller.
+        targets: Targets in the form that the loss wants; None for prediction.
+        weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
+            divides a loss by all frames; weights of frames are scaled to the mean 1, for a mean over the frames that count.
+        shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
+            one length with each other.
+        mixup: Parameter of the beta distribution that mixes training examples; None: none are mixed. Targets are one-hot or
+            numbers then.
+        constant: Give all batches of examples of one length the same shape: what a batch lacks is filled with its own
+            examples once more. These weigh nothing and the others so much more that the loss of the batch, a mean over
+            `batch_size`, is the mean over its examples. In what training follows over an epoch it counts as a whole batch.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        *,
+        targets: NDArray[Any] | None = None,
+        weights: NDArray[np.float32] | None = None,
+        shuffle_seed: int | None = None,
+        mixup: float | None = None,
+        constant: bool = False,
+    ) -> None:
+        super().__init__()
+        self._examples = examples
+        self._ahead = ReadAhead(examples.predictors, enabled=examples.is_streamed)
+        self._batch_size = batch_size
+        self._targets = targets
+        self._weights = weights
+        self._scale = _mean_of_frames(weights)
+        self._shuffle_seed = shuffle_seed
+        self._mixup = mixup
+        self._constant = constant
+        self._epoch = 0
+        self._batches = _in_batches(np.arange(len(examples)), examples.lengths, batch_size)
+
+    @property
+    def num_batches(self) -> int:
+        """Number of batches of an epoch."""
+        return len(self._batches)
+
+    def positions(self, index: int) -> NDArray[np.int64]:
+        """Return which examples a batch holds, int64 (n_positions,); those that fill it up are not among them."""
+        return self._batches[index]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch, from 0, is read next; Keras itself may begin to read the first one more than once."""
+        self._epoch = epoch
+
+    def on_epoch_begin(self) -> None:
+        """Draw the order of the epoch; Keras calls this before it reads the first batch."""
+        if self._shuffle_seed is not None:
+            self._ahead.forget()
+            rng = np.random.default_rng([self._shuffle_seed, self._epoch])
+            order = rng.permutation(len(self._examples))
+            self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
+            self._examples.begin_epoch(rng)
+            self._scale = _mean_of_frames(self._weights)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+        """Return (predictors,), (predictors, targets) or (predictors, targets, weights) of a batch."""
+        positions = self._batches[index]
+        predictors = self._ahead.predictors(self._batches, index)
+        targets, weights = self._labels(positions)
+        if self._mixup is not None and targets is not None:
+            # From 1: NumPy takes no notice of zeros at the end of a seed, and the epoch's order has the seed without a batch.
+            rng = np.random.default_rng([self._shuffle_seed or 0, 1 + self._epoch, 1 + index])
+            predictors, targets, weights = mixup_batch(predictors, targets, weights, rng, self._mixup)
+        if self._constant:
+            predictors, targets, weights = _filled(predictors, targets, weights, self._batch_size)
+        return tuple(part for part in (predictors, targets, weights) if part is not None)
+
+    def by_positions(self, index: int) -> tuple[NDArray[np.int64], NDArray[Any] | None, NDArray[np.float32] | None]:
+        """Return (positions, targets, weights) of a batch that is not mixed: for who has the examples already."""
+        positions = self._batches[index]
+        targets, weights = self._labels(positions)
+        return _filled(positions, targets, weights, self._batch_size) if self._constant else (positions, targets, weights)
+
+    def _labels(self, positions: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
+        """Return targets and weights of the examples at some positions."""
+        targets = None if self._targets is None else self._targets[positions]
+        weights = None if self._weights is None else self._weights[positions]
+        if weights is not None and self._scale is not None:
+            weights = np.asarray(weights / self._scale, np.float32)
+        return targets, weights
+
+
+def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:
+    """Return the mean of the weights of frames; None: there are none, or none that counts."""
+    return None if weights is None or weights.ndim == 1 else weights.mean() or None
+
+
+def _filled(
+    predictors: NDArray[Any], targets: NDArray[Any] | None, weights: NDArray[np.float32] | None, batch_size: int
+) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[np.float32] | None]:
+    """Repeat the examples of a batch until there are `batch_size`, and weigh them so that its loss stays what it is."""
+    n_examples = len(predictors)
+    rows = np.resize(np.arange(n_examples), batch_size)
+    if targets is None:
+        return predictors[rows], None, None
+    weights = np.ones(n_examples, np.float32) if weights is None else weights
+    scale = (np.arange(batch_size) < n_examples) * np.float32(batch_size / n_examples)
+    return predictors[rows], targets[rows], weights[rows] * scale.reshape(-1, *(1,) * (weights.ndim - 1)).astype(np.float32)
+
+
+def _in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:
+    """Cut an order of examples into batches; examples of different lengths do not share one.
+
+    The lengths take turns, because Keras judges by the first two batches whether shapes differ.
+    """
+    groups = [order] if lengths is None else [order[lengths[order] == length] for length in np.unique(lengths)]
+    cut = [[group[first : first + batch_size] for first in range(0, len(group), batch_size)] for group in groups]
+    return [batch for turn in zip_longest(*cut) for batch in turn if batch is not None]

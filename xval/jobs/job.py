@@ -1,0 +1,85 @@
+"""What a job is: one fold of one instance, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from xval.folds.split import Fold
+
+
+@dataclass(frozen=True)
+class Refit:
+    """How to train on all items.
+
+    Attributes:
+        epochs: How many; the weights of the last one stay.
+        learning_rates: Of each epoch, where the schedule followed validation figures; None: the schedule says.
+        facts: What the record of the model says besides: who chose the epochs, and what is expected of it.
+    """
+
+    epochs: int
+    learning_rates: tuple[float, ...] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Refit":
+        """Return what `dataclasses.asdict` was given, also when it has been through JSON."""
+        rates = values["learning_rates"]
+        return cls(values["epochs"], None if rates is None else tuple(rates), values["facts"])
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fold of one instance, as plain values: it can be written to a file and run anywhere.
+
+    Attributes:
+        experiment_folder: Where its results go.
+        code_folder: The snapshot of the code that it belongs to.
+        store_folder: The feature store that it reads.
+        instance: The number of the instance.
+        fold: Its items.
+        parameters: Every parameter and option.
+        option_names: Which of the parameters are options of the architecture.
+        settings_hash: Of the parameters that can change a result.
+        folds_hash: Of all folds of the experiment.
+        seed: Of weights, dropout and shuffling; the same for a fold in every instance.
+        refit: How to train on all items, without validation and test; None: as the fold says.
+    """
+
+    experiment_folder: str
+    code_folder: str
+    store_folder: str
+    instance: int
+    fold: Fold
+    parameters: dict[str, Any]
+    option_names: tuple[str, ...]
+    settings_hash: str
+    folds_hash: str
+    seed: int
+    refit: Refit | None = None
+
+    @property
+    def code_hash(self) -> str:
+        """The hash that names the code snapshot."""
+        return Path(self.code_folder).name
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as plain values, which JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Job":
+        """Return the job of what `to_dict` gave, also when it has been through JSON."""
+        values = dict(values)
+        fold = values.pop("fold")
+        sides = {name: tuple(fold[name]) for name in ("training", "validation", "test")}
+        option_names = tuple(values.pop("option_names"))
+        refit = Refit.from_dict(found) if (found := values.pop("refit", None)) else None
+        return cls(fold=Fold(number=fold["number"], **sides), option_names=option_names, refit=refit, **values)
+
+
+def job_seed(seed: int, fold: int) -> int:
+    """Derive the seed of a fold (0: of all items) from that of the settings; a number that every backend and NumPy take."""
+    return int.from_bytes(blake2b(f"{seed}/{fold}".encode(), digest_size=4).digest(), "big") % (2**31)
