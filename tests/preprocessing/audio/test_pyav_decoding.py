@@ -259,7 +259,7 @@ def test_only_the_mono_samples_of_a_long_file_are_held(tmp_path: Path, encode: E
     path = encode(tmp_path / "long.aac", noise(5 * 48000, 2), 48000, "aac", "adts")
     path.write_bytes(path.read_bytes() * 100)
     code = (
-        "import resource, sys; from pathlib import Path; from preprocessing.audio import decode, read_header\n"
+        "import resource, sys; from pathlib import Path; from preprocessing.audio.read import decode, read_header\n"
         "read_header(Path(sys.argv[1])); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "n_bytes = decode(Path(sys.argv[1]), with_hash=True).samples.nbytes\n"
         "print(n_bytes, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)"
@@ -278,7 +278,7 @@ def test_decoders_are_silent_and_loaded_only_when_needed(tmp_path: Path, encode:
     wav = tmp_path / "clip.wav"
     soundfile.write(wav, noise(), RATE_HZ)
     code = (
-        "import sys; from pathlib import Path; from preprocessing.audio import read_audio; from xval.errors import AudioError\n"
+        "import sys; from pathlib import Path; from preprocessing.audio.read import read_audio; from xval.errors import AudioError\n"
         "for path in sys.argv[1:]:\n"
         "    try: print(read_audio(Path(path))[0].size, 'av' in sys.modules)\n"
         "    except AudioError: print('refused')"

@@ -306,8 +306,8 @@ MAKER = """
 import sys
 from pathlib import Path
 from preprocessing.corpus import open_corpus
-from preprocessing.extraction import make_store
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.store.make import make_store
+from preprocessing.features.settings import FeatureSettings
 settings = FeatureSettings.model_validate_json(sys.argv[2])
 counts = []
 store, _ = make_store(open_corpus("tones", Path(sys.argv[1])), settings, progress=lambda *count: counts.append(count))

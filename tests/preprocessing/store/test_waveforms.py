@@ -325,9 +325,9 @@ def test_any_number_of_processes_makes_the_same_moments(tmp_path: Path) -> None:
 MAKER = """
 import sys
 from pathlib import Path
-from preprocessing.feature_settings import FeatureSettings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
-from preprocessing.waveforms import waveform_moments, make_moments
+from preprocessing.store.waveforms import waveform_moments, make_moments
 store, settings = open_store(Path(sys.argv[1])), FeatureSettings.model_validate_json(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()

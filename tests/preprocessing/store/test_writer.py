@@ -23,7 +23,7 @@ BUILDER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from preprocessing.store_writer import Example, StoreWriter
+from preprocessing.store.writer import Example, StoreWriter
 folder, value, seconds = Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
 with StoreWriter(folder, task_type="classification", class_names=("a",)) as writer:
     if folder.exists():

@@ -11,7 +11,7 @@ from xval.backend.devices import Slot, environment
 PROGRAM = """
 import sys, time
 import keras, numpy as np
-from xval.process_limits import limit_threads
+from xval.backend.limits import limit_threads
 
 backend = sys.argv[1]
 limit_threads(backend, 1)

@@ -108,7 +108,7 @@ def test_damaged_folds_are_an_error_and_the_workbook_stays(command, results):
 
 def test_it_waits_for_a_run_that_writes_the_same_files(command, results):
     program = (
-        "import sys, time; from pathlib import Path; from xval.results import ExperimentFolder\n"
+        "import sys, time; from pathlib import Path; from xval.results.folder import ExperimentFolder\n"
         "with ExperimentFolder(Path(sys.argv[1])).lock():\n"
         "    print('held', flush=True); time.sleep(1); Path(sys.argv[1], 'let_go').touch()"
     )

@@ -14,7 +14,7 @@ from xval.results.status import read_status
 
 HOLDER = (
     "import sys, time; from pathlib import Path\n"
-    "from xval.results import ExperimentFolder; from xval.epoch_note import EpochNote\n"
+    "from xval.results.folder import ExperimentFolder; from xval.results.epoch_note import EpochNote\n"
     "folder, instance, fold = ExperimentFolder(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])\n"
     "with folder.claim(instance, fold) as ours:\n"
     "    note = EpochNote(folder.begin_fold(instance, fold), 50); note._next = 0; note.write(7)\n"
@@ -224,7 +224,7 @@ def test_looking_changes_nothing(command, results):
 
 def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
     program = (
-        "import sys; from pathlib import Path; from xval.results import ExperimentFolder\n"
+        "import sys; from pathlib import Path; from xval.results.folder import ExperimentFolder\n"
         "folder = ExperimentFolder(Path(sys.argv[1])); print('looking', flush=True)\n"
         "while True: folder.is_claimed(1, 1)"
     )

@@ -14,8 +14,8 @@ from xval.jobs.job import Job
 WORKER = """
 import json, os, signal, time
 from pathlib import Path
-from xval.executors.worker import Work, main
-from xval.job import JobOutcome
+from xval.worker.serve import Work, main
+from xval.jobs.claim import JobOutcome
 
 def note(job, *more):
     folder = Path(job.experiment_folder)

@@ -46,7 +46,7 @@ def test_a_published_fold_replaces_the_record_of_a_failure(folder):
 
 def test_a_job_is_claimed_by_one_process_at_a_time(folder):
     program = (
-        "import sys; from pathlib import Path; from xval.results import ExperimentFolder\n"
+        "import sys; from pathlib import Path; from xval.results.folder import ExperimentFolder\n"
         "with ExperimentFolder(Path(sys.argv[1])).claim(1, 1) as ours: print(ours)"
     )
     other = [sys.executable, "-c", program, str(folder.path)]
@@ -137,7 +137,7 @@ def test_replaced_results_go_only_when_each_has_a_successor(folder):
 def test_a_running_job_is_not_replaced(folder):
     publish(folder, 1, 1)
     program = (
-        "import sys; from pathlib import Path; from xval.results import ExperimentFolder\n"
+        "import sys; from pathlib import Path; from xval.results.folder import ExperimentFolder\n"
         "with ExperimentFolder(Path(sys.argv[1])).claim(1, 1): print('claimed', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, str(folder.path)]

@@ -22,7 +22,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from xval.errors import ResultsError
-from xval.saved_model import load_model
+from xval.saved_models.load import load_model
 
 folder = Path(sys.argv[1])
 (folder / "model.json").rename(folder / "away.json")

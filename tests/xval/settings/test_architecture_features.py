@@ -9,7 +9,7 @@ import pytest
 from architectures import mlp
 from preprocessing import store
 from xval.errors import SettingsError
-from xval.experiment.checks import _check_features
+from xval.experiment.checks import check_features
 from xval.models.build import build_model
 from xval.settings import architectures
 from xval.settings.resolve import Declaration, resolve
@@ -39,7 +39,7 @@ def resolved(**parameters):
 
 def check(instance, *, is_custom=False):
     index = pd.DataFrame({"duration_s": [1.0, 2.0]})
-    _check_features(SimpleNamespace(index=index, is_custom=is_custom, dataset="toy"), instance)
+    check_features(SimpleNamespace(index=index, is_custom=is_custom, dataset="toy"), instance)
 
 
 def test_a_feature_setting_that_build_takes_stays_a_feature_setting(reads_samples):

@@ -108,7 +108,7 @@ def test_a_changed_module_of_ones_own_is_other_code(own_package, tmp_path):
 
 
 def test_the_root_of_the_project_is_searched_too(monkeypatch, tmp_path):
-    monkeypatch.setattr(user_code, "_ROOT", tmp_path)
+    monkeypatch.setattr(user_code, "ROOT", tmp_path)
     (tmp_path / "beside_config.py").write_text("def f(): pass\n")
 
     assert find_definition("beside_config.f").module.file == tmp_path / "beside_config.py"

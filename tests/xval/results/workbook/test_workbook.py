@@ -83,7 +83,7 @@ def test_hostile_text_reaches_every_sheet_and_breaks_none(workbook_of, make_inst
 
 
 def test_importing_the_writer_does_not_load_openpyxl():
-    code = "import sys, xval.spreadsheet; print('openpyxl' in sys.modules)"
+    code = "import sys, xval.results.workbook; print('openpyxl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
