@@ -278,7 +278,8 @@ def test_decoders_are_silent_and_loaded_only_when_needed(tmp_path: Path, encode:
     wav = tmp_path / "clip.wav"
     soundfile.write(wav, noise(), RATE_HZ)
     code = (
-        "import sys; from pathlib import Path; from preprocessing.audio.read import read_audio; from xval.errors import AudioError\n"
+        "import sys; from pathlib import Path\n"
+        "from preprocessing.audio.read import read_audio; from xval.errors import AudioError\n"
         "for path in sys.argv[1:]:\n"
         "    try: print(read_audio(Path(path))[0].size, 'av' in sys.modules)\n"
         "    except AudioError: print('refused')"
