@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from xval.backend.devices import Slot
-from xval.errors import SettingsError
+from xval.errors import SettingsError, how_to_install
 from xval.executors._launched import run_launched
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
@@ -32,7 +32,7 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
     try:
         import ray  # noqa: F401
     except ImportError:
-        raise SettingsError("executor 'ray' needs Ray: pip install 'xval[ray]'.") from None
+        raise SettingsError(f"executor 'ray' needs Ray: {how_to_install('ray')}.") from None
     n_gpus, threads = parameters["ray_gpus_per_job"], parameters["threads_per_job"]
     where = f"Running on Ray, address {parameters['ray_address']}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
     return [Slot("0", threads, min(1.0, n_gpus)) if n_gpus else Slot("cpu", threads)], where

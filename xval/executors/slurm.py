@@ -18,7 +18,7 @@ from typing import Any
 
 from xval.backend import devices
 from xval.backend.devices import Slot
-from xval.errors import SettingsError
+from xval.errors import SettingsError, how_to_install
 from xval.executors._launched import run_launched
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
@@ -40,7 +40,7 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
     try:
         import submitit  # noqa: F401
     except ImportError:
-        raise SettingsError("executor 'slurm' needs submitit: pip install 'xval[slurm]'.") from None
+        raise SettingsError(f"executor 'slurm' needs submitit: {how_to_install('slurm')}.") from None
     slot = Slot("0" if parameters["slurm_gpus_per_job"] else "cpu", parameters["threads_per_job"])
     asked = (
         f"{_n_cpus(parameters)} CPU core(s), {parameters['slurm_gpus_per_job']} GPU(s), {parameters['slurm_memory_gb']:g} GB "

@@ -16,11 +16,11 @@ from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
 
-from xval.config_file import ROOT
+from xval.config_file import CONFIG_PATH, ROOT
 from xval.settings.user_code import own_files
 
 _PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
-_FILES = ("config.ini", "pyproject.toml", "constraints.txt")
+_FILES = ("pyproject.toml", "constraints.txt")
 
 
 def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]:
@@ -30,7 +30,7 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
         script: The experiment script; below ``script/`` when it lies outside the project.
         own_modules: Dotted paths of the user's own modules that instances name; they come with those that they import.
     """
-    files = {name: ROOT / name for name in _FILES}
+    files = {"config.ini": CONFIG_PATH} | {name: ROOT / name for name in _FILES}
     for package in _PACKAGES:
         files |= {path.relative_to(ROOT).as_posix(): path for path in (ROOT / package).rglob("*.py")}
     if script.is_file() and script.resolve() not in {path.resolve() for path in files.values()}:
