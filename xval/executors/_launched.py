@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xval.backend.devices import Slot
-from xval.executors.processes import ATTEMPTS, check_models_apart
+from xval.executors._schedule import ATTEMPTS
+from xval.executors._worker_process import check_models_apart
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
