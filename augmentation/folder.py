@@ -117,7 +117,7 @@ def _copy_metadata(wanted: Augmentation, sources: Sources) -> None:
     for name in sources.metadata:
         target = wanted.output_folder / name
         if not target.is_file():
-            replace_file(target, partial(shutil.copyfile, wanted.input_folder / name))
+            replace_file(target, partial(shutil.copyfile, wanted.input_folder / name), among_many=True)
 
 
 def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome], seconds: float, console: "Console") -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xval.errors import ResultsError
-from xval.json_files import flush, read_json, write_if_changed
+from xval.json_files import flush, part_of, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.read import WrittenFolds, read_folds, read_records, read_settings
 from xval.results.summary import make_metric_dict
@@ -66,14 +66,12 @@ class DerivedFiles:
         damaged: list[str] = []
         if not folder.folds_file.exists():
             return damaged  # a run that ended before it had dealt any
-        with folder.lock():
-            temporary = folder.workbook.with_name(f".{folder.workbook.name}.part")
+        with folder.lock(), part_of(folder.workbook) as temporary:
             temporary.touch()
             begun_ns = temporary.stat().st_mtime_ns
             folds = read_folds(folder)
             found = [gathered for number in folder.instances() if (gathered := self._gather(number, folds, damaged))]
             if not found:
-                temporary.unlink()
                 return damaged
             histories = {
                 (gathered.metric_dict["instance"], fold): history
@@ -121,6 +119,7 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
         ResultsError: folds.json is damaged.
         OSError: The disk is full or not writable; what stood there stays.
     """
+    folder.remove_stale_parts()
     with without_collector():
         return DerivedFiles(folder).rebuild()
 

@@ -1,7 +1,7 @@
 """Load a model.keras of a fold folder, also where its architecture has layers of its own.
 
 Comes in: the path of a .keras file. Goes out: the Keras model. The file is checked before Keras reads any of it
-(model_archive.py), and Keras's safe mode stays on. A layer that is not Keras's own is taken only from code that has been
+(keras_file.py), and Keras's safe mode stays on. A layer that is not Keras's own is taken only from code that has been
 imported, so the architecture that model.json names is imported first, and nothing else.
 """
 
@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xval.backend.keras_internals import shapes_alone
 from xval.errors import ResultsError, UnsafeModelError, suggestion
 from xval.json_files import read_json
 from xval.saved_models.keras_file import unpack_model
@@ -37,7 +38,7 @@ def load_model(path: Path) -> "keras.Model":
         ResultsError: There is no such file, model.json names an architecture that architectures/ does not have, or Keras
             cannot build the model that the file describes.
         UnsafeModelError: The file is damaged, or holds something else than layers of Keras or of this architecture and their
-            weights; see `model_archive.unpack_model`.
+            weights; see `keras_file.unpack_model`.
     """
     import keras
 
@@ -85,15 +86,10 @@ def _check_size(folder: Path, path: Path, n_values: int) -> None:
         n_values: How many numbers its weights are.
     """
     import keras
-    from keras.src.backend.common import global_state
 
     config = json.loads((folder / "config.json").read_bytes())
-    try:
-        with keras.StatelessScope(initialize_variables=False):  # variables get a shape and no memory
-            built = keras.saving.deserialize_keras_object(config, safe_mode=True)
-            wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
-    finally:
-        # Else the next scope of this kind, in a training say, would take the memory. Keras offers no other way.
-        global_state.set_global_attribute("uninitialized_variables", [])
+    with shapes_alone():
+        built = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
     if wanted > n_values + _UNSAVED_VALUES:
         raise UnsafeModelError(f"{path}: refused, its layers want {wanted} weights, and {n_values} are there.")
