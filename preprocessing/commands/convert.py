@@ -1,7 +1,7 @@
 """``python -m preprocessing convert IN OUT``: write mono wav copies of the audio files in a folder, subfolders kept.
 
-Comes in: a folder of audio files of any kind that audio.py reads. Goes out: a wav file for each, and left_out.csv for those
-that cannot be decoded.
+Comes in: a folder of audio files of any kind that audio/read.py reads. Goes out: a wav file for each, and left_out.csv for
+those that cannot be decoded.
 """
 
 import argparse
