@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.clips.index_file import INDEX_NAME
 from preprocessing.clips.table import SEVERAL, check_clips, label_columns
-from preprocessing.corpus import INDEX_NAME, Corpus, open_corpus
+from preprocessing.corpus import Corpus, open_corpus
 from xval.errors import AudioError, CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
@@ -226,7 +227,7 @@ def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | No
     if description.is_custom:
         return None
     if description.frames is not None:
-        frame_samples = max(1, round(description.frames.label_frame_s * settings.sample_rate_hz))
+        frame_samples = count_frame_samples(description.frames.label_frame_s, settings.sample_rate_hz)
         return (description.frames.sequence_frames, frame_samples)
     match settings.features:
         case "waveform":
