@@ -11,7 +11,7 @@ from xval.json_files import read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.ranking import rank_instances
 from xval.results.rebuild import gather_finished
-from xval.results.summary import SIDES
+from xval.results.summary import SIDE_NAMES
 
 KERAS_NAME, COMBINATION_NAME = "model.keras", "model.skops"
 _WANTED = (
@@ -70,7 +70,7 @@ def _selected(folder: ExperimentFolder) -> Found:
         raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {SIDES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, len(members))}",
+        f"{chosen}: selected by {SIDE_NAMES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, len(members))}",
     )
 
 

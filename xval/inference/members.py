@@ -18,7 +18,7 @@ from xval.inference.locate import COMBINATION_NAME
 from xval.models.cut import compile_for_prediction, cut_model
 from xval.models.residual import read_features
 from xval.saved_models.description import ModelDescription, check_description
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None], NDArray[np.float32]]
 """From predictors float32 (n, ...) and their basic features to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
@@ -137,14 +137,14 @@ def load_member(path: Path, description: ModelDescription) -> Member:
         description: What lies beside it.
 
     Raises:
-        ResultsError: As `saved_model.load_model` and `combination.persistence.load`; the model and its description disagree.
+        ResultsError: As `read_keras_model` and `combination.persistence.load`; the model and its description disagree.
         SettingsError: skops is not installed.
     """
     if path.name == COMBINATION_NAME:
         from xval.combination.persistence import load
 
         return CombinationMember(path, description, load(path.parent))
-    model = load_model(path)
+    model = read_keras_model(path)
     check_description(model, description, path)
     compile_for_prediction(model)
     return Network(path, description, model)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _UNSAVED_VALUES = 1 << 16  # states of random layers, which are not among the weights; 2 each
 
 
-def load_model(path: Path) -> "keras.Model":
-    """Load a saved model.
+def read_keras_model(path: Path) -> "keras.Model":
+    """Check and load a saved model.
 
     Args:
         path: The .keras file. Where a .json file of its name lies beside it, the architecture that it names is imported.
