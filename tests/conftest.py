@@ -228,7 +228,6 @@ class Project:
             env=self.environment(**variables),
         )
 
-
     def end_processes(self):
         """Kill what still runs in the project's folder, as where Ctrl-C has ended a test that had started it."""
         for process in filter(self.is_home_of, Path("/proc").glob("[0-9]*")):

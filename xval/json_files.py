@@ -28,7 +28,7 @@ LARGEST_JSON_BYTES = 256 << 20
 """Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
 size of the text."""
 
-Record = dict[str, Any]
+JsonObject = dict[str, Any]
 _MOST_FLUSHED_AT_ONCE = 8
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
 _SECONDS_UNTIL_STALE = 3600.0  # of what is written on another machine, whose processes nobody can see from here
@@ -71,7 +71,7 @@ def json_text(content: Mapping[str, Any]) -> str:
     return json.dumps(_without_nan(content), indent=1, allow_nan=False)
 
 
-def read_json(path: Path) -> Record | None:
+def read_json(path: Path) -> JsonObject | None:
     """Return a JSON file as a dict, or None where there is none.
 
     Raises:

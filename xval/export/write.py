@@ -21,7 +21,7 @@ from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
 from xval.json_files import part_path, remove_stale_parts, write_atomically
 from xval.saved_models.description import ModelDescription, check_description, read_description
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 if TYPE_CHECKING:
     import keras
@@ -76,7 +76,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     temporary = _begin(target)
     try:
         _bind_backend()
-        loaded = load_model(path)
+        loaded = read_keras_model(path)
         check_description(loaded, described, path)
         written = temporary / f"export{kind.ending}"
         input_shape, agreement = _write_and_check(loaded, written, kind, described)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from preprocessing.features.settings import FeatureSettings
-from xval.results.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
+from xval.results.summary import SIDE_NAMES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
 
 # The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
 MAIN_METRICS = {
@@ -116,7 +116,7 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
         found = format_figure(figure(selected, side, metric), selected["folds_total"])
         reached.append(f"{metric} {found} ({format_chance(chance_level(metric_dicts, metric))})")
     return (
-        f"Instance {ranking.selected} is selected: best mean {SIDES[ranking.side]} {ranking.metric} "
+        f"Instance {ranking.selected} is selected: best mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
         f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
         f"On the test items it reaches {', '.join(reached)}."
     )
@@ -141,7 +141,7 @@ def summary_table(
     main = MAIN_METRICS[metric_dicts[0]["task_type"]]
     columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
     header = (
-        "instance", "comment_1", "architecture", *(f"{SIDES[side]} {metric}" for side, metric in columns), "time", "folds",
+        "instance", "comment_1", "architecture", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
     numbers = [found["instance"] for found in metric_dicts]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))

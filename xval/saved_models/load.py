@@ -1,8 +1,8 @@
-"""Load a model.keras of a fold folder, also where its architecture has layers of its own.
+"""Read a model.keras of a fold folder, also if its architecture has layers of its own.
 
 Comes in: the path of a .keras file. Goes out: the Keras model. The file is checked before Keras reads any of it
-(keras_file.py), and Keras's safe mode stays on. A layer that is not Keras's own is taken only from code that has been
-imported, so the architecture that model.json names is imported first, and nothing else.
+(keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's own are taken only from imported code, so the
+architecture that model.json names is imported first, and nothing else.
 """
 
 import json
@@ -25,18 +25,17 @@ if TYPE_CHECKING:
 _UNSAVED_VALUES = 1 << 16  # states of random layers, which are not among the weights; 2 each
 
 
-def load_model(path: Path) -> "keras.Model":
-    """Load a saved model.
+def read_keras_model(path: Path) -> "keras.Model":
+    """Check and load a saved model.
 
     Args:
-        path: The .keras file. Where a .json file of its name lies beside it, the architecture that it names is imported.
+        path: The .keras file. If a .json file of the same name lies beside it, the architecture that it names is imported.
 
     Returns:
         The model, not compiled.
 
     Raises:
-        ResultsError: There is no such file, model.json names an architecture that architectures/ does not have, or Keras
-            cannot build the model that the file describes.
+        ResultsError: The file does not exist, or model.json names an architecture that architectures/ does not have.
         UnsafeModelError: The file is damaged, or holds something else than layers of Keras or of this architecture and their
             weights; see `keras_file.unpack_model`.
     """
@@ -45,10 +44,9 @@ def load_model(path: Path) -> "keras.Model":
     if not path.is_file():
         raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
     description = read_json(path.with_suffix(".json")) or {}
-    # Results of versions before this key have layers of Keras alone.
     architecture = description.get("architecture")
     is_own = is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split(".")))
-    if architecture is not None and not is_own:  # modules of the user's own are for the user to import
+    if architecture is not None and not is_own:  # the user imports modules of their own
         if architecture not in architecture_names():
             raise ResultsError(
                 f"{path.with_suffix('.json')}: unknown architecture {architecture!r:.80}, so layers of {path.name} cannot be "
@@ -66,7 +64,7 @@ def load_model(path: Path) -> "keras.Model":
             model = keras.saving.load_model(folder, compile=False, safe_mode=True)
         except UnsafeModelError:
             raise
-        except Exception as error:  # a doctored file may fail anywhere in Keras or its backend
+        except Exception as error:  # a manipulated file may fail anywhere in Keras or its backend
             reason = " ".join(str(error).split())[:300]
             raise UnsafeModelError(
                 f"{path}: its layers or weights do not fit together ({type(error).__name__}: {reason}). Is it of another "
@@ -78,7 +76,7 @@ def load_model(path: Path) -> "keras.Model":
 
 
 def _check_size(folder: Path, path: Path, n_values: int) -> None:
-    """Refuse a model whose layers want more weights than are there, before memory is taken for them.
+    """Refuse a model whose layers need more weights than the file has, before memory is taken for them.
 
     Args:
         folder: What `unpack_model` wrote.

@@ -25,7 +25,7 @@ from xval.jobs.job import Job
 from xval.jobs.record import versions
 from xval.models.cut import cut_model, embed
 from xval.saved_models.initial import hash_model
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 from xval.settings.combination import model_paths
 
 
@@ -95,7 +95,7 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
     """
     found = []
     for path in model_paths(job.parameters["models"], job.fold.number):
-        model = load_model(Path(path))
+        model = read_keras_model(Path(path))
         persistence.check_shape(model, store, FeatureSettings.among(job.parameters), where=path)
         found.append(cut_model(model, job.parameters["layers_dropped"], where=path))
     return found

@@ -268,7 +268,7 @@ def test_the_description_of_another_model_is_kept(fold, tmp_path):
 
 def test_where_nothing_can_be_written_is_said_before_the_work(fold, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("xval.export.write.load_model", lambda path: pytest.fail("loaded"))
+    monkeypatch.setattr("xval.export.write.read_keras_model", lambda path: pytest.fail("loaded"))
 
     with pytest.raises(ResultsError, match=r"out: cannot be written.*--output"):
         export_model(fold, "saved_model", tmp_path / "file" / "out")
