@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypedDict, cast
 
 from xval.metrics import higher_is_better, metric_names
 from xval.settings.schema import EXPERIMENT_KEYS, LATER_KEYS, UNHASHED_KEYS
+from xval.settings.tasks import find_task
 
 FORMAT_VERSION = 1
 # The sides of a table from first to last, and what headers call them.
@@ -115,7 +116,7 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
     Sequences of frames are no such examples: their figures are those of all frames of a recording.
     """
     return any(
-        metric_dict["task_type"] != "frame_classification"
+        not find_task(metric_dict["task_type"]).is_framewise
         and record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
         for metric_dict in metric_dicts
         for record in done_records(metric_dict)
