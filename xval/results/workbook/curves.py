@@ -21,7 +21,7 @@ from xval.results.ranking import Ranking
 from xval.results.read import Curves
 from xval.results.summary import MetricDict, value_of
 from xval.results.workbook import cells
-from xval.settings.tasks import TRAINING_METRIC
+from xval.settings.tasks import find_task
 
 MOST_CHARTED = 20  # instances
 _FIRST_CHART_ROW = 4
@@ -63,7 +63,7 @@ def fill(
     if len(shown) < len(by_number):
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
     cells.put_notes(sheet, 1, notes)
-    names = ("loss", TRAINING_METRIC[metric_dicts[0]["task_type"]])
+    names = ("loss", find_task(metric_dicts[0]["task_type"]).training_metric)
     for position, number in enumerate(shown):
         column = _FIRST_DATA_COLUMN + position * (3 + 2 * len(names))
         folds = [history for (instance, _), history in sorted(histories.items()) if instance == number]
