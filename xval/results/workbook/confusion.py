@@ -10,22 +10,19 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.ranking import Ranking
 from xval.results.summary import MetricDict, done_records
 from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
+
+POSITION = 4
 
 MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to write and to open
 
 
-def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking) -> None:
-    """Fill the sheet.
-
-    Args:
-        sheet: An empty sheet.
-        metric_dicts: By instance number, at least one.
-        ranking: Of these instances; where there are too many matrices the best instances have theirs.
-    """
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts, ranking = contents.metric_dicts, contents.ranking
     finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     cells.set_up_page(sheet)
     finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}

@@ -13,7 +13,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
+
+POSITION = 3
 
 _FIRST = ("item", "fold", "clips", "mean")
 _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
@@ -29,13 +32,9 @@ class _Row(NamedTuple):
     values: list[float | None]
 
 
-def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
-    """Fill the sheet.
-
-    Args:
-        sheet: An empty sheet.
-        metric_dicts: By instance number, at least one.
-    """
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts = contents.metric_dicts
     task = find_task(metric_dicts[0]["task_type"])
     metric = task.item_metric
     scores = task.higher_is_better(metric)
