@@ -2,8 +2,8 @@
 
 Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines also has
 ``make_slots(parameters)``; the others get the devices of this one. A job that is only handed on has no outcome.
-(worker.py is the process that processes.py starts, _schedule.py decides which of its workers gets which job, _launched.py is
-what ray.py and slurm.py have in common.)
+(processes.py starts workers by _worker_process.py, and _schedule.py decides which of them gets which job; _launched.py is what
+ray.py and slurm.py have in common.)
 """
 
 from collections.abc import Callable, Iterator, Sequence
