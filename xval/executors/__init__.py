@@ -21,7 +21,21 @@ class Executor(Protocol):
     """What a file of this package holds."""
 
     def run(self, jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-        """Run jobs, and yield an outcome of each in the order in which they end."""
+        """Run jobs.
+
+        Args:
+            jobs: What to run, the first ones first.
+            slots: Where; those of `make_slots`.
+            report: Called with what progresses: ``{"worker", "instance", "fold", "epoch", "values"}``.
+
+        Yields:
+            An outcome per job, in the order in which they end. When the iterator is closed, what runs or waits is ended, and
+            what it left unfinished is removed.
+
+        Raises:
+            SettingsError: A model cannot be built, or the jobs want what is not there; nothing has been trained.
+            WorkerError: The process that builds the models died.
+        """
 
 
 def find_executor(name: str) -> Executor:
