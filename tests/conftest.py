@@ -229,10 +229,11 @@ class Project:
         )
 
     def end_processes(self):
-        """Kill what still runs in the project's folder, as where Ctrl-C has ended a test that had started it."""
+        """Kill what `start` has started and what that has: Ctrl-C ends a test, and does not reach other process groups."""
         for process in filter(self.is_home_of, Path("/proc").glob("[0-9]*")):
             with suppress(ProcessLookupError):
-                os.kill(int(process.name), signal.SIGKILL)
+                if os.getpgid(int(process.name)) != os.getpgrp():
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 @pytest.fixture

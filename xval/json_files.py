@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ size of the text."""
 JsonObject = dict[str, Any]
 _MOST_FLUSHED_AT_ONCE = 8
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
-_SECONDS_UNTIL_STALE = 3600.0  # of what is written on another machine, whose processes nobody can see from here
+_SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives: on another machine, or without /proc
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) -> None:
@@ -130,33 +130,31 @@ def part_path(path: Path) -> Path:
 
 
 def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
-    """Remove what lies in a folder under temporary names of `part_path` and whose writers were killed.
+    """Remove what killed writers left in a folder under temporary names of `part_path`, as far as that is allowed.
 
     Args:
         folder: It is listed, and nothing below it; it need not exist.
         name: What they were to be called; None: whatever.
         folders: Remove folders too.
-
-    Raises:
-        OSError: A file cannot be removed.
     """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir takes three times as long
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return
     for found in filter(None, map(_PART.fullmatch, names)):
         path = folder / found.string
         if name not in (None, found["name"]) or not _is_stale(path, found):
             continue
         if not path.is_dir():
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
         elif folders:
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_stale(path: Path, part: re.Match[str]) -> bool:
-    if part["machine"] == _machine():
-        return not _is_running(int(part["process"]), part["started"])
+    if part["machine"] == _machine() and _start_of(os.getpid()):
+        return _start_of(int(part["process"])) != part["started"]  # the id alone may be another process's by now
     try:
         return time.time() - path.stat().st_mtime > _SECONDS_UNTIL_STALE
     except FileNotFoundError:
@@ -170,19 +168,6 @@ def _machine() -> str:
     except OSError:
         container = 0
     return f"{re.sub('[^A-Za-z0-9]', '_', socket.gethostname())}_{container}"
-
-
-def _is_running(process: int, started: str) -> bool:
-    """Return whether a process of this machine runs that began at a moment; the id alone may be another's by now."""
-    if _start_of(os.getpid()) is not None:
-        return _start_of(process) == started
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # it runs, and is another user's
-    return True
 
 
 def _start_of(process: int) -> str | None:

@@ -143,11 +143,11 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bytes(clips: Path, t
     made = {path: path.stat().st_mtime_ns for path in output.rglob("*.wav") if not path.name.startswith(".")}
     assert 30 <= len(made) < 68 * 5
     assert not (output / "augmented.csv").exists()
-    (output / ".take 0.wav.4711").write_bytes(b"half")
+    (output / ".take 0.wav.4711.part").write_bytes(b"half")
 
     assert run(clips, output, 4, "--workers", 1) == 0
     assert {path: path.stat().st_mtime_ns for path in made} == made
-    assert not list(output.rglob(".*.4711"))
+    assert not list(output.rglob(".*.part"))
     assert run(clips, whole, 4, "--workers", 1) == 0
     assert tree(output) == tree(whole)
 

@@ -2,8 +2,8 @@
 
 Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines also has
 ``make_slots(parameters)``; the others get the devices of this one. A job that is only handed on has no outcome.
-(worker.py is the process that processes.py starts, _schedule.py decides which of its workers gets which job, _launched.py is
-what ray.py and slurm.py have in common.)
+(processes.py starts workers by _worker_process.py, and _schedule.py decides which of them gets which job; _launched.py is what
+ray.py and slurm.py have in common.)
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,21 @@ class Executor(Protocol):
     """What a file of this package holds."""
 
     def run(self, jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-        """Run jobs, and yield an outcome of each in the order in which they end."""
+        """Run jobs.
+
+        Args:
+            jobs: What to run, the first ones first.
+            slots: Where; those of `make_slots`.
+            report: Called with what progresses: ``{"worker", "instance", "fold", "epoch", "values"}``.
+
+        Yields:
+            An outcome per job, in the order in which they end. When the iterator is closed, what runs or waits is ended, and
+            what it left unfinished is removed.
+
+        Raises:
+            SettingsError: A model cannot be built, or the jobs want what is not there; nothing has been trained.
+            WorkerError: The process that builds the models died.
+        """
 
 
 def find_executor(name: str) -> Executor:

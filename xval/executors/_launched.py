@@ -1,6 +1,6 @@
-"""What executors have in common whose engine only launches: retry, resume, progress and outcomes are told by files alone.
+"""Run jobs by an engine that only launches processes: retry, resume, progress and outcomes are told by files alone.
 
-Comes in: frozen jobs, and an engine that starts `job_files.JobProcess` for a job file somewhere. Goes out: an outcome per job,
+Comes in: frozen jobs, and an engine that starts `job_file.JobProcess` for a job file somewhere. Goes out: an outcome per job,
 in the order in which they end. The engine may lose a job with the machine that had it; the job then begins again elsewhere. A
 driver that was killed may be started again: what its engine still runs is waited for, not submitted twice.
 """

@@ -26,17 +26,12 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Iterator[JobOutcome]:
-    """Print the lines.
-
-    Args:
-        jobs: What is to be run.
-        slots: The devices, which the jobs take in turn.
+    """Print the lines; the jobs take the slots in turn. See `Executor.run`.
 
     Yields:
         Nothing: what becomes of the jobs is found in the results folder.
 
     Raises:
-        SettingsError: A model cannot be built.
         OSError: The disk is full or not writable.
     """
     check_models_apart(jobs, Slot("cpu", slots[0].threads))

@@ -19,7 +19,7 @@ from xval.worker.run import run_job, run_jobs
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
-    """Run jobs in their order, group by group.
+    """Run jobs in their order, group by group; one that ran out of memory is tried once more. See `Executor.run`.
 
     Args:
         jobs: What to run.
@@ -27,12 +27,8 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
         report: Called with what progresses.
         raise_errors: Let the first error through instead of recording it.
 
-    Yields:
-        An outcome per job. A job that ran out of memory is tried once more.
-
     Raises:
-        SettingsError: A model cannot be built; or the jobs want more than one backend, or another than the one that this
-            process has loaded.
+        SettingsError: Also where the jobs want more than one backend, or another than the one that this process has loaded.
     """
     backends = sorted({str(job.parameters["backend"]) for job in jobs})
     if len(backends) > 1:

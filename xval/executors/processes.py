@@ -22,21 +22,13 @@ from xval.jobs.job_file import remove_leftovers
 def run(
     jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, worker_module: str = WORKER_MODULE
 ) -> Iterator[JobOutcome]:
-    """Run jobs, as many groups of them at a time as there are slots.
+    """Run jobs after all models have been built once; see `Executor.run`.
 
     Args:
         jobs: What to run; with one slot in their order, with more as `_schedule` has it.
         slots: A worker each.
-        report: Called with what progresses: ``{"worker", "instance", "fold", "epoch", "values"}``.
+        report: Called with what progresses.
         worker_module: What a worker process runs; it speaks as `xval.worker.serve` does.
-
-    Yields:
-        An outcome per job, after all models have been built once. When the iterator is closed, all workers end and what they
-        left unfinished is removed.
-
-    Raises:
-        SettingsError: A model cannot be built.
-        WorkerError: The process that builds the models died.
     """
     workers = _Workers(group_jobs(jobs, n_slots=len(slots)), slots, report, worker_module)
     try:

@@ -36,18 +36,10 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Have a cluster run jobs, and wait for what becomes of them.
-
-    Args:
-        jobs: What to run, the first ones first.
-        slots: The first one is what each job gets.
-        report: Called with what progresses.
-
-    Yields:
-        An outcome per job. When the iterator is closed, the jobs are cancelled.
+    """Have a cluster run jobs, each with the first slot, and wait for what becomes of them; see `Executor.run`.
 
     Raises:
-        SettingsError: A model cannot be built; or there is no such cluster, or none of its machines has what a job asks for.
+        SettingsError: Also where there is no such cluster, or none of its machines has what a job asks for.
     """
     parameters = jobs[0].parameters
     with _connection(str(parameters["ray_address"])):

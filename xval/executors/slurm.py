@@ -56,18 +56,10 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Submit jobs, and wait for what becomes of them.
-
-    Args:
-        jobs: What to run, the first ones first.
-        slots: The first one is what each job gets.
-        report: Called with what progresses.
-
-    Yields:
-        An outcome per job. When the iterator is closed, the jobs are cancelled.
+    """Submit jobs, each with the first slot, and wait for what becomes of them; see `Executor.run`.
 
     Raises:
-        SettingsError: A model cannot be built, or Slurm refuses the jobs.
+        SettingsError: Also where Slurm refuses the jobs.
     """
     parameters = jobs[0].parameters
     engine = Queue(Path(jobs[0].experiment_folder) / "jobs" / "submitit", parameters)

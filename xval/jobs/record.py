@@ -1,6 +1,6 @@
-"""The files of a fold folder: the first part of its record, the model with what its user needs to know, the history.
+"""The first part of the record of a fold.
 
-Comes in: what job.py made. Goes out: files in the temporary folder of the job, which results.py publishes.
+Comes in: a job. Goes out: what was asked for, and the versions of what computes it.
 """
 
 import platform

@@ -58,11 +58,7 @@ class ExperimentFolder:
             ) from error
 
     def remove_stale_parts(self) -> None:
-        """Remove the files that writers left that were killed; temporary folders of jobs are removed by `claim`.
-
-        Raises:
-            OSError: One cannot be removed.
-        """
+        """Remove the files that writers left that were killed; temporary folders of jobs are removed by `claim`."""
         for folder in (self.path, self.path / "jobs", *map(self.instance_folder, self.instances())):
             remove_stale_parts(folder, folders=False)
 

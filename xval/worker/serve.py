@@ -24,7 +24,7 @@ from xval.worker.run import run_jobs
 
 
 class RunJobs(Protocol):
-    """What runs jobs, as `job.run_jobs` does."""
+    """What runs jobs, as `xval.worker.run.run_jobs` does."""
 
     def __call__(self, jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
         """Run jobs, and yield an outcome of each."""
@@ -69,7 +69,7 @@ def main(load: Callable[[], Work] = load_training) -> None:
     """Run jobs until the standard input ends.
 
     Args:
-        load: Called once, with the streams in place; it returns what is done with jobs.
+        load: Called once the orders are read and the answers can be written; it returns what is done with jobs.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the executor decides what ends
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")

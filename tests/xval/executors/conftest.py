@@ -90,6 +90,15 @@ def processes_with(text):
     return {pid: line for pid, line in found.items() if pid != os.getpid() and not line.startswith("ps -ww")}
 
 
+def is_running(pid):
+    """Return whether there is a process of an id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.fixture
 def engines(project):
     """The functions of this file, which tests cannot import; jobs that still wait in the end are let go."""
@@ -99,6 +108,7 @@ def engines(project):
         run_all=run_all,
         wait_for=wait_for,
         processes_with=processes_with,
+        is_running=is_running,
         split=shlex.split,
         compared=("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed"),
     )

@@ -70,7 +70,7 @@ def test_an_interrupt_ends_what_runs_and_the_same_command_goes_on(project, engin
     printed = running.communicate(timeout=100)[0]
 
     assert running.returncode == 130, printed
-    engines.wait_for(lambda: not is_running(waiting), 20)
+    engines.wait_for(lambda: not engines.is_running(waiting), 20)
     assert not project.leftovers()
     assert not project.records()
     (project.folder / "go").touch()
@@ -87,11 +87,3 @@ def start(project, engines, executor):
     return subprocess.Popen(
         engines.split(line), cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=project.environment()
     )
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 """A Ray cluster that loses a machine, a driver that dies, and what cannot be had."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -10,12 +9,18 @@ import pytest
 pytest.importorskip("ray")
 
 TWO_MACHINES = """
-import atexit, json, os, signal, sys, time
+import atexit, os, signal, sys, threading, time
 from pathlib import Path
 from ray.cluster_utils import Cluster
 
 folder = Path(sys.argv[1])
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+
+def end_with_input():
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=end_with_input, daemon=True).start()
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
 atexit.register(cluster.shutdown)
 machines = []
@@ -40,6 +45,7 @@ def two_machines(project, engines):
         process = subprocess.Popen(
             [sys.executable, "-c", TWO_MACHINES, str(project.folder)],
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             cwd=project.folder,
@@ -48,8 +54,7 @@ def two_machines(project, engines):
         engines.wait_for((project.folder / "address").exists)
         yield (project.folder / "address").read_text()
     finally:
-        process.terminate()
-        process.wait(60)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.slow
@@ -67,7 +72,7 @@ def test_jobs_of_a_lost_machine_run_elsewhere_and_every_job_is_done_once(project
     assert sorted(begun) == ["first", "second"]
     (project.folder / "lose").touch()
     engines.wait_for((project.folder / "lost").exists)
-    engines.wait_for(lambda: not is_running(int(begun["first"])))
+    engines.wait_for(lambda: not engines.is_running(int(begun["first"])))
     (project.folder / "go").touch()
     printed = running.communicate(timeout=200)[0]
 
@@ -90,7 +95,7 @@ def test_a_driver_that_was_killed_leaves_no_process_and_may_be_started_again(pro
     first.kill()
     first.wait()
     first.stdout.close()  # what it has started still holds the other end
-    engines.wait_for(lambda: not any(is_running(int(line.split()[0])) for line in waiting.read_text().splitlines()))
+    engines.wait_for(lambda: not any(engines.is_running(int(line.split()[0])) for line in waiting.read_text().splitlines()))
 
     (project.folder / "go").touch()
     ended = project.run(*command)
@@ -118,11 +123,3 @@ def test_a_cluster_that_is_not_there_is_named(project, engines):
 
     assert ended.returncode == 2
     assert "ray_address=127.0.0.1:1: no Ray cluster can be reached" in ended.stderr
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -8,7 +8,7 @@ def test_the_copy_has_the_code_the_settings_and_the_script(tmp_path):
 
     copy = take_snapshot(tmp_path / "code", script)
 
-    assert (copy / "xval" / "job.py").read_bytes() == (ROOT / "xval" / "job.py").read_bytes()
+    assert (copy / "xval" / "jobs" / "job.py").read_bytes() == (ROOT / "xval" / "jobs" / "job.py").read_bytes()
     assert (copy / "config.ini").read_bytes() == (ROOT / "config.ini").read_bytes()
     assert (copy / "script" / "mine.py").read_text() == "print('mine')"
     assert "numpy==" in (copy / "environment.txt").read_text()
