@@ -33,7 +33,7 @@ class Sources:
 
 
 def list_sources(folder: Path) -> Sources:
-    """List the files of a folder and of the folders below; hidden ones are passed over.
+    """List the files of a folder and of the folders below; hidden ones are skipped.
 
     Raises:
         CorpusError: There is no such folder, no audio in it, or two files would get one name in the output.

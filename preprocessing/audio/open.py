@@ -19,7 +19,7 @@ from xval.errors import AudioError
 # Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file.
 _END_TOLERANCE_S = 0.01
 
-# 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or wants to be cut.
+# 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
 _MOST_SAMPLES = 1_000_000_000
 
 

@@ -65,7 +65,7 @@ class SoundfileAudio:
             AudioError: It ends before its header says, or its header is damaged.
         """
         self._path = path
-        if path.suffix.lower() == ".raw":  # soundfile wants to be told a rate before it looks into one
+        if path.suffix.lower() == ".raw":  # soundfile needs to be told the rate of one
             raise Unreadable(_HEADERLESS)
         try:
             self._file = soundfile.SoundFile(path)

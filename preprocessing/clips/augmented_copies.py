@@ -88,7 +88,7 @@ def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
 def _refuse_unexplained(
     listed: set[str], copies: "pd.DataFrame", files: AudioFiles, audio_folder: Path, found: Path | None
 ) -> None:
-    """Refuse copies beside the clips of which nobody says what they are copies of, or whose source is gone."""
+    """Refuse copies beside the clips that no list names, or whose source is gone."""
     folders = sorted({posixpath.dirname(path) for path in listed})
     there = {posixpath.join(folder, name) for folder in folders for name in files.names(folder) if is_copy(name)} - listed
     unexplained = sorted(there - set(copies["path"]))

@@ -5,7 +5,7 @@ clip cannot be used.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from xval.errors import AudioError
 
@@ -14,7 +14,29 @@ if TYPE_CHECKING:
 
     from preprocessing.parallel import Progress
 
-_Stretch: TypeAlias = tuple[Path, float | None, float | None]
+
+class Stretch(NamedTuple):
+    """What is decoded: a file, or a stretch of it.
+
+    Attributes:
+        path: The file.
+        start_s: Where the stretch begins; None: with the file.
+        end_s: Where it ends; None: with the file.
+    """
+
+    path: Path
+    start_s: float | None
+    end_s: float | None
+
+
+def list_stretches(clips: "pd.DataFrame", audio_folder: Path) -> list[Stretch]:
+    """Return what is decoded of each clip; of the clips path, start_s and end_s are used."""
+    import pandas as pd
+
+    return [
+        Stretch(audio_folder / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
+        for path, start_s, end_s in zip(clips["path"], clips["start_s"], clips["end_s"], strict=True)
+    ]
 
 
 def describe_clips(
@@ -38,21 +60,18 @@ def describe_clips(
 
     from preprocessing.parallel import map_in_processes
 
-    stretches: list[_Stretch] = [
-        (Path(audio_folder) / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
-        for path, start_s, end_s in zip(clips["path"], clips["start_s"], clips["end_s"], strict=True)
-    ]
+    stretches = list_stretches(clips, Path(audio_folder))
     outcomes = list(map_in_processes(_describe, stretches, n_processes=n_processes, progress=progress))
     facts = pd.DataFrame(outcomes, columns=["duration_s", "sample_rate_hz", "audio_hash", "reason"])
     return pd.concat([clips, facts], axis=1)
 
 
-def _describe(stretch: _Stretch) -> dict[str, object]:
+def _describe(stretch: Stretch) -> dict[str, object]:
     """Read one clip; return its facts, or the reason why it cannot be used."""
     from preprocessing.audio.read import describe_audio
 
     try:
         facts = describe_audio(*stretch)
     except AudioError as error:
-        return {"reason": str(error).removeprefix(f"{stretch[0]}: ")}
+        return {"reason": str(error).removeprefix(f"{stretch.path}: ")}
     return {"duration_s": facts.duration_s, "sample_rate_hz": facts.sample_rate_hz, "audio_hash": facts.audio_hash}

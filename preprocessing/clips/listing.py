@@ -22,7 +22,7 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
 
     Returns:
         Paths relative to the folder, posix, sorted. Hidden files (and what macOS leaves in archives) and augmented copies are
-        passed over.
+        skipped.
 
     Raises:
         CorpusError: There is no such folder, or no such file in it.

@@ -62,7 +62,7 @@ class OutputFolder:
         """
         self.has_begun = True
         old = [source for path, source in self._before.items() if sources.get(path) != source]
-        # Also a file of that name that nobody noted: it would be taken for one that this run made.
+        # Also a file of that name that no note lists: it would be taken for one that this run made.
         new = [source for path, source in sources.items() if self._before.get(path) != source]
         stale = [name for source in (*old, *new) for name in source.files]
         for name in (*lists, *stale) if stale else ():
@@ -146,7 +146,7 @@ def name_copies(folder: Path) -> dict[str, str]:
 
     Returns:
         ``{path: path of the copy}``, posix, relative to the folder and to that of the copies, in natural order. Hidden files
-        and augmented copies are passed over.
+        and augmented copies are skipped.
 
     Raises:
         CorpusError: There is no such folder, no audio in it, or two files would become one copy.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BACKGROUND = "background"
-"""The label of a stretch in which somebody heard that there is no event."""
+"""The label of a stretch that was annotated as free of events."""
 
 _ALIASES = {
     **dict.fromkeys(("file", "fileid", "file_id", "filename", "file_name", "recording"), "path"),
@@ -53,7 +53,7 @@ class Recordings:
         """Return the path of a recording, relative to the folder.
 
         Raises:
-            ValueError: There is none of that name, or several.
+            ValueError: No recording has that name, or several have.
         """
         found = self.candidates(name)
         if not found:

@@ -1,7 +1,7 @@
 """EmoDB, the Berlin Database of Emotional Speech: ten actors say ten German sentences in seven emotions.
 
 Layout: ``wav/03a01Fa.wav``: speaker 03, sentence a01, emotion F (Freude), version a. Other folders beside wav/, such as the
-laryngograms of version 2, are passed over. The item is the speaker, the label the emotion, called as in the other corpora.
+laryngograms of version 2, are skipped. The item is the speaker, the label the emotion, called as in the other corpora.
 Source: https://zenodo.org/records/7447302 (Burkhardt and others, 2005). Licence: CC BY 4.0 by that record, CC0 1.0 by the table
 in the archive.
 """

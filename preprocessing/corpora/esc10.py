@@ -1,6 +1,6 @@
 """ESC-10, the ten easily told classes of ESC-50: 400 clips of 5 s, in the same five published folds.
 
-Layout: the folder of ESC-50, ``audio/1-100032-A-0.wav``; the clips of the other 40 classes are passed over. The item is the
+Layout: the folder of ESC-50, ``audio/1-100032-A-0.wav``; the clips of the other 40 classes are skipped. The item is the
 fold, the label the category.
 Source: https://github.com/karolpiczak/ESC-50 (Piczak, 2015). Licence: CC BY 3.0.
 """

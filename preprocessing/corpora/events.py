@@ -54,7 +54,7 @@ def list_clips(
         label: The column of the class, or several with commas, which are joined.
         background: true: also take the stretches between events, labelled background, of the recordings that the annotation
             names. Beware: what nobody annotated is not always free of events.
-        min_background_s: Shorter stretches between events are passed over.
+        min_background_s: Shorter stretches between events are skipped.
         max_background_s: Longer ones are cut into equal pieces, none longer than this.
 
     Returns:

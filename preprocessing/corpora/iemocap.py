@@ -68,7 +68,7 @@ def list_clips(
     """
     import pandas as pd
 
-    # The recordings of whole dialogs lie beside the utterances and are passed over.
+    # The recordings of whole dialogs lie beside the utterances and are skipped.
     paths = [path for path in listing.list_audio(audio_folder, _EXPECTED) if "sentences/wav/" in path]
     facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
     sheets = facts.pop("release") + "Session" + facts["session"] + "/dialog/EmoEvaluation/" + facts["dialog"] + ".txt"

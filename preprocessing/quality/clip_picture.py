@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 LARGEST_N_WINDOWS = 24
-"""So many windows are drawn; of more, some in between are passed over."""
+"""So many windows are drawn; of more, only some."""
 
 _WINDOWS_PER_ROW = 6
 _ROUND_HZ = (100, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)

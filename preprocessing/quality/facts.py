@@ -5,12 +5,13 @@ clip that cannot be read stands in the columns ``broken`` and ``reason``; it nev
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import AudioHeader, decode, read_header
+from preprocessing.clips.facts import Stretch, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
 from xval.errors import AudioError
 
@@ -41,14 +42,6 @@ _SMALLEST_EXTREME = 0.01
 
 # Annotated stretches are often rounded to hundredths of a second.
 _END_TOLERANCE_S = 0.01
-
-
-class _Clip(NamedTuple):
-    """What is decoded: a file or a stretch of it."""
-
-    path: Path
-    start_s: float | None
-    end_s: float | None
 
 
 def read_headers(
@@ -116,8 +109,7 @@ def measure(
     import pandas as pd
 
     readable = facts.index[facts["broken"].isna()]
-    rows = facts.loc[readable, ["path", "start_s", "end_s"]].itertuples(index=False)
-    tasks = [_Clip(audio_folder / path, _given(start_s), _given(end_s)) for path, start_s, end_s in rows]
+    tasks = list_stretches(facts.loc[readable], audio_folder)
     outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress))
     columns = [*MEASURED_COLUMNS, "duration_s", "broken", "reason"]
     measured = pd.DataFrame(outcomes, index=readable, columns=columns).astype({"broken": "object", "reason": "object"})
@@ -185,7 +177,7 @@ def _read_header(path: Path) -> dict[str, Any]:
     return columns
 
 
-def _measure(clip: _Clip) -> dict[str, Any]:
+def _measure(clip: Stretch) -> dict[str, Any]:
     """Return the columns of one clip."""
     try:
         decoded = decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, with_hash=True)
@@ -207,7 +199,7 @@ def _measure(clip: _Clip) -> dict[str, Any]:
     }
 
 
-def _channel(clip: _Clip, number: int) -> NDArray[np.float32]:
+def _channel(clip: Stretch, number: int) -> NDArray[np.float32]:
     return decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, channel=number).samples
 
 
@@ -218,7 +210,3 @@ def _reason(error: AudioError, path: Path) -> str:
 def _dbfs(amplitude: float) -> float:
     """Return 20 log10 of an amplitude, full scale being 1."""
     return 20 * float(np.log10(amplitude)) if amplitude else -np.inf
-
-
-def _given(seconds: float) -> float | None:
-    return None if np.isnan(seconds) else float(seconds)

@@ -171,7 +171,7 @@ FAULTS = (
         DOES_NOT_OPEN,
         "left out",
         "clips",
-        "The header of the file is none of an audio file, or the file ends before its header says.",
+        "The file has no header of an audio file, or it ends before its header says.",
         "Fetch the file again, or convert it to wav with the program that wrote it.",
         broken_clips(DOES_NOT_OPEN),
     ),

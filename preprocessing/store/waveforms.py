@@ -148,7 +148,7 @@ def make_moments(
 ) -> None:
     """Compute the moments of what a front end makes of every clip, once for each front end.
 
-    Clips are taken as they are tested: padded to one length where that is so, cut to ``clip_length_s`` where that is set. Crops
+    Clips are taken as they are tested: padded to one length, or cut to ``clip_length_s`` where it is set. Crops
     and windows are taken as parts of their clip, so that ``db_reference = max`` and ``top_db`` refer to the clip here.
 
     Args:

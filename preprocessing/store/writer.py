@@ -21,7 +21,7 @@ from filelock import FileLock
 from numpy.typing import ArrayLike
 
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.store import layout as layout
+from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
 from preprocessing.store.moments import ItemSums, write_moments
 from xval.errors import CorpusError

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from augmentation.__main__ import main
+
 RATE_HZ = 16000
 
 
@@ -53,3 +55,17 @@ def clips(tmp_path: Path) -> Path:
         soundfile.write(path, make_clip(number), RATE_HZ)
     (folder / "speakers.csv").write_text("speaker,age\ns0,30\ns1,40\n")
     return folder
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that runs a command which must end with exit code 2 and one message, and returns the message."""
+
+    def run(*arguments: object) -> str:
+        assert main([str(argument) for argument in arguments]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ")
+        assert "Traceback" not in error
+        return error
+
+    return run

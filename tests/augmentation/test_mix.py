@@ -16,6 +16,8 @@ from preprocessing.audio.read import decode, read_header
 from preprocessing.corpora import find_corpus
 
 RATE_HZ = 16000
+Refused = Callable[..., str]
+pytestmark = pytest.mark.usefixtures("folder")
 SHORT = ["--set", "mixture_duration_s=3", "--set", "mixture_min_gap_s=0.25"]
 
 
@@ -42,13 +44,6 @@ def mix(*arguments: str) -> int:
     return main(["mix", "events", "backgrounds", "out", *SHORT, *arguments])
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(["mix", *arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    return error
-
-
 def rows_of(output: str) -> list[dict[str, str]]:
     with Path(output, "annotation.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -62,7 +57,6 @@ def stretch(path: str, start_s: float, n_samples: int) -> np.ndarray:
     return soundfile.read(path)[0][round(start_s * RATE_HZ) :][:n_samples]
 
 
-@pytest.mark.usefixtures("folder")
 def test_events_lie_where_the_annotation_says_at_the_ratio_that_it_says() -> None:
     assert mix("--set", "mixture_max_snr_db=20") == 0
     events = [row for row in rows_of("out") if row["label"] != "background"]
@@ -81,7 +75,6 @@ def test_events_lie_where_the_annotation_says_at_the_ratio_that_it_says() -> Non
         assert ratio_db == pytest.approx(float(row["snr_db"]), abs=0.2)
 
 
-@pytest.mark.usefixtures("folder")
 def test_what_is_labelled_background_is_background_alone() -> None:
     assert mix() == 0
     gaps = [row for row in rows_of("out") if row["label"] == "background"]
@@ -94,7 +87,6 @@ def test_what_is_labelled_background_is_background_alone() -> None:
         assert row["source"] == row["snr_db"] == ""
 
 
-@pytest.mark.usefixtures("folder")
 def test_each_background_belongs_to_one_item(capsys: pytest.CaptureFixture[str]) -> None:
     assert mix() == 0
     assert "4 recordings for 3 items, each recording for one item" in capsys.readouterr().out
@@ -104,11 +96,10 @@ def test_each_background_belongs_to_one_item(capsys: pytest.CaptureFixture[str])
     assert all(len(items) == 1 for items in owners.values())
 
 
-@pytest.mark.usefixtures("folder")
-def test_too_few_backgrounds_are_shared_in_disjoint_stretches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_backgrounds_are_shared_in_disjoint_stretches(capsys: pytest.CaptureFixture[str], refused: Refused) -> None:
     for number in (1, 2, 3):
         Path(f"backgrounds/b{number}.wav").unlink()
-    assert "Not enough background for 3 items" in refused(capsys, "events", "backgrounds", "out", *SHORT)
+    assert "Not enough background for 3 items" in refused("mix", "events", "backgrounds", "out", *SHORT)
     assert not Path("out").exists()
     assert mix("--set", "mixture_duration_s=2") == 0
     assert "too few for each to have its own" in capsys.readouterr().out
@@ -122,7 +113,6 @@ def test_too_few_backgrounds_are_shared_in_disjoint_stretches(capsys: pytest.Cap
     assert all(first[1] <= second[0] for first, second in pairwise(spans))
 
 
-@pytest.mark.usefixtures("folder")
 def test_the_corpus_of_events_reads_the_mixtures() -> None:
     assert mix() == 0
     clips = find_corpus("events").list_clips(Path("out"), annotation=Path("out/annotation.csv"), item="item")
@@ -135,7 +125,6 @@ def test_the_corpus_of_events_reads_the_mixtures() -> None:
     assert len(annotations) == len([row for row in rows_of("out") if row["label"] != "background"])
 
 
-@pytest.mark.usefixtures("folder")
 def test_workers_do_not_matter_and_a_second_run_mixes_only_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,17 +142,15 @@ def test_workers_do_not_matter_and_a_second_run_mixes_only_what_is_missing(
     assert f"({len(kept)} were there already)" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("folder")
-def test_other_settings_are_refused_or_replace_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_settings_are_refused_or_replace_all(refused: Refused) -> None:
     assert mix() == 0
-    assert "seed: 1 there, 2 now" in refused(capsys, "events", "backgrounds", "out", *SHORT, "--seed", "2")
+    assert "seed: 1 there, 2 now" in refused("mix", "events", "backgrounds", "out", *SHORT, "--seed", "2")
     before = files_of("out")
     assert mix("--seed", "2", "--overwrite") == 0
     assert files_of("out") != before
     assert {row["path"] for row in rows_of("out")} == {path.name for path in Path("out").glob("*.wav")}
 
 
-@pytest.mark.usefixtures("folder")
 def test_events_that_cannot_be_used_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     samples, _ = soundfile.read("events/r0.wav")
     samples[:RATE_HZ] = 0
@@ -180,7 +167,6 @@ def test_events_that_cannot_be_used_are_listed(capsys: pytest.CaptureFixture[str
     assert len([row for row in rows_of("out") if row["label"] != "background"]) == 9
 
 
-@pytest.mark.usefixtures("folder")
 def test_events_that_overlap_are_cut_out_and_annotated_together(capsys: pytest.CaptureFixture[str]) -> None:
     with Path("events/events.csv").open("a") as file:
         file.write("r1.wav,0.7,1.1,c,m1\nr1.wav,1.05,1.3,d,m1\nr2.wav,0.9,1.0,touching,m2\n")
@@ -206,12 +192,11 @@ def test_events_that_overlap_are_cut_out_and_annotated_together(capsys: pytest.C
     assert {"a", "b", "c", "d", "touching", "background"} == set(clips["label"])
 
 
-@pytest.mark.usefixtures("folder")
-def test_one_background_under_two_names_is_dealt_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_background_under_two_names_is_dealt_once(capsys: pytest.CaptureFixture[str], refused: Refused) -> None:
     for number in (1, 2, 3):
         soundfile.write(f"backgrounds/b{number}.flac", *soundfile.read("backgrounds/b0.wav"))
         Path(f"backgrounds/b{number}.wav").unlink()
-    assert "there are 1 recordings that long" in refused(capsys, "events", "backgrounds", "out", *SHORT)
+    assert "there are 1 recordings that long" in refused("mix", "events", "backgrounds", "out", *SHORT)
     rng = np.random.default_rng(7)
     for number in (1, 2):
         soundfile.write(f"backgrounds/c{number}.wav", rng.normal(0, 0.02, 8 * RATE_HZ), RATE_HZ)
@@ -222,26 +207,23 @@ def test_one_background_under_two_names_is_dealt_once(capsys: pytest.CaptureFixt
     assert {row["background"] for row in rows_of("out")} == {"b0.wav", "c1.wav", "c2.wav"}
 
 
-@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("backgrounds", ["events", "events/sub", "."])
-def test_recordings_with_events_are_no_backgrounds(capsys: pytest.CaptureFixture[str], backgrounds: str) -> None:
+def test_recordings_with_events_are_no_backgrounds(refused: Refused, backgrounds: str) -> None:
     Path("events/sub").mkdir()
-    message = refused(capsys, "events", backgrounds, "../mixed", *SHORT)
+    message = refused("mix", "events", backgrounds, "../mixed", *SHORT)
     assert "EVENTS (events) and BACKGROUNDS" in message
     assert "mixed into those of others" in message
 
 
-@pytest.mark.usefixtures("folder")
-def test_an_event_that_is_also_a_background_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_event_that_is_also_a_background_is_refused(refused: Refused) -> None:
     soundfile.write("events/call.wav", *soundfile.read("backgrounds/b2.wav"))
     with Path("events/events.csv").open("a") as file:
         file.write("call.wav,0,8,a,m1\n")
-    assert "call.wav and backgrounds/b2.wav hold the same audio" in refused(capsys, "events", "backgrounds", "out", *SHORT)
+    assert "call.wav and backgrounds/b2.wav hold the same audio" in refused("mix", "events", "backgrounds", "out", *SHORT)
 
 
-@pytest.mark.usefixtures("folder")
 def test_the_length_of_a_background_is_that_of_what_is_decoded(
-    aac: Callable[[Path, float, int], None], capsys: pytest.CaptureFixture[str]
+    aac: Callable[[Path, float, int], None], refused: Refused
 ) -> None:
     for number in range(4):
         Path(f"backgrounds/b{number}.wav").unlink()
@@ -252,10 +234,9 @@ def test_the_length_of_a_background_is_that_of_what_is_decoded(
     wanted_s = (decoded_s + guessed_s) / 6
     assert decoded_s / 3 + 0.1 < wanted_s < guessed_s / 3
     overrides = ["--set", f"mixture_duration_s={wanted_s}"]
-    assert "Not enough background for 3 items" in refused(capsys, "events", "backgrounds", "out", *overrides)
+    assert "Not enough background for 3 items" in refused("mix", "events", "backgrounds", "out", *overrides)
 
 
-@pytest.mark.usefixtures("folder")
 def test_an_overwriting_run_that_was_interrupted_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -276,7 +257,6 @@ def test_an_overwriting_run_that_was_interrupted_goes_on(
     assert "(2 were there already)" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("folder")
 def test_the_rate_is_the_lowest_of_all(capsys: pytest.CaptureFixture[str]) -> None:
     soundfile.write("backgrounds/low.wav", np.random.default_rng(0).normal(0, 0.02, 8 * 8000), 8000)
     assert mix() == 0
@@ -285,7 +265,6 @@ def test_the_rate_is_the_lowest_of_all(capsys: pytest.CaptureFixture[str]) -> No
     assert {soundfile.info(path).frames for path in Path("out").glob("*.wav")} == {24000}
 
 
-@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -301,12 +280,11 @@ def test_the_rate_is_the_lowest_of_all(capsys: pytest.CaptureFixture[str]) -> No
         (["events", "backgrounds"], "required: OUTPUT"),
     ],
 )
-def test_wrong_commands_are_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
-    assert message in refused(capsys, *arguments)
+def test_wrong_commands_are_refused(refused: Refused, arguments: list[str], message: str) -> None:
+    assert message in refused("mix", *arguments)
     assert not Path("out").exists()
 
 
-@pytest.mark.usefixtures("folder")
-def test_a_background_that_is_no_audio_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_background_that_is_no_audio_is_named(refused: Refused) -> None:
     Path("backgrounds/text.wav").write_text("no audio")
-    assert "text.wav" in refused(capsys, "events", "backgrounds", "out", *SHORT)
+    assert "text.wav" in refused("mix", "events", "backgrounds", "out", *SHORT)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from preprocessing.parallel import SMALLEST_PARALLEL
 from xval.errors import CorpusError, SettingsError
 
 RATE_HZ = 16000
+Printed = pytest.CaptureFixture[str]
 
 
 def stereo(seed: int = 0, n_samples: int = 4000) -> NDArray[np.float32]:
@@ -38,6 +37,11 @@ def audio(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def target(audio: Path) -> Path:
+    return audio.parent / "out"
+
+
 def wav_files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix == ".wav")
 
@@ -46,8 +50,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path: (folder / path).read_bytes() for path in wav_files(folder)}
 
 
-def test_the_command_writes_copies_and_says_what_it_left_out(audio: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    target = audio.parent / "out"
+def test_the_command_writes_copies_and_says_what_is_left_out(audio: Path, target: Path, capsys: Printed) -> None:
     assert main(["convert", str(audio), str(target), "--workers", "1"]) == 0
     assert wav_files(target) == ["OTHER.wav", "a b/deep/one.two.wav"]
     said = capsys.readouterr().out
@@ -62,34 +65,17 @@ def test_the_command_writes_copies_and_says_what_it_left_out(audio: Path, capsys
     }
 
 
-def test_a_copy_is_the_mean_of_the_channels_at_the_rate_of_the_file(audio: Path) -> None:
-    convert_folder(audio, audio.parent / "out", CopyFormat())
-    info = soundfile.info(audio.parent / "out" / "a b" / "deep" / "one.two.wav")
+def test_a_copy_is_the_mean_of_the_channels_at_the_rate_of_the_file(audio: Path, target: Path) -> None:
+    convert_folder(audio, target, CopyFormat())
+    info = soundfile.info(target / "a b" / "deep" / "one.two.wav")
     assert (info.samplerate, info.channels, info.subtype, info.format) == (RATE_HZ, 1, "PCM_16", "WAV")
-    samples, _ = soundfile.read(audio.parent / "out" / "a b" / "deep" / "one.two.wav", dtype="float32")
+    samples, _ = soundfile.read(target / "a b" / "deep" / "one.two.wav", dtype="float32")
     np.testing.assert_allclose(samples, stereo(1).mean(axis=1), atol=1e-4)
 
 
-def test_rate_channel_and_subtype_can_be_chosen(audio: Path) -> None:
-    target = audio.parent / "out"
-    assert (
-        main(
-            [
-                "convert",
-                str(audio),
-                str(target),
-                "--sample-rate",
-                "8000",
-                "--channel",
-                "1",
-                "--subtype",
-                "FLOAT",
-                "--workers",
-                "1",
-            ]
-        )
-        == 0
-    )
+def test_rate_channel_and_subtype_can_be_chosen(audio: Path, target: Path) -> None:
+    chosen = ["--sample-rate", "8000", "--channel", "1", "--subtype", "FLOAT"]
+    assert main(["convert", str(audio), str(target), *chosen, "--workers", "1"]) == 0
     info = soundfile.info(target / "a b" / "deep" / "one.two.wav")
     assert (info.samplerate, info.channels, info.subtype, info.frames) == (8000, 1, "FLOAT", 2000)
     plain = audio.parent / "plain"
@@ -98,15 +84,16 @@ def test_rate_channel_and_subtype_can_be_chosen(audio: Path) -> None:
     np.testing.assert_allclose(samples, stereo(1)[:, 1], atol=1e-4)
 
 
-def test_a_file_without_the_channel_is_left_out(audio: Path) -> None:
+def test_a_file_without_the_channel_is_left_out(audio: Path, target: Path) -> None:
     soundfile.write(audio / "mono.wav", stereo()[:, 0], RATE_HZ)
-    done = convert_folder(audio, audio.parent / "out", CopyFormat(channel=1))
+    done = convert_folder(audio, target, CopyFormat(channel=1))
     assert ("mono.wav", "has no channel 1, only 0 to 0.") in done.left_out
     assert done.n_written == 2
 
 
-def test_copies_that_are_there_are_kept_and_an_interrupted_run_goes_on(audio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = audio.parent / "out"
+def test_copies_that_are_there_are_kept_and_an_interrupted_run_goes_on(
+    audio: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = convert.read_audio
 
     def read_until_interrupted(path: Path, **options: int | None) -> tuple[NDArray[np.float32], int]:
@@ -130,8 +117,9 @@ def test_copies_that_are_there_are_kept_and_an_interrupted_run_goes_on(audio: Pa
     assert soundfile.info(made).frames == 4000
 
 
-def test_an_overwriting_run_that_was_interrupted_goes_on_too(audio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = audio.parent / "out"
+def test_an_overwriting_run_that_was_interrupted_goes_on_too(
+    audio: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     convert_folder(audio, target, CopyFormat(sample_rate_hz=8000))
     write = convert.write_wav
 
@@ -149,8 +137,7 @@ def test_an_overwriting_run_that_was_interrupted_goes_on_too(audio: Path, monkey
     assert {soundfile.info(target / path).samplerate for path in wav_files(target)} == {RATE_HZ}
 
 
-def test_copies_of_a_file_that_was_replaced_or_renamed_do_not_stay(audio: Path) -> None:
-    target = audio.parent / "out"
+def test_copies_of_a_file_that_was_replaced_or_renamed_do_not_stay(audio: Path, target: Path) -> None:
     soundfile.write(audio / "more.wav", stereo(3), RATE_HZ)
     convert_folder(audio, target, CopyFormat())
     # Unpacked from an archive: another recording, older than the copy.
@@ -165,8 +152,7 @@ def test_copies_of_a_file_that_was_replaced_or_renamed_do_not_stay(audio: Path) 
     np.testing.assert_allclose(samples, stereo(4).mean(axis=1), atol=1e-4)
 
 
-def test_a_folder_of_other_files_is_left_alone(audio: Path) -> None:
-    target = audio.parent / "out"
+def test_a_folder_of_other_files_is_left_alone(audio: Path, target: Path) -> None:
     target.mkdir()
     (target / "OTHER.wav").write_bytes(b"mine")
     with pytest.raises(CorpusError, match=r"not empty, and was not made by this command \(converted\.json is missing\)"):
@@ -175,8 +161,7 @@ def test_a_folder_of_other_files_is_left_alone(audio: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../labels.csv", "/labels.csv"])
-def test_a_note_that_names_files_elsewhere_removes_nothing(audio: Path, name: str) -> None:
-    target = audio.parent / "out"
+def test_a_note_that_names_files_elsewhere_removes_nothing(audio: Path, target: Path, name: str) -> None:
     convert_folder(audio, target, CopyFormat())
     note = json.loads((target / "converted.json").read_text())
     note["sources"]["gone.wav"] = [[1, 1], [name]]
@@ -187,8 +172,7 @@ def test_a_note_that_names_files_elsewhere_removes_nothing(audio: Path, name: st
     assert (audio.parent / "labels.csv").exists()
 
 
-def test_copies_of_two_formats_are_not_mixed(audio: Path) -> None:
-    target = audio.parent / "out"
+def test_copies_of_two_formats_are_not_mixed(audio: Path, target: Path) -> None:
     convert_folder(audio, target, CopyFormat(sample_rate_hz=8000))
     with pytest.raises(
         CorpusError, match=r"(?s)made otherwise.*sample_rate_hz: 8000 there, none now.*channel: none there, 0 now"
@@ -202,8 +186,7 @@ def test_copies_of_two_formats_are_not_mixed(audio: Path) -> None:
         convert_folder(audio, target, CopyFormat())
 
 
-def test_overwriting_leaves_no_copy_of_a_file_that_no_longer_decodes(audio: Path) -> None:
-    target = audio.parent / "out"
+def test_overwriting_leaves_no_copy_of_a_file_that_no_longer_decodes(audio: Path, target: Path) -> None:
     convert_folder(audio, target, CopyFormat())
     (audio / "OTHER.MP3").write_bytes(b"no longer audio")
     done = convert_folder(audio, target, CopyFormat(), overwrite=True)
@@ -211,11 +194,11 @@ def test_overwriting_leaves_no_copy_of_a_file_that_no_longer_decodes(audio: Path
     assert wav_files(target) == ["a b/deep/one.two.wav"]
 
 
-def test_files_that_would_become_one_copy_are_refused_before_anything_is_written(audio: Path) -> None:
+def test_files_that_would_become_one_copy_are_refused_before_anything_is_written(audio: Path, target: Path) -> None:
     soundfile.write(audio / "OTHER.flac", stereo(), RATE_HZ)
     with pytest.raises(CorpusError, match=r"OTHER\.flac and OTHER\.MP3 would both become OTHER\.wav"):
-        convert_folder(audio, audio.parent / "out", CopyFormat())
-    assert not (audio.parent / "out").exists()
+        convert_folder(audio, target, CopyFormat())
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("target", ["in", "in/out", ".", "in/../in/x"])
@@ -226,14 +209,14 @@ def test_the_folders_must_lie_apart(audio: Path, target: str) -> None:
     assert sorted(audio.parent.rglob("*")) == before
 
 
-def test_what_is_no_folder_is_refused(audio: Path) -> None:
+def test_what_is_no_folder_is_refused(audio: Path, target: Path) -> None:
     with pytest.raises(CorpusError, match=r"No folder .*nowhere"):
-        convert_folder(audio.parent / "nowhere", audio.parent / "out", CopyFormat())
+        convert_folder(audio.parent / "nowhere", target, CopyFormat())
     with pytest.raises(CorpusError, match="is a file"):
         convert_folder(audio / "a b", audio / "labels.csv", CopyFormat())
     (audio.parent / "empty").mkdir()
     with pytest.raises(CorpusError, match="holds no audio files"):
-        convert_folder(audio.parent / "empty", audio.parent / "out", CopyFormat())
+        convert_folder(audio.parent / "empty", target, CopyFormat())
 
 
 def test_clipping_is_told(tmp_path: Path) -> None:
@@ -279,15 +262,15 @@ def test_processes_write_the_same_copies(tmp_path: Path) -> None:
         (["--workers", "0"], r"--workers 0: a whole number from 1"),
     ],
 )
-def test_wrong_options_are_refused(audio: Path, arguments: list[str], message: str) -> None:
+def test_wrong_options_are_refused(audio: Path, target: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        convert.main([str(audio), str(audio.parent / "out"), *arguments])
-    assert not (audio.parent / "out").exists()
+        convert.main([str(audio), str(target), *arguments])
+    assert not target.exists()
 
 
-def test_help_says_that_copies_are_mono() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "preprocessing", "convert", "--help"], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "mono wav copies" in shown.stdout
-    assert "default: the mean of all" in shown.stdout
+def test_help_says_that_copies_are_mono(capsys: Printed) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["convert", "--help"])
+    shown = capsys.readouterr().out
+    assert "mono wav copies" in shown
+    assert "default: the mean of all" in shown

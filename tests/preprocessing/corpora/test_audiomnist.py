@@ -19,22 +19,15 @@ SPEAKERS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for path in ("01/0_01_0.wav", "01/7_01_49.wav", "02/0_02_0.wav", "45/3_45_1.wav", "60/9_60_12.wav"):
-        (tmp_path / "data" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "data" / path).touch()
+def folder(tmp_path: Path, lay_out) -> Path:
+    lay_out(tmp_path / "data", "01/0_01_0.wav", "01/7_01_49.wav", "02/0_02_0.wav", "45/3_45_1.wav", "60/9_60_12.wav")
     (tmp_path / "data" / "audioMNIST_meta.txt").write_text(json.dumps(SPEAKERS))
     return tmp_path
 
 
 @pytest.fixture
-def all_speakers(tmp_path: Path) -> Path:
-    for speaker in range(1, 61):
-        for digit in (0, 1):
-            path = tmp_path / f"{speaker:02}" / f"{digit}_{speaker:02}_0.wav"
-            path.parent.mkdir(exist_ok=True)
-            path.touch()
-    return tmp_path
+def all_speakers(tmp_path: Path, lay_out) -> Path:
+    return lay_out(tmp_path, *(f"{speaker:02}/{digit}_{speaker:02}_0.wav" for speaker in range(1, 61) for digit in (0, 1)))
 
 
 def test_the_speaker_is_the_item_and_the_digit_the_label(folder: Path) -> None:
@@ -96,9 +89,8 @@ def test_the_four_gender_folds_are_the_published_ones(all_speakers: Path) -> Non
     assert set(map(int, fold.training)) == {26, 12, 57, 43, 28, 52, 25, 37, 45, 48, 53, 41}
 
 
-def test_a_folder_without_the_speakers_of_the_folds_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "01").mkdir()
-    (tmp_path / "01" / "0_01_0.wav").touch()
+def test_a_folder_without_the_speakers_of_the_folds_is_an_error(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, "01/0_01_0.wav")
     with pytest.raises(CorpusError, match=r"--folds gender: none of its speakers is in .*Found: 01\."):
         list_clips(tmp_path, folds="gender")
 

@@ -15,11 +15,8 @@ TABLE = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for path in (*PATHS, "AudioMP3/1001_DFA_ANG_XX.mp3", "VideoFlash/1001_DFA_ANG_XX.flv"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).touch()
-    return tmp_path
+def folder(tmp_path: Path, lay_out) -> Path:
+    return lay_out(tmp_path, *PATHS, "AudioMP3/1001_DFA_ANG_XX.mp3", "VideoFlash/1001_DFA_ANG_XX.flv")
 
 
 def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:

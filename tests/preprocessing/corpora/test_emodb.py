@@ -9,11 +9,9 @@ from xval.errors import CorpusError
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for path in ("wav/03a01Fa.wav", "wav/09b10Wb.wav", "wav/16a05Tc.wav", "lablaut/03a01Fa.lablaut", "erkennung.txt"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).touch()
-    return tmp_path
+def folder(tmp_path: Path, lay_out) -> Path:
+    recordings = ("wav/03a01Fa.wav", "wav/09b10Wb.wav", "wav/16a05Tc.wav")
+    return lay_out(tmp_path, *recordings, "lablaut/03a01Fa.lablaut", "erkennung.txt")
 
 
 def test_the_speaker_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
@@ -25,17 +23,14 @@ def test_the_speaker_is_the_item_and_the_emotion_the_label(folder: Path) -> None
     assert list_clips(folder / "wav")["path"].tolist() == ["03a01Fa.wav", "09b10Wb.wav", "16a05Tc.wav"]
 
 
-def test_every_letter_has_its_emotion(tmp_path: Path) -> None:
+def test_every_letter_has_its_emotion(tmp_path: Path, lay_out) -> None:
     emotions = {"A": "fearful", "E": "disgust", "F": "happy", "L": "bored", "N": "neutral", "T": "sad", "W": "angry"}
-    for letter in emotions:
-        (tmp_path / f"10a02{letter}.wav").touch()
+    lay_out(tmp_path, *(f"10a02{letter}.wav" for letter in emotions))
     assert list_clips(tmp_path)["label"].tolist() == list(emotions.values())
 
 
-def test_what_the_archive_unpacks_to_is_read(tmp_path: Path) -> None:
-    (tmp_path / "emodb" / "wav").mkdir(parents=True)
-    (tmp_path / "emodb" / "wav" / "03a01Fa.wav").touch()
-    assert list_clips(tmp_path)["path"].tolist() == ["emodb/wav/03a01Fa.wav"]
+def test_what_the_archive_unpacks_to_is_read(tmp_path: Path, lay_out) -> None:
+    assert list_clips(lay_out(tmp_path, "emodb/wav/03a01Fa.wav"))["path"].tolist() == ["emodb/wav/03a01Fa.wav"]
 
 
 def test_folds_by_gender_and_other_labels(folder: Path) -> None:
@@ -45,16 +40,13 @@ def test_folds_by_gender_and_other_labels(folder: Path) -> None:
     assert (task_type(label="age", item="speaker"), task_type(label="emotion")) == ("regression", "classification")
 
 
-def test_the_laryngograms_of_version_2_are_passed_over(folder: Path) -> None:
-    (folder / "laryngo").mkdir()
-    (folder / "laryngo" / "03a01Fa.wav").touch()
-    assert len(list_clips(folder)) == 3
+def test_the_laryngograms_of_version_2_are_passed_over(folder: Path, lay_out) -> None:
+    assert len(list_clips(lay_out(folder, "laryngo/03a01Fa.wav"))) == 3
 
 
-def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> None:
+def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path, lay_out) -> None:
     with pytest.raises(CorpusError, match=r"holds no wav/03a01Fa\.wav\. Found: nothing"):
         list_clips(tmp_path)
-    (tmp_path / "03a01Fa.wav").touch()
-    (tmp_path / "01a01Fa.wav").touch()
+    lay_out(tmp_path, "03a01Fa.wav", "01a01Fa.wav")
     with pytest.raises(CorpusError, match=r"1 wav files that are not named as wav/03a01Fa\.wav: 01a01Fa\.wav"):
         list_clips(tmp_path)

@@ -12,11 +12,8 @@ ESC10_NUMBERS = (0, 1, 10, 11, 12, 20, 21, 38, 40, 41)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "audio").mkdir()
-    for number in range(50):
-        (tmp_path / "audio" / f"{number % 5 + 1}-{1000 + number}-A-{number}.wav").touch()
-    return tmp_path
+def folder(tmp_path: Path, lay_out) -> Path:
+    return lay_out(tmp_path, *(f"audio/{number % 5 + 1}-{1000 + number}-A-{number}.wav" for number in range(50)))
 
 
 def test_the_ten_classes_are_taken(folder: Path) -> None:

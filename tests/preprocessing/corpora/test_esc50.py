@@ -11,12 +11,8 @@ PATHS = ("audio/1-100032-A-0.wav", "audio/1-100038-A-14.wav", "audio/5-9032-A-0.
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "ESC-50-master"
-    for path in (*PATHS, "meta/esc50.csv", "audio/.DS_Store"):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).touch()
-    return folder
+def folder(tmp_path: Path, lay_out) -> Path:
+    return lay_out(tmp_path / "ESC-50-master", *PATHS, "meta/esc50.csv", "audio/.DS_Store")
 
 
 def test_the_fold_is_the_item_and_the_category_the_label(folder: Path) -> None:
@@ -39,9 +35,8 @@ def test_an_unpacked_archive_is_read_from_above(folder: Path) -> None:
     assert list_clips(folder / "audio")["path"][0] == "1-100032-A-0.wav"
 
 
-def test_every_ten_classes_make_a_group(tmp_path: Path) -> None:
-    for number in range(50):
-        (tmp_path / f"1-{1000 + number}-A-{number}.wav").touch()
+def test_every_ten_classes_make_a_group(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, *(f"1-{1000 + number}-A-{number}.wav" for number in range(50)))
     groups = list_clips(tmp_path, label="group")["label"].tolist()
     assert groups == [group for group in ("animals", "nature", "human", "indoors", "outdoors") for _ in range(10)]
 

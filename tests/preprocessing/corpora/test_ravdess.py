@@ -14,11 +14,8 @@ SONG = "Actor_16/03-02-04-02-01-01-16.wav"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for path in (*SPEECH, SONG, "Actor_01/._03-01-01-01-01-01-01.wav", "README.txt"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).touch()
-    return tmp_path
+def folder(tmp_path: Path, lay_out) -> Path:
+    return lay_out(tmp_path, *SPEECH, SONG, "Actor_01/._03-01-01-01-01-01-01.wav", "README.txt")
 
 
 def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
@@ -31,12 +28,9 @@ def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
     assert list(clips.columns) == ["path", "item", "label"]
 
 
-def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path) -> None:
-    for actor in range(1, 25):
-        for emotion in (3, 4):
-            path = tmp_path / f"Actor_{actor:02}" / f"03-01-{emotion:02}-01-01-01-{actor:02}.wav"
-            path.parent.mkdir(exist_ok=True)
-            path.touch()
+def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path, lay_out) -> None:
+    names = (f"03-01-{emotion:02}-01-01-01-{actor:02}.wav" for actor in range(1, 25) for emotion in (3, 4))
+    lay_out(tmp_path, *(f"Actor_{name[-6:-4]}/{name}" for name in names))
     clips = list_clips(tmp_path, folds="gender")
     index = check_clips(clips, tmp_path, task_type="classification").assign(audio_hash=clips["path"])
     settings = {"fold_strategy": "predefined", "validation": "fraction", "validation_fraction": 0.25, "fold_seed": 0}
@@ -71,30 +65,24 @@ def test_speech_and_song(folder: Path) -> None:
         list_clips(folder, vocal_channel="song")
 
 
-def test_the_copy_with_every_file_twice_is_read_once(folder: Path) -> None:
+def test_the_copy_with_every_file_twice_is_read_once(folder: Path, lay_out) -> None:
     expected = list_clips(folder)
-    for path in SPEECH:
-        copy = folder / "audio_speech_actors_01-24" / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.touch()
+    lay_out(folder / "audio_speech_actors_01-24", *SPEECH)
     assert list_clips(folder).equals(expected)
 
 
-def test_video_is_not_read(folder: Path) -> None:
-    video = folder / "Video_Speech_Actor_01" / "01-01-05-02-02-01-01.mp4"
-    video.parent.mkdir()
-    video.touch()
+def test_video_is_not_read(folder: Path, lay_out) -> None:
+    videos = lay_out(folder / "Video_Speech_Actor_01", "01-01-05-02-02-01-01.mp4")
     assert len(list_clips(folder)) == len(SPEECH)
     with pytest.raises(
         CorpusError, match=r"holds only video \(1 files .*01-01-05-02-02-01-01\.mp4\)\. Expected .*03-01-05-02-01-02-16"
     ):
-        list_clips(video.parent)
+        list_clips(videos)
 
 
-def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> None:
+def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path, lay_out) -> None:
     with pytest.raises(CorpusError, match=r"holds no Actor_16/03-01-05-02-01-02-16\.wav\. Found: nothing"):
         list_clips(tmp_path)
-    for name in ("03a01Fa.wav", "03-01-09-01-01-01-01.wav"):
-        (tmp_path / name).touch()
+    lay_out(tmp_path, "03a01Fa.wav", "03-01-09-01-01-01-01.wav")
     with pytest.raises(CorpusError, match=r"holds no Actor_16/.*Found: 03-01-09-01-01-01-01\.wav, 03a01Fa\.wav"):
         list_clips(tmp_path)

@@ -16,11 +16,9 @@ PATHS = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "speech_commands_v0.02"
-    for path in (*PATHS, "_background_noise_/white_noise.wav", "_background_noise_/README.md", "LICENSE"):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).touch()
+def folder(tmp_path: Path, lay_out) -> Path:
+    others = ("_background_noise_/white_noise.wav", "_background_noise_/README.md", "LICENSE")
+    folder = lay_out(tmp_path / "speech_commands_v0.02", *PATHS, *others)
     (folder / "validation_list.txt").write_text("no/01bb6a2a_nohash_1.wav\n")
     (folder / "testing_list.txt").write_text("right/a69b9b3e_nohash_0.wav\nright/bb05582b_nohash_3.wav\n")
     return folder
@@ -54,11 +52,9 @@ def test_words_may_be_chosen(folder: Path) -> None:
         list_clips(folder, words="10")
 
 
-def test_the_ten_words(folder: Path) -> None:
+def test_the_ten_words(folder: Path, lay_out) -> None:
     ten = ["down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes"]
-    for word in ten:
-        (folder / word).mkdir(exist_ok=True)
-        (folder / word / "ffff0000_nohash_0.wav").touch()
+    lay_out(folder, *(f"{word}/ffff0000_nohash_0.wav" for word in ten))
     assert sorted(set(list_clips(folder, words="10")["label"])) == ten
     assert sorted(set(list_clips(folder, words="10", unknown=True)["label"])) == sorted([*ten, "unknown"])
 

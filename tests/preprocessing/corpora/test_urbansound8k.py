@@ -11,11 +11,9 @@ PATHS = ("audio/fold1/101415-3-0-2.wav", "audio/fold10/100648-1-0-0.wav", "audio
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for path in (*PATHS, "audio/fold5/.DS_Store", "audio/fold5/._100032-3-0-0.wav", "metadata/UrbanSound8K.csv"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).touch()
-    return tmp_path
+def folder(tmp_path: Path, lay_out) -> Path:
+    hidden = ("audio/fold5/.DS_Store", "audio/fold5/._100032-3-0-0.wav")
+    return lay_out(tmp_path, *PATHS, *hidden, "metadata/UrbanSound8K.csv")
 
 
 def test_the_fold_is_the_item_and_the_class_the_label(folder: Path) -> None:
@@ -31,10 +29,8 @@ def test_the_source_may_be_the_item(folder: Path) -> None:
     assert list_clips(folder, item="source")["item"].tolist() == ["101415", "100648", "100032"]
 
 
-def test_every_number_has_its_class(tmp_path: Path) -> None:
-    (tmp_path / "fold2").mkdir()
-    for number in range(10):
-        (tmp_path / "fold2" / f"7-{number}-0-0.wav").touch()
+def test_every_number_has_its_class(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, *(f"fold2/7-{number}-0-0.wav" for number in range(10)))
     assert list_clips(tmp_path)["label"].tolist() == [
         *("air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling"),
         *("engine_idling", "gun_shot", "jackhammer", "siren", "street_music"),
