@@ -91,7 +91,7 @@ class ModelDescription(BaseModel):
     Attributes:
         task_type: Of the experiment.
         architecture: Its name, or the dotted path of one of the user's own.
-        class_names: Of the outputs, in their order; empty without classes. With one class per frame the first is the background.
+        class_names: Of the outputs, in their order; empty without classes. With one class per frame, first the background.
         target_names: Of the targets of a regression; empty without names.
         feature_settings: How examples are made of audio.
         clip_samples: Length that clips were padded or cut to (samples at the features' rate); None: they kept their lengths.

@@ -1,7 +1,8 @@
-"""Write results.xlsx: the figures of all instances, made to be looked at.
+"""Write results.xlsx: the figures of all instances.
 
 Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with the sheets summary, folds, items,
-confusion, curves and settings, one file each.
+confusion, curves and settings. Each has a file with a function ``fill(sheet, metric_dicts, ...)``: the metric dicts of at least
+one instance by number, and where needed their ranking and histories.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,9 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     """Write the workbook of an experiment; the same content for the same figures.
 
     Args:
-        path: The file, whatever its ending; it is overwritten. Links in it are relative to its folder, where the folders
-            instance_<i>/fold_<k> are.
+        path: The file; it is overwritten. Its links are relative to its folder, with the folders instance_<i>/fold_<k>.
         metric_dicts: One per instance, at least one, in any order.
-        histories: Columns of history.csv by (instance, fold): epoch, loss, val_loss ...
+        histories: By (instance, fold).
 
     Raises:
         OSError: The file cannot be written.

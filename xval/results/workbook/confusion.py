@@ -1,7 +1,7 @@
-"""The sheet *confusion*: which classes each instance takes for which, one matrix per instance, summed over its folds.
+"""The sheet *confusion*: a confusion matrix per instance, summed over its folds.
 
-Comes in: metric dicts and their ranking. Goes out: counts of test clips, rows true, columns predicted, with a colour scale and
-the recall of each true class.
+Comes in: metric dicts and their ranking. Goes out: counts of test clips (rows: true class, columns: predicted class) with a
+colour scale, and the recall of each class. If there are too many matrices, only the best instances have theirs.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,7 @@ MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to 
 
 
 def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking) -> None:
-    """Fill the sheet.
-
-    Args:
-        sheet: An empty sheet.
-        metric_dicts: By instance number, at least one.
-        ranking: Of these instances; where there are too many matrices the best instances have theirs.
-    """
+    """Fill an empty sheet; see `write_workbook`."""
     finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     cells.set_up_page(sheet)
     finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}

@@ -1,4 +1,4 @@
-"""The sheet *folds*: a row per job that has run, with its test items, its figures, and why it failed.
+"""The sheet *folds*: a row per job with its test items, figures and error.
 
 Comes in: metric dicts. Goes out: the fold records as a table.
 """
@@ -21,12 +21,7 @@ _WIDTHS = {
 
 
 def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
-    """Fill the sheet.
-
-    Args:
-        sheet: An empty sheet.
-        metric_dicts: By instance number, at least one.
-    """
+    """Fill an empty sheet; see `write_workbook`."""
     pairs = metric_columns(metric_dicts)
     header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST]
     cells.put_header(sheet, header, height=48)
@@ -70,7 +65,7 @@ def _first_values(metric_dict: MetricDict, record: Record) -> list[object]:
 
 
 def _metric(record: Record, side: str, metric: str) -> float | None:
-    """Return a metric of a record; None where it was not computed, NaN where it is undefined."""
+    """Return a metric of a record; None: not computed, NaN: undefined."""
     group = "clip_metrics" if side in CLIP_SIDES else "metrics"
     values = record.get(group, {}).get(side.removeprefix("clip_"), {})
     return cells.metric_value(values[metric]) if metric in values else None

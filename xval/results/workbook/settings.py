@@ -1,4 +1,4 @@
-"""The sheet *settings*: every parameter of every instance, and where those come from that override a default.
+"""The sheet *settings*: every parameter of every instance, and the sources of those that override a default.
 
 Comes in: metric dicts. Goes out: a row per parameter, and two columns per instance.
 """
@@ -15,12 +15,7 @@ _NOTE = "Bold: the parameter differs between instances. Yellow: the value overri
 
 
 def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
-    """Fill the sheet.
-
-    Args:
-        sheet: An empty sheet.
-        metric_dicts: By instance number, at least one.
-    """
+    """Fill an empty sheet; see `write_workbook`."""
     names = list(dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"]))
     differing = differing_parameters([found["parameters"] for found in metric_dicts])
     bold = {"architecture", "comment_1", "comment_2", *differing}
@@ -59,5 +54,5 @@ def _put_instance(sheet: Worksheet, column: int, metric_dict: MetricDict, names:
 
 
 def overrides(source: str) -> bool:
-    """Return whether a source stands above the defaults: config.ini, and the signatures of the architectures."""
+    """Return whether a source overrides the defaults: config.ini and the signatures of the architectures."""
     return source not in ("", "config.ini") and not source.startswith("architectures/")
