@@ -8,7 +8,17 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from preprocessing.features.settings import FeatureSettings
-from xval.results.summary import SIDE_NAMES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
+from xval.results.summary import (
+    SIDE_NAMES,
+    ChanceLevel,
+    Figure,
+    MetricDict,
+    chance_level,
+    direction,
+    figure,
+    has_windows,
+    settings_of,
+)
 
 # The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
 MAIN_METRICS = {
@@ -146,8 +156,8 @@ def summary_table(
     rows = [
         (
             f"{found['instance']}{' *' if found['instance'] == ranking.selected else ''}",
-            str(found["parameters"].get("comment_1", "")),
-            str(found["parameters"]["architecture"]),
+            settings_of(found).comment_1,
+            settings_of(found).architecture,
             *(format_figure(figure(found, side, metric), found["folds_total"]) for side, metric in columns),
             format_time(found["seconds"]),
             format_folds(found),

@@ -15,7 +15,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.summary import MetricDict
+from xval.results.summary import MetricDict, settings_of
 
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
@@ -199,7 +199,7 @@ def side_blocks(pairs: Sequence[tuple[str, str]], first_column: int, columns_per
 
 def title_of(metric_dict: MetricDict) -> str:
     """Return ``instance 3: reg 0.01, vgg_mini``; long comments are cut."""
-    comments = [plain_text(str(metric_dict["parameters"].get(name, ""))) for name in ("comment_1", "comment_2")]
-    named = ", ".join(comment for comment in comments if comment)
-    title = f"instance {metric_dict['instance']}{': ' if named else ''}{named}"
+    settings = settings_of(metric_dict)
+    comments = ", ".join(plain_text(comment) for comment in (settings.comment_1, settings.comment_2) if comment)
+    title = f"instance {metric_dict['instance']}{': ' if comments else ''}{comments}"
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
