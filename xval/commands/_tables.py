@@ -37,11 +37,7 @@ class Output(NamedTuple):
 
 
 def read_output(text: str | None, xlsx_name: str) -> Output:
-    """Read the option ``--output``.
-
-    Args:
-        text: The option.
-        xlsx_name: Name of the file for a bare ``xlsx``.
+    """Read the option ``--output``; `xlsx_name` is the file for a bare ``xlsx``.
 
     Raises:
         SettingsError: The format is unknown.

@@ -6,7 +6,7 @@ Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,6 @@ class LabelledClips:
     """Clips with their labels.
 
     Attributes:
-        form: Where they came from.
         name: A name for messages.
         dataset: Name of the prepared corpus, or None.
         audio_folder: What the paths are relative to.
@@ -64,7 +63,6 @@ class LabelledClips:
         annotations: clip, start_s, end_s, label, annotator, for recordings with events.
     """
 
-    form: Literal["folder", "table", "corpus"]
     name: str
     dataset: str | None
     audio_folder: Path
@@ -192,7 +190,7 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
         listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
     else:
         listed = list_labelled(folder, options.item_pattern)
-    return _complete("folder", folder.resolve().name, folder, listed, task_type)
+    return _complete(folder.resolve().name, folder, listed, task_type)
 
 
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -211,16 +209,14 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         listed = listed[~listed["augmented"]]
     if listed.empty:
         raise CorpusError(f"{path}: every clip is an augmented copy, and copies are never tested.")
-    return _complete("table", path.stem, audio_folder, listed, task_type)
+    return _complete(path.stem, audio_folder, listed, task_type)
 
 
-def _complete(
-    form: Literal["folder", "table"], name: str, audio_folder: Path, listed: "pd.DataFrame", task_type: str
-) -> LabelledClips:
+def _complete(name: str, audio_folder: Path, listed: "pd.DataFrame", task_type: str) -> LabelledClips:
     """Check a list of clips as preprocessing does."""
     checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=task_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
-    return LabelledClips(form, name, None, audio_folder, checked[columns].assign(audio_hash=""))
+    return LabelledClips(name, None, audio_folder, checked[columns].assign(audio_hash=""))
 
 
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -239,7 +235,7 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     if not audio_folder.is_dir():
         raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
     annotations = corpus.annotations() if corpus.task_type == "frame_classification" else None
-    return LabelledClips("corpus", corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
+    return LabelledClips(corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
 
 
 def _read_arrays(corpus: Corpus, table: "pd.DataFrame") -> LabelledClips:
@@ -258,7 +254,7 @@ def _read_arrays(corpus: Corpus, table: "pd.DataFrame") -> LabelledClips:
             raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; numbers (n_outputs,) are wanted.")
         columns = {f"{SEVERAL}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
         table = table.drop(columns="label").assign(**columns)
-    return LabelledClips("corpus", corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
+    return LabelledClips(corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
 
 
 def _refuse_pattern(options: ReadOptions) -> None:

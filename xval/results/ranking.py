@@ -94,9 +94,6 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in `LOSS_PARAMETERS`
     and in those of the task. Otherwise it is the first of `MAIN_METRICS`. Clips are compared instead of windows if they have
     that figure, since all instances have the same clips. Instances with more folds go first; equal ones are sorted by number.
-
-    Args:
-        metric_dicts: At least one.
     """
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
@@ -110,11 +107,7 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
 
 
 def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
-    """Return one or two sentences on the selected instance: why it is selected, and its test figures.
-
-    Args:
-        metric_dicts: At least one.
-    """
+    """Return one or two sentences on the selected one of at least one instance: the reason, and its test figures."""
     ranking = rank_instances(metric_dicts)
     if ranking.selected is None:
         return "No fold is finished yet."

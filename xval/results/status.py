@@ -96,11 +96,7 @@ class ExperimentStatus:
 
 
 def read_status(folder: ExperimentFolder) -> ExperimentStatus:
-    """Return how far an experiment is; nothing is written, and no run is disturbed.
-
-    Args:
-        folder: The results folder.
-    """
+    """Return the status of an experiment; nothing is written, and no run is disturbed."""
     faults: list[str] = []
     folds = _read(partial(read_folds, folder), faults)
     written = {number: _read(partial(read_settings, folder, number), faults) for number in folder.instances()}

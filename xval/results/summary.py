@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple, TypedDict
 
+from xval.json_files import FORMAT_VERSION
 from xval.metrics import higher_is_better, metric_names
 from xval.results.read import Record, WrittenInstance, settings_among
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 
-FORMAT_VERSION = 1
 # The sides of a table from first to last, and their names in headers.
 SIDE_NAMES = {
     "clip_test": "test clip",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.errors import ResultsError
-from xval.json_files import read_json, write_json
+from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.new_data.evaluation import Outcome
 from xval.new_data.report.pictures import draw_confusion, draw_reliability
 from xval.new_data.report.text import Subject, worst_items
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRICS_NAME, REPORT_NAME = "metrics.json", "report.txt"
-FORMAT_VERSION = 1
 _KIND = "evaluation"
 
 
