@@ -12,6 +12,7 @@ from xval.audit.verdict import Findings, Rule, quoted
 from xval.data.examples import WaveformExamples
 from xval.data.frames import frame_samples
 from xval.errors import XvalError
+from xval.settings.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
         whose = {f"{clip} of {owners.get(clip, 'nobody')}" for clip in wrong["clip"]}
         faults.append(f"predictions.parquet names other items than the feature store for clip {quoted(whose)}")
     expected = originals
-    if store.task_type == "frame_classification":
+    if find_task(store.task_type).is_framewise:
         expected = originals[originals["clip"].isin(_annotated(job, store))]
     for side in _KEPT_SIDES:
         wanted = expected[expected["item"].isin(job.sides[side])]
@@ -80,7 +81,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
 
 def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
-    if store.task_type == "frame_classification":
+    if find_task(store.task_type).is_framewise:
         size = frame_samples({"label_frame_s": job.settings.label_frame_s, "sample_rate_hz": job.settings.sample_rate_hz})
         n_frames = (wanted["stop"] - wanted["first"]) // size
         n_rows = wanted["clip"].map(found["clip"].value_counts())

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
+from xval.backend.keras_internals import forget_traced_gradients
 from xval.backend.limits import limit_gpu_memory, limit_threads
-from xval.backend.traced_functions import forget_traced_gradients
 
 
 def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.labels import frame_labels, resolve_recordings
+from preprocessing.annotations.labels import count_frame_samples, frame_labels, resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
@@ -28,7 +28,7 @@ BACKGROUND = "background"
 
 def frame_samples(settings: Mapping[str, Any]) -> int:
     """Return how many samples a labelled frame has."""
-    return max(1, round(float(settings["label_frame_s"] * settings["sample_rate_hz"])))
+    return count_frame_samples(settings["label_frame_s"], settings["sample_rate_hz"])
 
 
 def frame_class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[str, ...]:

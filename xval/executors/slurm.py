@@ -19,7 +19,7 @@ from typing import Any
 from xval.backend import devices
 from xval.backend.devices import Slot
 from xval.errors import SettingsError
-from xval.executors._launched import run_launched
+from xval.executors._launched import run_launched, slot_of_each
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
@@ -37,13 +37,10 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
     Raises:
         SettingsError: submitit is not installed, or this machine cannot submit jobs.
     """
-    try:
-        import submitit  # noqa: F401
-    except ImportError:
-        raise SettingsError("executor 'slurm' needs submitit: pip install 'xval[slurm]'.") from None
-    slot = Slot("0" if parameters["slurm_gpus_per_job"] else "cpu", parameters["threads_per_job"])
+    n_gpus = parameters["slurm_gpus_per_job"]
+    slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=parameters["threads_per_job"])
     asked = (
-        f"{_n_cpus(parameters)} CPU core(s), {parameters['slurm_gpus_per_job']} GPU(s), {parameters['slurm_memory_gb']:g} GB "
+        f"{_n_cpus(parameters)} CPU core(s), {n_gpus} GPU(s), {parameters['slurm_memory_gb']:g} GB "
         f"and at most {parameters['slurm_time_limit_min']} min for each job"
     )
     if parameters["slurm_cluster"] == "local":

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import uuid
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from xval.backend.devices import Slot, environment, load_keras
 from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
-from xval.json_files import write_atomically
+from xval.json_files import part_path, remove_stale_parts, write_atomically
 from xval.saved_models.description import ModelDescription, check_description, read_description
 from xval.saved_models.load import read_keras_model
 
@@ -131,8 +130,9 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
 
 def _begin(target: Path) -> Path:
     """Make and return a temporary folder beside the output."""
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    temporary = part_path(target)
     try:
+        remove_stale_parts(target.parent, target.name)
         temporary.mkdir(parents=True)
     except OSError as error:
         raise ResultsError(f"{target}: cannot be written ({error.strerror}). Choose another place with --output.") from error

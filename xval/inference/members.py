@@ -40,7 +40,7 @@ class Network:
 
     def predictor(self) -> Answer:
         """Return the function that gives probabilities, numbers, or the squared error of the reconstruction."""
-        if self.description.task_type != "representation":
+        if not self.description.task.is_reconstruction:
             return _answer_of(self.model)
         rebuilt = keras.Model(self.model.input, [read_features(self.model), self.model.output])
         compile_for_prediction(rebuilt)
@@ -62,7 +62,7 @@ class Network:
         Raises:
             SettingsError: The network has no such layer.
         """
-        if layer is None and layers_dropped is None and self.description.task_type == "representation":
+        if layer is None and layers_dropped is None and self.description.task.is_reconstruction:
             layer = EMBEDDING
         cut = cut_model(self.model, 1 if layers_dropped is None else layers_dropped, layer=layer, where=str(self.path))
         return _answer_of(cut)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.annotations.labels import count_frame_samples
 from xval.errors import AudioError, SettingsError
 from xval.evaluation.clips import combine_examples
 from xval.events.finding import find_events
@@ -190,7 +191,7 @@ class SavedModel:
 
     def _check(self, per: Per, every_s: float | None) -> None:
         """Refuse options that do not fit the model."""
-        of_frames = self.task_type == "frame_classification"
+        of_frames = self.description.task.is_framewise
         if per not in ("file", "example", "segment"):
             raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
         if of_frames and per == "example":
@@ -209,7 +210,7 @@ class SavedModel:
 
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
         with_basic = any(member.needs_basic for member in self._members)
-        if self.task_type == "frame_classification":
+        if self.description.task.is_framewise:
             yield from sequence_inputs(source, self.description)
         elif per == "segment":
             yield from segment_inputs(source, self.description, every_s, with_basic=with_basic)
@@ -227,7 +228,7 @@ class SavedModel:
 
     def _tabulate(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
         """Return the rows of one source."""
-        if self.task_type == "frame_classification":
+        if self.description.task.is_framewise:
             return self._tabulate_frames(source, found, per)
         start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
         if per == "file":
@@ -239,19 +240,16 @@ class SavedModel:
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
         """Return the columns of predictions."""
-        if self.task_type == "representation":
+        task = self.description.task
+        if task.is_reconstruction:
             return {"squared_error": values[:, 0]}
-        if self.task_type == "regression":
+        if task.has_clip_numbers:
             names = self.target_names or tuple(map(str, range(values.shape[1])))
             return {f"predicted_{name}": values[:, number] for number, name in enumerate(names)}
         columns: dict[str, Any] = {}
-        if self.task_type == "classification" or self._has_one_class_each:
+        if not task.is_multi_label:
             columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
         return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
-
-    @property
-    def _has_one_class_each(self) -> bool:
-        return self.description.frames is not None and self.description.frames.label_form == "multi_class"
 
     def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
         """Return the events of a recording, or its frames."""
@@ -259,7 +257,7 @@ class SavedModel:
         if frames is None:
             raise ValueError("no model that labels frames")
         rate_hz = self.description.feature_settings.sample_rate_hz
-        frame_s = max(1, round(frames.label_frame_s * rate_hz)) / rate_hz
+        frame_s = count_frame_samples(frames.label_frame_s, rate_hz) / rate_hz
         probabilities = found.values.mean(axis=0)
         if per == "segment":
             starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s

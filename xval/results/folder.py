@@ -13,7 +13,6 @@ and renamed when it is complete.
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from xval.errors import ResultsError
-from xval.json_files import JsonObject, flush_all, read_json, write_atomically
+from xval.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
 from xval.results.lock import hold, is_held
 
 ALL_ITEMS = 0
@@ -43,19 +42,29 @@ class ExperimentFolder:
         self.path = path
 
     def prepare(self, description: str) -> None:
-        """Make the folder and write the description.
+        """Make the folder, write the description, and remove what writers left that were killed.
 
         Raises:
             ResultsError: The folder cannot be made or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.remove_stale_parts()
             write_atomically(self.path / "description.txt", f"{description}\n".encode())
         except OSError as error:
             raise ResultsError(
                 f"{self.path}: the results folder cannot be written ({error.strerror}). "
                 "Choose another with Experiment(experiment_folder=...) or --set experiment_folder=...."
             ) from error
+
+    def remove_stale_parts(self) -> None:
+        """Remove the files that writers left that were killed; temporary folders of jobs are removed by `claim`.
+
+        Raises:
+            OSError: One cannot be removed.
+        """
+        for folder in (self.path, self.path / "jobs", *map(self.instance_folder, self.instances())):
+            remove_stale_parts(folder, folders=False)
 
     @property
     def folds_file(self) -> Path:
@@ -153,7 +162,7 @@ class ExperimentFolder:
 
     def begin_fold(self, instance: int, fold: int) -> Path:
         """Make and return a temporary folder to write a job into; `publish` names it."""
-        folder = self.instance_folder(instance) / f".fold_{fold}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+        folder = part_path(self.instance_folder(instance) / f"fold_{fold}")
         folder.mkdir(parents=True)
         return folder
 

@@ -7,7 +7,6 @@ of a run. Test figures are never used for ranking.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from preprocessing.features.settings import FeatureSettings
 from xval.results.summary import (
     SIDE_NAMES,
     ChanceLevel,
@@ -19,22 +18,7 @@ from xval.results.summary import (
     has_windows,
     settings_of,
 )
-
-# The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
-MAIN_METRICS = {
-    "classification": ("balanced_accuracy", "accuracy"),
-    "regression": ("rmse", "ccc"),
-    "representation": ("explained_variance", "mse"),
-    "frame_classification": ("macro_f1", "event_f1"),
-}
-# Validation losses can be compared only between instances that agree in these.
-LOSS_PARAMETERS = ("loss", "example_length_s", "example_overlap")
-# Of these tasks in these too: errors are measured in units of the features, and other labels of frames are other questions.
-_LOSS_PARAMETERS_OF = {
-    "representation": ("normalization", *FeatureSettings.model_fields),
-    "frame_classification": ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
-}
-_IN_UNITS = {"representation": ("loss", "mse")}
+from xval.settings.tasks import find_task
 
 
 class Best(NamedTuple):
@@ -91,9 +75,10 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     """Rank instances by the mean of the validation figure that all of them share.
 
     That figure is the monitored one (``val_accuracy``: the validation accuracy) if all instances monitor the same. The
-    validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in `LOSS_PARAMETERS`
-    and in those of the task. Otherwise it is the first of `MAIN_METRICS`. Clips are compared instead of windows if they have
-    that figure, since all instances have the same clips. Instances with more folds go first; equal ones are sorted by number.
+    validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the
+    `loss_parameters` of their task. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of
+    windows if they have that figure, since all instances have the same clips. Instances with more folds go first; equal ones
+    are sorted by number.
     """
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
@@ -114,7 +99,7 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
     side = test_side(metric_dicts)
     reached = []
-    for metric in MAIN_METRICS[selected["task_type"]]:
+    for metric in find_task(selected["task_type"]).main_metrics:
         found = format_figure(figure(selected, side, metric), selected["folds_total"])
         reached.append(f"{metric} {found} ({format_chance(chance_level(metric_dicts, metric))})")
     return (
@@ -139,7 +124,7 @@ def summary_table(
     """
     ranking = rank_instances(metric_dicts)
     sides = dict.fromkeys((test_side(metric_dicts), "test"))
-    main = MAIN_METRICS[metric_dicts[0]["task_type"]]
+    main = find_task(metric_dicts[0]["task_type"]).main_metrics
     columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
     header = (
         "instance", "comment_1", "architecture", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
@@ -196,12 +181,13 @@ def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
     monitored = min(monitors)
     metric = monitored.removeprefix("val_")
     first = metric_dicts[0]["parameters"]
-    task_type = metric_dicts[0]["task_type"]
-    names = (*LOSS_PARAMETERS, *_LOSS_PARAMETERS_OF.get(task_type, ()))
-    same_loss = all(metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in names)
-    needs_same = metric in _IN_UNITS.get(task_type, ("loss",))
+    task = find_task(metric_dicts[0]["task_type"])
+    same_loss = all(
+        metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in task.loss_parameters
+    )
+    needs_same = metric in task.loss_metrics
     shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
-    return metric if shared and _is_known(metric_dicts, metric) else MAIN_METRICS[task_type][0]
+    return metric if shared and _is_known(metric_dicts, metric) else task.main_metrics[0]
 
 
 def _is_known(metric_dicts: Sequence[MetricDict], metric: str) -> bool:

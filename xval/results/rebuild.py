@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from xval.errors import ResultsError
-from xval.json_files import flush, read_json, write_if_changed
+from xval.json_files import flush, part_of, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
 from xval.results.summary import MetricDict, make_metric_dict
@@ -50,14 +50,12 @@ class DerivedFiles:
         damaged: list[str] = []
         if not folder.folds_file.exists():
             return damaged  # a run that ended before it had written them
-        with folder.lock():
-            temporary = folder.workbook.with_name(f".{folder.workbook.name}.part")
+        with folder.lock(), part_of(folder.workbook) as temporary:
             temporary.touch()
             begun_ns = temporary.stat().st_mtime_ns
             folds = read_folds(folder)
             found = [gathered for number in folder.instances() if (gathered := self._gather(number, folds, damaged))]
             if not found:
-                temporary.unlink()
                 return damaged
             histories = {
                 (each.metric_dict["instance"], fold): history for each in found for fold, history in each.histories.items()
@@ -100,6 +98,7 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
         ResultsError: folds.json is damaged.
         OSError: The disk is full or not writable; the old files stay.
     """
+    folder.remove_stale_parts()
     with without_collector():
         return DerivedFiles(folder).rebuild()
 

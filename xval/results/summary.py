@@ -14,6 +14,7 @@ from xval.json_files import FORMAT_VERSION
 from xval.metrics import higher_is_better, metric_names
 from xval.results.read import Record, WrittenInstance, settings_among
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
+from xval.settings.tasks import find_task
 
 # The sides of a table from first to last, and their names in headers.
 SIDE_NAMES = {
@@ -144,7 +145,7 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
     Sequences of frames do not count as examples here: the figures are those of all frames of a recording.
     """
     return any(
-        metric_dict["task_type"] != "frame_classification"
+        not find_task(metric_dict["task_type"]).is_framewise
         and record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
         for metric_dict in metric_dicts
         for record in done_records(metric_dict)

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.array_header import check_array_header
 from xval.settings.schema import FRAME_KEYS
+from xval.settings.tasks import FRAME_CLASSIFICATION, LabelForm, Task, TaskType, find_task
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +63,7 @@ class FrameSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    label_form: Literal["multi_class", "multi_label"]
+    label_form: LabelForm
     label_frame_s: PositiveFloat
     sequence_frames: int = Field(gt=0)
     frame_overlap: float = Field(gt=0, le=1)
@@ -91,7 +93,7 @@ class ModelDescription(BaseModel):
     Attributes:
         task_type: Of the experiment.
         architecture: Its name, or the dotted path of one of the user's own.
-        class_names: Of the outputs, in their order; empty without classes. With one class per frame, first the background.
+        class_names: Of the outputs, in their order; empty without classes. With one class per frame, background is first.
         target_names: Of the targets of a regression; empty without names.
         feature_settings: How examples are made of audio.
         clip_samples: Length that clips were padded or cut to (samples at the features' rate); None: they kept their lengths.
@@ -110,7 +112,7 @@ class ModelDescription(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    task_type: Literal["classification", "regression", "representation", "frame_classification"]
+    task_type: TaskType
     architecture: str
     class_names: Names
     target_names: Names
@@ -128,11 +130,16 @@ class ModelDescription(BaseModel):
     frames: FrameSettings | None = None
     combination: CombinationSettings | None = None
 
+    @property
+    def task(self) -> Task:
+        """What the engine knows of its task."""
+        return find_task(self.task_type, self.frames.label_form if self.frames else "multi_class")
+
     @model_validator(mode="after")
     def _check_outputs(self) -> Self:
-        if self.task_type in ("classification", "frame_classification") and not self.class_names:
+        if self.task.has_classes and not self.class_names:
             raise ValueError(f"class_names is empty, and the model answers with classes ({self.task_type})")
-        if self.task_type == "frame_classification" and self.frames is None:
+        if self.task.is_framewise and self.frames is None:
             raise ValueError("it has no settings of the frames that the model labels")
         return self
 
@@ -176,7 +183,7 @@ def read_description(model: Path) -> ModelDescription:
             f"{path}: missing. It says which features {model.name} reads and what its outputs mean; copy it from the fold "
             f"folder that the model came from, with {SEEN_AUDIO_NAME}.{hint}"
         )
-    if content.get("task_type") == "frame_classification":
+    if content.get("task_type") == FRAME_CLASSIFICATION.name:
         content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}
     try:
         return ModelDescription.model_validate(content)
@@ -234,7 +241,7 @@ def check_description(model: "keras.Model", description: "ModelDescription", pat
     if not isinstance(read, tuple) or not isinstance(given, tuple):
         raise UnsafeModelError(f"{path}: has several inputs or outputs; one of each is wanted.")
     names = description.class_names or description.target_names
-    if description.task_type != "representation" and names and given[-1] != len(names):
+    if not description.task.is_reconstruction and names and given[-1] != len(names):
         raise UnsafeModelError(
             f"{described}: names {len(names)} outputs, and {path.name} has {given[-1]}. It is of another model; copy it from "
             "the fold folder that the model came from."
@@ -257,7 +264,7 @@ def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | No
     if description.is_custom:
         return None
     if description.frames is not None:
-        frame_samples = max(1, round(description.frames.label_frame_s * settings.sample_rate_hz))
+        frame_samples = count_frame_samples(description.frames.label_frame_s, settings.sample_rate_hz)
         return (description.frames.sequence_frames, frame_samples)
     match settings.features:
         case "waveform":

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xval.backend.keras_internals import shapes_alone
 from xval.errors import ResultsError, UnsafeModelError, suggestion
 from xval.json_files import read_json
 from xval.saved_models.keras_file import unpack_model
@@ -77,15 +78,10 @@ def read_keras_model(path: Path) -> "keras.Model":
 def _check_size(folder: Path, path: Path, n_values: int) -> None:
     """Refuse an unpacked model whose layers need more weights than the file has, before memory is taken for them."""
     import keras
-    from keras.src.backend.common import global_state
 
     config = json.loads((folder / "config.json").read_bytes())
-    try:
-        with keras.StatelessScope(initialize_variables=False):  # variables get a shape and no memory
-            built = keras.saving.deserialize_keras_object(config, safe_mode=True)
-            wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
-    finally:
-        # Otherwise the next such scope, as in training, would take the memory. Keras has no public way.
-        global_state.set_global_attribute("uninitialized_variables", [])
+    with shapes_alone():
+        built = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
     if wanted > n_values + _UNSAVED_VALUES:
         raise UnsafeModelError(f"{path}: refused, its layers want {wanted} weights, and {n_values} are there.")

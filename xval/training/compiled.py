@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from xval.backend.compilation import _jit_compile
+from xval.backend.keras_internals import all_layers
 from xval.models.losses import fitted_loss, loss_function
 from xval.models.residual import with_residual
 from xval.settings import user_code
@@ -141,7 +142,7 @@ def penalty(model: keras.Model) -> float:
 def _describe(new: CompiledModel, settings: Mapping[str, Any]) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
     is_own = user_code.is_dotted(settings["loss"]) or user_code.is_dotted(settings["optimizer"])
-    layers = [*new.fitted._flatten_layers(), *new.whole._flatten_layers()]  # Keras has no public way to layers within layers
+    layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None
     chosen = {name: value for name, value in settings.items() if name not in _BETWEEN_STEPS}

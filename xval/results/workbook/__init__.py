@@ -1,12 +1,13 @@
 """Write results.xlsx: the figures of all instances.
 
-Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with the sheets summary, folds, items,
-confusion, curves and settings. Each has a file with a function ``fill(sheet, metric_dicts, ...)``: the metric dicts of at least
-one instance by number, and where needed their ranking and histories.
+Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
+that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from xval.results.ranking import rank_instances
 from xval.results.read import Curves
@@ -26,18 +27,16 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     """
     from openpyxl import Workbook
 
-    from xval.results.workbook import confusion, curves, folds, items, settings, summary
+    from xval.results.workbook.contents import Contents
 
     ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
-    ranking = rank_instances(ordered)
+    contents = Contents(ordered, rank_instances(ordered), histories)
     workbook = Workbook()
     workbook.properties.creator = "xval"
     workbook.remove(workbook.active)
-    summary.fill(workbook.create_sheet("summary"), ordered, ranking)
-    folds.fill(workbook.create_sheet("folds"), ordered)
-    items.fill(workbook.create_sheet("items"), ordered)
-    confusion.fill(workbook.create_sheet("confusion"), ordered, ranking)
-    curves.fill(workbook.create_sheet("curves"), ordered, ranking, histories)
-    settings.fill(workbook.create_sheet("settings"), ordered)
+    modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
+    sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}
+    for name in sorted(sheets, key=lambda name: sheets[name].POSITION):
+        sheets[name].fill(workbook.create_sheet(name), contents)
     with path.open("wb") as file:
         workbook.save(file)

@@ -10,15 +10,19 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.ranking import Ranking
 from xval.results.summary import MetricDict, done_records
 from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
+from xval.settings.tasks import find_task
+
+POSITION = 4
 
 MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to write and to open
 
 
-def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking) -> None:
-    """Fill an empty sheet; see `write_workbook`."""
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts, ranking = contents.metric_dicts, contents.ranking
     finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     cells.set_up_page(sheet)
     finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}
@@ -29,8 +33,8 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking)
         return
     class_names = done_records(next(iter(finished.values())))[0]["class_names"]
     shown = ranking.best_of(finished, max(1, MOST_CELLS // len(class_names) ** 2))
-    counted = "frames" if metric_dicts[0]["task_type"] == "frame_classification" else "clips"
-    notes = [f"Counts of test {counted} over all finished folds: rows are the true class, columns the predicted class."]
+    unit = find_task(metric_dicts[0]["task_type"]).unit
+    notes = [f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."]
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
     cells.put_notes(sheet, 1, notes)

@@ -4,7 +4,7 @@ Comes in: metric dicts, their ranking, and the histories of finished folds. Goes
 and of the metric that training follows, as means over folds. If there are too many instances, only the best have charts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import ceil
 from statistics import fmean
 
@@ -17,11 +17,13 @@ from openpyxl.drawing.text import CharacterProperties, Paragraph, ParagraphPrope
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.ranking import Ranking
 from xval.results.read import Curves
-from xval.results.summary import MetricDict, value_of
+from xval.results.summary import value_of
 from xval.results.workbook import cells
-from xval.settings.tasks import TRAINING_METRIC
+from xval.results.workbook.contents import Contents
+from xval.settings.tasks import find_task
+
+POSITION = 5
 
 MOST_CHARTED = 20  # instances
 _FIRST_CHART_ROW = 4
@@ -37,15 +39,11 @@ _MOST_LABELS = 8  # of the epoch axis
 _COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
 
 
-def fill(
-    sheet: Worksheet,
-    metric_dicts: Sequence[MetricDict],
-    ranking: Ranking,
-    histories: Mapping[tuple[int, int], Curves],
-) -> None:
-    """Fill an empty sheet; see `write_workbook`."""
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts, ranking = contents.metric_dicts, contents.ranking
     cells.set_up_page(sheet)
-    recorded = {instance for instance, _ in histories}
+    recorded = {instance for instance, _ in contents.histories}
     by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if metric_dict["instance"] in recorded}
     shown = ranking.best_of(by_number, MOST_CHARTED)
     if not shown:
@@ -56,10 +54,10 @@ def fill(
     if len(shown) < len(by_number):
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
     cells.put_notes(sheet, 1, notes)
-    names = ("loss", TRAINING_METRIC[metric_dicts[0]["task_type"]])
+    names = ("loss", find_task(metric_dicts[0]["task_type"]).training_metric)
     for position, number in enumerate(shown):
         column = _FIRST_DATA_COLUMN + position * (3 + 2 * len(names))
-        folds = [history for (instance, _), history in sorted(histories.items()) if instance == number]
+        folds = [history for (instance, _), history in sorted(contents.histories.items()) if instance == number]
         n_epochs = _put_data(sheet, column, cells.title_of(by_number[number]), folds, names)
         for place, name in enumerate(names):
             chart = _make_chart(sheet, column, column + 2 + 2 * place, n_epochs, name)

@@ -3,14 +3,15 @@
 Comes in: metric dicts. Goes out: the fold records as a table.
 """
 
-from collections.abc import Sequence
-
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.read import Record
-from xval.results.summary import CLIP_SIDES, SIDE_NAMES, MetricDict, direction, metric_columns, settings_of
+from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_columns, settings_of
 from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
+
+POSITION = 2
 
 _FIRST = ("instance", "comment_1", "fold", "status", "test items", "validation items", "n test", "n validation", "n training")
 _LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
@@ -20,8 +21,9 @@ _WIDTHS = {
 }  # fmt: skip
 
 
-def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
-    """Fill an empty sheet; see `write_workbook`."""
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts = contents.metric_dicts
     pairs = metric_columns(metric_dicts)
     header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST]
     cells.put_header(sheet, header, height=48)

@@ -11,16 +11,13 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.metrics import higher_is_better
 from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
+from xval.settings.tasks import find_task
 
-ITEM_METRICS = {
-    "classification": "accuracy",
-    "regression": "rmse",
-    "representation": "mse",
-    "frame_classification": "macro_f1",
-}
+POSITION = 3
+
 _FIRST = ("item", "fold", "clips", "mean")
 _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 
@@ -35,11 +32,12 @@ class _Row(NamedTuple):
     values: list[float | None]
 
 
-def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
-    """Fill an empty sheet; see `write_workbook`."""
-    task_type = metric_dicts[0]["task_type"]
-    metric = ITEM_METRICS[task_type]
-    scores = higher_is_better(task_type, metric)
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts = contents.metric_dicts
+    task = find_task(metric_dicts[0]["task_type"])
+    metric = task.item_metric
+    scores = task.higher_is_better(metric)
     rows = _rows(metric_dicts, metric)
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if scores else -1), row.item))
     cells.put_header(sheet, [*_FIRST, *(cells.title_of(metric_dict) for metric_dict in metric_dicts)], height=64)

@@ -10,12 +10,16 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.summary import MetricDict, differing_parameters
 from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
+
+POSITION = 6
 
 _NOTE = "Bold: the parameter differs between instances. Yellow: the value overrides a default; its source stands beside it."
 
 
-def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
-    """Fill an empty sheet; see `write_workbook`."""
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts = contents.metric_dicts
     names = list(dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"]))
     differing = differing_parameters([found["parameters"] for found in metric_dicts])
     bold = {"architecture", "comment_1", "comment_2", *differing}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.ranking import Best, Ranking, describe_selection, find_best, format_chance, format_folds
+from xval.results.ranking import Best, describe_selection, find_best, format_chance, format_folds
 from xval.results.summary import (
     SIDE_NAMES,
     Figure,
@@ -21,6 +21,9 @@ from xval.results.summary import (
     metric_columns,
 )
 from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
+
+POSITION = 1
 
 HEADER_ROWS = 3
 LAST_COLUMNS = ("time (s)", "parameters", "folds")
@@ -36,8 +39,9 @@ _NOTES = (
 )
 
 
-def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking) -> None:
-    """Fill an empty sheet; see `write_workbook`."""
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts, ranking = contents.metric_dicts, contents.ranking
     differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
     pairs = metric_columns(metric_dicts)

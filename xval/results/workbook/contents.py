@@ -1,0 +1,23 @@
+"""What the sheets of a workbook show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xval.results.ranking import Ranking
+from xval.results.read import Curves
+from xval.results.summary import MetricDict
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The figures of an experiment.
+
+    Attributes:
+        metric_dicts: By instance number, at least one.
+        ranking: Of these instances; where a sheet has no room for all, the best are shown.
+        histories: Columns of history.csv by (instance, fold): epoch, loss, val_loss ...
+    """
+
+    metric_dicts: Sequence[MetricDict]
+    ranking: Ranking
+    histories: Mapping[tuple[int, int], Curves]
