@@ -1,4 +1,4 @@
-"""Read the mean and variance by which a saved model normalises, from its file alone.
+"""Read the mean and variance by which a saved model normalises.
 
 Comes in: a .keras file, which need not be trusted. Goes out: two arrays. A .keras file is a zip of JSON and HDF5; Keras keeps
 the weights of the layers of one class in groups named after it, numbered in the order of the layers. Nothing is built or
@@ -27,13 +27,9 @@ _N_DIMENSIONS = 1
 
 
 def read_scaling(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return the mean and the variance in the layer ``normalization`` of a saved model, each float64 (n_bins,).
+    """Return the mean and the variance in the layer ``normalization`` of a .keras file, each float64 (n_bins,).
 
-    Args:
-        path: The .keras file.
-
-    Returns:
-        None where the model has no such layer with statistics of its own.
+    None: the model has no such layer with statistics of its own.
 
     Raises:
         NotCheckableError: The file is missing, damaged, or not what Keras writes.
@@ -55,7 +51,7 @@ def read_scaling(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]] 
 
 
 def _group_name(config: Any) -> str | None:
-    """Return the group of the weights of the layer, or None where there is no such layer with weights."""
+    """Return the group of the weights of the layer, or None if it is missing or has no weights."""
     layers = config["config"]["layers"]
     names = [layer["config"]["name"] for layer in layers]
     classes = [re.sub(r"\W", "", layer["class_name"]) for layer in layers]

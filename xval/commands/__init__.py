@@ -1,4 +1,4 @@
-"""The commands of ``python -m xval``, one file each; the name of a file, with - for _, is the name of the command.
+"""The commands of ``python -m xval``, one file each; the name of a command is that of its file, with - for _.
 
 Each has `SUMMARY`, one line for the help; `add_arguments(parser)`; and `run(options)`, which returns the exit code. None loads
 a backend before its arguments have been read.
@@ -13,7 +13,7 @@ from xval.errors import SettingsError, suggestion
 
 
 class Command(Protocol):
-    """What a file of this package holds."""
+    """What each file of this package has."""
 
     SUMMARY: str
 
@@ -33,7 +33,7 @@ def find_command(name: str) -> Command:
     """Return a command.
 
     Raises:
-        SettingsError: There is no such command.
+        SettingsError: The command is unknown.
     """
     if name not in command_names():
         raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")

@@ -1,6 +1,6 @@
-"""What the commands share that put a model to work: which model, which audio, which device.
+"""The arguments of the commands that apply a model: model, audio, device.
 
-Comes in: parsed arguments. Goes out: a loaded model, and lines on how it was chosen and what to beware of.
+Comes in: parsed arguments. Goes out: a loaded model, and printed notes on how it was chosen.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def add_audio(parser: argparse.ArgumentParser) -> None:
 
 
 def add_pieces(parser: argparse.ArgumentParser) -> None:
-    """Declare what gets a row each."""
+    """Declare what a row stands for."""
     pieces = parser.add_mutually_exclusive_group()
     pieces.add_argument(
         "--segments",
@@ -57,10 +57,10 @@ def add_pieces(parser: argparse.ArgumentParser) -> None:
 
 
 def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segment"]:
-    """Return what gets a row each, as `SavedModel.predict` names it.
+    """Return what a row stands for, as the argument `per` of `SavedModel.predict`.
 
     Raises:
-        SettingsError: Two of them are asked for.
+        SettingsError: The options contradict each other.
     """
     if options.every is not None and options.examples:
         raise SettingsError("--every goes with --segments, not with --examples.")
@@ -70,7 +70,7 @@ def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segmen
 
 
 def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
-    """Load the model that is named, and say how it was chosen.
+    """Load the model, and print how it was chosen.
 
     Raises:
         SettingsError: A module cannot be imported; there is no such GPU.

@@ -1,6 +1,6 @@
-"""Tables on the screen and in files.
+"""Print tables, or write them to files.
 
-Comes in: a DataFrame, and where it is wanted. Goes out: lines, or a .csv, .json, .xlsx or .parquet file, whole or not at all.
+Comes in: a DataFrame, and the option ``--output``. Goes out: lines, or a .csv, .json or .xlsx file, complete or not at all.
 """
 
 import sys
@@ -20,11 +20,11 @@ _WIDEST_COLUMN = 60
 
 
 class Output(NamedTuple):
-    """Where a table goes.
+    """The format and path of a table.
 
     Attributes:
         kind: csv, json or xlsx.
-        path: The file; None: standard output, or the screen where no kind is given.
+        path: The file; None: standard output, or the screen if there is no kind.
     """
 
     kind: str | None
@@ -32,19 +32,15 @@ class Output(NamedTuple):
 
     @property
     def is_printed(self) -> bool:
-        """Whether standard output holds the table and nothing else."""
+        """Whether standard output has the table and nothing else."""
         return self.kind is not None and self.path is None
 
 
 def read_output(text: str | None, xlsx_name: str) -> Output:
-    """Return what ``--output`` asks for.
-
-    Args:
-        text: The option.
-        xlsx_name: Name of the file for a bare ``xlsx``.
+    """Read the option ``--output``; `xlsx_name` is the file for a bare ``xlsx``.
 
     Raises:
-        SettingsError: No such format.
+        SettingsError: The format is unknown.
     """
     if text is None:
         return Output(None, None)
@@ -60,7 +56,7 @@ def read_output(text: str | None, xlsx_name: str) -> Output:
 
 
 def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
-    """Print a table for people; without rows what there is none of. Lines are not folded where no terminal sets a width."""
+    """Print a table, or `nothing` if it has no rows. Lines are folded only on a terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -111,7 +107,7 @@ def _shown(name: object, value: object) -> str:
 
 
 def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
-    """Write one sheet, in which no text is taken for a formula."""
+    """Write one sheet; no text becomes a formula."""
     from openpyxl import Workbook
     from openpyxl.utils import get_column_letter
 

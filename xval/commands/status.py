@@ -4,7 +4,7 @@ The folder is only read: a run that goes on is not disturbed. The time left is t
 the mean time of the finished jobs of their instance (or else of the experiment), with as many jobs at once as run now.
 
 states of a job:
-  done, failed, running; interrupted: a process died in it, the next run begins it anew; stale: done with other settings or
+  done, failed, running; interrupted: its process died, the next run starts it again; stale: done with other settings or
   folds than settings.json and folds.json have now; damaged: its record cannot be read; to do
 
 --json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,

@@ -28,25 +28,25 @@ def find_events(
     min_duration_s: float = 0.0,
     form: Form = "multi_class",
 ) -> "pd.DataFrame":
-    """Find the events in the frames of a recording: active frames, smoothed, joined to runs, the short ones dropped.
+    """Find the events of a recording: runs of active frames, smoothed, without short ones.
 
     Args:
         probabilities: float (n_frames, n_classes), of consecutive frames from the begin of the recording.
         class_names: Of the columns; multi_class: the first is the background.
         frame_s: Length of a frame.
-        threshold: From where on a class is active, 0 to 1. multi_class: of the classes that are no background the most probable
-            one, where it reaches the threshold; None: the most probable class, where that is no background. multi_label: every
-            class that reaches it; None: 0.5.
-        median_frames: Odd length of the median filter over the active frames of each class; before the first and behind the
-            last frame that frame is repeated. 1: no filter.
-        min_duration_s: Shorter events are dropped, after all that.
+        threshold: Least probability of an active class, 0 to 1. multi_class: the most probable class besides the background is
+            active if it reaches the threshold; None: the most probable class is active unless it is the background.
+            multi_label: every class that reaches the threshold is active; None: 0.5.
+        median_frames: Odd length of the median filter over the active frames of each class, whose first and last frame are
+            repeated at the ends. 1: no filter.
+        min_duration_s: Shorter events are dropped, after the filter.
         form: multi_class: at most one class is active in a frame; multi_label: any.
 
     Returns:
-        start_s, end_s, label, by begin; those of one label do not touch.
+        start_s, end_s, label, sorted by begin; events of one label do not touch.
 
     Raises:
-        SettingsError: A threshold, length or duration that cannot be; probabilities that are not those of the classes.
+        SettingsError: A threshold, length or duration is out of range, or the probabilities do not fit the classes.
     """
     import pandas as pd
     from scipy.ndimage import median_filter
@@ -55,7 +55,7 @@ def find_events(
     active = _active(probabilities, threshold, form)
     if median_frames > 1 and len(active):
         active = median_filter(active.astype(np.uint8), size=(median_frames, 1), mode="nearest").astype(bool)
-    # A frame less is allowed where the duration misses a whole number of frames by the last digit.
+    # A duration of a whole number of frames may be a little longer by rounding.
     min_frames = min_duration_s / frame_s - 1e-6
     rows = []
     for number, name in enumerate(class_names):
@@ -68,7 +68,7 @@ def find_events(
 
 
 def _active(probabilities: NDArray[np.floating], threshold: float | None, form: Form) -> NDArray[np.bool_]:
-    """Return bool (n_frames, n_classes): the classes that are active in each frame, none of them the background."""
+    """Return bool (n_frames, n_classes), the active classes of each frame, never the background."""
     if form == "multi_label":
         return np.asarray(probabilities >= (_DEFAULT_THRESHOLD if threshold is None else threshold), dtype=bool)
     rivals = probabilities.copy()

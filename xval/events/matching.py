@@ -1,6 +1,6 @@
-"""Find partners among annotated and found events.
+"""Match annotated and found events.
 
-Comes in: begins and ends of both. Goes out: pairs in which no event stands twice.
+Comes in: begins and ends of both. Goes out: pairs, each event in one at most.
 """
 
 from typing import Any
@@ -36,10 +36,9 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
 
 
 def match_pairs(pairs: NDArray[np.intp], is_same: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Choose pairs so that nothing has two partners: the most of the same label, and of all such choices the most pairs.
+    """Choose pairs so that each event is in one at most: as many of the same label as possible, then as many as possible.
 
-    Events that no chain of pairs connects cannot matter to each other, so that each group is solved by itself: a long recording
-    costs no more than its parts.
+    Groups of events that no pairs connect are matched one by one, so that a long recording costs no more than its parts.
 
     Args:
         pairs: intp (n_pairs, 2), what `fitting_pairs` returns.

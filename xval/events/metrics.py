@@ -4,11 +4,11 @@ Comes in: for every recording the annotated and the found events, and its length
 number is not defined.
 
 Defined as by Mesaros, Heittola and Virtanen (Metrics for Polyphonic Sound Event Detection, Applied Sciences 6:162, 2016), and
-tested against the values that sed_eval 0.2.1 gives. It differs from sed_eval in four things: the F1 score is
-2 * correct / (annotated + found), so that it is 0, not undefined, for a class of which nothing is found, or nothing
-annotated; an error rate without anything annotated is undefined, not a huge number; of all matchings with the most correct
-events the one with the most substitutions counts, whatever the order of the events; times are compared in whole nanoseconds,
-so that what lies exactly on a limit is inside.
+tested against the values of sed_eval 0.2.1. It differs from sed_eval in four points: the F1 score is
+2 * correct / (annotated + found), so that it is 0, not undefined, for a class without found or without annotated events; an
+error rate without annotated events is undefined, not a huge number; of all matchings with the most correct events the one with
+the most substitutions counts, whatever the order of the events; times are compared in whole nanoseconds, so that an event
+exactly on a limit is inside.
 """
 
 import math
@@ -38,8 +38,8 @@ class Recording(NamedTuple):
         reference: What was annotated: start_s, end_s, label.
         estimated: What was found, likewise.
         duration_s: Length of the recording.
-        ignored: Stretches of a label in which it is not known whether it is heard, because annotators disagree: start_s, end_s,
-            label. They are cut out of the events of this label on both sides.
+        ignored: Stretches for which annotators disagree about a label: start_s, end_s, label. They are cut out of the events of
+            this label on both sides.
     """
 
     reference: "pd.DataFrame"
@@ -50,7 +50,7 @@ class Recording(NamedTuple):
 
 @dataclass
 class Counts:
-    """What was counted over all recordings, in segments or in events.
+    """The counts of segments or events over all recordings.
 
     Attributes:
         labels: The classes.
@@ -130,9 +130,9 @@ def event_metrics(
 def count_segments(recordings: Iterable[Recording], labels: Sequence[str], *, segment_s: float = 1.0) -> Counts:
     """Count the segments of time in which each label is annotated and found.
 
-    A label is heard in a segment into which any of its events reaches. The last segment may be shorter; what lies behind the
-    end of the recording does not count. Where at least half of a segment is ignored for a label, this label does not count
-    there. In each segment a missed and a wrong label together are a substitution.
+    A label is active in each segment that one of its events overlaps. The last segment may be shorter; what is after the end of
+    the recording does not count. A label does not count in a segment of which at least half is ignored for it. In each segment
+    a missed and a wrong label together are a substitution.
 
     Args:
         recordings: `Recording`, or tuples like it.
@@ -170,11 +170,10 @@ def count_events(
 ) -> Counts:
     """Count the events that are annotated, found, and both.
 
-    An annotated and a found event fit where they begin within the collar of each other, and end within the collar or the
-    share of the annotated event's length, whichever is more. Each has one partner at most; as many as possible get one of
-    their own label (they are correct), and of the others as many as possible one of another label (a substitution). What is
-    left of an event of which an ignored stretch was cut off, and is no longer than the collar, does not count unless it gets
-    a partner.
+    An annotated and a found event fit if they begin within the collar of each other, and end within the collar or the share of
+    the annotated event's length, whichever is more. Each event is matched once at most: as many as possible with one of the
+    same label (correct), and of the others as many as possible with one of another label (a substitution). The rest of an
+    event of which an ignored stretch was cut off counts only if it is matched or longer than the collar.
 
     Args:
         recordings: `Recording`, or tuples like it.

@@ -1,6 +1,6 @@
-"""Whether an export gives the same output as its Keras model, on random inputs like those that trained the model.
+"""Compare the outputs of an export with those of its Keras model, on random inputs like those of training.
 
-Comes in: a model and its description; what model and export answer. Goes out: batches of inputs; an `Agreement`.
+Comes in: a model and its description; the outputs of model and export. Goes out: batches of inputs; an `Agreement`.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 TOLERANCES = {"float32": 1e-4, "float16": 2e-3, "bfloat16": 2e-2}
-"""How far outputs may differ, by what a model computes in; times the largest output where that is above 1."""
+"""The largest difference of outputs by the type that a model computes in; times the largest output if that is above 1."""
 BATCH_SIZES = (1, 2, 5)
 _LENGTHENED = 1.5
 _UNKNOWN_LENGTH = 100
@@ -27,12 +27,12 @@ _SAMPLES_DEVIATION = 0.1
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well an export agrees with its model.
+    """The agreement of an export with its model.
 
     Attributes:
-        difference: The largest difference of an output; NaN where the export answers with NaN.
-        tolerance: The largest that is allowed.
-        n_batches: On how many batches of inputs.
+        difference: The largest difference of an output; NaN if an output of the export is NaN.
+        tolerance: The largest allowed difference.
+        n_batches: Number of batches of inputs.
     """
 
     difference: float
@@ -46,15 +46,15 @@ class Agreement:
 
 
 def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: Collection[str]) -> Agreement:
-    """Compare answers.
+    """Compare outputs.
 
     Args:
-        wanted: What the model answers, a tensor for each batch.
-        found: What the export answers.
-        computed_in: The types that the model computes in; of the coarsest is the tolerance.
+        wanted: Of the model, a tensor for each batch.
+        found: Of the export.
+        computed_in: The types that the model computes in; the coarsest decides the tolerance.
 
     Raises:
-        ExportError: The model itself answers with NaN or infinite values, or the answers have different shapes.
+        ExportError: The model itself has NaN or infinite outputs, or the outputs have different shapes.
     """
     import keras
 
@@ -79,16 +79,16 @@ def precisions(layer: Any) -> set[str]:
 def random_batches(
     model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription
 ) -> list[NDArray[np.float32]]:
-    """Return inputs that look like those of training, as far as is known.
+    """Return random inputs like those of training.
 
     Args:
-        model: Where its first layer normalises, it knows their mean and deviation.
+        model: A first layer that normalises has their mean and deviation.
         input_shape: Of the export; None: any size.
-        described: What is known of the model.
+        described: Of the model.
 
     Returns:
-        A batch for each of `BATCH_SIZES` (where the export has one batch size, as many batches of that), for each of two
-        lengths where any fits; then a silent one.
+        A batch for each of `BATCH_SIZES` (or as many batches of the only batch size), for each of two lengths if any length
+        fits; then a batch of zeros.
     """
     rng = np.random.default_rng(0)
     mean, deviation = _statistics(model, described)
@@ -113,7 +113,7 @@ def _trained_length(described: ModelDescription) -> int:
 
 
 def _statistics(model: "keras.Model", described: ModelDescription) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and deviation of the inputs, to broadcast; those of the training data where the model has them."""
+    """Return mean and deviation of the inputs, to broadcast; those of the training data if the model has them."""
     import keras
 
     if described.feature_settings.features == "waveform" and not described.is_custom:

@@ -1,7 +1,7 @@
-"""The formats of exported models: which packages each needs, how Keras writes it, and how it is run again without Keras.
+"""The formats of exported models: the packages of each, how Keras writes it, and how it runs without Keras.
 
-Comes in: a Keras model on the TensorFlow backend, which can write all of them. Goes out: a file or folder; then a function that
-runs what is in it.
+Comes in: a Keras model on the TensorFlow backend, which can write all formats. Goes out: a file or folder, and a function that
+runs it.
 """
 
 import os
@@ -28,13 +28,13 @@ class Format:
     """One format.
 
     Attributes:
-        name: As users give it.
-        ending: How the name of an export ends.
+        name: For the command line.
+        ending: Of the name of an export.
         is_folder: Whether an export is a folder.
-        packages: What writes and runs it, besides Keras and TensorFlow.
+        packages: That write and run it, besides Keras and TensorFlow.
         write: Writes a model to a path; the last argument is the batch size, None: any.
-        read: Makes a function of an export, from a batch of examples to what the model answers.
-        alternative: Which format to try where this one cannot express a model.
+        read: Returns the function of an export, from a batch of examples to the outputs.
+        alternative: The format to try if this one cannot express a model.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Format:
     alternative: str
 
     def check_packages(self) -> None:
-        """Refuse to begin without the packages.
+        """Check that the packages are installed.
 
         Raises:
-            SettingsError: One is not installed.
+            SettingsError: One is not.
         """
         if missing := [name for name in self.packages if find_spec(name) is None]:
             raise SettingsError(
@@ -58,7 +58,7 @@ class Format:
             )
 
     def batch_size(self, model: "keras.Model") -> int | None:
-        """Return the one batch size that an export of a model reads; None: any."""
+        """Return the only batch size of an export of a model; None: any."""
         return 1 if self.name == "tflite" and _is_recurrent(model) else None
 
 
@@ -66,7 +66,7 @@ def find_format(name: str) -> Format:
     """Return a format.
 
     Raises:
-        SettingsError: There is none of this name.
+        SettingsError: The format is unknown.
     """
     if name not in FORMATS:
         raise SettingsError(f"--format {name}: unknown. {suggestion(name, FORMATS)}")
@@ -138,7 +138,7 @@ def _signature(model: "keras.Model", batch_size: int | None) -> "list[keras.Inpu
 
 
 def _is_recurrent(layer: Any) -> bool:
-    """Return whether there is a recurrent layer at any depth: its states have a fixed size in TFLite's own operations."""
+    """Return whether there is a recurrent layer at any depth, whose states have a fixed size in TFLite."""
     import keras
 
     return isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) or any(
@@ -148,7 +148,7 @@ def _is_recurrent(layer: Any) -> bool:
 
 @contextmanager
 def _without_messages() -> Iterator[None]:
-    """Drop what compiled code writes to stderr; TFLite's converter repeats there at length what its exception says."""
+    """Drop what compiled code writes to stderr, where TFLite's converter repeats its exceptions at length."""
     kept = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:

@@ -1,6 +1,6 @@
-"""The Fourier transform of a front end as two matrix products, for formats that have no such transform.
+"""Replace the Fourier transform of a front end by two matrix products, for formats without that transform.
 
-Comes in: a model. Goes out: one with the same layers and weights, whose transforms are matrix products where that is asked for.
+Comes in: a model. Goes out: a model with the same layers and weights, and matrix products for transforms.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from keras import ops
 
 
 class FourierMatrices(keras.Operation):  # type: ignore[misc]
-    """What `keras.ops.rfft` computes, from the definition of the discrete Fourier transform: n_fft times the work for a frame.
+    """`keras.ops.rfft` as matrix products, by the definition of the discrete Fourier transform.
 
     Takes float32 (..., n_fft); returns the real and the imaginary part, each float32 (..., n_fft // 2 + 1).
     """
@@ -20,7 +20,7 @@ class FourierMatrices(keras.Operation):  # type: ignore[misc]
     def call(self, frames: Any) -> tuple[Any, Any]:
         """Transform the last axis."""
         n_fft = frames.shape[-1]
-        # Whole turns are taken out while the numbers are integers, so that the angles are exact to the last digit of float64.
+        # The modulo of integers keeps the angles exact.
         angles = 2 * np.pi * (np.outer(np.arange(n_fft), np.arange(n_fft // 2 + 1)) % n_fft) / n_fft
         return ops.matmul(frames, np.cos(angles).astype(np.float32)), ops.matmul(frames, -np.sin(angles).astype(np.float32))
 
@@ -34,8 +34,8 @@ def without_rfft(model: keras.Model, keeps: Callable[[int], bool]) -> keras.Mode
     """Return a model whose transforms are matrix products.
 
     Args:
-        model: Its layers and weights are shared with the model that is returned.
-        keeps: Says of a number of samples whether their transform may stay as it is.
+        model: The returned model shares its layers and weights.
+        keeps: Whether the transform of so many samples stays as it is.
     """
 
     def replace(operation: Any) -> Any:

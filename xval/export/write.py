@@ -1,8 +1,8 @@
 """Write a saved model in a format that runs without Keras, and check that it gives the same output.
 
 Comes in: a .keras file with model.json beside it, and the name of a format. Goes out: the export and the description of the
-model, under their names only when the export, run by the format's own software, answers random inputs of several batch sizes
-and lengths as the Keras model does.
+model. The export gets its name only if its outputs for random inputs of several batch sizes and lengths, run by the software of
+its format, are those of the Keras model.
 """
 
 import os
@@ -31,13 +31,13 @@ _BACKEND = "tensorflow"
 
 @dataclass(frozen=True)
 class Export:
-    """What was written, and how it was checked.
+    """A checked export.
 
     Attributes:
         path: The export.
-        description: The description of the model beside it (in it, where it is a folder): features and class names.
+        description: model.json of the model, beside the export, or in it if it is a folder.
         input_shape: Of its input; None: any size.
-        agreement: How well its output agrees with that of the Keras model.
+        agreement: Of its output with that of the Keras model.
     """
 
     path: Path
@@ -51,18 +51,15 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
 
     Args:
         model: A .keras file, or a fold folder.
-        format_name: Of `export_formats.FORMATS`.
-        output: Where to; when omitted, <dataset>_instance_<i>_fold_<k> with the ending of the format, in the current folder.
-        overwrite: Whether to replace an export that stands there; it stays until the new one is checked.
-
-    Returns:
-        What was written.
+        format_name: Of `formats.FORMATS`.
+        output: The path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the current folder.
+        overwrite: Replace an existing export, once the new one is checked.
 
     Raises:
-        SettingsError: No such format, a package is missing, the output has another ending, or this process has loaded Keras
-            with another backend than TensorFlow.
-        ResultsError: The path is no model or several, a file is missing or damaged or of another model, the output exists or
-            cannot be written.
+        SettingsError: The format is unknown, a package is missing, the output has another ending, or this process has loaded
+            Keras with another backend than TensorFlow.
+        ResultsError: The path holds no model or several, a file is missing, damaged or of another model, or the output exists
+            or cannot be written.
         ExportError: The format cannot express the model, or the export gives other output.
     """
     kind, path = find_format(format_name), find_model(model)
@@ -92,7 +89,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
 
 
 def find_model(path: Path) -> Path:
-    """Return the .keras file that a user means.
+    """Return the .keras file in a path.
 
     Raises:
         ResultsError: There is none, or there are several.
@@ -102,7 +99,7 @@ def find_model(path: Path) -> Path:
     if (path / "model.keras").is_file():
         return path / "model.keras"
     if not path.exists():
-        raise ResultsError(f"{path}: there is no such file or folder. Wanted is a .keras file or a fold folder.")
+        raise ResultsError(f"{path}: no such file or folder. Wanted is a .keras file or a fold folder.")
     if (path / "model.skops").is_file():
         raise ResultsError(
             f"{path}: a combination of features is a classifier of scikit-learn, no Keras model. The networks that it was made "
@@ -116,7 +113,7 @@ def find_model(path: Path) -> Path:
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
-    """Refuse to write where the name does not fit, or where something else stands."""
+    """Refuse a name with another ending, and paths where something else exists."""
     if not kind.is_folder and target.suffix != kind.ending:
         raise SettingsError(f"--output {target}: the name of such an export ends in {kind.ending}.")
     if target.exists():
@@ -132,7 +129,7 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
 
 
 def _begin(target: Path) -> Path:
-    """Make and return a temporary folder beside the output, before anything takes long."""
+    """Make and return a temporary folder beside the output."""
     temporary = part_path(target)
     try:
         remove_stale_parts(target.parent, target.name)
@@ -143,7 +140,7 @@ def _begin(target: Path) -> Path:
 
 
 def _bind_backend() -> None:
-    """Choose the backend that writes all formats, whatever trained the model; a .keras file loads on each."""
+    """Choose the backend that writes all formats; models of every backend load on it."""
     if "keras" not in sys.modules:
         os.environ.update(environment(Slot("cpu", count_cores()), _BACKEND))
         load_keras()
@@ -160,7 +157,7 @@ def _bind_backend() -> None:
 def _write_and_check(
     model: "keras.Model", path: Path, kind: Format, described: ModelDescription
 ) -> tuple[tuple[int | None, ...], Agreement]:
-    """Write an export; return the shape of its input, and how well its output agrees with the model's.
+    """Write an export; return the shape of its input, and its agreement with the model.
 
     Raises:
         ExportError: The format cannot express the model, or the output differs.
@@ -188,7 +185,7 @@ def _write_and_check(
 
 
 def _inexpressible(error: Exception, model: "keras.Model", kind: Format) -> ExportError:
-    """Return an error that names the operations that a format lacks, and what to do."""
+    """Return an error that names the missing operations of a format, and what to do."""
     text = str(error)
     lacking = sorted({*re.findall(r"'tf\.(\w+)' op", text), *re.findall(r"No Op registered for (\w+)", text)})
     places = sorted({place.rpartition("/")[0] for place in re.findall(r'"([\w./-]+)@__inference', text)} - {""})
@@ -202,7 +199,7 @@ def _inexpressible(error: Exception, model: "keras.Model", kind: Format) -> Expo
 
 
 def _publish(written: Path, export: Export, content: bytes, kind: Format) -> None:
-    """Give a checked export its name, and lay the description of the model beside it."""
+    """Give a checked export its name, and write the description of the model beside it."""
     if kind.is_folder:
         (written / export.description.name).write_bytes(content)
         if export.path.exists():

@@ -142,8 +142,6 @@ class SavedModel:
             AudioError: As `predict`.
             SettingsError: As `predict`; the model is an ensemble or a combination, or has no such layer.
         """
-        import pandas as pd
-
         if len(self._members) > 1:
             raise SettingsError(
                 f"{self.path}: embeddings of different folds do not compare; name one model, such as {self._members[0].path}."
@@ -158,7 +156,7 @@ class SavedModel:
             if per == "file":
                 values, start_s, end_s = values.mean(axis=0, keepdims=True), start_s[:1], end_s[-1:]
             columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
-            tables.append(pd.DataFrame({"path": sources[number].name, "start_s": start_s, "end_s": end_s, **columns}))
+            tables.append(_table(sources[number], start_s, end_s, columns))
         return self._joined(tables, of_source, left_out)
 
     def _collect(
@@ -230,8 +228,6 @@ class SavedModel:
 
     def _tabulate(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
         """Return the rows of one source."""
-        import pandas as pd
-
         if self.description.task.is_framewise:
             return self._tabulate_frames(source, found, per)
         start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
@@ -240,8 +236,7 @@ class SavedModel:
             codes = np.zeros(values.shape[1], np.int64)
             values = np.stack([combine_examples(of, codes, self.description.clip_average) for of in values])
         means = values.mean(axis=0)
-        table = pd.DataFrame({"path": source.name, "start_s": start_s, "end_s": end_s})
-        return pd.concat([table, pd.DataFrame(self._columns(means))], axis=1)
+        return _table(source, start_s, end_s, self._columns(means))
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
         """Return the columns of predictions."""
@@ -258,8 +253,6 @@ class SavedModel:
 
     def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
         """Return the events of a recording, or its frames."""
-        import pandas as pd
-
         frames = self.description.frames
         if frames is None:
             raise ValueError("no model that labels frames")
@@ -268,8 +261,7 @@ class SavedModel:
         probabilities = found.values.mean(axis=0)
         if per == "segment":
             starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s
-            table = pd.DataFrame({"path": source.name, "start_s": starts_s, "end_s": starts_s + frame_s})
-            return pd.concat([table, pd.DataFrame(self._columns(probabilities))], axis=1)
+            return _table(source, starts_s, starts_s + frame_s, self._columns(probabilities))
         events = find_events(
             probabilities,
             self.class_names,
@@ -296,3 +288,9 @@ class SavedModel:
         table.attrs["silent"] = sum(found.inputs.is_silent for found in of_source.values())
         table.attrs["cut"] = sum(found.inputs.is_cut for found in of_source.values())
         return table
+
+
+def _table(source: Source, start_s: NDArray[Any], end_s: NDArray[Any], columns: dict[str, Any]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame({"path": source.name, "start_s": start_s, "end_s": end_s, **columns})

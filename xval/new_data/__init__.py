@@ -1,5 +1,5 @@
-"""A saved model tested on labelled data that its experiment did not test it on.
+"""Test a saved model on new labelled data.
 
 Comes in: a model, and data: a folder of class folders, a table, or a prepared corpus. Goes out: an `Outcome` with the figures,
-which of the clips the model had seen, and what was left out.
+the clips that the model has seen, and those that were left out.
 """

@@ -1,8 +1,8 @@
-"""How sure a figure is: intervals from drawing the items again.
+"""Bootstrap intervals over items.
 
 Comes in: a figure as a function of items. Goes out: an `Interval`.
 
-Items are drawn, not clips: the clips of one speaker are alike, and an interval over clips would be too narrow. Source: the
+Items are drawn, not clips: clips of one speaker are alike, and an interval over clips would be too narrow. Source: the
 percentile bootstrap of Efron (Annals of Statistics 7, 1979) over clusters (Davison and Hinkley, Bootstrap Methods and their
 Application, 1997, section 3.8).
 """
@@ -25,8 +25,8 @@ class Interval(NamedTuple):
     Attributes:
         low: Its lower end.
         high: Its upper end.
-        n_items: Over how many items.
-        n_undefined: Resamples in which the figure is NaN, which do not count.
+        n_items: Number of items.
+        n_undefined: Number of resamples in which the figure is NaN; they are left out.
     """
 
     low: float
@@ -39,12 +39,12 @@ def bootstrap(n_items: int, compute: Callable[[NDArray[np.intp]], float], *, see
     """Return the interval of a figure over items.
 
     Args:
-        n_items: How many there are.
+        n_items: Number of items.
         compute: From the numbers of the drawn items, intp (n_items,), to the figure.
         seed: Of the draws.
 
     Returns:
-        None with fewer than 3 items, or where the figure is never defined.
+        The interval; None with fewer than 3 items, or if the figure is never defined.
     """
     if n_items < FEWEST_ITEMS:
         return None

@@ -1,6 +1,6 @@
-"""How far the probabilities of a classifier can be believed.
+"""Calibration of the probabilities of a classifier.
 
-Comes in: probabilities and the true classes. Goes out: a `Calibration`: the reliability curve, and what sums it up.
+Comes in: probabilities and the true classes. Goes out: a `Calibration`: the reliability curve and its summary figures.
 
 Sources: reliability curve and expected and maximum calibration error with bins of equal width: Naeini, Cooper and Hauskrecht
 (Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015), Guo et al. (On Calibration of Modern Neural
@@ -23,10 +23,10 @@ N_BINS = 15
 
 @dataclass(frozen=True)
 class Calibration:
-    """How often a classifier is right, by how sure it is.
+    """The accuracy of a classifier by its confidence.
 
     Attributes:
-        edges: float64 (n_bins + 1,), of the bins of confidence, 0 to 1; a bin holds its upper edge.
+        edges: float64 (n_bins + 1,), of the bins of confidence, 0 to 1; a bin includes its upper edge.
         counts: int64 (n_bins,), examples in each bin.
         accuracy: float64 (n_bins,), share of them whose predicted class is the true one; NaN: the bin is empty.
         confidence: float64 (n_bins,), mean probability of the predicted class; NaN: the bin is empty.
@@ -54,11 +54,11 @@ class Calibration:
 
 
 def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n_bins: int = N_BINS) -> Calibration:
-    """Compare how sure a classifier is with how often it is right.
+    """Compare the confidence of a classifier with its accuracy.
 
     Args:
         targets: int64 (n_examples,), class numbers.
-        probabilities: float (n_examples, n_classes); the predicted class is the most probable one, the first of them in a tie.
+        probabilities: float (n_examples, n_classes); the predicted class is the (first) most probable one.
         n_bins: Bins of equal width of the probability of the predicted class.
 
     Raises:
@@ -70,7 +70,7 @@ def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n
             "(n_examples,), (n_examples, n_classes), at least one example, and 1 bin or more are wanted."
         )
     wide = probabilities.astype(np.float64)
-    # The sum of float32 probabilities misses 1 by a little.
+    # float32 probabilities may exceed 1 by rounding.
     if not (wide.min() >= 0 and wide.max() <= 1 + 1e-5):
         raise JobError(f"calibration: received probabilities from {wide.min():g} to {wide.max():g}; 0 to 1 are wanted.")
     confidences = np.minimum(wide.max(axis=1), 1.0)

@@ -1,4 +1,4 @@
-"""Have a saved model answer labelled clips, and measure the answers: the whole way on one page.
+"""Predict labelled clips with a saved model, and evaluate the predictions.
 
 Comes in: a model, labelled clips, and what to do about labels and clips that do not fit. Goes out: an `Outcome`.
 """
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from xval.inference import SavedModel
 
 Watch: TypeAlias = "Callable[[str], AbstractContextManager[Progress]]"
-"""From a title to what is told how many clips are done; see `preprocessing.console.progress_bar`."""
+"""Makes a progress bar with a title; see `preprocessing.console.progress_bar`."""
 
 _FEWEST_CLIPS = 3  # with fewer there are no intervals
-# So many clips are handed to the model at a time, for progress to be seen.
+# So many clips are predicted at a time, so that progress shows.
 _CLIPS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a user decides about clips and labels that do not fit.
+    """The user's options for clips and labels that do not fit.
 
     Attributes:
-        renames: Labels of the data by the class that each means.
-        leave_out_seen: Leave out what the model has seen.
-        annotation_policy: Which annotators are believed; None: as when the model was trained.
+        renames: From labels of the data to classes of the model.
+        leave_out_seen: Leave out clips that the model has seen.
+        annotation_policy: How annotations are combined; None: as in training.
         n_processes: Processes that decode audio.
     """
 
@@ -51,16 +51,16 @@ class Choices:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out.
+    """The result of an evaluation.
 
     Attributes:
-        figures: Of the clips that count.
+        figures: Of the evaluated clips.
         clips: Those clips.
         seen: Which of them the model has seen.
-        unknown_labels: Labels that the model does not know, and how often each occurs.
-        lacking_classes: Classes of the model that no label names.
-        left_out: path, item, reason of the clips that do not count.
-        warnings: What a user has to know before believing the figures.
+        unknown_labels: Labels that the model does not know, with their counts.
+        lacking_classes: Classes of the model that do not occur as labels.
+        left_out: path, item, reason of the other clips.
+        warnings: What limits the figures.
     """
 
     figures: Figures
@@ -73,7 +73,7 @@ class Outcome:
 
 
 class _Labelled(NamedTuple):
-    """Clips and what is true of them, before any is predicted."""
+    """Clips with their targets."""
 
     clips: LabelledClips
     targets: NDArray[Any] | None
@@ -82,19 +82,19 @@ class _Labelled(NamedTuple):
 
 
 def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, watch: Watch) -> Outcome:
-    """Predict clips and measure the predictions.
+    """Predict clips and evaluate the predictions.
 
     Args:
-        model: What is tested.
-        clips: What it is tested on.
-        choices: What to do about what does not fit.
+        model: The model.
+        clips: The clips.
+        choices: The user's options.
         watch: Shows progress.
 
     Raises:
-        CorpusError: Labels and model have nothing in common; nothing is left that the model has not seen.
-        SettingsError: A renamed label does not occur, or becomes no class; an annotation policy that is none.
+        CorpusError: No label is a class of the model, or the model has seen all clips, which are left out.
+        SettingsError: A renamed label does not occur or its class is unknown; the annotation policy is unknown.
         AudioError: No clip can be read.
-        ResultsError: What the model has seen is damaged.
+        ResultsError: seen_audio.npy is damaged.
     """
     import pandas as pd
 
@@ -135,7 +135,7 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
 
 
 def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
-    """Refuse ready features for a model of audio, and the other way round; an option that has no meaning."""
+    """Refuse ready features for a model of audio, and the other way round."""
     is_custom = clips.features is not None
     if is_custom != model.description.is_custom:
         kinds = {True: "features that a script made", False: "audio"}
@@ -143,7 +143,7 @@ def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
 
 
 def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tuple[_Labelled, pd.DataFrame]":
-    """Return the clips whose labels the model knows, and those that are left out."""
+    """Return the clips whose labels the model knows, and the others."""
     everything = np.ones(len(clips), bool)
     if model.description.frames is not None:
         policy = choices.annotation_policy or model.description.frames.annotation_policy
@@ -170,7 +170,7 @@ def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tupl
 def _measure(
     model: "SavedModel", labelled: _Labelled, seen: Seen, progress: "Progress"
 ) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]":
-    """Return the figures, bool (n_clips,) which clips have been answered, the others, and how many were not heard whole."""
+    """Return the figures, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
     import pandas as pd
 
     clips = labelled.clips
@@ -203,7 +203,7 @@ def _measure(
 def _measure_recordings(
     model: "SavedModel", clips: LabelledClips, annotated: "frames.AnnotatedRecordings", progress: "Progress"
 ) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame]":
-    """The same of recordings, each of which is predicted by itself: it may be hours long."""
+    """Likewise for recordings, which are predicted one by one, since they may be hours long."""
     description = model.description
     settings = description.model_dump(mode="json")["frames"] | {"sample_rate_hz": description.feature_settings.sample_rate_hz}
     columns = [f"{PROBABILITY}{name}" for name in model.class_names]
@@ -265,7 +265,7 @@ def _warnings(
 
 
 def _warn_of_items(clips: LabelledClips) -> list[str]:
-    """Say where intervals take clips for independent that may not be."""
+    """Warn if each clip is an item, although clips may not be independent."""
     if len(clips) < _FEWEST_CLIPS or clips.table["item"].nunique() < len(clips):
         return []
     warning = (

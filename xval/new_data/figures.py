@@ -1,6 +1,6 @@
-"""The figures of a model on labelled clips, the same that an experiment computes of its test clips.
+"""The figures of a model on labelled clips, the same as those of the test clips of an experiment.
 
-Comes in: targets, and the table of answers of the model. Goes out: `Figures`.
+Comes in: targets, and the predictions of the model. Goes out: `Figures`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ PROBABILITY = "probability_"
 
 @dataclass(frozen=True)
 class Figures:
-    """What a model is worth on some data; what a task does not have is None.
+    """The figures of a model on some data; None: the task has none.
 
     Attributes:
-        unit: What was counted: ``clips`` or ``frames``.
-        metrics: By name; NaN: undefined on these data.
+        unit: ``clips`` or ``frames``.
+        metrics: By name; NaN: undefined.
         intervals: Of the main metrics, over items; empty with fewer than 3 items.
-        item_metrics: n_clips and the metrics of each item; empty where every clip is an item of its own.
+        item_metrics: n_clips and the metrics of each item; empty if every clip is an item of its own.
         predictions: A row per clip or frame.
         class_metrics: A row per class; the index is its name.
         confusion_matrix: A row of counts per true class, a column per predicted class.
@@ -61,7 +61,7 @@ def measure_clips(
 
     Args:
         clips: A row per clip: clip, path, item, start_s, end_s, seen.
-        answers: What the model says of each, in the same order; see `inference.SavedModel.predict`.
+        answers: The predictions, in the same order; see `SavedModel.predict`.
         targets: int64 (n_clips,) class numbers; float32 (n_clips, n_targets); None for a representation.
         task_type: Any but frame_classification.
         class_names: Of the classes.
@@ -110,7 +110,7 @@ def measure_clips(
         unit=task.unit,
         metrics=compute(slice(None)),
         intervals=intervals,
-        # Where every clip is an item of its own, the predictions say it all.
+        # If every clip is an item of its own, the predictions have all of this.
         item_metrics={item: {"n_clips": len(rows)} | compute(rows) for item, rows in rows_of.items()}
         if len(rows_of) < len(clips)
         else {},
@@ -134,7 +134,7 @@ def _rows_by_item(items: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
 def _recall_intervals(items: NDArray[np.intp], targets: NDArray[np.int64], is_right: NDArray[np.bool_]) -> dict[str, Interval]:
     """Return the intervals of accuracy and balanced accuracy.
 
-    A drawn item counts as often as it was drawn, which is faster than to gather the clips of thousands of items.
+    Items are weighted by how often they were drawn, which is faster than gathering their clips.
     """
     n_items = int(items.max()) + 1
 

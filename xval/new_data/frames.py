@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 class AnnotatedRecordings(NamedTuple):
-    """What is heard in recordings.
+    """The annotated events of recordings.
 
     Attributes:
-        known: By clip, the events whose labels the model knows, and the stretches in dispute.
-        unknown: By clip, the stretches whose label it does not know: start_s, end_s, label.
+        known: By clip, the events whose labels the model knows, and the disputed stretches.
+        unknown: By clip, the other events: start_s, end_s, label.
         labels: The labels of all annotated events.
     """
 
@@ -45,19 +45,19 @@ class AnnotatedRecordings(NamedTuple):
 def read_annotations(
     clips: LabelledClips, class_names: Sequence[str], policy: str, renames: Mapping[str, str]
 ) -> AnnotatedRecordings:
-    """Take together what the annotators of each recording heard.
+    """Combine the annotations of each recording.
 
     Args:
         clips: Recordings with annotations.
         class_names: Of the model.
         policy: See `preprocessing.annotations.labels.resolve`.
-        renames: Labels of the data by the class that each means.
+        renames: From labels of the data to classes of the model.
 
     Returns:
-        What is heard; recordings that the one believed annotator has not annotated are not in it.
+        The events, without recordings that the policy's annotator has not annotated.
 
     Raises:
-        SettingsError: There is no such policy; a renamed label does not occur.
+        SettingsError: The policy is unknown, or a renamed label does not occur.
         CorpusError: No event has a label that the model knows.
     """
     if clips.annotations is None:
@@ -83,15 +83,14 @@ def label_frames(
 ) -> Recording:
     """Return a recording with the labels of its frames.
 
-    Where each frame has one class, one that an event of an unknown label touches has none of those that the model can answer:
-    it does not count, and neither does what is found there. Where frames have any number of labels, what is true of the known
-    ones stays true, and such an event changes nothing.
+    With one class per frame, a frame that overlaps an event of an unknown label has no class of the model: the frame and what
+    is found there do not count. With any number of labels per frame, such an event changes nothing.
 
     Args:
         item: Whose recording it is.
         clip: Its name.
-        annotated: What is heard in it.
-        n_frames: How many frames the model has answered.
+        annotated: The annotated events.
+        n_frames: Number of predicted frames.
         class_names: Of the model.
         settings: The parameters of section frame_classification, and sample_rate_hz.
     """
@@ -168,7 +167,7 @@ def measure_frames(
 
 
 def _event_interval(items: Sequence[str], events: Sequence[RecordingEvents], labels: Sequence[str]) -> Interval | None:
-    """Return the interval of the F1 score of events; what is counted in the recordings of an item is added up once."""
+    """Return the interval of the F1 score of events, over items."""
     counts = []
     for item in sorted(set(items)):
         of_item = count_events([each for each, name in zip(events, items, strict=True) if name == item], labels)

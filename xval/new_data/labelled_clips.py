@@ -1,12 +1,12 @@
-"""Labelled clips, whatever form they come in: a folder of class folders, a table, or a prepared corpus.
+"""Read labelled clips from a folder of class folders, a table, or a prepared corpus.
 
-Comes in: what a user names. Goes out: `LabelledClips`, one row per clip.
+Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per clip.
 """
 
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +40,9 @@ class ReadOptions:
 
     Attributes:
         data_folder: Folder of all prepared corpora.
-        audio_folder: What the paths of a table or corpus are relative to; None: the folder of the table, or what the corpus
-            remembers.
+        audio_folder: What paths of a table or corpus are relative to; None: the folder of the table, or that of the corpus.
         item_pattern: Finds the item in the paths of a folder; see corpora/folders.py.
-        items: The items that are kept; empty: all.
+        items: Keep only these items; empty: all.
     """
 
     data_folder: Path = Path("data")
@@ -54,20 +53,18 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class LabelledClips:
-    """Clips with what is true of them.
+    """Clips with their labels.
 
     Attributes:
-        form: What they came as.
-        name: What they are called.
-        dataset: Name of the prepared corpus, else None.
+        name: A name for messages.
+        dataset: Name of the prepared corpus, or None.
         audio_folder: What the paths are relative to.
-        table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: the file's begin, the file's end), label
-            (str, or float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet).
-        features: Of a corpus that a script made, the example of each clip, float32; else None.
-        annotations: Of recordings with events: clip, start_s, end_s, label, annotator; else None.
+        table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
+            float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet).
+        features: The example of each clip, float32, for a corpus that a script made.
+        annotations: clip, start_s, end_s, label, annotator, for recordings with events.
     """
 
-    form: Literal["folder", "table", "corpus"]
     name: str
     dataset: str | None
     audio_folder: Path
@@ -81,7 +78,7 @@ class LabelledClips:
 
     @property
     def target_columns(self) -> dict[str, str]:
-        """The columns of targets by their names: ``{"label": "label"}`` where there is one."""
+        """The columns of the targets by name; ``{"label": "label"}`` for a single one."""
         return {column.removeprefix(SEVERAL): column for column in label_columns(self.table.columns)}
 
     def keep(self, kept: "NDArray[np.bool_] | pd.Series[bool]") -> "LabelledClips":
@@ -93,7 +90,7 @@ class LabelledClips:
         return replace(self, table=self.table[chosen].reset_index(drop=True), features=features)
 
     def audio(self, number: int) -> "Path | Stretch | NDArray[np.float32]":
-        """Return what a model is asked about for one clip."""
+        """Return one clip as `SavedModel.predict` takes it."""
         if self.features is not None:
             return self.features[number]
         row = self.table.iloc[number]
@@ -106,16 +103,16 @@ class LabelledClips:
 
 
 def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
-    """Return the labelled clips that a user means.
+    """Read labelled clips.
 
     Args:
         data: Path of a folder or table, or the name of a prepared corpus.
-        task_type: What the model does.
+        task_type: Of the model.
         options: How they are read.
 
     Raises:
-        CorpusError: There is no such thing, it has another layout, its labels are of another task, or an item is not in it.
-        SettingsError: An option that this form of data does not have.
+        CorpusError: The data do not exist, have another layout or labels of another task, or lack an item.
+        SettingsError: An option does not apply to this form of data.
     """
     clips = _read(data, task_type, options)
     unknown = [item for item in options.items if item not in set(clips.table["item"])]
@@ -125,15 +122,15 @@ def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> Labe
 
 
 def add_hashes(clips: LabelledClips, *, n_processes: int, progress: "Progress | None") -> "tuple[LabelledClips, pd.DataFrame]":
-    """Read every clip whose hash is not known, and leave out what preprocessing would: what cannot be decoded, or is silent.
+    """Add the missing audio hashes, and leave out clips that cannot be decoded or are silent, as preprocessing does.
 
     Args:
         clips: The clips.
         n_processes: Processes that decode audio.
-        progress: Told how many clips are read.
+        progress: Called with the number of clips that are read.
 
     Returns:
-        The clips with their hashes; those left out: path, item, reason.
+        The clips with their hashes; path, item, reason of those left out.
 
     Raises:
         WorkerError: A process died.
@@ -192,11 +189,11 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
     if task.is_reconstruction and options.item_pattern == "none":
         import pandas as pd
 
-        paths = list_audio(folder, "audio files")  # what a reconstruction is measured on needs no class
+        paths = list_audio(folder, "audio files")  # a reconstruction needs no classes
         listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
     else:
         listed = list_labelled(folder, options.item_pattern)
-    return _complete("folder", folder.resolve().name, folder, listed, task_type)
+    return _complete(folder.resolve().name, folder, listed, task_type)
 
 
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -215,16 +212,14 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         listed = listed[~listed["augmented"]]
     if listed.empty:
         raise CorpusError(f"{path}: every clip is an augmented copy, and copies are never tested.")
-    return _complete("table", path.stem, audio_folder, listed, task_type)
+    return _complete(path.stem, audio_folder, listed, task_type)
 
 
-def _complete(
-    form: Literal["folder", "table"], name: str, audio_folder: Path, listed: "pd.DataFrame", task_type: str
-) -> LabelledClips:
-    """Check a list of clips, as preprocessing does."""
+def _complete(name: str, audio_folder: Path, listed: "pd.DataFrame", task_type: str) -> LabelledClips:
+    """Check a list of clips as preprocessing does."""
     checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=task_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
-    return LabelledClips(form, name, None, audio_folder, checked[columns].assign(audio_hash=""))
+    return LabelledClips(name, None, audio_folder, checked[columns].assign(audio_hash=""))
 
 
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -244,11 +239,11 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     if not audio_folder.is_dir():
         raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
     annotations = corpus.annotations() if find_task(corpus.task_type).is_framewise else None
-    return LabelledClips("corpus", corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
+    return LabelledClips(corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
 
 
 def _read_arrays(corpus: Corpus, table: "pd.DataFrame") -> LabelledClips:
-    """Return the examples of a corpus that a script made; each is a clip."""
+    """Return the examples of a corpus that a script made, one per clip."""
     from preprocessing.corpus import CUSTOM
     from preprocessing.store import open_store
 
@@ -263,7 +258,7 @@ def _read_arrays(corpus: Corpus, table: "pd.DataFrame") -> LabelledClips:
             raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; numbers (n_outputs,) are wanted.")
         columns = {f"{SEVERAL}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
         table = table.drop(columns="label").assign(**columns)
-    return LabelledClips("corpus", corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
+    return LabelledClips(corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
 
 
 def _refuse_pattern(options: ReadOptions) -> None:
@@ -272,7 +267,7 @@ def _refuse_pattern(options: ReadOptions) -> None:
 
 
 def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:
-    """Return the audio hash of a clip, and why it cannot be used: one of them is empty."""
+    """Return the audio hash of a clip and an empty reason, or the reason why it cannot be used."""
     from preprocessing.audio.read import describe_audio
 
     try:

@@ -1,7 +1,7 @@
-"""Labels of data matched with what a model answers: class names renamed, unknown ones named, targets put in its order.
+"""Match the labels of data with the classes or targets of a model.
 
-Comes in: the labels of clips or events, and the class or target names of the model. Goes out: class numbers, or numbers to be
-predicted; what does not fit, with how to mend it.
+Comes in: the labels of clips or events, and the class or target names of the model. Goes out: class numbers or target values,
+and the labels that do not fit.
 """
 
 import shlex
@@ -23,8 +23,8 @@ class MatchedLabels(NamedTuple):
 
     Attributes:
         targets: int64 (n_labels,), class numbers; -1 where the model does not know the label.
-        unknown: Those labels, and how often each occurs, most frequent first.
-        lacking: The classes that no label names.
+        unknown: Those labels with their counts, most frequent first.
+        lacking: The classes that do not occur.
     """
 
     targets: NDArray[np.int64]
@@ -53,11 +53,11 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
 
     Args:
         labels: Of clips or events.
-        class_names: What the model tells apart.
-        renames: Labels of the data by the class that each means.
+        class_names: Of the model.
+        renames: From labels of the data to classes of the model.
 
     Raises:
-        SettingsError: A renamed label does not occur, or becomes none of the classes.
+        SettingsError: A renamed label does not occur, or its class is unknown.
         CorpusError: No label is a class of the model.
     """
     for before, after in renames.items():
@@ -82,7 +82,7 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
 
 
 def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> list[str]:
-    """Return a line for each unknown label, with the class that it may mean and how to say so."""
+    """Return a line for each unknown label, with a similar class and the option that renames it."""
     lines = []
     for label, count in list(unknown.items())[:_N_SHOWN]:
         near = near_class(label, class_names)
@@ -94,7 +94,7 @@ def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> 
 
 
 def near_class(label: str, class_names: Sequence[str]) -> str | None:
-    """Return the class that a label means by all appearances: of other case or spacing, or with a letter wrong."""
+    """Return the class that differs from a label only in case, spacing or a few letters."""
     plain = {_plain(name): name for name in class_names}
     if _plain(label) in plain:
         return plain[_plain(label)]
@@ -103,7 +103,7 @@ def near_class(label: str, class_names: Sequence[str]) -> str | None:
 
 
 def match_targets(clips: LabelledClips, target_names: Sequence[str]) -> NDArray[np.float32]:
-    """Return the numbers to be predicted in the order of a regression model, float32 (n_clips, n_targets).
+    """Return the target values in the order of a regression model, float32 (n_clips, n_targets).
 
     Raises:
         CorpusError: The data lack a target of the model.

@@ -1,4 +1,4 @@
-"""Which clips a model has seen: they trained it, or chose its epoch, or did so for a model that it started from.
+"""Find the clips that a model has seen: that trained it or chose its epoch, or did so for a model that it started from.
 
 Comes in: clips with their audio hashes and items, and the members of a saved model. Goes out: a `Seen`.
 """
@@ -17,12 +17,12 @@ _N_SHOWN = 3
 
 
 class Seen(NamedTuple):
-    """What a model has seen of some clips; of an ensemble, what any member has.
+    """Which clips a model, or any member of an ensemble, has seen.
 
     Attributes:
-        by_audio: bool (n_clips,), identical audio was there; None where the hashes of what the model has seen are not known.
-        by_item: bool (n_clips,), the item of the same corpus was there.
-        perhaps: Items that were there by their name, in another corpus: perhaps the same, perhaps not.
+        by_audio: bool (n_clips,), identical audio was seen; None: the hashes of the seen audio are not known.
+        by_item: bool (n_clips,), the item of the same corpus was seen.
+        perhaps: Items with the name of a seen item of another corpus.
     """
 
     by_audio: NDArray[np.bool_] | None
@@ -31,27 +31,27 @@ class Seen(NamedTuple):
 
     @property
     def either(self) -> NDArray[np.bool_]:
-        """Whether each clip was seen in one way or the other, bool (n_clips,)."""
+        """Whether each clip was seen by audio or item, bool (n_clips,)."""
         return self.by_item if self.by_audio is None else self.by_audio | self.by_item
 
     @property
     def words(self) -> list[str]:
-        """For each clip ``audio``, ``item``, ``no``, or ``unknown`` where its audio cannot be compared."""
+        """For each clip ``audio``, ``item``, ``no``, or ``unknown`` if audio cannot be compared."""
         rest = "unknown" if self.by_audio is None else "no"
         words = np.where(self.by_item, "item", rest)
         return [str(word) for word in (words if self.by_audio is None else np.where(self.by_audio, "audio", words))]
 
     def keep(self, kept: NDArray[np.bool_]) -> "Seen":
-        """Return what is known of some of the clips."""
+        """Return the same for some of the clips."""
         return Seen(None if self.by_audio is None else self.by_audio[kept], self.by_item[kept], self.perhaps)
 
 
 def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Sequence[ModelDescription]) -> Seen:
-    """Compare clips with what a model has seen.
+    """Compare clips with the items and audio that a model has seen.
 
     Args:
         clips: With their hashes.
-        members: The models, beside each of which seen_audio.npy lies.
+        members: The models, each with seen_audio.npy beside it.
         descriptions: Of each.
 
     Raises:
@@ -72,13 +72,13 @@ def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Seque
 
 
 def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out: bool) -> list[str]:
-    """Return what a user has to know before believing the figures; nothing where all is new.
+    """Return warnings about seen clips.
 
     Args:
         clips: The clips.
         seen: Of them.
         n_members: Of the ensemble.
-        left_out: They are left out of the figures.
+        left_out: Whether they are left out of the figures.
     """
     lines = []
     n_seen = int(seen.either.sum())

@@ -24,8 +24,8 @@ _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "side": "str", "metric": "str",
     "value": "float64",
 }  # fmt: skip
-# The sides of the table, and where their metrics are in a record.
-_SIDES = {
+# The sides of the table, and the places of their metrics in a record.
+_PLACES = {
     "training": ("metrics", "training"),
     "validation": ("metrics", "validation"),
     "test": ("metrics", "test"),
@@ -128,7 +128,7 @@ def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[dict[str, 
     """Yield the rows of an instance, without its parameters."""
     for fold, record in instance.done.items():
         path, keys = instance.fold_folder(fold) / "record.json", instance.keys | {"fold": fold}
-        for side, (part, of_part) in _SIDES.items():
+        for side, (part, of_part) in _PLACES.items():
             figures = expect(expect(record, part, dict, path), of_part, dict, path)
             yield from (keys | {"side": side, "metric": name, "value": _number(value)} for name, value in figures.items())
         if with_items:

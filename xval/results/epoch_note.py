@@ -1,7 +1,7 @@
-"""A note on how far a running job is, for whoever asks meanwhile.
+"""The progress of a running job, in a file that other processes can read.
 
-Comes in: the epochs that training reports. Goes out: progress.json in the temporary folder of the job, which is gone when the
-folder gets its name. Nothing is computed from it, so that it is not flushed to the disk, and a full disk does not stop a job.
+Comes in: the epochs that training reports. Goes out: progress.json in the temporary folder of the job, until the job ends. It
+is not flushed to the disk, and a full disk does not stop a job.
 """
 
 import json
@@ -16,12 +16,12 @@ _SECONDS_BETWEEN = 1.0
 
 @dataclass(frozen=True)
 class Note:
-    """What a job says of itself.
+    """The progress of a job.
 
     Attributes:
         started: When it began (Unix time, s).
-        epoch: The last epoch that ended, as far as it has been written; 0: none.
-        epochs: How many there will be at most.
+        epoch: The last finished epoch that was written; 0: none.
+        epochs: Most epochs that it will train.
     """
 
     started: float
@@ -30,11 +30,11 @@ class Note:
 
 
 class EpochNote:
-    """The note of one job, written at once and then once a second at most.
+    """Writes the progress of one job, at most once a second.
 
     Args:
         folder: The temporary folder of the job.
-        epochs: How many there will be at most.
+        epochs: Most epochs that it will train.
     """
 
     def __init__(self, folder: Path, epochs: int) -> None:
@@ -45,7 +45,7 @@ class EpochNote:
         self.write(0)
 
     def write(self, epoch: int) -> None:
-        """Note that an epoch has ended, unless the last note is less than a second old."""
+        """Write that an epoch has ended, unless the file is less than a second old."""
         now = time.monotonic()
         if now < self._next:
             return
@@ -56,13 +56,13 @@ class EpochNote:
             new.replace(self._path)
 
     def remove(self) -> None:
-        """Delete the note."""
+        """Delete the file."""
         for path in (self._path, self._path.with_suffix(".new")):
             path.unlink(missing_ok=True)
 
 
 def read_note(folder: Path) -> Note | None:
-    """Return the note in the temporary folder of a job, or None where there is none that can be read."""
+    """Return the progress in the temporary folder of a job, or None if it cannot be read."""
     try:
         content = json.loads((folder / NOTE_NAME).read_bytes())
         return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]))

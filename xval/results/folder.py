@@ -187,10 +187,6 @@ class ExperimentFolder:
 
         Replacing begins with the first call and ends with `end_replacing`, also if runs are interrupted in between.
 
-        Args:
-            instance: The instance.
-            folds: The folds to replace.
-
         Raises:
             ResultsError: Another process is running one of the jobs.
         """

@@ -1,11 +1,10 @@
-"""The lock on a job: one process holds it while it runs the job, and any process may ask whether it is held.
+"""The lock on a job, which one process holds while it runs the job, and which any process may query.
 
-Comes in: the path of a lock file. Goes out: whether it is ours, or anybody's. The lock is one of the system (flock), which
-lets go of it with the process, however that ends.
+Comes in: the path of a lock file. Goes out: whether this or any process holds it. It is a lock of the system (flock), which
+ends with the process.
 
-Asking takes a shared lock for some microseconds, without creating or writing the file, and who wants to hold it tries again for
-a moment; so asking never keeps a worker from its job. (/proc/locks would tell too, but shows no process of another container
-and none on another machine of a network drive.)
+A query takes a shared lock for some microseconds, without writing the file; `hold` tries for a moment, so that a query never
+keeps a worker from its job. (/proc/locks does not show processes of other containers or machines.)
 """
 
 import fcntl
@@ -22,13 +21,13 @@ _TRY_EVERY_S = 0.01
 
 @contextmanager
 def hold(path: Path) -> Iterator[bool]:
-    """Hold a lock until the block or the process ends, however it ends.
+    """Hold a lock until the block or the process ends.
 
     Args:
-        path: The lock file; it is made where it is missing, and stays.
+        path: The lock file; it is made if it is missing, and stays.
 
     Yields:
-        True: it is ours. False: another process holds it.
+        True: this process holds it. False: another process holds it.
     """
     lock = FileLock(path)
     try:
@@ -46,7 +45,7 @@ def is_held(path: Path) -> bool:
     """Return whether some process holds a lock; nothing is created or changed.
 
     Args:
-        path: The lock file; where there is none, nobody has ever held it.
+        path: The lock file; if it is missing, the lock has never been held.
 
     Raises:
         OSError: The file may not be read.
@@ -58,7 +57,7 @@ def is_held(path: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        # Held; or a file system without locks, where filelock makes the file to hold it, and deletes it to let go.
+        # Held; or a file system without locks, where the file exists only while the lock is held.
         return True
     finally:
         os.close(descriptor)

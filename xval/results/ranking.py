@@ -1,28 +1,38 @@
-"""Which instance is best: in each column of a table, and over all.
+"""Rank instances, and find the best of each column of a table.
 
-Comes in: metric dicts. Goes out: the best means and deviations of a metric, the ranking of the instances, the table that a
-run ends with. Test figures never rank.
+Comes in: metric dicts. Goes out: the best means and deviations of a metric, the ranking of the instances, the table at the end
+of a run. Test figures are never used for ranking.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xval.results.summary import SIDE_NAMES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
+from xval.results.summary import (
+    SIDE_NAMES,
+    ChanceLevel,
+    Figure,
+    MetricDict,
+    chance_level,
+    direction,
+    figure,
+    has_windows,
+    settings_of,
+)
 from xval.settings.tasks import find_task
 
 
 class Best(NamedTuple):
-    """The numbers of the instances with the best mean and with the smallest deviation; several in a tie."""
+    """The numbers of the instances with the best mean and with the smallest deviation; several if they are equal."""
 
     mean: frozenset[int]
     std: frozenset[int]
 
 
 class Ranking(NamedTuple):
-    """The numbers of the instances, best first, and the validation figure that ranks them.
+    """The instances, best first, and the validation figure that ranks them.
 
     Attributes:
-        instances: Those that have the figure in at least one fold.
+        instances: Numbers of those with the figure in at least one fold.
         side: ``validation`` or ``clip_validation``.
         metric: Its name.
     """
@@ -37,16 +47,16 @@ class Ranking(NamedTuple):
         return self.instances[0] if self.instances else None
 
     def best_of(self, numbers: Iterable[int], most: int) -> list[int]:
-        """Return the best of some instances, at most so many, by number; those that are not ranked come last into it."""
+        """Return at most so many of the best instances, sorted by number; those without a rank are taken last."""
         places = {number: place for place, number in enumerate(self.instances)}
         return sorted(sorted(numbers, key=lambda number: (places.get(number, len(places)), number))[:most])
 
 
 def find_best(metric_dicts: Sequence[MetricDict], side: str, metric: str) -> Best:
-    """Return who is best in a metric of a side.
+    """Return the best instances in a metric of a side.
 
-    Only instances with a value in as many folds as any other compete: a mean over fewer folds lacks items, perhaps the hard
-    ones. Nobody is best where fewer than two instances have a value, or the direction of the metric is not known.
+    Only instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the hard ones. None
+    is best if fewer than two instances have a value, or the direction of the metric is not known.
     """
     figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
     if sum(found["n"] > 0 for found in figures.values()) < 2 or not _is_known(metric_dicts, metric):
@@ -64,14 +74,11 @@ def find_best(metric_dicts: Sequence[MetricDict], side: str, metric: str) -> Bes
 def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     """Rank instances by the mean of the validation figure that all of them share.
 
-    That figure is the monitored one (``val_accuracy``: the validation accuracy) where all instances monitor the same. The
-    validation loss (without the L2 penalty) also needs instances that agree in the `loss_parameters` of their task, as do
-    errors of reconstruction. Otherwise it is the first of the task's `main_metrics`. Clips are compared, not windows, where
-    clips have that figure: all instances have the same clips. Instances with more folds go before those with fewer; in a tie
-    the lower number goes first.
-
-    Args:
-        metric_dicts: At least one.
+    That figure is the monitored one (``val_accuracy``: the validation accuracy) if all instances monitor the same. The
+    validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the
+    `loss_parameters` of their task. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of
+    windows if they have that figure, since all instances have the same clips. Instances with more folds go first; equal ones
+    are sorted by number.
     """
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
@@ -85,11 +92,7 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
 
 
 def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
-    """Return one or two sentences on the selected instance: why it is, and what it reaches on the test items.
-
-    Args:
-        metric_dicts: At least one.
-    """
+    """Return one or two sentences on the selected one of at least one instance: the reason, and its test figures."""
     ranking = rank_instances(metric_dicts)
     if ranking.selected is None:
         return "No fold is finished yet."
@@ -109,16 +112,15 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
 def summary_table(
     metric_dicts: Sequence[MetricDict], *, most: int | None = None
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the header and the rows of the table that a run ends with, as text.
+    """Return the header and the rows of the table at the end of a run, as text.
 
     Args:
         metric_dicts: At least one.
-        most: How many instances are shown at most, the best ones; None: all.
+        most: Show at most so many of the best instances; None: all.
 
     Returns:
         Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
-        figures as mean ± standard deviation (of clips and of windows, where clips are cut), the time (h:mm:ss) and the folds
-        done, failed and in all.
+        figures as mean ± standard deviation (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds.
     """
     ranking = rank_instances(metric_dicts)
     sides = dict.fromkeys((test_side(metric_dicts), "test"))
@@ -132,8 +134,8 @@ def summary_table(
     rows = [
         (
             f"{found['instance']}{' *' if found['instance'] == ranking.selected else ''}",
-            str(found["parameters"].get("comment_1", "")),
-            str(found["parameters"]["architecture"]),
+            settings_of(found).comment_1,
+            settings_of(found).architecture,
             *(format_figure(figure(found, side, metric), found["folds_total"]) for side, metric in columns),
             format_time(found["seconds"]),
             format_folds(found),
@@ -145,7 +147,7 @@ def summary_table(
 
 
 def format_figure(found: Figure, folds_total: int) -> str:
-    """Return ``0.612 ± 0.051``, with the number of folds where some have no value."""
+    """Return ``0.612 ± 0.051``, with the number of folds if some have no value."""
     if found["mean"] is None:
         return "-"
     deviation = "" if found["std"] is None else f" ± {found['std']:.3f}"
@@ -154,7 +156,7 @@ def format_figure(found: Figure, folds_total: int) -> str:
 
 
 def format_chance(chance: ChanceLevel | None) -> str:
-    """Return ``chance 0.100``; ``chance 0.098 to 0.102`` where instances differ, ``chance NaN`` where it is undefined."""
+    """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined."""
     if chance is None:
         return "chance NaN"
     lowest, highest = f"{chance.lowest:.3f}", f"{chance.highest:.3f}"
@@ -174,7 +176,7 @@ def format_folds(metric_dict: MetricDict) -> str:
 
 
 def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
-    """Return the metric whose validation value all instances monitor, or the main one where that cannot be compared."""
+    """Return the metric that all instances monitor, or the main one if its values cannot be compared."""
     monitors = {str(metric_dict["monitor"]) for metric_dict in metric_dicts}
     monitored = min(monitors)
     metric = monitored.removeprefix("val_")
@@ -203,5 +205,5 @@ def _smallest(values: dict[int, float]) -> frozenset[int]:
 
 
 def test_side(metric_dicts: Sequence[MetricDict]) -> str:
-    """Return the side whose test figures count: that of clips where clips are cut into windows."""
+    """Return the side of the main test figures: that of clips if clips are cut into windows."""
     return "clip_test" if has_windows(metric_dicts) else "test"

@@ -56,7 +56,7 @@ class WrittenFolds:
 
 
 class _WrittenSettings(Settings):
-    """Settings as a settings.json has them: not checked again, and a missing one is an error only when it is read."""
+    """Settings of which some may be missing."""
 
     _path: Path = PrivateAttr()
 
@@ -92,9 +92,17 @@ class WrittenInstance(BaseModel):
     @cached_property
     def settings(self) -> Settings:
         """The settings among the parameters."""
-        found = _WrittenSettings.model_construct(**cast("dict[str, Any]", self.parameters))
-        found._path = self.path
-        return found
+        return settings_among(self.parameters, self.path)
+
+
+def settings_among(parameters: Mapping[str, object], path: Path) -> Settings:
+    """Return the settings among the parameters of a settings.json or metrics.json.
+
+    Values are not checked again; reading a missing setting is a `ResultsError` that names the path.
+    """
+    found = _WrittenSettings.model_construct(**cast("dict[str, Any]", parameters))
+    found._path = path
+    return found
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:

@@ -36,11 +36,7 @@ class _Gathered:
 
 
 class DerivedFiles:
-    """The derived files of an experiment; instances that have not changed since the last rebuild are not read again.
-
-    Args:
-        folder: The results folder.
-    """
+    """The derived files of a results folder; instances that have not changed since the last rebuild are not read again."""
 
     def __init__(self, folder: ExperimentFolder) -> None:
         self._folder = folder
@@ -94,9 +90,6 @@ class DerivedFiles:
 
 def rebuild(folder: ExperimentFolder) -> list[str]:
     """Write metrics.json of every instance, and the workbook.
-
-    Args:
-        folder: The results folder.
 
     Returns:
         The damaged files that were left out, a line each: records, settings of instances, histories.

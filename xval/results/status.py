@@ -5,7 +5,7 @@ Comes in: a results folder, which may be empty, damaged or in use; it is only re
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -96,11 +96,7 @@ class ExperimentStatus:
 
 
 def read_status(folder: ExperimentFolder) -> ExperimentStatus:
-    """Return how far an experiment is; nothing is written, and no run is disturbed.
-
-    Args:
-        folder: The results folder.
-    """
+    """Return the status of an experiment; nothing is written, and no run is disturbed."""
     faults: list[str] = []
     folds = _read(partial(read_folds, folder), faults)
     written = {number: _read(partial(read_settings, folder, number), faults) for number in folder.instances()}
@@ -208,18 +204,7 @@ def as_json(status: ExperimentStatus) -> dict[str, Any]:
         **_counts(status),
         "seconds_left": status.seconds_left,
         "faults": list(status.faults),
-        "instances": [
-            {
-                "instance": each.instance,
-                "comment_1": each.comment_1,
-                "comment_2": each.comment_2,
-                "architecture": each.architecture,
-                **_counts(each),
-                "seconds_left": each.seconds_left,
-                "jobs": [vars(job) for job in each.jobs],
-            }
-            for each in status.instances
-        ],
+        "instances": [{**asdict(each), **_counts(each)} for each in status.instances],
     }
 
 

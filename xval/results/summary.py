@@ -6,15 +6,16 @@ parameters that a table has as columns; the chance level. Nothing is read or wri
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple, TypedDict
 
+from xval.json_files import FORMAT_VERSION
 from xval.metrics import higher_is_better, metric_names
-from xval.results.read import Record, WrittenInstance
-from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS
+from xval.results.read import Record, WrittenInstance, settings_among
+from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 from xval.settings.tasks import find_task
 
-FORMAT_VERSION = 1
 # The sides of a table from first to last, and their names in headers.
 SIDE_NAMES = {
     "clip_test": "test clip",
@@ -114,6 +115,11 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         "seconds": sum(record["seconds"] for record in folds),
         "n_parameters": done[0]["n_parameters"] if done else None,
     }
+
+
+def settings_of(metric_dict: MetricDict) -> Settings:
+    """Return the settings of an instance."""
+    return settings_among(metric_dict["parameters"], Path(f"metrics.json of instance {metric_dict['instance']}"))
 
 
 def done_records(metric_dict: MetricDict) -> list[Record]:

@@ -76,13 +76,7 @@ def read_keras_model(path: Path) -> "keras.Model":
 
 
 def _check_size(folder: Path, path: Path, n_values: int) -> None:
-    """Refuse a model whose layers need more weights than the file has, before memory is taken for them.
-
-    Args:
-        folder: What `unpack_model` wrote.
-        path: The .keras file, in messages.
-        n_values: How many numbers its weights are.
-    """
+    """Refuse an unpacked model whose layers need more weights than the file has, before memory is taken for them."""
     import keras
 
     config = json.loads((folder / "config.json").read_bytes())

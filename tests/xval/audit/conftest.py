@@ -41,6 +41,12 @@ class Copy:
         assert len(failed) == 1, [(verdict.rule, verdict.faults) for verdict in failed]
         return failed[0].rule, "\n".join(failed[0].faults)
 
+    def faults_of_only(self, rule):
+        """Return the faults of the only rule that has failed, which is this one."""
+        failed, faults = self.only_failure()
+        assert failed == rule
+        return faults
+
 
 @pytest.fixture
 def copy(finished, tmp_path):

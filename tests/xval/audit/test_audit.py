@@ -129,10 +129,7 @@ def test_of_an_experiment_without_results_nothing_is_ok_but_its_folds(copy):
 def test_a_damaged_record_is_named(copy):
     (copy.fold(2, 1) / "record.json").write_text('{"status": "do')
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "files"
-    assert str(copy.fold(2, 1) / "record.json") in faults
+    assert str(copy.fold(2, 1) / "record.json") in copy.faults_of_only("files")
 
 
 @pytest.mark.parametrize("name", ["predictions.parquet", "model.json", "model.keras"])
@@ -191,22 +188,29 @@ def test_an_item_that_two_folds_test(copy):
     assert f"folds.json: '{item}' is tested in several folds" in copy.audit()["items"].faults
 
 
-def test_folds_that_were_edited(copy):
-    copy.edit(copy.results / "folds.json", lambda written: written["folds"][0]["training"].reverse())
+@pytest.mark.parametrize(
+    ("file", "change", "rule", "fault"),
+    [
+        ("folds.json", lambda written: written["folds"][0]["training"].reverse(), "folds hash", "it has been edited"),
+        (
+            "instance_3/fold_2/record.json", lambda record: record.update(folds_hash="0" * 16),
+            "folds hash", "instance 3, fold 2: was run on folds 0000000000000000",
+        ),
+        (
+            "instance_2/settings.json", lambda written: written["parameters"].update(learning_rate=0.5),
+            "settings hash", "instance 2: the parameters in settings.json",
+        ),
+        (
+            "instance_1/fold_2/record.json", lambda record: record.update(settings_hash="f" * 16),
+            "settings hash", "instance 1, fold 2: was run with settings ffffffffffffffff",
+        ),
+        ("instance_3/fold_1/record.json", lambda record: record.update(seed=1), "seeds", "instance 3, fold 1: has the seed 1"),
+    ],
+)  # fmt: skip
+def test_a_file_that_was_edited(copy, file, change, rule, fault):
+    copy.edit(copy.results / file, change)
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "folds hash"
-    assert "it has been edited" in faults
-
-
-def test_a_record_of_other_folds(copy):
-    copy.edit(copy.fold(3, 2) / "record.json", lambda record: record.update(folds_hash="0" * 16))
-
-    rule, faults = copy.only_failure()
-
-    assert rule == "folds hash"
-    assert "instance 3, fold 2: was run on folds 0000000000000000" in faults
+    assert fault in copy.faults_of_only(rule)
 
 
 @pytest.mark.parametrize("side", ["validation", "test"])
@@ -221,10 +225,7 @@ def test_a_clip_of_another_item_among_the_predictions(copy, side):
     clip = store.examples.loc[(store.examples["item"] == item) & ~store.examples["augmented"], "clip"].iloc[0]
     change_predictions(copy.fold(), relabel)
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "clips"
-    assert f"instance 1, fold 1: {side} has clip '{clip}' of '{item}', no {side} item" in faults
+    assert f"instance 1, fold 1: {side} has clip '{clip}' of '{item}', no {side} item" in copy.faults_of_only("clips")
 
 
 def test_a_training_clip_that_is_tested_under_the_name_of_a_test_item(copy):
@@ -235,10 +236,7 @@ def test_a_training_clip_that_is_tested_under_the_name_of_a_test_item(copy):
     clip = f"{copy.record()['items']['training'][0]}_1.wav"
     change_predictions(copy.fold(), swap)
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "clips"
-    assert f"'{clip} of {clip.removesuffix('_1.wav')}'" in faults
+    assert f"'{clip} of {clip.removesuffix('_1.wav')}'" in copy.faults_of_only("clips")
 
 
 @pytest.mark.parametrize(("instance", "what"), [(1, "stored features"), (2, "waveforms")])
@@ -275,9 +273,8 @@ def test_an_augmented_copy_that_is_tested(copy):
 
     change_predictions(copy.fold(), add)
 
-    rule, faults = copy.only_failure()
+    faults = copy.faults_of_only("augmented copies")
 
-    assert rule == "augmented copies"
     item = predictions_of(copy.fold())["item"].iloc[-1]
     assert faults == f"instance 1, fold 1: the augmented copy 'copy_of_{item}_0.wav' is in the test predictions"
 
@@ -292,10 +289,10 @@ def test_an_augmented_copy_on_another_side_than_its_source(copy):
 
     write_corpus(copy, mislead)
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "augmented copies"
-    assert f"fold 1: copies of one source clip: test: 'copy_of_{source}', '{source}'; training: '{clip}'" in faults
+    assert (
+        f"fold 1: copies of one source clip: test: 'copy_of_{source}', '{source}'; training: '{clip}'"
+        in copy.faults_of_only("augmented copies")
+    )
 
 
 def test_identical_audio_on_two_sides(copy):
@@ -332,10 +329,7 @@ def test_a_training_clip_that_is_missing_from_what_a_model_has_seen(copy):
     path = copy.fold() / "seen_audio.npy"
     np.save(path, np.load(path)[1:])
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "seen audio"
-    assert "instance 1, fold 1: seen_audio.npy lacks clip '" in faults
+    assert "instance 1, fold 1: seen_audio.npy lacks clip '" in copy.faults_of_only("seen audio")
 
 
 def test_without_its_seen_audio_a_model_is_not_checkable(copy):
@@ -354,10 +348,10 @@ def test_a_normaliser_that_was_changed(copy, instance):
 
     change_model(copy.fold(instance) / "model.keras", shift)
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "normaliser"
-    assert f"instance {instance}, fold 1: the statistics of its model are not those of its training items" in faults
+    assert (
+        f"instance {instance}, fold 1: the statistics of its model are not those of its training items"
+        in copy.faults_of_only("normaliser")
+    )
 
 
 @pytest.mark.parametrize(
@@ -386,19 +380,15 @@ def test_a_normaliser_of_other_items_is_told_by_them(copy, sides, whose):
 def test_a_model_with_statistics_that_ought_to_have_none(copy):
     shutil.copy(copy.fold(1) / "model.keras", copy.fold(3) / "model.keras")
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "normaliser"
-    assert "instance 3, fold 1: normalization=per_clip, but its model has statistics" in faults
+    assert "instance 3, fold 1: normalization=per_clip, but its model has statistics" in copy.faults_of_only("normaliser")
 
 
 def test_a_model_that_has_seen_a_tested_item(copy):
     item = copy.record()["items"]["test"][0]
     copy.edit(copy.fold(3) / "model.json", lambda content: content["seen_items"]["tones"].append(item))
 
-    rule, faults = copy.only_failure()
+    faults = copy.faults_of_only("earlier models")
 
-    assert rule == "earlier models"
     assert faults == f"instance 3, fold 1: its model, or one that it was made of, has seen the tested '{item}'"
 
 
@@ -437,9 +427,8 @@ def test_a_corpus_that_was_prepared_anew_with_other_clips(copy):
         task_type="classification", class_names=opened.class_names,
     )  # fmt: skip
 
-    rule, faults = copy.only_failure()
+    faults = copy.faults_of_only("corpus hash")
 
-    assert rule == "corpus hash"
     assert "the folds were made from" in faults
     assert copy.audit()["clips"].state == "not checkable"
 
@@ -452,29 +441,7 @@ def test_a_corpus_that_was_edited_under_its_hash(copy):
     edited = table.set_column(column, table.schema.field("label"), [swapped])
     parquet.write_table(edited.replace_schema_metadata(table.schema.metadata), path)
 
-    rule, faults = copy.only_failure()
-
-    assert rule == "corpus hash"
-    assert "it has been edited" in faults
-
-
-def test_settings_that_were_edited(copy):
-    path = copy.results / "instance_2" / "settings.json"
-    copy.edit(path, lambda settings: settings["parameters"].update(learning_rate=0.5))
-
-    rule, faults = copy.only_failure()
-
-    assert rule == "settings hash"
-    assert "instance 2: the parameters in settings.json" in faults
-
-
-def test_a_record_of_other_settings(copy):
-    copy.edit(copy.fold(1, 2) / "record.json", lambda record: record.update(settings_hash="f" * 16))
-
-    rule, faults = copy.only_failure()
-
-    assert rule == "settings hash"
-    assert "instance 1, fold 2: was run with settings ffffffffffffffff" in faults
+    assert "it has been edited" in copy.faults_of_only("corpus hash")
 
 
 def test_several_versions_of_the_code_are_a_warning(copy):
@@ -484,15 +451,6 @@ def test_several_versions_of_the_code_are_a_warning(copy):
 
     assert verdict.state == "warning"
     assert f"code/{'e' * 16}: instance 1, fold 2" in verdict.warnings
-
-
-def test_another_seed(copy):
-    copy.edit(copy.fold(3, 1) / "record.json", lambda record: record.update(seed=1))
-
-    rule, faults = copy.only_failure()
-
-    assert rule == "seeds"
-    assert "instance 3, fold 1: has the seed 1" in faults
 
 
 def test_a_random_split_is_a_warning(copy):

@@ -48,7 +48,6 @@ def test_all_forms_give_the_same_clips(animals, tmp_path, suffix):
 
     assert len(of_folder) == 18
     assert key(of_folder) == key(of_table) == key(of_corpus)
-    assert [each.form for each in (of_folder, of_table, of_corpus)] == ["folder", "table", "corpus"]
     assert [each.dataset for each in (of_folder, of_table, of_corpus)] == [None, None, "animals"]
     assert key(read("animals", data_folder=tmp_path / "data")) == key(of_corpus)
     assert read(corpus.folder / "corpus.parquet").dataset == "animals"

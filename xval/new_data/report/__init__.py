@@ -1,4 +1,1 @@
-"""What an evaluation on new data leaves: a text to be read, tables to go on with, pictures.
-
-Comes in: an `Outcome` of new_data/. Goes out: the folder of the evaluation.
-"""
+"""The report of an evaluation on new data: a text, tables and pictures."""

@@ -1,7 +1,7 @@
-"""The folder of an evaluation, written whole or not at all.
+"""Write the folder of an evaluation, completely or not at all.
 
     report.txt  metrics.json  predictions.csv  items.csv  classes.csv  confusion_matrix.csv  confusion_matrix.png
-    calibration.csv  reliability.png  events.csv  left_out.csv        (of these those that the task has)
+    calibration.csv  reliability.png  events.csv  left_out.csv        (as far as the task has them)
 
 Comes in: an `Outcome`, and the lines of the report. Goes out: the folder.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.errors import ResultsError
-from xval.json_files import part_path, read_json, remove_stale_parts, write_json
+from xval.json_files import FORMAT_VERSION, part_path, read_json, remove_stale_parts, write_json
 from xval.new_data.evaluation import Outcome
 from xval.new_data.report.pictures import draw_confusion, draw_reliability
 from xval.new_data.report.text import Subject, worst_items
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRICS_NAME, REPORT_NAME = "metrics.json", "report.txt"
-FORMAT_VERSION = 1
 _KIND = "evaluation"
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse, before anything is computed, a folder that must not be replaced.
+    """Refuse a folder that must not be replaced.
 
     Raises:
-        ResultsError: It is there and not to be overwritten, or holds something else than an evaluation.
+        ResultsError: It exists and `overwrite` is False, or it holds something else than an evaluation.
     """
     if not folder.exists():
         return
@@ -51,16 +50,16 @@ def write_report(
     """Write the folder.
 
     Args:
-        folder: Where to.
-        subject: What was tested on what.
-        outcome: What came out.
+        folder: The folder.
+        subject: Model and data.
+        outcome: Of the evaluation.
         descriptions: Of the members of the model.
-        lines: What was printed.
-        overwrite: Replace the evaluation that is there.
+        lines: Of the printed report.
+        overwrite: Replace an evaluation that exists.
 
     Raises:
         ResultsError: As `check_output`.
-        OSError: The disk is full or not writable; what stood there stays.
+        OSError: The disk is full or not writable; an old evaluation stays.
     """
     check_output(folder, overwrite=overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from xval.new_data.calibration import Calibration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# With more classes the counts would be too small to read; confusion_matrix.csv has them.
+# With more classes, counts would be too small to read; confusion_matrix.csv has them.
 MOST_WITH_COUNTS = 30
 
 _LONGEST_NAME = 18
@@ -30,7 +30,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
     Args:
         matrix: A row of counts per true class, a column per predicted class.
         class_names: Of both.
-        unit: What was counted.
+        unit: Of the counts.
     """
     from matplotlib.colors import PowerNorm
 
@@ -44,7 +44,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
     figure = new_figure(side_inches + 2.4, side_inches + 1.6)
     axes = figure.subplots()
     axes.set_facecolor("#e8e8e8")
-    scale = PowerNorm(0.6, vmin=0, vmax=1)  # small shares are what one looks for
+    scale = PowerNorm(0.6, vmin=0, vmax=1)  # so that small shares show
     image = axes.imshow(np.ma.masked_invalid(shares), cmap="Blues", norm=scale, aspect="equal")
     font_size = min(9.0, max(5.5, 36 * cell_inches))
     named = range(0, n_classes, math.ceil(_SMALLEST_ROW_INCHES / cell_inches))  # all of them, while there is room
@@ -71,10 +71,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
 
 
 def draw_reliability(calibration: Calibration, unit: str) -> bytes:
-    """Draw how often a classifier is right against how sure it is, and how many examples each bin holds.
-
-    Bins with few examples are pale: their share says little.
-    """
+    """Draw the accuracy of a classifier over its confidence, and the number of examples in each bin; small bins are pale."""
     figure = new_figure(4.6, 5.4)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
     centres = (calibration.edges[:-1] + calibration.edges[1:]) / 2

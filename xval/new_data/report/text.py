@@ -1,6 +1,6 @@
-"""The report that is printed and kept as report.txt: short, aligned, warnings before figures.
+"""The text of the report, which is printed and written to report.txt.
 
-Comes in: an `Outcome`, and what was tested on what. Goes out: lines.
+Comes in: an `Outcome`, and the names of model and data. Goes out: lines, warnings before figures.
 """
 
 import math
@@ -19,12 +19,12 @@ _LABEL_WIDTH = 13
 
 
 class Subject(NamedTuple):
-    """What was tested on what.
+    """Model and data of an evaluation.
 
     Attributes:
-        model: What was loaded, in words.
-        data: What a user named.
-        task_type: What the model does.
+        model: A description of the model.
+        data: The path or name that the user gave.
+        task_type: Of the model.
         class_names: Of the model.
     """
 
@@ -62,13 +62,13 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
 
 
 def item_metric(figures: Figures, task_type: str) -> str:
-    """Return the metric by which items are compared: the first main one that they have."""
+    """Return the metric that compares items: the first main one that they have."""
     known = {name for found in figures.item_metrics.values() for name in found}
     return next(name for name in find_task(task_type).main_metrics if name in known)
 
 
 def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, float]]]:
-    """Return the items, the worst first; those without a value last."""
+    """Return the items, the worst first, those without a value last."""
     metric = item_metric(figures, task_type)
     sign = 1 if find_task(task_type).higher_is_better(metric) else -1
 
@@ -80,7 +80,7 @@ def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, f
 
 
 def number(value: float) -> str:
-    """Return a figure as text: three digits behind the point, NaN as such."""
+    """Return a figure with three decimals, or ``NaN``."""
     return "NaN" if math.isnan(value) else f"{value:.3f}"
 
 

@@ -1,4 +1,4 @@
-"""Write results.xlsx: the figures of all instances, made to be looked at.
+"""Write results.xlsx: the figures of all instances.
 
 Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
 that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file.
@@ -18,10 +18,9 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     """Write the workbook of an experiment; the same content for the same figures.
 
     Args:
-        path: The file, whatever its ending; it is overwritten. Links in it are relative to its folder, where the folders
-            instance_<i>/fold_<k> are.
+        path: The file; it is overwritten. Its links are relative to its folder, with the folders instance_<i>/fold_<k>.
         metric_dicts: One per instance, at least one, in any order.
-        histories: Columns of history.csv by (instance, fold): epoch, loss, val_loss ...
+        histories: By (instance, fold).
 
     Raises:
         OSError: The file cannot be written.

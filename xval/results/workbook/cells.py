@@ -1,11 +1,11 @@
-"""Cells that hold what they are given as plain data, and the looks that all sheets share.
+"""Write values into cells as plain data, and the style that all sheets share.
 
-Comes in: a value from settings, a record or a user. Goes out: a cell that no program takes for a formula, that no value
-breaks, and that shows what is not a number.
+Comes in: a value from settings, a record or a user. Goes out: a cell that no program takes for a formula, and that shows what
+is not a number.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite, isnan
 from typing import Any
 
@@ -14,6 +14,8 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
+
+from xval.results.summary import MetricDict, settings_of
 
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
@@ -54,20 +56,17 @@ COUNT_FORMAT = "#,##0"
 
 
 def put(sheet: Worksheet, row: int, column: int, value: object, number_format: str = "") -> Cell:
-    """Write a value into a cell as data, never as a formula.
+    """Write a value into a cell as data, never as a formula, and return the cell.
 
-    Text loses only what a cell cannot hold: characters that XML forbids become their Python escapes, and what is too long is
-    cut and says so. NaN, infinities and numbers with more digits than a cell keeps become text. None leaves the cell empty.
+    Characters that XML forbids become their Python escapes, and text that is too long is cut and marked. NaN, infinities and
+    numbers with more digits than a cell keeps become text. None leaves the cell empty.
 
     Args:
         sheet: The sheet.
         row: From 1.
         column: From 1.
-        value: What to write.
+        value: The value.
         number_format: The Excel format of numbers.
-
-    Returns:
-        The cell.
     """
     cell = sheet.cell(row, column)
     if isinstance(value, float) and not isfinite(value):
@@ -99,7 +98,7 @@ def plain_text(text: str) -> str:
 
 
 def metric_value(value: object) -> float:
-    """Return a metric of a record as a number; null is NaN."""
+    """Return a metric of a record as a number; None is NaN."""
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
@@ -109,7 +108,7 @@ def metric_format(higher_is_better: bool | None) -> str:
 
 
 def parameter_value(value: object) -> object:
-    """Return a parameter as a cell shows it: none and lists as config.ini has them."""
+    """Return a parameter for a cell: None and lists as in config.ini."""
     if value is None:
         return "none"
     return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
@@ -129,7 +128,7 @@ def put_header(sheet: Worksheet, names: Sequence[str], *, height: float = 32) ->
 
 
 def style_header(cell: Cell, side: str = "") -> None:
-    """Make a cell a header, in the colour of its side of the split."""
+    """Style a cell as a header, in the colour of its side of the split."""
     cell.font, cell.alignment = HEADER_FONT, CENTRE
     cell.fill = next((fill for name, fill in SIDE_FILLS.items() if side.endswith(name)), HEADER_FILL)
 
@@ -147,13 +146,13 @@ def text_width(values: Sequence[object], *, lowest: float = 8, highest: float = 
 
 
 def put_notes(sheet: Worksheet, row: int, notes: Sequence[str]) -> None:
-    """Write lines below a table; the first is the most important one."""
+    """Write lines below a table, the first one bold."""
     for offset, note in enumerate(notes):
         put(sheet, row + offset, 1, note).font = GREY if offset else BOLD
 
 
 def redden(sheet: Worksheet, row: int, last_column: int) -> None:
-    """Mark the row of something that failed; a link stays blue."""
+    """Mark a row red; links stay blue."""
     for column in range(1, last_column + 1):
         cell = sheet.cell(row, column)
         cell.fill = RED_FILL
@@ -162,7 +161,7 @@ def redden(sheet: Worksheet, row: int, last_column: int) -> None:
 
 
 def set_up_page(sheet: Worksheet, *, header_rows: int = 0) -> None:
-    """Print landscape, as wide as the page, with the header on every page."""
+    """Print in landscape format, as wide as the page, with the header on every page."""
     sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
@@ -173,7 +172,7 @@ def set_up_page(sheet: Worksheet, *, header_rows: int = 0) -> None:
 
 
 def split_pages(sheet: Worksheet, blocks: Sequence[int], last_row: int, last_column: int, title_columns: int) -> None:
-    """Print a wide table in blocks of columns, each as wide as a page; notes below it with the first.
+    """Print a wide table in blocks of columns, each as wide as a page, and notes below the first block.
 
     Args:
         sheet: A filled sheet.
@@ -193,14 +192,14 @@ def split_pages(sheet: Worksheet, blocks: Sequence[int], last_row: int, last_col
 
 
 def side_blocks(pairs: Sequence[tuple[str, str]], first_column: int, columns_per_metric: int) -> list[int]:
-    """Return where pages begin that have one side of (side, metric) columns each: at column 1, and at each further side."""
+    """Return the first columns of pages with one side each: column 1, and the first column of each further side."""
     changes = [place for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0]]
     return [1, *(first_column + columns_per_metric * place for place in changes)]
 
 
-def title_of(metric_dict: Mapping[str, Any]) -> str:
-    """Return ``instance 3: reg 0.01, vgg_mini``, cut where the comments are long."""
-    comments = [plain_text(str(metric_dict["parameters"].get(name, ""))) for name in ("comment_1", "comment_2")]
-    named = ", ".join(comment for comment in comments if comment)
-    title = f"instance {metric_dict['instance']}{': ' if named else ''}{named}"
+def title_of(metric_dict: MetricDict) -> str:
+    """Return ``instance 3: reg 0.01, vgg_mini``; long comments are cut."""
+    settings = settings_of(metric_dict)
+    comments = ", ".join(plain_text(comment) for comment in (settings.comment_1, settings.comment_2) if comment)
+    title = f"instance {metric_dict['instance']}{': ' if comments else ''}{comments}"
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"

@@ -1,7 +1,7 @@
-"""The sheet *confusion*: which classes each instance takes for which, one matrix per instance, summed over its folds.
+"""The sheet *confusion*: a confusion matrix per instance, summed over its folds.
 
-Comes in: metric dicts and their ranking. Goes out: counts of test clips, rows true, columns predicted, with a colour scale and
-the recall of each true class.
+Comes in: metric dicts and their ranking. Goes out: counts of test clips (rows: true class, columns: predicted class) with a
+colour scale, and the recall of each class. If there are too many matrices, only the best instances have theirs.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""The sheet *curves*: how training went, two charts per instance, and the numbers they show to their right.
+"""The sheet *curves*: learning curves, two charts per instance, with their numbers to the right.
 
 Comes in: metric dicts, their ranking, and the histories of finished folds. Goes out: charts of the training and validation loss
-and of the metric that training follows, as means over folds.
+and of the metric that training follows, as means over folds. If there are too many instances, only the best have charts.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
 
 
 def _set_up_pages(sheet: Worksheet, n_shown: int) -> None:
-    """Print the charts without the numbers, and none across a page break."""
+    """Print the charts without the numbers, and without page breaks inside a chart."""
     rows = [1, *range(_FIRST_CHART_ROW + _PAGE_ROWS, _FIRST_CHART_ROW + n_shown * _ROWS_PER_CHART, _PAGE_ROWS)]
     last_column = get_column_letter(_FIRST_DATA_COLUMN - 1)
     for column in range(1, _FIRST_DATA_COLUMN):
@@ -122,7 +122,7 @@ def _make_chart(sheet: Worksheet, epoch_column: int, first_column: int, n_epochs
 
 
 def _title(text: str, points: int) -> Title:
-    """Return a title that stands beside what it names, not over it."""
+    """Return a title that does not overlap the chart."""
     looks = CharacterProperties(sz=100 * points, b=True)
     paragraph = Paragraph(pPr=ParagraphProperties(defRPr=looks), r=[RegularTextRun(rPr=looks, t=text)])
     return Title(tx=Text(rich=RichText(p=[paragraph])), overlay=False)

@@ -1,4 +1,4 @@
-"""The sheet *folds*: a row per job that has run, with its test items, its figures, and why it failed.
+"""The sheet *folds*: a row per job with its test items, figures and error.
 
 Comes in: metric dicts. Goes out: the fold records as a table.
 """
@@ -7,7 +7,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.read import Record
-from xval.results.summary import CLIP_SIDES, SIDE_NAMES, MetricDict, direction, metric_columns
+from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_columns, settings_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 
@@ -33,18 +33,19 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     for column, name in enumerate(header, start=1):
         if name in _FIRST or name in _LAST:
             cells.set_width(sheet, column, _WIDTHS.get(name, 10))
-    jobs = [(metric_dict, record) for metric_dict in metric_dicts for record in metric_dict["folds"].values()]
+    jobs = [(metric_dict["instance"], record) for metric_dict in metric_dicts for record in metric_dict["folds"].values()]
+    comments = {metric_dict["instance"]: settings_of(metric_dict).comment_1 for metric_dict in metric_dicts}
     formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
-    for row, (metric_dict, record) in enumerate(jobs, start=2):
-        first, last = _first_values(metric_dict, record), [record.get(name) for name in _LAST]
+    for row, (number, record) in enumerate(jobs, start=2):
+        first, last = _first_values(number, comments[number], record), [record.get(name) for name in _LAST]
         figures = [_metric(record, side, metric) for side, metric in pairs]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         for column, value in enumerate([*first, *figures, *last], start=1):
             number_format = number_formats[column - 1] if column <= len(number_formats) else ""
             cells.put(sheet, row, column, value, number_format)
         if 2 * len(jobs) <= cells.MOST_LINKS:
-            cells.link(sheet.cell(row, 1), f"instance_{metric_dict['instance']}")
-            cells.link(sheet.cell(row, 3), f"instance_{metric_dict['instance']}/fold_{record['fold']}")
+            cells.link(sheet.cell(row, 1), f"instance_{number}")
+            cells.link(sheet.cell(row, 3), f"instance_{number}/fold_{record['fold']}")
         if record["status"] == "failed":
             cells.redden(sheet, row, len(header))
     sheet.freeze_panes = "D2"
@@ -53,11 +54,11 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     cells.split_pages(sheet, cells.side_blocks(pairs, len(_FIRST) + 1, 1), len(jobs) + 1, len(header), title_columns=3)
 
 
-def _first_values(metric_dict: MetricDict, record: Record) -> list[object]:
+def _first_values(instance: int, comment: str, record: Record) -> list[object]:
     n_examples = record.get("n_examples", {})
     return [
-        metric_dict["instance"],
-        metric_dict["parameters"].get("comment_1"),
+        instance,
+        comment,
         record["fold"],
         record["status"],
         ", ".join(record["items"]["test"]),
@@ -67,7 +68,7 @@ def _first_values(metric_dict: MetricDict, record: Record) -> list[object]:
 
 
 def _metric(record: Record, side: str, metric: str) -> float | None:
-    """Return a metric of a record; None where it was not computed, NaN where it is undefined."""
+    """Return a metric of a record; None: not computed, NaN: undefined."""
     group = "clip_metrics" if side in CLIP_SIDES else "metrics"
     values = record.get(group, {}).get(side.removeprefix("clip_"), {})
     return cells.metric_value(values[metric]) if metric in values else None

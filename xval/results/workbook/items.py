@@ -1,4 +1,4 @@
-"""The sheet *items*: how well each item is recognised as a test item by each instance; who fails stands first.
+"""The sheet *items*: a metric of each test item by each instance, the worst items first.
 
 Comes in: metric dicts. Goes out: a row per item, a column per instance, and a colour scale.
 """
@@ -23,7 +23,7 @@ _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 
 
 class _Row(NamedTuple):
-    """One item: its facts, and its metric by each instance (None where that fold is not done, NaN where it is undefined)."""
+    """One item, and its metric by each instance (None: that fold is not done, NaN: undefined)."""
 
     item: str
     fold: int
@@ -80,7 +80,7 @@ def _rows(metric_dicts: Sequence[MetricDict], metric: str) -> list[_Row]:
 
 
 def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int, Mapping[str, Any]]]:
-    """Return by item the fold that tests it and its figures there."""
+    """Return the fold that tests each item, and its figures there."""
     return {
         item: (record["fold"], figures)
         for record in done_records(metric_dict)

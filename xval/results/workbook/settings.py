@@ -1,4 +1,4 @@
-"""The sheet *settings*: every parameter of every instance, and where those come from that override a default.
+"""The sheet *settings*: every parameter of every instance, and the sources of those that override a default.
 
 Comes in: metric dicts. Goes out: a row per parameter, and two columns per instance.
 """
@@ -58,5 +58,5 @@ def _put_instance(sheet: Worksheet, column: int, metric_dict: MetricDict, names:
 
 
 def overrides(source: str) -> bool:
-    """Return whether a source stands above the defaults: config.ini, and the signatures of the architectures."""
+    """Return whether a source overrides the defaults: config.ini and the signatures of the architectures."""
     return source not in ("", "config.ini") and not source.startswith("architectures/")

@@ -1,7 +1,7 @@
-"""The sheet *summary*: a row per instance, what it is, what it reaches, and who is best in each column.
+"""The sheet *summary*: a row per instance with its parameters and figures; the best of each column are marked.
 
-Comes in: metric dicts and their ranking. Goes out: a header of three rows (what, chance level, mean and std), a row per
-instance, and notes on how to read it.
+Comes in: metric dicts and their ranking. Goes out: a header of three rows (metric, chance level, mean and std), a row per
+instance, and notes.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def _put_identity(sheet: Worksheet, row: int, metric_dict: MetricDict, names: Se
 
 
 def _put_tall_header(sheet: Worksheet, column: int, name: str, n_rows: int) -> None:
-    """Write a header over all header rows and fit the column to what stands under it."""
+    """Write a header over all header rows, and set the width of its column."""
     sheet.merge_cells(start_row=1, end_row=HEADER_ROWS, start_column=column, end_column=column)
     cells.style_header(cells.put(sheet, 1, column, name))
     texts = [sheet.cell(row, column).value for row in range(HEADER_ROWS + 1, HEADER_ROWS + 1 + n_rows)]
@@ -108,7 +108,7 @@ def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_di
 
 
 def _put_figure(sheet: Worksheet, row: int, column: int, found: Figure, number_format: str, partial: str) -> None:
-    """Write a mean, which says of how many folds where some are missing, and its deviation."""
+    """Write a mean, with the number of folds if some are missing, and its deviation."""
     mean_format = ";".join(f"{part}{partial}" for part in number_format.split(";"))
     cells.put(sheet, row, column, cells.metric_value(found["mean"]), mean_format)
     if found["std"] is None:

@@ -26,7 +26,7 @@ def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=()):
     table = table.assign(start_s=np.nan, end_s=np.nan, seen="no", label=np.array(names)[targets], audio_hash="")
     answers = pd.DataFrame({f"probability_{name}": predictions[:, number] for number, name in enumerate(names)})
     figures = measure_clips(table, answers, targets, task_type="classification", class_names=names)
-    clips = LabelledClips("folder", "new", None, Path("new"), table)
+    clips = LabelledClips("new", None, Path("new"), table)
     seen = Seen(np.zeros(n_clips, bool), np.zeros(n_clips, bool), ())
     left_out = pd.DataFrame({"path": ["x.wav"], "item": ["s9"], "reason": ["no audio"]})
     outcome = Outcome(figures, clips, seen, {"wolf": 2}, names[:1], left_out, tuple(warnings))
