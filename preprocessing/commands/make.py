@@ -7,7 +7,6 @@ clips, printed.
 import argparse
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from preprocessing.argument_parser import add_settings_argument, add_workers_argument
@@ -41,45 +40,16 @@ _N_SHOWN = 10
 _FEWEST_ITEMS = 3
 
 
-@dataclass(frozen=True)
-class Command:
-    """What a user asks for.
-
-    Attributes:
-        corpus: Which corpus.
-        download: Fetch it first.
-        overrides: ``KEY=VALUE`` of the features other than in config.ini.
-        settings: The features of the store that is made.
-        n_processes: Processes that read audio.
-    """
-
-    corpus: CorpusChoice
-    download: bool
-    overrides: tuple[str, ...]
-    settings: FeatureSettings
-    n_processes: int
-
-
 def main(arguments: Sequence[str]) -> None:
-    """Make the features of a corpus.
+    """Make the index and the feature store of a corpus, and say what became of its clips.
 
     Args:
         arguments: What follows ``python -m preprocessing``.
 
     Raises:
-        XvalError: As `parse_command` and `make_features`.
-        SystemExit: After ``--help``.
-    """
-    make_features(parse_command(arguments))
-
-
-def parse_command(arguments: Sequence[str]) -> Command:
-    """Read the command line.
-
-    Raises:
         SettingsError: An option is unknown, missing, or its value impossible; so is a feature setting.
-        CorpusError: There is no such corpus.
-        SystemExit: ``--help`` was asked for and printed.
+        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
+        SystemExit: After ``--help``.
     """
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
     parser, reader = make_corpus_parser(_PROGRAM, name)
@@ -88,33 +58,25 @@ def parse_command(arguments: Sequence[str]) -> Command:
     add_settings_argument(parser, SETTINGS_HELP)
     add_workers_argument(parser, " that read audio")
     known = parser.parse_all(arguments[1:])
-    corpus = read_corpus_choice(known, reader)
+    chosen = read_corpus_choice(known, reader)
     # Frames are labelled on the grid of the samples, so that there is no other form of features for them.
-    overrides = [*(["features=waveform"] if corpus.task_type == "frame_classification" else []), *known.overrides]
-    return Command(
-        corpus=corpus,
-        download=known.download,
-        overrides=tuple(overrides),
-        settings=read_settings(overrides),
-        n_processes=known.workers or count_cores(),
-    )
+    overrides = [*(["features=waveform"] if chosen.task_type == "frame_classification" else []), *known.overrides]
+    settings = read_settings(overrides)
+    _make_features(chosen, settings, overrides, download_first=known.download, n_processes=known.workers or count_cores())
 
 
-def make_features(command: Command) -> None:
-    """Make the index and the feature store of a corpus, and say what became of its clips.
-
-    Raises:
-        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
-    """
+def _make_features(
+    chosen: CorpusChoice, settings: FeatureSettings, overrides: Sequence[str], *, download_first: bool, n_processes: int
+) -> None:
+    """Do what the command line asks for, in this order: fetch, list, read, extract, report."""
     from preprocessing.corpus import corpus_folder, make_corpus
     from preprocessing.features.extract import check_settings
     from preprocessing.store.make import make_store
 
     console = make_console()
-    chosen = command.corpus
     corpus_folder(chosen.dataset, chosen.data_folder)
-    check_settings(command.settings)
-    if command.download:
+    check_settings(settings)
+    if download_first:
         from preprocessing.corpora._download import download
 
         download(chosen.reader.downloads, chosen.audio_folder, console)
@@ -135,18 +97,17 @@ def make_features(command: Command) -> None:
             corpus=chosen.reader.name,
             task_type=chosen.task_type,
             annotations=annotations,
-            n_processes=command.n_processes,
+            n_processes=n_processes,
             progress=progress,
         )
     if annotations is not None and annotations["annotator"].nunique() > 1:
         _report_disagreement(console, corpus, annotations)
     with progress_bar(console, "Extracting features") as progress:
-        store, left_out_later = make_store(corpus, command.settings, n_processes=command.n_processes, progress=progress)
+        store, left_out_later = make_store(corpus, settings, n_processes=n_processes, progress=progress)
     _report(console, corpus, store, left_out, left_out_later)
-    warnings = _warnings(corpus, command.settings)
-    for warning in warnings:
+    for warning in _warnings(corpus, settings):
         console.print(f"Beware     {warning}")
-    console.print(f"Next       {_next_command(corpus, command.overrides)}")
+    console.print(f"Next       {_next_command(corpus, overrides)}")
 
 
 def _report(

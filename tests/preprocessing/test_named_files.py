@@ -32,11 +32,12 @@ def test_a_file_that_is_missing_or_lacks_a_part_is_named(name: str, wanted: str,
 @pytest.mark.parametrize("function", [lambda: None, lambda folder, speed: None, lambda folder, *more: None])
 def test_options_are_keyword_only_arguments(function) -> None:
     module = ModuleType("mine")
+    module.__file__ = "mine.py"
     module.run = lambda folder, *, speed=2, name: None
     assert [(option.name, option.default) for option in read_options(module, "run", n_positional=1, error=SettingsError)] == [
         ("speed", 2),
         ("name", Parameter.empty),
     ]
     module.run = function
-    with pytest.raises(SettingsError, match=r"run takes 1 arguments, and options after a '\*'"):
+    with pytest.raises(SettingsError, match=r"^mine\.py: run takes 1 arguments, and options after a '\*'"):
         read_options(module, "run", n_positional=1, error=SettingsError)

@@ -12,12 +12,9 @@ REAL = Path(os.environ.get("XVAL_FSDD", Path(__file__).parents[3] / "../shared/d
 
 
 @pytest.fixture
-def recordings(tmp_path: Path) -> Path:
-    folder = tmp_path / "recordings"
-    folder.mkdir()
-    for name in ("7_jackson_32.wav", "0_anna_maria_1.wav", "0_jackson_0.wav", ".7_jackson_3.wav", "notes.txt"):
-        (folder / name).touch()
-    return folder
+def recordings(tmp_path: Path, lay_out) -> Path:
+    names = ("7_jackson_32.wav", "0_anna_maria_1.wav", "0_jackson_0.wav", ".7_jackson_3.wav", "notes.txt")
+    return lay_out(tmp_path / "recordings", *names)
 
 
 def test_the_speaker_is_the_item_and_the_digit_the_label(recordings: Path) -> None:

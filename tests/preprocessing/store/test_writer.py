@@ -50,6 +50,12 @@ def append(writer: StoreWriter, value: float = 1.0, n_examples: int = 3) -> None
     writer.append("item", np.full((n_examples, 4), value), [0] * n_examples, [Example("c", 0.0, 1.0)] * n_examples)
 
 
+def build(folder: Path, value: float = 1.0) -> None:
+    with writer_of(folder) as writer:
+        append(writer, value)
+        writer.publish(index_hash="abc")
+
+
 def visible(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
 
@@ -75,9 +81,7 @@ def test_after_an_error_the_next_can_build(tmp_path: Path) -> None:
         with pytest.raises(CorpusError, match="NaN"):
             append(writer, np.nan)
     assert visible(tmp_path) == []
-    with writer_of(tmp_path / "store") as writer:
-        append(writer)
-        writer.publish(index_hash="abc")
+    build(tmp_path / "store")
     assert visible(tmp_path) == ["store"]
 
 
@@ -119,9 +123,7 @@ def test_what_a_killed_builder_left_is_removed_by_the_next(tmp_path: Path) -> No
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
     assert len(visible(tmp_path)) == 1  # its temporary folder
-    with writer_of(tmp_path / "store") as writer:
-        append(writer, 2.0)
-        writer.publish(index_hash="abc")
+    build(tmp_path / "store", 2.0)
     assert visible(tmp_path) == ["store"]
 
 
@@ -132,9 +134,7 @@ def test_a_builder_on_another_machine_is_left_alone_for_a_day(tmp_path: Path) ->
     two_days_ago = time.time() - 2 * 24 * 3600
     os.utime(old, (two_days_ago, two_days_ago))
     os.utime(other, (two_days_ago, two_days_ago))
-    with writer_of(tmp_path / "store") as writer:
-        append(writer)
-        writer.publish(index_hash="abc")
+    build(tmp_path / "store")
     assert visible(tmp_path) == [".other.far-3-cc.tmp", ".store.far-1-aa.tmp", "store"]
 
 
@@ -157,9 +157,7 @@ def replace_on_full_disk(folder: Path, n_examples: int) -> None:
 
 @pytest.mark.parametrize("n_examples", [10_000, 40])  # too much for append, and for publish
 def test_a_full_disk_leaves_the_old_store_as_it_was(tmp_path: Path, n_examples: int) -> None:
-    with writer_of(tmp_path / "store") as writer:
-        append(writer, 1.0)
-        writer.publish(index_hash="abc")
+    build(tmp_path / "store")
     with pytest.raises(CorpusError, match=r"the feature store cannot be written: .*File too large"):
         replace_on_full_disk(tmp_path / "store", n_examples)
     assert (open_store(tmp_path / "store").predictors("item") == 1.0).all()
@@ -212,14 +210,5 @@ def test_appending_keeps_headers_right_for_any_number(tmp_path: Path) -> None:
         writer.publish(index_hash="abc")
     stored = open_store(tmp_path / "store").predictors("item")
     assert stored.shape == (10001, 4)
-    assert [float(stored[row, 0]) for row in (0, 1, 9, 10, 99, 100, 999, 1000, 10000)] == [
-        1,
-        9,
-        9,
-        90,
-        90,
-        900,
-        900,
-        9001,
-        9001,
-    ]
+    rows = {0: 1, 1: 9, 9: 9, 10: 90, 99: 90, 100: 900, 999: 900, 1000: 9001, 10000: 9001}
+    assert {row: float(stored[row, 0]) for row in rows} == rows
