@@ -6,11 +6,11 @@ Comes in: evidence. Goes out: findings. Augmented copies have a rule of their ow
 from typing import TYPE_CHECKING
 
 from preprocessing.annotations.labels import resolve_recordings
+from preprocessing.annotations.settings import frame_samples
 from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, named
 from xval.data.examples import WaveformExamples
-from xval.data.frames import frame_samples
 from xval.errors import XvalError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _faults_beside_store(job: JobEvidence, predictions: "pd.DataFrame", store: F
 def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
     if store.task_type == "frame_classification":
-        size = frame_samples({name: job.parameter(name) for name in ("label_frame_s", "sample_rate_hz")})
+        size = frame_samples(job.parameter("label_frame_s"), job.parameter("sample_rate_hz"))
         n_frames = (wanted["stop"] - wanted["first"]) // size
         n_rows = wanted["clip"].map(found["clip"].value_counts())
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])

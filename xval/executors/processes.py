@@ -56,7 +56,7 @@ class Worker:
         self.jobs: dict[tuple[int, int], Job] = {}
         self.is_worn = self.is_silent = False
         self.started = time.monotonic()
-        self.backend = str(job.parameters["backend"])
+        self.backend = str(job.settings.backend)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         variables = os.environ | environment(slot, self.backend)
         variables |= {
@@ -86,8 +86,8 @@ class Worker:
         """
         self.jobs = {_name(job): job for job in group}
         order: dict[str, Any] = {"jobs": [job.to_dict() for job in group], "next_store": None}
-        if upcoming and upcoming.parameters["backend"] == self.backend and upcoming.store_folder != group[-1].store_folder:
-            order |= {"next_store": upcoming.store_folder, "next_parameters": upcoming.parameters}
+        if upcoming and upcoming.settings.backend == self.backend and upcoming.store_folder != group[-1].store_folder:
+            order |= {"next_store": upcoming.store_folder, "next_settings": upcoming.settings.model_dump(mode="json")}
         self._order(order)
 
     def check(self, jobs: Sequence[Job]) -> None:
@@ -169,7 +169,7 @@ def run(
         worker = workers.get(number)
         if worker and (
             worker.has_ended()
-            or worker.backend != group[0].parameters["backend"]
+            or worker.backend != group[0].settings.backend
             or any(worker.started < crashed.get(_name(job), 0.0) for job in group)
         ):
             worker.end()
@@ -192,7 +192,7 @@ def run(
         name = (outcome.instance, outcome.fold)
         job = worker.jobs.pop(name)
         attempts[name] += 1
-        worker.is_worn |= outcome.status == "crashed" or outcome.memory_mb > job.parameters["max_worker_memory_mb"]
+        worker.is_worn |= outcome.status == "crashed" or outcome.memory_mb > job.settings.max_worker_memory_mb
         if outcome.status == "done":
             schedule.learn(job, outcome.seconds)
         if outcome.status != "crashed":

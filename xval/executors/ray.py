@@ -18,12 +18,13 @@ from xval.executors._launched import run_launched
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
+from xval.settings.schema import Settings
 
 _SECONDS_TO_CANCEL = 10.0
 _SECONDS_TO_CONNECT = 10.0
 
 
-def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
+def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return what a job gets, and which cluster is asked for it.
 
     Raises:
@@ -33,8 +34,8 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
         import ray  # noqa: F401
     except ImportError:
         raise SettingsError("executor 'ray' needs Ray: pip install 'xval[ray]'.") from None
-    n_gpus, threads = parameters["ray_gpus_per_job"], parameters["threads_per_job"]
-    where = f"Running on Ray, address {parameters['ray_address']}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
+    n_gpus, threads = settings.ray_gpus_per_job, settings.threads_per_job
+    where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
     return [Slot("0", threads, min(1.0, n_gpus)) if n_gpus else Slot("cpu", threads)], where
 
 
@@ -52,9 +53,9 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
     Raises:
         SettingsError: A model cannot be built; or there is no such cluster, or none of its machines has what a job asks for.
     """
-    parameters = jobs[0].parameters
-    with _connection(str(parameters["ray_address"])):
-        engine = Cluster(n_cpus=slots[0].threads, n_gpus=float(parameters["ray_gpus_per_job"]))
+    settings = jobs[0].settings
+    with _connection(str(settings.ray_address)):
+        engine = Cluster(n_cpus=slots[0].threads, n_gpus=float(settings.ray_gpus_per_job))
         yield from run_launched(jobs, slots[0], report, engine)
 
 

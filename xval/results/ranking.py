@@ -7,8 +7,9 @@ run ends with. Test figures never rank.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from preprocessing.features.settings import FeatureSettings
 from xval.results.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
+from xval.settings.schema import names_of
+from xval.settings.scope import Scope
 
 # The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
 MAIN_METRICS = {
@@ -18,11 +19,11 @@ MAIN_METRICS = {
     "frame_classification": ("macro_f1", "event_f1"),
 }
 # Validation losses can be compared only between instances that agree in these.
-LOSS_PARAMETERS = ("loss", "example_length_s", "example_overlap")
+LOSS_PARAMETERS = names_of(Scope.LOSS)
 # Of these tasks in these too: errors are measured in units of the features, and other labels of frames are other questions.
 _LOSS_PARAMETERS_OF = {
-    "representation": ("normalization", *FeatureSettings.model_fields),
-    "frame_classification": ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
+    "representation": names_of(Scope.FEATURE_LOSS),
+    "frame_classification": names_of(Scope.FRAME_LOSS),
 }
 _IN_UNITS = {"representation": ("loss", "mse")}
 

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple, TypedDict, cast
 
 from xval.metrics import higher_is_better, metric_names
-from xval.settings.schema import EXPERIMENT_KEYS, LATER_KEYS, UNHASHED_KEYS
+from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS
 
 FORMAT_VERSION = 1
 # The sides of a table from first to last, and what headers call them.
@@ -92,7 +92,7 @@ def make_metric_dict(settings: Mapping[str, Any], records: Iterable[Record], *, 
     }
 
 
-def done_records(metric_dict: MetricDict) -> list[Record]:
+def finished_records(metric_dict: MetricDict) -> list[Record]:
     """Return the records of the finished folds of an instance, by fold number."""
     records = cast("Mapping[str, Record]", metric_dict["folds"]).values()
     return sorted((record for record in records if record["status"] == "done"), key=lambda record: int(record["fold"]))
@@ -118,7 +118,7 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
         metric_dict["task_type"] != "frame_classification"
         and record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
         for metric_dict in metric_dicts
-        for record in done_records(metric_dict)
+        for record in finished_records(metric_dict)
     )
 
 
@@ -187,6 +187,6 @@ def _figure(values: Sequence[float | None]) -> Figure:
 
 
 def _differs(name: str, metric_dicts: Sequence[MetricDict]) -> bool:
-    missing = LATER_KEYS.get(name, object())
+    missing = object()
     first = metric_dicts[0]["parameters"].get(name, missing)
     return any(metric_dict["parameters"].get(name, missing) != first for metric_dict in metric_dicts)

@@ -21,6 +21,7 @@ from xval.jobs.record import describe_job, versions
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import COMBINATION
+from xval.settings.schema import Settings
 from xval.settings.tasks import TRAINING_METRIC
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     Returns:
         The record, but for what only the end knows.
     """
-    if job.parameters["architecture"] == COMBINATION:
+    if job.settings.architecture == COMBINATION:
         from xval.worker import combination as fold
 
         return _describe(job) | fold.train_and_test(job, temporary)
@@ -56,14 +57,14 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     from xval.training.setup import set_up_fold
 
     setup = set_up_fold(job)
-    settings = job.parameters
+    settings = job.settings
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
         known = {name: round(float(value), 6) for name, value in values.items()}
         report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
 
-    compiled = WARM_MODEL.take(setup.compiled, settings)
-    log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
+    compiled = WARM_MODEL.take(setup.compiled, settings, job.options)
+    log_folder = str(temporary / "tensorboard") if settings.tensorboard else None
     try:
         history = train_model(
             compiled, setup.data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit
@@ -202,9 +203,9 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
     from xval.models.build import class_names, count_parameters
 
     if job.refit:
-        tested = describe_untested(job, setup.data, class_names(setup.store, job.parameters))
+        tested = describe_untested(job, setup.data, class_names(setup.store, job.settings))
     else:
-        evaluation = _evaluate(model, setup, job.parameters, history)
+        evaluation = _evaluate(model, setup, job.settings, history)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
     save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
@@ -219,14 +220,14 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
     }
 
 
-def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Mapping[str, Any], history: "History") -> "Evaluation":
+def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
     """Test a fitted model as its task wants it."""
-    task_type = settings["task_type"]
+    task_type = settings.task_type
     if task_type == "representation":
         from xval.evaluation.reconstruction import evaluate_reconstruction
 
         return evaluate_reconstruction(model, setup.data, settings)
-    of_training = None if settings["evaluate_training"] else history.followed_figures(TRAINING_METRIC[task_type])
+    of_training = None if settings.evaluate_training else history.followed_figures(TRAINING_METRIC[task_type])
     if task_type == "frame_classification":
         from xval.evaluation.frames import evaluate_frames
 

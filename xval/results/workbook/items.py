@@ -12,7 +12,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.metrics import higher_is_better
-from xval.results.summary import MetricDict, done_records, value_of
+from xval.results.summary import MetricDict, finished_records, value_of
 from xval.results.workbook import cells
 
 ITEM_METRICS = {
@@ -90,7 +90,7 @@ def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int, Mapping[str, Any]]
     """Return by item the fold that tests it and its figures there."""
     return {
         item: (record["fold"], figures)
-        for record in done_records(metric_dict)
+        for record in finished_records(metric_dict)
         for item, figures in record["item_metrics"]["test"].items()
     }
 

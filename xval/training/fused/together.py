@@ -127,5 +127,5 @@ def _train_family(
             if isinstance(ended, Exception):
                 yield Failed(member.job, ended)
             else:
-                found = {"asked": member.job.parameters["engine"], "used": "fused", "members": [*group.widths], **facts}
+                found = {"asked": member.job.settings.engine, "used": "fused", "members": [*group.widths], **facts}
                 yield Trained(member.job, member.setup, member.compiled.whole, ended, {"engine": found})
