@@ -6,10 +6,10 @@ from pathlib import Path
 
 from preprocessing import corpus
 from xval.errors import FoldsError
-from xval.folds.split import FoldPlan, FoldSettings, make_folds
+from xval.folds.split import FoldPlan, make_folds
 from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.results.folder import ExperimentFolder
-from xval.settings.schema import FOLD_KEYS, Settings
+from xval.settings.schema import Settings
 
 
 def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
@@ -27,7 +27,7 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
         FoldsError: The items cannot be split as asked.
     """
     dataset, data_folder = settings.dataset, Path(settings.data_folder)
-    wanted = FoldSettings(**{key: getattr(settings, key) for key in FOLD_KEYS})
+    wanted = settings.fold_settings()
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
     if written and written["settings"] == wanted.of_task(settings.task_type) and written["corpus_fingerprint"] == fingerprint:

@@ -1,7 +1,8 @@
 """Which jobs one program can train together: `engine = fused` on the backend jax.
 
 Comes in: the jobs of a plan. Goes out: groups of jobs, a group for each turn of a worker, and why an instance is not among
-them. Nothing of a model is loaded here: what only its layers show is found in fused.py, which then has the jobs run one by one.
+them. Nothing of a model is loaded here: what only its layers show is found in
+xval/training/fused, which then has the jobs run one by one.
 """
 
 import json
@@ -15,7 +16,7 @@ from xval.settings.schema import UNHASHED_KEYS, Settings, names_of
 from xval.settings.scope import Scope
 
 MOST_MEMBERS = 64
-"""Members of a group at most; fused.py makes programs of fewer where the memory of the device asks for it."""
+"""Members of a group at most; xval/training/fused makes programs of fewer where the memory of the device asks for it."""
 
 GROUPING_EXECUTORS = ("auto", "inline", "processes")
 """The executors that hand a group to one process. The others, of clusters, run a process for each job."""
@@ -89,7 +90,7 @@ def _form(job: Job) -> str:
 
 
 def _is_dropout(job: Job, name: str) -> bool:
-    """Return whether an option is a rate of dropout, as its name says. Where it is anything else, fused.py finds it out.
+    """Return whether an option is a rate of dropout, as its name says. Where it is anything else, training finds it out.
 
     In mixed precision a rate that differs would be computed in float32, and make other numbers.
     """

@@ -1,6 +1,6 @@
-"""The files of a fold folder: the first part of its record, the model with what its user needs to know, the history.
+"""The parts that the record of every job has.
 
-Comes in: what job.py made. Goes out: files in the temporary folder of the job, which results.py publishes.
+Comes in: a job. Goes out: the first part of its record, and the versions of everything that computes.
 """
 
 import platform

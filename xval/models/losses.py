@@ -24,7 +24,7 @@ def fitted_loss(settings: Settings) -> str:
 
 
 def loss_function(name: str) -> Callable[[Any, Any], Any]:
-    """Return the function of a loss of `catalog.loss_name`: from targets and predictions to one value per example.
+    """Return the function of a loss of `loss_name`: from targets and predictions to one value per example.
 
     Raises:
         SettingsError: The user's own module turns out to have no such function.

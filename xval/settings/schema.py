@@ -23,6 +23,7 @@ from preprocessing.features.settings import (
     none_from_text,
 )
 from xval.errors import suggestion
+from xval.folds.split import FoldSettings
 from xval.settings import architectures, contradictions, further_metrics, user_code
 from xval.settings.scope import Scope
 
@@ -202,6 +203,10 @@ class Settings(FeatureSettings):
     def feature_settings(self) -> FeatureSettings:
         """Return the part that decides the features."""
         return FeatureSettings(**{name: getattr(self, name) for name in FeatureSettings.model_fields})
+
+    def fold_settings(self) -> FoldSettings:
+        """Return the part that decides the folds."""
+        return FoldSettings(**{name: getattr(self, name) for name in names_of(Scope.FOLDS)})
 
     def frame_settings(self) -> FrameSettings:
         """Return the part that decides what frames and events are."""

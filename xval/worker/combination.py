@@ -42,9 +42,9 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
         The part of the record that a trained network has too, and the models with what is known of their leakage.
 
     Raises:
-        SettingsError: As `checks.check_instance` and `embeddings.cut_model`.
+        SettingsError: As `check_instance` and `cut_model`.
         FoldsError: A model has been trained on test items; a side has no examples.
-        JobError: As `classifier.fit_classifier`.
+        JobError: As `fit_classifier`.
     """
     settings = job.settings
     check_skops()

@@ -100,7 +100,7 @@ def run_job(
 
 
 def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
-    """Run the jobs of a group (see job_groups.py), together where there are several.
+    """Run the jobs of a group (see xval/jobs/groups.py), together where there are several.
 
     Args:
         jobs: A job, or several that one program may train.

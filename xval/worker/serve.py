@@ -25,7 +25,7 @@ from xval.worker.run import run_jobs
 
 
 class RunJobs(Protocol):
-    """What runs jobs, as `job.run_jobs` does."""
+    """What runs jobs, as `run_jobs` does."""
 
     def __call__(self, jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
         """Run jobs, and yield an outcome of each."""
