@@ -86,8 +86,8 @@ def test_build_receives_the_feature_setting(tmp_path, monkeypatch, make_settings
     monkeypatch.setattr(sincnet, "build", record)
     predictors = {item: np.zeros((2, 3, 2), np.float32) for item in "ab"}
     small = store.write("small", predictors, {item: ["x", "y"] for item in "ab"}, data_folder=tmp_path)
-    chosen = {"architecture": "sincnet", "sample_rate_hz": 8000, "normalization": "none"}
+    settings = make_settings(architecture="mlp", sample_rate_hz=8000, normalization="none")
 
-    build_model(make_settings(**chosen), {"n_units": (4,)}, small, ["a"])
+    build_model(settings.model_copy(update={"architecture": "sincnet"}), {"n_units": (4,)}, small, ["a"])
 
     assert received == {"n_units": (4,), "sample_rate_hz": 8000}
