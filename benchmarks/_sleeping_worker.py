@@ -21,7 +21,7 @@ MEETING_PLACE, N_WORKERS = "XVAL_BENCHMARK_MEETING_PLACE", "XVAL_BENCHMARK_WORKE
 
 def sleep(job: Job, _temporary: Path, report: Report) -> dict[str, Any]:
     """Sleep for as long as the job says, and return a record of it."""
-    time.sleep(job.parameters["sleep_s"])
+    time.sleep(job.options["sleep_s"])
     report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
     items = {side: list(getattr(job.fold, side)) for side in SIDES}
     return describe_job(job) | {"status": "done", "items": items, "metrics": {"test": {}}}

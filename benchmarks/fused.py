@@ -81,11 +81,11 @@ def run(folder: Path, architecture: str, way: str, size: dict[str, Any]) -> None
     for number in range(1, size["n_folds"] + 1):
         training = tuple(item for place, item in enumerate(items) if place not in (number, number + 1))
         fold = Fold(number, training, (items[number],), (items[number + 1],))
-        names, settings_hash = tuple(instance.options), instance.settings_hash
-        seed = job_seed(1, number)
-        jobs.append(
-            Job(str(results), str(ROOT), size["store"], 1, fold, instance.parameters, names, settings_hash, "folds", seed)
-        )
+        job = Job(
+            str(results), str(ROOT), size["store"], 1, fold, instance.settings, instance.options, instance.settings_hash,
+            "folds", job_seed(1, number),
+        )  # fmt: skip
+        jobs.append(job)
     ends: dict[int, list[float]] = {}  # of the epochs of each fold
     started = time.perf_counter()
     for group in group_jobs(jobs):

@@ -73,8 +73,8 @@ def make_jobs(folder: Path, of_store: store.FeatureStore, n_folds: int, **parame
     shared = {"dataset": dataset, "num_epochs": 1, "max_worker_memory_mb": 10**6, **parameters}  # no worker is replaced
     (instance,) = resolve(Declaration("memory.py", "memory.py", "memory", shared, {1: {}}))
     code = str(folder / "code")
-    names = tuple(instance.options)
-    first = Job("", code, str(of_store.folder), 1, Fold(1, (), (), ()), instance.parameters, names, "s", "f", seed=1)
+    fold = Fold(1, (), (), ())
+    first = Job("", code, str(of_store.folder), 1, fold, instance.settings, instance.options, "s", "f", seed=1)
     jobs = []
     for number in range(1, n_folds + 1):
         test, validation, *training = (ITEMS[(number + place) % len(ITEMS)] for place in range(len(ITEMS)))

@@ -116,7 +116,7 @@ def plan_jobs(folder: Path, declaration: Declaration, name: str) -> list[Job]:
     results = ExperimentFolder(folder / name)
     results.prepare(declaration.description)
     instances = resolve(declaration)
-    folds = load_folds(results, instances[0].settings.model_dump(), "tones", folder / "data")
+    folds = load_folds(results, instances[0].settings)
     write_folds(results, folds, "tones", folder / "data")
     for instance in instances:
         write_settings(results, instance, declaration.description)
@@ -128,7 +128,7 @@ def plan_anew(folder: Path, declaration: Declaration) -> None:
     """Go from a declaration to all of its jobs in stages, with nothing written."""
     results = ExperimentFolder(folder / "planned")
     instances = resolve(declaration)
-    folds = load_folds(results, instances[0].settings.model_dump(), "tones", folder / "data")
+    folds = load_folds(results, instances[0].settings)
     planned = make_plan(results, instances, folds)
     jobs = in_stages(make_jobs(planned, folder / "code", dict.fromkeys(declaration.instances, folder / "store")))
     if not jobs or planned.done:

@@ -24,6 +24,7 @@ from xval.executors import processes
 from xval.folds.split import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
+from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORTEST_S, LONGEST_S = 0.25, 0.5
@@ -32,16 +33,15 @@ WORKERS_PER_GPU = 2
 
 def make_jobs(n_instances: int, n_folds: int) -> list[Job]:
     """Return jobs; those of the last instances are the longest ones."""
+    declared = {"dataset": "none", "num_epochs": 1, "max_worker_memory_mb": 4000}
+    settings = resolve(Declaration("scaling.py", "scaling.py", "benchmark", declared, {1: {}}))[0].settings
     jobs = []
     for instance in range(1, n_instances + 1):
         seconds = SHORTEST_S + (LONGEST_S - SHORTEST_S) * (instance - 1) / max(1, n_instances - 1)
-        parameters = {
-            "backend": "none", "engine": "sequential", "num_epochs": 1, "max_worker_memory_mb": 4000,
-            "overwrite_results": False, "sleep_s": round(seconds, 3),
-        }  # fmt: skip
+        options = {"sleep_s": round(seconds, 3)}
         for number in range(1, n_folds + 1):
             fold = Fold(number, tuple(f"item_{n}" for n in range(20)), ("item_20",), ("item_21",))
-            jobs.append(Job("", str(ROOT), "", instance, fold, parameters, (), "settings", "folds", number))
+            jobs.append(Job("", str(ROOT), "", instance, fold, settings, options, "settings", "folds", number))
     return jobs
 
 
@@ -73,7 +73,7 @@ def main(counts: tuple[int, ...], *, n_instances: int, n_folds: int, n_rounds: i
     """Time all numbers of workers in turn and print the figures."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", "")])
     jobs = make_jobs(n_instances, n_folds)
-    slept_s = sum(job.parameters["sleep_s"] for job in jobs)
+    slept_s = sum(job.options["sleep_s"] for job in jobs)
     print(
         f"{len(jobs)} jobs that sleep {slept_s:.1f} s together; median of {n_rounds} run(s), the start of workers not counted"
     )

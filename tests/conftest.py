@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from preprocessing import corpus, store
+from xval.settings.resolve import Declaration, resolve
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -96,6 +97,23 @@ def untyped(input_shape, output_shape, *, n_hidden=3):
 def single(input_shape):
     return None
 """
+
+
+def _resolve(changes):
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", changes, {1: {}}))
+    return instance
+
+
+@pytest.fixture(scope="session")
+def make_settings():
+    """Return a function that gives the checked settings of config.ini with some changes, among them any options."""
+    return lambda **changes: _resolve(changes).settings
+
+
+@pytest.fixture(scope="session")
+def make_options():
+    """Return a function that gives the options of an architecture, all of them, from the same changes as `make_settings`."""
+    return lambda **changes: _resolve(changes).options
 
 
 def toy_corpus(seed=0, task_type="classification"):

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -20,9 +20,10 @@ from xval.config_file import read_section
 from xval.data.fold import FoldData, load_fold
 from xval.errors import FoldsError
 from xval.evaluation.clips import evaluate_model
-from xval.folds.split import Fold, make_folds
+from xval.folds.split import Fold, FoldSettings, make_folds
 from xval.models.build import build_model
 from xval.models.predict import predict
+from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings
 from xval.training.augmentation import augmented
 from xval.training.compiled import compile_model
@@ -151,7 +152,7 @@ def test_no_relative_of_a_tested_clip_ever_trains(
 ) -> None:
     index = index_of(clips, {f"item {number}": place for number, place in enumerate(places)})
     try:
-        plan = make_folds(index, "hash", task_type="classification", settings=chosen)
+        plan = make_folds(index, "hash", task_type="classification", settings=FoldSettings(**chosen))
     except FoldsError:
         return
     family, names = relatives(clips), list(clips)
@@ -175,7 +176,7 @@ def test_relatives_within_one_item_are_no_reason_to_refuse(
 ) -> None:
     index = index_of(clips, {f"item {number}": place for number, place in enumerate(places)})
     try:
-        make_folds(index, "hash", task_type="classification", settings=chosen)
+        make_folds(index, "hash", task_type="classification", settings=FoldSettings(**chosen))
         reason = ""
     except FoldsError as error:
         reason = str(error)
@@ -202,12 +203,19 @@ PLAIN = {f"{item}{take}": Clip(item, "xy"[take], f"{item}{take}") for item in "a
 def test_a_relative_under_another_item_is_refused(stray: Clip) -> None:
     clips = PLAIN | {"copy": Clip("a", "x", "copy", source="a0"), "stray": stray}
     with pytest.raises(FoldsError, match=SHARED):
-        make_folds(index_of(clips, dict.fromkeys("abcd", 1)), "hash", task_type="classification", settings=LEAVE_ONE_OUT)
+        make_folds(
+            index_of(clips, dict.fromkeys("abcd", 1)),
+            "hash",
+            task_type="classification",
+            settings=FoldSettings(**LEAVE_ONE_OUT),
+        )
 
 
 def test_copies_train_only_beside_their_source(tmp_path: Path) -> None:
     clips = PLAIN | {f"{item}+": Clip(item, "x", f"{item}+", source=f"{item}0") for item in "abcd"}
-    plan = make_folds(index_of(clips, dict.fromkeys("abcd", 1)), "hash", task_type="classification", settings=LEAVE_ONE_OUT)
+    plan = make_folds(
+        index_of(clips, dict.fromkeys("abcd", 1)), "hash", task_type="classification", settings=FoldSettings(**LEAVE_ONE_OUT)
+    )
     store = write_store(tmp_path / "store", clips, is_waveform=False)
 
     for fold in plan.folds:
@@ -242,44 +250,21 @@ def write_values(folder: Path, values: dict[str, list[np.ndarray]], *, is_wavefo
     return open_store(folder)
 
 
-PARAMETERS = {
-    "architecture": "mlp",
-    "n_units": [6],
-    "dropout": 0.0,
-    "task_type": "classification",
-    "label_form": "multi_class",
-    "reshaping_type": "auto",
-    "normalization": "per_bin",
-    "regularization_lambda": 0.0,
-    "batch_size": 3,
-    "num_epochs": 1,
-    "optimizer": "sgd",
-    "learning_rate": 0.0,
-    "schedule": "constant",
-    "schedule_decay": 0.5,
-    "schedule_patience": 5,
-    "loss": "auto",
-    "class_weights": "none",
-    "clip_norm": None,
-    "momentum": None,
-    "weight_decay": None,
-    "final_learning_rate": None,
-    "metrics": "auto",
-    "clip_average": "probabilities",
-    "monitor": "val_loss",
-    "early_stopping": True,
-    "patience": 10,
-}
-OFF: dict[str, object] = {name: 0 for name in Settings.model_fields if name.startswith("augment_")}
+AUGMENTATION = {name for name in Settings.model_fields if name.startswith("augment_")}
 
 
-def parameters_with(chosen: FeatureSettings, **changes: object) -> dict[str, object]:
-    return PARAMETERS | OFF | chosen.model_dump() | changes
+def resolve_one(chosen: FeatureSettings, **changes: object) -> Instance:
+    """Return an instance whose training takes no step that changes a weight."""
+    architecture = {"n_units": (6,), "dropout": 0.0} if changes.get("architecture", "mlp") == "mlp" else {}
+    own = {"architecture": "mlp", "batch_size": 3, "num_epochs": 1, "optimizer": "sgd", "regularization_lambda": 0}
+    declared = {**own, **architecture, **chosen.model_dump(), **changes}
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", declared, {1: {}}))
+    return replace(instance, settings=instance.settings.model_copy(update={"learning_rate": 0.0}))
 
 
-def build(store: FeatureStore, parameters: dict[str, object], items: tuple[str, ...] = FOLD.training) -> keras.Model:
+def build(store: FeatureStore, instance: Instance, items: tuple[str, ...] = FOLD.training) -> keras.Model:
     keras.utils.set_random_seed(1)
-    return build_model(parameters, ["n_units", "dropout"] if parameters["architecture"] == "mlp" else [], store, items)
+    return build_model(instance.settings, instance.options, store, items)
 
 
 @given(
@@ -293,7 +278,7 @@ def test_statistics_do_not_change_when_evaluated_data_change(seeds: tuple[int, i
 
     def statistics(store: FeatureStore, items: tuple[str, ...]) -> list[np.ndarray]:
         moments = waveform_moments(store, chosen, items) if is_waveform else store.moments(items)
-        weights = build(store, parameters_with(chosen), items).get_layer("normalization").get_weights()
+        weights = build(store, resolve_one(chosen), items).get_layer("normalization").get_weights()
         return [np.array(moments.count), moments.sum, moments.sum_of_squares, *weights]
 
     found = []
@@ -330,7 +315,7 @@ ALL = {key: value for some in EACH.values() for key, value in some.items()}
 
 
 def test_every_augmentation_setting_is_tried_here() -> None:
-    assert ALL.keys() == OFF.keys()
+    assert ALL.keys() == AUGMENTATION
     assert not ALL.keys() & FeatureSettings.model_fields.keys()  # stores, and what is cut from them, do not depend on them
 
 
@@ -360,11 +345,11 @@ def test_augmentation_does_not_change_predictions_of_a_frozen_model(
 ) -> None:
     store, chosen = frozen
     data = load_fold(store, FOLD, chosen, in_memory=True)
-    model = build(store, parameters_with(chosen))
+    model = build(store, resolve_one(chosen))
     model.compile(jit_compile=False)
     plain = predictions(model, data)
 
-    fitted = augmented(model, parameters_with(chosen, **changes), seed=1)
+    fitted = augmented(model, resolve_one(chosen, **changes).settings, seed=1)
     fitted.compile(jit_compile=False)
 
     assert (fitted is model) == (changes is EACH["mixup"])
@@ -377,14 +362,19 @@ def test_training_with_augmentation_but_no_step_changes_no_prediction(frozen: tu
     found, losses = [], []
     for changes in ({}, ALL):
         data = load_fold(store, FOLD, chosen, in_memory=True)
-        parameters = parameters_with(chosen, **changes)
-        model = build(store, parameters)
+        instance = resolve_one(chosen, **changes)
+        model, chosen_settings = build(store, instance), instance.settings
         before = model.get_weights()
         history = train_model(
-            compile_model(model, parameters, seed=1), data, parameters, seed=1, report=lambda *_: None, log_folder=None
+            compile_model(model, chosen_settings, seed=1),
+            data,
+            chosen_settings,
+            seed=1,
+            report=lambda *_: None,
+            log_folder=None,
         )
         assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
-        evaluation = evaluate_model(model, data, parameters)
+        evaluation = evaluate_model(model, data, chosen_settings)
         found.append(evaluation.predictions)
         losses.append((history.epochs[0]["loss"], history.epochs[0]["val_loss"]))
     pd.testing.assert_frame_equal(*found, check_exact=True)
@@ -400,7 +390,7 @@ def test_random_crops_change_nothing_about_tested_windows(tmp_path: Path) -> Non
         chosen = features_with(example_length_s=0.1, **changes)
         make_moments(store, chosen)
         data = load_fold(store, FOLD, chosen, in_memory=True)
-        model = build(store, parameters_with(chosen, architecture="rnn_small"))
+        model = build(store, resolve_one(chosen, architecture="rnn_small"))
         model.compile(jit_compile=False)
         data.training.begin_epoch(np.random.default_rng())
         found.append(predictions(model, data))

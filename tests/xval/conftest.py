@@ -146,9 +146,8 @@ def save_untrained(tmp_path_factory):
         target = tmp_path_factory.mktemp("instance") / f"fold_{number}"
         target.mkdir()
         keras.utils.set_random_seed(number)
-        model = build_model(instance.parameters, tuple(instance.options), store, fold.training)
-        names = tuple(instance.options)
-        job = Job("r", "code", str(store.folder), 1, fold, instance.parameters, names, "h", "f", seed=number)
+        model = build_model(instance.settings, instance.options, store, fold.training)
+        job = Job("r", "code", str(store.folder), 1, fold, instance.settings, instance.options, "h", "f", seed=number)
         save_model(model, target, job, store, store.class_names)
         return target
 

@@ -6,11 +6,11 @@ Comes in: evidence. Goes out: findings. Augmented copies have a rule of their ow
 from typing import TYPE_CHECKING
 
 from preprocessing.annotations.labels import resolve_recordings
+from preprocessing.annotations.settings import frame_samples
 from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
 from xval.data.examples import WaveformExamples
-from xval.data.frames import frame_samples
 from xval.errors import XvalError
 from xval.settings.tasks import find_task
 
@@ -82,7 +82,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
 def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
     if find_task(store.task_type).is_framewise:
-        size = frame_samples({"label_frame_s": job.settings.label_frame_s, "sample_rate_hz": job.settings.sample_rate_hz})
+        size = frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
         n_frames = (wanted["stop"] - wanted["first"]) // size
         n_rows = wanted["clip"].map(found["clip"].value_counts())
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])

@@ -6,7 +6,7 @@ Comes in: evidence. Goes out: findings. Hashes are computed again.
 from xval.audit.evidence import Evidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import CorpusError
-from xval.settings.resolve import hash_parameters
+from xval.settings.parameters import hash_parameters
 
 
 def _check_folds(evidence: Evidence, findings: Findings) -> None:

@@ -1,8 +1,6 @@
 """Seeds, precision and threads of the backend, before a model is built."""
 
 import gc
-from collections.abc import Mapping
-from typing import Any
 
 import keras
 
@@ -10,12 +8,14 @@ from xval.backend.keras_internals import forget_traced_gradients
 from xval.backend.limits import limit_gpu_memory, limit_threads
 
 
-def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
+def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: int) -> None:
     """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
 
     Args:
-        settings: The parameters of the instance; of them precision, deterministic and threads_per_job.
         seed: Of Python, NumPy and the backend.
+        precision: The dtype policy of Keras.
+        deterministic: Use operations that give the same numbers each time.
+        threads: Of the job.
 
     Raises:
         RuntimeError: TensorFlow has already started with another number of threads.
@@ -25,10 +25,10 @@ def prepare_backend(settings: Mapping[str, Any], *, seed: int) -> None:
         gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
     keras.backend.clear_session()
     forget_traced_gradients()
-    keras.config.set_dtype_policy(settings["precision"])
+    keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
-    backend, deterministic = keras.backend.backend(), settings["deterministic"]
-    limit_threads(backend, settings["threads_per_job"])
+    backend = keras.backend.backend()
+    limit_threads(backend, threads)
     limit_gpu_memory(backend)
     if backend == "tensorflow":
         import tensorflow as tf

@@ -1,7 +1,7 @@
 """Check an instance that combines features before anything is trained.
 
 Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or an error that names what to mend. Keras is not
-loaded here; whether models can be cut as asked is checked with all other models, in job.py.
+loaded here; whether models can be cut as asked is checked with all other models, in xval/worker/check_models.py.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -15,11 +15,11 @@ from xval.combination.leakage import judge
 from xval.errors import FoldsError, SettingsError, how_to_install
 from xval.folds.split import Fold
 from xval.json_files import read_json
-from xval.settings.combination import model_paths
+from xval.settings.combination import CombinationOptions
 
 
 def check_instance(
-    options: Mapping[str, Any],
+    options: CombinationOptions,
     features: FeatureSettings,
     corpus: Corpus,
     folds: Iterable[Fold],
@@ -45,7 +45,7 @@ def check_instance(
         ResultsError: A file beside a model is damaged.
     """
     check_skops()
-    if corpus.is_custom and options["basic_features"]:
+    if corpus.is_custom and options.basic_features:
         raise SettingsError(
             f"basic_features are computed from audio, and dataset '{corpus.dataset}' was made of arrays "
             "(preprocessing.store.write). Set basic_features=False, and combine models"
@@ -58,7 +58,7 @@ def check_instance(
                 f"fold {fold.number} has one training item alone; the settings of a classifier are searched by leaving "
                 "training items out, for which two are wanted. Use other folds."
             )
-        for pattern, name in zip(options["models"], model_paths(options["models"], fold.number), strict=True):
+        for pattern, name in zip(options.models, options.model_paths(fold.number), strict=True):
             path = Path(name)
             written = known.get(path.resolve())
             if written is not None:

@@ -28,7 +28,7 @@ from xval.json_files import read_json, write_json
 from xval.models.cut import embed
 from xval.saved_models.description import read_description
 from xval.saved_models.load import read_keras_model
-from xval.settings.combination import model_paths
+from xval.settings.combination import CombinationOptions
 
 if TYPE_CHECKING:
     import keras
@@ -139,7 +139,8 @@ def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model
     io.dump(fitted.pipeline, folder / "model.skops")
     described = describe_model(job, store, store.class_names)
     seen_items = {dataset: set(items) for dataset, items in described["seen_items"].items()}
-    paths = [Path(path) for path in model_paths(job.parameters["models"], job.fold.number)]
+    options = CombinationOptions.of(job.options)
+    paths = [Path(path) for path in options.model_paths(job.fold.number)]
     for number, (network, path) in enumerate(zip(networks, paths, strict=True), start=1):
         of_network = read_json(path.with_name("model.json")) or {}
         for dataset, items in (of_network.get("seen_items") or {}).items():
@@ -149,12 +150,12 @@ def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model
         network.save(network_path)
         write_json(network_path.with_name("model.json"), of_network)
     combination = {
-        "classifier": job.parameters["classifier"],
+        "classifier": options.classifier,
         "classifier_settings": fitted.settings,
         "temperature": fitted.temperature,
         "n_networks": len(networks),
-        "layers_dropped": job.parameters["layers_dropped"],
-        "basic_features": job.parameters["basic_features"],
+        "layers_dropped": options.layers_dropped,
+        "basic_features": options.basic_features,
     }
     described["seen_items"] = {dataset: sorted(items) for dataset, items in seen_items.items()}
     write_json(folder / "model.json", described | {"combination": combination})

@@ -6,7 +6,7 @@ every backend. Augmented examples only ever train, and random crops are cut and 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.annotations.settings import FrameSettings
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.data import store_memory
@@ -66,18 +67,20 @@ def load_fold(
     *,
     in_memory: bool,
     in_memory_mb: float = math.inf,
-    frames: Mapping[str, Any] | None = None,
+    frames: FrameSettings | None = None,
+    random_excerpts: bool = False,
 ) -> FoldData:
     """Return the examples of one fold.
 
     Args:
         store: The feature store.
         fold: Which items are on which side; validation and test items may be missing.
-        settings: How waveforms are cut; not needed for stored features.
+        settings: How waveforms are made and cut; not needed for stored features.
         in_memory: Hold the store in the memory of this process, for this fold and the next ones; otherwise read the files batch
             by batch.
         in_memory_mb: The arrays of a larger store are read from the files all the same (MB).
-        frames: The parameters of an instance that labels the frames of recordings; None: clips have labels.
+        frames: How recordings are cut into frames, each with a label; None: clips have labels.
+        random_excerpts: Train on sequences of frames from random places.
 
     Returns:
         The fold.
@@ -92,12 +95,12 @@ def load_fold(
     items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES if getattr(fold, side)}
     read: Callable[..., Examples] = partial(StoredExamples, store, held=held)
     crop = {}
-    if frames is not None:
-        read = partial(_read_frames, store, frames, held=held)
-        crop = {"random": True} if frames["random_excerpts"] else {}
-    elif store.is_waveform:
-        if settings is None:
-            raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")
+    if store.is_waveform and settings is None:
+        raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")
+    if frames is not None and settings is not None:
+        read = partial(_read_frames, store, frames, settings.sample_rate_hz, held=held)
+        crop = {"random": True} if random_excerpts else {}
+    elif store.is_waveform and settings is not None:
         read = partial(WaveformExamples, store, settings=settings, held=held)
         crop = {} if settings.crop_s is None else {"crop": True}
     sides = {side: read(items=of_side, augmented=False) for side, of_side in items.items()}
@@ -113,20 +116,21 @@ def load_fold(
             )
     has_copies = bool(store.examples["augmented"].any())
     training = read(items=items["training"], augmented=True, **crop) if crop or has_copies else sides["training"]
-    class_names = store.class_names if frames is None else frame_class_names(store, frames)
+    class_names = store.class_names if frames is None else frame_class_names(store, frames.label_form)
     return FoldData(store, fold, class_names, training, sides)
 
 
 def _read_frames(
     store: FeatureStore,
-    settings: Mapping[str, Any],
+    settings: FrameSettings,
+    sample_rate_hz: int,
     items: tuple[str, ...],
     *,
     augmented: bool,  # noqa: ARG001 - recordings have no augmented copies, whose annotations would not fit
     **options: Any,
 ) -> FrameExamples:
     """Return sequences of frames."""
-    return FrameExamples(store, items, settings, **options)
+    return FrameExamples(store, items, settings, sample_rate_hz, **options)
 
 
 def measured(examples: Examples, predictions: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:

@@ -4,14 +4,14 @@ Comes in: an open store of waveforms whose recordings have annotated events, and
 fixed number of frames, their targets and weights, and for every recording its frames in their order.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.labels import count_frame_samples, frame_labels, resolve_recordings
+from preprocessing.annotations.labels import frame_labels, resolve_recordings
+from preprocessing.annotations.settings import FrameSettings
 from preprocessing.store import FeatureStore
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
@@ -26,34 +26,28 @@ BACKGROUND = "background"
 """The class, of frames with one class each, in which there is no event."""
 
 
-def frame_samples(settings: Mapping[str, Any]) -> int:
-    """Return how many samples a labelled frame has."""
-    return count_frame_samples(settings["label_frame_s"], settings["sample_rate_hz"])
-
-
-def frame_class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def frame_class_names(store: FeatureStore, label_form: str) -> tuple[str, ...]:
     """Return the classes of frames: those of the events, and before them the background where each frame has one class."""
     events = tuple(name for name in store.class_names if name != BACKGROUND)
-    return events if settings["label_form"] == "multi_label" else (BACKGROUND, *events)
+    return events if label_form == "multi_label" else (BACKGROUND, *events)
 
 
-def check_recordings(corpus: "Corpus", settings: Mapping[str, Any]) -> None:
+def check_recordings(corpus: "Corpus", settings: FrameSettings, sample_rate_hz: int) -> None:
     """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
 
     Raises:
         SettingsError: The policy is none, a recording is shorter than a frame, or every recording shorter than a sequence.
         CorpusError: The annotations of the corpus cannot be read.
     """
-    resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings["annotation_policy"])
+    resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings.annotation_policy)
     used = corpus.index[corpus.index["clip"].isin(resolved)]
     for clip, duration_s in used[["clip", "duration_s"]].itertuples(index=False):
-        if round(duration_s * settings["sample_rate_hz"]) < frame_samples(settings):
+        if round(duration_s * sample_rate_hz) < settings.frame_samples(sample_rate_hz):
             raise SettingsError(_too_short(clip, duration_s, settings))
-    n_frames = round(used["duration_s"].max() * settings["sample_rate_hz"]) // frame_samples(settings) if len(used) else 0
-    if n_frames < settings["sequence_frames"]:
+    n_frames = round(used["duration_s"].max() * sample_rate_hz) // settings.frame_samples(sample_rate_hz) if len(used) else 0
+    if n_frames < settings.sequence_frames:
         raise SettingsError(
-            f"sequence_frames={settings['sequence_frames']} is more than the {n_frames} frames of the longest recording; "
-            "lower it."
+            f"sequence_frames={settings.sequence_frames} is more than the {n_frames} frames of the longest recording; lower it."
         )
 
 
@@ -91,7 +85,8 @@ class FrameExamples:
     Args:
         store: A store for frame classification.
         items: The items of the side.
-        settings: The parameters of the instance.
+        settings: How recordings are cut into frames.
+        sample_rate_hz: Of the recordings.
         held: The store in memory, of which sequences are stretches; None: read them from its files.
         random: Let `begin_epoch` draw where the sequences begin.
 
@@ -109,7 +104,8 @@ class FrameExamples:
         self,
         store: FeatureStore,
         items: tuple[str, ...],
-        settings: Mapping[str, Any],
+        settings: FrameSettings,
+        sample_rate_hz: int,
         *,
         held: HeldStore | None = None,
         random: bool = False,
@@ -117,14 +113,14 @@ class FrameExamples:
         import pandas as pd
 
         self._random = random
-        self._frame_samples = frame_samples(settings)
-        self._length = int(settings["sequence_frames"])
-        self.recordings = _read_recordings(store, items, settings)
+        self._frame_samples = settings.frame_samples(sample_rate_hz)
+        self._length = settings.sequence_frames
+        self.recordings = _read_recordings(store, items, settings, sample_rate_hz)
         counts = [-(-each.n_frames // self._length) for each in self.recordings]
         self._recording_of = np.repeat(np.arange(len(counts)), counts)
         self._grid = np.concatenate([np.arange(count) * self._length for count in counts] or [np.empty(0, int)])
         self._starts = self._grid.copy()
-        frame_s = self._frame_samples / settings["sample_rate_hz"]
+        frame_s = self._frame_samples / sample_rate_hz
         of = [self.recordings[number] for number in self._recording_of]
         ends = np.minimum(self._grid + self._length, [each.n_frames for each in of])
         self.table = pd.DataFrame(
@@ -205,35 +201,37 @@ class FrameExamples:
             self.weights[position, : stop - start] = recording.weights[start:stop]
 
 
-def _too_short(clip: str, duration_s: float, settings: Mapping[str, Any]) -> str:
+def _too_short(clip: str, duration_s: float, settings: FrameSettings) -> str:
     return (
-        f"recording '{clip}' has {duration_s:g} s, less than a frame of label_frame_s={settings['label_frame_s']:g}; leave it "
+        f"recording '{clip}' has {duration_s:g} s, less than a frame of label_frame_s={settings.label_frame_s:g}; leave it "
         "out, or shorten the frames."
     )
 
 
-def _read_recordings(store: FeatureStore, items: tuple[str, ...], settings: Mapping[str, Any]) -> list[Recording]:
+def _read_recordings(
+    store: FeatureStore, items: tuple[str, ...], settings: FrameSettings, sample_rate_hz: int
+) -> list[Recording]:
     """Return the recordings of some items with the labels of their frames."""
-    rate_hz, size = settings["sample_rate_hz"], frame_samples(settings)
+    size = settings.frame_samples(sample_rate_hz)
     clips = store.examples[store.examples["item"].isin(items)].sort_values(["item", "row"], kind="stable")
-    resolved = resolve_recordings(store.annotations.rename(columns={"clip": "path"}), settings["annotation_policy"])
+    resolved = resolve_recordings(store.annotations.rename(columns={"clip": "path"}), settings.annotation_policy)
     recordings = []
     # What the one annotator who is believed has not annotated is neither background nor anything else.
     clips = clips[clips["clip"].isin(resolved)]
     for item, clip, first, stop in clips[["item", "clip", "first", "stop"]].itertuples(index=False):
         n_frames = int(stop - first) // size
         if not n_frames:
-            raise SettingsError(_too_short(clip, (stop - first) / rate_hz, settings))
+            raise SettingsError(_too_short(clip, (stop - first) / sample_rate_hz, settings))
         events, disputed = (table[table["label"] != BACKGROUND] for table in resolved[clip])
         targets, weights = frame_labels(
             events,
             disputed,
-            frame_class_names(store, settings),
+            frame_class_names(store, settings.label_form),
             n_frames=n_frames,
             frame_samples=size,
-            sample_rate_hz=rate_hz,
-            overlap=settings["frame_overlap"],
-            form=settings["label_form"],
+            sample_rate_hz=sample_rate_hz,
+            overlap=settings.frame_overlap,
+            form=settings.label_form,
         )
         recordings.append(Recording(str(item), str(clip), int(first), targets, weights, events, disputed))
     return recordings

@@ -18,6 +18,7 @@ from xval.data.fold import Examples, FoldData
 from xval.models.losses import data_loss
 from xval.models.predict import predict
 from xval.settings import further_metrics
+from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ class _Clips:
 def evaluate_model(
     model: keras.Model,
     data: FoldData,
-    settings: Mapping[str, Any],
+    settings: Settings,
     *,
     known: NDArray[np.float32] | None = None,
     of_training: Mapping[str, float] | None = None,
@@ -88,7 +89,7 @@ def evaluate_model(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    by_side = predict_sides(model, data, settings["batch_size"], known=known, training=of_training is None)
+    by_side = predict_sides(model, data, settings.batch_size, known=known, training=of_training is None)
     return evaluate_predictions(by_side, data, settings, of_training)
 
 
@@ -108,7 +109,7 @@ def predict_sides(
 def evaluate_predictions(
     by_side: Mapping[str, NDArray[np.float32]],
     data: FoldData,
-    settings: Mapping[str, Any],
+    settings: Settings,
     of_training: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Compute all metrics of the predictions for every side.
@@ -129,9 +130,9 @@ def evaluate_predictions(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    task_type, class_names = settings["task_type"], data.class_names
-    clips = {side: _average_clips(data.sides[side], by_side[side], settings["clip_average"]) for side in KEPT_SIDES}
-    further = further_metrics.load(task_type, settings["metrics"])
+    task_type, class_names = settings.task_type, data.class_names
+    clips = {side: _average_clips(data.sides[side], by_side[side], settings.clip_average) for side in KEPT_SIDES}
+    further = further_metrics.load(task_type, settings.metrics)
     constant = _constant_answer(data.training.targets, task_type, len(class_names))
 
     known: dict[bytes, dict[str, float]] = {}

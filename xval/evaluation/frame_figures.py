@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.annotations.settings import FrameSettings
 from xval import metrics
-from xval.data.frames import BACKGROUND, Recording, frame_samples
+from xval.data.frames import BACKGROUND, Recording
 from xval.events.finding import find_events
 from xval.events.metrics import Recording as RecordingEvents
 from xval.events.metrics import event_metrics, segment_metrics
@@ -33,7 +34,8 @@ def recording_events(
     recordings: Sequence[Recording],
     probabilities: Sequence[NDArray[np.float32]],
     class_names: Sequence[str],
-    settings: Mapping[str, Any],
+    settings: FrameSettings,
+    frame_s: float,
 ) -> list[RecordingEvents]:
     """Return for each recording what was annotated, as far as there are frames to find it in, and what is found.
 
@@ -41,9 +43,9 @@ def recording_events(
         recordings: With their labels.
         probabilities: Of each recording float32 (n_frames, n_classes).
         class_names: Of the columns; with one class per frame the first is the background.
-        settings: The parameters of section frame_classification, and sample_rate_hz.
+        settings: How events are found.
+        frame_s: Length of a frame.
     """
-    frame_s = frame_samples(settings) / settings["sample_rate_hz"]
     return [
         RecordingEvents(
             reference=_until(recording.events, recording.n_frames * frame_s),
@@ -51,10 +53,10 @@ def recording_events(
                 of_recording,
                 class_names,
                 frame_s=frame_s,
-                threshold=settings["event_threshold"],
-                median_frames=settings["event_median_frames"],
-                min_duration_s=settings["event_min_duration_s"],
-                form=settings["label_form"],
+                threshold=settings.event_threshold,
+                median_frames=settings.event_median_frames,
+                min_duration_s=settings.event_min_duration_s,
+                form=settings.label_form,
             ),
             duration_s=recording.n_frames * frame_s,
             ignored=recording.disputed,
@@ -63,12 +65,10 @@ def recording_events(
     ]
 
 
-def event_figures(
-    events: Sequence[RecordingEvents], class_names: Sequence[str], settings: Mapping[str, Any]
-) -> dict[str, float]:
+def event_figures(events: Sequence[RecordingEvents], class_names: Sequence[str], settings: FrameSettings) -> dict[str, float]:
     """Return the metrics of segments and of events over some recordings."""
     labels = [name for name in class_names if name != BACKGROUND]
-    found = segment_metrics(events, labels, segment_s=settings["segment_s"]) | event_metrics(events, labels)
+    found = segment_metrics(events, labels, segment_s=settings.segment_s) | event_metrics(events, labels)
     return {name: found[name] for name in EVENT_FIGURES}
 
 
@@ -77,7 +77,7 @@ def item_figures(
     probabilities: Sequence[NDArray[np.float32]],
     events: Sequence[RecordingEvents],
     class_names: Sequence[str],
-    settings: Mapping[str, Any],
+    settings: FrameSettings,
     further: Mapping[str, metrics.Metric] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the recordings of each item; of an item without a frame that counts, those of its events alone."""

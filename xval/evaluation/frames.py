@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.data.fold import FoldData, measured
-from xval.data.frames import FrameExamples, frame_samples
+from xval.data.frames import FrameExamples
 from xval.evaluation.clips import KEPT_SIDES, Evaluation, predict_sides
 from xval.evaluation.frame_figures import (
     EVENT_FIGURES,
@@ -26,6 +26,7 @@ from xval.evaluation.frame_figures import (
 from xval.events.metrics import Recording as RecordingEvents
 from xval.models.losses import data_loss
 from xval.settings import further_metrics
+from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 def evaluate_frames(
     model: keras.Model,
     data: FoldData,
-    settings: Mapping[str, Any],
+    settings: Settings,
     *,
     known: NDArray[np.float32] | None = None,
     of_training: Mapping[str, float] | None = None,
@@ -59,24 +60,27 @@ def evaluate_frames(
         DivergenceError: A prediction is NaN or infinite.
     """
     sides = {side: examples for side, examples in data.sides.items() if isinstance(examples, FrameExamples)}
-    by_side = predict_sides(model, data, settings["batch_size"], known=known, training=of_training is None)
+    by_side = predict_sides(model, data, settings.batch_size, known=known, training=of_training is None)
     joined = {side: sides[side].join(predictions) for side, predictions in by_side.items()}
-    events = {side: recording_events(sides[side].recordings, joined[side], data.class_names, settings) for side in by_side}
-    further = further_metrics.load("frame_classification", settings["metrics"])
+    frames, frame_s = settings.frame_settings(), settings.frame_settings().frame_s(settings.sample_rate_hz)
+    events = {
+        side: recording_events(sides[side].recordings, joined[side], data.class_names, frames, frame_s) for side in by_side
+    }
+    further = further_metrics.load("frame_classification", settings.metrics)
 
     def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
         of_frames = measured(sides[side], predictions)
         return {
             "loss": data_loss(*of_frames, settings, len(data.class_names)),
             **metrics.compute("frame_classification", *of_frames, further),
-            **event_figures(found, data.class_names, settings),
+            **event_figures(found, data.class_names, frames),
         }
 
     training = sides["training"]
     shares = _class_shares(training.targets[training.weights > 0], len(data.class_names))
     constant = np.broadcast_to(shares, by_side["test"].shape)
     recordings = sides["test"].recordings
-    of_constant = recording_events(recordings, sides["test"].join(constant), data.class_names, settings)
+    of_constant = recording_events(recordings, sides["test"].join(constant), data.class_names, frames, frame_s)
     found = {} if of_training is None else {"training": dict(of_training)}
     found |= {side: measure(side, by_side[side], events[side]) for side in by_side}
     figures: dict[str, Any] = {
@@ -86,14 +90,14 @@ def evaluate_frames(
         "metrics": found,
         "clip_metrics": {side: found[side] for side in KEPT_SIDES},
         "further_metrics": {name: each.higher_is_better for name, each in further.items()} | EVENT_FIGURES,
-        "item_metrics": {"test": item_figures(recordings, joined["test"], events["test"], data.class_names, settings, further)},
+        "item_metrics": {"test": item_figures(recordings, joined["test"], events["test"], data.class_names, frames, further)},
         "chance": {"test": measure("test", constant, of_constant)},
     }
     test_targets, test_predictions = measured(sides["test"], by_side["test"])
-    if settings["label_form"] == "multi_class":
+    if settings.label_form == "multi_class":
         figures["class_metrics"] = {"test": metrics.class_metrics(test_targets, test_predictions, data.class_names)}
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test_targets, test_predictions)}
-    predictions = _tabulate_frames(sides, joined, data.class_names, settings)
+    predictions = _tabulate_frames(sides, joined, data.class_names, frame_s)
     return Evaluation(figures, predictions, {"events.csv": _tabulate_events(sides, events)})
 
 
@@ -108,12 +112,11 @@ def _tabulate_frames(
     sides: Mapping[str, FrameExamples],
     joined: Mapping[str, Sequence[NDArray[np.float32]]],
     class_names: Sequence[str],
-    settings: Mapping[str, Any],
+    frame_s: float,
 ) -> "pd.DataFrame":
     """Return a row per frame of the kept sides."""
     import pandas as pd
 
-    frame_s = frame_samples(settings) / settings["sample_rate_hz"]
     tables = []
     for side in KEPT_SIDES:
         for recording, probabilities in zip(sides[side].recordings, joined[side], strict=True):

@@ -17,6 +17,7 @@ from xval.data.fold import Examples, FoldData
 from xval.errors import DivergenceError
 from xval.evaluation.clips import KEPT_COLUMNS, KEPT_SIDES, Evaluation
 from xval.models.residual import read_features
+from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ EMBEDDING = "embedding"
 """Name of the layer of an architecture whose output, flattened, is the embedding of an example."""
 
 
-def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Mapping[str, Any]) -> Evaluation:
+def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Settings) -> Evaluation:
     """Measure how well a model rebuilds the features of every side.
 
     The unit is that of the normalised features, whose variance is 1 with normalization=per_bin. `chance` is what a model gets
@@ -44,8 +45,8 @@ def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Mappin
         DivergenceError: A reconstruction is NaN or infinite.
     """
     probe = _make_probe(model)
-    mean = _mean_of_bins(probe, data.sides["training"], settings["batch_size"])
-    found = {side: _measure(probe, examples, mean, settings["batch_size"]) for side, examples in data.sides.items()}
+    mean = _mean_of_bins(probe, data.sides["training"], settings.batch_size)
+    found = {side: _measure(probe, examples, mean, settings.batch_size) for side, examples in data.sides.items()}
     clips = {side: _average_clips(data.sides[side], *found[side][:2]) for side in KEPT_SIDES}
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in data.sides.items()},

@@ -1,14 +1,14 @@
 """Run jobs somewhere: one file per executor, found by its name.
 
 Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines also has
-``make_slots(parameters)``; the others get the devices of this one. A job that is only handed on has no outcome.
+``make_slots(settings)``; the others get the devices of this one. A job that is only handed on has no outcome.
 (processes.py starts workers by _worker_process.py, and _schedule.py decides which of them gets which job; _launched.py is what
 ray.py and slurm.py have in common.)
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from xval.backend import devices
 from xval.backend.devices import Slot
@@ -53,9 +53,9 @@ def make_slots(executor: Executor, settings: Settings) -> tuple[Sequence[Slot], 
     Raises:
         SettingsError: There is no such device.
     """
-    elsewhere: Callable[[dict[str, Any]], tuple[Sequence[Slot], str]] | None = getattr(executor, "make_slots", None)
+    elsewhere: Callable[[Settings], tuple[Sequence[Slot], str]] | None = getattr(executor, "make_slots", None)
     if elsewhere is not None:
-        return elsewhere(settings.model_dump())
+        return elsewhere(settings)
     return devices.make_slots(
         settings.gpu_ID,
         workers=settings.workers,

@@ -55,7 +55,7 @@ class Worker:
         self.jobs: dict[Name, Job] = {}
         self.must_restart = self.is_disconnected = False
         self.started = time.monotonic()
-        self.backend = str(job.parameters["backend"])
+        self.backend = str(job.settings.backend)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         variables = os.environ | environment(slot, self.backend)
         variables |= {
@@ -85,8 +85,8 @@ class Worker:
         """
         self.jobs = {name_of(job): job for job in group}
         order: dict[str, Any] = {"jobs": [job.to_dict() for job in group], "next_store": None}
-        if upcoming and upcoming.parameters["backend"] == self.backend and upcoming.store_folder != group[-1].store_folder:
-            order |= {"next_store": upcoming.store_folder, "next_parameters": upcoming.parameters}
+        if upcoming and upcoming.settings.backend == self.backend and upcoming.store_folder != group[-1].store_folder:
+            order |= {"next_store": upcoming.store_folder, "next_settings": upcoming.settings.model_dump(mode="json")}
         self._order(order)
 
     def check(self, jobs: Sequence[Job]) -> None:

@@ -9,19 +9,19 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import cycle
-from typing import Any
 
 from xval.backend.devices import Slot
 from xval.executors._worker_process import check_models_apart
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import command_line, write_job_file
+from xval.settings.schema import Settings
 
 
-def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
+def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return the devices that job files name: they are looked up where a job runs, not here."""
-    threads, share = parameters["threads_per_job"], 1 / parameters["workers_per_gpu"]
-    slots = [Slot(gpu.strip(), threads, share) for gpu in parameters["gpu_ID"].split(",")]
+    threads, share = settings.threads_per_job, 1 / settings.workers_per_gpu
+    slots = [Slot(gpu.strip(), threads, share) for gpu in settings.gpu_ID.split(",")]
     return slots, "One line for each job goes to the standard output; nothing is run here."
 
 

@@ -128,7 +128,7 @@ class _Workers:
     def _will_do(self, worker: Worker, group: Group) -> bool:
         """Return whether a worker can run a group: it lives, has the right backend, and none of the jobs crashed in it."""
         has_crashed_since = any(worker.started < self._crashed.get(name_of(job), 0.0) for job in group)
-        return not worker.has_ended() and worker.backend == group[0].parameters["backend"] and not has_crashed_since
+        return not worker.has_ended() and worker.backend == group[0].settings.backend and not has_crashed_since
 
     def _keep_busy(self, first: int) -> None:
         """Give work to every worker that has none, beginning with one of them."""
@@ -142,7 +142,7 @@ class _Workers:
         name = (outcome.instance, outcome.fold)
         job = worker.jobs.pop(name)
         self._attempts[name] += 1
-        worker.must_restart |= outcome.status == "crashed" or outcome.memory_mb > job.parameters["max_worker_memory_mb"]
+        worker.must_restart |= outcome.status == "crashed" or outcome.memory_mb > job.settings.max_worker_memory_mb
         if outcome.status == "done":
             self._schedule.learn(job, outcome.seconds)
         if outcome.status != "crashed":

@@ -18,20 +18,21 @@ from xval.executors._launched import run_launched, slot_of_each
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
+from xval.settings.schema import Settings
 
 _SECONDS_TO_CANCEL = 10.0
 _SECONDS_TO_CONNECT = 10.0
 
 
-def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
+def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return what a job gets, and which cluster is asked for it.
 
     Raises:
         SettingsError: Ray is not installed.
     """
-    n_gpus, threads = parameters["ray_gpus_per_job"], parameters["threads_per_job"]
+    n_gpus, threads = settings.ray_gpus_per_job, settings.threads_per_job
     slot = slot_of_each("ray", "ray", n_gpus=n_gpus, threads=threads)
-    where = f"Running on Ray, address {parameters['ray_address']}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
+    where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
     return [slot], where
 
 
@@ -41,9 +42,9 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
     Raises:
         SettingsError: Also where there is no such cluster, or none of its machines has what a job asks for.
     """
-    parameters = jobs[0].parameters
-    with _connection(str(parameters["ray_address"])):
-        engine = Cluster(n_cpus=slots[0].threads, n_gpus=float(parameters["ray_gpus_per_job"]))
+    settings = jobs[0].settings
+    with _connection(str(settings.ray_address)):
+        engine = Cluster(n_cpus=slots[0].threads, n_gpus=float(settings.ray_gpus_per_job))
         yield from run_launched(jobs, slots[0], report, engine)
 
 

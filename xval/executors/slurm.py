@@ -24,6 +24,7 @@ from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
 from xval.json_files import read_json, write_json
+from xval.settings.schema import Settings
 
 _LARGEST_ARRAY = 1000  # Slurm's default MaxArraySize is 1001
 _SECONDS_BETWEEN_LISTINGS = {"slurm": 15.0, "local": 1.0}
@@ -31,19 +32,19 @@ _SECONDS_TO_CANCEL = 60.0
 _SECONDS_FOR_SCHEDULER = 300.0
 
 
-def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
+def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return what a job gets, and where it is submitted to.
 
     Raises:
         SettingsError: submitit is not installed, or this machine cannot submit jobs.
     """
-    n_gpus = parameters["slurm_gpus_per_job"]
-    slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=parameters["threads_per_job"])
+    n_gpus = settings.slurm_gpus_per_job
+    slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=settings.threads_per_job)
     asked = (
-        f"{_n_cpus(parameters)} CPU core(s), {n_gpus} GPU(s), {parameters['slurm_memory_gb']:g} GB "
-        f"and at most {parameters['slurm_time_limit_min']} min for each job"
+        f"{_n_cpus(settings)} CPU core(s), {n_gpus} GPU(s), {settings.slurm_memory_gb:g} GB "
+        f"and at most {settings.slurm_time_limit_min} min for each job"
     )
-    if parameters["slurm_cluster"] == "local":
+    if settings.slurm_cluster == "local":
         return [slot], f"Submitting to this machine, as if it were a Slurm cluster: {asked}."
     missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
     if missing:
@@ -51,7 +52,7 @@ def make_slots(parameters: dict[str, Any]) -> tuple[Sequence[Slot], str]:
             f"executor 'slurm': {', '.join(missing)} not found on this machine; run this on a login node of the cluster, or "
             "try the experiment here with --set slurm_cluster=local."
         )
-    partition = parameters["slurm_partition"] or "default"
+    partition = settings.slurm_partition or "default"
     return [slot], f"Submitting to Slurm, partition {partition}: {asked}. Ctrl-C cancels the jobs; a lost connection does not."
 
 
@@ -61,11 +62,11 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
     Raises:
         SettingsError: Also where Slurm refuses the jobs.
     """
-    parameters = jobs[0].parameters
-    engine = Queue(Path(jobs[0].experiment_folder) / "jobs" / "submitit", parameters)
+    settings = jobs[0].settings
+    engine = Queue(Path(jobs[0].experiment_folder) / "jobs" / "submitit", settings)
     n_at_once = None  # Slurm itself lets them wait
-    if parameters["slurm_cluster"] == "local":
-        n_at_once = parameters["slurm_max_running"] or devices.default_workers(slots[0].threads)
+    if settings.slurm_cluster == "local":
+        n_at_once = settings.slurm_max_running or devices.default_workers(slots[0].threads)
     yield from run_launched(jobs, slots[0], report, engine, n_at_once=n_at_once)
 
 
@@ -98,15 +99,15 @@ class Queue:
 
     Args:
         folder: For the files of submitit: batch scripts, logs, and pickles that hold a `Launcher` and the path of a job file.
-        parameters: Of the experiment.
+        settings: Of the experiment.
     """
 
     attempts_when_lost = 2
 
-    def __init__(self, folder: Path, parameters: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
-        self._parameters = parameters
-        self._cluster = str(parameters["slurm_cluster"])
+        self._settings = settings
+        self._cluster = str(settings.slurm_cluster)
         self._submitted: dict[Path, tuple[str, float]] = {}  # job file -> (id, when, monotonic s)
         self._processes: list[object] = []  # of the stand-in; they must live as long as their jobs
         self._listed: frozenset[str] = frozenset()
@@ -165,20 +166,20 @@ class Queue:
     def _submit(self, paths: Sequence[Path]) -> Sequence[Any]:
         import submitit
 
-        given = self._parameters
+        given = self._settings
         executor = submitit.AutoExecutor(self._folder, cluster=self._cluster)
         executor.update_parameters(
             name="xval",
-            timeout_min=given["slurm_time_limit_min"],
+            timeout_min=given.slurm_time_limit_min,
             cpus_per_task=_n_cpus(given),
-            mem_gb=given["slurm_memory_gb"],
+            mem_gb=given.slurm_memory_gb,
             slurm_additional_parameters={"requeue": True},
         )
-        if given["slurm_gpus_per_job"]:
-            executor.update_parameters(gpus_per_node=given["slurm_gpus_per_job"])
-        if given["slurm_partition"]:
-            executor.update_parameters(slurm_partition=given["slurm_partition"])
-        executor.update_parameters(slurm_array_parallelism=given["slurm_max_running"] or len(paths))
+        if given.slurm_gpus_per_job:
+            executor.update_parameters(gpus_per_node=given.slurm_gpus_per_job)
+        if given.slurm_partition:
+            executor.update_parameters(slurm_partition=given.slurm_partition)
+        executor.update_parameters(slurm_array_parallelism=given.slurm_max_running or len(paths))
         try:
             return list(executor.map_array(Launcher(), [str(path) for path in paths]))
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
@@ -190,8 +191,8 @@ def _note(path: Path) -> Path:
     return path.with_suffix(".slurm.json")
 
 
-def _n_cpus(parameters: dict[str, Any]) -> int:
-    return int(parameters["slurm_cpus_per_job"] or parameters["threads_per_job"])
+def _n_cpus(settings: Settings) -> int:
+    return int(settings.slurm_cpus_per_job or settings.threads_per_job)
 
 
 def _list_slurm() -> set[str]:

@@ -9,6 +9,7 @@ from xval.data.frames import check_recordings
 from xval.errors import SettingsError
 from xval.jobs.plan import Plan
 from xval.settings.architectures import COMBINATION, find_architecture
+from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def check_features(corpus: "Corpus", instance: Instance) -> None:
             "which it has no effect. Set frontend to logmel or stft, or leave it out."
         )
     if instance.settings.task_type == "frame_classification":
-        check_recordings(corpus, instance.parameters)
+        check_recordings(corpus, instance.settings.frame_settings(), features.sample_rate_hz)
     wanted = architecture.features
     if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
         raise SettingsError(
@@ -69,4 +70,6 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list
         for number, fold in planned.to_do
         if settings[number].architecture != COMBINATION
     }
-    return check_instance(instance.options, settings[instance.number].feature_settings(), corpus, chosen, to_come)
+    return check_instance(
+        CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, chosen, to_come
+    )

@@ -1,6 +1,6 @@
 """Experiment: what a script declares, and its main().
 
-Comes in: a description, parameters of the experiment, and numbered instances. Goes out: a `Declaration`, which cli.py runs.
+Comes in: a description, parameters of the experiment, and numbered instances. Goes out: a `Declaration`, which run.py runs.
 """
 
 import sys

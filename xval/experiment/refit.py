@@ -30,7 +30,7 @@ from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.read import Record, is_current, read_done, read_folds, read_history
 from xval.results.summary import SIDE_NAMES
 from xval.saved_models.initial import find_initial_model, has_changed
-from xval.settings.architectures import COMBINATION, own_modules
+from xval.settings.architectures import COMBINATION
 from xval.settings.resolve import Instance
 from xval.settings.tasks import find_task
 
@@ -146,7 +146,7 @@ def _finished_folds(folder: ExperimentFolder, instance: Instance, folds: FoldPla
             f"settings (fold {', '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "
             f"them first: {command}"
         )
-    changed = [str(number) for number, record in records.items() if has_changed(record, instance.parameters)]
+    changed = [str(number) for number, record in records.items() if has_changed(record, instance.settings)]
     if changed:
         raise ResultsError(
             f"instance {instance.number}: another model lies at initial_model='{instance.settings.initial_model}' than the one "
@@ -173,7 +173,7 @@ def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[i
         "expected_side": side,
         "expected_note": _EXPECTED_NOTE,
     }
-    return Refit(chosen, choose_learning_rates(instance.parameters, chosen, histories), facts)
+    return Refit(chosen, choose_learning_rates(instance.settings, chosen, histories), facts)
 
 
 def _describe_epochs(instance: Instance, records: Mapping[int, Record], epochs: int | None, refit: Refit) -> str:
@@ -199,7 +199,7 @@ def _is_there(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, ref
         changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
     if record["expected"] != refit.facts["expected"]:
         changes.append("the folds have run again since and have other test figures")
-    if has_changed(record, instance.parameters):
+    if has_changed(record, instance.settings):
         changes.append(f"another model lay at initial_model='{instance.settings.initial_model}'")
     if changes:
         raise ResultsError(
@@ -230,14 +230,14 @@ def _make_job(
         )
     fold = all_items(folds)
     try:
-        find_initial_model(instance.parameters, fold)
+        find_initial_model(instance.settings, fold)
     except SettingsError as error:
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
     store = make_instance_store(corpus, instance, console, where=f"instance {instance.number}", quiet=False)
     code_folder = folder.path / "code"
     ran = sorted({str(record["code_hash"]) for record in records.values()})
     scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project
-    code = snapshot.take_snapshot(code_folder, scripts[0] if scripts else Path(), sorted(own_modules(instance.parameters)))
+    code = snapshot.take_snapshot(code_folder, scripts[0] if scripts else Path(), sorted(instance.settings.own_modules()))
     if code.name not in ran:
         console.print(f"The code has changed since the folds ran: code/{', code/'.join(ran)}, now code/{code.name}.")
     return Job(
@@ -246,8 +246,8 @@ def _make_job(
         store_folder=str(store.folder.resolve()),
         instance=instance.number,
         fold=fold,
-        parameters=instance.parameters,
-        option_names=tuple(instance.options),
+        settings=instance.settings,
+        options=instance.options,
         settings_hash=instance.settings_hash,
         folds_hash=folds.hash,
         seed=job_seed(settings.seed, fold.number),
@@ -263,7 +263,7 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
         JobError: It failed.
     """
     n_epochs = cast("Refit", job.refit).epochs
-    run = inline.run if job.parameters["executor"] == "inline" else processes.run
+    run = inline.run if job.settings.executor == "inline" else processes.run
     with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:
 
         def report(event: Mapping[str, Any]) -> None:

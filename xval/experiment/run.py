@@ -31,7 +31,6 @@ from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
 from xval.results.read import is_current, read_done
 from xval.saved_models.initial import check_initial_models
-from xval.settings.architectures import own_modules
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.worker.run import record_failure
 
@@ -80,7 +79,7 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
-    folds = load_folds(folder, settings.model_dump(), settings.dataset, Path(settings.data_folder))
+    folds = load_folds(folder, settings)
     with rebuild.without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
@@ -153,8 +152,8 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         with named(_where(declaration, instance)):
             check_features(corpus, instance)
             folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in to_do]
-            warnings = [*check_initial_models(instance.parameters, folds), *check_combination(planned, instance, corpus)]
-            engine = describe_engine(instance.parameters, settings.executor)
+            warnings = [*check_initial_models(instance.settings, folds), *check_combination(planned, instance, corpus)]
+            engine = describe_engine(instance.settings, settings.executor)
             for warning in [*warnings, *([engine] if engine else [])]:
                 if not quiet:
                     console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
@@ -168,7 +167,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         for number in sorted(numbers):
             planned.folder.replace(number, {*planned.chosen_folds, *planned.folder.folds(number)} - staying)
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
-    own = {module for instance in planned.instances for module in own_modules(instance.parameters)}
+    own = {module for instance in planned.instances for module in instance.settings.own_modules()}
     code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
     for instance in planned.instances:
         if instance.number in numbers:

@@ -44,6 +44,22 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class FoldSettings:
+    """How the items of a corpus are put into folds; config.ini has the meaning of each setting."""
+
+    num_folds: int
+    fold_strategy: str
+    fold_seed: int
+    validation: str
+    validation_fraction: float
+    test_fraction: float
+
+    def of_task(self, task_type: str) -> dict[str, object]:
+        """Return what folds.json says of them, the task included that decides how labels are counted."""
+        return asdict(self) | {"task_type": task_type}
+
+
+@dataclass(frozen=True)
 class FoldPlan:
     """All folds of an experiment.
 
@@ -75,7 +91,7 @@ class FoldPlan:
         return blake2b(content.encode(), digest_size=8).hexdigest()
 
 
-def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settings: Mapping[str, Any]) -> FoldPlan:
+def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settings: FoldSettings) -> FoldPlan:
     """Split the items of a corpus.
 
     `balanced` deals whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
@@ -86,7 +102,7 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
         index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`.
         index_hash: Content hash of the index.
         task_type: Of the experiment. Folds are stratified by label; numbers by quartiles of the items' mean (first) label.
-        settings: num_folds, fold_strategy, fold_seed, validation, validation_fraction, test_fraction.
+        settings: How items are put into folds.
 
     Returns:
         The folds, a pure function of the arguments.
@@ -97,8 +113,8 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
     """
     original = index[~index["augmented"].astype(bool)]
     items = _items(original, task_type)
-    rng = np.random.default_rng(settings["fold_seed"])
-    strategy = settings["fold_strategy"]
+    rng = np.random.default_rng(settings.fold_seed)
+    strategy = settings.fold_strategy
     if strategy == "predefined":
         test_sets, phases = _predefined(original)
     else:
@@ -117,7 +133,7 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
             following = test_sets[number % len(test_sets)]
             validation = (
                 _next_fold(following, test_sets, items, tested)
-                if settings["validation"] == "next_fold"
+                if settings.validation == "next_fold"
                 else _choose_validation(items, tested, settings, rng, number, task_type)
             )
             training = {item.name for item in items} - tested - set(validation)
@@ -126,7 +142,7 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
     for fold in chosen:
         _check_fold(fold, items, task_type)
     _refuse_shared_audio(index, chosen)
-    return FoldPlan(chosen, dict(settings), index_hash)
+    return FoldPlan(chosen, settings.of_task(task_type), index_hash)
 
 
 def _items(index: "pd.DataFrame", task_type: str) -> list[Item]:
@@ -145,7 +161,7 @@ def _items(index: "pd.DataFrame", task_type: str) -> list[Item]:
     return [Item(name, counts[name]) for name in sorted(counts)]
 
 
-def _split_tests(items: Sequence[Item], strategy: str, settings: Mapping[str, Any], rng: np.random.Generator) -> list[set[str]]:
+def _split_tests(items: Sequence[Item], strategy: str, settings: FoldSettings, rng: np.random.Generator) -> list[set[str]]:
     """Return the test items of every fold."""
     if len(items) < _MIN_FOLDS_OF_NEXT_FOLD:
         raise FoldsError(
@@ -155,9 +171,9 @@ def _split_tests(items: Sequence[Item], strategy: str, settings: Mapping[str, An
     if strategy == "leave_one_out":
         return [{item.name} for item in items]
     if strategy == "holdout":
-        n_test = min(max(1, round(settings["test_fraction"] * len(items))), len(items) - 2)
+        n_test = min(max(1, round(settings.test_fraction * len(items))), len(items) - 2)
         return [draw(items, n_test, rng)]
-    num_folds = settings["num_folds"]
+    num_folds = settings.num_folds
     if num_folds > len(items):
         raise FoldsError(
             f"num_folds={num_folds} is more than the {len(items)} items of the corpus; "
@@ -171,7 +187,7 @@ def _split_tests(items: Sequence[Item], strategy: str, settings: Mapping[str, An
 def _choose_validation(
     items: Sequence[Item],
     tested: Collection[str],
-    settings: Mapping[str, Any],
+    settings: FoldSettings,
     rng: np.random.Generator,
     number: int,
     task_type: str,
@@ -183,7 +199,7 @@ def _choose_validation(
             f"fold {number} tests {len(tested)} of {len(items)} items, which leaves {len(side)} for training and validation. "
             "Use more folds, or fold_strategy=leave_one_out."
         )
-    wanted = min(max(1, round(settings["validation_fraction"] * len(side))), len(side) - 1)
+    wanted = min(max(1, round(settings.validation_fraction * len(side))), len(side) - 1)
     chosen = draw(side, wanted, rng, keep_labels=task_type == "classification")
     if not chosen:
         raise FoldsError(

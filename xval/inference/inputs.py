@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.features import extract
 from preprocessing.features.windows import make_examples
@@ -105,7 +104,7 @@ def sequence_inputs(source: Source, description: "ModelDescription") -> Iterator
     if frames is None:
         raise ValueError("no model that labels frames")
     rate_hz = description.feature_settings.sample_rate_hz
-    size = count_frame_samples(frames.label_frame_s, rate_hz)
+    size = frames.frame_samples(rate_hz)
     length = frames.sequence_frames * size
     is_empty = True
     for first, samples in cut_stream(_blocks(source, description), length, length, moved_back=False):

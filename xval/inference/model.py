@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.labels import count_frame_samples
 from xval.errors import AudioError, SettingsError
 from xval.evaluation.clips import combine_examples
 from xval.events.finding import find_events
@@ -257,7 +256,7 @@ class SavedModel:
         if frames is None:
             raise ValueError("no model that labels frames")
         rate_hz = self.description.feature_settings.sample_rate_hz
-        frame_s = count_frame_samples(frames.label_frame_s, rate_hz) / rate_hz
+        frame_s = frames.frame_s(rate_hz)
         probabilities = found.values.mean(axis=0)
         if per == "segment":
             starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s

@@ -95,7 +95,7 @@ class ClaimedFold:
             if self.outcome is None:
                 self.temporary = self._folder.begin_fold(self._job.instance, self._job.fold.number)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
-                self._note = EpochNote(self.temporary, self._job.parameters["num_epochs"])
+                self._note = EpochNote(self.temporary, self._job.settings.num_epochs)
                 self._stack = stack.pop_all()
         return self
 
@@ -153,7 +153,7 @@ class ClaimedFold:
             return None
         if is_current(finished, self._job.settings_hash, self._job.folds_hash):
             return self._outcome("done", test_metrics=finished["metrics"]["test"])
-        if self._job.parameters["overwrite_results"]:
+        if self._job.settings.overwrite_results:
             return None
         return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
 

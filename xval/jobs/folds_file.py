@@ -1,27 +1,23 @@
 """folds.json: the folds of an experiment, written before any training and read while they hold."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from preprocessing import corpus
 from xval.errors import FoldsError
 from xval.folds.split import FoldPlan, make_folds
 from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.results.folder import ExperimentFolder
-from xval.settings.schema import FOLD_KEYS
+from xval.settings.schema import Settings
 
 
-def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: str, data_folder: Path) -> FoldPlan:
+def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     """Return the folds of an experiment: those written in its folder while they still hold, or new ones.
 
     Args:
         folder: The results folder; folds.json is read from it.
-        settings: The fold settings and task_type; folds that were written for another task are dealt anew.
-        dataset: Name of the corpus.
-        data_folder: Where corpora lie.
+        settings: Of the experiment. Folds that were written for another task are dealt anew.
 
     Returns:
         The folds; nothing is written.
@@ -30,19 +26,20 @@ def load_folds(folder: ExperimentFolder, settings: Mapping[str, Any], dataset: s
         CorpusError: The corpus is missing.
         FoldsError: The items cannot be split as asked.
     """
-    wanted = {key: settings[key] for key in (*FOLD_KEYS, "task_type")}
+    dataset, data_folder = settings.dataset, Path(settings.data_folder)
+    wanted = settings.fold_settings()
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
-    if written and written["settings"] == wanted and written["corpus_fingerprint"] == fingerprint:
+    if written and written["settings"] == wanted.of_task(settings.task_type) and written["corpus_fingerprint"] == fingerprint:
         return FoldPlan.from_dict(written)
     opened = corpus.open_corpus(dataset, data_folder)
-    if settings["task_type"] not in ("representation", opened.task_type):  # features are learned from any corpus
+    if settings.task_type not in ("representation", opened.task_type):  # features are learned from any corpus
         raise FoldsError(
-            f"dataset '{dataset}' was prepared for {opened.task_type}, the experiment does {settings['task_type']}. "
+            f"dataset '{dataset}' was prepared for {opened.task_type}, the experiment does {settings.task_type}. "
             f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "
-            f"with --task-type {settings['task_type']}."
+            f"with --task-type {settings.task_type}."
         )
-    return make_folds(opened.index, opened.index_hash, task_type=settings["task_type"], settings=wanted)
+    return make_folds(opened.index, opened.index_hash, task_type=settings.task_type, settings=wanted)
 
 
 def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Which jobs one program can train together: `engine = fused` on the backend jax.
 
 Comes in: the jobs of a plan. Goes out: groups of jobs, a group for each turn of a worker, and why an instance is not among
-them. Nothing of a model is loaded here: what only its layers show is found in fused.py, which then has the jobs run one by one.
+them. Nothing of a model is loaded here: what only its layers show is found in
+xval/training/fused, which then has the jobs run one by one.
 """
 
 import json
@@ -11,23 +12,14 @@ from typing import Any
 
 from xval.jobs.job import Job
 from xval.settings.architectures import COMBINATION
-from xval.settings.schema import UNHASHED_KEYS
+from xval.settings.schema import UNHASHED_KEYS, Settings, names_of
+from xval.settings.scope import Scope
 
 MOST_MEMBERS = 64
-"""Members of a group at most; fused.py makes programs of fewer where the memory of the device asks for it."""
+"""Members of a group at most; xval/training/fused makes programs of fewer where the memory of the device asks for it."""
 
 GROUPING_EXECUTORS = ("auto", "inline", "processes")
 """The executors that hand a group to one process. The others, of clusters, run a process for each job."""
-
-# Members may differ in these, and in the rates of dropout: numbers of the optimizer and of the loss that each has for itself,
-# and what is done between the steps or before the first one.
-_APART = frozenset(
-    {
-        "learning_rate", "regularization_lambda", "seed", "class_weights", "num_epochs", "early_stopping", "patience",
-        "monitor", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "metrics", "clip_average",
-        "evaluate_training",
-    }
-)  # fmt: skip
 
 
 def group_jobs(jobs: Sequence[Job], *, n_slots: int = 1) -> list[tuple[Job, ...]]:
@@ -45,34 +37,34 @@ def group_jobs(jobs: Sequence[Job], *, n_slots: int = 1) -> list[tuple[Job, ...]
     """
     alike: dict[str, list[Job]] = {}
     for number, job in enumerate(jobs):
-        is_alone = job.parameters["engine"] == "sequential" or job.refit is not None or why_alone(job.parameters)
+        is_alone = job.settings.engine == "sequential" or job.refit is not None or why_alone(job.settings)
         key = str(number) if is_alone else _form(job)
         alike.setdefault(key, []).append(job)
     return [group for found in alike.values() for group in _cut(found, min(MOST_MEMBERS, -(-len(jobs) // n_slots)))]
 
 
-def why_alone(parameters: Mapping[str, Any]) -> str:
+def why_alone(settings: Settings) -> str:
     """Return why the folds of an instance cannot be trained together, as far as its parameters tell; nothing where they can."""
-    if parameters["architecture"] == COMBINATION:
+    if settings.architecture == COMBINATION:
         return "a combination of features trains no network"
-    if parameters["precision"] == "mixed_float16":
+    if settings.precision == "mixed_float16":
         return "precision=mixed_float16 scales the loss of each model by itself; choose mixed_bfloat16 or float32"
-    if parameters["tensorboard"]:
+    if settings.tensorboard:
         return "tensorboard=true follows one model at a time"
-    if parameters["task_type"] == "representation":
+    if settings.task_type == "representation":
         return "task_type=representation is validated by Keras, one model at a time"
-    if parameters["crop_s"] is not None and parameters["example_length_s"] is None:
+    if settings.crop_s is not None and settings.example_length_s is None:
         return "its clips are validated whole, each at its own length; set example_length_s to crop_s"
     return ""
 
 
-def describe_engine(parameters: Mapping[str, Any], executor: str) -> str:
+def describe_engine(settings: Settings, executor: str) -> str:
     """Return a line on an instance whose folds are trained one by one although `engine` asks for more; else nothing."""
-    if parameters["engine"] == "sequential":
+    if settings.engine == "sequential":
         return ""
     reason = "" if executor in GROUPING_EXECUTORS else f"executor {executor} runs a process for each job"
-    reason = reason or why_alone(parameters)
-    return f"engine={parameters['engine']}, but its folds are trained one by one: {reason}." if reason else ""
+    reason = reason or why_alone(settings)
+    return f"engine={settings.engine}, but its folds are trained one by one: {reason}." if reason else ""
 
 
 def one_by_one(job: Job, reason: str = "", facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -83,26 +75,26 @@ def one_by_one(job: Job, reason: str = "", facts: Mapping[str, Any] | None = Non
         reason: Why; nothing: what its parameters say, or that it came alone.
         facts: What else is known.
     """
-    asked = job.parameters["engine"]
+    asked = job.settings.engine
     if asked == "sequential":
         return {}
-    reason = reason or why_alone(job.parameters) or "it came to its process without others of its form"
+    reason = reason or why_alone(job.settings) or "it came to its process without others of its form"
     return {"engine": {"asked": asked, "used": "sequential", "reason": reason, **(facts or {})}}
 
 
 def _form(job: Job) -> str:
     """Return what the jobs of a group have in common, as a text."""
-    apart = _APART | {name for name in job.option_names if _is_dropout(job, name)}
+    apart = {*names_of(Scope.OF_MEMBER), *(name for name in job.options if _is_dropout(job, name))}
     common = {name: value for name, value in job.parameters.items() if name not in apart | UNHASHED_KEYS}
-    return json.dumps([job.store_folder, job.option_names, job.parameters["generator"], common], sort_keys=True)
+    return json.dumps([job.store_folder, tuple(job.options), job.settings.generator, common], sort_keys=True)
 
 
 def _is_dropout(job: Job, name: str) -> bool:
-    """Return whether an option is a rate of dropout, as its name says. Where it is anything else, fused.py finds it out.
+    """Return whether an option is a rate of dropout, as its name says. Where it is anything else, training finds it out.
 
     In mixed precision a rate that differs would be computed in float32, and make other numbers.
     """
-    return "dropout" in name and isinstance(job.parameters[name], int | float) and job.parameters["precision"] == "float32"
+    return "dropout" in name and isinstance(job.options[name], int | float) and job.settings.precision == "float32"
 
 
 def _cut(jobs: Sequence[Job], most: int) -> Iterator[tuple[Job, ...]]:

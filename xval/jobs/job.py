@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from xval.folds.split import Fold
+from xval.settings.parameters import from_parameters, to_parameters
+from xval.settings.schema import Settings
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Job:
         store_folder: The feature store that it reads.
         instance: The number of the instance.
         fold: Its items.
-        parameters: Every parameter and option.
-        option_names: Which of the parameters are options of the architecture.
+        settings: Every setting of its instance.
+        options: Every option of the architecture.
         settings_hash: Of the parameters that can change a result.
         folds_hash: Of all folds of the experiment.
         seed: Of weights, dropout and shuffling; the same for a fold in every instance.
@@ -53,8 +56,8 @@ class Job:
     store_folder: str
     instance: int
     fold: Fold
-    parameters: dict[str, Any]
-    option_names: tuple[str, ...]
+    settings: Settings
+    options: Mapping[str, object]
     settings_hash: str
     folds_hash: str
     seed: int
@@ -65,19 +68,42 @@ class Job:
         """The hash that names the code snapshot."""
         return Path(self.code_folder).name
 
+    @cached_property
+    def parameters(self) -> dict[str, object]:
+        """Every setting and option with its value, as JSON can hold it."""
+        return to_parameters(self.settings, self.options)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain values, which JSON can hold."""
-        return asdict(self)
+        return {
+            "experiment_folder": self.experiment_folder,
+            "code_folder": self.code_folder,
+            "store_folder": self.store_folder,
+            "instance": self.instance,
+            "fold": asdict(self.fold),
+            "parameters": self.parameters,
+            "option_names": tuple(self.options),
+            "settings_hash": self.settings_hash,
+            "folds_hash": self.folds_hash,
+            "seed": self.seed,
+            "refit": None if self.refit is None else asdict(self.refit),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Job":
-        """Return the job of what `to_dict` gave, also when it has been through JSON."""
+        """Return the job of what `to_dict` gave, also when it has been through JSON.
+
+        Raises:
+            KeyError: Something is missing.
+            TypeError: Something unknown is there.
+            pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
+        """
         values = dict(values)
         fold = values.pop("fold")
         sides = {name: tuple(fold[name]) for name in ("training", "validation", "test")}
-        option_names = tuple(values.pop("option_names"))
+        settings, options = from_parameters(values.pop("parameters"), values.pop("option_names"))
         refit = Refit.from_dict(found) if (found := values.pop("refit", None)) else None
-        return cls(fold=Fold(number=fold["number"], **sides), option_names=option_names, refit=refit, **values)
+        return cls(fold=Fold(number=fold["number"], **sides), settings=settings, options=options, refit=refit, **values)
 
 
 def job_seed(seed: int, fold: int) -> int:

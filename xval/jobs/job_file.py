@@ -19,6 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
 
+from pydantic import ValidationError
+
 from preprocessing.console import EXIT_INTERRUPTED
 from xval.backend.devices import Slot
 from xval.errors import ResultsError
@@ -68,7 +70,7 @@ def read_job_file(path: Path) -> tuple[Job, Slot]:
     content = _read(path)
     try:
         return Job.from_dict(content["job"]), Slot(**content["slot"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise _no_job_file(path, error) from error
 
 
@@ -229,6 +231,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _no_job_file(path: Path, error: Exception) -> ResultsError:
-    return ResultsError(
-        f"{path}: no job file ({type(error).__name__}: {error}). An experiment writes them with --executor command."
-    )
+    fault = f"{type(error).__name__}: {error}"
+    if isinstance(error, ValidationError):
+        faults = error.errors(include_url=False)
+        fault = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'parameters'}: {each['msg']}" for each in faults)
+    return ResultsError(f"{path}: no job file ({fault}). An experiment writes them with --executor command.")

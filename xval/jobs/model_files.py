@@ -1,7 +1,7 @@
 """The files of a fold's model: the model, its description, the audio that it has seen."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, write_json
 from xval.saved_models.description import SEEN_AUDIO_NAME, read_seen_audio, short_hash
 from xval.saved_models.initial import InitialModel
-from xval.settings.schema import FRAME_KEYS
+from xval.settings.schema import FRAME_KEYS, Settings
 
 if TYPE_CHECKING:
     import keras
@@ -61,24 +60,24 @@ def describe_model(
         class_names: What its outputs mean.
         initial: The model that it started from.
     """
-    settings = job.parameters
+    settings = job.settings
     training_items = sorted({*job.fold.training, *job.fold.validation})
     seen_items = initial.seen_items if initial else {}
-    dataset = settings["dataset"]
+    dataset = settings.dataset
     seen_items[dataset] = sorted({*training_items, *seen_items.get(dataset, ())})
     return {
         "format_version": FORMAT_VERSION,
-        "task_type": settings["task_type"],
-        "architecture": settings["architecture"],
+        "task_type": settings.task_type,
+        "architecture": settings.architecture,
         "class_names": list(class_names),
         "target_names": list(store.target_names),
-        **{name: settings[name] for name in FRAME_KEYS if settings["task_type"] == "frame_classification"},
-        "feature_settings": FeatureSettings.among(settings).model_dump(mode="json"),
+        **{name: getattr(settings, name) for name in FRAME_KEYS if settings.task_type == "frame_classification"},
+        "feature_settings": settings.feature_settings().model_dump(mode="json"),
         "clip_samples": store.description.clip_samples,
         "is_custom": store.description.feature_settings is None,
         "example_s": _example_s(store, settings),
-        "clip_average": settings["clip_average"],
-        "backend": settings["backend"],
+        "clip_average": settings.clip_average,
+        "backend": settings.backend,
         "dataset": dataset,
         "instance": job.instance,
         "fold": job.fold.number,
@@ -129,13 +128,13 @@ def write_seen_audio(folder: Path, hashes: NDArray[np.uint64] | None) -> None:
         np.save(folder / SEEN_AUDIO_NAME, hashes, allow_pickle=False)
 
 
-def _example_s(store: FeatureStore, settings: Mapping[str, Any]) -> float | None:
+def _example_s(store: FeatureStore, settings: Settings) -> float | None:
     """Return the length of the longest example that trains (s)."""
-    features = FeatureSettings.among(settings)
+    features = settings.feature_settings()
     if store.description.feature_settings is None:
         return None
-    if settings["task_type"] == "frame_classification":
-        return float(settings["sequence_frames"] * settings["label_frame_s"])
+    if settings.task_type == "frame_classification":
+        return settings.sequence_frames * settings.label_frame_s
     if features.crop_s is not None or features.example_length_s is not None:
         return features.crop_s or features.example_length_s
     if features.features == "waveform" and features.clip_length_s is not None:

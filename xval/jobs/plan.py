@@ -16,7 +16,8 @@ from xval.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.read import is_current, read_done
 from xval.saved_models.initial import has_changed
-from xval.settings.resolve import Instance, hash_parameters
+from xval.settings.parameters import hash_parameters
+from xval.settings.resolve import Instance
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def make_plan(
         others = [
             number
             for number, record in records.items()
-            if not is_current(record, instance.settings_hash, folds.hash) or has_changed(record, instance.parameters)
+            if not is_current(record, instance.settings_hash, folds.hash) or has_changed(record, instance.settings)
         ]
         staying = [number for number in others if not overwrite or number not in chosen]
         if staying:
@@ -136,8 +137,8 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
             store_folder=store_folders[number],
             instance=number,
             fold=folds[fold],
-            parameters=instances[number].parameters,
-            option_names=tuple(instances[number].options),
+            settings=instances[number].settings,
+            options=instances[number].options,
             settings_hash=instances[number].settings_hash,
             folds_hash=plan.folds.hash,
             seed=job_seed(instances[number].settings.seed, fold),

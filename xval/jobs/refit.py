@@ -5,7 +5,7 @@ epochs that the folds chose with the learning rates that they had, and what cros
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median, median_low
 from typing import Any
 
@@ -14,6 +14,7 @@ from xval.folds.split import SIDES, Fold, FoldPlan
 from xval.results.folder import ALL_ITEMS
 from xval.results.summary import MetricDict
 from xval.settings.optimizers import schedule_name
+from xval.settings.schema import Settings
 
 # These lead from the first to the last of num_epochs epochs, and to nothing behind it.
 _SPANNING = ("cosine", "linear", "logarithmic")
@@ -30,9 +31,7 @@ def choose_epochs(best_epochs: Sequence[int]) -> int:
     return max(1, math.floor(median(best_epochs) + 0.5))
 
 
-def choose_learning_rates(
-    settings: Mapping[str, Any], epochs: int, fold_rates: Sequence[Sequence[float]]
-) -> tuple[float, ...] | None:
+def choose_learning_rates(settings: Settings, epochs: int, fold_rates: Sequence[Sequence[float]]) -> tuple[float, ...] | None:
     """Return the learning rate of each epoch, where the schedule cannot say it without validation items.
 
     That is the schedule `plateau`. Its rate in an epoch is the (lower) median of those that the folds had in that epoch; folds
@@ -49,11 +48,11 @@ def choose_learning_rates(
     Raises:
         SettingsError: The schedule ends with num_epochs, and there are more epochs.
     """
-    name = schedule_name(settings["schedule"])
-    if name in _SPANNING and epochs > settings["num_epochs"]:
+    name = schedule_name(settings.schedule)
+    if name in _SPANNING and epochs > settings.num_epochs:
         raise SettingsError(
-            f"--epochs {epochs}: schedule='{name}' leads through num_epochs={settings['num_epochs']} epochs and no further; "
-            f"allowed: 1 to {settings['num_epochs']}."
+            f"--epochs {epochs}: schedule='{name}' leads through num_epochs={settings.num_epochs} epochs and no further; "
+            f"allowed: 1 to {settings.num_epochs}."
         )
     if name != "plateau":
         return None

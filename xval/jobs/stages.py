@@ -12,7 +12,8 @@ from pathlib import Path
 from xval.errors import SettingsError
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
-from xval.settings.combination import model_paths
+from xval.settings.architectures import COMBINATION
+from xval.settings.combination import CombinationOptions
 
 
 def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
@@ -45,4 +46,6 @@ def _written(job: Job) -> Path:
 
 
 def _read(job: Job) -> set[Path]:
-    return {Path(path).resolve() for path in model_paths(job.parameters.get("models", ()), job.fold.number)}
+    if job.settings.architecture != COMBINATION:
+        return set()
+    return {Path(path).resolve() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)}

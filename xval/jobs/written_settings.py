@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from xval.config_file import read_section
 from xval.errors import ResultsError
 from xval.results.folder import ExperimentFolder
+from xval.settings.parameters import with_tuples
 from xval.settings.resolve import Instance, describe_numbers
-from xval.settings.schema import LATER_KEYS, UNHASHED_KEYS, Settings
+from xval.settings.schema import UNHASHED_KEYS, Settings
 
 
 def read_instance(folder: ExperimentFolder, number: int) -> Instance:
@@ -31,9 +31,9 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     if written is None:
         raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
     try:
-        parameters = {**LATER_KEYS, **_where_jobs_run(), **written["parameters"]}
+        parameters = dict(written["parameters"])
         settings = Settings.model_validate({name: parameters.pop(name) for name in Settings.model_fields if name in parameters})
-        instance = Instance(number, settings, options=parameters, sources=dict(written["sources"]))
+        instance = Instance(number, settings, options=with_tuples(parameters), sources=dict(written["sources"]))
         is_whole = instance.settings_hash == written["settings_hash"]
     except ValidationError as error:
         faults = "; ".join(
@@ -50,14 +50,8 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     return instance
 
 
-def _where_jobs_run() -> dict[str, str]:
-    """Return defaults of what an older version did not write and what changes no result."""
-    return {name: text for name, text in read_section("execution").items() if name in UNHASHED_KEYS}
-
-
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
-    before, now = {**LATER_KEYS, **before}, {**LATER_KEYS, **now}
     return [
         f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
         for name in sorted({*before, *now} - UNHASHED_KEYS)

@@ -6,36 +6,33 @@ is made of Keras's own layers.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 import keras
 import numpy as np
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.annotations.settings import frame_samples
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import example_lengths, waveform_moments
-from xval.data.frames import frame_class_names, frame_samples
+from xval.data.frames import frame_class_names
 from xval.errors import SettingsError
 from xval.models.frontend import build_frontend
 from xval.settings import user_code
 from xval.settings.architectures import find_architecture, input_form
+from xval.settings.schema import Settings
 
 KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 _SMALLEST_DEVIATION = 1e-4
 
 
 def build_model(
-    settings: Mapping[str, Any], option_names: Collection[str], store: FeatureStore, training_items: Collection[str]
+    settings: Settings, options: Mapping[str, object], store: FeatureStore, training_items: Collection[str]
 ) -> keras.Model:
     """Build the whole model of a fold.
 
     Args:
-        settings: The parameters of the instance: architecture and its options, reshaping_type (see `catalog.input_form`),
-            normalization, task_type, and regularization_lambda, the L2 penalty on every kernel: lambda times the sum of
-            squares.
-        option_names: Which of the parameters are options of the architecture's build(); feature settings that it takes by
-            name (sample_rate_hz, say) are given besides.
+        settings: Of the instance; regularization_lambda is the L2 penalty on every kernel: lambda times the sum of squares.
+        options: Of the architecture's build(); feature settings that it takes by name (sample_rate_hz, say) are given besides.
         store: It gives the shapes and the moments.
         training_items: Whose moments normalise.
 
@@ -48,50 +45,49 @@ def build_model(
     Raises:
         SettingsError: The architecture cannot take this input or an option.
     """
-    penalty = settings["regularization_lambda"]
-    inputs, features = _read(store, settings)
-    hidden = _normalize(features, settings["normalization"], lambda: _moments(store, settings, training_items))
-    form = input_form(hidden.shape[1:], settings["reshaping_type"], settings["architecture"])
+    penalty = settings.regularization_lambda
+    inputs, read = _read(store, settings)
+    hidden = _normalize(read, settings.normalization, lambda: _moments(store, settings, training_items))
+    form = input_form(hidden.shape[1:], settings.reshaping_type, settings.architecture)
     if form != hidden.shape[1:]:
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
-    feature_keys = find_architecture(settings["architecture"]).feature_keys
-    values = {name: settings[name] for name in (*option_names, *feature_keys)}
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}  # JSON has no tuples
-    build = user_code.load(find_architecture(settings["architecture"]).build_path)
-    network = build(form, _output_shape(store, settings, form), **options)
+    architecture = find_architecture(settings.architecture)
+    features = {name: getattr(settings, name) for name in architecture.feature_keys}
+    build = user_code.load(architecture.build_path)
+    network = build(form, _output_shape(store, settings, form), **options, **features)
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     for variable in network.trainable_variables:
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     outputs = keras.layers.Activation(_activation(settings), dtype="float32", name="prediction")(network(hidden))
-    return keras.Model(inputs, outputs, name=settings["architecture"].replace(".", "_"))
+    return keras.Model(inputs, outputs, name=settings.architecture.replace(".", "_"))
 
 
-def class_names(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:
     """Return the classes of a model's outputs; empty where they are numbers."""
-    if settings["task_type"] == "frame_classification":
-        return frame_class_names(store, settings)
-    return store.class_names if settings["task_type"] == "classification" else ()
+    if settings.task_type == "frame_classification":
+        return frame_class_names(store, settings.label_form)
+    return store.class_names if settings.task_type == "classification" else ()
 
 
-def _output_shape(store: FeatureStore, settings: Mapping[str, Any], form: tuple[int | None, ...]) -> tuple[int | None, ...]:
+def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | None, ...]) -> tuple[int | None, ...]:
     """Return the shape of what the architecture answers with."""
-    match settings["task_type"]:
+    match settings.task_type:
         case "representation":
             return form
         case "frame_classification":
-            return (form[0], len(frame_class_names(store, settings)))
+            return (form[0], len(frame_class_names(store, settings.label_form)))
     return (len(store.class_names) or store.target_shape[0],)
 
 
-def _activation(settings: Mapping[str, Any]) -> str:
+def _activation(settings: Settings) -> str:
     """Return what makes probabilities of the architecture's answer."""
-    match settings["task_type"]:
+    match settings.task_type:
         case "classification":
             return "softmax"
         case "frame_classification":
-            return "softmax" if settings["label_form"] == "multi_class" else "sigmoid"
+            return "softmax" if settings.label_form == "multi_class" else "sigmoid"
     return "linear"
 
 
@@ -100,26 +96,28 @@ def count_parameters(model: keras.Model) -> int:
     return int(sum(layer.count_params() for layer in model.layers if layer.name not in ("frontend", "normalization")))
 
 
-def _read(store: FeatureStore, settings: Mapping[str, Any]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return the input of the model, and the features, which a front end makes of samples."""
     if not store.is_waveform:
         inputs = keras.Input(store.example_shape, name="features")
         return inputs, inputs
-    if settings["task_type"] == "frame_classification":
-        inputs = keras.Input((settings["sequence_frames"], frame_samples(settings)), name="samples")
+    if settings.task_type == "frame_classification":
+        inputs = keras.Input(
+            (settings.sequence_frames, frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"
+        )
         return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
-    chosen = FeatureSettings.among(settings)
-    n_samples = example_lengths(store, chosen).of_model
-    inputs = keras.Input((n_samples,), name="samples")
+    chosen = settings.feature_settings()
+    length = example_lengths(store, chosen).of_model
+    inputs = keras.Input((length,), name="samples")
     if chosen.frontend == "none":
         return inputs, keras.layers.Reshape((-1, 1), name="samples_as_frames")(inputs)
-    return inputs, build_frontend(n_samples, chosen.spectral())(inputs)
+    return inputs, build_frontend(length, chosen.spectral())(inputs)
 
 
-def _moments(store: FeatureStore, settings: Mapping[str, Any], items: Collection[str]) -> Moments:
+def _moments(store: FeatureStore, settings: Settings, items: Collection[str]) -> Moments:
     """Return the statistics of the features of some items."""
     if store.is_waveform:
-        return waveform_moments(store, FeatureSettings.among(settings), items)
+        return waveform_moments(store, settings.feature_settings(), items)
     return store.moments(items)
 
 

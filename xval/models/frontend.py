@@ -23,11 +23,11 @@ def build_frontend(n_samples: int | None, settings: FeatureSettings) -> keras.Mo
 
     Returns:
         A model without trainable weights from float32 (batch, n_samples) to float32 (batch, n_frames, n_bins), in dB or
-        linear as `features.extract` says. Frames are centred; ``db_reference = max`` and ``top_db`` refer to the largest
-        value of each example.
+        linear as preprocessing/features/extract.py says. Frames are centred; ``db_reference = max`` and ``top_db`` refer to
+        the largest value of each example.
 
     Raises:
-        SettingsError: As `features.check_settings`.
+        SettingsError: As `preprocessing.features.extract.check_settings`.
     """
     inputs = samples = keras.Input((n_samples,), name="samples")
     if settings.pre_emphasis:
@@ -49,7 +49,7 @@ def build_frontend(n_samples: int | None, settings: FeatureSettings) -> keras.Mo
 
 
 def _decibels(values: keras.KerasTensor, settings: FeatureSettings) -> keras.KerasTensor:
-    """Return 10 log10 of the power, as features.py does."""
+    """Return 10 log10 of the power, as preprocessing/features/extract.py does."""
     factor = 20 / settings.power
     smallest = max(SMALLEST_POWER ** (settings.power / 2), float(np.finfo(np.float32).tiny))
     decibels = ops.log(ops.maximum(values, smallest)) * (factor / math.log(10))

@@ -4,7 +4,7 @@ Comes in: the settings, targets and predictions. Goes out: Keras's function, tar
 loss of predictions without any penalty.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.settings import user_code
+from xval.settings.schema import Settings
 from xval.settings.tasks import loss_name, target_form
 
 
-def fitted_loss(settings: Mapping[str, Any]) -> str:
+def fitted_loss(settings: Settings) -> str:
     """Return the name of the loss that training minimises: mixed examples have shares of classes, not one class."""
-    loss = loss_name(settings["task_type"], settings["loss"], settings["label_form"])
-    is_mixed = settings["augment_mixup"] and settings["task_type"] == "classification"
-    return "categorical_crossentropy" if is_mixed and target_form(settings["task_type"], loss) == "class" else loss
+    loss = loss_name(settings.task_type, settings.loss, settings.label_form)
+    is_mixed = settings.augment_mixup and settings.task_type == "classification"
+    return "categorical_crossentropy" if is_mixed and target_form(settings.task_type, loss) == "class" else loss
 
 
 def loss_function(name: str) -> Callable[[Any, Any], Any]:
-    """Return the function of a loss of `catalog.loss_name`: from targets and predictions to one value per example.
+    """Return the function of a loss of `loss_name`: from targets and predictions to one value per example.
 
     Raises:
         SettingsError: The user's own module turns out to have no such function.
@@ -40,7 +41,7 @@ def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: in
     return targets
 
 
-def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Mapping[str, Any], n_classes: int) -> float:
+def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Settings, n_classes: int) -> float:
     """Return the mean loss of predictions, without the L2 penalty.
 
     Args:
@@ -49,8 +50,8 @@ def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings:
         settings: Of them task_type, loss and label_form.
         n_classes: Number of classes; 0 where there are none.
     """
-    task_type = settings["task_type"]
-    name = loss_name(task_type, settings["loss"], settings["label_form"])
+    task_type = settings.task_type
+    name = loss_name(task_type, settings.loss, settings.label_form)
     wanted = loss_targets(targets, name, task_type, n_classes)
     values = keras.ops.convert_to_numpy(loss_function(name)(wanted, predictions))
     return float(np.mean(values, dtype=np.float64))

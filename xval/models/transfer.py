@@ -19,15 +19,14 @@ from xval.errors import ResultsError, SettingsError
 from xval.models.build import KERNELS, class_names
 from xval.saved_models.initial import InitialModel
 from xval.saved_models.load import read_keras_model
+from xval.settings.schema import Settings
 
 _OF_THE_FOLD = ("frontend", "normalization")
 
 Block = list[keras.layers.Layer]
 
 
-def start_from(
-    model: keras.Model, initial: InitialModel, settings: Mapping[str, Any], store: FeatureStore
-) -> dict[str, list[str]]:
+def start_from(model: keras.Model, initial: InitialModel, settings: Settings, store: FeatureStore) -> dict[str, list[str]]:
     """Copy the weights of an initial model into a fresh one and freeze the blocks that the settings name.
 
     The output layer is copied where both models answer the same task with the same classes (or the same targets) in the same
@@ -93,14 +92,14 @@ def _is_convolution(layer: keras.layers.Layer) -> bool:
     return "Conv" in type(getattr(layer, "layer", layer)).__name__
 
 
-def _blocks_to_freeze(blocks: list[Block], settings: Mapping[str, Any]) -> list[Block]:
+def _blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
     *hidden, _output = blocks
-    if settings["frozen"] == "convolutions":
+    if settings.frozen == "convolutions":
         chosen = [block for block in hidden if any(map(_is_convolution, block))]
         if not chosen:
             raise SettingsError("frozen='convolutions': the network has no convolution ahead of its output layer")
         return chosen
-    n_frozen = int(settings["frozen_layers"])
+    n_frozen = int(settings.frozen_layers)
     if n_frozen > len(hidden):
         names = ", ".join(next(filter(_has_kernel, block)).name for block in hidden) or "none"
         raise SettingsError(
@@ -119,14 +118,14 @@ def _load(initial: InitialModel) -> keras.Model:
 
 
 def _copy(
-    blocks: list[Block], initial_blocks: list[Block], initial: InitialModel, settings: Mapping[str, Any], store: FeatureStore
+    blocks: list[Block], initial_blocks: list[Block], initial: InitialModel, settings: Settings, store: FeatureStore
 ) -> Block:
     """Copy weights layer by layer, once all are known to fit, and return the layers that have got them."""
     hidden, initial_hidden = _with_weights(blocks[:-1]), _with_weights(initial_blocks[:-1])
     if len(hidden) != len(initial_hidden):
         raise SettingsError(
             f"initial_model: {initial.path} has {len(initial_hidden)} layers with weights ahead of its output layer, the "
-            f"network of architecture '{settings['architecture']}' has {len(hidden)}; both must be built alike"
+            f"network of architecture '{settings.architecture}' has {len(hidden)}; both must be built alike"
         )
     for layer, source in zip(hidden, initial_hidden, strict=True):
         if _form(layer) != _form(source):
@@ -135,7 +134,7 @@ def _copy(
                 f"{_described(source)}; set the same options of the architecture, and features of the same shape"
             )
     output, initial_output = _with_weights(blocks[-1:]), _with_weights(initial_blocks[-1:])
-    is_same = _answers(initial.description) == (settings["task_type"], class_names(store, settings), store.target_names)
+    is_same = _answers(initial.description) == (settings.task_type, class_names(store, settings), store.target_names)
     pairs = list(zip(hidden, initial_hidden, strict=True))
     if is_same and [*map(_form, output)] == [*map(_form, initial_output)]:
         pairs += zip(output, initial_output, strict=True)

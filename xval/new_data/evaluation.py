@@ -205,7 +205,9 @@ def _measure_recordings(
 ) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame]":
     """Likewise for recordings, which are predicted one by one, since they may be hours long."""
     description = model.description
-    settings = description.model_dump(mode="json")["frames"] | {"sample_rate_hz": description.feature_settings.sample_rate_hz}
+    settings, sample_rate_hz = description.frames, description.feature_settings.sample_rate_hz
+    if settings is None:
+        raise ValueError(f"{model.path} labels no frames")
     columns = [f"{PROBABILITY}{name}" for name in model.class_names]
     recordings, probabilities, reasons = [], [], [""] * len(clips)
     for number, (item, clip) in enumerate(clips.table[["item", "clip"]].itertuples(index=False)):
@@ -214,13 +216,13 @@ def _measure_recordings(
         except AudioError as error:
             reasons[number] = str(error)
         else:
-            made = frames.label_frames(item, clip, annotated, len(answers), model.class_names, settings)
+            made = frames.label_frames(item, clip, annotated, len(answers), model.class_names, settings, sample_rate_hz)
             recordings.append(made)
             probabilities.append(answers)
         progress(number + 1, len(clips))
     answered = _answered(clips, reasons)
     return (
-        frames.measure_frames(recordings, probabilities, model.class_names, settings),
+        frames.measure_frames(recordings, probabilities, model.class_names, settings, sample_rate_hz),
         answered,
         _rows(clips, ~answered, "", reasons),
     )

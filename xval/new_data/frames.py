@@ -4,15 +4,16 @@ Comes in: recordings, and the probabilities of their frames. Goes out: `Figures`
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.annotations import intervals
 from preprocessing.annotations.labels import COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
+from preprocessing.annotations.settings import FrameSettings
 from xval import metrics
-from xval.data.frames import BACKGROUND, Recording, frame_samples
+from xval.data.frames import BACKGROUND, Recording
 from xval.errors import CorpusError, SettingsError
 from xval.evaluation.frame_figures import event_figures, item_figures, recording_events, tabulate_events, tabulate_frames
 from xval.events.metrics import Recording as RecordingEvents
@@ -79,7 +80,13 @@ def read_annotations(
 
 
 def label_frames(
-    item: str, clip: str, annotated: AnnotatedRecordings, n_frames: int, class_names: Sequence[str], settings: Mapping[str, Any]
+    item: str,
+    clip: str,
+    annotated: AnnotatedRecordings,
+    n_frames: int,
+    class_names: Sequence[str],
+    settings: FrameSettings,
+    sample_rate_hz: int,
 ) -> Recording:
     """Return a recording with the labels of its frames.
 
@@ -92,20 +99,21 @@ def label_frames(
         annotated: The annotated events.
         n_frames: Number of predicted frames.
         class_names: Of the model.
-        settings: The parameters of section frame_classification, and sample_rate_hz.
+        settings: Of its frames and events.
+        sample_rate_hz: Of its features.
     """
     import pandas as pd
 
     events, disputed = annotated.known[clip]
-    size, rate_hz = frame_samples(settings), settings["sample_rate_hz"]
+    size = settings.frame_samples(sample_rate_hz)
     labels = frame_labels(
-        events, disputed, class_names, n_frames=n_frames, frame_samples=size, sample_rate_hz=rate_hz,
-        overlap=settings["frame_overlap"], form=settings["label_form"],
+        events, disputed, class_names, n_frames=n_frames, frame_samples=size, sample_rate_hz=sample_rate_hz,
+        overlap=settings.frame_overlap, form=settings.label_form,
     )  # fmt: skip
     weights, unknown = labels.weights, annotated.unknown[clip]
-    if settings["label_form"] == "multi_class" and len(unknown):
+    if settings.label_form == "multi_class" and len(unknown):
         edges = np.arange(n_frames + 1, dtype=np.int64) * size
-        stretches = intervals.union(intervals.from_seconds(unknown["start_s"], unknown["end_s"], rate_hz))
+        stretches = intervals.union(intervals.from_seconds(unknown["start_s"], unknown["end_s"], sample_rate_hz))
         weights = np.where(intervals.covered(stretches, edges) > 0, np.float32(0), weights)
         rows = [unknown.assign(label=name)[list(COLUMNS)] for name in class_names if name != BACKGROUND]
         disputed = pd.concat([*([disputed] if len(disputed) else []), *rows], ignore_index=True)
@@ -116,7 +124,8 @@ def measure_frames(
     recordings: Sequence[Recording],
     probabilities: Sequence[NDArray[np.float32]],
     class_names: Sequence[str],
-    settings: Mapping[str, Any],
+    settings: FrameSettings,
+    sample_rate_hz: int,
 ) -> Figures:
     """Compute all figures of recordings, at least one.
 
@@ -124,7 +133,8 @@ def measure_frames(
         recordings: With the labels of their frames.
         probabilities: Of each recording float32 (n_frames, n_classes).
         class_names: Of the model.
-        settings: The parameters of section frame_classification, and sample_rate_hz.
+        settings: Of its frames and events.
+        sample_rate_hz: Of its features.
 
     Raises:
         CorpusError: No frame counts.
@@ -138,11 +148,12 @@ def measure_frames(
     if not len(targets):
         raise CorpusError("No frame counts: in all of them annotators disagree, or an event has a label that is unknown.")
     frame_figures = metrics.compute(FRAME_CLASSIFICATION.name, targets, predictions)
-    events = recording_events(recordings, probabilities, class_names, settings)
+    frame_s = settings.frame_s(sample_rate_hz)
+    events = recording_events(recordings, probabilities, class_names, settings, frame_s)
     labels = [name for name in class_names if name != BACKGROUND]
     by_class = count_events(events, labels).by_class()
     rows = {name: {f"event_{key}": value for key, value in of_class.items()} for name, of_class in by_class.items()}
-    is_one_class = settings["label_form"] == "multi_class"
+    is_one_class = settings.label_form == "multi_class"
     if is_one_class:
         of_frames = metrics.class_metrics(targets, predictions, class_names)
         rows = {
@@ -150,7 +161,6 @@ def measure_frames(
             | rows.get(name, {})
             for name, of in of_frames.items()
         }
-    frame_s = frame_samples(settings) / settings["sample_rate_hz"]
     tables = [tabulate_frames(*each, class_names, frame_s) for each in zip(recordings, probabilities, strict=True)]
     interval = _event_interval([recording.item for recording in recordings], events, labels)
     return Figures(

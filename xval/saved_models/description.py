@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from preprocessing.annotations.labels import count_frame_samples
+from preprocessing.annotations.settings import FrameSettings, PositiveFloat
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.array_header import check_array_header
 from xval.settings.schema import FRAME_KEYS
-from xval.settings.tasks import FRAME_CLASSIFICATION, LabelForm, Task, TaskType, find_task
+from xval.settings.tasks import FRAME_CLASSIFICATION, Task, TaskType, find_task
 
 if TYPE_CHECKING:
     import keras
@@ -55,23 +55,6 @@ def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Names = Annotated[tuple[str, ...], AfterValidator(_checked_names)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class FrameSettings(BaseModel):
-    """How the frames of a recording are cut, and how events are found in what a model says of them; see config.ini."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    label_form: LabelForm
-    label_frame_s: PositiveFloat
-    sequence_frames: int = Field(gt=0)
-    frame_overlap: float = Field(gt=0, le=1)
-    annotation_policy: str
-    event_threshold: float | None
-    event_median_frames: int = Field(gt=0)
-    event_min_duration_s: float = Field(ge=0, allow_inf_nan=False)
-    segment_s: PositiveFloat
 
 
 class CombinationSettings(BaseModel):
@@ -264,8 +247,7 @@ def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | No
     if description.is_custom:
         return None
     if description.frames is not None:
-        frame_samples = count_frame_samples(description.frames.label_frame_s, settings.sample_rate_hz)
-        return (description.frames.sequence_frames, frame_samples)
+        return (description.frames.sequence_frames, description.frames.frame_samples(settings.sample_rate_hz))
     match settings.features:
         case "waveform":
             return (None,)

@@ -17,6 +17,7 @@ from xval.folds.split import Fold
 from xval.json_files import read_json
 from xval.saved_models.archive import read_chunks
 from xval.saved_models.keras_file import open_model
+from xval.settings.schema import Settings
 
 _FOLD = "{fold}"
 _UNHASHED = "metadata.json"  # the member of a .keras file that holds the time of saving
@@ -53,7 +54,7 @@ class InitialModel:
         return {"initial_model_hash": self.hash, "initial_model_items": "unseen" if self.knows_all_items else "unknown"}
 
 
-def find_initial_model(settings: Mapping[str, Any], fold: Fold) -> InitialModel | None:
+def find_initial_model(settings: Settings, fold: Fold) -> InitialModel | None:
     """Return the model that a fold starts from.
 
     Args:
@@ -68,16 +69,16 @@ def find_initial_model(settings: Mapping[str, Any], fold: Fold) -> InitialModel 
         SettingsError: There is no such file, it is damaged or no .keras file, or it has seen items that the fold tests.
         ResultsError: The .json file beside it is not readable.
     """
-    if settings["initial_model"] is None:
+    if settings.initial_model is None:
         return None
-    path = _path(settings["initial_model"], fold.number)
+    path = _path(settings.initial_model, fold.number)
     if not path.is_file():
         raise SettingsError(
             f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or mend the path; "
             f"{_FOLD} in it stands for the number of the fold, from 1."
         )
     found = InitialModel(path, _hash_of(path, fold.number), read_json(path.with_suffix(".json")) or {})
-    tested = sorted({*fold.test} & {*found.seen_items.get(settings["dataset"], ())})
+    tested = sorted({*fold.test} & {*found.seen_items.get(settings.dataset, ())})
     if tested:
         more = f" and {len(tested) - _MOST_NAMED} more" if len(tested) > _MOST_NAMED else ""
         raise SettingsError(
@@ -88,7 +89,7 @@ def find_initial_model(settings: Mapping[str, Any], fold: Fold) -> InitialModel 
     return found
 
 
-def check_initial_models(settings: Mapping[str, Any], folds: Iterable[Fold]) -> list[str]:
+def check_initial_models(settings: Settings, folds: Iterable[Fold]) -> list[str]:
     """Check the initial model of each fold before anything is trained.
 
     Args:
@@ -118,11 +119,11 @@ def check_initial_models(settings: Mapping[str, Any], folds: Iterable[Fold]) -> 
     return list(unknown.values())
 
 
-def has_changed(record: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
     """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
     read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
-    if settings["initial_model"] is not None:
-        read[_path(settings["initial_model"], record["fold"])] = record.get("initial_model_hash")
+    if settings.initial_model is not None:
+        read[_path(settings.initial_model, record["fold"])] = record.get("initial_model_hash")
     return any(path.is_file() and hash_model(path) != known for path, known in read.items())
 
 

@@ -7,7 +7,7 @@ experiment does not load Keras.
 
 import ast
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, cast
@@ -17,7 +17,7 @@ from pydantic import ConfigDict, TypeAdapter
 from preprocessing.features.settings import FeatureSettings
 from xval.config_file import ROOT
 from xval.errors import SettingsError, suggestion
-from xval.settings import further_metrics, user_code
+from xval.settings import user_code
 
 ReshapingType = Literal["conv", "rnn", "none"]
 _FRAME_AXES = 2
@@ -169,15 +169,6 @@ def find_architecture(name: str) -> Architecture:
         features=cast("str | None", constants.get("features")),
         feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
     )
-
-
-def own_modules(settings: Mapping[str, object]) -> set[str]:
-    """Return the modules of the user's own that the checked settings of an instance name."""
-    names = [str(settings[name]) for name in ("loss", "optimizer", "schedule")]
-    names += further_metrics.split_names(str(settings["metrics"]))
-    found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
-    architecture = str(settings["architecture"])
-    return found | ({find_architecture(architecture).source} if user_code.is_dotted(architecture) else set())
 
 
 def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, architecture: str) -> tuple[int | None, ...]:

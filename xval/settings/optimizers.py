@@ -4,15 +4,17 @@ Comes in: the settings. Goes out: checked names, without loading Keras; then the
 """
 
 import ast
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from xval.errors import SettingsError, suggestion
 from xval.settings import user_code
 from xval.settings.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
 from xval.settings.keras_names import match as match_name
 
-_OPTIONS = {"momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm"}
+if TYPE_CHECKING:
+    from xval.settings.schema import Settings
+
+OPTIMIZER_OPTIONS = {"momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm"}
 """The parameters of an instance that an optimizer takes, and what Keras calls them."""
 
 
@@ -45,7 +47,7 @@ def schedule_name(name: str) -> str:
     return SCHEDULES[name]
 
 
-def check_options(settings: Mapping[str, Any]) -> None:
+def check_options(settings: "Settings") -> None:
     """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it.
 
     Args:
@@ -55,8 +57,8 @@ def check_options(settings: Mapping[str, Any]) -> None:
         SettingsError: The optimizer has no momentum, or is a function, which takes the learning rate alone; the schedule needs
             a final learning rate, or has none.
     """
-    optimizer, schedule = optimizer_name(settings["optimizer"]), schedule_name(settings["schedule"])
-    given = [name for name in _OPTIONS if settings[name] is not None]
+    optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
+    given = [name for name in OPTIMIZER_OPTIONS if getattr(settings, name) is not None]
     is_function = user_code.is_dotted(optimizer) and isinstance(user_code.find_definition(optimizer).node, ast.FunctionDef)
     if given and is_function:
         raise SettingsError(
@@ -64,9 +66,9 @@ def check_options(settings: Mapping[str, Any]) -> None:
         )
     if "momentum" in given and not user_code.is_dotted(optimizer) and optimizer not in WITH_MOMENTUM:
         raise SettingsError(
-            f"momentum={settings['momentum']}: optimizer '{optimizer}' has none; those that do: {', '.join(WITH_MOMENTUM)}"
+            f"momentum={settings.momentum}: optimizer '{optimizer}' has none; those that do: {', '.join(WITH_MOMENTUM)}"
         )
-    final = settings["final_learning_rate"]
+    final = settings.final_learning_rate
     if final is None and schedule in TO_FINAL:
         raise SettingsError(f"schedule='{schedule}' leads to final_learning_rate, which is none; set it")
     if final is not None and schedule not in TO_FINAL:

@@ -9,8 +9,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import blake2b
-from json import dumps
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,7 +17,8 @@ from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
 from xval.settings import combination
 from xval.settings.architectures import COMBINATION, Architecture, find_architecture
-from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, LATER_KEYS, UNHASHED_KEYS, Settings
+from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
+from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, Settings
 
 
 @dataclass
@@ -60,22 +59,12 @@ class Instance:
     @cached_property
     def parameters(self) -> dict[str, object]:
         """Every parameter and option with its value, as JSON can hold it; all jobs of the instance share this one."""
-        return self.settings.model_dump(mode="json") | {name: _plain(value) for name, value in self.options.items()}
+        return to_parameters(self.settings, self.options)
 
     @cached_property
     def settings_hash(self) -> str:
         """Sixteen hex digits that differ when anything that can change a result differs."""
         return hash_parameters(self.parameters)
-
-
-def hash_parameters(parameters: Mapping[str, object]) -> str:
-    """Return sixteen hex digits of the parameters that can change a result."""
-    relevant = {
-        name: value
-        for name, value in parameters.items()
-        if name not in UNHASHED_KEYS and not (name in LATER_KEYS and value == LATER_KEYS[name])
-    }
-    return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
@@ -218,11 +207,11 @@ def _resolve_one(
             if sources[name] != "config.ini"
         ]
     if architecture.name == COMBINATION and not faults:
-        found = combination.faults(options, sources)
+        found = combination.faults(combination.CombinationOptions.of(with_tuples(options)), sources)
         faults += [f"{declaration.script}, instance {number}: {fault}." for fault in found]
     if faults or settings is None:
         raise SettingsError("\n".join(faults))
-    return Instance(number, settings, options, sources)
+    return Instance(number, settings, with_tuples(options), sources)
 
 
 def _architecture(name: object) -> Architecture:
@@ -265,7 +254,3 @@ def _describe_fault(fault: Any, declaration: Declaration, number: int, sources: 
 def _ended(sentence: str) -> str:
     """Return a sentence with its full stop, if it has no other end."""
     return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value

@@ -8,7 +8,6 @@ Every example gets numbers of its own, drawn on the device by `keras.random`: th
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import keras
@@ -16,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from xval.errors import SettingsError
+from xval.settings.schema import Settings
 
 NORMALIZATION = "normalization"  # the layer of the whole model after which examples have mean 0 and deviation 1
 
@@ -210,7 +210,7 @@ class RandomGain(_RandomLayer):
         return examples * ops.exp(gain_db * (math.log(10) * power / 20))
 
 
-def augmented(model: keras.Model, settings: Mapping[str, Any], *, seed: int) -> keras.Model:
+def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Model:
     """Return the model to fit in place of a whole model: the same layers and weights, with augmentation between them.
 
     Gain, and for waveforms shift and noise, come first; what works on normalised features follows the normalisation.
@@ -243,34 +243,37 @@ def augmented(model: keras.Model, settings: Mapping[str, Any], *, seed: int) -> 
     return keras.Model(model.input, hidden, name=model.name)
 
 
-def _input_layers(settings: Mapping[str, Any], length: int | None, seeds: list[int]) -> list[_RandomLayer]:
+def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> list[_RandomLayer]:
     """Return the layers before everything else: gain, and for waveforms of this length shift and noise."""
-    is_waveform, layers = settings["features"] == "waveform", []
-    if settings["augment_gain_db"]:
-        mode = settings["features"] if settings["features"] in ("waveform", "mfcc") else settings["scale"]
-        options = {"mode": mode, "n_mels": settings["n_mels"], "power": settings["power"]}
-        layers.append(RandomGain(gain_db=settings["augment_gain_db"], **options, seed=seeds[0], name="random_gain"))
-    shift_samples = round(settings["augment_time_shift_s"] * settings["sample_rate_hz"])
-    if is_waveform and (shift_samples or settings["augment_noise"]):
+    is_waveform = settings.features == "waveform"
+    layers: list[_RandomLayer] = []
+    if settings.augment_gain_db:
+        mode = settings.features if settings.features in ("waveform", "mfcc") else settings.scale
+        n_mels, power, gain_db = settings.n_mels, settings.power, settings.augment_gain_db
+        layers.append(RandomGain(gain_db=gain_db, mode=mode, n_mels=n_mels, power=power, seed=seeds[0], name="random_gain"))
+    shift_samples = round(settings.augment_time_shift_s * settings.sample_rate_hz)
+    if is_waveform and (shift_samples or settings.augment_noise):
         if length is not None and shift_samples >= length:
             raise SettingsError(f"augment_time_shift_s moves examples by up to {shift_samples} samples; they have {length}.")
-        options = {"time_shift_samples": shift_samples, "noise_share": settings["augment_noise"]}
-        layers.append(WaveformAugmentation(**options, seed=seeds[1], name="waveform_augmentation"))
+        shift_and_noise = WaveformAugmentation(
+            time_shift_samples=shift_samples, noise_share=settings.augment_noise, seed=seeds[1], name="waveform_augmentation"
+        )
+        layers.append(shift_and_noise)
     return layers
 
 
-def _feature_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _feature_options(settings: Settings) -> dict[str, Any]:
     """Return the options of TrainingAugmentation."""
-    is_waveform = settings["features"] == "waveform"
-    shift_frames = round(settings["augment_time_shift_s"] * settings["sample_rate_hz"] / settings["hop_length"])
+    is_waveform = settings.features == "waveform"
+    shift_frames = round(settings.augment_time_shift_s * settings.sample_rate_hz / settings.hop_length)
     return {
-        "n_time_masks": settings["augment_time_masks"],
-        "time_mask_frames": settings["augment_time_mask_frames"],
-        "n_frequency_masks": settings["augment_frequency_masks"],
-        "frequency_mask_bins": settings["augment_frequency_mask_bins"],
+        "n_time_masks": settings.augment_time_masks,
+        "time_mask_frames": settings.augment_time_mask_frames,
+        "n_frequency_masks": settings.augment_frequency_masks,
+        "frequency_mask_bins": settings.augment_frequency_mask_bins,
         "time_shift_frames": 0 if is_waveform else shift_frames,
-        "frequency_shift_bins": settings["augment_frequency_shift_bins"],
-        "noise_share": 0.0 if is_waveform else settings["augment_noise"],
+        "frequency_shift_bins": settings.augment_frequency_shift_bins,
+        "noise_share": 0.0 if is_waveform else settings.augment_noise,
     }
 
 

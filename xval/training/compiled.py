@@ -12,7 +12,6 @@ folds.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
@@ -21,6 +20,9 @@ from xval.backend.keras_internals import all_layers
 from xval.models.losses import fitted_loss, loss_function
 from xval.models.residual import with_residual
 from xval.settings import user_code
+from xval.settings.parameters import to_parameters
+from xval.settings.schema import Settings, names_of
+from xval.settings.scope import Scope
 from xval.settings.tasks import TRAINING_METRIC, target_form
 from xval.training import optimizer
 from xval.training.augmentation import augmented
@@ -29,14 +31,6 @@ DATA_LOSS = "data_loss"
 """The name under which training follows the loss without penalties, where there are some."""
 
 _STEPS_PER_EXECUTION = 16
-# Parameters that no compiled function has read: what they set lies in variables, or is done between the steps.
-_BETWEEN_STEPS = frozenset(
-    {
-        "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
-        "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
-        "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
-    }
-)  # fmt: skip
 # Layers of these packages have no state outside their variables; of others nobody knows.
 _KNOWN_PACKAGES = ("keras", "xval", "architectures")
 
@@ -61,7 +55,7 @@ class CompiledModel:
         return [*self.fitted.variables, *self.fitted.optimizer.variables]
 
 
-def compile_model(model: keras.Model, settings: Mapping[str, Any], *, seed: int) -> CompiledModel:
+def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> CompiledModel:
     """Compile a model of `build_model`; nothing is traced yet.
 
     Args:
@@ -78,7 +72,7 @@ def compile_model(model: keras.Model, settings: Mapping[str, Any], *, seed: int)
     loss = fitted_loss(settings)
     model.compile(jit_compile=_jit_compile())
     fitted = augmented(model, settings, seed=seed)
-    if settings["task_type"] == "representation":
+    if settings.task_type == "representation":
         fitted = with_residual(model, fitted)
     followed = [_followed_metric(settings, loss)]
     if penalised(fitted):
@@ -102,7 +96,7 @@ class WarmModel:
         self._key: str | None = None
         self._kept: CompiledModel | None = None
 
-    def take(self, new: CompiledModel, settings: Mapping[str, Any]) -> CompiledModel:
+    def take(self, new: CompiledModel, settings: Settings, options: Mapping[str, object]) -> CompiledModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         A loss, an optimizer or layers of the user's own are compiled anew for each fold, since they may hold what is in no
@@ -110,9 +104,10 @@ class WarmModel:
 
         Args:
             new: Of `compile_model`, not fitted yet; of no use afterwards.
-            settings: The parameters of the instance.
+            settings: Of the instance.
+            options: Of its architecture.
         """
-        key = _describe(new, settings)
+        key = _describe(new, settings, options)
         if key is None or key != self._key or self._kept is None:
             self._key, self._kept = key, None if key is None else new
             return new
@@ -139,13 +134,14 @@ def penalty(model: keras.Model) -> float:
     return float(sum(keras.ops.convert_to_numpy(variable.regularizer(variable)) for variable in penalised(model)))
 
 
-def _describe(new: CompiledModel, settings: Mapping[str, Any]) -> str | None:
+def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, object]) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
-    is_own = user_code.is_dotted(settings["loss"]) or user_code.is_dotted(settings["optimizer"])
+    is_own = user_code.is_dotted(settings.loss) or user_code.is_dotted(settings.optimizer)
     layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None
-    chosen = {name: value for name, value in settings.items() if name not in _BETWEEN_STEPS}
+    between_steps = names_of(Scope.BETWEEN_STEPS)
+    chosen = {name: value for name, value in to_parameters(settings, options).items() if name not in between_steps}
     variables = [(each.path, each.shape, each.dtype, each.trainable) for each in new.variables]
     try:
         # What JSON does not know is told by its address, and so never by chance the same.
@@ -154,13 +150,13 @@ def _describe(new: CompiledModel, settings: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _followed_metric(settings: Mapping[str, Any], loss: str) -> keras.metrics.Metric:
+def _followed_metric(settings: Settings, loss: str) -> keras.metrics.Metric:
     """Return the one metric that Keras follows in training besides the loss."""
-    task_type = settings["task_type"]
+    task_type = settings.task_type
     name = TRAINING_METRIC[task_type]
     if task_type in ("regression", "representation"):
         return keras.metrics.MeanAbsoluteError(name=name) if name == "mae" else keras.metrics.MeanSquaredError(name=name)
-    if task_type == "frame_classification" and settings["label_form"] == "multi_label":
+    if task_type == "frame_classification" and settings.label_form == "multi_label":
         return keras.metrics.BinaryAccuracy(name=name)
     if target_form(task_type, loss) == "one_hot":
         return keras.metrics.CategoricalAccuracy(name=name)

@@ -9,7 +9,6 @@ epoch are kept for the evaluation.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -21,6 +20,7 @@ from xval.errors import DivergenceError
 from xval.jobs.job import Refit
 from xval.models.losses import data_loss
 from xval.settings import further_metrics, optimizers
+from xval.settings.schema import Settings
 from xval.settings.tasks import TRAINING_METRIC
 from xval.training import optimizer
 
@@ -58,14 +58,12 @@ class BetweenEpochs:
         predictions: Of the validation examples at the best epoch, once training has ended; None: not validated here.
     """
 
-    def __init__(
-        self, settings: Mapping[str, Any], validation: Validation | None, report: ReportEpoch, refit: Refit | None
-    ) -> None:
+    def __init__(self, settings: Settings, validation: Validation | None, report: ReportEpoch, refit: Refit | None) -> None:
         self._refit = refit
         self._stopper = keras.callbacks.EarlyStopping(
-            monitor=settings["monitor"],
+            monitor=settings.monitor,
             mode="max" if _higher_is_better(settings) else "min",
-            patience=settings["patience"] if settings["early_stopping"] else settings["num_epochs"],
+            patience=settings.patience if settings.early_stopping else settings.num_epochs,
             restore_best_weights=True,
         )
         self._epoch_end = _EpochEnd(settings, validation, report)
@@ -88,21 +86,21 @@ class BetweenEpochs:
         return n_epochs if self._refit else self._stopper.best_epoch + 1
 
 
-def _higher_is_better(settings: Mapping[str, Any]) -> bool:
+def _higher_is_better(settings: Settings) -> bool:
     """Return the direction of the monitored value."""
-    name, task_type = settings["monitor"].removeprefix("val_"), settings["task_type"]
-    further = further_metrics.directions(task_type, settings["metrics"])
+    name, task_type = settings.monitor.removeprefix("val_"), settings.task_type
+    further = further_metrics.directions(task_type, settings.metrics)
     return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
-def _schedule(settings: Mapping[str, Any], mode: str) -> list[keras.callbacks.Callback]:
+def _schedule(settings: Settings, mode: str) -> list[keras.callbacks.Callback]:
     """Return the callback that moves the learning rate between epochs, if any does."""
-    name = optimizers.schedule_name(settings["schedule"])
+    name = optimizers.schedule_name(settings.schedule)
     if name == "constant":
         return []
     if name == "plateau":
-        factor, patience = settings["schedule_decay"], settings["schedule_patience"]
-        return [keras.callbacks.ReduceLROnPlateau(settings["monitor"], factor, patience, mode=mode, min_delta=0.0)]
+        factor, patience = settings.schedule_decay, settings.schedule_patience
+        return [keras.callbacks.ReduceLROnPlateau(settings.monitor, factor, patience, mode=mode, min_delta=0.0)]
     return [
         keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizer.learning_rate(settings, epoch, float(current)))
     ]
@@ -115,16 +113,16 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         predictions: Of the validation examples after the last epoch.
     """
 
-    def __init__(self, settings: Mapping[str, Any], validation: Validation | None, report: ReportEpoch) -> None:
+    def __init__(self, settings: Settings, validation: Validation | None, report: ReportEpoch) -> None:
         super().__init__()
         self._settings = settings
         self._validation = validation
         self._report = report
-        task_type = settings["task_type"]
+        task_type = settings.task_type
         self._metrics: dict[str, metrics.Metric] = {}
         if validation is not None:
-            further = further_metrics.load(task_type, settings["metrics"])
-            monitor = settings["monitor"].removeprefix("val_")
+            further = further_metrics.load(task_type, settings.metrics)
+            monitor = settings.monitor.removeprefix("val_")
             names = {TRAINING_METRIC[task_type], *([monitor] if monitor != "loss" else [])}
             self._metrics = {
                 name: further[name] if name in further else metrics.find(task_type, name) for name in sorted(names)
@@ -138,8 +136,8 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             self.predictions = self._validation.predict()
             logs |= self._validate(self._validation, self.predictions)
             self._check(epoch, logs, ["val_loss"])
-            if not math.isfinite(logs[self._settings["monitor"]]):
-                name = self._settings["monitor"]
+            if not math.isfinite(logs[self._settings.monitor]):
+                name = self._settings.monitor
                 raise DivergenceError(f"{name} is {logs[name]} after epoch {epoch + 1}; monitor another value.")
         self._report(epoch + 1, logs)
 
@@ -156,7 +154,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if diverged:
             listed = ", ".join(f"{name} is {value}" for name, value in diverged.items())
             raise DivergenceError(
-                f"{listed} after epoch {epoch + 1}. Lower learning_rate ({self._settings['learning_rate']}), "
+                f"{listed} after epoch {epoch + 1}. Lower learning_rate ({self._settings.learning_rate}), "
                 "set clip_norm, or check the features for extreme values."
             )
 

@@ -4,7 +4,6 @@ Comes in: a compiled model, the fold's data and the settings. Goes out: the mode
 `History`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from xval.data.frames import FrameExamples
 from xval.jobs.job import Refit
 from xval.models.losses import loss_targets
 from xval.models.predict import predict
+from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
 
@@ -50,7 +50,7 @@ class History:
 def train_model(
     compiled: CompiledModel,
     data: FoldData,
-    settings: Mapping[str, Any],
+    settings: Settings,
     *,
     seed: int,
     report: ReportEpoch,
@@ -75,11 +75,11 @@ def train_model(
     Raises:
         DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
     """
-    batch_size, n_classes = settings["batch_size"], len(data.class_names)
+    batch_size, n_classes = settings.batch_size, len(data.class_names)
     validation = None if refit else data.sides["validation"]
     # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
     followed = by_keras = None
-    if validation is not None and settings["task_type"] == "representation":
+    if validation is not None and settings.task_type == "representation":
         by_keras = _targeted(compiled, validation, settings, n_classes)
     elif validation is not None:
         followed = Validation(
@@ -98,7 +98,7 @@ def train_model(
     fitted = compiled.fitted.fit(
         batches,
         validation_data=by_keras,
-        epochs=refit.epochs if refit else settings["num_epochs"],
+        epochs=refit.epochs if refit else settings.num_epochs,
         callbacks=[begin, *between.callbacks, *([keras.callbacks.TensorBoard(log_folder)] if log_folder else [])],
         shuffle=False,
         verbose=0,
@@ -110,10 +110,10 @@ def train_model(
     return History(rows, between.best_epoch(len(rows)), between.predictions)
 
 
-def training_batches(compiled: CompiledModel, data: FoldData, settings: Mapping[str, Any], *, seed: int) -> Batches:
+def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:
     """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
-    weights = data.class_weights() if settings["class_weights"] == "balanced" else None
-    mixup = settings["augment_mixup"] or None
+    weights = data.class_weights() if settings.class_weights == "balanced" else None
+    mixup = settings.augment_mixup or None
     n_classes = len(data.class_names)
     return _targeted(compiled, data.training, settings, n_classes, weights=weights, shuffle_seed=seed, mixup=mixup)
 
@@ -121,20 +121,18 @@ def training_batches(compiled: CompiledModel, data: FoldData, settings: Mapping[
 def _targeted(
     compiled: CompiledModel,
     examples: Examples,
-    settings: Mapping[str, Any],
+    settings: Settings,
     n_classes: int,
     *,
     weights: NDArray[np.float32] | None = None,
     **options: Any,
 ) -> Batches:
     """Return batches with what the fitted model is to answer: the targets, or no residual of the features themselves."""
-    if settings["task_type"] == "representation":
+    if settings.task_type == "representation":
         output_shape = compiled.fitted.output_shape
         targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)
     else:
-        targets = loss_targets(examples.targets, compiled.loss, settings["task_type"], n_classes)
+        targets = loss_targets(examples.targets, compiled.loss, settings.task_type, n_classes)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`
-    return Batches(
-        examples, settings["batch_size"], targets=targets, weights=weights, constant=wants_constant_shapes(), **options
-    )
+    return Batches(examples, settings.batch_size, targets=targets, weights=weights, constant=wants_constant_shapes(), **options)

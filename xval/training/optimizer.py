@@ -1,19 +1,19 @@
 """The optimizer of a fold's model and its learning rate in each epoch."""
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xval.errors import SettingsError
 from xval.settings import user_code
 from xval.settings.keras_names import OPTIMIZERS
-from xval.settings.optimizers import _OPTIONS, optimizer_name, schedule_name
+from xval.settings.optimizers import OPTIMIZER_OPTIONS, optimizer_name, schedule_name
+from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import keras
 
 
-def make_optimizer(settings: Mapping[str, Any]) -> "keras.optimizers.Optimizer":
+def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     """Return the optimizer of an instance.
 
     Args:
@@ -26,11 +26,12 @@ def make_optimizer(settings: Mapping[str, Any]) -> "keras.optimizers.Optimizer":
     """
     import keras
 
-    name = optimizer_name(settings["optimizer"])
-    options = {keyword: settings[key] for key, keyword in _OPTIONS.items() if settings[key] is not None}
+    name = optimizer_name(settings.optimizer)
+    given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
+    options = {keyword: value for keyword, value in given.items() if value is not None}
     make = user_code.load(name) if user_code.is_dotted(name) else getattr(keras.optimizers, OPTIMIZERS[name])
     try:
-        optimizer = make(settings["learning_rate"], **options)
+        optimizer = make(settings.learning_rate, **options)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"optimizer '{name}' with {', '.join(['learning_rate', *options])}: {error}") from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
@@ -38,7 +39,7 @@ def make_optimizer(settings: Mapping[str, Any]) -> "keras.optimizers.Optimizer":
     return optimizer
 
 
-def learning_rate(settings: Mapping[str, Any], epoch: int, current: float) -> float:
+def learning_rate(settings: Settings, epoch: int, current: float) -> float:
     """Return the learning rate of an epoch by every schedule but `plateau`, which depends on how training goes.
 
     Args:
@@ -54,8 +55,9 @@ def learning_rate(settings: Mapping[str, Any], epoch: int, current: float) -> fl
     Raises:
         SettingsError: The user's own schedule gives no positive number.
     """
-    name = schedule_name(settings["schedule"])
-    start, decay, n_epochs = settings["learning_rate"], settings["schedule_decay"], settings["num_epochs"]
+    name = schedule_name(settings.schedule)
+    start, decay, n_epochs = settings.learning_rate, settings.schedule_decay, settings.num_epochs
+    final = start if settings.final_learning_rate is None else settings.final_learning_rate  # every schedule to one has it
     if user_code.is_dotted(name):
         value = user_code.load(name)(epoch, current)
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
@@ -70,7 +72,7 @@ def learning_rate(settings: Mapping[str, Any], epoch: int, current: float) -> fl
         case "inverse_time":
             return float(start / (1 + decay * epoch))
         case "linear":
-            return float(start + (settings["final_learning_rate"] - start) * share)
+            return float(start + (final - start) * share)
         case "logarithmic":
-            return float(start * (settings["final_learning_rate"] / start) ** share)
+            return float(start * (final / start) ** share)
     return float(start)

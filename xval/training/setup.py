@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
-from xval.backend.prepare import prepare_backend
 from xval.data.fold import FoldData, load_fold
 from xval.jobs.job import Job
+from xval.jobs.prepare import prepare_for
 from xval.models.build import build_model
 from xval.models.transfer import start_from
 from xval.saved_models.initial import InitialModel, find_initial_model
@@ -46,13 +45,19 @@ def set_up_fold(job: Job) -> FoldSetup:
         XvalError: The fold has a side without examples, or the model cannot be built.
         Exception: Whatever a part of the user's own raises.
     """
-    settings = job.parameters
-    prepare_backend(settings, seed=job.seed)
+    settings = job.settings
+    prepare_for(job)
     store = open_store(Path(job.store_folder))
-    frames = settings if settings["task_type"] == "frame_classification" else None
-    in_memory = {"in_memory": not settings["generator"], "in_memory_mb": settings["in_memory_mb"]}
-    data = load_fold(store, job.fold, FeatureSettings.among(settings), **in_memory, frames=frames)
-    model = build_model(settings, job.option_names, store, data.training_items)
+    data = load_fold(
+        store,
+        job.fold,
+        settings.feature_settings(),
+        in_memory=not settings.generator,
+        in_memory_mb=settings.in_memory_mb,
+        frames=settings.frame_settings() if settings.task_type == "frame_classification" else None,
+        random_excerpts=settings.random_excerpts,
+    )
+    model = build_model(settings, job.options, store, data.training_items)
     initial = find_initial_model(settings, job.fold)
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
     return FoldSetup(store, data, compile_model(model, settings, seed=job.seed), initial, facts)

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from preprocessing.features.settings import FeatureSettings
 from xval.errors import SettingsError, one_line
 from xval.jobs.job import Job
 from xval.saved_models.initial import find_initial_model
 from xval.settings.architectures import COMBINATION
-from xval.settings.schema import Settings
-
-_PARTS = ("loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm")
+from xval.settings.schema import names_of
+from xval.settings.scope import Scope
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
@@ -28,23 +26,20 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     Returns:
         A line per instance whose model cannot be built, or whose other parts cannot be used.
     """
-    from xval.backend.prepare import prepare_backend
+    from xval.jobs.prepare import prepare_for
     from xval.worker.check_parts import check_parts
 
     faults: dict[str, str] = {}
-    names: tuple[str, ...] = (*_PARTS, "architecture", "reshaping_type", "normalization", "precision", "task_type")
-    names += ("label_form", "label_frame_s", "sequence_frames", *FeatureSettings.model_fields)
-    names += ("initial_model", "frozen_layers", "frozen")
-    names += tuple(name for name in Settings.model_fields if name.startswith("augment_"))
+    names = names_of(Scope.MODEL)
     for job in jobs:
-        described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.option_names))])
+        described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.options))])
         if described not in faults:
-            prepare_backend(job.parameters, seed=job.seed)
-            checked = f"architecture '{job.parameters['architecture']}'"
+            prepare_for(job)
+            checked = f"architecture '{job.settings.architecture}'"
             try:
                 n_outputs = _check_model(job)
                 checked = "loss, optimizer, schedule or metric"
-                check_parts(job.parameters, n_outputs)
+                check_parts(job.settings, n_outputs)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
                 faults[described] = f"instance {job.instance}: {checked}: {one_line(error)}"
@@ -61,21 +56,21 @@ def _check_model(job: Job) -> int:
     from xval.training.augmentation import augmented
 
     store = open_store(Path(job.store_folder))
-    if job.parameters["architecture"] == COMBINATION:
-        from xval.settings.combination import model_paths
+    if job.settings.architecture == COMBINATION:
+        from xval.settings.combination import CombinationOptions
         from xval.worker.combination import cut_models
 
-        if all(Path(path).exists() for path in model_paths(job.parameters["models"], job.fold.number)):
+        if all(Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)):
             cut_models(job, store)
         return len(store.class_names)
-    model = build_model(job.parameters, job.option_names, store, store.items)
-    if initial := find_initial_model(job.parameters, job.fold):
-        start_from(model, initial, job.parameters, store)
-    fitted_model = augmented(model, job.parameters, seed=job.seed)
-    if job.parameters["task_type"] == "representation":
+    model = build_model(job.settings, job.options, store, store.items)
+    if initial := find_initial_model(job.settings, job.fold):
+        start_from(model, initial, job.settings, store)
+    fitted_model = augmented(model, job.settings, seed=job.seed)
+    if job.settings.task_type == "representation":
         with_residual(model, fitted_model)
-    if store.is_waveform and job.parameters["task_type"] != "frame_classification":
-        _check_crop(model, example_lengths(store, FeatureSettings.among(job.parameters)).training)
+    if store.is_waveform and job.settings.task_type != "frame_classification":
+        _check_crop(model, example_lengths(store, job.settings.feature_settings()).training)
     return int(model.output_shape[-1])
 
 

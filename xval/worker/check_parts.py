@@ -4,7 +4,6 @@ Comes in: the settings of an instance and the number of outputs of its model. Go
 optimizer, schedule or metric that cannot be used.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -15,11 +14,12 @@ from xval import metrics
 from xval.errors import SettingsError
 from xval.models.losses import loss_function
 from xval.settings import further_metrics, user_code
+from xval.settings.schema import Settings
 from xval.settings.tasks import loss_name
 from xval.training import optimizer
 
 
-def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:
+def check_parts(settings: Settings, n_outputs: int) -> None:
     """Load the loss, optimizer, schedule and metrics of an instance and use them once, before anything is trained.
 
     Args:
@@ -30,15 +30,15 @@ def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:
         SettingsError: A part of the user's own is not what it is named for, or the monitored metric needs more classes.
         Exception: Whatever a part of the user's own raises.
     """
-    task_type, name = settings["task_type"], settings["monitor"].removeprefix("val_")
+    task_type, name = settings.task_type, settings.monitor.removeprefix("val_")
     least = metrics.least_outputs(task_type, name)
     if n_outputs < least:
-        raise SettingsError(f"monitor '{settings['monitor']}' needs {least} classes or more; the corpus has {n_outputs}.")
+        raise SettingsError(f"monitor '{settings.monitor}' needs {least} classes or more; the corpus has {n_outputs}.")
     optimizer.make_optimizer(settings)
-    optimizer.learning_rate(settings, 0, settings["learning_rate"])
-    further = further_metrics.load(task_type, settings["metrics"])
+    optimizer.learning_rate(settings, 0, settings.learning_rate)
+    further = further_metrics.load(task_type, settings.metrics)
     targets, predictions = _made_up_answers(settings, n_outputs)
-    loss = loss_name(task_type, settings["loss"], settings["label_form"])
+    loss = loss_name(task_type, settings.loss, settings.label_form)
     values = (
         np.shape(keras.ops.convert_to_numpy(loss_function(loss)(targets, predictions))) if user_code.is_dotted(loss) else None
     )
@@ -50,14 +50,14 @@ def check_parts(settings: Mapping[str, Any], n_outputs: int) -> None:
             raise SettingsError(f"metric '{name}' gave {value!r}; one number is wanted.")
 
 
-def _made_up_answers(settings: Mapping[str, Any], n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+def _made_up_answers(settings: Settings, n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Return targets in which every class occurs and is missing, or numbers, and predictions now right, now wrong."""
     n_examples = 2 * max(n_outputs, 2)
     rng = np.random.default_rng(0)
     predictions = rng.dirichlet(np.ones(n_outputs), n_examples).astype(np.float32)
-    has_frames = settings["task_type"] == "frame_classification"
-    if has_frames and settings["label_form"] == "multi_label":
+    has_frames = settings.task_type == "frame_classification"
+    if has_frames and settings.label_form == "multi_label":
         return (np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs)).astype(np.float32), predictions
-    if has_frames or settings["task_type"] == "classification":
+    if has_frames or settings.task_type == "classification":
         return np.arange(n_examples) % n_outputs, predictions
     return rng.normal(size=(n_examples, n_outputs)).astype(np.float32), predictions

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
-from xval.backend.prepare import prepare_backend
 from xval.combination import persistence
 from xval.combination.basic_features import all_examples, read_basic_features
 from xval.combination.checks import check_files, check_skops
@@ -22,11 +21,12 @@ from xval.combination.leakage import judge
 from xval.data.fold import Examples, load_fold
 from xval.evaluation.clips import evaluate_predictions
 from xval.jobs.job import Job
+from xval.jobs.prepare import prepare_for
 from xval.jobs.record import versions
 from xval.models.cut import cut_model, embed
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import read_keras_model
-from xval.settings.combination import model_paths
+from xval.settings.combination import CombinationOptions
 
 
 def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
@@ -42,16 +42,17 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
         The part of the record that a trained network has too, and the models with what is known of their leakage.
 
     Raises:
-        SettingsError: As `checks.check_instance` and `embeddings.cut_model`.
+        SettingsError: As `check_instance` and `cut_model`.
         FoldsError: A model has been trained on test items; a side has no examples.
-        JobError: As `classifier.fit_classifier`.
+        JobError: As `fit_classifier`.
     """
-    settings = job.parameters
+    settings = job.settings
     check_skops()
     store = open_store(Path(job.store_folder))
-    features = FeatureSettings.among(settings)
-    models = [_describe_model(Path(path), job, features, store) for path in model_paths(settings["models"], job.fold.number)]
-    prepare_backend(settings, seed=job.seed)
+    features = settings.feature_settings()
+    options = CombinationOptions.of(job.options)
+    models = [_describe_model(Path(path), job, features, store) for path in options.model_paths(job.fold.number)]
+    prepare_for(job)
     data = load_fold(store, job.fold, features, in_memory=False)
     networks = cut_models(job, store)
     training = all_examples(store, features, data.training_items)
@@ -60,15 +61,15 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
         _combine(training, networks, job, store),
         np.asarray(training.targets),
         training.table["item"].to_numpy(),
-        name=settings["classifier"],
+        name=options.classifier,
         n_classes=len(store.class_names),
-        pca_components=settings["pca_components"],
-        balanced=settings["class_weights"] == "balanced",
+        pca_components=options.pca_components,
+        balanced=settings.class_weights == "balanced",
         scored=~training.table["augmented"].to_numpy(bool),
         seed=job.seed,
-        threads=settings["threads_per_job"],
+        threads=settings.threads_per_job,
     )
-    threads = settings["threads_per_job"]
+    threads = settings.threads_per_job
     predictions = {side: fitted.probabilities(values, threads=threads) for side, values in sides.items()}
     evaluation = evaluate_predictions(predictions, replace(data, training=training), settings)
     persistence.save(folder, fitted, networks, job, store)
@@ -93,26 +94,26 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
         SettingsError: A network reads other shapes, or has not so many layers.
         ResultsError: A model cannot be loaded.
     """
-    found = []
-    for path in model_paths(job.parameters["models"], job.fold.number):
+    options, found = CombinationOptions.of(job.options), []
+    for path in options.model_paths(job.fold.number):
         model = read_keras_model(Path(path))
-        persistence.check_shape(model, store, FeatureSettings.among(job.parameters), where=path)
-        found.append(cut_model(model, job.parameters["layers_dropped"], where=path))
+        persistence.check_shape(model, store, job.settings.feature_settings(), where=path)
+        found.append(cut_model(model, options.layers_dropped, where=path))
     return found
 
 
 def _combine(examples: Examples, networks: list[Any], job: Job, store: FeatureStore) -> NDArray[np.float32]:
     """Return the features of examples, float32 (n_examples, n_features): of each network, then the basic ones."""
-    parts = [embed(network, examples, job.parameters["batch_size"]) for network in networks]
-    if job.parameters["basic_features"]:
-        parts.append(read_basic_features(store, FeatureSettings.among(job.parameters), examples.table))
+    parts = [embed(network, examples, job.settings.batch_size) for network in networks]
+    if CombinationOptions.of(job.options).basic_features:
+        parts.append(read_basic_features(store, job.settings.feature_settings(), examples.table))
     return np.concatenate(parts, axis=1)
 
 
 def _describe_model(path: Path, job: Job, features: FeatureSettings, store: FeatureStore) -> dict[str, str]:
     """Return what the record says of a model: its path and hash, and whether it may have seen what is tested."""
     check_files(path, features, is_custom=store.description.feature_settings is None)
-    verdict = judge(path, job.fold, job.parameters["dataset"])
+    verdict = judge(path, job.fold, job.settings.dataset)
     return {"path": str(path), "hash": hash_model(path), "leakage": verdict.state, "leakage_reason": verdict.reason}
 
 

@@ -21,6 +21,7 @@ from xval.jobs.record import describe_job, versions
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import COMBINATION
+from xval.settings.schema import Settings
 from xval.settings.tasks import TRAINING_METRIC
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     Returns:
         The record, but for what only the end knows.
     """
-    if job.parameters["architecture"] == COMBINATION:
+    if job.settings.architecture == COMBINATION:
         from xval.worker import combination as fold
 
         return _describe(job) | fold.train_and_test(job, temporary)
@@ -56,9 +57,9 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     from xval.training.setup import set_up_fold
 
     setup = set_up_fold(job)
-    settings = job.parameters
-    compiled = WARM_MODEL.take(setup.compiled, settings)
-    log_folder = str(temporary / "tensorboard") if settings["tensorboard"] else None
+    settings = job.settings
+    compiled = WARM_MODEL.take(setup.compiled, settings, job.options)
+    log_folder = str(temporary / "tensorboard") if settings.tensorboard else None
     try:
         history = train_model(
             compiled,
@@ -100,7 +101,7 @@ def run_job(
 
 
 def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
-    """Run the jobs of a group (see job_groups.py), together where there are several.
+    """Run the jobs of a group (see xval/jobs/groups.py), together where there are several.
 
     Args:
         jobs: A job, or several that one program may train.
@@ -203,9 +204,9 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
     from xval.models.build import class_names, count_parameters
 
     if job.refit:
-        tested = describe_untested(job, setup.data, class_names(setup.store, job.parameters))
+        tested = describe_untested(job, setup.data, class_names(setup.store, job.settings))
     else:
-        evaluation = _evaluate(model, setup, job.parameters, history)
+        evaluation = _evaluate(model, setup, job.settings, history)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
     save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
@@ -220,14 +221,14 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
     }
 
 
-def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Mapping[str, Any], history: "History") -> "Evaluation":
+def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
     """Test a fitted model as its task wants it."""
-    task_type = settings["task_type"]
+    task_type = settings.task_type
     if task_type == "representation":
         from xval.evaluation.reconstruction import evaluate_reconstruction
 
         return evaluate_reconstruction(model, setup.data, settings)
-    of_training = None if settings["evaluate_training"] else history.followed_figures(TRAINING_METRIC[task_type])
+    of_training = None if settings.evaluate_training else history.followed_figures(TRAINING_METRIC[task_type])
     if task_type == "frame_classification":
         from xval.evaluation.frames import evaluate_frames
 

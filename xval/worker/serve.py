@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.settings.architectures import COMBINATION
+from xval.settings.schema import Settings
 from xval.worker.check_models import check_models
 from xval.worker.run import run_jobs
 
@@ -37,12 +38,12 @@ class Work:
     Attributes:
         run: Runs them.
         check: Returns a line for each model among them that cannot be built.
-        preload: Loads a feature store for a job with these parameters, so that it is in memory when the job begins.
+        preload: Loads a feature store for a job with these settings, so that it is in memory when the job begins.
     """
 
     run: RunJobs
     check: Callable[[Sequence[Job]], list[str]]
-    preload: Callable[[Path, Mapping[str, Any]], None]
+    preload: Callable[[Path, Settings], None]
 
 
 def load_training() -> Work:
@@ -52,17 +53,17 @@ def load_training() -> Work:
     return Work(run_jobs, check_models, preload_next)
 
 
-def preload_next(folder: Path, settings: Mapping[str, Any]) -> None:
+def preload_next(folder: Path, settings: Settings) -> None:
     """Read the feature store of a job into memory before the job begins, unless the job streams it or trains no network.
 
     Args:
         folder: The store.
-        settings: The parameters of the job.
+        settings: Of the job.
     """
     from xval.data.store_memory import preload
 
-    if not settings["generator"] and settings["architecture"] != COMBINATION:
-        preload(folder, settings["in_memory_mb"])
+    if not settings.generator and settings.architecture != COMBINATION:
+        preload(folder, settings.in_memory_mb)
 
 
 def main(load: Callable[[], Work] = load_training) -> None:
@@ -89,7 +90,8 @@ def main(load: Callable[[], Work] = load_training) -> None:
             continue
         jobs = [Job.from_dict(job) for job in order["jobs"]]
         if store := order["next_store"]:
-            threading.Thread(target=work.preload, args=(Path(store), order["next_parameters"]), daemon=True).start()
+            settings = Settings.from_written(order["next_settings"])
+            threading.Thread(target=work.preload, args=(Path(store), settings), daemon=True).start()
         for outcome in work.run(jobs, answer, device=os.environ["XVAL_DEVICE"]):
             answer({"outcome": asdict(outcome)})
 

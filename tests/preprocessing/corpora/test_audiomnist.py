@@ -8,7 +8,7 @@ import pytest
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.audiomnist import list_clips, task_type
 from xval.errors import CorpusError
-from xval.folds.split import make_folds
+from xval.folds.split import FoldSettings, make_folds
 
 SPEAKERS = {
     "01": {"accent": "german", "age": 30, "gender": "male", "native speaker": "no"},
@@ -60,7 +60,7 @@ def test_the_age_of_1234_years_is_left_out(folder: Path) -> None:
 
 def plan_folds(clips):
     index = check_clips(clips, Path(), task_type="classification").assign(audio_hash=clips["path"])
-    settings = {"fold_strategy": "predefined", "validation": "next_fold", "fold_seed": 0}
+    settings = FoldSettings(5, "predefined", 0, "next_fold", validation_fraction=0.2, test_fraction=0.2)
     return make_folds(index, "hash", task_type="classification", settings=settings).folds
 
 

@@ -7,7 +7,7 @@ import pytest
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.ravdess import list_clips
 from xval.errors import CorpusError
-from xval.folds.split import make_folds
+from xval.folds.split import FoldSettings, make_folds
 
 SPEECH = ("Actor_01/03-01-01-01-01-01-01.wav", "Actor_01/03-01-05-02-02-01-01.wav", "Actor_16/03-01-06-01-02-02-16.wav")
 SONG = "Actor_16/03-02-04-02-01-01-16.wav"
@@ -33,7 +33,7 @@ def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path,
     lay_out(tmp_path, *(f"Actor_{name[-6:-4]}/{name}" for name in names))
     clips = list_clips(tmp_path, folds="gender")
     index = check_clips(clips, tmp_path, task_type="classification").assign(audio_hash=clips["path"])
-    settings = {"fold_strategy": "predefined", "validation": "fraction", "validation_fraction": 0.25, "fold_seed": 0}
+    settings = FoldSettings(2, "predefined", 0, "fraction", validation_fraction=0.25, test_fraction=0.2)
 
     women, men = make_folds(index, "hash", task_type="classification", settings=settings).folds
 

@@ -85,7 +85,7 @@ def make_job(tmp_path, monkeypatch):
 
     The backend of the test process has started, and its threads cannot be set any more.
     """
-    monkeypatch.setattr("xval.worker.combination.prepare_backend", lambda settings, seed: None)
+    monkeypatch.setattr("xval.worker.combination.prepare_for", lambda job: None)
 
     def make(opened, fold=FOLD, parameters=None, **own):
         own = {"architecture": "feature_combination", **own}
@@ -93,7 +93,7 @@ def make_job(tmp_path, monkeypatch):
         (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", shared, {1: own}))
         folder = str(tmp_path / "results")
         return Job(
-            folder, "code", str(opened.folder), 1, fold, instance.parameters, tuple(instance.options), "hash", "folds", seed=1
+            folder, "code", str(opened.folder), 1, fold, instance.settings, instance.options, "hash", "folds", seed=1
         )  # fmt: skip
 
     return make
@@ -114,8 +114,8 @@ def make_network(tmp_path):
         folder = tmp_path / name / f"fold_{fold.number}"
         folder.mkdir(parents=True)
         keras.utils.set_random_seed(3)
-        model = build_model(instance.parameters, tuple(instance.options), opened, fold.training)
-        job = Job("r", "code", str(opened.folder), 1, fold, instance.parameters, tuple(instance.options), "h", "f", seed=1)
+        model = build_model(instance.settings, instance.options, opened, fold.training)
+        job = Job("r", "code", str(opened.folder), 1, fold, instance.settings, instance.options, "h", "f", seed=1)
         save_model(model, folder, job, opened, opened.class_names)
         items = {side: list(getattr(fold, side)) for side in ("training", "validation", "test")}
         (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))

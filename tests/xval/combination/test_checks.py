@@ -9,6 +9,7 @@ from xval.combination.checks import check_instance
 from xval.config_file import read_section
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
+from xval.settings.combination import CombinationOptions
 from xval.worker.check_models import check_models
 
 FEATURES = FeatureSettings(**read_section("features"))
@@ -21,7 +22,7 @@ def toy(custom_store):
 
 
 def options(*models, basic_features=False):
-    return {"models": [str(model) for model in models], "basic_features": basic_features}
+    return CombinationOptions(tuple(map(str, models)), 1, basic_features, "svm", 100)
 
 
 def test_a_model_of_this_fold_and_these_features_passes_without_a_word(custom_store, toy, make_network):
@@ -96,7 +97,7 @@ def test_one_training_item_is_too_few_to_search_with(toy):
 
 
 def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, own_package, monkeypatch):
-    monkeypatch.setattr("xval.backend.prepare.prepare_backend", lambda settings, seed: None)
+    monkeypatch.setattr("xval.jobs.prepare.prepare_for", lambda job: None)
     features = tone_store.description.feature_settings
     fine, wrong = (
         make_job(tone_store, parameters=features, models=(), metrics=f"own_package.parts.{name}")

@@ -273,56 +273,18 @@ def test_predictions_come_back_in_the_order_of_the_examples(waveforms, batch_siz
     assert found[:, 0] == pytest.approx([samples.mean() for samples in read_all(examples)])
 
 
-PARAMETERS = {
-    "architecture": "rnn_small",
-    "task_type": "classification",
-    "label_form": "multi_class",
-    "reshaping_type": "auto",
-    "normalization": "per_bin",
-    "regularization_lambda": 0.0,
-    "batch_size": 2,
-    "num_epochs": 2,
-    "optimizer": "adam",
-    "learning_rate": 0.01,
-    "schedule": "constant",
-    "schedule_decay": 0.5,
-    "schedule_patience": 5,
-    "loss": "auto",
-    "class_weights": "none",
-    "clip_norm": None,
-    "momentum": None,
-    "weight_decay": None,
-    "final_learning_rate": None,
-    "metrics": "auto",
-    "clip_average": "probabilities",
-    "monitor": "val_loss",
-    "early_stopping": True,
-    "patience": 10,
-    "augment_time_masks": 0,
-    "augment_time_mask_frames": 0,
-    "augment_frequency_masks": 0,
-    "augment_frequency_mask_bins": 0,
-    "augment_time_shift_s": 0.0,
-    "augment_frequency_shift_bins": 0,
-    "augment_noise": 0.0,
-    "augment_gain_db": 0.0,
-    "augment_mixup": 0.0,
-}
-
-
-def test_a_model_trains_on_crops_and_is_tested_on_whole_clips_many_of_one_length(tmp_path):
+def test_a_model_trains_on_crops_and_is_tested_on_whole_clips_many_of_one_length(tmp_path, make_settings, make_options):
     lengths = {"a": (150,) * 4, "b": (150,), "c": (*(130,) * 6, 300), "d": (200, 120)}
     waveforms = write_store(tmp_path / "store", lengths)
     settings = settings_with(**CROP)
     make_moments(waveforms, settings)
     data = load_fold(waveforms, FOLD, settings, in_memory=True)
-    parameters = PARAMETERS | settings.model_dump()
-    model = build_model(parameters, [], waveforms, data.training_items)
+    own = {"architecture": "rnn_small", "batch_size": 2, "num_epochs": 2, "learning_rate": 0.01} | settings.model_dump()
+    chosen = make_settings(**own)
+    model = build_model(chosen, make_options(**own), waveforms, data.training_items)
 
-    history = train_model(
-        compile_model(model, parameters, seed=1), data, parameters, seed=1, report=lambda *_: None, log_folder=None
-    )
-    found = evaluate_model(model, data, parameters)
+    history = train_model(compile_model(model, chosen, seed=1), data, chosen, seed=1, report=lambda *_: None, log_folder=None)
+    found = evaluate_model(model, data, chosen)
 
     assert model.input_shape == (None, None)
     assert len(history.epochs) == 2

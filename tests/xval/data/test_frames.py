@@ -13,9 +13,9 @@ from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
 
 RATE_HZ, FRAME = 1000, 10
-SETTINGS = {
-    "sample_rate_hz": RATE_HZ, "label_frame_s": FRAME / RATE_HZ, "sequence_frames": 4, "frame_overlap": 0.5,
-    "annotation_policy": "union", "label_form": "multi_class", "random_excerpts": True,
+FRAMES = {
+    "task_type": "frame_classification", "architecture": "sincnet", "features": "waveform", "frontend": "none",
+    "sample_rate_hz": RATE_HZ, "label_frame_s": FRAME / RATE_HZ, "sequence_frames": 4, "random_excerpts": True,
 }  # fmt: skip
 FOLD = Fold(1, ("a", "b"), ("c",), ("d",))
 LOUD = 10_000  # what an event adds to the samples, which count themselves
@@ -54,16 +54,27 @@ def store(tmp_path):
     return write_store(tmp_path / "store")
 
 
-def load(store, *, in_memory=True, **changes):
-    return load_fold(store, FOLD, in_memory=in_memory, frames=SETTINGS | changes)
+@pytest.fixture
+def load(make_settings):
+    def load(store, *, in_memory=True, **changes):
+        chosen = make_settings(**FRAMES | changes)
+        options = {"frames": chosen.frame_settings(), "random_excerpts": chosen.random_excerpts}
+        return load_fold(store, FOLD, chosen.feature_settings(), in_memory=in_memory, **options)
+
+    return load
+
+
+@pytest.fixture
+def frames(make_settings):
+    return lambda **changes: make_settings(**FRAMES | changes).frame_settings()
 
 
 def everything(examples):
     return examples.predictors(np.arange(len(examples)))
 
 
-def test_sequences_tile_a_recording_and_a_rest_shorter_than_a_frame_is_left_out(store):
-    found = FrameExamples(store, ("a",), SETTINGS)
+def test_sequences_tile_a_recording_and_a_rest_shorter_than_a_frame_is_left_out(store, frames):
+    found = FrameExamples(store, ("a",), frames(), RATE_HZ)
 
     assert found.table[["clip", "row", "start_s", "end_s"]].to_numpy().tolist() == [
         ["a0", 0, 0.0, 0.04], ["a0", 1, 0.04, 0.08], ["a0", 2, 0.08, 0.12], ["a0", 3, 0.12, 0.16], ["a0", 4, 0.16, 0.2],
@@ -79,7 +90,7 @@ def test_sequences_tile_a_recording_and_a_rest_shorter_than_a_frame_is_left_out(
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_random_excerpts_take_their_labels_with_them(store, in_memory):
+def test_random_excerpts_take_their_labels_with_them(store, in_memory, load):
     data = load(store, in_memory=in_memory)
     batches = Batches(data.training, 3, targets=data.training.targets, weights=data.training.weights, shuffle_seed=1)
     starts = set()
@@ -96,7 +107,7 @@ def test_random_excerpts_take_their_labels_with_them(store, in_memory):
     assert max(starts) == 190  # the last sequence of a0 that is whole
 
 
-def test_the_same_seed_draws_the_same_excerpts_and_another_one_others(store):
+def test_the_same_seed_draws_the_same_excerpts_and_another_one_others(store, load):
     def first_epoch(seed):
         data = load(store)
         batches = Batches(data.training, 99, targets=data.training.targets, shuffle_seed=seed)
@@ -107,7 +118,7 @@ def test_the_same_seed_draws_the_same_excerpts_and_another_one_others(store):
     assert not np.array_equal(first_epoch(1), first_epoch(2))
 
 
-def test_evaluated_sides_stay_where_they_are(store):
+def test_evaluated_sides_stay_where_they_are(store, load):
     data = load(store)
     before = everything(data.sides["test"])
     data.sides["test"].begin_epoch(np.random.default_rng(1))
@@ -116,7 +127,7 @@ def test_evaluated_sides_stay_where_they_are(store):
     assert load(store, random_excerpts=False).training.targets.tolist() == data.sides["training"].targets.tolist()
 
 
-def test_several_labels_at_once_need_no_background(store):
+def test_several_labels_at_once_need_no_background(store, load):
     data = load(store, label_form="multi_label")
 
     assert data.class_names == ("call", "song")
@@ -130,13 +141,13 @@ def test_several_labels_at_once_need_no_background(store):
 def test_events_called_background_are_background(tmp_path):
     store = write_store(tmp_path / "store")
     named = type("Named", (), {"class_names": ("background", "call")})
-    assert frame_class_names(named, SETTINGS) == ("background", "call")
-    assert frame_class_names(named, SETTINGS | {"label_form": "multi_label"}) == ("call",)
-    assert frame_class_names(store, SETTINGS) == ("background", "call", "song")
+    assert frame_class_names(named, "multi_class") == ("background", "call")
+    assert frame_class_names(named, "multi_label") == ("call",)
+    assert frame_class_names(store, "multi_class") == ("background", "call", "song")
 
 
-def test_predictions_are_joined_to_recordings_without_padding(store):
-    found = FrameExamples(store, ("a", "b"), SETTINGS)
+def test_predictions_are_joined_to_recordings_without_padding(store, frames):
+    found = FrameExamples(store, ("a", "b"), frames(), RATE_HZ)
     of_frames = np.arange(len(found) * 4, dtype=np.float32).reshape(len(found), 4, 1)
 
     joined = found.join(of_frames)
@@ -145,29 +156,29 @@ def test_predictions_are_joined_to_recordings_without_padding(store):
     assert joined[1].ravel().tolist() == list(range(24, 34))
 
 
-def test_disputed_frames_weigh_nothing(tmp_path):
+def test_disputed_frames_weigh_nothing(tmp_path, frames):
     second = [("a0", 0.03, 0.05, "call", "two"), ("a1", np.nan, np.nan, "", "two")]
     store = write_store(tmp_path / "store", second, annotators=("one",))
 
-    found = FrameExamples(store, ("a",), SETTINGS | {"annotation_policy": "ignore_disagreement"})
+    found = FrameExamples(store, ("a",), frames(annotation_policy="ignore_disagreement"), RATE_HZ)
 
     weights = np.concatenate([recording.weights for recording in found.recordings])
     assert np.flatnonzero(weights == 0).tolist() == [5, 6]
     assert found.weights.sum() == 23 + 10 - 2
-    believed = FrameExamples(store, ("a", "b"), SETTINGS | {"annotation_policy": "two"})
+    believed = FrameExamples(store, ("a", "b"), frames(annotation_policy="two"), RATE_HZ)
     assert [recording.clip for recording in believed.recordings] == ["a0", "a1"]
     assert np.flatnonzero(believed.recordings[0].targets).tolist() == [3, 4]
 
 
-def test_what_cannot_be_labelled_is_refused(store):
+def test_what_cannot_be_labelled_is_refused(store, frames):
     with pytest.raises(SettingsError, match=r"recording 'a0' has 0\.235 s, less than a frame of label_frame_s=0\.3"):
-        FrameExamples(store, ("a",), SETTINGS | {"label_frame_s": 0.3})
+        FrameExamples(store, ("a",), frames(label_frame_s=0.3), RATE_HZ)
     with pytest.raises(SettingsError, match="nobody"):
-        FrameExamples(store, ("a",), SETTINGS | {"annotation_policy": "nobody"})
+        FrameExamples(store, ("a",), frames(annotation_policy="nobody"), RATE_HZ)
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_the_weights_of_a_batch_have_the_mean_1_so_that_the_loss_is_that_of_the_frames_that_count(store, in_memory):
+def test_the_weights_of_a_batch_have_the_mean_1_so_that_the_loss_is_that_of_the_frames_that_count(store, in_memory, load):
     data = load(store, in_memory=in_memory, sequence_frames=50)
     validation = data.sides["validation"]
     batches = Batches(validation, 9, targets=validation.targets, weights=validation.weights)
@@ -180,7 +191,7 @@ def test_the_weights_of_a_batch_have_the_mean_1_so_that_the_loss_is_that_of_the_
     assert training[0][2].mean() == pytest.approx(1)
 
 
-def test_a_side_without_a_frame_that_counts_is_refused(tmp_path):
+def test_a_side_without_a_frame_that_counts_is_refused(tmp_path, load):
     second = [("a0", 0.03, 0.05, "call", "two")]
     store = write_store(tmp_path / "store", second, annotators=("one",))
 
@@ -193,11 +204,11 @@ def test_a_side_without_a_frame_that_counts_is_refused(tmp_path):
     ({"label_frame_s": 0.3}, r"recording 'b0' has 0\.07 s, less than a frame of label_frame_s=0\.3"),
     ({"sequence_frames": 41}, "sequence_frames=41 is more than the 40 frames of the longest recording"),
 ])  # fmt: skip
-def test_policy_and_frames_are_checked_before_features_are_made(changes, message):
+def test_policy_and_frames_are_checked_before_features_are_made(changes, message, frames):
     annotations = pd.DataFrame({"clip": ["a0", "b0"], "start_s": [0.0, 0.0], "end_s": 0.05, "label": "call", "annotator": ""})
     index = pd.DataFrame({"clip": ["b0", "c0", "a0"], "duration_s": [0.07, 0.001, 0.4]})
     corpus = type("Corpus", (), {"annotations": lambda _: annotations, "index": index})()
 
-    check_recordings(corpus, SETTINGS)
+    check_recordings(corpus, frames(), RATE_HZ)
     with pytest.raises(SettingsError, match=message):
-        check_recordings(corpus, SETTINGS | changes)
+        check_recordings(corpus, frames(**changes), RATE_HZ)

@@ -161,10 +161,10 @@ def test_reading_ahead_says_nothing_of_damage_and_the_job_does(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "n_read"), [({}, 4), ({"generator": True}, 0), ({"architecture": "feature_combination"}, 0)]
 )
-def test_what_a_job_does_not_hold_is_not_read_ahead(tmp_path, reads, changes, n_read):
+def test_what_a_job_does_not_hold_is_not_read_ahead(tmp_path, reads, changes, n_read, make_settings):
     store = write(tmp_path)
 
-    preload_next(store.folder, {"generator": False, "architecture": "mlp", "in_memory_mb": MB} | changes)
+    preload_next(store.folder, make_settings(**{"architecture": "mlp", "in_memory_mb": MB} | changes))
 
     assert len(reads) == n_read
     load_fold(store, FOLD, in_memory=True)
@@ -291,9 +291,9 @@ def test_training_is_the_same_bit_for_bit_from_memory_and_from_files(tmp_path):
         data = load_fold(store, FOLD, in_memory=in_memory)
         keras.backend.clear_session()
         keras.utils.set_random_seed(1)
-        model = build_model(instance.parameters, ("n_units", "dropout"), store, data.training_items)
-        compiled = compile_model(model, instance.parameters, seed=1)
-        history = train_model(compiled, data, instance.parameters, seed=1, report=lambda *_: None, log_folder=None)
+        model = build_model(instance.settings, instance.options, store, data.training_items)
+        compiled = compile_model(model, instance.settings, seed=1)
+        history = train_model(compiled, data, instance.settings, seed=1, report=lambda *_: None, log_folder=None)
         found.append((history.epochs, predict(model, data.sides["test"], 2).tolist()))
 
     assert found[0] == found[1]

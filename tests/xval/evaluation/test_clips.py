@@ -10,15 +10,6 @@ from xval.data.fold import load_fold
 from xval.evaluation.clips import _average_clips, evaluate_model
 from xval.folds.split import Fold
 
-SETTINGS = {
-    "task_type": "classification",
-    "batch_size": 2,
-    "loss": "auto",
-    "label_form": "multi_class",
-    "metrics": "auto",
-    "clip_average": "probabilities",
-}
-
 
 @pytest.fixture
 def data(tmp_path):
@@ -45,8 +36,8 @@ def model():
     return keras.Model(inputs, keras.layers.Flatten()(inputs))
 
 
-def test_examples_clips_and_items_have_their_own_figures(data, model):
-    figures = evaluate_model(model, data, SETTINGS).figures
+def test_examples_clips_and_items_have_their_own_figures(data, model, make_settings):
+    figures = evaluate_model(model, data, make_settings()).figures
 
     assert figures["metrics"]["test"]["accuracy"] == pytest.approx(0.5)
     assert figures["clip_metrics"]["test"]["accuracy"] == pytest.approx(0.5)
@@ -81,9 +72,9 @@ def test_a_window_without_any_probability_for_a_class_leaves_no_nan(data):
     assert found.predictions == pytest.approx(np.float32([[0.5, 0.5], [1, 0]]), abs=1e-6)
 
 
-def test_windows_keep_their_own_metrics_however_clips_are_averaged(data, model):
+def test_windows_keep_their_own_metrics_however_clips_are_averaged(data, model, make_settings):
     by_votes, by_mean = (
-        evaluate_model(model, data, SETTINGS | {"clip_average": clip_average}).figures
+        evaluate_model(model, data, make_settings(clip_average=clip_average)).figures
         for clip_average in ("votes", "probabilities")
     )
 
@@ -92,10 +83,10 @@ def test_windows_keep_their_own_metrics_however_clips_are_averaged(data, model):
     assert by_mean["clip_metrics"]["test"]["auc"] == 1.0
 
 
-def test_further_metrics_and_a_loss_of_ones_own_stand_in_the_figures(data, model, own_package):
+def test_further_metrics_and_a_loss_of_ones_own_stand_in_the_figures(data, model, own_package, make_settings):
     own = {"metrics": "own_package.parts.worst, kl_divergence", "loss": "own_package.parts.loss"}
 
-    figures, plain = (evaluate_model(model, data, chosen).figures for chosen in (SETTINGS | own, SETTINGS))
+    figures, plain = (evaluate_model(model, data, chosen).figures for chosen in (make_settings(**own), make_settings()))
 
     assert figures["further_metrics"] == {"worst": False, "kl_divergence": False}
     assert figures["metrics"]["test"]["worst"] == pytest.approx(0.9)
@@ -104,22 +95,22 @@ def test_further_metrics_and_a_loss_of_ones_own_stand_in_the_figures(data, model
     assert figures["metrics"]["test"]["loss"] == plain["metrics"]["test"]["loss"]
 
 
-def test_the_loss_is_the_cross_entropy_of_the_predictions(data, model):
-    figures = evaluate_model(model, data, SETTINGS).figures
+def test_the_loss_is_the_cross_entropy_of_the_predictions(data, model, make_settings):
+    figures = evaluate_model(model, data, make_settings()).figures
 
     expected = -(log(0.6) * 4) / 4
     assert figures["metrics"]["validation"]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_chance_is_a_constant_answer_with_the_shares_of_the_training_classes(data, model):
-    chance = evaluate_model(model, data, SETTINGS).figures["chance"]["test"]
+def test_chance_is_a_constant_answer_with_the_shares_of_the_training_classes(data, model, make_settings):
+    chance = evaluate_model(model, data, make_settings()).figures["chance"]["test"]
 
     assert chance["loss"] == pytest.approx(log(2), rel=1e-5)
     assert (chance["accuracy"], chance["balanced_accuracy"], chance["auc"]) == (0.5, 0.5, 0.5)
 
 
-def test_predictions_are_a_table_with_a_row_per_validation_and_test_example(data, model):
-    table = evaluate_model(model, data, SETTINGS).predictions
+def test_predictions_are_a_table_with_a_row_per_validation_and_test_example(data, model, make_settings):
+    table = evaluate_model(model, data, make_settings()).predictions
 
     assert len(table) == 8
     first = table[(table["side"] == "test") & (table["clip"] == "c1")].iloc[1]

@@ -7,12 +7,10 @@ import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
-from xval.config_file import APART, read_defaults
 from xval.data.fold import load_fold
 from xval.evaluation.frames import evaluate_frames
 from xval.folds.split import Fold
 from xval.models.predict import predict
-from xval.settings.schema import Settings
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model
 from xval.worker.check_parts import check_parts
@@ -23,13 +21,6 @@ BASE = {
     "features": "waveform", "frontend": "none", "sample_rate_hz": RATE_HZ, "label_frame_s": FRAME_SAMPLES / RATE_HZ,
     "sequence_frames": 4, "num_epochs": 2, "threads_per_job": 1,
 }  # fmt: skip
-
-
-def settings(**changes):
-    defaults = {
-        key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
-    }
-    return Settings.model_validate(defaults | BASE | changes).model_dump(mode="json")
 
 
 def load(folder, chosen, events):
@@ -45,7 +36,13 @@ def load(folder, chosen, events):
             samples = np.random.default_rng(ord(item)).normal(size=(1, n_samples)).astype(np.float32)
             writer.append(item, samples, [0], [Example(f"{item}0", 0.0, n_samples / RATE_HZ)])
         writer.publish(index_hash="x")
-    return load_fold(open_store(folder), Fold(1, ("a", "b"), ("c",), ("d",)), in_memory=True, frames=chosen)
+    return load_fold(
+        open_store(folder),
+        Fold(1, ("a", "b"), ("c",), ("d",)),
+        chosen.feature_settings(),
+        in_memory=True,
+        frames=chosen.frame_settings(),
+    )
 
 
 def model_of(n_classes, activation):
@@ -53,8 +50,8 @@ def model_of(n_classes, activation):
     return keras.Model(inputs, keras.layers.Dense(n_classes, activation=activation)(inputs))
 
 
-def test_metrics_of_ones_own_stand_beside_those_of_frames_with_their_directions(tmp_path, own_package):
-    chosen = settings(metrics="own_package.parts.worst")
+def test_metrics_of_ones_own_stand_beside_those_of_frames_with_their_directions(tmp_path, own_package, make_settings):
+    chosen = make_settings(**BASE, metrics="own_package.parts.worst")
     data = load(tmp_path / "store", chosen, [(3, 7, "call"), (10, 12, "song")])
     model = model_of(3, "softmax")
     model.compile()
@@ -72,8 +69,8 @@ def test_metrics_of_ones_own_stand_beside_those_of_frames_with_their_directions(
     assert found["further_metrics"]["event_f1"] is True
 
 
-def test_what_is_annotated_behind_the_last_frame_is_not_missed(tmp_path):
-    chosen = settings(label_form="multi_label")
+def test_what_is_annotated_behind_the_last_frame_is_not_missed(tmp_path, make_settings):
+    chosen = make_settings(**BASE, label_form="multi_label")
     data = load(tmp_path / "store", chosen, [(20, 23.4, "call"), (23.1, 23.5, "song")])
     model = model_of(2, "sigmoid")
     model.compile()
@@ -94,10 +91,12 @@ def test_what_is_annotated_behind_the_last_frame_is_not_missed(tmp_path):
     ("form", "loss"),
     [("multi_class", "keras.losses.sparse_categorical_crossentropy"), ("multi_label", "keras.losses.binary_crossentropy")],
 )
-def test_a_loss_by_dotted_path_trains_as_the_same_loss_by_name_and_is_that_of_the_frames_that_count(tmp_path, form, loss):
+def test_a_loss_by_dotted_path_trains_as_the_same_loss_by_name_and_is_that_of_the_frames_that_count(
+    tmp_path, form, loss, make_settings
+):
     histories = []
     for name in ("auto", loss):
-        chosen = settings(label_form=form, loss=name)
+        chosen = make_settings(**BASE, label_form=form, loss=name)
         data = load(tmp_path / name, chosen, [(3, 7, "call"), (5, 12, "song")])
         keras.utils.set_random_seed(1)
         model = model_of(len(data.class_names), "softmax" if form == "multi_class" else "sigmoid")
@@ -115,7 +114,7 @@ def test_a_loss_by_dotted_path_trains_as_the_same_loss_by_name_and_is_that_of_th
     assert best["val_accuracy"] == pytest.approx(found["accuracy"], rel=1e-5)
 
 
-def test_metrics_of_labels_are_tried_with_labels(tmp_path, monkeypatch):
+def test_metrics_of_labels_are_tried_with_labels(tmp_path, monkeypatch, make_settings):
     source = """
 from xval.metrics import metric
 
@@ -128,4 +127,4 @@ def share(targets, predictions):
     monkeypatch.syspath_prepend(tmp_path)
 
     for n_labels in (1, 2, 5):
-        check_parts(settings(label_form="multi_label", metrics="metrics_of_labels.share"), n_labels)
+        check_parts(make_settings(**BASE, label_form="multi_label", metrics="metrics_of_labels.share"), n_labels)

@@ -12,7 +12,6 @@ from xval.evaluation.reconstruction import evaluate_reconstruction
 from xval.folds.split import Fold
 from xval.models.residual import read_features, with_residual
 
-SETTINGS = {"batch_size": 3, "task_type": "representation"}
 MEAN, DEVIATION = 5.0, 2.0
 
 
@@ -36,6 +35,11 @@ def scaled_by(factor):
     """Return a network that answers with its input times a factor, and whose embedding is the same."""
     embedding = keras.layers.Rescaling(factor, name="embedding")
     return network_of(embedding, keras.layers.Activation("linear"))
+
+
+@pytest.fixture
+def settings(make_settings):
+    return make_settings(batch_size=3, task_type="representation", architecture="daf_autoencoder", monitor="val_loss")
 
 
 @pytest.fixture
@@ -72,11 +76,11 @@ def test_an_augmented_model_is_to_rebuild_the_features_without_augmentation():
     assert np.allclose(residual.predict(np.zeros((2, 4, 3), np.float32), verbose=0), 1.0, atol=1e-6)
 
 
-def test_a_perfect_model_explains_everything_and_the_mean_nothing(data):
-    perfect = evaluate_reconstruction(chain(scaled_by(1.0)), data, SETTINGS).figures
+def test_a_perfect_model_explains_everything_and_the_mean_nothing(data, settings):
+    perfect = evaluate_reconstruction(chain(scaled_by(1.0)), data, settings).figures
     assert perfect["metrics"]["test"] == {"loss": 0.0, "mse": 0.0, "explained_variance": 1.0}
 
-    half = evaluate_reconstruction(chain(scaled_by(0.5)), data, SETTINGS)
+    half = evaluate_reconstruction(chain(scaled_by(0.5)), data, settings)
     x = np.concatenate([data.sides["test"].predictors(np.arange(4))])
     normalised = (x - MEAN) / DEVIATION
     training = (data.sides["training"].predictors(np.arange(9)) - MEAN) / DEVIATION
@@ -94,8 +98,8 @@ def test_a_perfect_model_explains_everything_and_the_mean_nothing(data):
     assert np.allclose(of_test["squared_error"], np.mean((0.5 * normalised) ** 2, axis=(1, 2)), rtol=1e-5)
 
 
-def test_embeddings_are_kept_for_every_example_of_every_side(data, tmp_path):
-    embeddings = evaluate_reconstruction(chain(scaled_by(0.5)), data, SETTINGS).tables["embeddings.parquet"]
+def test_embeddings_are_kept_for_every_example_of_every_side(data, tmp_path, settings):
+    embeddings = evaluate_reconstruction(chain(scaled_by(0.5)), data, settings).tables["embeddings.parquet"]
 
     assert len(embeddings) == 15
     assert [name for name in embeddings if name.startswith("embedding_")] == [f"embedding_{n}" for n in range(12)]
@@ -105,15 +109,15 @@ def test_embeddings_are_kept_for_every_example_of_every_side(data, tmp_path):
         row[[f"embedding_{n}" for n in range(12)]].to_numpy(float), ((x - MEAN) / DEVIATION / 2).ravel(), atol=1e-5
     )
     without = network_of(keras.layers.Activation("linear"))
-    assert evaluate_reconstruction(chain(without), data, SETTINGS).tables == {}
+    assert evaluate_reconstruction(chain(without), data, settings).tables == {}
 
 
-def test_a_reconstruction_that_is_no_number_gets_no_figure(data):
+def test_a_reconstruction_that_is_no_number_gets_no_figure(data, settings):
     with pytest.raises(DivergenceError, match="a reconstruction is NaN or infinite"):
-        evaluate_reconstruction(chain(scaled_by(np.inf)), data, SETTINGS)
+        evaluate_reconstruction(chain(scaled_by(np.inf)), data, settings)
 
 
-def test_the_mean_of_features_without_frames_is_that_of_each_bin(tmp_path):
+def test_the_mean_of_features_without_frames_is_that_of_each_bin(tmp_path, settings):
     bins = np.array([0.0, 10.0, 100.0], np.float32)
     with StoreWriter(tmp_path / "store", task_type="representation", class_names=()) as writer:
         for item in "abcd":
@@ -125,4 +129,4 @@ def test_the_mean_of_features_without_frames_is_that_of_each_bin(tmp_path):
     network = network_of(keras.layers.Rescaling(0.0), shape=(3,))
     model = keras.Model(inputs, keras.layers.Activation("linear", name="prediction")(network(inputs)))
 
-    assert evaluate_reconstruction(model, data, SETTINGS).figures["chance"]["test"]["mse"] == pytest.approx(1.0)
+    assert evaluate_reconstruction(model, data, settings).figures["chance"]["test"]["mse"] == pytest.approx(1.0)

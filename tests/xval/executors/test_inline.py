@@ -9,9 +9,9 @@ from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 
 
-def test_jobs_run_in_groups_and_a_crashed_one_again_alone(monkeypatch):
+def test_jobs_run_in_groups_and_a_crashed_one_again_alone(monkeypatch, make_settings):
     jobs = [
-        Job("", "", "", 1, Fold(number, ("a",), ("b",), ("c",)), {"backend": "tensorflow"}, (), "hash", "folds", 1)
+        Job("", "", "", 1, Fold(number, ("a",), ("b",), ("c",)), make_settings(backend="tensorflow"), {}, "hash", "folds", 1)
         for number in (1, 2, 3)
     ]
     ran, fates = [], {1: ["done"], 2: ["crashed", "crashed"], 3: ["done"]}
@@ -45,10 +45,10 @@ def test_jobs_run_in_groups_and_a_crashed_one_again_alone(monkeypatch):
     assert {event["worker"] for event in events} == {0}
 
 
-def test_an_unbuildable_model_is_said_before_anything_runs(monkeypatch):
+def test_an_unbuildable_model_is_said_before_anything_runs(monkeypatch, make_settings):
     monkeypatch.setattr(inline, "_bind", lambda slot, backend: None)
     monkeypatch.setattr(inline, "check_models", lambda jobs: ["instance 1: no"])
-    job = Job("", "", "", 1, Fold(1, ("a",), (), ()), {"backend": "tensorflow"}, (), "hash", "folds", 1)
+    job = Job("", "", "", 1, Fold(1, ("a",), (), ()), make_settings(backend="tensorflow"), {}, "hash", "folds", 1)
 
     with pytest.raises(inline.SettingsError, match="instance 1: no"):
         next(inline.run([job], [Slot("cpu", 1)], lambda event: None))

@@ -1,5 +1,7 @@
 """Retry, loss and adoption of what engines launch, with an engine that decides in memory what becomes of a job."""
 
+from dataclasses import replace
+
 import pytest
 
 from xval.backend.devices import Slot
@@ -54,11 +56,11 @@ class Engine:
 
 
 @pytest.fixture
-def jobs(tmp_path, monkeypatch):
+def jobs(tmp_path, monkeypatch, make_settings):
     monkeypatch.setattr(_launched, "check_models_apart", lambda jobs, slot: None)
     monkeypatch.setattr(_launched, "_SECONDS_BETWEEN_POLLS", 0)
     fold = Fold(1, ("a",), ("b",), ("c",))
-    return [Job(str(tmp_path), "", "", number, fold, {}, (), "hash", "folds", 1) for number in (1, 2)]
+    return [Job(str(tmp_path), "", "", number, fold, make_settings(), {}, "hash", "folds", 1) for number in (1, 2)]
 
 
 def run(jobs, engine, **options):
@@ -99,7 +101,7 @@ def test_what_an_earlier_driver_launched_is_waited_for_and_not_launched_again(jo
 
 
 def test_what_an_earlier_driver_launched_with_other_settings_is_cancelled_and_launched_anew(jobs):
-    earlier = Job(**{**vars(jobs[0]), "settings_hash": "other"})
+    earlier = replace(jobs[0], settings_hash="other")
     engine = Engine({1: ["done"]}, alive=[write_job_file(earlier, CPU)])
 
     assert len(run(jobs[:1], engine)) == 1

@@ -26,17 +26,17 @@ def run(jobs, report, *, device):
     for job in jobs:
         note(job, len(jobs))
         tried = Path(job.experiment_folder) / f"tried_{job.instance}_{job.fold.number}"
-        fate = "done" if tried.exists() and job.parameters["once"] else job.parameters["fate"].get(str(job.fold.number), "done")
+        fate = "done" if tried.exists() and job.options["once"] else job.options["fate"].get(str(job.fold.number), "done")
         tried.touch()
         if fate == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(job.parameters["sleep_s"])
+        time.sleep(job.options["sleep_s"])
         report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
         yield JobOutcome(job.instance, job.fold.number, fate, error="because", seconds=1.0, memory_mb=1.0)
 
-def preload(folder, parameters):
+def preload(folder, settings):
     with Path(os.environ["XVAL_TEST_PRELOADED"]).open("a") as file:
-        print(json.dumps([folder.name, parameters["seed"]]), file=file)
+        print(json.dumps([folder.name, settings.seed]), file=file)
 
 def load():
     place = Path(os.environ["XVAL_TEST_MEETING"])
@@ -76,17 +76,14 @@ def run(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def make_jobs(tmp_path):
+def make_jobs(tmp_path, make_settings):
     def make(*n_folds, fate=None, once=True, stores=None, sleep_s=0.0):
         return [
             Job(
                 str(tmp_path), "", str(tmp_path / (stores or {}).get(instance, "store")), instance,
                 Fold(fold, ("a",), ("b",), ("c",)),
-                {
-                    "backend": "none", "num_epochs": 1, "max_worker_memory_mb": 100, "fate": fate or {}, "once": once,
-                    "seed": instance, "sleep_s": sleep_s,
-                },
-                (), "hash", "folds", 1,
+                make_settings(num_epochs=1, max_worker_memory_mb=100, seed=instance),
+                {"fate": fate or {}, "once": once, "sleep_s": sleep_s}, "hash", "folds", 1,
             )
             for instance, n in enumerate(n_folds, start=1)
             for fold in range(1, n + 1)

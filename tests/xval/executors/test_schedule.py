@@ -14,14 +14,21 @@ from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 
 
-def make_job(instance, fold, *, n_training=10, folder="", num_epochs=1):
-    items = tuple(f"item_{number}" for number in range(n_training))
-    return Job(folder, "", "", instance, Fold(fold, items, ("v",), ("t",)), {"num_epochs": num_epochs}, (), "s", "f", 1)
+@pytest.fixture(scope="module")
+def make_job(make_settings):
+    settings = make_settings(num_epochs=1)
+
+    def make_job(instance, fold, *, n_training=10, folder=""):
+        items = tuple(f"item_{number}" for number in range(n_training))
+        return Job(folder, "", "", instance, Fold(fold, items, ("v",), ("t",)), settings, {}, "s", "f", 1)
+
+    return make_job
 
 
-def make_groups(*n_folds):
-    """Return groups of one job, so many for instance 1, 2, ..."""
-    return [(make_job(number, fold),) for number, n in enumerate(n_folds, start=1) for fold in range(1, n + 1)]
+@pytest.fixture(scope="module")
+def make_groups(make_job):
+    """Return a function that gives groups of one job, so many for instance 1, 2, ..."""
+    return lambda *n_folds: [(make_job(n, fold),) for n, last in enumerate(n_folds, start=1) for fold in range(1, last + 1)]
 
 
 class FirstCome:
@@ -66,7 +73,7 @@ def n_compilations(ran):
     return changes
 
 
-def test_longest_jobs_first_ends_earlier_than_first_come():
+def test_longest_jobs_first_ends_earlier_than_first_come(make_job, make_groups):
     groups = make_groups(4, 4, 4, 1)
     seconds = {1: 10.0, 2: 10.0, 3: 10.0, 4: 80.0}
     schedule = Schedule(groups, n_workers=2)
@@ -79,7 +86,7 @@ def test_longest_jobs_first_ends_earlier_than_first_come():
     assert (ours, theirs) == (100.0, 140.0)
 
 
-def test_a_long_job_does_not_wait_behind_folds_that_are_warm():
+def test_a_long_job_does_not_wait_behind_folds_that_are_warm(make_job, make_groups):
     groups = make_groups(2, 2, 1)
     seconds = {1: 50.0, 2: 50.0, 3: 90.0}
     schedule = Schedule(groups, n_workers=2)
@@ -90,7 +97,7 @@ def test_a_long_job_does_not_wait_behind_folds_that_are_warm():
     assert simulate(FirstCome(groups), 2, seconds)[0] == 190.0
 
 
-def test_workers_keep_to_their_instances_and_compile_less_than_first_come():
+def test_workers_keep_to_their_instances_and_compile_less_than_first_come(make_groups):
     groups, seconds = make_groups(10, 10, 10, 10), dict.fromkeys(range(1, 5), 10.0)
 
     ours, ran = simulate(Schedule(groups, n_workers=4), 4, seconds, compile_s=5.0)
@@ -100,7 +107,7 @@ def test_workers_keep_to_their_instances_and_compile_less_than_first_come():
     assert (ours, theirs) == (105.0, 120.0)
 
 
-def test_who_has_nothing_left_helps_where_most_is_left_for_each_worker():
+def test_who_has_nothing_left_helps_where_most_is_left_for_each_worker(make_groups):
     schedule = Schedule(make_groups(1, 8, 4), n_workers=3)
     assert [schedule.take(worker)[0].instance for worker in (0, 1, 2)] == [2, 3, 1]
 
@@ -108,7 +115,7 @@ def test_who_has_nothing_left_helps_where_most_is_left_for_each_worker():
     assert schedule.take(2)[0].instance == 2
 
 
-def test_with_one_worker_the_declared_order_stays():
+def test_with_one_worker_the_declared_order_stays(make_groups):
     groups = make_groups(2, 1, 5)
 
     _, ran = simulate(Schedule(groups, n_workers=1), 1, {1: 1.0, 2: 50.0, 3: 9.0})
@@ -116,7 +123,7 @@ def test_with_one_worker_the_declared_order_stays():
     assert [(instance, fold) for _, instance, fold in ran] == [(group[0].instance, group[0].fold.number) for group in groups]
 
 
-def test_unknown_times_are_scaled_with_the_known_ones():
+def test_unknown_times_are_scaled_with_the_known_ones(make_job):
     groups = [(make_job(1, 1, n_training=10),), (make_job(2, 1, n_training=10),), (make_job(3, 1, n_training=15),)]
     schedule = Schedule(groups, n_workers=2)
     schedule.learn(make_job(1, 2, n_training=10), 20.0)
@@ -127,7 +134,7 @@ def test_unknown_times_are_scaled_with_the_known_ones():
     assert [schedule.take(0)[0].instance, schedule.take(1)[0].instance, schedule.take(0)[0].instance] == [2, 3, 1]
 
 
-def test_times_are_read_from_finished_folds_of_the_same_settings(tmp_path):
+def test_times_are_read_from_finished_folds_of_the_same_settings(tmp_path, make_job):
     folder = ExperimentFolder(tmp_path)
     for instance, seconds, settings_hash in ((1, 1.0, "s"), (2, 500.0, "other"), (3, 90.0, "s")):
         record = {"status": "done", "settings_hash": settings_hash, "folds_hash": "f", "seconds": seconds}
@@ -144,7 +151,7 @@ def test_times_are_read_from_finished_folds_of_the_same_settings(tmp_path):
     assert [schedule.take(0)[0].instance, schedule.take(1)[0].instance] == [3, 2]
 
 
-def test_a_retry_comes_first_and_alone():
+def test_a_retry_comes_first_and_alone(make_job):
     first, second, third = (make_job(1, fold) for fold in (1, 2, 3))
     schedule = Schedule([(first, second), (third,)], n_workers=2)
     assert schedule.take(0) == (first, second)
@@ -155,7 +162,7 @@ def test_a_retry_comes_first_and_alone():
     assert [schedule.take(1) for _ in range(4)] == [(first,), (second,), (third,), None]
 
 
-def test_a_fresh_process_takes_the_longest_work_again():
+def test_a_fresh_process_takes_the_longest_work_again(make_groups):
     schedule = Schedule(make_groups(3, 9), n_workers=2)
     assert [schedule.take(0)[0].instance, schedule.take(1)[0].instance] == [2, 1]
     schedule.take(0)
@@ -171,7 +178,7 @@ def test_a_fresh_process_takes_the_longest_work_again():
     n_workers=st.integers(1, 5),
     seconds=st.lists(st.floats(0.1, 100), min_size=6, max_size=6),
 )
-def test_every_job_runs_once_and_no_worker_stands_idle(folds, n_workers, seconds):
+def test_every_job_runs_once_and_no_worker_stands_idle(folds, n_workers, seconds, make_groups):
     groups, took = make_groups(*folds), dict(enumerate(seconds, start=1))
 
     end, ran = simulate(Schedule(groups, n_workers=n_workers), n_workers, took)
@@ -185,7 +192,7 @@ def test_every_job_runs_once_and_no_worker_stands_idle(folds, n_workers, seconds
 
 
 @pytest.mark.parametrize("worker", [0, 1])
-def test_the_guess_is_what_the_worker_gets(worker):
+def test_the_guess_is_what_the_worker_gets(worker, make_groups):
     schedule = Schedule(make_groups(2, 3, 1), n_workers=2)
     schedule.take(0)
     schedule.take(1)

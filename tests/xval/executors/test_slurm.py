@@ -13,10 +13,15 @@ from xval.errors import SettingsError
 from xval.executors import slurm
 from xval.executors.slurm import Queue, make_slots
 
-PARAMETERS = {
-    "slurm_cluster": "slurm", "slurm_partition": "short", "slurm_time_limit_min": 90, "slurm_cpus_per_job": 0,
-    "slurm_memory_gb": 3.0, "slurm_gpus_per_job": 1, "slurm_max_running": 2, "threads_per_job": 2,
-}  # fmt: skip
+
+@pytest.fixture
+def settings(make_settings):
+    """Return a function that gives settings of a job on a GPU."""
+    given = {
+        "slurm_cluster": "slurm", "slurm_partition": "short", "slurm_time_limit_min": 90, "slurm_cpus_per_job": 0,
+        "slurm_memory_gb": 3.0, "slurm_gpus_per_job": 1, "slurm_max_running": 2, "threads_per_job": 2,
+    }  # fmt: skip
+    return lambda **changes: make_settings(**given | changes)
 
 
 @pytest.fixture
@@ -42,8 +47,8 @@ def paths_of(folder, *numbers):
     return [folder / f"instance_{number}_fold_1.json" for number in numbers]
 
 
-def test_an_array_asks_for_what_the_settings_say(cluster):
-    Queue(cluster / "submitit", PARAMETERS).launch(paths_of(cluster, 1, 2, 3))
+def test_an_array_asks_for_what_the_settings_say(cluster, settings):
+    Queue(cluster / "submitit", settings()).launch(paths_of(cluster, 1, 2, 3))
 
     script = (cluster / "script").read_text()
     wanted = (
@@ -53,10 +58,10 @@ def test_an_array_asks_for_what_the_settings_say(cluster):
     assert [option for option in wanted if f"#SBATCH {option}\n" not in script] == []
 
 
-def test_without_gpus_and_partition_neither_is_asked_for(cluster):
-    parameters = {**PARAMETERS, "slurm_gpus_per_job": 0, "slurm_partition": None, "slurm_cpus_per_job": 5}
+def test_without_gpus_and_partition_neither_is_asked_for(cluster, settings):
+    chosen = settings(slurm_gpus_per_job=0, slurm_partition=None, slurm_cpus_per_job=5)
 
-    Queue(cluster / "submitit", parameters).launch(paths_of(cluster, 1, 2))
+    Queue(cluster / "submitit", chosen).launch(paths_of(cluster, 1, 2))
 
     script = (cluster / "script").read_text()
     assert "--gpus" not in script
@@ -64,8 +69,8 @@ def test_without_gpus_and_partition_neither_is_asked_for(cluster):
     assert "--cpus-per-task=5\n" in script
 
 
-def test_a_job_waits_or_runs_while_it_is_listed(cluster):
-    queue = Queue(cluster / "submitit", PARAMETERS)
+def test_a_job_waits_or_runs_while_it_is_listed(cluster, settings):
+    queue = Queue(cluster / "submitit", settings())
     first, second = paths_of(cluster, 1, 2)
     queue.launch([first, second])
     (cluster / "queue").write_text("77_0\n78\n")
@@ -74,8 +79,8 @@ def test_a_job_waits_or_runs_while_it_is_listed(cluster):
     assert queue.end_of(second).startswith("job 77_1 left the queue without a word")
 
 
-def test_a_scheduler_that_does_not_answer_ends_no_job(cluster):
-    queue = Queue(cluster / "submitit", PARAMETERS)
+def test_a_scheduler_that_does_not_answer_ends_no_job(cluster, settings):
+    queue = Queue(cluster / "submitit", settings())
     (path,) = paths_of(cluster, 1)
     queue.launch([path])
     (cluster / "queue").unlink()
@@ -83,38 +88,38 @@ def test_a_scheduler_that_does_not_answer_ends_no_job(cluster):
     assert queue.end_of(path) == ""
 
 
-def test_another_driver_finds_the_jobs_and_cancels_them(cluster):
+def test_another_driver_finds_the_jobs_and_cancels_them(cluster, settings):
     first, second = paths_of(cluster, 1, 2)
-    Queue(cluster / "submitit", PARAMETERS).launch([first, second])
+    Queue(cluster / "submitit", settings()).launch([first, second])
     (cluster / "queue").write_text("77_0\n")
-    queue = Queue(cluster / "submitit", PARAMETERS)
+    queue = Queue(cluster / "submitit", settings())
 
     assert queue.is_alive(first)
     assert not queue.is_alive(second)
     assert not queue.is_alive(cluster / "instance_9_fold_1.json")
-    assert not Queue(cluster / "submitit", {**PARAMETERS, "slurm_cluster": "local"}).is_alive(first)
+    assert not Queue(cluster / "submitit", settings(slurm_cluster="local")).is_alive(first)
     queue.cancel([first, second])
     assert (cluster / "cancelled").read_text() == "77_0\n"
 
 
-def test_what_slurm_refuses_is_told_with_its_words(cluster):
+def test_what_slurm_refuses_is_told_with_its_words(cluster, settings):
     (cluster / "bin" / "sbatch").write_text("#!/bin/sh\necho invalid partition specified: short >&2\nexit 1\n")
 
     with pytest.raises(SettingsError, match="invalid partition specified: short"):
-        Queue(cluster / "submitit", PARAMETERS).launch(paths_of(cluster, 1, 2))
+        Queue(cluster / "submitit", settings()).launch(paths_of(cluster, 1, 2))
 
 
-def test_a_machine_without_slurm_is_told_so(monkeypatch):
+def test_a_machine_without_slurm_is_told_so(monkeypatch, settings):
     monkeypatch.setenv("PATH", "/nowhere")
 
     with pytest.raises(SettingsError, match="sbatch, squeue, scancel not found on this machine"):
-        make_slots(PARAMETERS)
+        make_slots(settings())
 
 
 @pytest.mark.usefixtures("cluster")
-def test_the_gpu_is_the_first_of_those_that_slurm_gives():
-    assert make_slots(PARAMETERS)[0][0].device == "0"
-    assert make_slots({**PARAMETERS, "slurm_gpus_per_job": 0})[0][0].device == "cpu"
+def test_the_gpu_is_the_first_of_those_that_slurm_gives(settings):
+    assert make_slots(settings())[0][0].device == "0"
+    assert make_slots(settings(slurm_gpus_per_job=0))[0][0].device == "cpu"
 
 
 @pytest.mark.slow

@@ -47,17 +47,17 @@ INSTANCES = {
 }
 
 
-def prepare(settings, *, seed):
+def prepare(job):
     keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(job.seed)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def started_backend():
     """Leave the threads of this process alone: its backend has started, and they cannot be set any more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "prepare_backend", prepare)
-        patch.setattr("xval.training.setup.prepare_backend", prepare)
+        patch.setattr(fit, "prepare_for", prepare)
+        patch.setattr("xval.training.setup.prepare_for", prepare)
         yield
 
 
@@ -410,7 +410,7 @@ def test_a_model_that_all_folds_start_from_is_started_from(experiment, finished,
     (instance,) = resolve(declare(finished, {5: SMALL | {"initial_model": str(initial)}}))
     fold, features = Fold(0, tuple(ITEMS), (), ()), finished / "data" / "toy" / "features" / "custom"
     job = Job(
-        str(tmp_path / "other"), "code", str(features), 5, fold, instance.parameters, tuple(instance.options),
+        str(tmp_path / "other"), "code", str(features), 5, fold, instance.settings, instance.options,
         "hash", "folds", 1, Refit(1),
     )  # fmt: skip
 
@@ -459,8 +459,8 @@ def test_every_task_trains_without_validation(tmp_path, task_type, parameters):
     (instance,) = resolve(declare(tmp_path, {1: parameters}, task_type=task_type))
     opened = open_store(write_store(tmp_path / "data" / "toy" / "features" / "x", task_type))
     job = Job(
-        str(tmp_path / "results"), "code", str(opened.folder), 1, Fold(0, ("a", "b"), (), ()), instance.parameters,
-        tuple(instance.options), "hash", "folds", 1, Refit(2, (0.5, 0.25), {"expected": {}}),
+        str(tmp_path / "results"), "code", str(opened.folder), 1, Fold(0, ("a", "b"), (), ()), instance.settings,
+        instance.options, "hash", "folds", 1, Refit(2, (0.5, 0.25), {"expected": {}}),
     )  # fmt: skip
 
     outcome = run_job(job, lambda _: None)

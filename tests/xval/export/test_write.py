@@ -67,19 +67,13 @@ def classify(inputs, hidden, network):
 
 
 @pytest.fixture
-def fold(tmp_path):
+def fold(tmp_path, make_settings, make_options):
     """Return a fold folder with a small network on features in decibels, far from mean 0 and deviation 1."""
     predictors = {item: RNG.normal(-40, 15, size=(6, 12, 8)).astype(np.float32) for item in "xy"}
     written = store.write("toy", predictors, {item: ["a", "b", "c"] * 2 for item in "xy"}, data_folder=tmp_path / "data")
-    settings = {
-        "architecture": "cnn_small",
-        "n_filters": [4, 8],
-        "task_type": "classification",
-        "reshaping_type": "auto",
-        "normalization": "per_bin",
-        "regularization_lambda": 0.0,
-    }
-    return save(tmp_path / "fold_1", build_model(settings, ["n_filters"], written, "xy"))
+    chosen = {"architecture": "cnn_small", "n_filters": (4, 8), "regularization_lambda": 0}
+    model = build_model(make_settings(**chosen), make_options(**chosen), written, "xy")
+    return save(tmp_path / "fold_1", model)
 
 
 def listening(n_fft):

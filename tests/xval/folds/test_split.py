@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from xval.errors import FoldsError
-from xval.folds.split import make_folds
+from xval.folds.split import FoldSettings, make_folds
 
 DEFAULTS = {
     "num_folds": 3,
@@ -33,7 +33,7 @@ def speakers(n_items, labels="ab", n_takes=2):
 
 
 def split(index, task_type="classification", **changes):
-    return make_folds(index, "hash", task_type=task_type, settings=DEFAULTS | changes)
+    return make_folds(index, "hash", task_type=task_type, settings=FoldSettings(**DEFAULTS | changes))
 
 
 @given(
@@ -74,7 +74,7 @@ def test_the_hash_follows_the_folds_and_the_corpus():
 
     assert split(index).hash == plan.hash
     assert split(index, fold_seed=2).hash != plan.hash
-    assert make_folds(index, "other", task_type="classification", settings=DEFAULTS).hash != plan.hash
+    assert make_folds(index, "other", task_type="classification", settings=FoldSettings(**DEFAULTS)).hash != plan.hash
 
 
 def test_leave_one_out_tests_each_item_alone_whatever_num_folds():

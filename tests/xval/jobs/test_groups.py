@@ -6,7 +6,8 @@ from xval.errors import SettingsError
 from xval.folds.split import Fold
 from xval.jobs.groups import MOST_MEMBERS, describe_engine, group_jobs, one_by_one
 from xval.jobs.job import Job, Refit
-from xval.settings.resolve import Declaration, hash_parameters, resolve
+from xval.settings.parameters import hash_parameters
+from xval.settings.resolve import Declaration, resolve
 
 FUSED = {"backend": "jax", "engine": "fused"}
 
@@ -15,8 +16,8 @@ def jobs_of(*instances, n_folds=3, **shared):
     declaration = Declaration("exp.py", "exp.py", "a test", {"dataset": "toy", **shared}, dict(enumerate(instances, start=1)))
     return [
         Job(
-            "results", "code", "store", instance.number, Fold(number, ("a",), ("b",), ("c",)), instance.parameters,
-            tuple(instance.options), instance.settings_hash, "folds", seed=number,
+            "results", "code", "store", instance.number, Fold(number, ("a",), ("b",), ("c",)), instance.settings,
+            instance.options, instance.settings_hash, "folds", seed=number,
         )
         for instance in resolve(declaration)
         for number in range(1, n_folds + 1)
@@ -76,7 +77,7 @@ def test_what_cannot_be_trained_together_is_alone_and_says_why(own, reason):
     jobs = jobs_of(own, **FUSED)
 
     assert sizes(jobs) == [1, 1, 1]
-    assert reason in describe_engine(jobs[0].parameters, "processes")
+    assert reason in describe_engine(jobs[0].settings, "processes")
     assert one_by_one(jobs[0])["engine"]["used"] == "sequential"
     assert reason in one_by_one(jobs[0])["engine"]["reason"]
 
@@ -90,9 +91,9 @@ def test_a_model_of_all_items_is_alone():
 def test_executors_of_clusters_and_the_engine_sequential_are_told_apart():
     fused, sequential = jobs_of({}, **FUSED)[0], jobs_of({})[0]
 
-    assert describe_engine(fused.parameters, "processes") == ""
-    assert "executor slurm runs a process for each job" in describe_engine(fused.parameters, "slurm")
-    assert describe_engine(sequential.parameters, "slurm") == ""
+    assert describe_engine(fused.settings, "processes") == ""
+    assert "executor slurm runs a process for each job" in describe_engine(fused.settings, "slurm")
+    assert describe_engine(sequential.settings, "slurm") == ""
     assert one_by_one(sequential) == {}
 
 
@@ -103,9 +104,8 @@ def test_the_engine_needs_jax():
         jobs_of({}, backend="torch", engine="fused")
 
 
-def test_the_engine_sequential_leaves_the_hash_of_older_results_as_it_was():
-    parameters = jobs_of({}, backend="jax")[0].parameters
-    older = {name: value for name, value in parameters.items() if name != "engine"}
+def test_the_engine_changes_the_hash():
+    sequential, fused = jobs_of({}, backend="jax")[0], jobs_of({}, backend="jax", engine="fused")[0]
 
-    assert hash_parameters(older) == hash_parameters(parameters)
-    assert hash_parameters(parameters | {"engine": "fused"}) != hash_parameters(parameters)
+    assert hash_parameters(sequential.parameters) == sequential.settings_hash
+    assert hash_parameters(sequential.parameters | {"engine": "fused"}) == fused.settings_hash != sequential.settings_hash

@@ -1,8 +1,10 @@
+import json
 import math
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -16,11 +18,12 @@ from xval.jobs.job_file import JobProcess, describe_exit, job_file, outcome_file
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(tmp_path, make_settings, make_options):
+    mlp = {"architecture": "mlp", "n_units": (8,)}
     return Job(
         experiment_folder=str(tmp_path), code_folder=str(tmp_path / "code" / "abc"), store_folder=str(tmp_path / "store"),
-        instance=3, fold=Fold(1, ("a", "b"), ("c",), ("d",)), parameters={"architecture": "mlp", "n_units": [8]},
-        option_names=("n_units",), settings_hash="s", folds_hash="f", seed=7,
+        instance=3, fold=Fold(1, ("a", "b"), ("c",), ("d",)), settings=make_settings(**mlp),
+        options=make_options(**mlp), settings_hash="s", folds_hash="f", seed=7,
     )  # fmt: skip
 
 
@@ -54,6 +57,43 @@ def test_what_is_no_job_file_is_refused(tmp_path, content):
 
     with pytest.raises(ResultsError, match=str(path)):
         read_job_file(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda parameters: parameters.update(batch_size="many"), "batch_size: Input should be a valid integer"),
+        (lambda parameters: parameters.pop("learning_rate"), "learning_rate: Field required"),
+        (lambda parameters: parameters.update(learing_rate=0.1), "learing_rate: Extra inputs are not permitted"),
+        (lambda parameters: parameters.pop("n_units"), "KeyError: 'n_units'"),
+    ],
+)
+def test_the_setting_that_is_wrong_in_a_job_file_is_named(job, change, fault):
+    path = write_job_file(job, Slot("cpu", 1))
+    content = json.loads(path.read_text())
+    change(content["job"]["parameters"])
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(ResultsError, match=rf"{path}: no job file \({fault}"):
+        read_job_file(path)
+
+
+def test_a_job_file_has_all_settings_and_options_under_one_name(job):
+    written = json.loads(write_job_file(job, Slot("cpu", 1)).read_text())["job"]
+
+    assert list(written) == [
+        "experiment_folder", "code_folder", "store_folder", "instance", "fold", "parameters", "option_names", "settings_hash",
+        "folds_hash", "seed", "refit",
+    ]  # fmt: skip
+    assert written["parameters"] == job.settings.model_dump(mode="json") | {"n_units": [8], "dropout": 0.3}
+    assert written["option_names"] == ["n_units", "dropout"]
+
+
+def test_a_job_with_parts_of_the_users_own_is_read_where_they_are_not_found(job):
+    settings = job.settings.model_copy(update={"loss": "nowhere.loss", "architecture": "nowhere.network"})
+    path = write_job_file(replace(job, settings=settings), Slot("cpu", 1))
+
+    assert read_job_file(path)[0].settings == settings
 
 
 def test_a_missing_job_file_is_refused_with_what_is_wanted(tmp_path):

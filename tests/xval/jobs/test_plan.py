@@ -28,7 +28,7 @@ def made(tmp_path):
         given = {"dataset": "toy", "num_folds": 3, "data_folder": str(tmp_path / "data"), "architecture": "mlp"} | parameters
         resolved = resolve(Declaration("exp.py", "exp.py", "a test", given, dict(enumerate(instances, start=1))), numbers)
         settings = resolved[0].settings
-        folds = load_folds(folder, settings.model_dump(), "toy", tmp_path / "data")
+        folds = load_folds(folder, settings)
         found = make_plan(folder, resolved, folds, fold_numbers=fold_numbers, overwrite=overwrite)
         folder.prepare("a test")
         write_folds(folder, folds, "toy", tmp_path / "data")
@@ -141,10 +141,10 @@ def test_a_changed_corpus_is_noticed(made):
 
 
 def test_a_missing_corpus_is_an_error(made):
-    settings = made([{}]).instances[0].settings.model_dump()
+    settings = made([{}]).instances[0].settings.model_copy(update={"dataset": "toyy"})
 
     with pytest.raises(CorpusError, match="toyy"):
-        load_folds(made.folder, settings, "toyy", made.data_folder)
+        load_folds(made.folder, settings)
 
 
 def test_a_corpus_of_another_task_is_refused(made):

@@ -8,8 +8,6 @@ from xval.folds.split import Fold, FoldPlan
 from xval.jobs.job import Job, Refit
 from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
 
-CONSTANT = {"schedule": "constant", "num_epochs": 5}
-
 
 @pytest.mark.parametrize(
     ("best_epochs", "chosen"),
@@ -25,8 +23,8 @@ def test_every_item_of_any_fold_trains_and_none_is_left():
     assert all_items(folds) == Fold(0, ("a", "b", "c", "d", "e"), (), ())
 
 
-def test_plateau_has_the_median_rate_of_the_folds_and_never_rises_when_one_has_stopped():
-    settings = {"schedule": "plateau", "num_epochs": 5}
+def test_plateau_has_the_median_rate_of_the_folds_and_never_rises_when_one_has_stopped(make_settings):
+    settings = make_settings(schedule="plateau", num_epochs=5)
     rates = [[0.4, 0.4, 0.2], [0.4, 0.2, 0.1, 0.1], [0.4, 0.4, 0.4, 0.4, 0.4]]
 
     assert choose_learning_rates(settings, 6, rates) == (0.4, 0.4, 0.2, 0.2, 0.2, 0.2)
@@ -34,19 +32,20 @@ def test_plateau_has_the_median_rate_of_the_folds_and_never_rises_when_one_has_s
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "exponential", "ReduceLROnPlateau"])
-def test_other_schedules_say_their_rates_themselves(schedule):
-    found = choose_learning_rates({"schedule": schedule, "num_epochs": 5}, 5, [[0.1, 0.1]])
+def test_other_schedules_say_their_rates_themselves(schedule, make_settings):
+    found = choose_learning_rates(make_settings(schedule=schedule, num_epochs=5), 5, [[0.1, 0.1]])
 
     assert (found is None) == (schedule != "ReduceLROnPlateau")
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "logarithmic", "CosineDecay"])
-def test_schedules_that_end_with_num_epochs_have_no_rate_behind_it(schedule):
-    settings = {"schedule": schedule, "num_epochs": 5}
+def test_schedules_that_end_with_num_epochs_have_no_rate_behind_it(schedule, make_settings):
+    to_final = {"final_learning_rate": 1e-5} if schedule in ("linear", "logarithmic") else {}
+    settings = make_settings(schedule=schedule, num_epochs=5, **to_final)
 
     with pytest.raises(SettingsError, match=r"--epochs 6: schedule='.*' leads through num_epochs=5 epochs .*allowed: 1 to 5"):
         choose_learning_rates(settings, 6, [])
-    assert choose_learning_rates(CONSTANT, 6, []) is None
+    assert choose_learning_rates(make_settings(schedule="constant", num_epochs=5), 6, []) is None
 
 
 def test_what_is_expected_are_the_test_figures_of_the_folds(make_instance):
@@ -57,9 +56,11 @@ def test_what_is_expected_are_the_test_figures_of_the_folds(make_instance):
     assert found == {"mean": pytest.approx(0.6), "std": pytest.approx(0.1414, abs=1e-4), "n": 2}
 
 
-def test_a_job_keeps_its_refit_through_json():
+def test_a_job_keeps_its_refit_through_json(make_settings, make_options):
     refit = Refit(3, (0.1, 0.05, 0.05), {"expected": {}})
-    job = Job("results", "code/abc", "store", 1, Fold(0, ("a",), (), ()), {}, (), "hash", "folds", 7, refit)
+    job = Job(
+        "results", "code/abc", "store", 1, Fold(0, ("a",), (), ()), make_settings(), make_options(), "hash", "folds", 7, refit
+    )
 
     assert Job.from_dict(json.loads(json.dumps(job.to_dict()))) == job
     assert Refit.from_dict(asdict(Refit(3))) == Refit(3)

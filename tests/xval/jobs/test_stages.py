@@ -8,35 +8,44 @@ from xval.jobs.job import Job
 from xval.jobs.stages import in_stages
 
 
-def job(instance, fold, models=()):
-    parameters = {"models": list(models)} if models else {}
-    return Job("results", "code", "store", instance, Fold(fold, ("a",), ("b",), ("c",)), parameters, (), "", "", 1)
+@pytest.fixture
+def job(make_settings, make_options):
+    """Return a function that makes the job of a fold, of a network or of a combination of models."""
+    combination = {"architecture": "feature_combination"}
+    network, combining = make_settings(), make_settings(**combination)
+
+    def job(instance, fold, models=()):
+        settings = combining if models else network
+        options = make_options(**combination, models=models) if models else {}
+        return Job("results", "code", "store", instance, Fold(fold, ("a",), ("b",), ("c",)), settings, options, "", "", 1)
+
+    return job
 
 
 def names(stages):
     return [[(job.instance, job.fold.number) for job in stage] for stage in stages]
 
 
-def test_jobs_that_need_nothing_are_one_stage():
+def test_jobs_that_need_nothing_are_one_stage(job):
     assert names(in_stages([job(1, 1), job(2, 1, ["elsewhere/model.keras"])])) == [[(1, 1), (2, 1)]]
     assert in_stages([]) == []
 
 
-def test_a_job_waits_for_the_models_of_its_fold():
+def test_a_job_waits_for_the_models_of_its_fold(job):
     model = "results/instance_2/fold_{fold}/model.keras"
     jobs = [job(1, 1, [model]), job(1, 2, [model]), job(2, 1), job(3, 1, [model, "results/instance_1/fold_1/model.keras"])]
 
     assert names(in_stages(jobs)) == [[(1, 2), (2, 1)], [(1, 1)], [(3, 1)]]
 
 
-def test_the_same_file_by_another_path_is_the_same_file(tmp_path, monkeypatch):
+def test_the_same_file_by_another_path_is_the_same_file(tmp_path, monkeypatch, job):
     monkeypatch.chdir(tmp_path)
     absolute = str(Path("results").resolve() / "instance_2" / "fold_{fold}" / "model.keras")
 
     assert names(in_stages([job(1, 1, [absolute]), job(2, 1)])) == [[(2, 1)], [(1, 1)]]
 
 
-def test_jobs_that_wait_for_each_other_are_refused():
+def test_jobs_that_wait_for_each_other_are_refused(job):
     first, second = (f"results/instance_{number}/fold_{{fold}}/model.keras" for number in (1, 2))
 
     with pytest.raises(SettingsError, match="instances 1, 2 wait for each other's models"):

@@ -74,13 +74,3 @@ def test_only_what_can_change_a_result_differs():
         "dropout was 0.5, now 'not there'",
         "learning_rate was 0.1, now 0.2",
     ]
-
-
-def test_an_instance_of_before_a_later_key_is_read_as_what_it_was(written):
-    folder, instance = written
-    change(folder, engine=None, evaluate_training=None)
-
-    found = read_instance(folder, 2)
-
-    assert found.settings == instance.settings
-    assert differences(folder.settings(2)["parameters"], instance.parameters) == []

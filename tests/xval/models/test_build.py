@@ -7,15 +7,6 @@ from xval.errors import SettingsError
 from xval.models.build import build_model
 
 RNG = np.random.default_rng(3)
-SETTINGS = {
-    "architecture": "mlp",
-    "n_units": [4],
-    "dropout": 0.0,
-    "task_type": "classification",
-    "reshaping_type": "auto",
-    "normalization": "per_bin",
-    "regularization_lambda": 0.0,
-}
 
 
 @pytest.fixture
@@ -24,18 +15,22 @@ def small(tmp_path):
     return store.write("small", predictors, {item: ["x", "y"] * 10 for item in "abc"}, data_folder=tmp_path)
 
 
-def build(small, items=("a", "b"), **changes):
-    settings = SETTINGS | changes
-    options = [name for name in settings if name in ("n_units", "dropout", "n_filters")]
-    return build_model(settings, options, small, items)
+@pytest.fixture
+def build(small, make_settings, make_options):
+    def build(items=("a", "b"), **changes):
+        mlp = {"n_units": (4,)} if changes.get("architecture", "mlp") == "mlp" else {}
+        chosen = {"architecture": "mlp", "regularization_lambda": 0} | mlp | changes
+        return build_model(make_settings(**chosen), make_options(**chosen), small, items)
+
+    return build
 
 
 def normalized(model, values):
     return keras.ops.convert_to_numpy(keras.Model(model.input, model.get_layer("normalization").output)(values))
 
 
-def test_per_bin_scales_each_bin_by_the_training_items_alone(small):
-    model = build(small)
+def test_per_bin_scales_each_bin_by_the_training_items_alone(small, build):
+    model = build()
 
     scaled = normalized(model, np.concatenate([small.predictors(item) for item in "ab"]))
 
@@ -43,8 +38,8 @@ def test_per_bin_scales_each_bin_by_the_training_items_alone(small):
     assert scaled.std(axis=(0, 1)) == pytest.approx([1, 1], abs=1e-4)
 
 
-def test_global_scales_all_bins_alike(small):
-    model = build(small, normalization="global")
+def test_global_scales_all_bins_alike(small, build):
+    model = build(normalization="global")
 
     scaled = normalized(model, np.concatenate([small.predictors(item) for item in "ab"]))
 
@@ -52,15 +47,15 @@ def test_global_scales_all_bins_alike(small):
     assert scaled[..., 1].std() > 2 * scaled[..., 0].std()
 
 
-def test_per_clip_scales_each_example_by_itself(small):
-    scaled = normalized(build(small, normalization="per_clip"), np.array(small.predictors("a")))
+def test_per_clip_scales_each_example_by_itself(small, build):
+    scaled = normalized(build(normalization="per_clip"), np.array(small.predictors("a")))
 
     assert scaled.mean(axis=(1, 2)) == pytest.approx(np.zeros(20), abs=1e-4)
     assert scaled.std(axis=(1, 2)) == pytest.approx(np.ones(20), abs=1e-3)
 
 
-def test_training_leaves_the_statistics_alone(small):
-    model = build(small)
+def test_training_leaves_the_statistics_alone(small, build):
+    model = build()
     before = model.get_layer("normalization").get_weights()
     model.compile("sgd", "sparse_categorical_crossentropy")
 
@@ -71,22 +66,22 @@ def test_training_leaves_the_statistics_alone(small):
     )
 
 
-def test_the_penalty_is_lambda_times_the_squares_of_the_kernels(small):
-    model = build(small, regularization_lambda=0.1)
+def test_the_penalty_is_lambda_times_the_squares_of_the_kernels(small, build):
+    model = build(regularization_lambda=0.1)
 
     kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
 
     assert float(sum(model.losses)) == pytest.approx(0.1 * sum(float(keras.ops.sum(kernel**2)) for kernel in kernels), rel=1e-5)
-    assert not build(small).losses
+    assert not build().losses
 
 
-def test_classification_answers_with_probabilities_and_regression_with_numbers(small):
+def test_classification_answers_with_probabilities_and_regression_with_numbers(small, build):
     values = np.array(small.predictors("c"))
 
-    assert build(small).predict(values, verbose=0).sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5)
-    assert (build(small, task_type="regression").predict(values, verbose=0) < 0).any()
+    assert build().predict(values, verbose=0).sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+    assert (build(task_type="regression").predict(values, verbose=0) < 0).any()
 
 
-def test_an_option_out_of_range_is_named(small):
+def test_an_option_out_of_range_is_named(small, build):
     with pytest.raises(SettingsError, match="dropout"):
-        build(small, dropout=1.5)
+        build(dropout=1.5)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from preprocessing import store
-from xval.config_file import APART, read_defaults
 from xval.data.fold import load_fold
 from xval.errors import SettingsError
 from xval.folds.split import Fold
@@ -15,7 +14,6 @@ from xval.models.build import build_model
 from xval.models.transfer import network_blocks, start_from
 from xval.saved_models.initial import find_initial_model
 from xval.settings.resolve import Declaration, resolve
-from xval.settings.schema import Settings
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model
 
@@ -23,13 +21,6 @@ SHAPE = (12, 8)
 FOLD = Fold(1, ("a", "b"), ("c",), ("d",))
 OPTIONS = {"cnn_small": {"n_filters": [3, 4], "dropout": 0.2}, "mlp": {"n_units": [5, 4], "dropout": 0.0}}
 OPTIONS["crnn"] = {"n_filters": [3], "n_units": 4}
-DEFAULTS = Settings.model_validate(
-    {key: text for section, keys in read_defaults().items() if section not in APART for key, text in keys.items()}
-).model_dump()
-
-
-def settings(architecture="cnn_small", **changes):
-    return DEFAULTS | {"architecture": architecture, "num_epochs": 2, "learning_rate": 0.05} | OPTIONS[architecture] | changes
 
 
 def corpus(folder, classes="xy", shape=SHAPE, dataset="small"):
@@ -41,36 +32,54 @@ def corpus(folder, classes="xy", shape=SHAPE, dataset="small"):
     return store.write(dataset, predictors, dict.fromkeys("abcd", labels), data_folder=folder)
 
 
-def build(opened, chosen):
-    return build_model(chosen, OPTIONS[chosen["architecture"]], opened, ("a", "b"))
-
-
-def describe(path, opened, chosen, **changes):
+def describe(path, opened, architecture, **changes):
     """Write what xval writes beside a saved model."""
-    content = {"architecture": chosen["architecture"], "task_type": "classification", "class_names": list(opened.class_names)}
+    content = {"architecture": architecture, "task_type": "classification", "class_names": list(opened.class_names)}
     write_json(path.with_suffix(".json"), content | {"target_names": [], "seen_items": {"other": ["a"]}} | changes)
 
 
-def save_initial(tmp_path, classes="xy", architecture="cnn_small", shape=SHAPE, **changes):
-    """Save a model whose every weight is unlike that of a fresh one, moving statistics too; return it and its path."""
-    opened, chosen = corpus(tmp_path / f"source_{classes}", classes, shape), settings(architecture, **changes)
-    model = build(opened, chosen)
-    rng = np.random.default_rng(9)
-    for layer in weighted(model):
-        layer.set_weights([rng.uniform(0.1, 1, size=weight.shape) for weight in layer.get_weights()])
-    path = tmp_path / "initial.keras"
-    model.save(path)
-    describe(path, opened, chosen)
-    return model, path
+@pytest.fixture
+def build(make_settings, make_options):
+    """Return a function that gives the settings of an instance and its fresh model."""
+
+    def build(opened, architecture="cnn_small", **changes):
+        own = {"architecture": architecture, "num_epochs": 2, "learning_rate": 0.05} | OPTIONS[architecture] | changes
+        chosen = make_settings(**own)
+        return chosen, build_model(chosen, make_options(**own), opened, ("a", "b"))
+
+    return build
 
 
-def start(tmp_path, path, classes="xy", architecture="cnn_small", shape=SHAPE, **changes):
-    """Return a store, the settings, a model that has started from the saved one, and what was said of it."""
-    opened = corpus(tmp_path / f"target_{classes}", classes, shape)
-    chosen = settings(architecture, initial_model=str(path), **changes)
-    model = build(opened, chosen)
-    facts = start_from(model, find_initial_model(chosen, FOLD), chosen, opened)
-    return opened, chosen, model, facts
+@pytest.fixture
+def save_initial(tmp_path, build):
+    """Return a function that saves a model whose every weight is unlike that of a fresh one, moving statistics too."""
+
+    def save_initial(classes="xy", architecture="cnn_small", shape=SHAPE, **changes):
+        opened = corpus(tmp_path / f"source_{classes}", classes, shape)
+        _, model = build(opened, architecture, **changes)
+        rng = np.random.default_rng(9)
+        for layer in weighted(model):
+            layer.set_weights([rng.uniform(0.1, 1, size=weight.shape) for weight in layer.get_weights()])
+        path = tmp_path / "initial.keras"
+        model.save(path)
+        describe(path, opened, architecture)
+        return model, path
+
+    return save_initial
+
+
+@pytest.fixture
+def start(tmp_path, build):
+    """Return a function that gives a store, the settings, a model that has started from the saved one, and the facts."""
+
+    def start(path, classes="xy", architecture="cnn_small", shape=SHAPE, **changes):
+        folder = tmp_path / f"target_{classes}_{len(list(tmp_path.iterdir()))}"
+        opened = corpus(folder, classes, shape)
+        chosen, model = build(opened, architecture, initial_model=str(path), **changes)
+        facts = start_from(model, find_initial_model(chosen, FOLD), chosen, opened)
+        return opened, chosen, model, facts
+
+    return start
 
 
 def weighted(model):
@@ -95,10 +104,10 @@ def train(opened, chosen, model):
 # copying
 
 
-def test_every_layer_is_copied_where_the_classes_are_the_same(tmp_path):
-    source, path = save_initial(tmp_path)
+def test_every_layer_is_copied_where_the_classes_are_the_same(save_initial, start):
+    source, path = save_initial()
 
-    opened, _, model, facts = start(tmp_path, path)
+    opened, _, model, facts = start(path)
 
     assert equal(weights(model), weights(source)) == [True] * 5
     assert facts["layers_copied"] == [layer.name for layer in weighted(model)]
@@ -108,61 +117,61 @@ def test_every_layer_is_copied_where_the_classes_are_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("classes", ["xyz", "yz"])
-def test_the_output_layer_is_new_where_the_classes_differ(tmp_path, classes):
-    source, path = save_initial(tmp_path)
+def test_the_output_layer_is_new_where_the_classes_differ(classes, save_initial, start):
+    source, path = save_initial()
 
-    _, _, model, facts = start(tmp_path, path, classes)
+    _, _, model, facts = start(path, classes)
 
     assert equal(weights(model), weights(source)) == [True] * 4 + [False]
     assert facts["layers_copied"] == [layer.name for layer in weighted(model)][:-1]
     assert model.output.shape[-1] == len(classes)
 
 
-def test_the_output_layer_is_new_where_nothing_names_the_classes(tmp_path):
-    source, path = save_initial(tmp_path)
+def test_the_output_layer_is_new_where_nothing_names_the_classes(save_initial, start):
+    source, path = save_initial()
     path.with_suffix(".json").unlink()
 
-    assert equal(weights(start(tmp_path, path)[2]), weights(source)) == [True] * 4 + [False]
+    assert equal(weights(start(path)[2]), weights(source)) == [True] * 4 + [False]
 
 
-def test_layers_of_another_shape_are_named_with_both_shapes(tmp_path):
-    _, path = save_initial(tmp_path, n_filters=[3, 6])
+def test_layers_of_another_shape_are_named_with_both_shapes(save_initial, start):
+    _, path = save_initial(n_filters=[3, 6])
 
     with pytest.raises(
         SettingsError, match=r"layer 'conv2d_\d+' is Conv2D with .* \(3, 3, 3, 4\), and layer .* \(3, 3, 3, 6\)"
     ):
-        start(tmp_path, path)
+        start(path)
 
 
-def test_networks_of_other_depth_are_refused(tmp_path):
-    _, path = save_initial(tmp_path, n_filters=[3])
+def test_networks_of_other_depth_are_refused(save_initial, start):
+    _, path = save_initial(n_filters=[3])
 
     with pytest.raises(SettingsError, match=r"has 2 layers with weights .* 'cnn_small' has 4"):
-        start(tmp_path, path)
+        start(path)
 
 
-def test_an_initial_model_with_nothing_to_copy_is_refused(tmp_path):
-    _, path = save_initial(tmp_path, architecture="mlp", n_units=[])
+def test_an_initial_model_with_nothing_to_copy_is_refused(save_initial, start):
+    _, path = save_initial(architecture="mlp", n_units=[])
 
     with pytest.raises(SettingsError, match=r"nothing of .* can be copied"):
-        start(tmp_path, path, "xyz", "mlp", n_units=[])
+        start(path, "xyz", "mlp", n_units=[])
 
 
-def test_a_model_that_would_run_code_is_not_loaded(tmp_path):
+def test_a_model_that_would_run_code_is_not_loaded(tmp_path, start):
     path = tmp_path / "initial.keras"
     inputs = keras.Input(SHAPE)
     keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(path)
 
     with pytest.raises(SettingsError, match=r"refused, .*a Lambda layer is code"):
-        start(tmp_path, path)
+        start(path)
 
 
 # freezing
 
 
-def test_frozen_blocks_stay_bit_for_bit_and_the_rest_does_not(tmp_path):
-    source, path = save_initial(tmp_path)
-    opened, chosen, model, facts = start(tmp_path, path, frozen_layers=1, early_stopping=False, augment_noise=0.1)
+def test_frozen_blocks_stay_bit_for_bit_and_the_rest_does_not(save_initial, start):
+    source, path = save_initial()
+    opened, chosen, model, facts = start(path, frozen_layers=1, early_stopping=False, augment_noise=0.1)
     assert facts["layers_frozen"] == facts["layers_copied"][:2]
 
     history = train(opened, chosen, model)
@@ -174,20 +183,20 @@ def test_frozen_blocks_stay_bit_for_bit_and_the_rest_does_not(tmp_path):
     assert changed == [False] * 4  # the moving statistics of what is not frozen move
 
 
-def test_a_frozen_batch_normalisation_normalises_by_its_moving_statistics_in_training_too(tmp_path):
-    _, path = save_initial(tmp_path)
+def test_a_frozen_batch_normalisation_normalises_by_its_moving_statistics_in_training_too(save_initial, start):
+    _, path = save_initial()
     values = np.random.default_rng(1).normal(size=(6, 12, 8, 3)).astype(np.float32)
     for frozen_layers, same in ((1, True), (0, False)):
-        _, _, model, _ = start(tmp_path / str(frozen_layers), path, frozen_layers=frozen_layers)
+        _, _, model, _ = start(path, frozen_layers=frozen_layers)
         layer = weighted(model)[1]
         assert isinstance(layer, keras.layers.BatchNormalization)
         found = [keras.ops.convert_to_numpy(layer(values, training=training)) for training in (True, False)]
         assert np.array_equal(*found) == same
 
 
-def test_all_convolutions_are_frozen_and_what_follows_them_is_not(tmp_path):
-    _, path = save_initial(tmp_path, architecture="crnn")
-    _, _, model, facts = start(tmp_path, path, architecture="crnn", frozen="convolutions")
+def test_all_convolutions_are_frozen_and_what_follows_them_is_not(save_initial, start):
+    _, path = save_initial(architecture="crnn")
+    _, _, model, facts = start(path, architecture="crnn", frozen="convolutions")
     assert [[layer.name.partition("_")[0] for layer in block if layer.weights] for block in network_blocks(model)] == [
         ["conv2d", "batch"],
         ["bidirectional"],
@@ -198,10 +207,10 @@ def test_all_convolutions_are_frozen_and_what_follows_them_is_not(tmp_path):
     assert [bool(layer.trainable_weights) for layer in weighted(model)] == [False, False, True, True]
 
 
-def test_the_penalty_counts_trained_kernels_alone(tmp_path):
-    _, path = save_initial(tmp_path, architecture="mlp")
+def test_the_penalty_counts_trained_kernels_alone(save_initial, start):
+    _, path = save_initial(architecture="mlp")
 
-    model = start(tmp_path, path, architecture="mlp", frozen_layers=1, regularization_lambda=0.1)[2]
+    model = start(path, architecture="mlp", frozen_layers=1, regularization_lambda=0.1)[2]
 
     wanted = sum(float((kernel**2).sum()) for kernel, _ in weights(model)[1:])
     assert float(sum(model.losses)) == pytest.approx(0.1 * wanted, rel=1e-5)
@@ -230,11 +239,11 @@ def test_layers_ahead_of_the_first_kernel_and_within_other_models_belong_to_bloc
         ("mlp", {"frozen": "convolutions"}, "the network has no convolution ahead of its output layer"),
     ],
 )
-def test_blocks_that_are_not_there_cannot_be_frozen(tmp_path, architecture, changes, message):
-    _, path = save_initial(tmp_path, architecture=architecture)
+def test_blocks_that_are_not_there_cannot_be_frozen(architecture, changes, message, save_initial, start):
+    _, path = save_initial(architecture=architecture)
 
     with pytest.raises(SettingsError, match=message):
-        start(tmp_path, path, architecture=architecture, **changes)
+        start(path, architecture=architecture, **changes)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +265,7 @@ def test_settings_that_contradict_each_other_are_refused(parameters, message):
 # in an experiment
 
 
-def test_an_experiment_goes_on_from_another_one(project):
+def test_an_experiment_goes_on_from_another_one(project, make_settings):
     pattern = "results/toy/experiment_1/instance_1/fold_{fold}/model.keras"
     small = {"architecture": "mlp", "n_units": (6,)}
     project.write_script(small, num_epochs=1, executor="inline", num_folds=2)
@@ -290,7 +299,7 @@ def test_an_experiment_goes_on_from_another_one(project):
         for content in (record, beside):
             assert (
                 content["initial_model_hash"]
-                == find_initial_model({"initial_model": str(folders[0] / "model.keras"), "dataset": "toy"}, FOLD).hash
+                == find_initial_model(make_settings(initial_model=str(folders[0] / "model.keras"), dataset="toy"), FOLD).hash
             )
             assert content["initial_model_items"] == "unseen"
         assert len(record["layers_copied"]) == 2

@@ -28,14 +28,15 @@ def place(tmp_path, fold, **description):
     return str(tmp_path / "fold_{fold}" / "model.keras")
 
 
-def wanted(pattern, dataset="small"):
-    return {"initial_model": pattern, "dataset": dataset}
+@pytest.fixture
+def wanted(make_settings):
+    return lambda pattern, dataset="small": make_settings(initial_model=pattern, dataset=dataset)
 
 
 FOLDS = [Fold(1, ("a", "b"), ("c",), ("d",)), Fold(2, ("c", "d"), ("b",), ("a",))]
 
 
-def test_each_fold_starts_from_the_model_of_its_number(tmp_path):
+def test_each_fold_starts_from_the_model_of_its_number(tmp_path, wanted):
     place(tmp_path, 1, seen_items={"small": ["a", "b", "c"]})
     pattern = place(tmp_path, 2, seen_items={"small": ["b", "c", "d"]})
 
@@ -48,7 +49,7 @@ def test_each_fold_starts_from_the_model_of_its_number(tmp_path):
     assert find_initial_model(wanted(None), FOLDS[0]) is None
 
 
-def test_a_model_that_has_seen_test_items_is_refused(tmp_path):
+def test_a_model_that_has_seen_test_items_is_refused(tmp_path, wanted):
     place(tmp_path, 1, seen_items={"small": ["a", "b", "c"], "other": ["d"]})
     pattern = str(tmp_path / "fold_1" / "model.keras")
 
@@ -60,7 +61,7 @@ def test_a_model_that_has_seen_test_items_is_refused(tmp_path):
     assert check_initial_models(wanted(pattern, dataset="third"), FOLDS) == []
 
 
-def test_every_missing_file_is_named_with_its_fold(tmp_path):
+def test_every_missing_file_is_named_with_its_fold(tmp_path, wanted):
     place(tmp_path, 1)
     pattern = str(tmp_path / "folds_{fold}" / "model.keras")
 
@@ -71,7 +72,7 @@ def test_every_missing_file_is_named_with_its_fold(tmp_path):
         assert re.match(rf"fold {fold}: initial_model: there is no file .*folds_{fold}/model\.keras\. Train that model", line)
 
 
-def test_a_damaged_file_is_refused(tmp_path):
+def test_a_damaged_file_is_refused(tmp_path, wanted):
     pattern = place(tmp_path, 1)
     path = tmp_path / "fold_1" / "model.keras"
     path.write_bytes(path.read_bytes()[:-300])
@@ -81,7 +82,7 @@ def test_a_damaged_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("description", [{}, {"seen_items": {"small": ["a"]}, "initial_model_items": "unknown"}])
-def test_a_model_of_unknown_items_is_used_and_said_so(tmp_path, description):
+def test_a_model_of_unknown_items_is_used_and_said_so(tmp_path, description, wanted):
     pattern = place(tmp_path, 1, **description)
 
     (line,) = check_initial_models(wanted(pattern), FOLDS[:1])
@@ -90,7 +91,7 @@ def test_a_model_of_unknown_items_is_used_and_said_so(tmp_path, description):
     assert find_initial_model(wanted(pattern), FOLDS[0]).facts["initial_model_items"] == "unknown"
 
 
-def test_the_hash_is_of_the_content_not_of_the_time_of_saving(tmp_path, monkeypatch):
+def test_the_hash_is_of_the_content_not_of_the_time_of_saving(tmp_path, monkeypatch, wanted):
     pattern = place(tmp_path, 1)
     before = find_initial_model(wanted(pattern), FOLDS[0]).hash
     path = tmp_path / "fold_1" / "model.keras"
@@ -123,12 +124,12 @@ def test_finished_folds_of_an_initial_model_that_was_trained_anew_are_not_kept_i
     parameters = {"dataset": "small", "num_folds": 2, "data_folder": str(tmp_path / "data"), "initial_model": pattern}
     (instance,) = resolve(Declaration("exp.py", "exp.py", "", parameters, {1: {}}))
     folder = ExperimentFolder(tmp_path / "results")
-    folds = load_folds(folder, instance.parameters, "small", tmp_path / "data")
+    folds = load_folds(folder, instance.settings)
     folder.prepare("a test")
     write_folds(folder, folds, "small", tmp_path / "data")
     write_settings(folder, instance, "a test")
     temporary = folder.begin_fold(1, 1)
-    facts = find_initial_model(instance.parameters, folds.folds[0]).facts
+    facts = find_initial_model(instance.settings, folds.folds[0]).facts
     hashes = {"settings_hash": instance.settings_hash, "folds_hash": folds.hash}
     write_json(temporary / "record.json", {"status": "done", "fold": 1, **hashes, **facts})
     folder.publish(temporary, 1, 1)

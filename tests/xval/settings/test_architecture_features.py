@@ -74,7 +74,7 @@ def test_the_rate_of_samples_from_a_script_may_be_set_where_it_has_an_effect(rea
         check(resolved(architecture=reads_samples, hop_length=100), is_custom=True)
 
 
-def test_build_receives_the_feature_setting(tmp_path, monkeypatch):
+def test_build_receives_the_feature_setting(tmp_path, monkeypatch, make_settings):
     from architectures import sincnet
 
     received = {}
@@ -86,16 +86,8 @@ def test_build_receives_the_feature_setting(tmp_path, monkeypatch):
     monkeypatch.setattr(sincnet, "build", record)
     predictors = {item: np.zeros((2, 3, 2), np.float32) for item in "ab"}
     small = store.write("small", predictors, {item: ["x", "y"] for item in "ab"}, data_folder=tmp_path)
-    settings = {
-        "architecture": "sincnet",
-        "n_units": [4],
-        "sample_rate_hz": 8000,
-        "task_type": "classification",
-        "reshaping_type": "auto",
-        "normalization": "none",
-        "regularization_lambda": 0.0,
-    }
+    settings = make_settings(architecture="mlp", sample_rate_hz=8000, normalization="none")
 
-    build_model(settings, ["n_units"], small, ["a"])
+    build_model(settings.model_copy(update={"architecture": "sincnet"}), {"n_units": (4,)}, small, ["a"])
 
     assert received == {"n_units": (4,), "sample_rate_hz": 8000}

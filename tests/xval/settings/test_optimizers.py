@@ -15,7 +15,7 @@ UNNAMED = {"LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap"} 
 
 def settings(**parameters):
     (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", {"architecture": "mlp"}, {1: parameters}))
-    return instance.parameters
+    return instance.settings
 
 
 def test_every_optimizer_of_keras_has_its_name():

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError
-from xval.settings.resolve import Declaration, describe_numbers, hash_parameters, parse_assignments, resolve
+from xval.settings.parameters import hash_parameters
+from xval.settings.resolve import Declaration, describe_numbers, parse_assignments, resolve
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 
 

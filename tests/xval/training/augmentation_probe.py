@@ -13,19 +13,10 @@ import numpy as np
 
 from preprocessing import store
 from xval.models.build import build_model
+from xval.settings.resolve import Declaration, Instance, resolve
 from xval.training.augmentation import RandomGain, TrainingAugmentation, WaveformAugmentation, augmented
 
 SHAPE = (12, 8)
-OFF = {
-    "augment_time_masks": 0,
-    "augment_time_mask_frames": 0,
-    "augment_frequency_masks": 0,
-    "augment_frequency_mask_bins": 0,
-    "augment_time_shift_s": 0.0,
-    "augment_frequency_shift_bins": 0,
-    "augment_noise": 0.0,
-    "augment_gain_db": 0.0,
-}
 EACH = {
     "time masks": {"augment_time_masks": 2, "augment_time_mask_frames": 4},
     "frequency masks": {"augment_frequency_masks": 1, "augment_frequency_mask_bins": 3},
@@ -35,20 +26,12 @@ EACH = {
     "gain": {"augment_gain_db": 6.0},
 }
 ALL = {key: value for settings in EACH.values() for key, value in settings.items()}
-SETTINGS = {
-    "architecture": "mlp",
-    "n_units": [4],
-    "task_type": "classification",
-    "reshaping_type": "auto",
-    "normalization": "per_bin",
-    "regularization_lambda": 0.0,
-    "features": "logmel",
-    "scale": "db",
-    "n_mels": 8,
-    "power": 2.0,
-    "sample_rate_hz": 16000,
-    "hop_length": 160,
-}
+
+
+def resolve_one(**changes: object) -> Instance:
+    given = {"architecture": "mlp", "n_units": (4,), "n_mels": 8} | changes
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {1: {}}))
+    return instance
 
 
 def make_store(folder: Path) -> store.FeatureStore:
@@ -74,8 +57,8 @@ def fit(examples: store.FeatureStore, *, policy: str = "float32", batch_size: in
     inputs, targets = np.array(examples.predictors("a")), np.array(examples.targets("a"))
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(5)
-    model = build_model(SETTINGS, ["n_units"], examples, "ab")
-    fitted = compiled(augmented(model, SETTINGS | OFF | ALL, seed=1))
+    model = build_model(resolve_one().settings, resolve_one().options, examples, "ab")
+    fitted = compiled(augmented(model, resolve_one(**ALL).settings, seed=1))
     loss = fitted.fit(inputs, targets, batch_size=batch_size, epochs=2, shuffle=False, verbose=0).history["loss"][-1]
     return float(loss), model.predict_on_batch(inputs)
 
@@ -96,10 +79,10 @@ def try_layers(layers: list[keras.layers.Layer], shape: tuple[int | None, ...]) 
 def compare_frozen(examples: store.FeatureStore) -> dict[str, float]:
     """Return for each augmentation how far it changes predictions, by the model to fit and by the whole model."""
     inputs = np.array(examples.predictors("b"))
-    model = compiled(build_model(SETTINGS, ["n_units"], examples, "ab"))
+    model = compiled(build_model(resolve_one().settings, resolve_one().options, examples, "ab"))
     plain, found = model.predict_on_batch(inputs), {}
-    for name, settings in (EACH | {"all": ALL}).items():
-        fitted = augmented(model, SETTINGS | OFF | settings, seed=3)
+    for name, changes in (EACH | {"all": ALL}).items():
+        fitted = augmented(model, resolve_one(**changes).settings, seed=3)
         predictions = keras.ops.convert_to_numpy(fitted(inputs, training=False))
         found[name] = difference(predictions, keras.ops.convert_to_numpy(model(inputs, training=False)))
     found["compiled"] = difference(plain, compiled(fitted).predict_on_batch(inputs))

@@ -25,28 +25,6 @@ BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
     for name in ("tensorflow", "torch", "jax")
 ]
-SETTINGS = {
-    "architecture": "mlp",
-    "n_units": [4],
-    "task_type": "classification",
-    "reshaping_type": "auto",
-    "normalization": "per_bin",
-    "regularization_lambda": 0.0,
-    "features": "logmel",
-    "scale": "db",
-    "n_mels": 8,
-    "power": 2.0,
-    "sample_rate_hz": 16000,
-    "hop_length": 160,
-    "augment_time_masks": 0,
-    "augment_time_mask_frames": 0,
-    "augment_frequency_masks": 0,
-    "augment_frequency_mask_bins": 0,
-    "augment_time_shift_s": 0.0,
-    "augment_frequency_shift_bins": 0,
-    "augment_noise": 0.0,
-    "augment_gain_db": 0.0,
-}
 
 
 def feature_settings(**changes):
@@ -257,24 +235,29 @@ def small(tmp_path):
     return store.write("small", predictors, {item: ["x", "y"] * 5 for item in "ab"}, data_folder=tmp_path)
 
 
+MLP = {"architecture": "mlp", "n_units": (4,), "n_mels": 8}
+
+
 @pytest.fixture
-def model(small):
-    return build_model(SETTINGS, ["n_units"], small, "ab")
+def model(small, make_settings, make_options):
+    return build_model(make_settings(**MLP), make_options(**MLP), small, "ab")
 
 
-def fit_model(model, **changes):
-    return augmented(model, SETTINGS | changes, seed=1)
+@pytest.fixture(scope="module")
+def fit_model(make_settings):
+    # Unchecked, so that the model itself has to refuse what does not fit.
+    return lambda model, **changes: augmented(model, make_settings(**MLP).model_copy(update=changes), seed=1)
 
 
 def names_of(model):
     return [layer.name for layer in model.layers]
 
 
-def test_nothing_is_added_by_default(model):
+def test_nothing_is_added_by_default(model, fit_model):
     assert fit_model(model) is model
 
 
-def test_each_setting_adds_the_layer_that_does_it_where_it_belongs(model):
+def test_each_setting_adds_the_layer_that_does_it_where_it_belongs(model, fit_model):
     fitted = fit_model(
         model,
         augment_time_masks=2,
@@ -296,7 +279,7 @@ def test_each_setting_adds_the_layer_that_does_it_where_it_belongs(model):
     assert "random_gain" not in names_of(fit_model(model, augment_noise=0.1))
 
 
-def test_the_gain_works_on_what_the_features_are(model):
+def test_the_gain_works_on_what_the_features_are(model, fit_model):
     def gain(**changes):
         return fit_model(model, augment_gain_db=6.0, **changes).get_layer("random_gain")
 
@@ -305,7 +288,7 @@ def test_the_gain_works_on_what_the_features_are(model):
     assert (mfcc.mode, mfcc.n_mels) == ("mfcc", 40)
 
 
-def test_the_layers_draw_independently_of_each_other(model):
+def test_the_layers_draw_independently_of_each_other(model, fit_model):
     fitted = fit_model(model, augment_noise=1.0, augment_gain_db=6.0)
     examples = np.random.default_rng(1).normal(size=(500, 12, 8)).astype(np.float32)
 
@@ -325,7 +308,7 @@ def model_of_samples():
     return keras.Model(inputs, outputs)
 
 
-def test_waveforms_are_shifted_and_get_noise_before_the_front_end(model_of_samples):
+def test_waveforms_are_shifted_and_get_noise_before_the_front_end(model_of_samples, fit_model):
     settings = {"features": "waveform", "augment_time_shift_s": 0.01, "augment_noise": 0.1, "augment_gain_db": 3.0}
 
     fitted = fit_model(model_of_samples, **settings)
@@ -342,12 +325,12 @@ def test_waveforms_are_shifted_and_get_noise_before_the_front_end(model_of_sampl
     np.testing.assert_array_equal(masking(waveforms), model_of_samples(waveforms))
 
 
-def test_a_shift_longer_than_the_waveform_is_refused(model_of_samples):
+def test_a_shift_longer_than_the_waveform_is_refused(model_of_samples, fit_model):
     with pytest.raises(SettingsError, match="augment_time_shift_s moves examples by up to 1600 samples; they have 1600"):
         fit_model(model_of_samples, features="waveform", augment_time_shift_s=0.1)
 
 
-def test_fitting_trains_the_whole_model_which_is_saved_without_augmentation(model, small, tmp_path):
+def test_fitting_trains_the_whole_model_which_is_saved_without_augmentation(model, small, tmp_path, fit_model):
     fitted = fit_model(model, augment_noise=0.5, augment_gain_db=6.0)
     inputs, before = np.array(small.predictors("a")), model.get_weights()
     fitted.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
@@ -378,15 +361,15 @@ def test_fitting_trains_the_whole_model_which_is_saved_without_augmentation(mode
         ({"augment_frequency_shift_bins": 8}, "augment_frequency_shift_bins moves examples by up to 8 bins; they have 8"),
     ],
 )
-def test_masks_and_shifts_that_could_leave_nothing_are_refused(model, changes, message):
+def test_masks_and_shifts_that_could_leave_nothing_are_refused(model, changes, message, fit_model):
     with pytest.raises(SettingsError, match=message):
         fit_model(model, **changes)
 
 
-def test_examples_of_other_axes_are_refused(tmp_path):
+def test_examples_of_other_axes_are_refused(tmp_path, make_settings, make_options, fit_model):
     flat = {item: np.random.default_rng(3).normal(size=(4, 9)).astype(np.float32) for item in "ab"}
     examples = store.write("flat", flat, {item: ["x", "y"] * 2 for item in "ab"}, data_folder=tmp_path)
-    model = build_model(SETTINGS | {"reshaping_type": "none"}, ["n_units"], examples, "ab")
+    model = build_model(make_settings(**MLP, reshaping_type="none"), make_options(**MLP), examples, "ab")
 
     with pytest.raises(
         SettingsError, match=r"axes \(9,\); only \(frames, bins\) can be augmented. Set to 0: augment_time_masks"

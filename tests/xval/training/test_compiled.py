@@ -18,46 +18,6 @@ from xval.training.compiled import DATA_LOSS, WarmModel, compile_model, penalty
 from xval.training.fit import train_model
 
 FOLD = Fold(1, ("a", "c"), ("b",), ("d",))
-SETTINGS = {
-    "architecture": "mlp",
-    "n_units": [4],
-    "dropout": 0.5,
-    "task_type": "classification",
-    "label_form": "multi_class",
-    "reshaping_type": "auto",
-    "normalization": "per_bin",
-    "regularization_lambda": 0.01,
-    "loss": "auto",
-    "optimizer": "adam",
-    "learning_rate": 0.01,
-    "momentum": None,
-    "weight_decay": None,
-    "clip_norm": None,
-    "schedule": "constant",
-    "metrics": "auto",
-    "monitor": "val_loss",
-    "early_stopping": True,
-    "patience": 5,
-    "num_epochs": 3,
-    "batch_size": 2,
-    "class_weights": "none",
-    "evaluate_training": False,
-    "augment_time_masks": 0,
-    "augment_time_mask_frames": 0,
-    "augment_frequency_masks": 0,
-    "augment_frequency_mask_bins": 0,
-    "augment_time_shift_s": 0.0,
-    "augment_frequency_shift_bins": 0,
-    "augment_noise": 0.0,
-    "augment_gain_db": 0.0,
-    "augment_mixup": 0.0,
-    "features": "logmel",
-    "scale": "db",
-    "power": 2.0,
-    "n_mels": 4,
-    "hop_length": 160,
-    "sample_rate_hz": 16000,
-}
 
 
 @keras.saving.register_keras_serializable(package="test")
@@ -114,26 +74,36 @@ def opened(tmp_path):
     return store.write("toy", predictors, {item: ["x", "y"] * 2 for item in "abcd"}, data_folder=tmp_path)
 
 
-def compiled(opened, seed=0, own_layer=False, **changes):
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    settings = SETTINGS | changes
-    model = build_model(settings, ["n_units", "dropout"], opened, FOLD.training)
-    if own_layer:
-        model = keras.Model(model.input, OwnLayer()(model.output), name=model.name)
-    return compile_model(model, settings, seed=seed), settings
+@pytest.fixture
+def compiled(make_settings, make_options):
+    """Return a function that gives a compiled model, its settings and its options."""
+
+    def compiled(seed=0, own_layer=False, **changes):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
+        chosen = {
+            "architecture": "mlp", "n_units": (4,), "dropout": 0.5, "regularization_lambda": 0.01, "learning_rate": 0.01,
+            "patience": 5, "num_epochs": 3, "batch_size": 2, **changes,
+        }  # fmt: skip
+        settings, options = make_settings(**chosen), make_options(**chosen)
+        model = build_model(settings, options, opened, FOLD.training)
+        if own_layer:
+            model = keras.Model(model.input, OwnLayer()(model.output), name=model.name)
+        return compile_model(model, settings, seed=seed), settings, options
+
+    return compiled
 
 
-def test_the_kept_model_gets_the_values_of_the_new_one(opened):
+def test_the_kept_model_gets_the_values_of_the_new_one(opened, compiled):
     warm = WarmModel()
-    first, settings = compiled(opened)
-    assert warm.take(first, settings) is first
+    first, settings, options = compiled()
+    assert warm.take(first, settings, options) is first
     data = load_fold(opened, FOLD, in_memory=True)
     train_model(first, data, settings, seed=0, report=lambda *_: None, log_folder=None)
     assert int(first.fitted.optimizer.iterations) > 0
 
-    second, settings = compiled(opened, seed=1, learning_rate=0.5, num_epochs=7)
-    taken = warm.take(second, settings)
+    second, settings, options = compiled(seed=1, learning_rate=0.5, num_epochs=7)
+    taken = warm.take(second, settings, options)
 
     assert taken is first
     assert float(taken.fitted.optimizer.learning_rate) == 0.5
@@ -147,31 +117,31 @@ def test_the_kept_model_gets_the_values_of_the_new_one(opened):
     [{"n_units": [5]}, {"dropout": 0.2}, {"regularization_lambda": 0.1}, {"optimizer": "sgd"}, {"clip_norm": 1.0},
      {"augment_noise": 0.1}, {"precision": "mixed_bfloat16"}],
 )  # fmt: skip
-def test_a_model_that_is_compiled_otherwise_is_not_shared(opened, changes):
+def test_a_model_that_is_compiled_otherwise_is_not_shared(compiled, changes):
     warm = WarmModel()
-    warm.take(*compiled(opened))
-    other, settings = compiled(opened, **changes)
+    warm.take(*compiled())
+    other, settings, options = compiled(**changes)
 
-    assert warm.take(other, settings) is other
+    assert warm.take(other, settings, options) is other
 
 
 @pytest.mark.parametrize(
     "changes",
     [{"own_layer": True}, {"loss": "own_package.parts.loss"}, {"optimizer": "own_package.parts.optimizer"}],
 )  # fmt: skip
-def test_what_parts_of_the_users_own_may_keep_for_themselves_is_not_shared(opened, own_package, changes):
+def test_what_parts_of_the_users_own_may_keep_for_themselves_is_not_shared(compiled, own_package, changes):
     warm = WarmModel()
-    warm.take(*compiled(opened, **changes))
-    other, settings = compiled(opened, **changes)
+    warm.take(*compiled(**changes))
+    other, settings, options = compiled(**changes)
 
-    assert warm.take(other, settings) is other
+    assert warm.take(other, settings, options) is other
 
 
-def test_the_loss_without_penalty_is_followed_where_there_is_one(opened):
+def test_the_loss_without_penalty_is_followed_where_there_is_one(opened, compiled):
     data = load_fold(opened, FOLD, in_memory=True)
-    model, settings = compiled(opened, learning_rate=1e-9)
+    model, settings, _ = compiled(learning_rate=1e-9)
     rows = train_model(model, data, settings, seed=0, report=lambda *_: None, log_folder=None).epochs
-    without, settings = compiled(opened, regularization_lambda=0.0)
+    without, settings, _ = compiled(regularization_lambda=0.0)
     plain = train_model(without, data, settings, seed=0, report=lambda *_: None, log_folder=None).epochs
 
     assert rows[0]["loss"] - rows[0][DATA_LOSS] == pytest.approx(penalty(model.fitted), rel=1e-4)

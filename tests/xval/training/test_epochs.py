@@ -27,11 +27,11 @@ def train(tmp_path):
 
     def train(refit=None, **given):
         (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", GIVEN | given, {1: {}}))
-        settings = instance.parameters
+        settings = instance.settings
         keras.backend.clear_session()
         keras.utils.set_random_seed(3)
         data = load_fold(written, FOLD, in_memory=True)
-        compiled = compile_model(build_model(settings, tuple(instance.options), written, FOLD.training), settings, seed=3)
+        compiled = compile_model(build_model(settings, instance.options, written, FOLD.training), settings, seed=3)
         history = train_model(compiled, data, settings, seed=3, report=lambda *_: None, log_folder=None, refit=refit)
         return compiled, data.sides["validation"], settings, history
 

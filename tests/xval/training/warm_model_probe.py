@@ -58,7 +58,7 @@ def make_job(folder: Path, written: store.FeatureStore, number: int, fold: int) 
     (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {number: INSTANCES[number]}))
     return Job(
         experiment_folder=str(folder / "results"), code_folder=str(folder), store_folder=str(written.folder), instance=number,
-        fold=FOLDS[fold], parameters=instance.parameters, option_names=tuple(instance.options),
+        fold=FOLDS[fold], settings=instance.settings, options=instance.options,
         settings_hash=instance.settings_hash, folds_hash="folds", seed=job_seed(1, fold),
     )  # fmt: skip
 
@@ -69,8 +69,8 @@ def main(folder: Path, names: list[str]) -> None:
     taken = []
     take = compiled.WARM_MODEL.take
 
-    def note(new, settings):
-        found = take(new, settings)
+    def note(new, settings, options):
+        found = take(new, settings, options)
         taken.append(found is not new)
         return found
 

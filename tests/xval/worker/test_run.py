@@ -32,8 +32,8 @@ def jobs(tmp_path):
     (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", {"dataset": "toy"}, {1: {}}))
     return [
         Job(
-            str(tmp_path), "code", "store", 1, Fold(number, ("a",), ("b",), ("c",)), instance.parameters,
-            tuple(instance.options), instance.settings_hash, "folds", seed=number,
+            str(tmp_path), "code", "store", 1, Fold(number, ("a",), ("b",), ("c",)), instance.settings,
+            instance.options, instance.settings_hash, "folds", seed=number,
         )
         for number in (1, 2, 3)
     ]  # fmt: skip

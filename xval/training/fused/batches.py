@@ -15,7 +15,8 @@ from xval.data.batches import Batches
 from xval.data.examples import StoredExamples
 from xval.data.fold import Examples
 
-Plan = dict[str, NDArray[Any]]
+StepArrays = dict[str, NDArray[Any]]
+"""What the members see in a stretch of steps."""
 Rows = Sequence[NDArray[np.int64]] | None
 """For each member, which rows of the held array its examples are, int64 (n_examples,); None: nothing is held."""
 
@@ -39,7 +40,7 @@ def held_rows(examples: Examples) -> NDArray[np.int64]:
     return found[1]
 
 
-def training_plans(batches: Sequence[Batches], rows: Rows, n_steps: int) -> Iterator[Plan]:
+def training_plans(batches: Sequence[Batches], rows: Rows, n_steps: int) -> Iterator[StepArrays]:
     """Yield the batches of an epoch.
 
     Args:
@@ -55,7 +56,7 @@ def training_plans(batches: Sequence[Batches], rows: Rows, n_steps: int) -> Iter
     return _plans(steps, at_once=rows is not None)
 
 
-def prediction_plans(batches: Sequence[Batches], rows: Rows) -> Iterator[Plan]:
+def prediction_plans(batches: Sequence[Batches], rows: Rows) -> Iterator[StepArrays]:
     """Yield the batches of a pass over examples, as `training_plans` does, without targets, weights and active."""
     steps = (_prediction_step(batches, rows, step) for step in range(max(each.num_batches for each in batches)))
     return _plans(steps, at_once=rows is not None)
@@ -75,20 +76,20 @@ def _indexed(examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.int64]
     return examples.indexed if isinstance(examples, StoredExamples) else None
 
 
-def _plans(steps: Iterator[Plan], *, at_once: bool) -> Iterator[Plan]:
+def _plans(steps: Iterator[StepArrays], *, at_once: bool) -> Iterator[StepArrays]:
     if at_once:
         yield _stacked(list(steps))
     else:
         yield from (_stacked([step]) for step in steps)
 
 
-def _training_step(batches: Sequence[Batches], rows: Rows, step: int) -> Plan:
+def _training_step(batches: Sequence[Batches], rows: Rows, step: int) -> StepArrays:
     """Return one step; a member without a batch left gets its last one, which counts for nothing."""
     members = []
     for number, each in enumerate(batches):
         index = min(step, each.num_batches - 1)
         if rows is None:
-            member: Plan = dict(zip(("predictors", "targets", "weights"), each[index], strict=True))
+            member: StepArrays = dict(zip(("predictors", "targets", "weights"), each[index], strict=True))
         else:
             positions, targets, weights = each.by_positions(index)
             if targets is None or weights is None:
@@ -98,7 +99,7 @@ def _training_step(batches: Sequence[Batches], rows: Rows, step: int) -> Plan:
     return _stacked(members)
 
 
-def _prediction_step(batches: Sequence[Batches], rows: Rows, step: int) -> Plan:
+def _prediction_step(batches: Sequence[Batches], rows: Rows, step: int) -> StepArrays:
     indices = [min(step, each.num_batches - 1) for each in batches]
     if rows is None:
         return {"predictors": np.stack([each[index][0] for each, index in zip(batches, indices, strict=True)])}
@@ -106,5 +107,5 @@ def _prediction_step(batches: Sequence[Batches], rows: Rows, step: int) -> Plan:
     return {"rows": np.stack([of[each.by_positions(index)[0]].astype(np.int32) for each, of, index in found])}
 
 
-def _stacked(plans: Sequence[Plan]) -> Plan:
+def _stacked(plans: Sequence[StepArrays]) -> StepArrays:
     return {name: np.stack([plan[name] for plan in plans]) for name in plans[0]}

@@ -17,9 +17,10 @@ import numpy as np
 
 from xval.jobs.claim import epoch_report
 from xval.jobs.job import Job
+from xval.settings.schema import Settings
 from xval.training.compiled import CompiledModel
 from xval.training.fit import History
-from xval.training.fused.batches import held_array, held_rows, in_order, prediction_plans, training_plans
+from xval.training.fused.batches import StepArrays, held_array, held_rows, in_order, prediction_plans, training_plans
 from xval.training.fused.members import Member
 from xval.training.fused.options import MemberOptions, covers, form, pair_variables
 from xval.training.fused.program import Program, State, narrow, stack
@@ -55,7 +56,7 @@ def find_families(setups: Setups) -> list[list[tuple[Job, FoldSetup]]]:
     for instance in by_instance.values():
         job, setup = instance[0]
         try:
-            described = form(setup.compiled.fitted, job.parameters["regularization_lambda"])
+            described = form(setup.compiled.fitted, job.settings.regularization_lambda)
         except (NotImplementedError, TypeError, ValueError):
             described = None  # a layer of the user's own that cannot be described: alike within the instance alone
         same = next((found for known, found in alike if known is not None and known == described), None)
@@ -92,7 +93,7 @@ class Group:
     def __init__(
         self, setups: Setups, compiled: Mapping[int, CompiledModel], report: Callable[[Mapping[str, Any]], None]
     ) -> None:
-        self._settings = setups[0][0].parameters
+        self._settings = setups[0][0].settings
         models = [setup.compiled.fitted for _, setup in setups]
         self._model = next(model for model in (compiled[job.instance].fitted for job, _ in setups) if covers(model, models))
         self._rate_index = _rate_index(self._model.optimizer)
@@ -109,17 +110,17 @@ class Group:
         self._n_steps = max(member.batches.num_batches for member in self._members)
         limit = _memory_bytes(self._settings)
         sides = [side for member in self._members for side in (member.data.training, member.data.sides["validation"])]
-        held = None if self._settings["augment_mixup"] else held_array(sides)
+        held = None if self._settings.augment_mixup else held_array(sides)
         held = None if held is None or held.nbytes > _HELD_SHARE * limit else held
         self._is_held = held is not None
-        options = MemberOptions(models, [job.parameters["regularization_lambda"] for job, _ in setups])
+        options = MemberOptions(models, [job.settings.regularization_lambda for job, _ in setups])
         self._chosen = _stacked([options.of_member(position) for position in range(len(models))])
         plan = next(self._training_plans())
         _build_metrics(self._model, plan)
         self._state = stack([_values(self._model, model) for model in models])
         self._program = Program(self._model, options, held)
         self.widths = [len(models)]
-        self._validation_plan: Mapping[str, Any] | None = None
+        self._validation_plan: StepArrays | None = None
         try:
             cost = self._program.compile(self._state, self._chosen, plan)
         except Exception as error:
@@ -135,7 +136,7 @@ class Group:
             NotFusedError: One by one is faster.
         """
         facts: dict[str, Any] = {"compile_s": round(self._compile_s, 3)}
-        if self._settings["engine"] == "fused":
+        if self._settings.engine == "fused":
             together, alone = self._time_together(), self._time_alone() * len(self._members)
             facts |= {"step_ms": {"together": round(1e3 * together, 3), "one_by_one": round(1e3 * alone, 3)}}
             if alone < together:
@@ -285,7 +286,7 @@ def _rate_index(optimizer: keras.optimizers.Optimizer) -> int:
     return found[0]
 
 
-def _memory_bytes(settings: Mapping[str, Any]) -> float:
+def _memory_bytes(settings: Settings) -> float:
     """Return the memory that a program may use: of the device, or of a worker on the CPU."""
     stats = jax.local_devices()[0].memory_stats() or {}
-    return float(stats.get("bytes_limit", settings["max_worker_memory_mb"] * 1e6))
+    return float(stats.get("bytes_limit", settings.max_worker_memory_mb * 1e6))

@@ -82,11 +82,11 @@ class Member:
     """
 
     def __init__(self, job: Job, setup: FoldSetup, compiled: CompiledModel, learning_rate: float, report: ReportEpoch) -> None:
-        settings = job.parameters
+        settings = job.settings
         self.job, self.setup, self.compiled = job, setup, compiled
         self.batches = training_batches(compiled, setup.data, settings, seed=job.seed)
         examples = setup.data.sides["validation"]
-        self.validation = Batches(examples, settings["batch_size"], constant=True)
+        self.validation = Batches(examples, settings.batch_size, constant=True)
         self._predictions = np.empty(0, np.float32)
         self._penalty = 0.0
         validated = Validation(examples, len(setup.data.class_names), lambda: self._predictions, lambda: self._penalty)
@@ -111,7 +111,7 @@ class Member:
     @property
     def epochs_left(self) -> int:
         """How many epochs there may be yet."""
-        return int(self.job.parameters["num_epochs"]) - len(self._rows)
+        return int(self.job.settings.num_epochs) - len(self._rows)
 
     def fail(self) -> None:
         """Train no longer."""

@@ -18,13 +18,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.training.fused.batches import StepArrays
 from xval.training.fused.options import MemberOptions
 
 State: TypeAlias = tuple[list[Any], list[Any], list[Any], list[Any]]
 """Trainable and other variables of the model, those of the optimizer and those of the metrics; stacked: members first."""
-
-Plan: TypeAlias = Mapping[str, Any]
-"""What the members see, as fused_batches.py makes it, here or on the device already."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Program:
         self._take = jax.jit(lambda state, position: jax.tree.map(lambda values: values[position], state[:2]))
         self._compiled: dict[int, Any] = {}  # by the number of members
 
-    def compile(self, state: State, chosen: Mapping[str, Any], plan: Plan) -> Cost:
+    def compile(self, state: State, chosen: Mapping[str, Any], plan: StepArrays) -> Cost:
         """Compile the step for so many members, unless it is compiled; return what it takes."""
         n_members = plan["active"].shape[1]
         started = time.monotonic()
@@ -72,7 +70,7 @@ class Program:
         taken = sum(int(getattr(analysis, name, 0)) for name in sizes) - int(getattr(analysis, "alias_size_in_bytes", 0))
         return Cost(time.monotonic() - started, taken)
 
-    def train(self, state: State, chosen: Mapping[str, Any], plan: Plan, steps: Sequence[int]) -> State:
+    def train(self, state: State, chosen: Mapping[str, Any], plan: StepArrays, steps: Sequence[int]) -> State:
         """Take steps of a plan; the state that comes in is used up.
 
         Args:
@@ -92,7 +90,7 @@ class Program:
             state = step(state, chosen, plan, np.int32(number), self._held)
         return state
 
-    def predict(self, state: State, plan: Plan, steps: Sequence[int]) -> list[Any]:
+    def predict(self, state: State, plan: StepArrays, steps: Sequence[int]) -> list[Any]:
         """Return the predictions of each member for some batches of a plan, each float32 (n_members, batch_size, ...)."""
         return [self._predict(state[:2], plan, np.int32(number), self._held) for number in steps]
 
@@ -109,7 +107,7 @@ class Program:
         taken: list[list[Any]] = list(self._take(state, position))
         return taken
 
-    def _train_members(self, state: State, chosen: Mapping[str, Any], plan: Plan, number: Any, held: Any) -> State:
+    def _train_members(self, state: State, chosen: Mapping[str, Any], plan: StepArrays, number: Any, held: Any) -> State:
         batch = {name: values[number] for name, values in plan.items()}
 
         def of_member(state: State, chosen: Mapping[str, Any], batch: Mapping[str, Any]) -> State:
@@ -121,7 +119,7 @@ class Program:
         stepped: State = jax.vmap(of_member)(state, chosen, batch)
         return stepped
 
-    def _predict_members(self, state: tuple[list[Any], list[Any]], plan: Plan, number: Any, held: Any) -> Any:
+    def _predict_members(self, state: tuple[list[Any], list[Any]], plan: StepArrays, number: Any, held: Any) -> Any:
         batch = {name: values[number] for name, values in plan.items()}
 
         def of_member(state: tuple[list[Any], list[Any]], batch: Mapping[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """Train folds together, in one program: the engine `fused`, on the backend jax.
 
-Comes in: a group of jobs (job_groups.py). Goes out: for each job, as soon as it has ended, its model with the weights of its
-best epoch and its history; or that it has to be run by itself, and why. Each member has its own weights, optimizer,
+Comes in: a group of jobs (xval/jobs/groups.py). Goes out: for each job, as soon as it has ended, its model with the weights
+of its best epoch and its history; or that it has to be run by itself, and why. Each member has its own weights, optimizer,
 normalisation, random numbers, shuffling, schedule, early stopping and best epoch; the numbers are those of the job run alone,
 but for the rounding of sums.
 """
@@ -74,7 +74,7 @@ def train_together(jobs: Sequence[Job], report: Report) -> Iterator[Result]:
     """Train a group of jobs.
 
     Args:
-        jobs: A group of `job_groups.group_jobs`.
+        jobs: A group of `group_jobs`.
         report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
 
     Yields:
@@ -127,5 +127,5 @@ def _train_family(
             if isinstance(ended, Exception):
                 yield Failed(member.job, ended)
             else:
-                found = {"asked": member.job.parameters["engine"], "used": "fused", "members": [*group.widths], **facts}
+                found = {"asked": member.job.settings.engine, "used": "fused", "members": [*group.widths], **facts}
                 yield Trained(member.job, member.setup, member.compiled.whole, ended, {"engine": found})

@@ -69,8 +69,8 @@ def make_jobs(folder: Path, written: store.FeatureStore, case: str, results: str
     declaration = Declaration("exp.py", "exp.py", "a test", given | shared, dict(enumerate(instances, start=1)))
     return [
         Job(
-            str(folder / results / case), str(folder), str(written.folder), instance.number, fold, instance.parameters,
-            tuple(instance.options), instance.settings_hash, "folds", seed=job_seed(1, fold.number),
+            str(folder / results / case), str(folder), str(written.folder), instance.number, fold, instance.settings,
+            instance.options, instance.settings_hash, "folds", seed=job_seed(1, fold.number),
         )
         for instance in resolve(declaration)
         for fold in FOLDS

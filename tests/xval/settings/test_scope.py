@@ -1,0 +1,104 @@
+"""The scope of each setting: what is derived from it are the lists that were kept by hand before."""
+
+import pytest
+
+from preprocessing.features.settings import FeatureSettings
+from xval.settings.schema import (
+    CLUSTER_KEYS,
+    EXPERIMENT_KEYS,
+    FOLD_KEYS,
+    FRAME_KEYS,
+    UNHASHED_KEYS,
+    Settings,
+    names_of,
+    scope_of,
+)
+from xval.settings.scope import Scope
+
+FOLDS = ("num_folds", "fold_strategy", "fold_seed", "validation", "validation_fraction", "test_fraction")
+FRAMES = (
+    "label_form", "label_frame_s", "sequence_frames", "frame_overlap", "annotation_policy", "random_excerpts",
+    "event_threshold", "event_median_frames", "event_min_duration_s", "segment_s",
+)  # fmt: skip
+CLUSTER = (
+    "slurm_cluster", "slurm_partition", "slurm_time_limit_min", "slurm_cpus_per_job", "slurm_memory_gb", "slurm_gpus_per_job",
+    "slurm_max_running", "ray_address", "ray_gpus_per_job",
+)  # fmt: skip
+AUGMENTATION = (
+    "augment_time_masks", "augment_time_mask_frames", "augment_frequency_masks", "augment_frequency_mask_bins",
+    "augment_time_shift_s", "augment_frequency_shift_bins", "augment_noise", "augment_gain_db", "augment_mixup",
+)  # fmt: skip
+EXPECTED = {
+    Scope.FOLDS: FOLDS,
+    Scope.FRAMES: FRAMES,
+    Scope.CLUSTER: CLUSTER,
+    Scope.EXPERIMENT: (
+        "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
+        "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb", "in_memory_mb",
+        *CLUSTER, *FOLDS,
+    ),
+    Scope.UNHASHED: (
+        "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "gpu_ID", "executor",
+        "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", *CLUSTER, "generator", "tensorboard",
+        "comment_1", "comment_2", *FOLDS,
+    ),
+    Scope.OF_MEMBER: (
+        "learning_rate", "regularization_lambda", "seed", "class_weights", "num_epochs", "early_stopping", "patience",
+        "monitor", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "metrics", "clip_average",
+        "evaluate_training",
+    ),
+    Scope.BETWEEN_STEPS: (
+        "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
+        "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
+        "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
+    ),
+    Scope.NETWORK: (
+        "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
+        "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
+        "early_stopping", "patience", "tensorboard", "precision", "initial_model", "frozen_layers", "frozen", *AUGMENTATION,
+    ),
+    Scope.MODEL: (
+        "loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",
+        "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
+        "initial_model", "frozen_layers", "frozen", *FeatureSettings.model_fields, *AUGMENTATION,
+    ),
+    Scope.LOSS: ("loss", "example_length_s", "example_overlap"),
+    Scope.FEATURE_LOSS: ("normalization", *FeatureSettings.model_fields),
+    Scope.FRAME_LOSS: ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scope", EXPECTED, ids=lambda scope: scope.name)
+def test_the_settings_of_a_scope(scope):
+    found = names_of(scope)
+
+    assert sorted(found) == sorted(EXPECTED[scope])
+    assert len(set(found)) == len(found)
+
+
+def test_every_scope_has_its_settings():
+    assert set(EXPECTED) == set(Scope)
+
+
+def test_the_settings_of_folds_frames_and_clusters_keep_their_order():
+    assert (FOLD_KEYS, FRAME_KEYS, CLUSTER_KEYS) == (FOLDS, FRAMES, CLUSTER)
+
+
+def test_the_sets_of_keys_are_those_of_their_scope():
+    assert set(EXPECTED[Scope.EXPERIMENT]) == EXPERIMENT_KEYS
+    assert set(EXPECTED[Scope.UNHASHED]) == UNHASHED_KEYS
+
+
+def test_every_setting_has_a_scope_of_those_that_there_are():
+    every = Scope(0)
+    for scope in Scope:
+        every |= scope
+
+    for name in Settings.model_fields:
+        assert isinstance(scope_of(name), Scope), name
+        assert scope_of(name) in every, name
+
+
+def test_a_scope_that_is_declared_twice_counts_whole():
+    assert scope_of("num_folds") == Scope.EXPERIMENT | Scope.UNHASHED | Scope.FOLDS
+    assert scope_of("batch_size") == Scope(0)

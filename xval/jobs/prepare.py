@@ -1,0 +1,19 @@
+"""The backend as a job wants it: its seeds, precision, determinism and threads."""
+
+from xval.backend.prepare import prepare_backend
+from xval.jobs.job import Job
+
+
+def prepare_for(job: Job) -> None:
+    """Set the backend of this process up for a job, and drop what the last job left in it.
+
+    Raises:
+        RuntimeError: TensorFlow has already started with another number of threads.
+    """
+    settings = job.settings
+    prepare_backend(
+        seed=job.seed,
+        precision=settings.precision,
+        deterministic=settings.deterministic,
+        threads=settings.threads_per_job,
+    )

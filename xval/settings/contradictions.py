@@ -1,0 +1,138 @@
+"""Values of settings that contradict each other, and names of parts that are not there.
+
+Comes in: settings whose fields are right, each by itself. Goes out: nothing, or the first fault.
+"""
+
+from typing import TYPE_CHECKING
+
+from xval.errors import SettingsError, suggestion
+from xval.metrics.frame_classification import EVENT_METRICS
+from xval.settings import architectures, further_metrics, optimizers, tasks, user_code
+
+if TYPE_CHECKING:
+    from xval.settings.schema import Settings
+
+
+def check_together(settings: "Settings") -> None:
+    """Refuse settings that contradict each other.
+
+    Raises:
+        ValueError: They do, or name a part that is not there.
+    """
+    _check_names(settings)
+    _check_engine(settings)
+    _check_task(settings)
+    _check_transfer(settings)
+    _check_augmentation(settings)
+
+
+def _check_names(settings: "Settings") -> None:
+    try:
+        architecture = architectures.find_architecture(settings.architecture)
+        loss = tasks.loss_name(settings.task_type, settings.loss, settings.label_form)
+        optimizers.check_options(settings)
+        further = further_metrics.directions(settings.task_type, settings.metrics)
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+    if settings.task_type not in architecture.task_types:
+        allowed = ", ".join(architecture.task_types)
+        raise ValueError(f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}")
+    if settings.augment_mixup and user_code.is_dotted(loss) and settings.task_type == "classification":
+        raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
+    if settings.clip_average != "probabilities" and settings.task_type != "classification":
+        raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
+    monitors = tasks.monitors(settings.task_type, further)
+    if settings.task_type == "frame_classification" and settings.monitor.removeprefix("val_") in EVENT_METRICS:
+        raise ValueError(
+            f"monitor '{settings.monitor}': metrics of segments and events are computed once, after training; monitor one of "
+            f"frames: {', '.join(monitors)}"
+        )
+    if settings.monitor not in monitors:
+        raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
+    if settings.class_weights == "balanced" and settings.task_type != "classification":
+        raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
+    if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
+        raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={settings.num_folds}")
+
+
+def _check_engine(settings: "Settings") -> None:
+    if settings.engine != "sequential" and settings.backend != "jax":
+        raise ValueError(
+            f"engine='{settings.engine}' trains folds together on the backend jax; received backend='{settings.backend}'. Set "
+            "backend=jax, or engine=sequential"
+        )
+
+
+def _check_task(settings: "Settings") -> None:
+    if settings.task_type not in ("classification", "regression") and settings.augment_mixup:
+        raise ValueError(f"augment_mixup mixes the targets of clips; {settings.task_type} has none")
+    if settings.task_type != "frame_classification":
+        return
+    if settings.features != "waveform" or settings.frontend != "none":
+        raise ValueError(
+            "frame_classification labels stretches of samples: features='waveform' and frontend='none' are wanted; "
+            f"received features='{settings.features}', frontend='{settings.frontend}'"
+        )
+    moving = ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s")
+    for name in moving:
+        if getattr(settings, name) is not None:
+            raise ValueError(
+                f"{name}={getattr(settings, name)} would move audio away from its annotations; for frame_classification it is "
+                "none, and sequence_frames says how long examples are"
+            )
+    if settings.augment_time_shift_s:
+        raise ValueError("augment_time_shift_s would move audio away from its annotations; random_excerpts moves both")
+    if settings.event_median_frames % 2 == 0:
+        raise ValueError(f"event_median_frames={settings.event_median_frames}; an odd number has a frame in the middle")
+
+
+def _check_transfer(settings: "Settings") -> None:
+    if settings.frozen_layers and settings.frozen != "none":
+        raise ValueError(
+            f"frozen_layers={settings.frozen_layers} and frozen='{settings.frozen}' contradict each other; set one of them"
+        )
+    if settings.initial_model is None:
+        if settings.frozen_layers or settings.frozen != "none":
+            name, value = ("frozen_layers", settings.frozen_layers) if settings.frozen_layers else ("frozen", settings.frozen)
+            raise ValueError(f"{name}={value!r} freezes weights that nothing has trained; set initial_model, or leave it out")
+    elif not settings.initial_model.endswith(".keras") or set("{}") & set(settings.initial_model.replace("{fold}", "")):
+        raise ValueError(
+            f"initial_model={settings.initial_model!r}; allowed: none, or the path of a .keras file, in which {{fold}} stands "
+            "for the number of the fold"
+        )
+
+
+def _check_augmentation(settings: "Settings") -> None:
+    masks = {"augment_time_masks": "augment_time_mask_frames", "augment_frequency_masks": "augment_frequency_mask_bins"}
+    for number, width in masks.items():
+        n_masks, widest = getattr(settings, number), getattr(settings, width)
+        if bool(n_masks) != bool(widest):
+            raise ValueError(f"{number}={n_masks} with {width}={widest} masks nothing; set both, or neither")
+    is_waveform = settings.features == "waveform"
+    step_s = (1 if is_waveform else settings.hop_length) / settings.sample_rate_hz
+    if settings.augment_time_shift_s and round(settings.augment_time_shift_s / step_s) == 0:
+        raise ValueError(
+            f"augment_time_shift_s={settings.augment_time_shift_s} is nothing after rounding to steps of {step_s:g} s"
+        )
+    if settings.augment_mixup and settings.batch_size == 1:
+        raise ValueError("augment_mixup mixes the examples of a batch, and batch_size is 1")
+    if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:
+        raise ValueError(
+            f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}; lower it"
+        )
+    if settings.augment_frequency_shift_bins and settings.features == "mfcc":
+        raise ValueError("augment_frequency_shift_bins needs bins of frequency; features='mfcc' has coefficients")
+    on_features = [*masks, "augment_frequency_shift_bins"]
+    on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
+    switched_on = next((name for name in on_features if getattr(settings, name)), None)
+    if switched_on and is_waveform and settings.frontend == "none":
+        raise ValueError(f"{switched_on} works on frames and bins, and samples have none; set frontend to logmel or stft")
+    if switched_on and settings.normalization == "none":
+        raise ValueError(
+            f"{switched_on} works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
+        )
+    if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
+        raise ValueError("augment_gain_db has no effect with normalization='per_clip', which takes the gain out again")
+    has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))
+    if settings.augment_gain_db and settings.db_reference == "max" and has_decibels:
+        raise ValueError("augment_gain_db contradicts db_reference='max', which takes the loudness out of the features")
