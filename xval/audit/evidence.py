@@ -151,7 +151,9 @@ class Evidence:
 
     def _read_instance(self, instance: int) -> None:
         try:
-            self.instances[instance] = read_settings(self.folder, instance)
+            written = read_settings(self.folder, instance)
+            _ = written.settings.dataset, written.settings.data_folder, written.settings.seed  # an error if one is missing
+            self.instances[instance] = written
         except (ResultsError, OSError) as error:
             self.damage.append(str(error))
         records, damaged = read_records(self.folder, instance)

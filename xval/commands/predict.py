@@ -79,7 +79,7 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
         n_classes: How many of them; None: three, where there are classes.
 
     Returns:
-        The table, with class_1, probability_1, class_2, ... in the place of the probability of each class.
+        The table, with class_1, probability_1, class_2, ... instead of the probability of each class.
 
     Raises:
         SettingsError: The number is below 1, or the rows have no classes with their probabilities.

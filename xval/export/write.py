@@ -118,7 +118,7 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
         raise SettingsError(f"--output {target}: the name of such an export ends in {kind.ending}.")
     if target.exists():
         if target.is_dir() != kind.is_folder or (kind.is_folder and not (target / "saved_model.pb").is_file()):
-            raise ResultsError(f"{target}: something else than an export of this format stands there; name another --output.")
+            raise ResultsError(f"{target}: exists and is no export of this format; name another --output.")
         if not overwrite:
             raise ResultsError(f"{target}: exists already. Name another --output, or replace it with --overwrite.")
     elif not kind.is_folder and not overwrite and description.exists() and description.read_bytes() != content:

@@ -140,7 +140,7 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
     try:
         return WrittenInstance.model_validate(found | {"path": where})
     except ValidationError as error:
-        wrong = _describe(found, [str(fault["loc"][0]) for fault in error.errors()])
+        wrong = _describe(found, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
         raise ResultsError(
             f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
         ) from error
@@ -217,6 +217,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int) and value > 0
 
 
-def _describe(found: Mapping[str, Any], names: Sequence[str]) -> str:
+def _describe(found: Mapping[str, Any], names: Iterable[str]) -> str:
     """Return the values of some names in a file, or that they are missing."""
     return ", ".join(f"{name}={found[name]!r:.40}" if name in found else f"no {name}" for name in names)

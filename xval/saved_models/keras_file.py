@@ -47,7 +47,7 @@ def unpack_model(path: Path, folder: Path, registered: Collection[str] = ()) -> 
 
     Args:
         path: The .keras file.
-        folder: An empty folder that nobody else writes to.
+        folder: An empty folder that nothing else writes to.
         registered: Names of the layers and functions that imported code registered with Keras:
             ``keras.saving.get_custom_objects()``.
 

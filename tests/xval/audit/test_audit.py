@@ -491,3 +491,13 @@ def test_an_audit_changes_nothing(copy):
 
     assert state() == before
     assert read_folds(ExperimentFolder(copy.results)).numbers == [1, 2]
+
+
+def test_settings_without_a_seed_are_damage_and_do_not_stop_the_audit(copy):
+    copy.edit(copy.results / "instance_1" / "settings.json", lambda written: written["parameters"].pop("seed"))
+
+    verdicts = copy.audit()
+
+    assert "settings.json: damaged, 'seed' is missing." in verdicts["files"].faults[0]
+    assert verdicts["seeds"].state == "not checkable"
+    assert verdicts["seeds"].n_checked == 4

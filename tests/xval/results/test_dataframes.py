@@ -13,46 +13,8 @@ import xval
 from xval import load_predictions, load_results
 from xval.errors import ResultsError
 from xval.json_files import write_json
-from xval.results.folder import ExperimentFolder
 
 KEYS = ["dataset", "experiment", "instance", "fold", "side", "metric", "value"]
-
-
-def deal(fold):
-    return {"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]}
-
-
-class Results:
-    """An experiment folder, written record by record."""
-
-    def __init__(self, root, make_record, *, dataset="demo", number=1, n_folds=2):
-        self.folder = ExperimentFolder(root / dataset / f"experiment_{number}")
-        self.folder.prepare("a test")
-        self.parameters = {"task_type": "classification", "dataset": dataset, "num_experiment": number}
-        self.make_record = make_record
-        folds = {"hash": "f", "index_hash": "i", "settings": {}, "folds": [deal(fold) for fold in range(1, n_folds + 1)]}
-        write_json(self.folder.folds_file, folds)
-
-    def add_instance(self, number, **parameters):
-        named = {"comment_1": "", "comment_2": "", "architecture": "mlp", "batch_size": 32}
-        content = {"instance": number, "description": "a test", "settings_hash": f"s{number}", "sources": {}}
-        content |= {"parameters": self.parameters | named | parameters}
-        self.folder.instance_folder(number).mkdir(exist_ok=True)
-        write_json(self.folder.instance_folder(number) / "settings.json", content)
-
-    def add_fold(self, number, fold, metrics, predictions=None, **changes):
-        folder = self.folder.fold_folder(number, fold)
-        folder.mkdir()
-        hashes = {"instance": number, "settings_hash": f"s{number}", "folds_hash": "f", "code_hash": "c", "store": "x"}
-        write_json(folder / "record.json", self.make_record(fold, metrics, **hashes | changes))
-        if predictions is not None:
-            predictions.to_parquet(folder / "predictions.parquet", index=False)
-        return folder
-
-
-@pytest.fixture
-def results(tmp_path, make_record):
-    return Results(tmp_path, make_record)
 
 
 @pytest.fixture
@@ -127,9 +89,9 @@ def test_an_instance_and_a_fold_are_read_alone(two_instances):
 
 
 @pytest.mark.parametrize("name", ["", "demo"])
-def test_several_experiments_are_told_apart(tmp_path, make_record, name):
+def test_several_experiments_are_told_apart(tmp_path, make_results, name):
     for number in (10, 2):
-        results = Results(tmp_path, make_record, number=number, n_folds=1)
+        results = make_results(tmp_path, number=number, n_folds=1)
         results.add_instance(1)
         results.add_fold(1, 1, {"accuracy": number / 100})
 
@@ -139,9 +101,9 @@ def test_several_experiments_are_told_apart(tmp_path, make_record, name):
     assert list(found.items()) == [(("demo", 2), 0.02), (("demo", 10), 0.1)]
 
 
-def test_two_folders_of_one_experiment_are_refused(tmp_path, make_record):
+def test_two_folders_of_one_experiment_are_refused(tmp_path, make_results):
     for place in ("here", "there"):
-        results = Results(tmp_path / place, make_record, n_folds=1)
+        results = make_results(tmp_path / place, n_folds=1)
         results.add_instance(1)
         results.add_fold(1, 1, {"accuracy": 0.5})
 
@@ -280,12 +242,12 @@ def test_columns_that_one_instance_lacks_are_nan(two_instances):
     assert len(load_predictions(two_instances.folder.path, columns=["probability_x"])) == 8
 
 
-def test_unknown_instances_and_columns_are_refused(two_instances, make_record, tmp_path):
+def test_unknown_instances_and_columns_are_refused(two_instances, make_results, tmp_path):
     with pytest.raises(ResultsError, match=r"no instance 7, 9\. Available: 1, 2"):
         load_predictions(two_instances.folder.path, instances=(1, 7, 9))
     with pytest.raises(ResultsError, match=r"no prediction has a column 'probability_z'.*Did you mean 'probability_x'"):
         load_predictions(two_instances.folder.path, columns=["probability_z"])
-    other = Results(tmp_path, make_record, number=2, n_folds=1)
+    other = make_results(tmp_path, number=2, n_folds=1)
     other.add_instance(1)
     with pytest.raises(ResultsError, match="holds several experiments"):
         load_predictions(tmp_path)

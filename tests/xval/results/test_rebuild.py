@@ -6,42 +6,32 @@ import openpyxl
 import pytest
 
 from xval.errors import ResultsError
-from xval.json_files import read_json, write_json
-from xval.results import folder as results
+from xval.json_files import read_json
+from xval.results import folder as folder_module
 from xval.results.background_rebuild import BackgroundRebuild
-from xval.results.folder import ExperimentFolder
 from xval.results.rebuild import DerivedFiles, is_stale, rebuild
 
 WAIT_S = 20
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """An experiment of two instances and three folds, of which nothing has run."""
-    folder = ExperimentFolder(tmp_path / "experiment_1")
-    folder.prepare("a test")
-    folds = [{"number": number, "training": ["x"], "validation": ["y"], "test": [f"speaker {number}"]} for number in (1, 2, 3)]
-    write_json(folder.folds_file, {"hash": "f", "index_hash": "i", "settings": {}, "folds": folds})
-    return folder
+def results(make_results, tmp_path):
+    return make_results(tmp_path, n_folds=3)
 
 
 @pytest.fixture
-def end_fold(folder, make_record, make_instance):
+def folder(results):
+    return results.folder
+
+
+@pytest.fixture
+def end_fold(results):
     """Return a function that publishes a fold as a job does."""
 
     def end(instance, fold, accuracy):
-        if folder.settings(instance) is None:
-            folder.instance_folder(instance).mkdir(exist_ok=True)
-            example = make_instance(instance, [])
-            settings = {name: example[name] for name in ("description", "parameters", "sources")}
-            write_json(
-                folder.instance_folder(instance) / "settings.json", settings | {"instance": instance, "settings_hash": "s"}
-            )
-        temporary = folder.begin_fold(instance, fold)
-        hashes = {"settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "t"}
-        write_json(temporary / "record.json", make_record(fold, {"accuracy": accuracy}, instance=instance, **hashes))
-        (temporary / "history.csv").write_text("epoch,loss,val_loss\n1,0.5,0.6\n")
-        folder.publish(temporary, instance, fold)
+        if results.folder.settings(instance) is None:
+            results.add_instance(instance)
+        results.add_fold(instance, fold, {"accuracy": accuracy})
 
     return end
 
@@ -112,7 +102,7 @@ def test_derived_files_are_stale_once_a_fold_has_ended_after_they_were_begun(fol
 
 def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(folder, end_fold, monkeypatch):
     end_fold(1, 1, 0.5)
-    flush_all, n_flushed = results.flush_all, []
+    flush_all, n_flushed = folder_module.flush_all, []
 
     def flush_slowly(paths):
         flush_all(paths)
@@ -122,7 +112,7 @@ def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(fold
             time.sleep(0.02)
         n_flushed.append(len(paths))
 
-    monkeypatch.setattr(results, "flush_all", flush_slowly)
+    monkeypatch.setattr(folder_module, "flush_all", flush_slowly)
 
     end_fold(1, 2, 0.5)
 
