@@ -6,26 +6,12 @@ Comes in: argv. Goes out: files and an exit code: 0 done, 1 failed, 2 wrong usag
 import sys
 from collections.abc import Sequence
 
-from preprocessing.console import carry_out, make_console
+from preprocessing.console import make_console, program
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Carry out a command line.
-
-    Args:
-        arguments: What follows ``python -m augmentation``.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        SystemExit: After ``--help``.
-    """
-    return carry_out(lambda: _augment(arguments))
-
-
-def _augment(arguments: Sequence[str]) -> None:
-    """Make copies, or mixtures."""
+@program
+def main(arguments: Sequence[str]) -> None:
+    """Carry out what follows ``python -m augmentation``: make copies, or mixtures."""
     from augmentation.command_line import parse_augmentation, parse_mixing
 
     if arguments and arguments[0] == "mix":

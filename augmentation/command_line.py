@@ -3,14 +3,12 @@
 Comes in: argv. Goes out: an `Augmentation` or a `Mixing` whose values have their types, or a help text.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.commands.command_line import Parser, n_workers
+from preprocessing.argument_parser import Parser, add_settings_argument, add_workers_argument, whole_number
 from preprocessing.parallel import count_cores
-from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     from augmentation.folder import Augmentation
@@ -48,7 +46,7 @@ def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
         SettingsError: An option is unknown, missing, or its value impossible; so is a setting.
         SystemExit: ``--help`` was asked for and printed.
     """
-    parser = _parser(_PROGRAM, _DESCRIPTION, _EPILOG)
+    parser = Parser(prog=_PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     parser.usage = (
         f"{_PROGRAM} INPUT OUTPUT N [--seed 1] [--set KEY=VALUE] [--workers N] [--overwrite]\n       {_PROGRAM} mix ..."
     )
@@ -64,9 +62,9 @@ def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
     return Augmentation(
         input_folder=known.input_folder,
         output_folder=known.output_folder,
-        n_copies=_whole_number("N", known.n_copies, smallest=1),
+        n_copies=whole_number("N", known.n_copies, smallest=1),
         settings=read_augmentation_settings(known.overrides),
-        seed=_whole_number("--seed", known.seed, smallest=0),
+        seed=whole_number("--seed", known.seed, smallest=0),
         n_processes=known.workers or count_cores(),
         overwrite=known.overwrite,
     )
@@ -79,7 +77,7 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
         SettingsError: As `parse_augmentation`.
         SystemExit: ``--help`` was asked for and printed.
     """
-    parser = _parser(f"{_PROGRAM} mix", _MIX_DESCRIPTION, _MIX_EPILOG)
+    parser = Parser(prog=f"{_PROGRAM} mix", description=_MIX_DESCRIPTION, epilog=_MIX_EPILOG)
     parser.add_argument("events_folder", type=Path, metavar="EVENTS", help="folder of the recordings with events")
     parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without them")
     parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; made when missing")
@@ -104,34 +102,15 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
         item=known.item,
         label=known.label,
         settings=read_mixing_settings(known.overrides),
-        seed=_whole_number("--seed", known.seed, smallest=0),
+        seed=whole_number("--seed", known.seed, smallest=0),
         n_processes=known.workers or count_cores(),
         overwrite=known.overwrite,
     )
 
 
-def _parser(program: str, description: str, epilog: str) -> Parser:
-    formatter = argparse.RawDescriptionHelpFormatter
-    return Parser(prog=program, description=description, epilog=epilog, formatter_class=formatter, allow_abbrev=False)
-
-
 def _add_options(parser: Parser) -> None:
     """Add the options that both commands have."""
     parser.add_argument("--seed", default="1", metavar="NUMBER", help="the same seed gives the same files (default: 1)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="KEY=VALUE",
-        help="a setting other than in config.ini; may be repeated",
-    )
-    parser.add_argument("--workers", type=n_workers, metavar="N", help="processes (default: one for each core)")
+    add_settings_argument(parser, "a setting other than in config.ini; may be repeated")
+    add_workers_argument(parser, "")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote into OUTPUT")
-
-
-def _whole_number(name: str, text: str, *, smallest: int) -> int:
-    """Read a whole number of the command line."""
-    if not (text.isascii() and text.isdecimal()) or int(text) < smallest:
-        raise SettingsError(f"{name} {text}: a whole number from {smallest} is wanted.")
-    return int(text)

@@ -1,7 +1,7 @@
 """Augment a folder: N copies of every audio file, the unchanged ones beside them, and the list of what was done.
 
 Comes in: INPUT, OUTPUT, N, settings and a seed. Goes out: wav files in the same tree, augmented.csv, left_out.csv and a note of
-the settings. Next: ``python -m preprocessing`` reads OUTPUT as it would read INPUT; augmented_copies.py adds the copies.
+the settings. ``python -m preprocessing`` then reads OUTPUT as it would read INPUT, and adds the copies.
 """
 
 import shutil
@@ -117,7 +117,7 @@ def _copy_metadata(wanted: Augmentation, sources: Sources) -> None:
     for name in sources.metadata:
         target = wanted.output_folder / name
         if not target.is_file():
-            replace_file(target, partial(shutil.copyfile, wanted.input_folder / name))
+            replace_file(target, partial(shutil.copyfile, wanted.input_folder / name), among_many=True)
 
 
 def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome], seconds: float, console: "Console") -> None:

@@ -1,7 +1,7 @@
 """``python -m augmentation mix``: place annotated events into background recordings.
 
 Comes in: recordings with an annotation, backgrounds, settings and a seed. Goes out: wav files, annotation.csv, left_out.csv and
-a note of the settings. Next: ``python -m preprocessing events OUTPUT/annotation.csv --item item``.
+a note of the settings. ``python -m preprocessing events OUTPUT/annotation.csv --item item`` then reads them.
 """
 
 import time

@@ -10,21 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from augmentation.transforms import find_transform, transform_names
-from augmentation.transforms._options import Decibels, Share, none_from_text
-from xval.config_file import CONFIG_PATH, read_defaults
-from xval.errors import SettingsError, suggestion
+from augmentation.transforms._options import Decibels, Share
+from preprocessing.features.settings import NonNegativeFloat, OptionalPositiveInt, PositiveFloat, PositiveInt
+from preprocessing.settings_section import read_settings_section
+from xval.config_file import CONFIG_PATH
+from xval.errors import SettingsError
 
 AUGMENTATION_SECTION = "offline_augmentation"
 MIXING_SECTION = "mixing"
-
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Ranges(BaseModel):
@@ -45,14 +43,14 @@ class _Ranges(BaseModel):
 class MixingSettings(_Ranges):
     """Every setting of ``mix``; config.ini has the meaning and unit of each."""
 
-    mixture_duration_s: PositiveSeconds = 10.0
-    mixture_min_events: Annotated[int, Field(ge=1)] = 1
-    mixture_max_events: Annotated[int, Field(ge=1)] = 3
-    mixture_min_gap_s: Seconds = 0.5
+    mixture_duration_s: PositiveFloat = 10.0
+    mixture_min_events: PositiveInt = 1
+    mixture_max_events: PositiveInt = 3
+    mixture_min_gap_s: NonNegativeFloat = 0.5
     mixture_min_snr_db: Decibels = 0.0
     mixture_max_snr_db: Decibels = 15.0
-    mixture_uses: Annotated[int, Field(ge=1)] = 1
-    mixture_sample_rate_hz: Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(none_from_text)] = None
+    mixture_uses: PositiveInt = 1
+    mixture_sample_rate_hz: OptionalPositiveInt = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path 
     Raises:
         SettingsError: Not of this form, an unknown key, or a value that is not allowed; here or in config.ini.
     """
-    read = _read(_augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
+    read = read_settings_section(_augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
     values = read.model_dump()
     settings = AugmentationSettings(
         min_transforms=values["min_transforms"],
@@ -112,7 +110,7 @@ def read_mixing_settings(overrides: Sequence[str] = (), config_path: Path = CONF
     Raises:
         SettingsError: As `read_augmentation_settings`.
     """
-    return _read(MixingSettings, MIXING_SECTION, overrides, config_path)
+    return read_settings_section(MixingSettings, MIXING_SECTION, overrides, config_path)
 
 
 @cache
@@ -124,37 +122,3 @@ def _augmentation_model() -> type[BaseModel]:
         fields[f"{name}_probability"] = (Share, transform.probability)
         fields |= {f"{name}_{option}": described for option, described in transform.options.items()}
     return create_model("OfflineAugmentation", __base__=_Ranges, **fields)
-
-
-def _read(model: type[_Model], section: str, overrides: Sequence[str], config_path: Path) -> _Model:
-    """Return a section of config.ini, with overrides, as a model."""
-    defaults = read_defaults(config_path).get(section, {})
-    chosen: dict[str, str] = {}
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {override}: KEY=VALUE is wanted, such as --set {next(iter(model.model_fields))}=2")
-        chosen[key] = value
-    for place, keys in ((f"{config_path.name}, [{section}]", defaults), ("--set", chosen)):
-        for key in keys:
-            if key not in model.model_fields:
-                raise SettingsError(f"{place} {key}: unknown setting. {suggestion(key, model.model_fields)}")
-    try:
-        return model.model_validate({**defaults, **chosen})
-    except ValidationError as error:
-        faults = [
-            _describe(
-                str(fault["loc"][0]) if fault["loc"] else "", fault["msg"].removeprefix("Value error, "), defaults, chosen
-            )
-            for fault in error.errors(include_url=False)
-        ]
-        raise SettingsError("\n".join(dict.fromkeys(faults))) from error
-
-
-def _describe(key: str, reason: str, defaults: Mapping[str, str], chosen: Mapping[str, str]) -> str:
-    """Return the message about one setting, or about two that contradict each other (no key)."""
-    if key in chosen:
-        return f"--set {key}={chosen[key]}: {reason}."
-    if key in defaults:
-        return f"config.ini: {key} = {defaults[key]}: {reason}."
-    return f"Settings: {reason}."

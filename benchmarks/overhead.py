@@ -30,7 +30,7 @@ from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
-from xval.results.books import Books
+from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 
@@ -61,7 +61,7 @@ def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> floa
         template: A real fold folder, whose files every job writes.
     """
     console = Console(file=io.StringIO())
-    books = Books(ExperimentFolder(folder), seconds_between=2.0)
+    derived = BackgroundRebuild(ExperimentFolder(folder), seconds_between=2.0)
     epochs = {job.instance: 1 for job in jobs}
     progress = JobProgress(console, n_jobs=len(jobs), n_epochs=epochs, task_type="classification", quiet=False)
     ended: list[float] = []
@@ -72,9 +72,9 @@ def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> floa
             if outcome.status != "done":
                 raise RuntimeError(f"instance {outcome.instance}, fold {outcome.fold}: {outcome.error}")
             progress.end_job(outcome)
-            books.keep()
+            derived.update()
             ended.append(time.perf_counter())
-    books.close()
+    derived.close()
     return (ended[-1] - ended[0]) / (len(ended) - 1)
 
 

@@ -3,190 +3,20 @@
 Comes in: argv. Goes out: data/<dataset>/ and an exit code: 0 done, 1 failed, 2 wrong usage or corpus, 130 interrupted.
 """
 
-import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from preprocessing.commands.command_line import COMMANDS, Command, parse_command
-from preprocessing.console import carry_out, make_console, progress_bar
-from xval.config_file import CONFIG_PATH
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.console import Console
-
-    from preprocessing.corpus import Corpus
-    from preprocessing.features.settings import FeatureSettings
-    from preprocessing.store import FeatureStore
-
-_N_SHOWN = 10
-_FEWEST_ITEMS = 3
+from preprocessing.commands import COMMANDS
+from preprocessing.console import program
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Carry out a command line.
-
-    Args:
-        arguments: What follows ``python -m preprocessing``.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        SystemExit: After ``--help``.
-    """
-    if arguments and arguments[0] in COMMANDS:
-        return carry_out(lambda: import_module(f"preprocessing.commands.{arguments[0]}").main(arguments[1:]))
-    return carry_out(lambda: make_features(parse_command(arguments)))
-
-
-def make_features(command: Command) -> None:
-    """Make the index and the feature store of a corpus, and say what became of its clips.
-
-    Raises:
-        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
-    """
-    from preprocessing.corpus import corpus_folder, make_corpus
-    from preprocessing.features.extract import check_settings
-    from preprocessing.store.make import make_store
-
-    console = make_console()
-    chosen = command.corpus
-    corpus_folder(chosen.dataset, chosen.data_folder)
-    check_settings(command.settings)
-    if command.download:
-        from preprocessing.corpora._download import download
-
-        download(chosen.reader.downloads, chosen.audio_folder, console)
-    console.print(f"Listing the clips of {chosen.reader.name} in {chosen.audio_folder}")
-    annotations = None
-    if chosen.task_type == "frame_classification":
-        clips, annotations = chosen.reader.list_recordings(chosen.audio_folder, **chosen.options)
-    else:
-        clips = chosen.reader.list_clips(chosen.audio_folder, **chosen.options)
-    if clips.attrs.get("note"):
-        console.print(f"Note       {clips.attrs['note']}")
-    with progress_bar(console, "Reading audio") as progress:
-        corpus, left_out = make_corpus(
-            clips,
-            chosen.audio_folder,
-            dataset=chosen.dataset,
-            data_folder=chosen.data_folder,
-            corpus=chosen.reader.name,
-            task_type=chosen.task_type,
-            annotations=annotations,
-            n_processes=command.n_processes,
-            progress=progress,
-        )
-    if annotations is not None and annotations["annotator"].nunique() > 1:
-        _report_disagreement(console, corpus, annotations)
-    with progress_bar(console, "Extracting features") as progress:
-        store, left_out_later = make_store(corpus, command.settings, n_processes=command.n_processes, progress=progress)
-    _report(console, corpus, store, left_out, left_out_later)
-    warnings = _warnings(corpus, command.settings)
-    for warning in warnings:
-        console.print(f"Beware     {warning}")
-    console.print(f"Next       {_next_command(corpus, command.overrides)}")
-
-
-def _report(
-    console: "Console", corpus: "Corpus", store: "FeatureStore", left_out: "pd.DataFrame", left_out_later: "pd.DataFrame"
-) -> None:
-    """Say what is there now, what is missing, and what to do next."""
-    n_clips = len(corpus.index)
-    if corpus.task_type == "representation":
-        targets = "no targets"
-    elif corpus.class_names:
-        n_classes = len(corpus.class_names)
-        targets = f"{n_classes} class{'es' * (n_classes > 1)} ({_shorten(corpus.class_names)})"
-    else:
-        ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
-        spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
-        targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
-    items = sorted(set(corpus.index["item"]))
-    amount = f"{_count(n_clips, 'clip')} of {_count(len(items), 'item')}"
-    console.print(f"Corpus     {corpus.dataset}: {amount} ({_shorten(items)}), {targets}")
-    n_copies = int(corpus.index["augmented"].sum())
-    if n_copies:
-        console.print(
-            f"Augmented  {n_copies} of these clips are augmented copies: they train, and are never validated or tested"
-        )
-    console.print(f"Audio      {corpus.index['duration_s'].sum():.1f} s in {corpus.audio_folder}")
-    for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
-        if len(clips):
-            console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
-    shape = " x ".join(map(str, store.example_shape))
-    console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
-
-
-def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.DataFrame") -> None:
-    """Write how far the annotators agree, and say so."""
-    from preprocessing.annotations.agreement import disagreement_table, write_disagreement
-
-    table = disagreement_table({str(path): rows for path, rows in annotations.groupby("path")})
-    path = corpus.folder / "disagreement.csv"
-    write_disagreement(path, table)
-    agreed_s, disputed_s = table["agreed_s"].sum(), table["disputed_s"].sum()
-    console.print(f"Annotators {agreed_s:.1f} s agreed, {disputed_s:.1f} s disputed (annotation_policy decides); see {path}")
-
-
-def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
-    """Return what an experiment on this corpus will refuse, and what its figures would hide."""
-    original = corpus.index[~corpus.index["augmented"]]
-    items, longest_s = original["item"], original["duration_s"].max()
-    found = []
-    if items.nunique() < _FEWEST_ITEMS:
-        found.append(
-            f"{_count(items.nunique(), 'item')}: training, validation and test need one each, so no experiment can use this yet"
-        )
-    elif items.nunique() == len(items):
-        found.append(
-            "every clip is an item of its own, so that folds are a random split; for unseen speakers choose them as items"
-        )
-    if corpus.task_type == "frame_classification":
-        events = corpus.annotations().dropna(subset=["start_s"]).merge(original[["clip", "item"]], on="clip")
-        n_items = events.groupby("label")["item"].nunique()
-        lonely = sorted(n_items.index[n_items == 1])
-        if lonely:
-            found.append(
-                f"{_shorten(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
-            )
-    shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
-    if len(shared) and not corpus.is_custom:
-        found.append(
-            f"{_count(len(shared), 'clip')} with identical audio under several items, which folds refuse to part; "
-            f"python -m preprocessing check {corpus.corpus} ... names them"
-        )
-    if settings.example_length_s is not None and settings.example_length_s >= longest_s:
-        found.append(
-            f"example_length_s={settings.example_length_s:g} is not shorter than any clip (the longest has {longest_s:.2g} s): "
-            "each is padded to one example"
-        )
-    return found
-
-
-def _count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it is one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _shorten(names: Sequence[str]) -> str:
-    """Return the first few of many names."""
-    return ", ".join(names[:_N_SHOWN]) + (", ..." if len(names) > _N_SHOWN else "")
-
-
-def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
-    """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
-    if not overrides and (CONFIG_PATH.parent / "experiments" / f"{corpus.dataset}.py").is_file():
-        return f"python experiments/{corpus.dataset}.py"
-    if corpus.task_type == "frame_classification":
-        return f"python experiments/bats.py --set {shlex.quote(f'dataset={corpus.dataset}')}"
-    task = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
-    task += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
-    settings = [f"dataset={corpus.dataset}", *task, *overrides]
-    return " ".join(["python experiments/exp1.py", *(f"--set {shlex.quote(setting)}" for setting in settings)])
+@program
+def main(arguments: Sequence[str]) -> None:
+    """Carry out what follows ``python -m preprocessing``."""
+    is_command = bool(arguments) and arguments[0] in COMMANDS
+    name = arguments[0] if is_command else "make"
+    import_module(f"preprocessing.commands.{name}").main(arguments[1:] if is_command else arguments)
 
 
 if __name__ == "__main__":

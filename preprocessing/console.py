@@ -5,8 +5,9 @@ Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,16 @@ def carry_out(command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. Nothing half made is left; run the same command again.\n")
         return EXIT_INTERRUPTED
+
+
+def program(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[str]], int]:
+    """Make the main function of a program of one that takes arguments: it ends as `carry_out` does."""
+
+    @wraps(main)
+    def run(arguments: Sequence[str]) -> int:
+        return carry_out(lambda: main(arguments))
+
+    return run
 
 
 def end_as_ctrl_c_does() -> None:

@@ -5,36 +5,37 @@ Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corp
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from preprocessing import corpora
 from preprocessing.clips.augmented_copies import add_copies
+from preprocessing.clips.facts import describe_clips
+from preprocessing.clips.index_file import (
+    ANNOTATIONS_NAME,
+    FORMAT_VERSION,
+    INDEX_NAME,
+    hash_index,
+    read_index,
+    write_index_files,
+)
 from preprocessing.clips.table import SEVERAL, check_clips, label_columns, natural_key
 from preprocessing.file_replacement import replace_file
-from xval.errors import AudioError, CorpusError, suggestion
+from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow
 
     from preprocessing.parallel import Progress
 
-FORMAT_VERSION = 1
-INDEX_NAME = "corpus.parquet"
-ANNOTATIONS_NAME = "annotations.parquet"
 LEFT_OUT_NAME = "left_out.csv"
 CUSTOM = "custom"
 """The corpus name of an index that preprocessing.store.write made: its examples have no audio."""
 
-_METADATA_KEY = b"xval"
 _WITH_CLASSES = ("classification", "frame_classification")
-
-_Stretch: TypeAlias = tuple[Path, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Corpus:
             duration_s, sample_rate_hz, phase (training, validation, test or null), fold (Int64), source_clip (str or
             null), augmented (bool), audio_hash.
         audio_folder: What the paths are relative to.
-        task_type: What the labels are for, one of `clip_list.TASK_TYPES`.
+        task_type: What the labels are for, one of `clips.table.TASK_TYPES`.
         class_names: The labels in natural order; of recordings for frame classification the classes of their events; else
             empty.
         index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
@@ -93,9 +94,8 @@ class Corpus:
         Raises:
             CorpusError: annotations.parquet is missing or damaged.
         """
-        annotations = self.annotations() if (self.folder / ANNOTATIONS_NAME).exists() else None
-        if self.task_type != "frame_classification":
-            annotations = None
+        is_annotated = self.task_type == "frame_classification" and (self.folder / ANNOTATIONS_NAME).exists()
+        annotations = self.annotations() if is_annotated else None
         return hash_index(self.index, task_type=self.task_type, class_names=self.class_names, annotations=annotations)
 
     @property
@@ -138,21 +138,11 @@ def make_corpus(
             usable, or the folder cannot be written.
         WorkerError: A process died.
     """
-    import pandas as pd
-
-    from preprocessing.parallel import map_in_processes
-
     folder = corpus_folder(dataset, data_folder)
     listed = check_clips(clips, audio_folder, task_type=task_type)
     if annotations is None:
         listed = add_copies(listed, audio_folder)
-    stretches: list[_Stretch] = [
-        (Path(audio_folder) / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
-        for path, start_s, end_s in zip(listed["path"], listed["start_s"], listed["end_s"], strict=True)
-    ]
-    outcomes = list(map_in_processes(_describe, stretches, n_processes=n_processes, progress=progress))
-    facts = pd.DataFrame(outcomes, columns=["duration_s", "sample_rate_hz", "audio_hash", "reason"])
-    described = pd.concat([listed, facts], axis=1)
+    described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
     usable = described["reason"].isna()
     left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
     replace_file(folder / LEFT_OUT_NAME, lambda temporary: left_out.to_csv(temporary, index=False, encoding="utf-8"))
@@ -187,17 +177,11 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
     Raises:
         CorpusError: There is none, or it is damaged or of a newer version.
     """
-    import pyarrow
-    from pyarrow import parquet
-
     path = _index_path(dataset, data_folder)
     try:
-        table = parquet.read_table(path)
-        facts = json.loads(table.schema.metadata[_METADATA_KEY])
-    except (pyarrow.ArrowException, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise CorpusError(
-            f"{path} cannot be read as the index of a corpus: {error}. Make it again: {_command(dataset)}"
-        ) from error
+        index, facts = read_index(path)
+    except CorpusError as error:
+        raise CorpusError(f"{error} Make it again: {_command(dataset)}") from error
     if facts["format_version"] > FORMAT_VERSION:
         raise CorpusError(
             f"{path} has format version {facts['format_version']}; this version of xval reads up to {FORMAT_VERSION}. "
@@ -207,40 +191,12 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
         folder=path.parent,
         dataset=dataset,
         corpus=facts["corpus"],
-        index=table.to_pandas().astype({"fold": "Int64"}),
+        index=index,
         audio_folder=Path(facts["audio_folder"]),
         task_type=facts["task_type"],
         class_names=tuple(facts["class_names"]),
         index_hash=facts["index_hash"],
     )
-
-
-def read_audio_hashes(folder: Path) -> dict[str, list[str]] | None:
-    """Return the hashes of the clips of each item, without reading the rest of an index.
-
-    Args:
-        folder: data/<dataset>.
-
-    Returns:
-        For each item the audio hashes of its clips, augmented copies included; None where there is no index, or one without
-        hashes (arrays of a script).
-
-    Raises:
-        CorpusError: The index is damaged.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    path = folder / INDEX_NAME
-    if not path.is_file():
-        return None
-    try:
-        table = parquet.read_table(path, columns=["item", "audio_hash"]).to_pandas()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise CorpusError(f"{path} cannot be read as the index of a corpus: {error}.") from error
-    if table["audio_hash"].isna().any() or (table["audio_hash"] == "").any():
-        return None
-    return {str(item): hashes.tolist() for item, hashes in table.groupby("item")["audio_hash"]}
 
 
 def fingerprint(dataset: str, data_folder: Path) -> str:
@@ -273,7 +229,7 @@ def write_index(
         folder: data/<dataset>, made if missing.
         corpus: The file of corpora/ that listed the clips, or ``custom``.
         audio_folder: What the paths are relative to.
-        task_type: One of `clip_list.TASK_TYPES`.
+        task_type: One of `clips.table.TASK_TYPES`.
         class_names: The labels in their order; empty where there are no classes.
         annotations: As of `Corpus.annotations`; None: there are none.
 
@@ -283,37 +239,16 @@ def write_index(
     Raises:
         CorpusError: The folder cannot be written.
     """
-    import pyarrow
-    from pyarrow import parquet
-
-    schema = _schema(task_type, label_columns(index.columns))
-    index = index[schema.names].sort_values(["item", "clip"], kind="stable", ignore_index=True)
-    index = index.astype({"sample_rate_hz": "int64", "fold": "Int64"})
-    if annotations is not None:
-        replace_file(folder / ANNOTATIONS_NAME, lambda temporary: annotations.to_parquet(temporary, index=False))
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "corpus": corpus,
-        "audio_folder": str(Path(audio_folder).resolve()),
-        "task_type": task_type,
-        "class_names": list(class_names),
-        "item_column": "item",
-        "index_hash": hash_index(index, task_type=task_type, class_names=class_names, annotations=annotations),
-    }
-    table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
-    table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})
-    replace_file(folder / INDEX_NAME, lambda temporary: parquet.write_table(table, temporary))
+    write_index_files(
+        folder,
+        index,
+        corpus=corpus,
+        audio_folder=audio_folder,
+        task_type=task_type,
+        class_names=class_names,
+        annotations=annotations,
+    )
     return open_corpus(folder.name, folder.parent)
-
-
-def hash_index(
-    index: "pd.DataFrame", *, task_type: str, class_names: Iterable[str], annotations: "pd.DataFrame | None" = None
-) -> str:
-    """Return thirty-two hex digits of the content of an index; the arguments are those of `write_index`, sorted as it sorts."""
-    content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
-    if annotations is not None:
-        content += annotations.to_csv(index=False, lineterminator="\n")
-    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def corpus_folder(dataset: str, data_folder: Path) -> Path:
@@ -342,17 +277,6 @@ def _events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFr
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 
-def _describe(stretch: _Stretch) -> dict[str, object]:
-    """Read one clip; return its facts, or the reason why it cannot be used."""
-    from preprocessing.audio.read import describe_audio
-
-    try:
-        facts = describe_audio(*stretch)
-    except AudioError as error:
-        return {"reason": str(error).removeprefix(f"{stretch[0]}: ")}
-    return {"duration_s": facts.duration_s, "sample_rate_hz": facts.sample_rate_hz, "audio_hash": facts.audio_hash}
-
-
 def _index_path(dataset: str, data_folder: Path) -> Path:
     """Return the path of an index that exists.
 
@@ -373,27 +297,3 @@ def _command(dataset: str) -> str:
     if dataset in names:
         return corpora.find_corpus(dataset).usage
     return f"python -m preprocessing CORPUS AUDIO_FOLDER --dataset {dataset}  (CORPUS is one of {', '.join(names)})"
-
-
-def _schema(task_type: str, targets: Iterable[str]) -> "pyarrow.Schema":
-    """Return the columns of corpus.parquet and their types."""
-    import pyarrow
-
-    text, number = pyarrow.string(), pyarrow.float64()
-    return pyarrow.schema(
-        {
-            "clip": text,
-            "path": text,
-            "item": text,
-            **dict.fromkeys(targets, number if task_type == "regression" else text),
-            "start_s": number,
-            "end_s": number,
-            "duration_s": number,
-            "sample_rate_hz": pyarrow.int64(),
-            "phase": text,
-            "fold": pyarrow.int64(),
-            "source_clip": text,
-            "augmented": pyarrow.bool_(),
-            "audio_hash": text,
-        }
-    )

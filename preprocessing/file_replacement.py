@@ -9,17 +9,25 @@ from contextlib import suppress
 from pathlib import Path
 
 from xval.errors import CorpusError
+from xval.json_files import part_path, remove_stale_parts
 
 
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object], *, among_many: bool = False) -> None:
     """Let ``write`` make a file beside ``path``, then put it in its place: readers see the old or the new one, whole.
+
+    Args:
+        path: The file. What earlier writers of it left that were killed is removed.
+        write: Writes the file that it is called with.
+        among_many: Leave that to the caller: the folder holds many files, and listing it for each takes too long.
 
     Raises:
         CorpusError: The folder cannot be made or written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = part_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not among_many:
+            remove_stale_parts(path.parent, path.name)
         write(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())

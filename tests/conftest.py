@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -234,7 +235,7 @@ class Project:
         )
 
     def start(self, *arguments, **variables):
-        """Start exp.py in a process group of its own."""
+        """Start exp.py in a process group of its own, which `end_processes` ends."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -245,13 +246,20 @@ class Project:
             env=self.environment(**variables),
         )
 
+    def end_processes(self):
+        """Kill what still runs in the project's folder, as where Ctrl-C has ended a test that had started it."""
+        for process in filter(self.is_home_of, Path("/proc").glob("[0-9]*")):
+            with suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGKILL)
+
 
 @pytest.fixture
 def project(tmp_path):
     made = Project(tmp_path, tmp_path / "results" / "toy" / "experiment_1")
     made.write_corpus()
     made.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,), "dropout": 0.5})
-    return made
+    yield made
+    made.end_processes()
 
 
 def write_tones(audio, rate_hz=8000):

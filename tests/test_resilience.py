@@ -122,6 +122,38 @@ def write_killer(folder):
     return place
 
 
+def test_what_writers_leave_that_are_killed_before_they_rename_is_gone_after_the_next_run(project):
+    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=1, executor="inline")
+    site = write_rename_killer(project.folder)
+
+    for target in ("description.txt", "folds.json", "code", "settings.json", "metrics.json", "results.xlsx"):
+        killed = project.run(PYTHONPATH=str(site), XVAL_TEST_KILL_AT=target)
+        assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
+        assert project.leftovers()
+    ended = project.run()
+
+    assert ended.returncode == 0, ended.stderr
+    assert not project.leftovers()
+
+
+def write_rename_killer(folder):
+    """Write a sitecustomize that kills the script where it would give a file or a folder its name; return its folder."""
+    place = folder / "site"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(
+        "import os, pathlib, signal, sys\n"
+        "def killing(rename):\n"
+        "    def killed(path, target):\n"
+        "        if os.environ['XVAL_TEST_KILL_AT'] in (target.name, target.parent.name):\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return rename(path, target)\n"
+        "    return killed\n"
+        "if 'exp.py' in sys.orig_argv:\n"
+        "    pathlib.Path.rename, pathlib.Path.replace = killing(pathlib.Path.rename), killing(pathlib.Path.replace)\n"
+    )
+    return place
+
+
 def test_two_runs_of_one_experiment_at_once_are_both_whole(project):
     instances = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in (1, 2, 3, 4)]
     project.write_script(*instances, num_folds=2, workers=1)

@@ -7,13 +7,13 @@ the project stays cheap.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from xval.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from xval.experiment.declare import Experiment as Experiment
     from xval.inference import load_model as load_model
     from xval.results.dataframes import load_predictions as load_predictions
     from xval.results.dataframes import load_results as load_results
-
-__version__ = "0.1.0"
 
 _PUBLIC = {
     "Experiment": "xval.experiment.declare",

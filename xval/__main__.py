@@ -4,42 +4,26 @@ Comes in: argv. Goes out: what the command prints and writes, and an exit code: 
 input, 130 interrupted.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from preprocessing.commands.command_line import Parser
-from preprocessing.console import carry_out
+from preprocessing.argument_parser import Parser
+from preprocessing.console import program
 from xval.commands import command_names, find_command
 
 _PROGRAM = "python -m xval"
 
 
+@program
 def main(arguments: Sequence[str]) -> int:
-    """Carry out a command line.
-
-    Args:
-        arguments: What follows ``python -m xval``.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        SystemExit: After ``--help``.
-    """
+    """Carry out what follows ``python -m xval``."""
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_help())
         return 0
-    return carry_out(lambda: _carry_out(arguments[0], arguments[1:]))
-
-
-def _carry_out(name: str, arguments: Sequence[str]) -> int:
-    command = find_command(name)
-    description = (command.__doc__ or command.SUMMARY).strip()
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = Parser(prog=f"{_PROGRAM} {name}", description=description, formatter_class=formatter, allow_abbrev=False)
+    command = find_command(arguments[0])
+    parser = Parser(prog=f"{_PROGRAM} {arguments[0]}", description=(command.__doc__ or command.SUMMARY).strip())
     command.add_arguments(parser)
-    return command.run(parser.parse_all(arguments))
+    return command.run(parser.parse_all(arguments[1:]))
 
 
 def _help() -> str:

@@ -14,9 +14,10 @@ APART = frozenset({"offline_augmentation", "mixing"})
 """Sections that are no parameters of instances: ``python -m augmentation`` reads them."""
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The folder of the project: config.ini, architectures/ and the packages lie in it."""
+"""The folder that holds the packages: the clone of the project, or site-packages where a wheel was installed."""
 
-CONFIG_PATH = ROOT / "config.ini"
+_INSTALLED = Path(__file__).with_name("config.ini")  # setup.py puts it there, in a wheel alone
+CONFIG_PATH = _INSTALLED if _INSTALLED.is_file() else ROOT / "config.ini"
 
 
 def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:

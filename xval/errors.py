@@ -88,6 +88,11 @@ def suggestion(received: str, available: Iterable[str]) -> str:
     return f"Available: {', '.join(names)}.{hint}"
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an optional part of the project, such as ``ray``."""
+    return f"pip install -e '.[{extra}]' in the folder of this project"
+
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
 
 

@@ -2,13 +2,21 @@
 
 Comes in: a path, and a dict to write. Goes out: the file; or the dict that is in it, of a size and a form that are worth
 reading.
+
+Whatever is written whole or not at all is written under a temporary name first (`part_path`), which tells the process that
+writes it. Where that process was killed, the next run that comes by removes what it left (`remove_stale_parts`).
 """
 
 import json
 import os
+import re
+import shutil
+import socket
+import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -20,8 +28,10 @@ LARGEST_JSON_BYTES = 256 << 20
 """Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
 size of the text."""
 
-Record = dict[str, Any]
+JsonObject = dict[str, Any]
 _MOST_FLUSHED_AT_ONCE = 8
+_PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
+_SECONDS_UNTIL_STALE = 3600.0  # of what is written on another machine, whose processes nobody can see from here
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) -> None:
@@ -61,7 +71,7 @@ def json_text(content: Mapping[str, Any]) -> str:
     return json.dumps(_without_nan(content), indent=1, allow_nan=False)
 
 
-def read_json(path: Path) -> Record | None:
+def read_json(path: Path) -> JsonObject | None:
     """Return a JSON file as a dict, or None where there is none.
 
     Raises:
@@ -93,16 +103,95 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: The disk is full or not writable; what stood there stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with part_of(path) as temporary:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    flush(path.parent)
+
+
+@contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block."""
+    temporary = part_path(path)
+    try:
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-    flush(path.parent)
+
+
+def part_path(path: Path) -> Path:
+    """Return a temporary name beside a file or folder that this process is about to write."""
+    process = os.getpid()
+    writer = f"{_machine()}-{process}-{_start_of(process) or 0}"
+    return path.with_name(f".{path.name}.{writer}.{uuid.uuid4().hex[:8]}.part")
+
+
+def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
+    """Remove what lies in a folder under temporary names of `part_path` and whose writers were killed.
+
+    Args:
+        folder: It is listed, and nothing below it; it need not exist.
+        name: What they were to be called; None: whatever.
+        folders: Remove folders too.
+
+    Raises:
+        OSError: A file cannot be removed.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir takes three times as long
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for found in filter(None, map(_PART.fullmatch, names)):
+        path = folder / found.string
+        if name not in (None, found["name"]) or not _is_stale(path, found):
+            continue
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+        elif folders:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_stale(path: Path, part: re.Match[str]) -> bool:
+    if part["machine"] == _machine():
+        return not _is_running(int(part["process"]), part["started"])
+    try:
+        return time.time() - path.stat().st_mtime > _SECONDS_UNTIL_STALE
+    except FileNotFoundError:
+        return False  # it has got its name meanwhile
+
+
+def _machine() -> str:
+    """Return a name for what has its own process ids: this machine, or one of the containers on it."""
+    try:
+        container = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        container = 0
+    return f"{re.sub('[^A-Za-z0-9]', '_', socket.gethostname())}_{container}"
+
+
+def _is_running(process: int, started: str) -> bool:
+    """Return whether a process of this machine runs that began at a moment; the id alone may be another's by now."""
+    if _start_of(os.getpid()) is not None:
+        return _start_of(process) == started
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # it runs, and is another user's
+    return True
+
+
+def _start_of(process: int) -> str | None:
+    """Return when a process began, in ticks since the system did; None: it has ended, or the system does not tell."""
+    try:
+        state, *values = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else values[18]
 
 
 def flush_all(paths: Collection[Path]) -> None:

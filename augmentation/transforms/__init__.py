@@ -15,9 +15,6 @@ full scale is -1 to 1. May be added:
     CHANGES_LENGTH = True       apply returns another number of samples
 """
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +23,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import SettingsError, suggestion
+from preprocessing.named_files import file_names, load_file, read_options
+from xval.errors import SettingsError
 
 Samples: TypeAlias = NDArray[np.float32]
 Parameters: TypeAlias = dict[str, Any]
@@ -57,7 +55,7 @@ class Transform:
 
 def transform_names() -> tuple[str, ...]:
     """Return the transforms that there are: the files of this folder."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
+    return file_names(__name__)
 
 
 @cache
@@ -67,17 +65,12 @@ def find_transform(name: str) -> Transform:
     Raises:
         SettingsError: No file has this name, or it does not keep the contract above.
     """
-    if name not in transform_names():
-        raise SettingsError(f"Unknown transform '{name}'. {suggestion(name, transform_names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    for wanted in ("draw", "apply", "PROBABILITY"):
-        if not hasattr(module, wanted):
-            raise SettingsError(f"{module.__file__} has no '{wanted}'; a transform has draw, apply and PROBABILITY.")
+    module = load_file(__name__, name, kind="transform", wanted=("draw", "apply", "PROBABILITY"), error=SettingsError)
     options: dict[str, tuple[Any, Any]] = {}
-    for argument in list(inspect.signature(module.draw).parameters.values())[2:]:
-        if argument.kind is not inspect.Parameter.KEYWORD_ONLY or argument.default is inspect.Parameter.empty:
-            raise SettingsError(f"{module.__file__}: argument '{argument.name}' of draw needs a default, and a '*' before it.")
-        options[argument.name] = (argument.annotation, argument.default)
+    for option in read_options(module, "draw", n_positional=2, error=SettingsError):
+        if option.default is option.empty:
+            raise SettingsError(f"{module.__file__}: argument '{option.name}' of draw needs a default.")
+        options[option.name] = (option.annotation, option.default)
     return Transform(
         name=name,
         draw=module.draw,

@@ -13,14 +13,10 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from preprocessing.clips.listing import list_audio
+from preprocessing.features.settings import none_from_text
 
 # Filters lose their form near half the sample rate; corner and centre frequencies stay below this share of the rate.
 _HIGHEST_SHARE = 0.45
-
-
-def none_from_text(value: object) -> object:
-    """Turn the text ``none`` (any case) or an empty text into None."""
-    return None if isinstance(value, str) and value.strip().lower() in {"", "none"} else value
 
 
 Decibels = Annotated[float, Field(ge=-120, le=120, allow_inf_nan=False)]

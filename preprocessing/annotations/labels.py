@@ -52,6 +52,11 @@ class FrameLabels(NamedTuple):
     weights: NDArray[np.float32]
 
 
+def count_frame_samples(frame_s: float, sample_rate_hz: int) -> int:
+    """Return how many samples a labelled frame has."""
+    return max(1, round(frame_s * sample_rate_hz))
+
+
 def resolve(annotations: Annotations, policy: str) -> Resolved:
     """Take together what the annotators of one recording heard.
 
@@ -62,7 +67,7 @@ def resolve(annotations: Annotations, policy: str) -> Resolved:
             not annotate the recording, and does not count.
 
     Raises:
-        SettingsError: There is no such policy, and no such annotator of this recording.
+        SettingsError: It is neither a policy nor an annotator of this recording.
     """
     by_label = intervals_by_label(annotations)
     if policy not in POLICIES:
@@ -90,7 +95,7 @@ def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resol
         negative.
 
     Raises:
-        SettingsError: There is no such policy and no such annotator.
+        SettingsError: It is neither a policy nor an annotator.
     """
     if policy not in POLICIES:
         _check_annotator(policy, annotations)
@@ -192,13 +197,6 @@ def _check_annotator(name: str, annotations: Annotations) -> None:
     names = set(annotations["annotator"])
     if name not in names:
         raise SettingsError(f"unknown annotation policy '{name}'. {suggestion(name, [*POLICIES, *filter(None, names)])}")
-
-
-def _fit(values: NDArray[Any], length: int) -> NDArray[Any]:
-    """Return a copy with zeros behind, of this length."""
-    fitted = np.zeros((length, *values.shape[1:]), dtype=values.dtype)
-    fitted[: len(values)] = values
-    return fitted
 
 
 def _table(by_label: dict[str, Intervals]) -> "pd.DataFrame":

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.listing import is_copy
+from preprocessing.clips.listing import AudioFiles, is_copy
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from preprocessing.clips.listing import AudioFiles
 
 COPIES_NAME = "augmented.csv"
 NOTE_NAME = "augmentation.json"
@@ -31,7 +29,7 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
     A copy or source that was converted since is found under its new ending. Copies that the corpus lists itself stay as listed.
 
     Args:
-        clips: As `clip_list.check_clips` returns them.
+        clips: As `clips.table.check_clips` returns them.
         audio_folder: What the paths are relative to; augmented.csv lies in it or in a folder above.
 
     Returns:
@@ -43,9 +41,6 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
             clips are copies by their names, but nothing says of what, or it is not there.
     """
     import pandas as pd
-
-    # Not above: that file asks this one what a copy is.
-    from preprocessing.clips.listing import AudioFiles
 
     files, listed = AudioFiles(audio_folder), set(clips["path"])
     found = _find_list(audio_folder)
@@ -91,7 +86,7 @@ def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
 
 
 def _refuse_unexplained(
-    listed: set[str], copies: "pd.DataFrame", files: "AudioFiles", audio_folder: Path, found: Path | None
+    listed: set[str], copies: "pd.DataFrame", files: AudioFiles, audio_folder: Path, found: Path | None
 ) -> None:
     """Refuse copies beside the clips of which nobody says what they are copies of, or whose source is gone."""
     folders = sorted({posixpath.dirname(path) for path in listed})

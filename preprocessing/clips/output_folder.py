@@ -8,7 +8,6 @@ error that lists the differences.
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
@@ -28,7 +27,6 @@ LEFT_OUT_NAME = "left_out.csv"
 LEFT_OUT_COLUMNS = ("path", "reason")
 
 _LOCK_NAME = ".lock"
-_TEMPORARY = re.compile(r"\..+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,8 @@ class OutputFolder:
         stale = [name for source in (*old, *new) for name in source.files]
         for name in (*lists, *stale) if stale else ():
             _remove(self._folder, name)
-        for path in self._folder.rglob(".*"):
-            if _TEMPORARY.fullmatch(path.name) and path.is_file():
+        for path in self._folder.rglob(".*.part"):  # no other process writes here
+            if path.is_file():
                 path.unlink(missing_ok=True)
         self._sources = dict(sources)
         # Behind the removal: a run that is killed between both removes again, and never keeps what was made otherwise.
@@ -196,7 +194,7 @@ def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int, sub
         soundfile.write(encoded, samples, sample_rate_hz, format="WAV", subtype=subtype)
     except soundfile.LibsndfileError as error:
         raise CorpusError(f"{path} cannot be written: {error.error_string}") from error
-    replace_file(path, lambda temporary: temporary.write_bytes(encoded.getbuffer()))
+    replace_file(path, lambda temporary: temporary.write_bytes(encoded.getbuffer()), among_many=True)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:

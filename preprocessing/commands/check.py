@@ -7,16 +7,21 @@ every clip is decoded.
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing import corpora
-from preprocessing.commands.command_line import CorpusChoice, make_corpus_parser, n_workers, read_corpus_choice
+from preprocessing.argument_parser import add_workers_argument, number_reader
+from preprocessing.commands.command_line import (
+    CorpusChoice,
+    make_corpus_parser,
+    read_corpus_choice,
+    read_corpus_name,
+)
 from preprocessing.console import make_console, progress_bar
 from preprocessing.parallel import count_cores
-from xval.errors import CorpusError, SettingsError
+from xval.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 TABLE_NAME, COUNTS_NAME, PAGE_NAME = "quality.csv", "class_item.csv", "quality.html"
 
 _PROGRAM = "python -m preprocessing check"
+_USAGE = "CORPUS ... [--headers-only] [--min-duration-s S] [--clipped-share SHARE] [--output DIR]"
+_DESCRIPTION = "Report what is wrong with a corpus: clips that are identical across items, damaged, silent, clipped ..."
 _STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
 
 
@@ -75,24 +82,19 @@ def main(arguments: Sequence[str]) -> None:
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
     """Read the command line."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        _general_help().print_help()
-        raise SystemExit(0)
-    name = arguments[0]
-    if name.startswith("-"):
-        raise SettingsError(f"The name of a corpus comes first, not {name}. See {_PROGRAM} --help")
-    parser = make_corpus_parser(f"{_PROGRAM} {name}", name)
+    name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION)
+    parser, reader = make_corpus_parser(_PROGRAM, name)
     parser.add_argument("--headers-only", action="store_true", help="read the headers of the files alone: fast, finds less")
     parser.add_argument(
         "--min-duration-s",
-        type=_number("--min-duration-s", math.inf),
+        type=number_reader("--min-duration-s"),
         default=0.1,
         metavar="S",
         help="shorter clips are too short (default: %(default)s s)",
     )
     parser.add_argument(
         "--clipped-share",
-        type=_number("--clipped-share", 1),
+        type=number_reader("--clipped-share", largest=1),
         default=0.001,
         metavar="SHARE",
         help="clips with this share of their samples cut off are clipped (0 to 1, default: %(default)s)",
@@ -100,9 +102,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder of the report (default: DATA_FOLDER/DATASET/quality)"
     )
-    parser.add_argument("--workers", type=n_workers, metavar="N", help="processes that read audio (default: one for each core)")
+    add_workers_argument(parser, " that read audio")
     values = parser.parse_all(arguments[1:])
-    return values, read_corpus_choice(values, name)
+    return values, read_corpus_choice(values, reader)
 
 
 def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tuple[pd.DataFrame, str]":
@@ -188,32 +190,3 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
         console.print(f"{fault.level.capitalize():10} {fault.name}: {found}. {fault.advice}", style=_STYLES[fault.level])
     if not findings and not subject.refusal:
         console.print("Faults     none")
-
-
-def _number(flag: str, largest: float) -> Callable[[str], float]:
-    """Return a function that reads a number from 0 to this."""
-
-    def read(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not 0 <= number <= largest or math.isinf(number):
-            limit = "a number from 0" if math.isinf(largest) else f"a number from 0 to {largest:g}"
-            raise SettingsError(f"{flag} {text}: {limit} is wanted.")
-        return number
-
-    return read
-
-
-def _general_help() -> argparse.ArgumentParser:
-    """Return the parser that prints the corpora."""
-    width = max(map(len, corpora.corpus_names()))
-    listed = "\n".join(f"  {name:{width}}  {corpora.summarise_corpus(name)}" for name in corpora.corpus_names())
-    return argparse.ArgumentParser(
-        prog=_PROGRAM,
-        usage=f"{_PROGRAM} CORPUS ... [--headers-only] [--min-duration-s S] [--clipped-share SHARE] [--output DIR]",
-        description="Report what is wrong with a corpus: clips that are identical across items, damaged, silent, clipped ...",
-        epilog=f"corpora:\n{listed}\n\nWhat a corpus needs and which options it has: {_PROGRAM} CORPUS --help",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )

@@ -1,9 +1,10 @@
 """``python -m preprocessing convert IN OUT``: write mono wav copies of the audio files in a folder, subfolders kept.
 
-Comes in: a folder of audio files of any kind that audio.py reads. Goes out: a wav file for each, and left_out.csv for those
-that cannot be decoded.
+Comes in: a folder of audio files of any kind that audio/read.py reads. Goes out: a wav file for each, and left_out.csv for
+those that cannot be decoded.
 """
 
+import argparse
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.argument_parser import Parser, add_workers_argument
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.output_folder import (
     LEFT_OUT_COLUMNS,
@@ -23,7 +25,6 @@ from preprocessing.clips.output_folder import (
     write_table,
     write_wav,
 )
-from preprocessing.commands.command_line import Parser, n_workers
 from preprocessing.console import make_console, progress_bar
 from preprocessing.parallel import count_cores, map_in_processes
 from xval.errors import AudioError, SettingsError
@@ -171,7 +172,7 @@ def _make_parser() -> Parser:
         description="Write mono wav copies of the audio files in a folder and below it. Copies that are there already are "
         "kept, so an interrupted run goes on; those of files that are gone or were replaced are removed or written again. "
         "Files that cannot be decoded are listed in OUT/left_out.csv.",
-        allow_abbrev=False,
+        formatter_class=argparse.HelpFormatter,
     )
     parser.add_argument("source", type=Path, metavar="IN", help="folder of the audio files (wav, flac, mp3, m4a, opus, ...)")
     parser.add_argument("target", type=Path, metavar="OUT", help="folder of the copies, outside IN")
@@ -180,7 +181,7 @@ def _make_parser() -> Parser:
     )
     parser.add_argument("--channel", type=_channel, metavar="N", help="keep this channel, from 0 (default: the mean of all)")
     parser.add_argument("--subtype", choices=SUBTYPES, default="PCM_16", help="how a sample is stored (default: %(default)s)")
-    parser.add_argument("--workers", type=n_workers, metavar="N", help="processes that convert (default: one for each core)")
+    add_workers_argument(parser, " that convert")
     parser.add_argument("--overwrite", action="store_true", help="write again the copies that are there already")
     return parser
 

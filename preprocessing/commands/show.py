@@ -4,14 +4,13 @@ Comes in: audio files, or clips of a corpus that was made, and feature settings.
 """
 
 import argparse
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from preprocessing.commands.command_line import Parser, add_settings_argument, read_settings
+from preprocessing.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
+from preprocessing.commands.command_line import SETTINGS_HELP, read_settings
 from preprocessing.console import make_console
-from xval.config_file import read_section
 from xval.errors import AudioError, CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -78,42 +77,23 @@ def _parser() -> Parser:
         "where example_length_s is set, each of the windows. One PNG for each clip.",
         epilog=f"examples:\n  {_PROGRAM} a.wav b.flac --set n_mels=40 --set example_length_s=1\n"
         f"  {_PROGRAM} had_s01_0.wav --dataset demo --output pictures",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="audio file; with --dataset: name of a clip in the index")
     parser.add_argument(
         "--dataset", metavar="NAME", help="a corpus that was made: titles name item and label, and clips are padded as there"
     )
+    add_data_folder_argument(parser)
     parser.add_argument(
-        "--data-folder",
-        type=Path,
-        default=Path(read_section("experiment")["data_folder"]),
-        metavar="DIR",
-        help="folder of all corpora (default: %(default)s)",
+        "--start-s", type=number_reader("--start-s", "a time in seconds"), metavar="S", help="draw only from here on (s)"
     )
-    parser.add_argument("--start-s", type=_seconds("--start-s"), metavar="S", help="draw only from here on (s)")
-    parser.add_argument("--end-s", type=_seconds("--end-s"), metavar="S", help="draw only up to here (s)")
-    add_settings_argument(parser)
+    parser.add_argument(
+        "--end-s", type=number_reader("--end-s", "a time in seconds"), metavar="S", help="draw only up to here (s)"
+    )
+    add_settings_argument(parser, SETTINGS_HELP)
     parser.add_argument(
         "--output", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (default: this folder)"
     )
     return parser
-
-
-def _seconds(flag: str) -> Callable[[str], float]:
-    """Return a function that reads a time from 0."""
-
-    def read(text: str) -> float:
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-        if not 0 <= seconds < math.inf:
-            raise SettingsError(f"{flag} {text}: a time in seconds from 0 is wanted.")
-        return seconds
-
-    return read
 
 
 def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:

@@ -20,9 +20,7 @@ A note for the user, such as how many clips are left out, goes into ``attrs["not
 """
 
 import ast
-import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from preprocessing.named_files import file_names, load_file, read_options
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ class CorpusReader:
 
 def corpus_names() -> tuple[str, ...]:
     """Return the corpora that can be read: the files of this folder."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
+    return file_names(__name__)
 
 
 def summarise_corpus(name: str) -> str:
@@ -190,19 +189,11 @@ def find_corpus(name: str) -> CorpusReader:
     Raises:
         CorpusError: No file has this name, or it does not keep the contract above.
     """
-    if name not in corpus_names():
-        raise CorpusError(f"Unknown corpus '{name}'. {suggestion(name, corpus_names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    if not hasattr(module, "list_clips"):
-        raise CorpusError(f"{module.__file__} has no function list_clips(audio_folder, *, ...).")
-    parameters = list(inspect.signature(module.list_clips).parameters.values())
-    if not parameters or any(each.kind is not inspect.Parameter.KEYWORD_ONLY for each in parameters[1:]):
-        raise CorpusError(f"{module.__file__}: list_clips takes audio_folder, and options after a '*'.")
+    module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
-    options = tuple(_option(each, helps.get(each.name, ""), module) for each in parameters[1:])
-    return CorpusReader(
-        name, inspect.getdoc(module) or "", module.list_clips, options, helps.get(parameters[0].name, ""), module
-    )
+    found = read_options(module, "list_clips", n_positional=1, error=CorpusError)
+    options = tuple(_option(each, helps.get(each.name, ""), module) for each in found)
+    return CorpusReader(name, inspect.getdoc(module) or "", module.list_clips, options, helps.get("audio_folder", ""), module)
 
 
 def _option(parameter: inspect.Parameter, description: str, module: ModuleType) -> Option:

@@ -1,7 +1,7 @@
 """Tables of annotated stretches of recordings: find the recordings that they name, read their lines, refuse what cannot be.
 
 Comes in: a csv file with a line per stretch, and a folder of audio. Goes out: the stretches in seconds; or the recordings and
-their annotations as `annotations.py` wants them.
+their annotations as annotations/labels.py wants them.
 """
 
 import math
@@ -27,7 +27,7 @@ _ALIASES = {
     **dict.fromkeys(("end", "offset"), "end_s"),
 }
 _EXPECTED = "path (or FileID), start_s and end_s (or Start sample and End sample), label"
-# As in audio.py: a stretch may end this much behind its file, for annotations are rounded.
+# As in audio/open.py: a stretch may end this much behind its file, for annotations are rounded.
 _END_TOLERANCE_S = 0.01
 _N_HINTS = 5
 

@@ -57,7 +57,7 @@ def read_headers(
     """Add what the headers of the files say; no audio is decoded.
 
     Args:
-        clips: One row per clip, as `clip_list.check_clips` returns it: path, start_s and end_s are used.
+        clips: One row per clip, as `clips.table.check_clips` returns it: path, start_s and end_s are used.
         audio_folder: What the paths are relative to.
         n_processes: Processes that read.
         progress: Told how many files are read.

@@ -1,6 +1,6 @@
 """Open a feature store, and write one from plain dicts.
 
-Comes in: the folder that store_writer.py put in place, or two dicts of a custom script. Goes out: a `FeatureStore`, whose
+Comes in: the folder that store/writer.py put in place, or two dicts of a custom script. Goes out: a `FeatureStore`, whose
 arrays stay on disk until they are used.
 """
 
@@ -52,7 +52,7 @@ class FeatureStore:
 
     @property
     def task_type(self) -> str:
-        """Return what the examples are labelled for; see `store_layout.StoreDescription`."""
+        """Return what the examples are labelled for; see `layout.StoreDescription`."""
         return self.description.task_type
 
     @property
@@ -123,14 +123,8 @@ class FeatureStore:
         Raises:
             CorpusError: examples.parquet is missing or damaged.
         """
-        import pyarrow
-        from pyarrow import parquet
-
         path = self.folder / layout.EXAMPLES_NAME
-        try:
-            examples: pd.DataFrame = parquet.read_table(path).to_pandas()
-        except (OSError, pyarrow.ArrowException) as error:
-            raise _damaged(path, self.folder, str(error)) from error
+        examples = self._table(path)
         if len(examples) != sum(self.counts.values()):
             raise _damaged(path, self.folder, f"{len(examples)} rows, store.json says {sum(self.counts.values())}")
         return examples
@@ -142,15 +136,7 @@ class FeatureStore:
         Raises:
             CorpusError: The file is missing or damaged.
         """
-        import pyarrow
-        from pyarrow import parquet
-
-        path = self.folder / layout.ANNOTATIONS_NAME
-        try:
-            annotations: pd.DataFrame = parquet.read_table(path).to_pandas()
-        except (OSError, pyarrow.ArrowException) as error:
-            raise _damaged(path, self.folder, str(error)) from error
-        return annotations
+        return self._table(self.folder / layout.ANNOTATIONS_NAME)
 
     def moments(self, items: Iterable[str]) -> Moments:
         """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.
@@ -165,6 +151,16 @@ class FeatureStore:
         if item not in self.description.item_counts:
             raise CorpusError(f"{self.folder}: the feature store has no item '{item}'. {suggestion(item, self.items)}")
         return self.description.item_counts[item]
+
+    def _table(self, path: Path) -> "pd.DataFrame":
+        import pyarrow
+        from pyarrow import parquet
+
+        try:
+            table: pd.DataFrame = parquet.read_table(path).to_pandas()
+        except (OSError, pyarrow.ArrowException) as error:
+            raise _damaged(path, self.folder, str(error)) from error
+        return table
 
     def _array(self, name: str, item: str, shape: tuple[int, ...], dtype: str) -> Mapped:
         path = self.folder / name / layout.array_name(item)

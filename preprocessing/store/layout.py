@@ -1,6 +1,6 @@
 """What a feature store looks like on disk: the names of its files, and what store.json says.
 
-Comes in: nothing. Goes out: names and the `StoreDescription`, by which store_writer.py writes and store.py reads.
+Comes in: nothing. Goes out: names and the `StoreDescription`, by which writer.py writes a store and `open_store` reads it.
 """
 
 from typing import Any, Literal, TypeAlias

@@ -5,25 +5,24 @@ all.
 """
 
 import csv
-import io
 import os
 import secrets
 import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from filelock import FileLock
-from numpy.lib import format as npy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import layout as layout
+from preprocessing.store.array_files import ArrayFiles
 from preprocessing.store.moments import ItemSums, write_moments
 from xval.errors import CorpusError
 
@@ -104,9 +103,7 @@ class StoreWriter:
         self._example_shape: tuple[int, ...] = ()
         self._target_shape: tuple[int, ...] = ()
         self._left_out: list[tuple[str, str, str]] = []
-        # Clips mostly come item by item: the files of the last one stay open.
-        self._open_item: str | None = None
-        self._open_files = ExitStack()
+        self._files = ArrayFiles(self._temporary)
 
     def __enter__(self) -> Self:
         with self._writing():
@@ -115,8 +112,7 @@ class StoreWriter:
         try:
             with self._writing():
                 self._remove_leftovers()
-                (self._temporary / layout.PREDICTORS_NAME).mkdir(parents=True)
-                (self._temporary / layout.TARGETS_NAME).mkdir()
+                self._files.make_folders()
         except CorpusError:
             self._lock.release()
             raise
@@ -124,7 +120,7 @@ class StoreWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         with suppress(OSError):
-            self._close_files()
+            self._files.close()
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._lock.release()
 
@@ -161,13 +157,7 @@ class StoreWriter:
         if not (known.sums.add(x[:, np.newaxis] if self._is_waveform else x) and np.isfinite(y).all()):
             raise CorpusError(f"Item '{item}', clip '{examples[0].clip}': predictors or targets are NaN or infinite.")
         with self._writing():
-            if self._open_item != item:
-                self._close_files()
-                self._predictors_file = self._open_files.enter_context(self._open(layout.PREDICTORS_NAME, item, x))
-                self._targets_file = self._open_files.enter_context(self._open(layout.TARGETS_NAME, item, y))
-                self._open_item = item
-            self._predictors_file.write(x.data)
-            self._targets_file.write(y.data)
+            self._files.append(item, x, y)
         known.examples.extend(examples)
         known.lengths.append(len(x))
         self._items[item] = known
@@ -206,13 +196,14 @@ class StoreWriter:
 
     def _complete(self, index_hash: str) -> None:
         """Write everything but the arrays' values, and make sure that all of it is on the disk."""
-        self._close_files()
+        self._files.close()
         items = sorted(self._items)
         for item in items:
             n_examples = len(self._items[item].examples)
             shape = (sum(self._items[item].lengths),) if self._is_waveform else (n_examples, *self._example_shape)
-            self._finish_file(layout.PREDICTORS_NAME, item, shape)
-            self._finish_file(layout.TARGETS_NAME, item, (n_examples, *self._target_shape))
+            self._files.finish(layout.PREDICTORS_NAME, item, layout.PREDICTORS_DTYPE, shape)
+            targets_dtype = layout.TARGETS_DTYPES[self._task_type]
+            self._files.finish(layout.TARGETS_NAME, item, targets_dtype, (n_examples, *self._target_shape))
         self._write_examples(items)
         if self._annotations is not None:
             self._annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
@@ -254,26 +245,6 @@ class StoreWriter:
                 table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
         parquet.write_table(table, self._temporary / layout.EXAMPLES_NAME)
 
-    def _open(self, name: str, item: str, values: NDArray[np.generic]) -> BinaryIO:
-        """Open an item's file to append to it; a new one begins with the header of an array of no examples."""
-        file = (self._temporary / name / layout.array_name(item)).open("ab")
-        if not file.tell():
-            file.write(_npy_header(values.dtype, (0, *values.shape[1:])))
-        return file
-
-    def _close_files(self) -> None:
-        self._open_item = None
-        self._open_files.close()
-
-    def _finish_file(self, name: str, item: str, shape: tuple[int, ...]) -> None:
-        """Put the number of examples into the header, which numpy keeps room for."""
-        path = self._temporary / name / layout.array_name(item)
-        dtype = layout.PREDICTORS_DTYPE if name == layout.PREDICTORS_NAME else layout.TARGETS_DTYPES[self._task_type]
-        with path.open("r+b") as file:
-            file.write(_npy_header(np.dtype(dtype), shape))
-            file.flush()
-            os.fsync(file.fileno())
-
     def _remove_leftovers(self) -> None:
         """Remove what dead builders of this store left; where the lock does not reach, only what is a day old."""
         for path in self.folder.parent.glob(f".{self.folder.name}.*.tmp"):
@@ -291,13 +262,6 @@ class StoreWriter:
                 f"{self.folder}: the feature store cannot be written: {error.strerror or error} ({error.filename or 'disk'}). "
                 "Make room or choose another folder (data_folder)."
             ) from error
-
-
-def _npy_header(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
-    """Return the header of a .npy file; its length does not depend on the first number of the shape."""
-    header = io.BytesIO()
-    npy.write_array_header_1_0(header, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
-    return header.getvalue()
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -43,9 +43,9 @@ def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float
     change = max(float(np.abs(new - old).max()) for new, old in zip(model.get_weights(), before, strict=True))
     path = folder / f"{name}_{keras.backend.backend()}.keras"
     model.save(path)
-    from xval.saved_models.load import load_model
+    from xval.saved_models.load import read_keras_model
 
-    difference = np.abs(predict(load_model(path), inputs) - predict(model, inputs)).max()
+    difference = np.abs(predict(read_keras_model(path), inputs) - predict(model, inputs)).max()
     return {"loss": value, "change": change, "difference": float(difference)}
 
 

@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ import soundfile
 
 from preprocessing.corpus import make_corpus
 from preprocessing.store.make import make_store
+from xval.results.read import WrittenInstance
 from xval.results.summary import make_metric_dict
 
 RATE_HZ = 8000
@@ -97,13 +99,15 @@ def make_instance():
                 records.append(given)
             else:
                 records.append(_record(fold, given if isinstance(given, dict) else {"accuracy": given}))
-        settings = {
-            "instance": number,
-            "description": "a test",
-            "parameters": PARAMETERS | parameters,
-            "sources": dict.fromkeys(PARAMETERS | parameters, "config.ini") | (sources or {}),
-        }
-        return make_metric_dict(settings, records, folds_total=folds_total or len(records))
+        written = WrittenInstance(
+            path=Path("settings.json"),
+            instance=number,
+            description="a test",
+            settings_hash="s",
+            parameters=PARAMETERS | parameters,
+            sources=dict.fromkeys(PARAMETERS | parameters, "config.ini") | (sources or {}),
+        )
+        return make_metric_dict(written, records, folds_total=folds_total or len(records))
 
     return make
 

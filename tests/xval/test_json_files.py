@@ -2,11 +2,23 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from xval.json_files import flush_all, json_text, read_json, write_atomically, write_if_changed, write_json
+from xval.json_files import (
+    flush_all,
+    json_text,
+    part_path,
+    read_json,
+    remove_stale_parts,
+    write_atomically,
+    write_if_changed,
+    write_json,
+)  # fmt: skip
 
 
 def test_numbers_that_json_lacks_become_null(tmp_path):
@@ -67,3 +79,62 @@ def test_a_flush_that_fails_is_an_error(tmp_path):
 
     with pytest.raises(FileNotFoundError):
         flush_all([tmp_path / "x", tmp_path / "gone", tmp_path])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from xval.json_files import write_json
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+write_json(Path(sys.argv[1]), {})
+"""
+
+
+def test_what_a_killed_writer_leaves_is_removed_and_what_is_being_written_stays(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "x.json")], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    own, other = part_path(tmp_path / "x.json"), tmp_path / ".y.json.part"
+    own.touch()
+    other.touch()
+
+    remove_stale_parts(tmp_path, "y.json")
+    assert left.exists()
+    remove_stale_parts(tmp_path, "x.json")
+
+    assert sorted(tmp_path.iterdir()) == sorted([own, other])
+
+
+def test_a_writer_whose_process_id_another_one_has_by_now_is_dead(tmp_path):
+    own = part_path(tmp_path / "x.json")
+    started = own.name.split("-")[2].partition(".")[0]
+    earlier = own.with_name(own.name.replace(f"-{started}.", "-1."))
+    earlier.touch()
+
+    remove_stale_parts(tmp_path)
+
+    assert int(started) > 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("age_s", "stays"), [(60, True), (7200, False)])
+def test_what_another_machine_writes_stays_for_an_hour(tmp_path, age_s, stays):
+    path = tmp_path / ".x.json.elsewhere_1-1-1.0123abcd.part"
+    path.touch()
+    then = path.stat().st_mtime - age_s
+    os.utime(path, (then, then))
+
+    remove_stale_parts(tmp_path)
+
+    assert path.exists() == stays
+
+
+def test_folders_are_removed_where_that_is_wanted(tmp_path):
+    folder = tmp_path / f".{part_path(tmp_path / 'fold_1').name[1:].replace(f'-{os.getpid()}-', '-999999999-')}"
+    (folder / "below").mkdir(parents=True)
+
+    remove_stale_parts(tmp_path, folders=False)
+    assert folder.exists()
+    remove_stale_parts(tmp_path)
+    assert not folder.exists()
+    remove_stale_parts(tmp_path / "nowhere")

@@ -1,7 +1,7 @@
-"""The leakage audit of an experiment: what its files say of who trained, who validated and who was tested, rule by rule.
+"""The leakage audit of an experiment: which items trained, validated and were tested, checked rule by rule in its files.
 
-Comes in: a results folder, wherever it lies, and the folder of corpora. Goes out: a `Verdict` per rule. Nothing is trained,
-loaded into Keras or written, and nothing is taken from how the run was meant to go: each rule looks at what lies there.
+Comes in: a results folder and the folder of corpora. Goes out: a `Verdict` per rule. Nothing is trained, loaded into Keras or
+written.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ RULES: tuple[Rule, ...] = (
     seeds.SEEDS,
     split.RANDOM_SPLIT,
 )
-"""The rules in the order in which their verdicts are shown."""
+"""The rules, in the order of their verdicts."""
 
 
 def audit(folder: ExperimentFolder, data_folder: Path | None = None) -> list[Verdict]:
@@ -35,8 +35,7 @@ def audit(folder: ExperimentFolder, data_folder: Path | None = None) -> list[Ver
 
     Args:
         folder: The results folder.
-        data_folder: The folder of corpora; None: the one that the settings of the experiment name, which is relative to the
-            current folder.
+        data_folder: The folder of corpora; None: that of the experiment's settings, relative to the current folder.
     """
     evidence = Evidence(folder, data_folder)
     verdicts = []

@@ -1,11 +1,11 @@
-"""Whether augmented copies only train, and on the side of the clip that they are copies of.
+"""The rule that augmented copies only train, and on the side of the clip that they were made of.
 
 Comes in: evidence. Goes out: findings.
 """
 
 from xval.audit.evidence import Evidence
 from xval.audit.identical_audio import shared_faults
-from xval.audit.verdict import Findings, Rule, named
+from xval.audit.verdict import Findings, Rule, quoted
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
@@ -23,7 +23,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             predictions = job.predictions()
             evaluated = predictions[predictions["clip"].isin(copies)]
             for side, clips in evaluated.groupby("side")["clip"]:
-                findings.faults.append(f"{job.name}: the augmented copy {named(set(clips))} is in the {side} predictions")
+                findings.faults.append(f"{job.name}: the augmented copy {quoted(set(clips))} is in the {side} predictions")
 
 
 AUGMENTED_COPIES = Rule(

@@ -1,17 +1,17 @@
-"""Whether the clips that were validated and tested are those of the validation and test items, all of them, once.
+"""The rule that every clip of a validation or test item is predicted once, on its side, and no other clip.
 
 Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
 """
 
 from typing import TYPE_CHECKING
 
-from preprocessing.annotations.labels import resolve_recordings
-from preprocessing.annotations.settings import frame_samples
+from preprocessing.annotations.labels import count_frame_samples, resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
-from xval.audit.verdict import Findings, Rule, named
+from xval.audit.verdict import Findings, Rule, quoted
 from xval.data.examples import WaveformExamples
 from xval.errors import XvalError
+from xval.settings.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,33 +25,33 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             predictions = job.predictions()
             findings.faults += [f"{job.name}: {fault}" for fault in _faults_of_rows(job, predictions)]
             store = evidence.store(job)
-            findings.faults += [f"{job.name}: {fault}" for fault in _faults_beside_store(job, predictions, store)]
+            findings.faults += [f"{job.name}: {fault}" for fault in _faults_by_store(job, predictions, store)]
 
 
 def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:
-    """Return what is wrong with predictions by themselves and by the items of their record."""
+    """Return what is wrong with the predictions by themselves, and compared with the items of the record."""
     faults = []
     others = set(predictions["side"]) - set(_KEPT_SIDES)
     if others:
-        faults.append(f"predictions.parquet has rows of the side {named(others)}")
+        faults.append(f"predictions.parquet has rows of the side {quoted(others)}")
     clips = {side: set(predictions.loc[predictions["side"] == side, "clip"]) for side in _KEPT_SIDES}
     shared = clips["validation"] & clips["test"]
     if shared:
-        faults.append(f"clip {named(shared)} is validated and tested")
+        faults.append(f"clip {quoted(shared)} is validated and tested")
     for side in _KEPT_SIDES:
         of_side = predictions[predictions["side"] == side]
-        strays = of_side[~of_side["item"].isin(job.sides[side])]
-        if len(strays):
-            faults.append(f"{side} has clip {named(set(strays['clip']))} of {named(set(strays['item']))}, no {side} item")
+        foreign = of_side[~of_side["item"].isin(job.sides[side])]
+        if len(foreign):
+            faults.append(f"{side} has clip {quoted(set(foreign['clip']))} of {quoted(set(foreign['item']))}, no {side} item")
         key = ["item", "row"] if "row" in of_side else ["item", "clip", "start_s"]
         doubled = of_side[of_side.duplicated(key)]
         if len(doubled):
-            faults.append(f"clip {named(set(doubled['clip']))} is in the {side} predictions twice")
+            faults.append(f"clip {quoted(set(doubled['clip']))} is in the {side} predictions twice")
     return faults
 
 
-def _faults_beside_store(job: JobEvidence, predictions: "pd.DataFrame", store: FeatureStore) -> list[str]:
-    """Return what is wrong with predictions by the examples of the feature store, augmented copies apart."""
+def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: FeatureStore) -> list[str]:
+    """Return what is wrong with the predictions compared with the feature store, without augmented copies."""
     faults = []
     examples = store.examples.astype({"item": str, "clip": str})
     copies = set(examples.loc[examples["augmented"], "clip"])
@@ -61,27 +61,27 @@ def _faults_beside_store(job: JobEvidence, predictions: "pd.DataFrame", store: F
     wrong = predictions[predictions["clip"].map(owners) != predictions["item"]]
     if len(wrong):
         whose = {f"{clip} of {owners.get(clip, 'nobody')}" for clip in wrong["clip"]}
-        faults.append(f"predictions.parquet names other items than the feature store for clip {named(whose)}")
+        faults.append(f"predictions.parquet names other items than the feature store for clip {quoted(whose)}")
     expected = originals
-    if store.task_type == "frame_classification":
+    if find_task(store.task_type).is_framewise:
         expected = originals[originals["clip"].isin(_annotated(job, store))]
     for side in _KEPT_SIDES:
         wanted = expected[expected["item"].isin(job.sides[side])]
         found = predictions[predictions["side"] == side]
         missing = set(wanted["clip"]) - set(found["clip"])
         if missing:
-            faults.append(f"clip {named(missing)} is missing from the {side} predictions")
+            faults.append(f"clip {quoted(missing)} is missing from the {side} predictions")
             continue
         cut = _cut_short(job, side, wanted, found, store)
         if cut:
-            faults.append(f"examples of {named(cut)} are missing from the {side} predictions")
+            faults.append(f"examples of {quoted(cut)} are missing from the {side} predictions")
     return faults
 
 
 def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
-    if store.task_type == "frame_classification":
-        size = frame_samples(job.parameter("label_frame_s"), job.parameter("sample_rate_hz"))
+    if find_task(store.task_type).is_framewise:
+        size = count_frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
         n_frames = (wanted["stop"] - wanted["first"]) // size
         n_rows = wanted["clip"].map(found["clip"].value_counts())
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])
@@ -103,9 +103,9 @@ def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd
 
 
 def _annotated(job: JobEvidence, store: FeatureStore) -> set[str]:
-    """Return the recordings that the annotators of the instance have annotated."""
+    """Return the recordings that are annotated, by the annotation policy of the instance."""
     try:
-        return set(resolve_recordings(store.annotations.rename(columns={"clip": "path"}), job.parameter("annotation_policy")))
+        return set(resolve_recordings(store.annotations.rename(columns={"clip": "path"}), job.settings.annotation_policy))
     except XvalError as error:
         raise NotCheckableError(str(error)) from error
 

@@ -1,94 +1,92 @@
-"""What the rules of the audit look at: the files of an experiment, its corpus and its feature stores, each read once.
+"""Read what the rules of the audit check: the files of an experiment, its corpus and its feature stores, each once.
 
-Comes in: a results folder and the folder of corpora. Goes out: `Evidence`; what is missing is a `NotCheckableError` that says
-so.
+Comes in: a results folder and the folder of corpora. Goes out: `Evidence`, or a `NotCheckableError` for what is missing.
 """
 
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from preprocessing.corpus import Corpus, corpus_folder, open_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.errors import CorpusError, ResultsError
 from xval.folds.split import SIDES
-from xval.json_files import Record, read_json
+from xval.json_files import JsonObject, read_json
 from xval.results.folder import ExperimentFolder
-from xval.results.read import WrittenFolds, read_folds, read_records, read_settings
+from xval.results.read import Record, WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
+from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-"""What libraries raise about files that are cut off or no such files; pyarrow's errors are of these."""
+"""What libraries raise for damaged files; pyarrow's errors are subclasses of these."""
 
 
 class NotCheckableError(Exception):
-    """Something that a rule needs is missing or unreadable; the text says what, and how to get it."""
+    """Something that a rule needs is missing or unreadable."""
 
 
 @dataclass(frozen=True)
 class JobEvidence:
-    """One job that is done.
+    """A finished job.
 
     Attributes:
         folder: Its folder.
-        record: Its record, checked to be one.
-        parameters: Of its instance; None where settings.json is damaged.
+        record: Its record.
+        written: The settings.json of its instance; None: damaged.
     """
 
     folder: Path
     record: Record
-    parameters: Mapping[str, Any] | None
+    written: WrittenInstance | None
 
     @property
     def name(self) -> str:
-        """How texts name it."""
+        """Its name in messages."""
         return f"instance {self.record['instance']}, fold {self.record['fold']}"
 
     @property
     def sides(self) -> dict[str, frozenset[str]]:
-        """The items of each side, as the record has them."""
+        """The items of each side in the record."""
         return {side: frozenset(map(str, self.record["items"][side])) for side in SIDES}
 
     @property
     def model_path(self) -> Path:
-        """Path of model.keras, which a combination does not have."""
+        """Path of model.keras; a combination has none."""
         return self.folder / "model.keras"
 
     @property
     def is_combination(self) -> bool:
-        """Whether a classifier on combined features was fitted, and no network trained."""
+        """Whether it fitted a classifier on combined features instead of training a network."""
         return "models" in self.record
 
-    def parameter(self, name: str) -> Any:
-        """Return a parameter of its instance.
+    @property
+    def settings(self) -> Settings:
+        """The settings of its instance.
 
         Raises:
-            NotCheckableError: settings.json cannot be read, or does not have it.
+            NotCheckableError: settings.json cannot be read.
         """
-        if self.parameters is None or name not in self.parameters:
+        if self.written is None:
             raise NotCheckableError(f"settings.json of instance {self.record['instance']} is damaged")
-        return self.parameters[name]
+        return self.written.settings
 
     def feature_settings(self) -> FeatureSettings:
         """Return the feature settings of its instance.
 
         Raises:
-            NotCheckableError: settings.json cannot be read, or has no valid ones.
+            NotCheckableError: settings.json cannot be read, or its feature settings are not valid.
         """
-        if self.parameters is None:
-            raise NotCheckableError("its settings.json is damaged")
         try:
-            return FeatureSettings.among(self.parameters)
-        except (KeyError, ValueError) as error:
+            return self.settings.feature_settings()
+        except ValueError as error:
             raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
 
-    def description(self) -> Record:
+    def description(self) -> JsonObject:
         """Return the content of model.json.
 
         Raises:
@@ -103,7 +101,7 @@ class JobEvidence:
         return found
 
     def predictions(self) -> "pd.DataFrame":
-        """Return the rows of predictions.parquet without what was predicted: item, clip, start_s, side, and row if it has one.
+        """Return item, clip, start_s, side and, if there is one, row of predictions.parquet.
 
         Raises:
             NotCheckableError: It is missing or damaged.
@@ -123,7 +121,7 @@ class JobEvidence:
 
 
 class Evidence:
-    """All that is known of an experiment.
+    """The files of an experiment.
 
     Args:
         folder: The results folder.
@@ -131,14 +129,14 @@ class Evidence:
 
     Attributes:
         folder: The results folder.
-        settings: The content of settings.json by instance, those that can be read.
-        jobs: The jobs that are done, and whose record can be read; one that failed has tested nothing.
-        damage: What cannot be read, a line each.
+        instances: The readable settings.json, by instance.
+        jobs: The finished jobs with a readable record.
+        damage: The files that cannot be read, a line each.
     """
 
     def __init__(self, folder: ExperimentFolder, data_folder: Path | None) -> None:
         self.folder = folder
-        self.settings: dict[int, Record] = {}
+        self.instances: dict[int, WrittenInstance] = {}
         self.jobs: list[JobEvidence] = []
         self.damage: list[str] = []
         self._data_folder = data_folder
@@ -152,16 +150,14 @@ class Evidence:
             self._read_instance(instance)
 
     def _read_instance(self, instance: int) -> None:
-        parameters = None
         try:
-            self.settings[instance] = read_settings(self.folder, instance)
-            parameters = self.settings[instance]["parameters"]
+            self.instances[instance] = read_settings(self.folder, instance)
         except (ResultsError, OSError) as error:
             self.damage.append(str(error))
         records, damaged = read_records(self.folder, instance)
         self.damage += damaged.values()
         self.jobs += [
-            JobEvidence(self.folder.fold_folder(instance, fold), record, parameters)
+            JobEvidence(self.folder.fold_folder(instance, fold), record, self.instances.get(instance))
             for fold, record in records.items()
             if record["status"] == "done"
         ]
@@ -179,17 +175,17 @@ class Evidence:
 
     @cached_property
     def written_corpus(self) -> Corpus | NotCheckableError:
-        """The corpus as it lies there now, or why there is none to look at."""
-        parameters = next((found["parameters"] for found in self.settings.values()), None)
-        if parameters is None or "dataset" not in parameters:
+        """The corpus as it is now, or why it cannot be read."""
+        if not self.instances:
             return NotCheckableError("no settings.json says which corpus it was")
-        data_folder = Path(str(parameters.get("data_folder", "data"))) if self._data_folder is None else self._data_folder
+        settings = next(iter(self.instances.values())).settings
         try:
-            if not corpus_folder(str(parameters["dataset"]), data_folder).is_dir():
-                where = f"the corpus '{parameters['dataset']}' is not in {data_folder}"
+            data_folder = self._data_folder or Path(settings.data_folder)
+            if not corpus_folder(settings.dataset, data_folder).is_dir():
+                where = f"the corpus '{settings.dataset}' is not in {data_folder}"
                 return NotCheckableError(f"{where}; name the folder of corpora with --data-folder")
-            return open_corpus(str(parameters["dataset"]), data_folder)
-        except (CorpusError, *DAMAGE) as error:
+            return open_corpus(settings.dataset, data_folder)
+        except (CorpusError, ResultsError, *DAMAGE) as error:
             return NotCheckableError(str(error))
 
     @property
@@ -197,7 +193,7 @@ class Evidence:
         """The corpus that the folds were made from.
 
         Raises:
-            NotCheckableError: It is missing or damaged, or has been prepared anew with another content.
+            NotCheckableError: It is missing or damaged, or has been prepared again with another content.
         """
         found = self.written_corpus
         if isinstance(found, NotCheckableError):

@@ -1,4 +1,4 @@
-"""Whether the files that the other rules look at are there and whole.
+"""The rule that the files which the other rules check are complete and can be read.
 
 Comes in: evidence. Goes out: findings.
 """
@@ -15,7 +15,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def _faults(job: JobEvidence) -> list[str]:
-    """Return what of a finished fold is missing or damaged."""
+    """Return which files of a finished fold are missing or damaged."""
     from pyarrow import parquet
 
     model = job.folder / ("model.skops" if job.is_combination else job.model_path.name)

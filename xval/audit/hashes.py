@@ -1,6 +1,6 @@
-"""Whether folds, corpus, settings and code are those that the records were made with.
+"""The rules that folds, corpus, settings and code are those that the records were made with.
 
-Comes in: evidence. Goes out: findings. Hashes are computed again from what they stand for.
+Comes in: evidence. Goes out: findings. Hashes are computed again.
 """
 
 from xval.audit.evidence import Evidence, NotCheckableError
@@ -41,23 +41,20 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
 
 
 def _check_settings(evidence: Evidence, findings: Findings) -> None:
-    for instance, settings in evidence.settings.items():
-        computed = hash_parameters(settings["parameters"])
-        if settings["settings_hash"] != computed:
+    for instance, written in evidence.instances.items():
+        computed = hash_parameters(written.parameters)
+        if written.settings_hash != computed:
             findings.faults.append(
                 f"instance {instance}: the parameters in settings.json have the hash {computed}, and it says "
-                f"{settings['settings_hash']}; it has been edited"
+                f"{written.settings_hash}; it has been edited"
             )
     for job in evidence.jobs:
         with findings.looking_at(job.name):
-            instance = job.record["instance"]
-            if instance not in evidence.settings:
+            if job.written is None:
                 raise NotCheckableError("settings.json cannot be read")
-            written = evidence.settings[instance]["settings_hash"]
-            if job.record["settings_hash"] != written:
-                findings.faults.append(
-                    f"{job.name}: was run with settings {job.record['settings_hash']}, settings.json has {written}"
-                )
+            ran, has = job.record["settings_hash"], job.written.settings_hash
+            if ran != has:
+                findings.faults.append(f"{job.name}: was run with settings {ran}, settings.json has {has}")
 
 
 def _check_code(evidence: Evidence, findings: Findings) -> None:

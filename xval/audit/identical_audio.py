@@ -1,12 +1,12 @@
-"""Whether audio is on two sides: in the corpus, by its hashes and stretches, and by what each model says that it has seen.
+"""The rules that no audio is on two sides of a fold: by the hashes and stretches of the corpus, and by what models have seen.
 
-Comes in: evidence. Goes out: findings. Copies of clips have a rule of their own.
+Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
 """
 
 import numpy as np
 
 from xval.audit.evidence import Evidence, NotCheckableError
-from xval.audit.verdict import Findings, Rule, named
+from xval.audit.verdict import Findings, Rule, quoted
 from xval.errors import ResultsError
 from xval.folds.shared_audio import find_shared_audio
 from xval.folds.split import SIDES, Fold
@@ -20,10 +20,10 @@ def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
 
     Args:
         evidence: Of the experiment.
-        copies: Whether copies of one clip are looked for, or all else that is shared.
+        copies: Return copies of one clip, or everything else that is shared.
 
     Raises:
-        NotCheckableError: The corpus or the folds are not there.
+        NotCheckableError: The corpus or the folds are missing.
     """
     index, folds = evidence.corpus.index, evidence.folds.plan.folds
     faults = []
@@ -35,7 +35,7 @@ def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
             placed = group[group["item"].isin(sides)]
             by_side = placed.groupby(placed["item"].map(sides))["clip"].agg(sorted)
             if len(by_side) > 1:
-                where = "; ".join(f"{side}: {named(set(clips))}" for side, clips in by_side.items())
+                where = "; ".join(f"{side}: {quoted(set(clips))}" for side, clips in by_side.items())
                 faults.append(f"fold {fold.number}: {what}: {where}")
     return faults
 
@@ -50,7 +50,7 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
         hashes = evidence.corpus.index["audio_hash"].fillna("")
         without = evidence.corpus.index.loc[hashes == "", "clip"]
         if len(without):
-            raise NotCheckableError(f"the corpus has no audio hash of clip {named(set(without))}")
+            raise NotCheckableError(f"the corpus has no audio hash of clip {quoted(set(without))}")
 
 
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
@@ -71,12 +71,12 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
             sides = job.sides
             leaked = index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]
             if len(leaked):
-                findings.faults.append(f"{job.name}: its model has seen the audio of the tested clip {named(set(leaked))}")
+                findings.faults.append(f"{job.name}: its model has seen the audio of the tested clip {quoted(set(leaked))}")
             known = sides["training"] | sides["validation"]
             missing = index.loc[~is_seen & index["item"].isin(known), "clip"]
             if len(missing):
                 findings.faults.append(
-                    f"{job.name}: {SEEN_AUDIO_NAME} lacks clip {named(set(missing))}, which trained or validated"
+                    f"{job.name}: {SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated"
                 )
 
 

@@ -1,4 +1,4 @@
-"""Whether the items of each fold are on one side each, as the folds say, and every item is tested once.
+"""The rule that each item is on one side of a fold, the side of folds.json, and is tested once.
 
 Comes in: evidence. Goes out: findings.
 """
@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from itertools import combinations
 
 from xval.audit.evidence import Evidence
-from xval.audit.verdict import Findings, Rule, named
+from xval.audit.verdict import Findings, Rule, quoted
 from xval.folds.split import SIDES, FoldPlan
 
 
@@ -33,18 +33,18 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 moved = job.sides[side] ^ fold[side]
                 if moved:
                     findings.faults.append(
-                        f"{job.name}: the {side} items of its record and of folds.json differ in {named(moved)}"
+                        f"{job.name}: the {side} items of its record and of folds.json differ in {quoted(moved)}"
                     )
 
 
 def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
     """Return a line per pair of sides that share items."""
     shared = {(one, other): set(sides[one]) & set(sides[other]) for one, other in combinations(SIDES, 2)}
-    return [f"{named(items)} is on the {one} and on the {other} side" for (one, other), items in shared.items() if items]
+    return [f"{quoted(items)} is on the {one} and on the {other} side" for (one, other), items in shared.items() if items]
 
 
 def _tested_otherwise(plan: FoldPlan) -> list[str]:
-    """Return which items are not tested exactly once, where the strategy promises that; a column phase does not."""
+    """Return which items are not tested exactly once, if the strategy promises that (a column phase does not)."""
     strategy = plan.settings.get("fold_strategy")
     if strategy not in ("balanced", "leave_one_out") and not (strategy == "predefined" and len(plan.folds) > 1):
         return []
@@ -52,7 +52,7 @@ def _tested_otherwise(plan: FoldPlan) -> list[str]:
     everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
     never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
     wrong = {"in no fold": never, "in several folds": often}
-    return [f"folds.json: {named(items)} is tested {how}" for how, items in wrong.items() if items]
+    return [f"folds.json: {quoted(items)} is tested {how}" for how, items in wrong.items() if items]
 
 
 ITEMS = Rule(

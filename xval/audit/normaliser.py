@@ -1,7 +1,7 @@
-"""Whether each saved model normalises by the statistics of its own training items, and of no others.
+"""The rule that each saved model normalises by the statistics of its training items alone.
 
-Comes in: evidence. Goes out: findings. The statistics are read from the saved model, and computed again from the sums that the
-feature store keeps for each item.
+Comes in: evidence. Goes out: findings. The statistics of the saved model are compared with those that are computed again from
+the sums that the feature store has for each item.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,7 @@ _WITHOUT_STATISTICS = {
     "per_clip": "each example is scaled by itself, so there are no statistics",
     "none": "nothing is scaled, so there are no statistics",
 }
-# Statistics are saved as float32; sums of a store that was made again may differ in their last digits.
+# Statistics are saved as float32, and sums of a store that was made again may differ in the last digits.
 _TOLERANCE = 1e-5
 
 
@@ -32,7 +32,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         with findings.looking_at(job.name):
             if job.is_combination:
                 raise NotCheckableError("the statistics of a combination are in model.skops, which is not read")
-            normalization = str(job.parameter("normalization"))
+            normalization = job.settings.normalization
             if normalization in _WITHOUT_STATISTICS:
                 findings.notes.append(f"instance {job.record['instance']}: {_WITHOUT_STATISTICS[normalization]}")
                 if read_scaling(job.model_path) is not None:
@@ -46,10 +46,10 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def _fault(saved: Scaling, job: JobEvidence, store: FeatureStore, normalization: str) -> str:
-    """Return what is wrong with the statistics of a model; empty where nothing is.
+    """Return what is wrong with the statistics of a model, or an empty text.
 
     Raises:
-        NotCheckableError: The statistics are not known, or so alike that they do not tell which items they are of.
+        NotCheckableError: The statistics are not known, or the same for training items and for all items.
     """
     training = job.sides["training"] & set(store.items)
     if not training:
@@ -85,7 +85,7 @@ def _moments(job: JobEvidence, store: FeatureStore, items: Collection[str]) -> M
 
 
 def _are_equal(saved: Scaling, wanted: Scaling) -> bool:
-    """Return whether two means and variances are the same but for rounding."""
+    """Return whether two means and variances are the same up to rounding."""
     if saved[0].shape != wanted[0].shape:
         return False
     deviation = np.sqrt(wanted[1])

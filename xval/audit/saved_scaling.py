@@ -2,7 +2,7 @@
 
 Comes in: a .keras file, which need not be trusted. Goes out: two arrays. A .keras file is a zip of JSON and HDF5; Keras keeps
 the weights of the layers of one class in groups named after it, numbered in the order of the layers. Nothing is built or
-executed: model_archive.py checks the archive, and of HDF5 only plain numbers that lie in the file itself are read.
+executed: keras_file.py checks the archive, and of HDF5 only plain numbers that lie in the file itself are read.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Whether the folds keep anything apart at all: where every clip is an item of its own, they are a random split.
+"""The rule that items have several clips; otherwise the folds are a random split of the clips.
 
 Comes in: evidence. Goes out: findings.
 """

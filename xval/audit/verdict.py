@@ -1,14 +1,15 @@
-"""What a rule of the audit finds, and the verdict that this makes.
+"""What a rule of the audit finds, and its verdict.
 
-Comes in: faults, doubts and remarks of one rule. Goes out: a `Verdict`, which is never ok where nothing was looked at.
+Comes in: the findings of one rule. Goes out: a `Verdict`, which is never ok if nothing was checked.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from xval.audit.evidence import NotCheckableError
+from xval.errors import ResultsError
 
 if TYPE_CHECKING:
     from xval.audit.evidence import Evidence
@@ -22,8 +23,8 @@ class Rule:
 
     Attributes:
         name: Its name.
-        statement: What is so where it holds.
-        check: Looks at the evidence and notes what it finds.
+        statement: What it says.
+        check: Checks the evidence and notes what it finds.
     """
 
     name: str
@@ -33,18 +34,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a rule.
+    """The result of a rule.
 
     Attributes:
         rule: Its name.
-        statement: What is so where it holds.
-        state: FAILED: it has been found broken. not checkable: something of it could not be looked at; what could be is in
-            order. warning: it holds, but. ok: it holds.
-        n_checked: How many folds (or other things) were looked at.
-        faults: What breaks it, each with the names.
-        not_checkable: What could not be looked at, and why.
-        warnings: What the user ought to know.
-        notes: What there was nothing to look at for.
+        statement: What it says.
+        state: FAILED: it is broken. not checkable: a part could not be checked, and the rest holds. warning: it holds, with
+            warnings. ok: it holds.
+        n_checked: Number of folds (or other things) that were checked.
+        faults: What breaks it, with names.
+        not_checkable: What could not be checked, and why.
+        warnings: What the user should know.
+        notes: Why there was nothing to check.
     """
 
     rule: str
@@ -59,14 +60,10 @@ class Verdict:
 
 @dataclass
 class Findings:
-    """What one rule has found so far.
+    """What one rule has found so far; the attributes are those of `Verdict`.
 
     Attributes:
-        faults: As of `Verdict`; so are the others.
-        not_checkable: By the reason, the names of what could not be looked at.
-        warnings: See faults.
-        notes: See faults.
-        n_checked: See faults.
+        not_checkable: The names of what could not be checked, by the reason.
     """
 
     faults: list[str] = field(default_factory=list)
@@ -77,10 +74,10 @@ class Findings:
 
     @contextmanager
     def looking_at(self, what: str) -> Iterator[None]:
-        """Count something that is looked at; a `NotCheckableError` in the block is noted with its name instead."""
+        """Count something that is checked; if the block finds it not checkable or damaged, its name is noted instead."""
         try:
             yield
-        except NotCheckableError as error:
+        except (NotCheckableError, ResultsError) as error:
             self.not_checkable.setdefault(str(error), []).append(what)
         else:
             self.n_checked += 1
@@ -101,8 +98,8 @@ class Findings:
         return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(each)) for each in texts))
 
 
-def named(names: "list[str] | set[str] | frozenset[str]", most: int = 5) -> str:
-    """Return some names for a person: the first few in quotes, and how many more there are."""
+def quoted(names: Collection[str], most: int = 5) -> str:
+    """Return the first few names in quotes, and how many more there are."""
     listed = sorted(names)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(f"'{name}'" for name in listed[:most]) + more

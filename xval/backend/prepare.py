@@ -4,8 +4,8 @@ import gc
 
 import keras
 
+from xval.backend.keras_internals import forget_traced_gradients
 from xval.backend.limits import limit_gpu_memory, limit_threads
-from xval.backend.traced_functions import forget_traced_gradients
 
 
 def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: int) -> None:

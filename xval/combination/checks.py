@@ -12,7 +12,7 @@ from typing import Any
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
 from xval.combination.leakage import judge
-from xval.errors import FoldsError, SettingsError
+from xval.errors import FoldsError, SettingsError, how_to_install
 from xval.folds.split import Fold
 from xval.json_files import read_json
 from xval.settings.combination import CombinationOptions
@@ -80,7 +80,7 @@ def check_skops() -> None:
     if find_spec("skops") is None:
         raise SettingsError(
             "architecture 'feature_combination' saves its classifier with skops, which is not installed. Install it: "
-            "pip install 'xval[combination]'"
+            f"{how_to_install('combination')}"
         )
 
 

@@ -1,6 +1,6 @@
 """Has a model seen the items that a fold tests?
 
-Comes in: the path of a model.keras with the files that a run leaves around it, and a fold. Goes out: a `Verdict`. A model that
+Comes in: the path of a model.keras with the files that a run leaves around it, and a fold. Goes out: a `Leakage`. A model that
 has trained on a test item of the same corpus is refused, because its features of that item are better than those of an unseen
 one; a model of which that cannot be known is reported.
 """
@@ -17,7 +17,7 @@ _LISTED_ITEMS = 5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Leakage:
     """What is known of a model and a fold.
 
     Attributes:
@@ -30,7 +30,7 @@ class Verdict:
     reason: str = ""
 
 
-def judge(model: Path, fold: Fold, dataset: str) -> Verdict:
+def judge(model: Path, fold: Fold, dataset: str) -> Leakage:
     """Return whether a model may have seen the items that a fold tests.
 
     Args:
@@ -56,11 +56,11 @@ def judge(model: Path, fold: Fold, dataset: str) -> Verdict:
             "experiment with the same folds (num_folds, fold_strategy, fold_seed)."
         )
     if not described.get("seen_items") or described.get("initial_model_items") == "unknown":
-        return Verdict("unknown", "nothing beside it says all of what it, or the model that it started from, was trained on")
+        return Leakage("unknown", "nothing beside it says all of what it, or the model that it started from, was trained on")
     others = sorted(set(by_corpus) - {dataset})
     if others:
         listed = ", ".join(others)
-        return Verdict("unknown", f"it was trained on another corpus too ({listed}), which may hold the same recordings")
+        return Leakage("unknown", f"it was trained on another corpus too ({listed}), which may hold the same recordings")
     if set(sides["training"]) & set(fold.validation):
-        return Verdict("validation", "it was trained on items that validate here, so the validation figures are too good")
-    return Verdict("clean")
+        return Leakage("validation", "it was trained on items that validate here, so the validation figures are too good")
+    return Leakage("clean")

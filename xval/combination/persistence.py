@@ -27,7 +27,7 @@ from xval.jobs.model_files import describe_model, seen_audio, write_seen_audio
 from xval.json_files import read_json, write_json
 from xval.models.cut import embed
 from xval.saved_models.description import read_description
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 from xval.settings.combination import CombinationOptions
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def load(folder: str | Path) -> Combination:
             grid=(),
             settings=about.classifier_settings,
         ),
-        networks=tuple(load_model(_network_path(path.parent, number)) for number in range(1, 1 + about.n_networks)),
+        networks=tuple(read_keras_model(_network_path(path.parent, number)) for number in range(1, 1 + about.n_networks)),
         has_basic_features=about.basic_features,
         class_names=class_names,
         feature_settings=description.feature_settings,
@@ -234,5 +234,5 @@ def _check_classes(pipeline: "Pipeline", n_classes: int, path: Path) -> None:
 
 
 def _network_path(folder: Path, number: int) -> Path:
-    """Return where a network is kept, with what `saved_model.load_model` reads beside it."""
+    """Return where a network is kept, with what `read_keras_model` reads beside it."""
     return folder / f"network_{number}" / "model.keras"

@@ -3,8 +3,8 @@
 MODEL is a .keras file or its fold folder. The export appears under its name only when its answers to random inputs, run by
 onnxruntime, TensorFlow or LiteRT, are those of the Keras model; beside it (in a SavedModel: in its folder) lies the model's
 description, with the features that it reads and the names of its classes. Models that make their spectrograms themselves read
-samples in every format. With recurrent layers, TFLite reads one example at a time. ONNX and TFLite need: pip install
-'xval[export]'
+samples in every format. With recurrent layers, TFLite reads one example at a time. ONNX and TFLite need the
+optional part 'export': pip install -e '.[export]' in the folder of the project.
 """
 
 import argparse

@@ -55,8 +55,7 @@ def run(options: argparse.Namespace) -> int:
     left_out, n_cut, n_silent = (table.attrs[name] for name in ("left_out", "cut", "silent"))
     if output.kind is None:
         top = keep_top(table, model, options.top)
-        nothing = "no events" if model.task_type == "frame_classification" else "no predictions"
-        print_table(_as_sentences(top), console, nothing=nothing)
+        print_table(_as_sentences(top), console, nothing=f"no {model.description.task.answer_word}s")
     else:
         write_table(table if options.top is None else keep_top(table, model, options.top), output, messages)
     if n_cut:

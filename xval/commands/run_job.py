@@ -16,8 +16,9 @@ from pathlib import Path
 
 from xval.backend import devices
 from xval.errors import ResultsError
-from xval.jobs.job_file import read_job_file, with_code_first
+from xval.jobs.job_file import code_folder, read_job_file, with_code_first
 
+_PROGRAM = "xval.worker.job_process"
 SUMMARY = "run one job of an experiment, for schedulers"
 
 
@@ -38,9 +39,8 @@ def run(options: argparse.Namespace) -> int:
         SettingsError: This machine has GPUs, and not the one that is wanted.
     """
     path = options.file.resolve()
+    _check_code(path, Path(code_folder(path)))
     job, wanted = read_job_file(path)
-    if not Path(job.code_folder, "xval").is_dir():
-        raise ResultsError(f"{job.code_folder}: the copy of the code that {path} runs on is not there.")
     (slot, *_), where = devices.make_slots(options.gpu or wanted.device, workers=1, threads=wanted.threads)
     sys.stdout.write(f"instance {job.instance}, fold {job.fold.number}: {where}\n")
     sys.stdout.flush()
@@ -49,4 +49,15 @@ def run(options: argparse.Namespace) -> int:
     variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
     tied = ["--tied"] if options.tied else []
     # The C library and the backends read their variables when a process begins, so another program takes this one's place.
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "xval.worker.job_process", str(path), *tied], variables)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", "-m", _PROGRAM, str(path), *tied], variables)  # noqa: S606
+
+
+def _check_code(path: Path, code: Path) -> None:
+    """Refuse a job whose copy of the code is gone, or is of a version that runs jobs otherwise."""
+    if not (code / "xval").is_dir():
+        raise ResultsError(f"{code}: the copy of the code that {path} runs on is not there.")
+    if not code.joinpath(*_PROGRAM.split(".")).with_suffix(".py").is_file():
+        raise ResultsError(
+            f"{code}: the copy of the code that {path} runs on has no {_PROGRAM}, so it is of another version. Run the "
+            "experiment again: it writes the job file anew."
+        )

@@ -9,11 +9,14 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from xval.backend.devices import Slot
-from xval.executors.processes import ATTEMPTS, check_models_apart
+from xval.errors import SettingsError, how_to_install
+from xval.executors._schedule import ATTEMPTS
+from xval.executors._worker_process import check_models_apart
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
@@ -21,6 +24,23 @@ from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
 
 _SECONDS_BETWEEN_POLLS = 0.5
+
+
+def slot_of_each(executor: str, package: str, *, n_gpus: float, threads: int) -> Slot:
+    """Return what each job gets on its machine: the first of the GPUs that the engine gives it, shared if below 1; or the CPU.
+
+    Args:
+        executor: Its name, and that of its extra.
+        package: What the extra installs.
+        n_gpus: GPUs of a job.
+        threads: CPU threads of a job.
+
+    Raises:
+        SettingsError: The package is not installed.
+    """
+    if find_spec(package) is None:
+        raise SettingsError(f"executor '{executor}' needs {package}: {how_to_install(executor)}.")
+    return Slot("0", threads, min(1.0, n_gpus)) if n_gpus else Slot("cpu", threads)
 
 
 class Engine(Protocol):

@@ -18,6 +18,8 @@ from xval.results.read import is_current
 Group = tuple[Job, ...]
 Key = tuple[int, ...]
 
+ATTEMPTS = 2
+"""How often a job is tried that crashes."""
 _RECORDS_PER_INSTANCE = 3
 # A cold job that is so much longer than the warm one is worth a compilation of its own, where it would be the last to end.
 _MUCH_LONGER = 1.5

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle
 
 from xval.backend.devices import Slot
-from xval.executors.processes import check_models_apart
+from xval.executors._worker_process import check_models_apart
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import command_line, write_job_file

@@ -14,7 +14,7 @@ from typing import Any
 
 from xval.backend.devices import Slot
 from xval.errors import SettingsError
-from xval.executors._launched import run_launched
+from xval.executors._launched import run_launched, slot_of_each
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
@@ -30,13 +30,10 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     Raises:
         SettingsError: Ray is not installed.
     """
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise SettingsError("executor 'ray' needs Ray: pip install 'xval[ray]'.") from None
     n_gpus, threads = settings.ray_gpus_per_job, settings.threads_per_job
+    slot = slot_of_each("ray", "ray", n_gpus=n_gpus, threads=threads)
     where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
-    return [Slot("0", threads, min(1.0, n_gpus)) if n_gpus else Slot("cpu", threads)], where
+    return [slot], where
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:

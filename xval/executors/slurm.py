@@ -19,7 +19,7 @@ from typing import Any
 from xval.backend import devices
 from xval.backend.devices import Slot
 from xval.errors import SettingsError
-from xval.executors._launched import run_launched
+from xval.executors._launched import run_launched, slot_of_each
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
@@ -38,13 +38,10 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     Raises:
         SettingsError: submitit is not installed, or this machine cannot submit jobs.
     """
-    try:
-        import submitit  # noqa: F401
-    except ImportError:
-        raise SettingsError("executor 'slurm' needs submitit: pip install 'xval[slurm]'.") from None
-    slot = Slot("0" if settings.slurm_gpus_per_job else "cpu", settings.threads_per_job)
+    n_gpus = settings.slurm_gpus_per_job
+    slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=settings.threads_per_job)
     asked = (
-        f"{_n_cpus(settings)} CPU core(s), {settings.slurm_gpus_per_job} GPU(s), {settings.slurm_memory_gb:g} GB "
+        f"{_n_cpus(settings)} CPU core(s), {n_gpus} GPU(s), {settings.slurm_memory_gb:g} GB "
         f"and at most {settings.slurm_time_limit_min} min for each job"
     )
     if settings.slurm_cluster == "local":

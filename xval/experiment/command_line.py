@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from preprocessing.commands.command_line import Parser
+from preprocessing.argument_parser import Parser, add_settings_argument
 from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end_as_ctrl_c_does
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.experiment.run import Command, run_experiment
@@ -60,11 +60,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
 
 
 def _parser(declaration: Declaration) -> Parser:
-    parser = Parser(
-        description=f"{declaration.description}\n\nInstances: {describe_numbers(declaration.instances)}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(description=f"{declaration.description}\n\nInstances: {describe_numbers(declaration.instances)}.")
     parser.add_argument(
         "positions",
         nargs="*",
@@ -77,9 +73,7 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU, sharing its memory")
     parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
     parser.add_argument("--folds", metavar="1,3", help="only these folds")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a parameter for this run"
-    )
+    add_settings_argument(parser, "override a parameter for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
     parser.add_argument("--quiet", action="store_true", help="print failures and the closing table only")

@@ -27,13 +27,12 @@ from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, exp
 from xval.jobs.written_settings import differences, read_instance
 from xval.results import ranking, rebuild
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
-from xval.results.read import done_records, is_current, read_folds
-from xval.results.summary import SIDES
+from xval.results.read import Record, is_current, read_done, read_folds, read_history
+from xval.results.summary import SIDE_NAMES
 from xval.saved_models.initial import find_initial_model, has_changed
 from xval.settings.architectures import COMBINATION
 from xval.settings.resolve import Instance
-
-Record = Mapping[str, Any]
+from xval.settings.tasks import find_task
 
 _EXPECTED_NOTE = (
     "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
@@ -105,7 +104,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
     best = next(found for found in metric_dicts if found["instance"] == chosen.selected)
     figure = ranking.format_figure(best["summary"][chosen.side][chosen.metric], best["folds_total"])
-    console.print(f"Instance {chosen.selected} is selected: best mean {SIDES[chosen.side]} {chosen.metric} ({figure}).")
+    console.print(f"Instance {chosen.selected} is selected: best mean {SIDE_NAMES[chosen.side]} {chosen.metric} ({figure}).")
     return chosen.selected
 
 
@@ -133,7 +132,7 @@ def _finished_folds(folder: ExperimentFolder, instance: Instance, folds: FoldPla
     numbers = [fold.number for fold in folds.folds]
     records = {
         number: record
-        for number, record in done_records(folder, instance.number, numbers).items()
+        for number, record in read_done(folder, instance.number, numbers).items()
         if is_current(record, instance.settings_hash, folds.hash)
     }
     missing = [str(number) for number in numbers if number not in records]
@@ -161,9 +160,11 @@ def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[i
     best_epochs = {number: int(record["best_epoch"]) for number, record in records.items()}
     chosen = epochs or choose_epochs(list(best_epochs.values()))
     histories = [
-        rebuild.read_history(folder.fold_folder(instance.number, number) / "history.csv")["learning_rate"] for number in records
+        read_history(folder.fold_folder(instance.number, number) / "history.csv")["learning_rate"] for number in records
     ]
-    metric_dict = rebuild.gather_metrics(folder, instance.number) or {}
+    metric_dict = rebuild.gather_metrics(folder, instance.number)
+    if metric_dict is None:
+        raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
     side = ranking.test_side([metric_dict])
     facts = {
         "epochs_chosen_by": "folds" if epochs is None else "--epochs",
@@ -281,13 +282,13 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     """Print what there is now, what is known of it, and what to do with it."""
     record = folder.record(instance.number, ALL_ITEMS) or {}
     path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
-    names = [name for name in ranking.MAIN_METRICS[instance.settings.task_type] if name in record["expected"]]
+    names = [name for name in find_task(instance.settings.task_type).main_metrics if name in record["expected"]]
     n_folds = len(record["best_epochs_of_folds"])
     figures = ", ".join(f"{name} {ranking.format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
         f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
         f"{record['epochs']} epochs.\n"
         f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
-        f"fewer items: {SIDES[record['expected_side']]} {figures}.\n"
+        f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}.\n"
         f"Next: python -m xval predict {path} FILE"
     )

@@ -27,9 +27,9 @@ from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
 from xval.results import rebuild
-from xval.results.books import Books
+from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
-from xval.results.read import done_records, is_current
+from xval.results.read import is_current, read_done
 from xval.saved_models.initial import check_initial_models
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.worker.run import record_failure
@@ -87,19 +87,21 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
         return 0
     folder.prepare(declaration.description)
     if planned.to_do:
-        with _kept_books(folder, console) as books:
-            outcomes = _run(planned, declaration, command, console, books)
+        with _derived_files(folder, console) as derived:
+            outcomes = _run(planned, declaration, command, console, derived)
     else:
         outcomes = []
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
-            _name(rebuild.rebuild(folder), console)
+            _print_damaged(rebuild.rebuild(folder), console)
     _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
 
 
-def _run(planned: Plan, declaration: Declaration, command: Command, console: Console, books: Books) -> list[JobOutcome]:
+def _run(
+    planned: Plan, declaration: Declaration, command: Command, console: Console, derived: BackgroundRebuild
+) -> list[JobOutcome]:
     """Make what the jobs need, run them, and record those that fail."""
     settings = planned.instances[0].settings
     executor = find_executor("inline" if settings.debug_mode else settings.executor)
@@ -133,7 +135,7 @@ def _run(planned: Plan, declaration: Declaration, command: Command, console: Con
                         _record_failure(job, outcome, console)
                     outcomes.append(outcome)
                     progress.end_job(outcome)
-                    books.keep()
+                    derived.update()
     return outcomes
 
 
@@ -178,7 +180,7 @@ def _end_replacing(planned: Plan) -> None:
     available = [fold.number for fold in planned.folds.folds]
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
-            records = done_records(planned.folder, instance.number, available)
+            records = read_done(planned.folder, instance.number, available)
             done = [fold for fold, found in records.items() if is_current(found, instance.settings_hash, planned.folds.hash)]
             planned.folder.end_replacing(instance.number, done, available)
 
@@ -196,16 +198,16 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
 
 
 @contextmanager
-def _kept_books(folder: ExperimentFolder, console: Console) -> Iterator[Books]:
-    """Keep the derived files, and rebuild them when the block ends, however it ends."""
-    books = Books(folder)
+def _derived_files(folder: ExperimentFolder, console: Console) -> Iterator[BackgroundRebuild]:
+    """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
+    derived = BackgroundRebuild(folder)
     try:
-        yield books
+        yield derived
     finally:
-        _name(books.close(), console)
+        _print_damaged(derived.close(), console)
 
 
-def _name(damaged: Sequence[str], console: Console) -> None:
-    """Name what the derived files lack."""
+def _print_damaged(damaged: Sequence[str], console: Console) -> None:
+    """Print what is damaged and left out of the derived files."""
     for line in damaged:
         console.print(f"left out of the workbook: {line}", style="red", soft_wrap=True, markup=False)

@@ -5,22 +5,21 @@ written before any training.
 Workers import from that copy, so that what is stored is what ran, also when the code is edited meanwhile.
 """
 
-import os
 import platform
 import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterable
 from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
 
-from xval.config_file import ROOT
+from xval.config_file import CONFIG_PATH, ROOT
+from xval.json_files import part_path, remove_stale_parts
 from xval.settings.user_code import own_files
 
 _PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
-_FILES = ("config.ini", "pyproject.toml", "constraints.txt")
+_FILES = ("pyproject.toml", "constraints.txt")
 
 
 def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]:
@@ -30,7 +29,7 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
         script: The experiment script; below ``script/`` when it lies outside the project.
         own_modules: Dotted paths of the user's own modules that instances name; they come with those that they import.
     """
-    files = {name: ROOT / name for name in _FILES}
+    files = {"config.ini": CONFIG_PATH} | {name: ROOT / name for name in _FILES}
     for package in _PACKAGES:
         files |= {path.relative_to(ROOT).as_posix(): path for path in (ROOT / package).rglob("*.py")}
     if script.is_file() and script.resolve() not in {path.resolve() for path in files.values()}:
@@ -62,11 +61,12 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
     Raises:
         OSError: The disk is full or not writable.
     """
+    remove_stale_parts(code_folder)
     files = code_files(script, own_modules)
     final = code_folder / hash_code(files)
     if final.is_dir():
         return final
-    temporary = code_folder / f".{final.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+    temporary = part_path(final)
     for name, path in files.items():
         target = temporary / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import SettingsError, suggestion
+from xval.errors import SettingsError, how_to_install, suggestion
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,7 @@ class Format:
         if missing := [name for name in self.packages if find_spec(name) is None]:
             raise SettingsError(
                 f"--format {self.name} needs {', '.join(missing)}, which is not installed. "
-                "Install what exports need: pip install 'xval[export]'"
+                f"Install what exports need: {how_to_install('export')}"
             )
 
     def batch_size(self, model: "keras.Model") -> int | None:

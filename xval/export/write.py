@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import uuid
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ from xval.backend.devices import Slot, environment, load_keras
 from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
-from xval.json_files import write_atomically
+from xval.json_files import part_path, remove_stale_parts, write_atomically
 from xval.saved_models.description import ModelDescription, check_description, read_description
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 if TYPE_CHECKING:
     import keras
@@ -77,7 +76,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     temporary = _begin(target)
     try:
         _bind_backend()
-        loaded = load_model(path)
+        loaded = read_keras_model(path)
         check_description(loaded, described, path)
         written = temporary / f"export{kind.ending}"
         input_shape, agreement = _write_and_check(loaded, written, kind, described)
@@ -134,8 +133,9 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
 
 def _begin(target: Path) -> Path:
     """Make and return a temporary folder beside the output, before anything takes long."""
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    temporary = part_path(target)
     try:
+        remove_stale_parts(target.parent, target.name)
         temporary.mkdir(parents=True)
     except OSError as error:
         raise ResultsError(f"{target}: cannot be written ({error.strerror}). Choose another place with --output.") from error

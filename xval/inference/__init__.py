@@ -1,7 +1,6 @@
-"""A saved model at work: it reads audio files and says what it hears, by the settings that it was trained with.
+"""Apply a saved model to audio files, with the settings that it was trained with.
 
-Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. Nothing beside the model and its sidecar files is
-needed, and no setting has to be repeated.
+Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. It needs only the model and the files beside it.
 """
 
 import importlib
@@ -40,17 +39,16 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
     Args:
         path: A ``.keras`` file with its .json file beside it; a fold folder; an instance folder: the ensemble of its folds; or
             an experiment folder: the instance that validation selects.
-        gpu: ``cpu``, or the number of a GPU, for a process that has not loaded Keras yet; None: what the backend chooses.
-            Where neither Keras is loaded nor KERAS_BACKEND set, the backend is the one that trained the model.
-        modules: Modules of your own whose layers the model has, to be imported first. The model's files name none that is
-            imported.
+        gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: as the backend chooses. The
+            backend is that of KERAS_BACKEND, or else the one that trained the model.
+        modules: Your own modules with layers of the model, which are imported first. The model's files cause no import of them.
 
     Returns:
         The model.
 
     Raises:
-        ResultsError: There is no such model, its sidecar file is missing, or one of them is damaged or not safe to load.
-        SettingsError: Keras is loaded already and `gpu` given; there is no such GPU; a package or module is missing.
+        ResultsError: The model or its .json file is missing, damaged or not safe to load.
+        SettingsError: `gpu` is given and Keras is loaded already; there is no such GPU; a package or module is missing.
     """
     found = find_members(Path(path))
     descriptions = tuple(read_description(member) for member in found.members)
@@ -68,7 +66,7 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
 
 
 def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:
-    """Refuse folds that do not answer the same question of the same examples."""
+    """Refuse members whose examples or outputs differ."""
     for path, description in zip(members, descriptions, strict=True):
         for name in _SHARED:
             if getattr(description, name) != getattr(descriptions[0], name):
@@ -79,7 +77,7 @@ def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, .
 
 
 def _bind(backend: str, gpu: str | None) -> None:
-    """Choose backend and device, where Keras has not been loaded yet."""
+    """Choose backend and device, if Keras has not been loaded yet."""
     if "keras" in sys.modules:
         if gpu is not None:
             raise SettingsError(f"gpu={gpu}: Keras is loaded already, so that its device is chosen. Load the model first.")
@@ -97,5 +95,5 @@ def _bind(backend: str, gpu: str | None) -> None:
         slots, _ = make_slots(gpu, workers=1, threads=count_cores())
         os.environ.update(environment(slots[0], chosen))
     load_keras()
-    # Each model and each shape is traced anew; nothing to warn of.
+    # TensorFlow warns that each model and each shape is traced again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,6 +1,6 @@
-"""Answer inputs batch by batch, whichever source they are of.
+"""Answer inputs in batches that may span several sources.
 
-Comes in: inputs, piece by piece, and what answers them. Goes out: the answers of all members, source by source.
+Comes in: inputs, piece by piece, and the members' functions. Goes out: the answers of all members, source by source.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,11 +18,11 @@ _N_AXES_OF_FRAMES = 4  # members, examples, frames, classes
 
 @dataclass(frozen=True)
 class Answers:
-    """What the members say about some examples of one source.
+    """The answers of all members for some examples of one source.
 
     Attributes:
         inputs: The examples, without their predictors.
-        values: float32 (n_members, n_examples, n_outputs); of sequences the frames take the place of the examples.
+        values: float32 (n_members, n_examples, n_outputs); for sequences, frames instead of examples.
     """
 
     inputs: Inputs
@@ -32,17 +32,17 @@ class Answers:
 def answer_in_batches(
     inputs: Iterable[tuple[int, Inputs]], answers: list[Answer], batch_size: int = _BATCH_SIZE
 ) -> Iterator[tuple[int, Answers]]:
-    """Answer inputs in their order, examples of one shape together, whichever source they are of.
+    """Answer inputs in their order, examples of one shape together.
 
-    Batches are filled up to a power of two, so that a backend that compiles for each shape compiles rarely.
+    Batches are padded to a power of two, so that a backend that compiles for each shape compiles rarely.
 
     Args:
         inputs: The number of a source, and examples of it.
-        answers: Of the members.
+        answers: The functions of the members.
         batch_size: Examples that are answered together.
 
     Yields:
-        The number of the source, and what all members say about those examples.
+        The number of the source, and the answers for those examples.
     """
     waiting: list[tuple[int, Inputs]] = []
     n_waiting = 0
@@ -73,23 +73,18 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer], batch_size
         of_source = values[:, first:stop]
         if made.n_frames:
             of_source = of_source[:, 0, : made.n_frames] if of_source.ndim == _N_AXES_OF_FRAMES else of_source
-        yield number, Answers(_without_predictors(made), of_source)
+        yield number, Answers(replace(made, predictors=np.empty(0, np.float32), basic=None), of_source)
         first = stop
 
 
 def _filled(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a batch of a power of two, filled up with its last example."""
+    """Return a batch, padded with its last example to a power of two."""
     missing = (1 << (len(batch) - 1).bit_length()) - len(batch)
     return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
 
 
-def _without_predictors(made: Inputs) -> Inputs:
-    """Return inputs without what takes memory."""
-    return replace(made, predictors=np.empty(0, np.float32), basic=None)
-
-
 def join_answers(pieces: list[Answers]) -> Answers:
-    """Return the answers about one source, of which some were given piece by piece."""
+    """Join the answers for one source that were given piece by piece."""
     start_s, end_s = (np.concatenate([getattr(piece.inputs, name) for piece in pieces]) for name in ("start_s", "end_s"))
     inputs = replace(pieces[0].inputs, start_s=start_s, end_s=end_s)
     return Answers(inputs, np.concatenate([piece.values for piece in pieces], axis=1))

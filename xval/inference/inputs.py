@@ -1,4 +1,4 @@
-"""Make the inputs of a model from audio, as the experiment made its examples: whole clips, their windows, segments, frames.
+"""Make the inputs of a model from audio, as the experiment made its examples: clips, windows, segments, frames.
 
 Comes in: a source, and the description of a model. Goes out: `Inputs`, piece by piece.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.features import extract
 from preprocessing.features.windows import make_examples
@@ -30,13 +31,13 @@ class Inputs:
     """Some examples of one source.
 
     Attributes:
-        predictors: float32 (n_examples, ...), what the model reads.
-        start_s: float64 (n_examples,), where each begins in its file.
-        end_s: float64 (n_examples,), where each ends; padding does not count.
-        basic: float32 (n_examples, 136), the basic features of a combination that reads them.
-        n_frames: Of a sequence of frames: how many are no padding.
-        is_cut: The clip is longer than what the model hears of it.
-        is_silent: No sample of it reaches -80 dBFS.
+        predictors: float32 (n_examples, ...), the input of the model.
+        start_s: float64 (n_examples,), begin in the file.
+        end_s: float64 (n_examples,), end in the file, without padding.
+        basic: float32 (n_examples, 136), basic features for a combination that reads them.
+        n_frames: Of a sequence of frames: their number without padding.
+        is_cut: Whether the clip is longer than the examples.
+        is_silent: Whether all samples are below -80 dBFS.
     """
 
     predictors: NDArray[np.float32]
@@ -49,7 +50,7 @@ class Inputs:
 
 
 def clip_inputs(source: Source, description: "ModelDescription", *, with_basic: bool) -> Inputs:
-    """Return the examples of a clip as the experiment cut its clips: the clip, or windows of it.
+    """Return the examples of a clip, cut as in the experiment: the clip, or windows of it.
 
     Args:
         source: The clip.
@@ -69,15 +70,15 @@ def clip_inputs(source: Source, description: "ModelDescription", *, with_basic: 
 def segment_inputs(
     source: Source, description: "ModelDescription", every_s: float | None, *, with_basic: bool
 ) -> Iterator[Inputs]:
-    """Yield the examples of segments, each treated as a clip of its own; only a segment at a time is held in memory.
+    """Yield the examples of segments, each treated as a clip; only one segment at a time is held in memory.
 
-    A segment is as long as the examples that the model was trained on. The last one is moved back to end with the clip; a clip
-    that is shorter than a segment is one.
+    A segment is as long as the training examples. The last one ends with the clip, and may overlap the one before. A clip that
+    is shorter than a segment is one segment.
 
     Args:
         source: The clip, of any length.
         description: Of the model.
-        every_s: A segment begins every so many seconds; None: where the last one ends.
+        every_s: Time from the begin of a segment to that of the next; None: its length.
         with_basic: Add the basic features.
 
     Raises:
@@ -91,20 +92,20 @@ def segment_inputs(
 
 
 def sequence_inputs(source: Source, description: "ModelDescription") -> Iterator[Inputs]:
-    """Yield the sequences of frames of a recording one behind the other, the last one padded with silence.
+    """Yield the consecutive sequences of frames of a recording, the last one padded with silence.
 
     Args:
         source: The recording, of any length.
         description: Of a model that labels frames.
 
     Raises:
-        AudioError: It cannot be read, or is shorter than a frame.
+        AudioError: The recording cannot be read, or is shorter than a frame.
     """
     frames = description.frames
     if frames is None:
         raise ValueError("no model that labels frames")
     rate_hz = description.feature_settings.sample_rate_hz
-    size = max(1, round(frames.label_frame_s * rate_hz))
+    size = count_frame_samples(frames.label_frame_s, rate_hz)
     length = frames.sequence_frames * size
     is_empty = True
     for first, samples in cut_stream(_blocks(source, description), length, length, moved_back=False):
@@ -123,14 +124,14 @@ def sequence_inputs(source: Source, description: "ModelDescription") -> Iterator
 def cut_stream(
     blocks: Iterable[NDArray[np.float32]], length: int, step: int, *, moved_back: bool
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Cut a stream of samples into segments without holding it whole.
+    """Cut a stream of samples into segments, holding no more than it needs in memory.
 
     Args:
         blocks: The samples, in blocks of any size.
         length: Samples of a segment.
-        step: Samples from the begin of one to that of the next; above the length some samples are in none.
-        moved_back: What is left at the end: True: a last segment of full length ends with the stream; False: a shorter one.
-            A stream shorter than a segment is one in both cases.
+        step: Samples from the begin of a segment to that of the next; if it is more than the length, samples are left out.
+        moved_back: True: the last segment has full length and ends with the stream; False: it may be shorter. A stream shorter
+            than a segment is one segment in both cases.
 
     Yields:
         The number of the first sample, and float32 (length,) or fewer.
@@ -161,10 +162,10 @@ def _blocks(source: Source, description: "ModelDescription") -> Iterator[NDArray
 def _cut(
     samples: NDArray[np.float32], source: Source, description: "ModelDescription", *, with_basic: bool, first_s: float = 0.0
 ) -> Inputs:
-    """Return the examples of the samples of a clip or segment, whatever the features are."""
+    """Return the examples of the samples of a clip or segment."""
     settings = description.feature_settings
     rate_hz = settings.sample_rate_hz
-    # Overflow shows in the values, below.
+    # Overflow is checked below.
     with np.errstate(over="ignore", invalid="ignore"):
         made = make_examples(samples, settings, description.clip_samples)
     predictors, start_s, end_s = made.predictors, made.start_s, made.end_s
@@ -173,14 +174,14 @@ def _cut(
         lengths = lengths_of_waveforms(settings, description.clip_samples or trimmed.size)
         begin, end = cut_clip(trimmed.size, settings, lengths)
         length = lengths.tested or whole_length(int(end[0] - begin[0]), lengths.n_shortest)
-        end = np.minimum(end, begin + length)  # a clip that is longer than all of the corpus is not heard to its end
+        end = np.minimum(end, begin + length)  # a clip longer than all clips of the corpus is cut
         predictors = np.stack([fill_example(trimmed[a:b], length, lengths) for a, b in zip(begin, end, strict=True)])
         start_s, end_s = start_s[0] + begin / rate_hz, start_s[0] + end / rate_hz
     if not np.isfinite(predictors).all():
         raise AudioError(f"{source.name}: its features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
     basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
     offset_s = source.offset_s + first_s
-    # Less than a hop behind the last window is no frame.
+    # Less than a hop after the last window is no frame.
     is_cut = end_s[-1] * rate_hz + settings.hop_length < extract.trim(samples, settings)[1]
     is_silent = np.abs(samples).max() < _SILENT
     bounds = offset_s + start_s, offset_s + end_s

@@ -1,6 +1,6 @@
-"""Which saved models a path means: one file, the folds of an instance, or the selected instance of an experiment.
+"""Find the saved models in a path: one file, the folds of an instance, or the selected instance of an experiment.
 
-Comes in: a path. Goes out: the models, and a sentence on how they were chosen. No backend is loaded.
+Comes in: a path. Goes out: the models, and a note on how they were chosen. No backend is loaded.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from xval.json_files import read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.ranking import rank_instances
 from xval.results.rebuild import gather_finished
-from xval.results.summary import SIDES
+from xval.results.summary import SIDE_NAMES
 
 KERAS_NAME, COMBINATION_NAME = "model.keras", "model.skops"
 _WANTED = (
@@ -20,11 +20,11 @@ _WANTED = (
 
 
 class Found(NamedTuple):
-    """The models that a path means.
+    """The models in a path.
 
     Attributes:
-        members: A model.keras or model.skops each; several are an ensemble.
-        note: How they were chosen; empty for one model that was named.
+        members: Paths of model.keras or model.skops; several are an ensemble.
+        note: How they were chosen; empty if one model was named.
     """
 
     members: list[Path]
@@ -32,16 +32,16 @@ class Found(NamedTuple):
 
 
 def find_members(path: Path) -> Found:
-    """Return the models that a path means.
+    """Return the models in a path.
 
     Args:
         path: See `inference.load_model`.
 
     Raises:
-        ResultsError: There is no such path, or it holds no finished model.
+        ResultsError: The path does not exist, or holds no finished model.
     """
     if not path.exists():
-        raise ResultsError(f"{path}: there is no such model or folder. Wanted is {_WANTED}.")
+        raise ResultsError(f"{path}: no such model or folder. Wanted is {_WANTED}.")
     if path.is_file():
         if path.suffix not in (".keras", ".skops"):
             raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
@@ -70,12 +70,12 @@ def _selected(folder: ExperimentFolder) -> Found:
         raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {SIDES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, len(members))}",
+        f"{chosen}: selected by {SIDE_NAMES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, len(members))}",
     )
 
 
 def _describe_folds(instance: Path, n_models: int) -> str:
-    """Return ``ensemble of 4 folds``; of those of an experiment that lies above, how many are missing."""
+    """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds`` if some have no model."""
     n_folds = len((read_json(instance.parent / "folds.json") or {}).get("folds", ()))
     of_all = f" of {n_folds}" if n_folds > n_models else ""
     return f"ensemble of {n_models}{of_all} folds" if n_models > 1 else f"one fold{of_all}"
@@ -87,5 +87,5 @@ def _models_of_folds(instance: Path) -> list[Path]:
 
 
 def _model_in(folder: Path) -> Path | None:
-    """Return the model in a fold folder: of a combination of networks the classifier that combines them."""
+    """Return the model in a fold folder; for a combination its classifier."""
     return next((folder / name for name in (COMBINATION_NAME, KERAS_NAME) if (folder / name).is_file()), None)

@@ -1,12 +1,12 @@
-"""One saved model of an ensemble, asked for predictions or embeddings.
+"""One saved model of an ensemble, which predicts or embeds.
 
-Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches of inputs.
+Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -18,41 +18,15 @@ from xval.inference.locate import COMBINATION_NAME
 from xval.models.cut import compile_for_prediction, cut_model
 from xval.models.residual import read_features
 from xval.saved_models.description import ModelDescription, check_description
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None], NDArray[np.float32]]
 """From predictors float32 (n, ...) and their basic features to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
 
 
-class Member(Protocol):
-    """One saved model."""
-
-    @property
-    def path(self) -> Path:
-        """Its file."""
-
-    @property
-    def description(self) -> ModelDescription:
-        """What lies beside it."""
-
-    @property
-    def needs_basic(self) -> bool:
-        """Whether it reads basic features too."""
-
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of one example; None where any length will do."""
-
-    def predictor(self) -> Answer:
-        """Return what predicts."""
-
-    def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:
-        """Return what gives embeddings."""
-
-
 @dataclass(frozen=True)
 class Network:
-    """A Keras model."""
+    """A member that is a Keras model."""
 
     path: Path
     description: ModelDescription
@@ -61,12 +35,12 @@ class Network:
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of one example."""
+        """Shape of one example; None: any length."""
         return tuple(self.model.input.shape[1:])
 
     def predictor(self) -> Answer:
-        """Return what gives probabilities, numbers, or the squared error of the reconstruction."""
-        if self.description.task_type != "representation":
+        """Return the function that gives probabilities, numbers, or the squared error of the reconstruction."""
+        if not self.description.task.is_reconstruction:
             return _answer_of(self.model)
         rebuilt = keras.Model(self.model.input, [read_features(self.model), self.model.output])
         compile_for_prediction(rebuilt)
@@ -79,46 +53,46 @@ class Network:
         return measure
 
     def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:
-        """Return what gives the output of a layer, averaged over all axes but the last.
+        """Return the function that gives the output of a layer, averaged over all axes but the last.
 
         Args:
-            layers_dropped: See `embeddings.cut_model`; None with no layer: 1, or the layer ``embedding`` of an autoencoder.
+            layers_dropped: See `cut_model`; None without a layer: 1, or the layer ``embedding`` of an autoencoder.
             layer: Name of a layer of the network.
 
         Raises:
-            SettingsError: There is no such layer.
+            SettingsError: The network has no such layer.
         """
-        if layer is None and layers_dropped is None and self.description.task_type == "representation":
+        if layer is None and layers_dropped is None and self.description.task.is_reconstruction:
             layer = EMBEDDING
         cut = cut_model(self.model, 1 if layers_dropped is None else layers_dropped, layer=layer, where=str(self.path))
         return _answer_of(cut)
 
 
 @dataclass(frozen=True)
-class CombinationMember:
-    """Networks and a classifier that combines what they make of an example."""
+class Combination:
+    """A member that is a classifier on the outputs of networks."""
 
     path: Path
     description: ModelDescription
-    combination: Any
+    fitted: Any
 
     @property
     def needs_basic(self) -> bool:
         """Whether the classifier reads basic features too."""
-        return bool(self.combination.has_basic_features)
+        return bool(self.fitted.has_basic_features)
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of one example."""
-        return tuple(self.combination.networks[0].input.shape[1:]) if self.combination.networks else ()
+        """Shape of one example; None: any length."""
+        return tuple(self.fitted.networks[0].input.shape[1:]) if self.fitted.networks else ()
 
     def predictor(self) -> Answer:
-        """Return what gives probabilities."""
-        answer: Answer = self.combination.classify
+        """Return the function that gives probabilities."""
+        answer: Answer = self.fitted.classify
         return answer
 
     def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:  # noqa: ARG002 - as of any member
-        """Refuse: a classifier has no layers.
+        """Raise an error: a classifier has no layers.
 
         Raises:
             SettingsError: Always.
@@ -129,22 +103,25 @@ class CombinationMember:
         )
 
 
+Member: TypeAlias = Network | Combination
+
+
 def load_member(path: Path, description: ModelDescription) -> Member:
     """Load one saved model.
 
     Args:
         path: A model.keras or model.skops.
-        description: What lies beside it.
+        description: Of the model.
 
     Raises:
-        ResultsError: As `saved_model.load_model` and `combination.persistence.load`; the model and its description disagree.
+        ResultsError: As `read_keras_model` and `combination.persistence.load`; the model and its description disagree.
         SettingsError: skops is not installed.
     """
     if path.name == COMBINATION_NAME:
         from xval.combination.persistence import load
 
-        return CombinationMember(path, description, load(path.parent))
-    model = load_model(path)
+        return Combination(path, description, load(path.parent))
+    model = read_keras_model(path)
     check_description(model, description, path)
     compile_for_prediction(model)
     return Network(path, description, model)

@@ -1,4 +1,4 @@
-"""A saved model, or an ensemble of the folds of an instance, asked about audio.
+"""A saved model, or an ensemble of the folds of an instance, applied to audio.
 
 Comes in: members, and audio. Goes out: tables of predictions, events or embeddings.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.annotations.labels import count_frame_samples
 from xval.errors import AudioError, SettingsError
 from xval.evaluation.clips import combine_examples
 from xval.events.finding import find_events
@@ -33,13 +34,13 @@ class SavedModel:
 
     Attributes:
         path: What was loaded.
-        note: How its members were chosen; empty for one that was named.
-        descriptions: What is known of each member.
-        description: That of the first.
+        note: How its members were chosen; empty if one model was named.
+        descriptions: Of each member.
+        description: Of the first member.
         task_type: classification, regression, representation or frame_classification.
-        class_names: What the outputs mean; empty where there are no classes.
-        target_names: Names of the targets of a regression; empty where they have none.
-        is_untested: It was trained on all items, so that none was left to test it.
+        class_names: Of the outputs; empty without classes.
+        target_names: Of the targets of a regression; empty without names.
+        is_untested: Whether it was trained on all items, so that none was left to test it.
     """
 
     def __init__(self, path: Path, note: str, members: tuple[Member, ...]) -> None:
@@ -54,13 +55,13 @@ class SavedModel:
         self.is_untested = any(description.is_untested for description in self.descriptions)
 
     def __repr__(self) -> str:
-        """Return the path, what is answered, and how many models answer."""
+        """Return the path, the task, the outputs and the number of models."""
         answers = ", ".join(self.class_names or self.target_names) or self.task_type
         return f"<SavedModel {self.path}: {self.task_type} ({answers:.80}), {len(self._members)} model(s)>"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What model.json says of the (first) model, as plain values."""
+        """model.json of the (first) model, as plain values."""
         return self.description.model_dump(mode="json")
 
     @cached_property
@@ -81,30 +82,30 @@ class SavedModel:
         sample_rate_hz: int | None = None,
         skip_unreadable: bool = False,
     ) -> "pd.DataFrame":
-        """Say what is heard, and how sure the model is.
+        """Predict audio.
 
         An ensemble answers with the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al. 2017.
 
         Args:
             audio: A file or folder, a `Stretch` of a file, samples (float, mono, with `sample_rate_hz`), or several of these;
-                of models of ready features arrays of one example each. Any rate, length and format that decodes.
-            per: file: a row for each, as the experiment predicts a clip (the windows of one are combined); example: a row for
-                each window, cut as the experiment cuts clips; segment: a row for each stretch as long as the examples that
-                trained, every `every_s`, each treated as a clip of its own and read from the file when it is its turn. Of
-                models that label frames file gives events, segment a row for each frame.
-            every_s: A segment begins every so many seconds; None: one behind the other.
-            sample_rate_hz: Rate of samples that are handed over.
+                for models of ready features arrays of one example each. Files of any rate, length and format that decodes.
+            per: file: a row for each, as the experiment predicts clips (their windows are combined); example: a row for each
+                window, cut as in the experiment; segment: a row for each stretch of the length of training examples, each
+                treated as a clip; files of any length are read piece by piece. For models that label frames, file gives
+                events, and segment a row for each frame.
+            every_s: Time from the begin of a segment to that of the next; None: its length.
+            sample_rate_hz: Rate of arrays of samples.
             skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
 
         Returns:
-            path, start_s, end_s and: predicted and probability_<class>; predicted_<target> of a regression (targets without
-            names have numbers from 0); squared_error of an autoencoder (in the unit of the normalised features); label and
-            probability of each event, the mean over its frames. end_s is where hearing ends: ``attrs["cut"]`` has the
-            number of clips that are longer, ``attrs["silent"]`` that of clips below -80 dBFS.
+            path, start_s, end_s and: predicted and probability_<class>; predicted_<target> of a regression (numbers from 0
+            for targets without names); squared_error of an autoencoder (in units of the normalised features); label and
+            probability of each event, the mean over its frames. ``attrs["cut"]`` is the number of clips that go on after
+            end_s, where the model's input ends; ``attrs["silent"]`` the number of clips below -80 dBFS.
 
         Raises:
             AudioError: Something cannot be decoded.
-            SettingsError: `per` or `every_s` do not fit the model, or a rate is missing.
+            SettingsError: `per` or `every_s` does not fit the model, or a rate is missing.
             CorpusError: A folder holds no audio.
         """
         of_source, sources, left_out = self._collect(audio, self._predictors, per, every_s, sample_rate_hz, skip_unreadable)
@@ -122,14 +123,14 @@ class SavedModel:
         sample_rate_hz: int | None = None,
         skip_unreadable: bool = False,
     ) -> "pd.DataFrame":
-        """Return what a layer of the network makes of audio, averaged over time.
+        """Return the output of a layer of the network, averaged over time.
 
         Args:
             audio: As `predict`.
-            layers_dropped: n: what the n-th last layer with a kernel reads; 0: the prediction. None: 1, or of an autoencoder
-                its layer ``embedding``.
-            layer: Name of a layer of the network instead.
-            per: As `predict`; file: the mean over the windows (of a model that labels frames: over its sequences).
+            layers_dropped: n: the input of the n-th last layer with a kernel; 0: the prediction. None: 1, or the layer
+                ``embedding`` of an autoencoder.
+            layer: Name of a layer, instead of `layers_dropped`.
+            per: As `predict`; file: the mean over the windows (for models that label frames: over the sequences).
             every_s: As `predict`.
             sample_rate_hz: As `predict`.
             skip_unreadable: As `predict`.
@@ -169,7 +170,7 @@ class SavedModel:
         sample_rate_hz: int | None,
         skip_unreadable: bool,
     ) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
-        """Return the answers about each source that can be read, by its number."""
+        """Return the answers for each readable source by its number, all sources, and what is left out."""
         self._check(per, every_s)
         sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
         failed: dict[int, AudioError] = {}
@@ -191,8 +192,8 @@ class SavedModel:
         return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
 
     def _check(self, per: Per, every_s: float | None) -> None:
-        """Refuse what the model cannot do, before anything is read."""
-        of_frames = self.task_type == "frame_classification"
+        """Refuse options that do not fit the model."""
+        of_frames = self.description.task.is_framewise
         if per not in ("file", "example", "segment"):
             raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
         if of_frames and per == "example":
@@ -211,7 +212,7 @@ class SavedModel:
 
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
         with_basic = any(member.needs_basic for member in self._members)
-        if self.task_type == "frame_classification":
+        if self.description.task.is_framewise:
             yield from sequence_inputs(source, self.description)
         elif per == "segment":
             yield from segment_inputs(source, self.description, every_s, with_basic=with_basic)
@@ -219,7 +220,7 @@ class SavedModel:
             yield clip_inputs(source, self.description, with_basic=with_basic)
 
     def _checked(self, inputs: Inputs, source: Source) -> Inputs:
-        """Refuse inputs of a shape that a member does not read, as ready features may have."""
+        """Refuse inputs whose shape a member does not read, as of ready features."""
         shape = inputs.predictors.shape[1:]
         for member in self._members:
             wanted = member.input_shape
@@ -231,7 +232,7 @@ class SavedModel:
         """Return the rows of one source."""
         import pandas as pd
 
-        if self.task_type == "frame_classification":
+        if self.description.task.is_framewise:
             return self._tabulate_frames(source, found, per)
         start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
         if per == "file":
@@ -244,19 +245,16 @@ class SavedModel:
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
         """Return the columns of predictions."""
-        if self.task_type == "representation":
+        task = self.description.task
+        if task.is_reconstruction:
             return {"squared_error": values[:, 0]}
-        if self.task_type == "regression":
+        if task.has_clip_numbers:
             names = self.target_names or tuple(map(str, range(values.shape[1])))
             return {f"predicted_{name}": values[:, number] for number, name in enumerate(names)}
         columns: dict[str, Any] = {}
-        if self.task_type == "classification" or self._has_one_class_each:
+        if not task.is_multi_label:
             columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
         return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
-
-    @property
-    def _has_one_class_each(self) -> bool:
-        return self.description.frames is not None and self.description.frames.label_form == "multi_class"
 
     def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
         """Return the events of a recording, or its frames."""
@@ -266,7 +264,7 @@ class SavedModel:
         if frames is None:
             raise ValueError("no model that labels frames")
         rate_hz = self.description.feature_settings.sample_rate_hz
-        frame_s = max(1, round(frames.label_frame_s * rate_hz)) / rate_hz
+        frame_s = count_frame_samples(frames.label_frame_s, rate_hz) / rate_hz
         probabilities = found.values.mean(axis=0)
         if per == "segment":
             starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s
@@ -282,23 +280,18 @@ class SavedModel:
             form=frames.label_form,
         )
         events.insert(0, "path", source.name)
-        bounds = [
-            (round(start / frame_s), round(end / frame_s))
-            for start, end in zip(events["start_s"], events["end_s"], strict=True)
-        ]
-        columns = [self.class_names.index(label) for label in events["label"]]
-        sure = [float(probabilities[a:b, column].mean()) for (a, b), column in zip(bounds, columns, strict=True)]
-        events["probability"] = np.array(sure, np.float32)
+        first, stop = ((events[name] / frame_s).round().astype(int) for name in ("start_s", "end_s"))
+        columns = map(self.class_names.index, events["label"])
+        means = [probabilities[a:b, column].mean() for a, b, column in zip(first, stop, columns, strict=True)]
+        events["probability"] = np.array(means, np.float32)
         events[["start_s", "end_s"]] += source.offset_s
         return events
 
     def _joined(self, tables: list["pd.DataFrame"], of_source: dict[int, Answers], left_out: list[LeftOut]) -> "pd.DataFrame":
         import pandas as pd
 
-        columns = ["path", "start_s", "end_s"]
-        table = pd.concat(
-            [each for each in tables if len(each)] or tables[:1] or [pd.DataFrame(columns=columns)], ignore_index=True
-        )
+        nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
+        table = pd.concat([each for each in tables if len(each)] or tables[:1] or [nothing], ignore_index=True)
         table.attrs["left_out"] = left_out
         table.attrs["silent"] = sum(found.inputs.is_silent for found in of_source.values())
         table.attrs["cut"] = sum(found.inputs.is_cut for found in of_source.values())

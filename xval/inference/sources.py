@@ -1,4 +1,4 @@
-"""What a model is asked about: files, folders, stretches of files, or samples in memory.
+"""The audio that a model is applied to: files, folders, stretches of files, or samples in memory.
 
 Comes in: paths and arrays. Goes out: `Source`s, each read whole or block by block at the rate of the model.
 """
@@ -22,8 +22,8 @@ class Stretch(NamedTuple):
 
     Attributes:
         path: The file.
-        start_s: Where it begins; None or NaN: at the beginning of the file.
-        end_s: Where it ends; None or NaN: at the end of the file.
+        start_s: Its begin; None or NaN: that of the file.
+        end_s: Its end; None or NaN: that of the file.
     """
 
     path: str | Path
@@ -32,12 +32,12 @@ class Stretch(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """Something that could not be read.
+    """A source that could not be read.
 
     Attributes:
-        number: Its place among what was asked about, from 0; each file of a folder counts.
+        number: Its number among the sources, from 0; each file of a folder counts.
         path: As in the tables.
-        reason: Why.
+        reason: Why it could not be read.
     """
 
     number: int
@@ -46,7 +46,7 @@ class LeftOut(NamedTuple):
 
 
 _LARGEST_SAMPLE = 100.0
-"""40 dB above full scale: beyond this, samples are whole numbers that have been made float."""
+"""40 dB above full scale: larger samples are integers that were converted to float."""
 
 Samples: TypeAlias = NDArray[np.floating[Any]]
 Audio: TypeAlias = str | Path | Stretch | Samples
@@ -58,9 +58,9 @@ class Source:
     """One clip to be predicted.
 
     Attributes:
-        name: What the tables call it: its path, or the number of the array.
+        name: Its name in tables: its path, or the number of the array.
         stretch: Of a file.
-        values: Samples or features that were handed over.
+        values: An array of samples or features.
         rate_hz: Rate of the samples.
     """
 
@@ -71,7 +71,7 @@ class Source:
 
     @property
     def offset_s(self) -> float:
-        """Where the clip begins in its file (s)."""
+        """Begin of the clip in its file (s)."""
         return (self.stretch.start_s or 0.0) if self.stretch else 0.0
 
     def samples(self, sample_rate_hz: int, channel: int | None) -> NDArray[np.float32]:
@@ -87,7 +87,7 @@ class Source:
         return samples
 
     def blocks(self, sample_rate_hz: int, channel: int | None) -> Iterator[NDArray[np.float32]]:
-        """Yield the samples block by block, float32 (n,), so that a file of hours is never held whole.
+        """Yield the samples in blocks, float32 (n,), so that long files are never held in memory.
 
         Raises:
             AudioError: They cannot be read.
@@ -105,15 +105,15 @@ class Source:
 
 
 def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, is_custom: bool) -> list[Source]:
-    """Return what a user hands over as single clips, in its order.
+    """Return the single clips of what a user gives, in its order.
 
     Args:
-        audio: One of them, or several; a folder stands for the audio files in and below it, by name.
+        audio: One or several; a folder stands for the audio files in and below it, sorted by name.
         sample_rate_hz: Rate of arrays.
-        is_custom: Arrays hold features of a script; there is no way from audio to them.
+        is_custom: The model reads ready features that a script made, which cannot be computed from audio.
 
     Raises:
-        SettingsError: Nothing was handed over; a rate is missing; samples are no float of full scale 1; audio for a model of
+        SettingsError: Nothing is given; a rate is missing; samples are not float of full scale 1; audio is given for a model of
             ready features.
         CorpusError: A folder holds no audio file.
     """
@@ -141,7 +141,7 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
 
 
 def _samples(values: Samples, name: str, sample_rate_hz: int | None, *, is_custom: bool) -> NDArray[np.float32]:
-    """Return an array that was handed over, once it can be what it is said to be."""
+    """Return a given array as float32, after checking it."""
     found = np.asarray(values)
     if is_custom:
         return found.astype(np.float32)
@@ -160,5 +160,5 @@ def _samples(values: Samples, name: str, sample_rate_hz: int | None, *, is_custo
 
 
 def _known(time_s: float | None) -> float | None:
-    """Return a time that bounds a stretch; NaN and infinity bound nothing."""
+    """Return a time, or None if it is NaN or infinite."""
     return None if time_s is None or not math.isfinite(time_s) else float(time_s)

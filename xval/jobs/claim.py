@@ -52,6 +52,16 @@ class JobOutcome:
     memory_mb: float = 0.0
 
 
+def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]], None]:
+    """Return what reports an epoch of a job, given the number of the epoch from 1 and its values."""
+
+    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
+        known = {name: round(float(value), 6) for name, value in values.items()}
+        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
+
+    return report_epoch
+
+
 class ClaimedFold:
     """A fold that this process has, from ``with`` until its outcome is known, or to the end of the block.
 

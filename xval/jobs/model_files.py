@@ -107,7 +107,7 @@ def seen_audio(job: Job, store: FeatureStore, earlier: Iterable[Path] = ()) -> N
         CorpusError: The index of the corpus is damaged.
         ResultsError: So are the hashes of an earlier model.
     """
-    from preprocessing.corpus import read_audio_hashes
+    from preprocessing.clips.index_file import read_audio_hashes
 
     by_item = read_audio_hashes(store.folder.parents[1])
     known = [read_seen_audio(path) for path in earlier]

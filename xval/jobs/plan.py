@@ -14,7 +14,7 @@ from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
 from xval.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
-from xval.results.read import done_records, is_current
+from xval.results.read import is_current, read_done
 from xval.saved_models.initial import has_changed
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
@@ -100,7 +100,7 @@ def make_plan(
     replaced = {instance.number for instance in instances} if overwrite and fold_numbers is None else set()
     _refuse_other_folds(folder, folds, replaced)
     for instance in instances:
-        records = done_records(folder, instance.number, available)
+        records = read_done(folder, instance.number, available)
         others = [
             number
             for number, record in records.items()
@@ -155,7 +155,7 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     if written is None or (written["hash"] == folds.hash and written["settings"].get("task_type", task_type) == task_type):
         return
     finished = [
-        number for number in folder.instances() if number not in replaced and done_records(folder, number, folder.folds(number))
+        number for number in folder.instances() if number not in replaced and read_done(folder, number, folder.folds(number))
     ]
     if not finished:
         return

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import xval
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION
+from xval.version import __version__
 
 
 def describe_job(job: Job) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def versions() -> dict[str, str]:
 
     backend = keras.backend.backend()
     return {
-        "xval": xval.__version__,
+        "xval": __version__,
         "python": platform.python_version(),
         "keras": keras.__version__,
         "backend": f"{backend} {sys.modules[backend].__version__}",

@@ -5,6 +5,8 @@ written.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from xval.errors import SettingsError
@@ -23,18 +25,19 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
     reads = [_read(job) for job in jobs]
     if not any(reads):
         return [list(jobs)] if jobs else []
-    writes = [_written(job) for job in jobs]
-    waiting = list(range(len(jobs)))
+    writers = {_written(job): place for place, job in enumerate(jobs)}
+    sorter = TopologicalSorter({place: {writers[path] for path in read & writers.keys()} for place, read in enumerate(reads)})
+    with suppress(CycleError):  # what waits for no circle is sorted all the same
+        sorter.prepare()
     stages: list[list[Job]] = []
-    while waiting:
-        awaited = {writes[place] for place in waiting}
-        held_up = [place for place in waiting if awaited & reads[place]]
-        if len(held_up) == len(waiting):
-            listed = ", ".join(sorted({str(jobs[place].instance) for place in waiting}))
-            raise SettingsError(f"instances {listed} wait for each other's models; give one of them models that are there.")
-        later = set(held_up)
-        stages.append([jobs[place] for place in waiting if place not in later])
-        waiting = held_up
+    waiting = set(range(len(jobs)))
+    while ready := sorter.get_ready():
+        stages.append([jobs[place] for place in sorted(ready)])
+        sorter.done(*ready)
+        waiting.difference_update(ready)
+    if waiting:
+        listed = ", ".join(sorted({str(jobs[place].instance) for place in waiting}))
+        raise SettingsError(f"instances {listed} wait for each other's models; give one of them models that are there.")
     return stages
 
 

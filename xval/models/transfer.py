@@ -18,7 +18,7 @@ from preprocessing.store import FeatureStore
 from xval.errors import ResultsError, SettingsError
 from xval.models.build import KERNELS, class_names
 from xval.saved_models.initial import InitialModel
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 from xval.settings.schema import Settings
 
 _OF_THE_FOLD = ("frontend", "normalization")
@@ -112,7 +112,7 @@ def _blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
 def _load(initial: InitialModel) -> keras.Model:
     """Load the initial model; the architecture of the instance, whose layers it may have, is imported by now."""
     try:
-        return load_model(initial.path)
+        return read_keras_model(initial.path)
     except ResultsError as error:
         raise SettingsError(f"initial_model: {error}") from error
 

@@ -153,7 +153,7 @@ def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tupl
         return _keep(labelled, kept), _rows(clips, ~kept, f"not annotated ({policy})")
     if choices.annotation_policy is not None:
         raise SettingsError("--annotation-policy: is for models that label frames.")
-    if model.task_type == "classification":
+    if model.description.task.has_clip_classes:
         labels = clips.table["label"].tolist()
         matched = match_labels(labels, model.class_names, choices.renames)
         kept = matched.targets >= 0
@@ -162,7 +162,8 @@ def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tupl
         )
     if choices.renames:
         raise SettingsError(f"--rename: is for classes; {model.path} does {model.task_type}.")
-    targets = match_targets(clips, model.target_names or ("0",)) if model.task_type == "regression" else None
+    has_numbers = model.description.task.has_clip_numbers
+    targets = match_targets(clips, model.target_names or ("0",)) if has_numbers else None
     return _Labelled(clips, targets, None, None), _rows(clips, ~everything, "")
 
 

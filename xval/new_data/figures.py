@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.new_data.bootstrap import Interval, bootstrap
 from xval.new_data.calibration import Calibration, measure_calibration
-from xval.results.ranking import MAIN_METRICS
+from xval.settings.tasks import Task, find_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,15 +72,16 @@ def measure_clips(
     """
     import pandas as pd
 
+    task = find_task(task_type)
     where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
     predictions: NDArray[np.float32]
-    if task_type == "classification":
+    if task.has_clip_classes:
         columns = [f"{PROBABILITY}{name}" for name in class_names]
         predictions = answers[columns].to_numpy(np.float32)
         names = np.array(class_names, dtype=object)
         told: dict[str, Any] = {"label": names[targets], "predicted": names[predictions.argmax(axis=1)]}
         told |= {column: predictions[:, number] for number, column in enumerate(columns)}
-    elif task_type == "regression":
+    elif task.has_clip_numbers:
         predictions = answers[[f"predicted_{name}" for name in target_names]].to_numpy(np.float32)
         told = {}
         for number, name in enumerate(target_names):
@@ -91,12 +92,12 @@ def measure_clips(
     true: NDArray[Any] = predictions if targets is None else targets
 
     def compute(numbers: NDArray[np.intp] | slice) -> dict[str, float]:
-        return _compute(task_type, true[numbers], predictions[numbers])
+        return _compute(task, true[numbers], predictions[numbers])
 
     rows_of = _rows_by_item(clips["item"])
     figures: dict[str, Any] = {}
-    if task_type != "classification":
-        intervals = _main_intervals(task_type, list(rows_of.values()), true, predictions)
+    if not task.has_clip_classes:
+        intervals = _main_intervals(task, list(rows_of.values()), true, predictions)
     else:
         codes = np.unique(clips["item"].to_numpy(dtype=str), return_inverse=True)[1]
         intervals = _recall_intervals(codes, true, predictions.argmax(axis=1) == true)
@@ -106,7 +107,7 @@ def measure_clips(
             "calibration": measure_calibration(true, predictions),
         }
     return Figures(
-        unit="clips",
+        unit=task.unit,
         metrics=compute(slice(None)),
         intervals=intervals,
         # Where every clip is an item of its own, the predictions say it all.
@@ -118,11 +119,9 @@ def measure_clips(
     )
 
 
-def _compute(task_type: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-    found = metrics.compute(task_type, targets, predictions)
-    if task_type == "representation":  # how much better than the mean of the training features: that mean is not kept
-        return {"mse": found["mse"]}
-    return found
+def _compute(task: Task, targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+    found = metrics.compute(task.name, targets, predictions)
+    return {name: value for name, value in found.items() if name not in task.relative_metrics}
 
 
 def _rows_by_item(items: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
@@ -155,7 +154,7 @@ def _recall_intervals(items: NDArray[np.intp], targets: NDArray[np.int64], is_ri
 
 
 def _main_intervals(
-    task_type: str, rows: Sequence[NDArray[np.intp]], targets: NDArray[Any], predictions: NDArray[np.float32]
+    task: Task, rows: Sequence[NDArray[np.intp]], targets: NDArray[Any], predictions: NDArray[np.float32]
 ) -> dict[str, Interval]:
     """Return the intervals of the main metrics of a regression or a representation."""
 
@@ -166,8 +165,8 @@ def _main_intervals(
 
         return bootstrap(len(rows), compute)
 
-    names = [name for name in MAIN_METRICS[task_type] if name != "explained_variance"]
-    return _defined({name: over_items(metrics.find(task_type, name)) for name in names})
+    names = [name for name in task.main_metrics if name not in task.relative_metrics]
+    return _defined({name: over_items(metrics.find(task.name, name)) for name in names})
 
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:

@@ -23,6 +23,7 @@ from xval.new_data.calibration import measure_calibration
 from xval.new_data.figures import Figures
 from xval.new_data.labelled_clips import LabelledClips
 from xval.new_data.labels import MatchedLabels, match_labels
+from xval.settings.tasks import FRAME_CLASSIFICATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,7 @@ def measure_frames(
     predictions = np.concatenate([each[kept] for each, kept in zip(probabilities, counted, strict=True)])
     if not len(targets):
         raise CorpusError("No frame counts: in all of them annotators disagree, or an event has a label that is unknown.")
-    frame_figures = metrics.compute("frame_classification", targets, predictions)
+    frame_figures = metrics.compute(FRAME_CLASSIFICATION.name, targets, predictions)
     frame_s = settings.frame_s(sample_rate_hz)
     events = recording_events(recordings, probabilities, class_names, settings, frame_s)
     labels = [name for name in class_names if name != BACKGROUND]
@@ -164,7 +165,7 @@ def measure_frames(
     tables = [tabulate_frames(*each, class_names, frame_s) for each in zip(recordings, probabilities, strict=True)]
     interval = _event_interval([recording.item for recording in recordings], events, labels)
     return Figures(
-        unit="frames",
+        unit=FRAME_CLASSIFICATION.unit,
         metrics=frame_figures | event_figures(events, class_names, settings),
         intervals={} if interval is None else {"event_f1": interval},
         item_metrics=item_figures(recordings, probabilities, events, class_names, settings),

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.clips.index_file import INDEX_NAME
 from preprocessing.clips.table import SEVERAL, check_clips, label_columns
-from preprocessing.corpus import INDEX_NAME, Corpus, open_corpus
+from preprocessing.corpus import Corpus, open_corpus
 from xval.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.settings.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,15 +180,16 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
     from preprocessing.clips.listing import list_audio
     from preprocessing.corpora.folders import list_labelled
 
-    if task_type == "frame_classification":
+    task = find_task(task_type)
+    if task.is_framewise:
         raise CorpusError(f"{folder}: a folder of clips. {_FRAMES_WANTED}")
-    if task_type == "regression":
+    if task.has_clip_numbers:
         raise CorpusError(
             f"{folder}: folders name classes, and this model predicts numbers. Give a table with the column label."
         )
     if options.audio_folder is not None:
         raise SettingsError("--audio-folder: is for tables and prepared corpora; the audio of a folder lies in it.")
-    if task_type == "representation" and options.item_pattern == "none":
+    if task.is_reconstruction and options.item_pattern == "none":
         import pandas as pd
 
         paths = list_audio(folder, "audio files")  # what a reconstruction is measured on needs no class
@@ -203,7 +206,7 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         raise CorpusError(
             f"{path}: is no table. Wanted is {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
         )
-    if task_type == "frame_classification":
+    if find_task(task_type).is_framewise:
         raise CorpusError(f"{path}: a table of clips. {_FRAMES_WANTED}")
     _refuse_pattern(options)
     audio_folder = options.audio_folder or path.parent
@@ -226,10 +229,11 @@ def _complete(
 
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
     _refuse_pattern(options)
-    if corpus.task_type != task_type and task_type != "representation":
+    task = find_task(task_type)
+    if corpus.task_type != task_type and not task.is_reconstruction:
         raise CorpusError(
             f"{corpus.folder}: prepared for {corpus.task_type}, and this model does {task_type}. Prepare it with other options "
-            f"and another --dataset. {_FRAMES_WANTED if task_type == 'frame_classification' else ''}".rstrip()
+            f"and another --dataset. {_FRAMES_WANTED if task.is_framewise else ''}".rstrip()
         )
     index = corpus.index[~corpus.index["augmented"].astype(bool)].reset_index(drop=True)
     columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s"]
@@ -239,7 +243,7 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     audio_folder = options.audio_folder or corpus.audio_folder
     if not audio_folder.is_dir():
         raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
-    annotations = corpus.annotations() if corpus.task_type == "frame_classification" else None
+    annotations = corpus.annotations() if find_task(corpus.task_type).is_framewise else None
     return LabelledClips("corpus", corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
 
 
@@ -252,7 +256,7 @@ def _read_arrays(corpus: Corpus, table: "pd.DataFrame") -> LabelledClips:
     examples = store.examples.set_index("clip").loc[table["clip"]]
     arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
     features = tuple(arrays[item][row] for item, row in zip(examples["item"], examples["row"], strict=True))
-    if store.task_type == "regression" and len(store.target_names) > 1:
+    if find_task(store.task_type).has_clip_numbers and len(store.target_names) > 1:
         targets = {item: store.targets(item) for item in store.items}
         rows = np.stack([targets[item][row] for item, row in zip(examples["item"], examples["row"], strict=True)])
         if rows.ndim != 2:

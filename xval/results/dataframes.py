@@ -1,7 +1,7 @@
 """The results of experiments as pandas DataFrames: every figure of every fold, and every prediction.
 
-Comes in: the folder of an experiment, an instance or a fold, or one that holds several experiments. Goes out: a tidy table,
-read from the fold records that metrics.json and results.xlsx are made of.
+Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: a tidy table, read from the
+fold records.
 
     from xval import load_results
     table = load_results("results/demo/experiment_1")
@@ -24,7 +24,7 @@ _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "side": "str", "metric": "str",
     "value": "float64",
 }  # fmt: skip
-# Each side of the table, and where a record has its metrics.
+# The sides of the table, and where their metrics are in a record.
 _SIDES = {
     "training": ("metrics", "training"),
     "validation": ("metrics", "validation"),
@@ -43,23 +43,20 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,
             such as ``results`` or ``results/<dataset>``.
-        parameters: Whether each row also has comment_1, comment_2 and architecture of its instance, and every parameter that
-            differs between the instances of the table; sequences are tuples. A parameter whose name is taken by another column
-            is called parameter_<name>.
-        items: Whether there are also rows for each test item, which the column ``item`` names: side ``item_test``, with
-            n_clips among the metrics. No other row has an item.
+        parameters: Add columns for comment_1, comment_2, architecture and every parameter that differs between the instances;
+            sequences are tuples. A parameter with the name of another column is called parameter_<name>.
+        items: Add a column ``item``, and rows of the side ``item_test`` for each test item, with n_clips among the metrics.
 
     Returns:
-        The columns dataset (text), experiment, instance, fold (int64), side, metric (text), value (float64; NaN where the
-        metric is undefined), item (text) if asked for, then the parameters. The sides: training, validation and test, of
-        examples (of training ones loss and accuracy or error alone, as training followed them, without ``evaluate_training``);
-        clip_validation and clip_test, of clips, which are combined from their windows; chance, what a constant answer reaches
-        on the test examples. Rows are in the order of experiments, instances, folds, sides.
-        ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment, instance, fold, status
-        (``failed``, or ``missing``: not run yet, or of other settings) and error.
+        The columns dataset (text), experiment, instance, fold (int64), side, metric (text), value (float64; NaN: undefined),
+        item (text) if asked for, then the parameters; rows in the order of experiments, instances, folds, sides. The sides:
+        training, validation and test, of examples (without ``evaluate_training``, training has only the loss and the accuracy
+        or error that training followed); clip_validation and clip_test, of clips; chance, what a constant answer reaches on
+        the test examples. ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment,
+        instance, fold, status (``failed``, or ``missing``: not run yet, or run with other settings) and error.
 
     Warns:
-        UserWarning: Folds failed or are missing, so that means over folds leave test items out.
+        UserWarning: Folds failed or are missing, so means over folds leave test items out.
 
     Raises:
         ResultsError: There is no experiment, a file is missing or damaged, or two folders hold the same experiment.
@@ -69,7 +66,7 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
     described = _parameter_columns(instances, taken=dtypes) if parameters else {}
     rows = []
     for instance in instances:
-        of_instance = {column: _plain(instance.parameters.get(name)) for column, name in described.items()}
+        of_instance = {column: _plain(instance.written.parameters.get(name)) for column, name in described.items()}
         rows += [row | of_instance for row in _rows(instance, with_items=items)]
     table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
     table.attrs["not_done"] = _not_done(instances)
@@ -90,16 +87,16 @@ def load_predictions(
         columns: Which columns to read besides instance and fold; all when omitted.
 
     Returns:
-        The columns instance and fold (int64), then those of predictions.parquet as it has them: item, clip, start_s, end_s,
-        side, and, as the task has it, target, predicted and probability_<class> (float32), target_<name> and
-        predicted_<name>, or squared_error; a row per example, or per frame of a recording. Where instances have other
-        columns, those that one lacks are NaN. ``table.attrs["not_done"]``: as of `load_results`.
+        A row per example, or per frame of a recording. The columns instance and fold (int64), then those of
+        predictions.parquet: item, clip, start_s, end_s, side, and, by task, target, predicted and probability_<class>
+        (float32), target_<name> and predicted_<name>, or squared_error; NaN where an instance lacks a column.
+        ``table.attrs["not_done"]``: as of `load_results`.
 
     Warns:
         UserWarning: Folds failed or are missing.
 
     Raises:
-        ResultsError: There is no experiment, or there are several; no such instance or column; a file is missing or damaged.
+        ResultsError: The folder holds no experiment or several; an instance or column is unknown; a file is missing or damaged.
     """
     chosen = find_instances(Path(folder), [instances] if isinstance(instances, int) else instances)
     experiments = {str(instance.experiment.path) for instance in chosen}
@@ -150,7 +147,7 @@ def _parameter_columns(instances: Sequence[InstanceRecords], taken: Collection[s
     """Return the names of columns with the parameters that they show."""
     if not instances:
         return {}
-    differing = differing_parameters([{"parameters": instance.parameters} for instance in instances])
+    differing = differing_parameters([instance.written.parameters for instance in instances])
     names = [*_DESCRIBED, *(name for name in differing if name != "dataset")]
     return {f"parameter_{name}" if name in taken else name: name for name in names}
 

@@ -1,7 +1,7 @@
-"""Which folds of experiments are done, which failed and which are missing, for those who read results again.
+"""Which folds of experiments are done, which failed and which are missing.
 
-Comes in: the folder of an experiment, an instance or a fold, or one that holds several experiments. Goes out: an
-`InstanceRecords` for each instance, with the records that are of its present settings and folds.
+Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: an `InstanceRecords` for
+each instance, with the records of its present settings and folds.
 """
 
 import re
@@ -11,45 +11,42 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from xval.errors import ResultsError
-from xval.json_files import Record
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.read import is_current, read_folds, read_record, read_settings
+from xval.results.read import REMEDY, Record, WrittenInstance, is_current, read_folds, read_record, read_settings
 
 T = TypeVar("T")
-# An experiment may lie this far below a folder that a user names: its parent, results/, or a folder of such.
+# Where experiments lie below the folder that a user names: an experiment, its parent, results/, or a folder of such.
 _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
-_REMEDY = "Move its folder away to run that part again."
 
 
 @dataclass(frozen=True)
 class InstanceRecords:
-    """What is known of an instance.
+    """The folds of an instance.
 
     Attributes:
-        experiment: Whose it is.
-        number: Its number.
-        parameters: Every parameter and option with its value.
-        wanted: The folds that were asked for.
-        done: The records of those that are finished, by number.
-        failed: The records of those that failed, by number.
+        experiment: The experiment of the instance.
+        written: The content of its settings.json.
+        wanted: The numbers of the folds that were asked for.
+        done: The records of finished folds, by number.
+        failed: The records of failed folds, by number.
     """
 
     experiment: ExperimentFolder
-    number: int
-    parameters: Mapping[str, Any]
+    written: WrittenInstance
     wanted: tuple[int, ...]
     done: Mapping[int, Record]
     failed: Mapping[int, Record]
 
     @property
+    def number(self) -> int:
+        """Number of the instance."""
+        return self.written.instance
+
+    @property
     def keys(self) -> dict[str, Any]:
-        """The columns that say which instance this is."""
-        path = self.experiment.instance_folder(self.number) / "settings.json"
-        return {
-            "dataset": expect(self.parameters, "dataset", str, path),
-            "experiment": expect(self.parameters, "num_experiment", int, path),
-            "instance": self.number,
-        }
+        """The columns that identify the instance."""
+        settings = self.written.settings
+        return {"dataset": settings.dataset, "experiment": settings.num_experiment, "instance": self.number}
 
     def fold_folder(self, fold: int) -> Path:
         """Return the folder of a fold."""
@@ -67,15 +64,15 @@ class InstanceRecords:
 
 
 def find_instances(folder: Path, numbers: Collection[int] | None = None) -> list[InstanceRecords]:
-    """Return the instances that a folder means.
+    """Return the instances in a folder.
 
     Args:
         folder: Of an experiment, or of an instance or a fold in it, or of several experiments.
-        numbers: Read these instances alone.
+        numbers: Read only these instances.
 
     Raises:
-        ResultsError: There is no experiment, none of its instances has one of the numbers, a file is missing or damaged, or two
-            folders hold the same experiment.
+        ResultsError: There is no experiment, a number is unknown, a file is missing or damaged, or two folders hold the same
+            experiment.
     """
     below = sorted({path.parent for pattern in _BELOW for path in folder.glob(pattern)}, key=_natural)
     found: list[InstanceRecords] = []
@@ -87,25 +84,25 @@ def find_instances(folder: Path, numbers: Collection[int] | None = None) -> list
                 raise ResultsError(f"{path}: no instance {', '.join(map(str, unknown))}. Available: {listed}.")
             instances = [number for number in instances if number in numbers]
         found += _read_instances(experiment, instances, folds)
-    _refuse_twins(found)
+    _refuse_same_experiment(found)
     return found
 
 
 def expect(content: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T:
-    """Return a value of a file that was read.
+    """Return a value of a file.
 
     Raises:
-        ResultsError: It is not there, or of another kind.
+        ResultsError: It is missing or of another type.
     """
     value = content.get(key)
     if not isinstance(value, kind):
         found = f"{value!r:.40}" if key in content else "missing"
-        raise ResultsError(f"{path}: damaged, '{key}' is {found}. {_REMEDY}")
+        raise ResultsError(f"{path}: damaged, '{key}' is {found}. {REMEDY}")
     return value
 
 
 def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], tuple[int, ...]]:
-    """Return the experiment that a path belongs to, and the instances and folds that it means; no folds: all."""
+    """Return the experiment that a path belongs to, the instances in the path, and its fold; no folds: all."""
     experiment = find_experiment(path)
     parts = path.resolve().relative_to(experiment.path.resolve()).parts
     if not parts:
@@ -125,34 +122,31 @@ def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen
         present = experiment.folds(number)
         if not present and experiment.settings(number) is None:
             continue  # a run is just beginning it
-        settings = read_settings(experiment, number)
+        written = read_settings(experiment, number)
         current: dict[int, Record] = {}
         for fold in sorted(set(present) & set(wanted)):
             record = read_record(experiment, number, fold)
             if record is None:
-                raise ResultsError(f"{experiment.fold_folder(number, fold)}: has no record.json. {_REMEDY}")
-            if is_current(record, settings["settings_hash"], folds.hash):
+                raise ResultsError(f"{experiment.fold_folder(number, fold)}: has no record.json. {REMEDY}")
+            if is_current(record, written.settings_hash, folds.hash):
                 current[fold] = record
         yield InstanceRecords(
             experiment,
-            number,
-            settings["parameters"],
+            written,
             wanted,
             {fold: record for fold, record in current.items() if record["status"] == "done"},
             {fold: record for fold, record in current.items() if record["status"] == "failed"},
         )
 
 
-def _refuse_twins(instances: Iterable[InstanceRecords]) -> None:
+def _refuse_same_experiment(instances: Iterable[InstanceRecords]) -> None:
     """Refuse two folders of one experiment, whose folds would count twice."""
-    homes: dict[tuple[str, int], Path] = {}
+    folders: dict[tuple[str, int], Path] = {}
     for instance in instances:
         name = instance.keys["dataset"], instance.keys["experiment"]
-        home = homes.setdefault(name, instance.experiment.path)
-        if home != instance.experiment.path:
-            raise ResultsError(
-                f"{home} and {instance.experiment.path} both hold experiment {name[1]} of '{name[0]}'. Read them one by one."
-            )
+        first, path = folders.setdefault(name, instance.experiment.path), instance.experiment.path
+        if first != path:
+            raise ResultsError(f"{first} and {path} both hold experiment {name[1]} of '{name[0]}'. Read them one by one.")
 
 
 def _natural(path: Path) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The results folder of one experiment: names, atomic writes, locks, and what is done already.
+"""The results folder of one experiment: names, atomic writes and locks.
 
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  results.xlsx  code/<hash>/
@@ -7,13 +7,12 @@
                      refit/record.json  model.keras  history.csv
 
 Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
-and renamed when it is whole: it is there and complete, or it is not there.
+and renamed when it is complete.
 """
 
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +20,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from xval.errors import ResultsError
-from xval.json_files import Record, flush_all, read_json, write_atomically
+from xval.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
 from xval.results.lock import hold, is_held
 
 ALL_ITEMS = 0
-"""The number, in the place of a fold's, of the job that trains on all items; its folder is called refit and is no fold's."""
+"""The fold number of the job that trains on all items; its folder is called refit."""
 
 _INSTANCE = re.compile(r"instance_(\d+)")
 _FOLD = re.compile(r"fold_(\d+)")
@@ -43,19 +42,29 @@ class ExperimentFolder:
         self.path = path
 
     def prepare(self, description: str) -> None:
-        """Make the folder and write the description.
+        """Make the folder, write the description, and remove what writers left that were killed.
 
         Raises:
             ResultsError: The folder cannot be made or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.remove_stale_parts()
             write_atomically(self.path / "description.txt", f"{description}\n".encode())
         except OSError as error:
             raise ResultsError(
                 f"{self.path}: the results folder cannot be written ({error.strerror}). "
                 "Choose another with Experiment(experiment_folder=...) or --set experiment_folder=...."
             ) from error
+
+    def remove_stale_parts(self) -> None:
+        """Remove the files that writers left that were killed; temporary folders of jobs are removed by `claim`.
+
+        Raises:
+            OSError: One cannot be removed.
+        """
+        for folder in (self.path, self.path / "jobs", *map(self.instance_folder, self.instances())):
+            remove_stale_parts(folder, folders=False)
 
     @property
     def folds_file(self) -> Path:
@@ -72,7 +81,7 @@ class ExperimentFolder:
         return self.path / f"instance_{instance}"
 
     def replaced_folder(self, instance: int) -> Path:
-        """Return where the results of an instance wait while new ones replace them."""
+        """Return where the old results of an instance are kept while new ones replace them."""
         return self.path / f"instance_{instance}.replaced"
 
     def fold_folder(self, instance: int, fold: int) -> Path:
@@ -88,32 +97,32 @@ class ExperimentFolder:
         return _numbers(self.instance_folder(instance), _FOLD)
 
     def last_change_ns(self, instance: int) -> int:
-        """Return when a fold folder of an instance was last written (Unix time, ns); 0 where there is none."""
+        """Return when a fold folder of an instance was last written (Unix time, ns); 0: there is none."""
         return max((found.st_mtime_ns for found in self._fold_stats(instance).values()), default=0)
 
     def state(self, instance: int) -> tuple[object, ...]:
-        """Return what differs once the settings or a fold record of an instance have been written anew; nothing is read."""
+        """Return a value that changes when the settings or a fold record of an instance are written; no file is read."""
         folder = self.instance_folder(instance)
         paths = [folder / "settings.json", *(folder / name / "record.json" for name in sorted(self._fold_stats(instance)))]
         return tuple((path.parent.name, _state(path)) for path in paths)
 
     def _fold_stats(self, instance: int) -> dict[str, os.stat_result]:
-        """Return the names of the fold folders of an instance with what the system knows of them."""
+        """Return the stat results of the fold folders of an instance, by name."""
         try:
             with os.scandir(self.instance_folder(instance)) as entries:
                 return {entry.name: entry.stat() for entry in entries if _FOLD.fullmatch(entry.name)}
         except (FileNotFoundError, NotADirectoryError):
             return {}
 
-    def record(self, instance: int, fold: int) -> Record | None:
-        """Return the record of a job, or None where it has not run to its end.
+    def record(self, instance: int, fold: int) -> JsonObject | None:
+        """Return the record of a job, or None if the job has not ended.
 
         Raises:
             ResultsError: The record is no JSON, or of a newer format.
         """
         return read_json(self.fold_folder(instance, fold) / "record.json")
 
-    def settings(self, instance: int) -> Record | None:
+    def settings(self, instance: int) -> JsonObject | None:
         """Return settings.json of an instance, or None.
 
         Raises:
@@ -130,7 +139,7 @@ class ExperimentFolder:
         """Hold a job for this process, until the block or the process ends, however it ends.
 
         Yields:
-            True: the job is ours, and what a dead process left of it is removed. False: another process has it.
+            True: this process holds the job, and the leftovers of a dead process are removed. False: another process holds it.
         """
         folder = self.instance_folder(instance)
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +150,7 @@ class ExperimentFolder:
             yield ours
 
     def is_claimed(self, instance: int, fold: int) -> bool:
-        """Return whether some process holds a job; it is not disturbed, and nothing is written."""
+        """Return whether some process holds a job; nothing is written."""
         return is_held(self._lock_file(instance, fold))
 
     def leftovers(self, instance: int, fold: int) -> list[Path]:
@@ -153,17 +162,17 @@ class ExperimentFolder:
 
     def begin_fold(self, instance: int, fold: int) -> Path:
         """Make and return a temporary folder to write a job into; `publish` names it."""
-        folder = self.instance_folder(instance) / f".fold_{fold}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+        folder = part_path(self.instance_folder(instance) / f"fold_{fold}")
         folder.mkdir(parents=True)
         return folder
 
     def publish(self, temporary: Path, instance: int, fold: int) -> None:
-        """Flush a written job folder to the disk and give it its name; a record of a failure that stood there goes.
+        """Flush a written job folder to the disk and give it its name; it replaces a record of a failure.
 
         The caller holds the claim of the job.
 
         Raises:
-            OSError: The disk is full or gone; the temporary folder stays unnamed and what stood there stays readable.
+            OSError: The disk is full or gone; the temporary folder is not renamed, and an old record stays.
         """
         flush_all([*temporary.rglob("*"), temporary])
         final = self.fold_folder(instance, fold)
@@ -178,9 +187,9 @@ class ExperimentFolder:
         flush_all([final, final.parent])
 
     def replace(self, instance: int, folds: Collection[int]) -> None:
-        """Move results away, so that their jobs run anew; what this pass has already run anew stays.
+        """Move results away, so that their jobs run again; results since replacing began are kept.
 
-        A pass begins with the first call and ends with `end_replacing`, however often it is interrupted between.
+        Replacing begins with the first call and ends with `end_replacing`, also if runs are interrupted in between.
 
         Args:
             instance: The instance.
@@ -214,32 +223,32 @@ class ExperimentFolder:
             return False
 
     def replaced_folds(self, instance: int) -> list[int]:
-        """Return the folds whose old results wait for their successors."""
+        """Return the folds whose old results are still kept."""
         return _numbers(self.replaced_folder(instance), _FOLD)
 
     def end_replacing(self, instance: int, done: Collection[int], available: Collection[int]) -> None:
-        """Delete the replaced results of an instance, once each of them has a successor.
+        """Delete the old results of an instance, once each of them has a new one.
 
         Args:
             instance: The instance.
-            done: The folds that have a finished result of the present settings.
-            available: The folds of the experiment; a replaced fold that is none of them needs no successor.
+            done: The folds that have a finished result with the present settings.
+            available: The folds of the experiment; old results of other folds need no new ones.
         """
         if set(self.replaced_folds(instance)) & set(available) <= set(done):
             shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
 
 
 def find_experiment(path: Path) -> ExperimentFolder:
-    """Return the results folder that a user means.
+    """Return the results folder that a path lies in.
 
     Args:
         path: ``results/<dataset>/experiment_<n>``, or a folder or file in it.
 
     Raises:
-        ResultsError: There is no such folder, or it is in no experiment's.
+        ResultsError: The path does not exist, or lies in no results folder.
     """
     if not path.exists():
-        raise ResultsError(f"{path}: there is no such folder. Wanted is results/<dataset>/experiment_<n>.")
+        raise ResultsError(f"{path}: no such folder. Wanted is results/<dataset>/experiment_<n>.")
     for folder in (path, *path.resolve().parents):
         if (folder / "folds.json").is_file():
             return ExperimentFolder(folder)
@@ -255,7 +264,7 @@ def _nearby(path: Path) -> str:
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
-    """Return what differs once a file has been written anew; None where there is none."""
+    """Return a value that changes when a file is written; None: there is no file."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):

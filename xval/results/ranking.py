@@ -7,25 +7,9 @@ run ends with. Test figures never rank.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xval.results.summary import SIDES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
+from xval.results.summary import SIDE_NAMES, ChanceLevel, Figure, MetricDict, chance_level, direction, figure, has_windows
 from xval.settings.schema import names_of
-from xval.settings.scope import Scope
-
-# The metrics of the terminal. The first also ranks, where the monitored values of instances cannot be compared.
-MAIN_METRICS = {
-    "classification": ("balanced_accuracy", "accuracy"),
-    "regression": ("rmse", "ccc"),
-    "representation": ("explained_variance", "mse"),
-    "frame_classification": ("macro_f1", "event_f1"),
-}
-# Validation losses can be compared only between instances that agree in these.
-LOSS_PARAMETERS = names_of(Scope.LOSS)
-# Of these tasks in these too: errors are measured in units of the features, and other labels of frames are other questions.
-_LOSS_PARAMETERS_OF = {
-    "representation": names_of(Scope.FEATURE_LOSS),
-    "frame_classification": names_of(Scope.FRAME_LOSS),
-}
-_IN_UNITS = {"representation": ("loss", "mse")}
+from xval.settings.tasks import find_task
 
 
 class Best(NamedTuple):
@@ -82,10 +66,10 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     """Rank instances by the mean of the validation figure that all of them share.
 
     That figure is the monitored one (``val_accuracy``: the validation accuracy) where all instances monitor the same. The
-    validation loss (without the L2 penalty) also needs instances that agree in `LOSS_PARAMETERS`, and in those of the task,
-    as do errors of reconstruction. Otherwise it is the first of `MAIN_METRICS`. Clips are compared, not windows, where clips
-    have that figure: all instances have the same clips. Instances with more folds go before those with fewer; in a tie the
-    lower number goes first.
+    validation loss (without the L2 penalty) also needs instances that agree in the settings of the `loss_scopes` of their
+    task, as do errors of reconstruction. Otherwise it is the first of the task's `main_metrics`. Clips are compared, not
+    windows, where clips have that figure: all instances have the same clips. Instances with more folds go before those with
+    fewer; in a tie the lower number goes first.
 
     Args:
         metric_dicts: At least one.
@@ -113,11 +97,11 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
     side = test_side(metric_dicts)
     reached = []
-    for metric in MAIN_METRICS[selected["task_type"]]:
+    for metric in find_task(selected["task_type"]).main_metrics:
         found = format_figure(figure(selected, side, metric), selected["folds_total"])
         reached.append(f"{metric} {found} ({format_chance(chance_level(metric_dicts, metric))})")
     return (
-        f"Instance {ranking.selected} is selected: best mean {SIDES[ranking.side]} {ranking.metric} "
+        f"Instance {ranking.selected} is selected: best mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
         f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
         f"On the test items it reaches {', '.join(reached)}."
     )
@@ -139,10 +123,10 @@ def summary_table(
     """
     ranking = rank_instances(metric_dicts)
     sides = dict.fromkeys((test_side(metric_dicts), "test"))
-    main = MAIN_METRICS[metric_dicts[0]["task_type"]]
+    main = find_task(metric_dicts[0]["task_type"]).main_metrics
     columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
     header = (
-        "instance", "comment_1", "architecture", *(f"{SIDES[side]} {metric}" for side, metric in columns), "time", "folds",
+        "instance", "comment_1", "architecture", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
     numbers = [found["instance"] for found in metric_dicts]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))
@@ -196,12 +180,12 @@ def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
     monitored = min(monitors)
     metric = monitored.removeprefix("val_")
     first = metric_dicts[0]["parameters"]
-    task_type = metric_dicts[0]["task_type"]
-    names = (*LOSS_PARAMETERS, *_LOSS_PARAMETERS_OF.get(task_type, ()))
+    task = find_task(metric_dicts[0]["task_type"])
+    names = [name for scope in task.loss_scopes for name in names_of(scope)]
     same_loss = all(metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in names)
-    needs_same = metric in _IN_UNITS.get(task_type, ("loss",))
+    needs_same = metric in task.loss_metrics
     shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
-    return metric if shared and _is_known(metric_dicts, metric) else MAIN_METRICS[task_type][0]
+    return metric if shared and _is_known(metric_dicts, metric) else task.main_metrics[0]
 
 
 def _is_known(metric_dicts: Sequence[MetricDict], metric: str) -> bool:

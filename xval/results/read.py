@@ -1,21 +1,31 @@
 """Read the files of an experiment, and say what is wrong with one that is damaged.
 
-Comes in: a results folder, in which anything may be missing, cut off or edited. Goes out: folds, settings and records that have
-all that others count on, or a `ResultsError` that names the file.
+Comes in: a results folder, in which anything may be missing, cut short or edited. Goes out: folds, settings, records and
+histories that have what their readers need, or a `ResultsError` that names the file.
 """
 
-from collections.abc import Iterable, Mapping
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from xval.errors import ResultsError
 from xval.folds.split import SIDES, FoldPlan
-from xval.json_files import Record, read_json
+from xval.json_files import read_json
 from xval.results.folder import ExperimentFolder
+from xval.settings.schema import Settings
+
+Record = dict[str, Any]
+"""The content of a record.json."""
+Curves = Mapping[str, Sequence[float]]
+"""The columns of a history.csv: epoch, loss, val_loss, ..., a value per epoch."""
+REMEDY = "Move its folder away to run that part again."
 
 _Kinds = Mapping[str, type | tuple[type, ...]]
-
-_SETTINGS: _Kinds = {"instance": int, "description": str, "settings_hash": str, "parameters": dict, "sources": dict}
 _RECORD: _Kinds = {
     "status": str, "instance": int, "fold": int, "settings_hash": str, "code_hash": str, "folds_hash": str, "store": str,
     "seed": int, "items": dict, "seconds": (int, float),
@@ -25,7 +35,6 @@ _DONE: _Kinds = {
     "n_parameters": (int, type(None)),
 }  # fmt: skip
 _FAILED: _Kinds = {"error": str}
-_REMEDY = "Move its folder away to run that part again."
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class WrittenFolds:
 
     Attributes:
         plan: The folds.
-        hash: The hash that stands there, which need not be that of the folds if they have been edited.
+        hash: The hash in the file; if the folds have been edited, it is not theirs.
     """
 
     plan: FoldPlan
@@ -44,6 +53,48 @@ class WrittenFolds:
     def numbers(self) -> list[int]:
         """The numbers of the folds."""
         return [fold.number for fold in self.plan.folds]
+
+
+class _WrittenSettings(Settings):
+    """Settings as a settings.json has them: not checked again, and a missing one is an error only when it is read."""
+
+    _path: Path = PrivateAttr()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in Settings.model_fields:
+                raise ResultsError(f"{self._path}: damaged, '{name}' is missing. {REMEDY}")
+            return super().__getattr__(name)
+
+
+class WrittenInstance(BaseModel):
+    """The content of settings.json.
+
+    Attributes:
+        path: Of the file.
+        instance: Number of the instance.
+        description: Of the experiment.
+        settings_hash: Of the parameters.
+        parameters: Every setting and every option of the architecture, by name.
+        sources: Where each of them came from.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    path: Path
+    instance: int
+    description: str
+    settings_hash: str
+    parameters: dict[str, object]
+    sources: dict[str, str]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings among the parameters."""
+        found = _WrittenSettings.model_construct(**cast("dict[str, Any]", self.parameters))
+        found._path = self.path
+        return found
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:
@@ -68,7 +119,7 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
     return found
 
 
-def read_settings(folder: ExperimentFolder, instance: int) -> Record:
+def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
     """Return settings.json of an instance.
 
     Raises:
@@ -78,41 +129,44 @@ def read_settings(folder: ExperimentFolder, instance: int) -> Record:
     found = folder.settings(instance)
     if found is None:
         raise ResultsError(f"{where}: missing. A run of the script writes it again, if the settings are still the same.")
-    if wrong := _wrong(found, _SETTINGS):
+    try:
+        return WrittenInstance.model_validate(found | {"path": where})
+    except ValidationError as error:
+        wrong = _describe(found, [str(fault["loc"][0]) for fault in error.errors()])
         raise ResultsError(
             f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
-        )
-    return found
+        ) from error
 
 
 def read_record(folder: ExperimentFolder, instance: int, fold: int) -> Record | None:
-    """Return the record of a job, or None where it has not run to its end.
+    """Return the record of a job, or None if the job has not ended.
 
     Raises:
         ResultsError: It is no JSON, of a newer format or of another job, or something in it is missing or of a wrong type.
     """
-    found = folder.record(instance, fold)
+    found: Record | None = folder.record(instance, fold)
     if found is None:
         return None
     where = folder.fold_folder(instance, fold) / "record.json"
-    status = found.get("status")
-    if status not in ("done", "failed"):
-        raise ResultsError(f"{where}: no record of a fold, it has status={status!r:.40}. {_REMEDY}")
-    if wrong := _wrong(found, {**_RECORD, **(_DONE if status == "done" else _FAILED)}):
-        raise ResultsError(f"{where}: no record of a fold, it has {wrong}. {_REMEDY}")
-    if (found["instance"], found["fold"]) != (instance, fold):
-        raise ResultsError(f"{where}: the record of instance {found['instance']}, fold {found['fold']}. {_REMEDY}")
+    kinds = {**_RECORD, **(_FAILED if found.get("status") == "failed" else _DONE)}
+    wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name, ...), kind)]
+    if found.get("status") not in ("done", "failed"):
+        wrong = ["status"]
     models = found.get("models", [])
     if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
-        raise ResultsError(f"{where}: no record of a fold, it has models={models!r:.40}. {_REMEDY}")
+        wrong.append("models")
+    if wrong:
+        raise ResultsError(f"{where}: no record of a fold, it has {_describe(found, wrong)}. {REMEDY}")
+    if (found["instance"], found["fold"]) != (instance, fold):
+        raise ResultsError(f"{where}: the record of instance {found['instance']}, fold {found['fold']}. {REMEDY}")
     sides = [side for side in SIDES if not isinstance(found["items"].get(side), list)]
     if sides:
-        raise ResultsError(f"{where}: no record of a fold, it names no {sides[0]} items. {_REMEDY}")
+        raise ResultsError(f"{where}: no record of a fold, it names no {sides[0]} items. {REMEDY}")
     return found
 
 
 def read_records(folder: ExperimentFolder, instance: int) -> tuple[dict[int, Record], dict[int, str]]:
-    """Return the records of an instance by their folds, and what is wrong with those that cannot be read."""
+    """Return the records of an instance by fold, and the reasons why others cannot be read, also by fold."""
     records, damaged = {}, {}
     for fold in folder.folds(instance):
         try:
@@ -125,14 +179,10 @@ def read_records(folder: ExperimentFolder, instance: int) -> tuple[dict[int, Rec
     return records, damaged
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and value > 0
-
-
-def _wrong(found: Mapping[str, Any], wanted: _Kinds) -> str:
-    """Return the names that are missing or of a wrong type, with what they have."""
-    wrong = [name for name, kind in wanted.items() if name not in found or not isinstance(found[name], kind)]
-    return ", ".join(f"{name}={found[name]!r:.40}" if name in found else f"no {name}" for name in wrong)
+def read_done(folder: ExperimentFolder, instance: int, folds: Iterable[int]) -> dict[int, Record]:
+    """Return the records of the finished folds of an instance, by fold."""
+    records = {fold: folder.record(instance, fold) for fold in folds}
+    return {fold: record for fold, record in records.items() if record and record["status"] == "done"}
 
 
 def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -> bool:
@@ -140,7 +190,25 @@ def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -
     return bool((record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash))
 
 
-def done_records(folder: ExperimentFolder, instance: int, folds: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Return the records of the finished folds of an instance, by their number."""
-    records = {fold: folder.record(instance, fold) for fold in folds}
-    return {fold: record for fold, record in records.items() if record and record["status"] == "done"}
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Return the columns of a history.csv.
+
+    Raises:
+        OSError: The file is missing or cannot be read.
+        ResultsError: It is damaged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise ResultsError(f"{path}: damaged ({error}).") from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _describe(found: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return the values of some names in a file, or that they are missing."""
+    return ", ".join(f"{name}={found[name]!r:.40}" if name in found else f"no {name}" for name in names)

@@ -1,27 +1,23 @@
-"""Rebuild the derived files of an experiment from its fold folders: each instance's metrics.json, and results.xlsx.
+"""Rebuild the derived files of an experiment from its fold folders: metrics.json of each instance, and results.xlsx.
 
-Comes in: a results folder. Goes out: the same folder with fresh derived files, written whole under the lock of the experiment,
-so that several runs of one experiment may end at the same time. What is damaged is left out and named, so that it does not keep
-the rest from being rebuilt.
+Comes in: a results folder. Goes out: the same folder with fresh derived files, written under the lock of the experiment, so
+that several runs of one experiment may end at the same time. Damaged files are left out and named.
 """
 
-import csv
 import gc
 import os
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from xval.errors import ResultsError
-from xval.json_files import flush, read_json, write_if_changed
+from xval.json_files import flush, part_of, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
-from xval.results.read import WrittenFolds, read_folds, read_records, read_settings
-from xval.results.summary import make_metric_dict
-
-History = Mapping[str, Sequence[float]]
+from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
+from xval.results.summary import MetricDict, make_metric_dict
 
 
 @dataclass(frozen=True)
@@ -29,18 +25,18 @@ class _Gathered:
     """What was read of an instance.
 
     Attributes:
-        state: What its files were then: changed when one of them has.
+        state: Of its files when they were read; see `ExperimentFolder.state`.
         metric_dict: Its metric dict.
-        histories: Columns of history.csv of its finished folds.
+        histories: Of its finished folds.
     """
 
     state: object
-    metric_dict: dict[str, Any]
-    histories: Mapping[int, History]
+    metric_dict: MetricDict
+    histories: Mapping[int, Curves]
 
 
 class DerivedFiles:
-    """The derived files of an experiment; what has not changed since the last time is neither read nor written again.
+    """The derived files of an experiment; instances that have not changed since the last rebuild are not read again.
 
     Args:
         folder: The results folder.
@@ -51,43 +47,31 @@ class DerivedFiles:
         self._known: dict[int, _Gathered] = {}
 
     def rebuild(self) -> list[str]:
-        """Write every instance's metrics.json and the workbook anew, as far as they have changed.
-
-        Returns:
-            What is damaged and was left out, a line each: a record, the settings of an instance, a history.
-
-        Raises:
-            ResultsError: folds.json is damaged.
-            OSError: The disk is full or not writable; what stood there stays.
-        """
+        """Write metrics.json of every changed instance, and the workbook; see `rebuild`."""
         from xval.results.workbook import write_workbook
 
         folder = self._folder
         damaged: list[str] = []
         if not folder.folds_file.exists():
-            return damaged  # a run that ended before it had dealt any
-        with folder.lock():
-            temporary = folder.workbook.with_name(f".{folder.workbook.name}.part")
+            return damaged  # a run that ended before it had written them
+        with folder.lock(), part_of(folder.workbook) as temporary:
             temporary.touch()
             begun_ns = temporary.stat().st_mtime_ns
             folds = read_folds(folder)
             found = [gathered for number in folder.instances() if (gathered := self._gather(number, folds, damaged))]
             if not found:
-                temporary.unlink()
                 return damaged
             histories = {
-                (gathered.metric_dict["instance"], fold): history
-                for gathered in found
-                for fold, history in gathered.histories.items()
+                (each.metric_dict["instance"], fold): history for each in found for fold, history in each.histories.items()
             }
-            write_workbook(temporary, [gathered.metric_dict for gathered in found], histories)
+            write_workbook(temporary, [each.metric_dict for each in found], histories)
             flush(temporary)
-            os.utime(temporary, ns=(begun_ns, begun_ns))  # a fold that has ended since then makes it stale
+            os.utime(temporary, ns=(begun_ns, begun_ns))  # so that a fold that has ended since makes it stale
             temporary.replace(folder.workbook)
         return damaged
 
     def _gather(self, instance: int, folds: WrittenFolds, damaged: list[str]) -> _Gathered | None:
-        """Return what there is of an instance, its metrics.json written; None where its settings cannot be read."""
+        """Write metrics.json of an instance and return what was read; None if its settings cannot be read."""
         state = (folds.hash, self._folder.state(instance))
         known = self._known.pop(instance, None)
         metrics_file = self._folder.instance_folder(instance) / "metrics.json"
@@ -103,31 +87,32 @@ class DerivedFiles:
         paths = {fold: self._folder.fold_folder(instance, fold) / "history.csv" for fold in done}
         histories = {fold: found for fold, path in paths.items() if (found := _read_history(path, damaged))}
         gathered = _Gathered(state, metric_dict, histories)
-        if len(damaged) == n_damaged:  # what is damaged is named each time
+        if len(damaged) == n_damaged:  # damage is named by every rebuild
             self._known[instance] = gathered
         return gathered
 
 
 def rebuild(folder: ExperimentFolder) -> list[str]:
-    """Write every instance's metrics.json and the workbook anew.
+    """Write metrics.json of every instance, and the workbook.
 
     Args:
         folder: The results folder.
 
     Returns:
-        What is damaged and was left out, a line each: a record, the settings of an instance, a history.
+        The damaged files that were left out, a line each: records, settings of instances, histories.
 
     Raises:
         ResultsError: folds.json is damaged.
-        OSError: The disk is full or not writable; what stood there stays.
+        OSError: The disk is full or not writable; the old files stay.
     """
+    folder.remove_stale_parts()
     with without_collector():
         return DerivedFiles(folder).rebuild()
 
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Keep Python from looking for garbage again and again among millions of values, which costs a quarter of the time."""
+    """Switch the garbage collector off, which takes a quarter of the time when there are millions of values."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -145,18 +130,15 @@ def is_stale(folder: ExperimentFolder) -> bool:
     return any(folder.last_change_ns(instance) > built_ns for instance in folder.instances())
 
 
-def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[dict[str, Any]]:
-    """Return the metric dicts of some instances, those that have one."""
+def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
+    """Return the metric dicts of those instances that have one."""
     with without_collector():
         found = [read_json(folder.instance_folder(instance) / "metrics.json") for instance in instances]
-    return [metric_dict for metric_dict in found if metric_dict]
+    return [cast("MetricDict", metric_dict) for metric_dict in found if metric_dict]
 
 
-def gather_metrics(folder: ExperimentFolder, instance: int) -> dict[str, Any] | None:
-    """Return the metric dict of an instance from its fold records of the present settings and folds; nothing is written.
-
-    Returns:
-        The metric dict; None where the instance has not been planned yet.
+def gather_metrics(folder: ExperimentFolder, instance: int) -> MetricDict | None:
+    """Return the metric dict of an instance from its fold records, or None if it has not been planned; nothing is written.
 
     Raises:
         ResultsError: A file is damaged.
@@ -168,8 +150,8 @@ def gather_metrics(folder: ExperimentFolder, instance: int) -> dict[str, Any] | 
     return found
 
 
-def gather_finished(folder: ExperimentFolder) -> list[dict[str, Any]]:
-    """Return the metric dicts of the instances that have a finished fold, from the fold records; nothing is written.
+def gather_finished(folder: ExperimentFolder) -> list[MetricDict]:
+    """Return the metric dicts of the instances that have a finished fold; nothing is written.
 
     Raises:
         ResultsError: A file is damaged, or no fold is finished.
@@ -181,23 +163,8 @@ def gather_finished(folder: ExperimentFolder) -> list[dict[str, Any]]:
     return found
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Return the columns of a history.csv, float of each epoch.
-
-    Raises:
-        OSError: There is none.
-        ResultsError: It is damaged.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
-        raise ResultsError(f"{path}: damaged ({error}).") from error
-
-
-def _gather(folder: ExperimentFolder, instance: int, folds: WrittenFolds, damaged: list[str]) -> dict[str, Any] | None:
-    """Return the metric dict of the records that can be read, and add what is wrong with the others."""
+def _gather(folder: ExperimentFolder, instance: int, folds: WrittenFolds, damaged: list[str]) -> MetricDict | None:
+    """Return the metric dict of the readable records, and note what is wrong with the others."""
     if not folder.folds(instance) and folder.settings(instance) is None:
         return None  # another run is about to begin it
     try:
@@ -207,13 +174,12 @@ def _gather(folder: ExperimentFolder, instance: int, folds: WrittenFolds, damage
         return None
     found, damaged_records = read_records(folder, instance)
     damaged += damaged_records.values()
-    expected = (settings["settings_hash"], folds.hash)
-    records = [record for record in found.values() if (record["settings_hash"], record["folds_hash"]) == expected]
+    records = [record for record in found.values() if is_current(record, settings.settings_hash, folds.hash)]
     return make_metric_dict(settings, records, folds_total=len(folds.numbers))
 
 
-def _read_history(path: Path, damaged: list[str]) -> History | None:
-    """Return the columns of a history, float64, which takes little memory; None where there is none, or it is damaged."""
+def _read_history(path: Path, damaged: list[str]) -> Curves | None:
+    """Return a history as arrays, which take little memory; None if there is none, or it is damaged."""
     try:
         return {name: array("d", column) for name, column in read_history(path).items()}
     except FileNotFoundError:

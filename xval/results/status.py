@@ -1,6 +1,6 @@
-"""How far an experiment is: which of its jobs are done, failed, running, interrupted or to do, and how long the rest will take.
+"""The status of an experiment: which jobs are done, failed, running, interrupted or to do, and the time left.
 
-Comes in: a results folder, also one that is empty, damaged, or being run; it is only read. Goes out: an `ExperimentStatus`.
+Comes in: a results folder, which may be empty, damaged or in use; it is only read. Goes out: an `ExperimentStatus`.
 """
 
 import time
@@ -12,31 +12,29 @@ from statistics import fmean
 from typing import Any, Literal, TypeVar
 
 from xval.errors import ResultsError
-from xval.json_files import Record
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
-from xval.results.read import WrittenFolds, read_folds, read_records, read_settings
+from xval.results.read import WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
 
 State = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
 _Found = TypeVar("_Found")
 
 OPEN: tuple[State, ...] = ("interrupted", "to do")
-"""What the next run of the script will begin."""
+"""The states of jobs that the next run of the script will start."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """What is known of one job.
+    """The status of one job.
 
     Attributes:
         fold: Number of the fold.
-        state: done; failed, as recorded; running, by a process that holds its lock; interrupted: a process died and left its
-            temporary folder; stale: done with other settings or folds than are written now; damaged: its record cannot be
-            read; or to do.
-        reason: One line on a state that needs one.
-        since: When a running job began, or an interrupted one was last written to (Unix time, s).
-        epoch: Of a running job the last epoch that ended; 0: none, or it has none.
-        epochs: How many it will have at most.
+        state: done; failed, as recorded; running: a process holds its lock; interrupted: a process died and left its temporary
+            folder; stale: done with other settings or folds than the present ones; damaged: its record cannot be read; to do.
+        reason: An explanation of the state in one line, or empty.
+        since: When a running job began, or an interrupted one last wrote (Unix time, s).
+        epoch: The last finished epoch of a running job; 0: none.
+        epochs: Most epochs that it will train.
         seconds: Wall-clock time of a finished job.
     """
 
@@ -51,16 +49,15 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class InstanceStatus:
-    """What is known of one instance.
+    """The status of one instance.
 
     Attributes:
         instance: Its number.
-        comment_1: As its settings have it, empty where they cannot be read; so are comment_2 and architecture.
-        comment_2: See comment_1.
-        architecture: See comment_1.
+        comment_1: Of its settings; empty if they cannot be read.
+        comment_2: Likewise.
+        architecture: Likewise.
         jobs: Every fold of the experiment, and those that have a folder.
-        seconds_left: Until all its jobs have ended, with as many jobs at once as run now; None: unknown, because nothing has
-            finished yet.
+        seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, nothing has finished yet.
     """
 
     instance: int
@@ -77,13 +74,13 @@ class InstanceStatus:
 
 @dataclass(frozen=True)
 class ExperimentStatus:
-    """What is known of an experiment.
+    """The status of an experiment.
 
     Attributes:
         path: Its folder.
-        folds_total: How many folds it has; None where folds.json cannot be read.
+        folds_total: Its number of folds; None if folds.json cannot be read.
         instances: Those that have a folder.
-        faults: What cannot be read, and what waits to be replaced; a line each.
+        faults: Files that cannot be read, and old results that are still kept; a line each.
         seconds_left: As of `InstanceStatus`, for all of them.
     """
 
@@ -106,29 +103,24 @@ def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     """
     faults: list[str] = []
     folds = _read(partial(read_folds, folder), faults)
-    settings = {number: _read(partial(read_settings, folder, number), faults) for number in folder.instances()}
-    jobs = {number: _read_jobs(folder, number, settings[number], folds) for number in settings}
+    written = {number: _read(partial(read_settings, folder, number), faults) for number in folder.instances()}
+    jobs = {number: _read_jobs(folder, number, written[number], folds) for number in written}
     every = [job for of_instance in jobs.values() for job in of_instance]
     n_at_once = max(1, sum(job.state == "running" for job in every))
     instances = []
     for number, of_instance in jobs.items():
-        left = _seconds_left(of_instance, every, n_at_once)
-        parameters = (settings[number] or {"parameters": {}})["parameters"]
-        comment_1, comment_2, architecture = (
-            str(parameters.get(name, "")) for name in ("comment_1", "comment_2", "architecture")
-        )
-        instances.append(InstanceStatus(number, comment_1, comment_2, architecture, tuple(of_instance), left))
-        waiting = folder.replaced_folds(number)
-        if waiting:
-            listed = ", ".join(map(str, waiting))
-            faults.append(f"{folder.replaced_folder(number)}: old results of fold(s) {listed} wait here for their successors.")
+        texts = _read(partial(_texts, written[number]), faults) or ("", "", "")
+        instances.append(InstanceStatus(number, *texts, tuple(of_instance), _seconds_left(of_instance, every, n_at_once)))
+        if replaced := folder.replaced_folds(number):
+            listed = ", ".join(map(str, replaced))
+            faults.append(f"{folder.replaced_folder(number)}: old results of fold(s) {listed} wait here for new ones.")
     known = [instance.seconds_left for instance in instances if instance.seconds_left is not None]
     total = sum(known) if len(known) == len(instances) else None
     return ExperimentStatus(folder.path, None if folds is None else len(folds.numbers), tuple(instances), tuple(faults), total)
 
 
 def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
-    """Return what is read, or None where it is missing or damaged, which is noted."""
+    """Return what is read, or None and a note if it is missing or damaged."""
     try:
         return read()
     except (ResultsError, OSError) as error:
@@ -136,31 +128,40 @@ def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
         return None
 
 
-def _read_jobs(folder: ExperimentFolder, instance: int, settings: Record | None, folds: WrittenFolds | None) -> list[JobStatus]:
+def _texts(written: WrittenInstance | None) -> tuple[str, str, str] | None:
+    """Return both comments and the architecture."""
+    if written is None:
+        return None
+    return written.settings.comment_1, written.settings.comment_2, written.settings.architecture
+
+
+def _read_jobs(
+    folder: ExperimentFolder, instance: int, written: WrittenInstance | None, folds: WrittenFolds | None
+) -> list[JobStatus]:
     """Return the state of every job of an instance."""
     records, damaged = read_records(folder, instance)
     available = [] if folds is None else folds.numbers
-    wanted = {"settings_hash": settings and settings["settings_hash"], "folds_hash": folds and folds.hash}
+    wanted = {"settings_hash": written and written.settings_hash, "folds_hash": folds and folds.hash}
     jobs = []
     for fold in sorted({*available, *folder.folds(instance)}):
         record = records.get(fold)
         others = [] if record is None else [name for name, known in wanted.items() if known and record[name] != known]
         if available and fold not in available:
-            others.append("number, which is none of folds.json's")
+            others.append("number, which folds.json does not have")
         is_done = record is not None and record["status"] == "done"
-        if is_done and not others:
-            jobs.append(JobStatus(fold, "done", seconds=float(record["seconds"]) if record else None))
+        if record and is_done and not others:
+            jobs.append(JobStatus(fold, "done", seconds=float(record["seconds"])))
         elif folder.is_claimed(instance, fold):
             jobs.append(_running(folder, instance, fold))
         elif fold in damaged:
             jobs.append(JobStatus(fold, "damaged", damaged[fold]))
         elif is_done:
             jobs.append(JobStatus(fold, "stale", f"done with another {' and '.join(others)}"))
-        elif record is not None and not others:
+        elif record and not others:
             jobs.append(JobStatus(fold, "failed", str(record["error"]), seconds=float(record["seconds"])))
         elif leftovers := folder.leftovers(instance, fold):
             since = max(map(_changed, leftovers))
-            jobs.append(JobStatus(fold, "interrupted", "its process died; the next run begins it anew", since=since))
+            jobs.append(JobStatus(fold, "interrupted", "its process died; the next run starts it again", since=since))
         else:
             jobs.append(JobStatus(fold, "to do"))
     return jobs
@@ -175,7 +176,7 @@ def _running(folder: ExperimentFolder, instance: int, fold: int) -> JobStatus:
 
 
 def _changed(path: Path) -> float:
-    """Return when something was last written into a folder; now, if it is gone meanwhile."""
+    """Return when a folder last changed (Unix time, s); now, if it is gone."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -183,7 +184,7 @@ def _changed(path: Path) -> float:
 
 
 def _seconds_left(jobs: Iterable[JobStatus], every: Iterable[JobStatus], n_at_once: int) -> float | None:
-    """Return how long the running and open jobs of an instance will take, or None where nothing tells."""
+    """Return how long the running and open jobs of an instance will take (s), or None if no job has finished."""
     jobs = list(jobs)
     ahead = [job for job in jobs if job.state in ("running", *OPEN)]
     if not ahead:

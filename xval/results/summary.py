@@ -1,20 +1,22 @@
-"""From fold records to the figures of an instance, and what there is to compare between instances.
+"""Summarise the fold records of an instance, and say what a table of several instances shows.
 
-Comes in: the content of settings.json and of each fold's record.json. Goes out: the metric dict of an instance, which
-metrics and parameters a table of several instances shows, the chance level. Nothing is read or written here.
+Comes in: the content of settings.json and of each fold's record.json. Goes out: the metric dict of an instance; the metrics and
+parameters that a table has as columns; the chance level. Nothing is read or written here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from statistics import fmean, stdev
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import NamedTuple, TypedDict
 
 from xval.metrics import higher_is_better, metric_names
+from xval.results.read import Record, WrittenInstance
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS
+from xval.settings.tasks import find_task
 
 FORMAT_VERSION = 1
-# The sides of a table from first to last, and what headers call them.
-SIDES = {
+# The sides of a table from first to last, and their names in headers.
+SIDE_NAMES = {
     "clip_test": "test clip",
     "test": "test",
     "clip_validation": "validation clip",
@@ -22,9 +24,6 @@ SIDES = {
     "training": "training",
 }
 CLIP_SIDES = ("clip_test", "clip_validation")
-
-Record = Mapping[str, Any]
-MetricDict = Mapping[str, Any]
 
 
 class Figure(TypedDict):
@@ -45,6 +44,35 @@ class Figure(TypedDict):
     max: float | None
 
 
+class MetricDict(TypedDict):
+    """The content of metrics.json.
+
+    Attributes:
+        further_metrics: The directions of metrics beside those of the task (True: higher is better).
+        parameters: Every setting and option of the instance.
+        sources: Where each of them came from.
+        folds: The records by fold, done and failed.
+        summary: A `Figure` for each metric of each side.
+        seconds: Of all folds together.
+    """
+
+    format_version: int
+    instance: int
+    description: str
+    task_type: str
+    monitor: str
+    further_metrics: dict[str, bool]
+    parameters: dict[str, object]
+    sources: dict[str, str]
+    folds_total: int
+    folds_done: int
+    folds_failed: int
+    folds: dict[str, Record]
+    summary: dict[str, dict[str, Figure]]
+    seconds: float
+    n_parameters: int | None
+
+
 class ChanceLevel(NamedTuple):
     """The mean test metric of a constant answer; lowest and highest differ where instances cut clips differently."""
 
@@ -52,29 +80,25 @@ class ChanceLevel(NamedTuple):
     highest: float
 
 
-def make_metric_dict(settings: Mapping[str, Any], records: Iterable[Record], *, folds_total: int) -> dict[str, Any]:
-    """Return the metric dict of an instance, the content of its metrics.json.
+def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, folds_total: int) -> MetricDict:
+    """Return the metric dict of an instance.
 
     Args:
-        settings: The content of the instance's settings.json.
-        records: The fold records that there are, done and failed, in any order.
-        folds_total: How many folds the experiment has.
-
-    Returns:
-        The parameters and their sources, the directions of metrics beside those of the task, the records by fold, and a
-        `Figure` for each metric of each side.
+        written: The content of the instance's settings.json.
+        records: The fold records so far, done and failed, in any order.
+        folds_total: Number of folds of the experiment.
     """
     folds = sorted(records, key=lambda record: int(record["fold"]))
     done = [record for record in folds if record["status"] == "done"]
     return {
         "format_version": FORMAT_VERSION,
-        "instance": settings["instance"],
-        "description": settings["description"],
-        "task_type": settings["parameters"]["task_type"],
-        "monitor": settings["parameters"]["monitor"],
+        "instance": written.instance,
+        "description": written.description,
+        "task_type": written.settings.task_type,
+        "monitor": written.settings.monitor,
         "further_metrics": {name: higher for record in done for name, higher in record.get("further_metrics", {}).items()},
-        "parameters": dict(settings["parameters"]),
-        "sources": dict(settings["sources"]),
+        "parameters": written.parameters,
+        "sources": written.sources,
         "folds_total": folds_total,
         "folds_done": len(done),
         "folds_failed": sum(record["status"] == "failed" for record in folds),
@@ -92,16 +116,16 @@ def make_metric_dict(settings: Mapping[str, Any], records: Iterable[Record], *, 
     }
 
 
-def finished_records(metric_dict: MetricDict) -> list[Record]:
+def done_records(metric_dict: MetricDict) -> list[Record]:
     """Return the records of the finished folds of an instance, by fold number."""
-    records = cast("Mapping[str, Record]", metric_dict["folds"]).values()
+    records = metric_dict["folds"].values()
     return sorted((record for record in records if record["status"] == "done"), key=lambda record: int(record["fold"]))
 
 
 def figure(metric_dict: MetricDict, side: str, metric: str) -> Figure:
-    """Return one metric of one side over the folds of an instance; without values where it was never computed."""
+    """Return one metric of one side over the folds of an instance; without values if it was never computed."""
     missing = Figure(mean=None, std=None, n=0, min=None, max=None)
-    return cast("Figure", metric_dict["summary"].get(side, {}).get(metric, missing))
+    return metric_dict["summary"].get(side, {}).get(metric, missing)
 
 
 def value_of(number: object) -> float | None:
@@ -110,24 +134,24 @@ def value_of(number: object) -> float | None:
 
 
 def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
-    """Return whether some instance has more than one example per clip, so that clips have figures of their own.
+    """Return whether some instance has several examples per clip, so that clips have figures of their own.
 
-    Sequences of frames are no such examples: their figures are those of all frames of a recording.
+    Sequences of frames do not count as examples here: the figures are those of all frames of a recording.
     """
     return any(
-        metric_dict["task_type"] != "frame_classification"
+        not find_task(metric_dict["task_type"]).is_framewise
         and record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
         for metric_dict in metric_dicts
-        for record in finished_records(metric_dict)
+        for record in done_records(metric_dict)
     )
 
 
 def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str], ...]:
-    """Return the (side, metric) pairs that some instance has, test first, metrics in the order of their file, loss last.
+    """Return the (side, metric) pairs that some instance has: test first, metrics in the order of their file, loss last.
 
-    The figures of clips are left out where they are those of the examples, and a metric where it is undefined in every fold.
+    Figures of clips are left out if each clip is one example, and a metric that is undefined in every fold.
     """
-    sides = [side for side in SIDES if side not in CLIP_SIDES or has_windows(metric_dicts)]
+    sides = [side for side in SIDE_NAMES if side not in CLIP_SIDES or has_windows(metric_dicts)]
     tasks = sorted({metric_dict["task_type"] for metric_dict in metric_dicts})
     known = [name for task in tasks for name in metric_names(task)]
     columns = []
@@ -140,29 +164,29 @@ def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str],
 
 
 def direction(metric_dicts: Sequence[MetricDict], metric: str) -> bool | None:
-    """Return whether more of a metric is better; None where no instance knows."""
+    """Return whether a higher value of a metric is better; None: not known."""
     task_type = metric_dicts[0]["task_type"]
     if metric == "loss" or metric in metric_names(task_type):
         return higher_is_better(task_type, metric)
-    known = (metric_dict.get("further_metrics", {}).get(metric) for metric_dict in metric_dicts)
+    known = (metric_dict["further_metrics"].get(metric) for metric_dict in metric_dicts)
     return next((higher for higher in known if higher is not None), None)
 
 
-def differing_parameters(metric_dicts: Sequence[MetricDict]) -> tuple[str, ...]:
-    """Return the parameters whose values differ between instances, in their order in the settings.
+def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    """Return the names of the parameters that differ between instances, in their order in the settings.
 
-    An option that only some architectures have differs. The comments and the architecture have columns of their own; what
-    belongs to a whole run and cannot change a result (the device, the number of workers) is left out.
+    An option that only some architectures have differs. Left out are the comments and the architecture, which have columns of
+    their own, and what belongs to the whole run and cannot change a result (the device, the number of workers).
     """
     apart = {"comment_1", "comment_2", "architecture"} | (EXPERIMENT_KEYS & UNHASHED_KEYS)
-    names = dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"])
-    return tuple(name for name in names if name not in apart and _differs(name, metric_dicts))
+    names = dict.fromkeys(name for each in parameters for name in each)
+    return tuple(name for name in names if name not in apart and _differs(name, parameters))
 
 
 def chance_level(metric_dicts: Sequence[MetricDict], metric: str) -> ChanceLevel | None:
-    """Return what a constant answer reaches on the test examples, or None where that is undefined or not known yet.
+    """Return what a constant answer reaches on the test examples, or None if that is undefined or not known yet.
 
-    The answer is the class shares, or the mean target, of the training examples. Instances with fewer folds do not count.
+    The answer is the class shares, or the mean target, of the training examples. Only the instances with most folds count.
     """
     figures = [figure(metric_dict, "chance", metric) for metric_dict in metric_dicts]
     most = max((found["n"] for found in figures), default=0)
@@ -186,7 +210,6 @@ def _figure(values: Sequence[float | None]) -> Figure:
     )
 
 
-def _differs(name: str, metric_dicts: Sequence[MetricDict]) -> bool:
+def _differs(name: str, parameters: Sequence[Mapping[str, object]]) -> bool:
     missing = object()
-    first = metric_dicts[0]["parameters"].get(name, missing)
-    return any(metric_dict["parameters"].get(name, missing) != first for metric_dict in metric_dicts)
+    return any(each.get(name, missing) != parameters[0].get(name, missing) for each in parameters)

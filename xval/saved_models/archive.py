@@ -1,7 +1,7 @@
-"""Zip archives from elsewhere, looked through before a byte of them is unpacked.
+"""Check zip archives from elsewhere before they are unpacked.
 
-Comes in: an open file and the members that it may have. Goes out: the open archive, of which every member has an expected
-name and a size that the file can hold; or the reason why it is refused.
+Comes in: an open file and the members that it may have. Goes out: the open archive, whose members all have expected names and
+sizes; or the reason why it is refused.
 """
 
 import stat
@@ -16,11 +16,11 @@ from typing import BinaryIO
 from xval.errors import UnsafeModelError
 
 LARGEST_RATIO = 20
-"""Of a member's size to the bytes that it takes in the archive. Keras and skops do not compress (1); weights that somebody
-compressed reach about 2, JSON about 10; deflate reaches 1032, which only bombs do."""
+"""Of a member's size to its compressed size. Keras and skops do not compress (1); compressed weights reach about 2, JSON about
+10, zip bombs up to 1032."""
 
-_UNCHECKED_BYTES = 1 << 20  # what a member may expand to whatever its ratio: a megabyte harms nobody
-_MOST_MEMBERS = 100_000  # a forest has 5 for each tree
+_UNCHECKED_BYTES = 1 << 20  # members up to this size may have any ratio
+_MOST_MEMBERS = 100_000  # a random forest has 5 per tree
 _CHUNK_BYTES = 1 << 20
 _LOCAL_HEADER_BYTES = 30
 _ENCRYPTED = 0x1
@@ -59,7 +59,7 @@ def open_archive(file: BinaryIO, path: Path, largest: Callable[[str], int | None
 
 
 def read_chunks(archive: zipfile.ZipFile, name: str, path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a member of `open_archive`, a piece at a time and never more than it declares.
+    """Yield the bytes of a member of `open_archive` in pieces.
 
     Raises:
         UnsafeModelError: It is damaged, or has another size or checksum than it declares.
@@ -103,7 +103,7 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path, largest: Callable
 
 
 def _fault(member: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> str | None:
-    """Return what is wrong with a member, from what the archive declares of it."""
+    """Return what is wrong with a member, by its entry in the archive."""
     name = member.orig_filename
     parts = PurePosixPath(name).parts
     if name.startswith("/") or PureWindowsPath(name).drive or ".." in parts or "\\" in name:
@@ -128,7 +128,7 @@ def _fault(member: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> str
 
 
 def _describe(head: bytes) -> str:
-    """Return what a file is that is no zip archive, by its first bytes."""
+    """Return the type of a file that is no zip archive, by its first bytes."""
     if not head:
         return "it is empty"
     if head.startswith(_HDF5):

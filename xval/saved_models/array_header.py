@@ -1,4 +1,4 @@
-"""The header of a .npy file, compared with what follows it before memory is taken for the array.
+"""Compare the header of a .npy file with its size, before memory is taken for the array.
 
 Comes in: an open .npy file and its size. Goes out: nothing, or the reason why it is refused.
 """
@@ -12,14 +12,14 @@ _READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_ar
 
 
 def check_array_header(file: BinaryIO, n_bytes: int) -> None:
-    """Refuse a .npy file whose header announces something else than the file holds.
+    """Refuse a .npy file whose header does not fit its content.
 
     Args:
-        file: The file, at its beginning; it is left behind the header.
+        file: The file, at its beginning; it is read up to the end of the header.
         n_bytes: Size of the whole file.
 
     Raises:
-        ValueError: It is no .npy file, holds Python objects (a pickle), or more or less than it announces.
+        ValueError: It is no .npy file, holds Python objects (a pickle), or its size does not fit its header.
     """
     version = npy_format.read_magic(file)
     if version not in _READERS:

@@ -1,9 +1,9 @@
-"""The architecture that a saved model names, compared with what may be in one before Keras builds it.
+"""Check the architecture of a saved model before Keras builds it.
 
 Comes in: config.json of a .keras file. Goes out: the same architecture, without the settings of its training; or the reason why
-it is refused. Keras builds whatever object config.json names: its safe mode refuses some of them, and imports modules by the
-names keras_hub, keras_cv and keras_nlp from wherever Python finds them. Here an object is allowed where it is one of those
-listed below, which compute and do nothing else, or where code that the user has imported registered it with Keras.
+it is refused. Keras builds any object that config.json names: its safe mode refuses some of them, and imports keras_hub,
+keras_cv and keras_nlp from wherever Python finds them. Here only the objects listed below are allowed, which do nothing but
+compute, and objects that imported code registered with Keras.
 """
 
 import json
@@ -54,10 +54,10 @@ _ALLOWED_MODULES = frozenset(
         "keras.src.ops.math", "keras.src.ops.nn", "keras.src.ops.numpy",
     }
 )  # fmt: skip
-"""Modules of Keras of which every class is allowed: each computes one thing. Functions are not classes."""
+"""Modules of Keras whose classes are all allowed (functions are not)."""
 
 _VALUES = frozenset({"__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"})
-"""What Keras writes in the place of a value that JSON does not know."""
+"""What Keras writes for values that JSON cannot express."""
 
 _CLASS = re.compile(r"[A-Z]\w*")
 _NUMBERS = re.compile(r"(bool|bfloat16|(float|u?int|complex)\d{1,3})")
@@ -79,12 +79,12 @@ def check_config(content: bytes, path: Path, registered: Collection[str]) -> byt
     """Check the architecture of a saved model.
 
     Args:
-        content: config.json, of a size that is worth reading.
+        content: config.json, of a size that was checked.
         path: The .keras file, in messages.
-        registered: Names under which code that the user has imported registered layers and functions with Keras.
+        registered: Names of the layers and functions that imported code registered with Keras.
 
     Returns:
-        config.json written anew, with every ``compile_config`` left out: loss and optimizer are of no use without training.
+        config.json without every ``compile_config``: loss and optimizer are needed only for training.
 
     Raises:
         UnsafeModelError: It is no JSON object, nested too deeply, has a key twice, or names an object that is not allowed.
@@ -107,7 +107,7 @@ class _Refusal(Exception):  # noqa: N818 - it never leaves this file
 
 
 def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a dict; a key that stands twice would mean one thing here and another elsewhere."""
+    """Make a dict, and refuse repeated keys, which other readers may take differently."""
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
@@ -167,7 +167,7 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
 
 
 def _check_value(class_name: str, inner: Any, where: str) -> None:
-    """Refuse a value whose type holds something else than numbers."""
+    """Refuse a value that is not numeric."""
     if not isinstance(inner, dict):
         raise _Refusal(f"has a {class_name} without content at {where}")
     dtype = inner.get("dtype")

@@ -1,7 +1,6 @@
-"""The weights of a saved model, checked before Keras reads them.
+"""Check the weights of a saved model before Keras reads them.
 
-Comes in: model.weights.h5, unpacked into a folder of its own. Goes out: how many numbers it holds, or the reason why it is
-refused.
+Comes in: model.weights.h5, unpacked. Goes out: how many numbers it holds, or the reason why it is refused.
 """
 
 import math
@@ -23,7 +22,7 @@ _SLAB_VALUES = 1 << 22
 
 
 def check_weights(file: Path, path: Path) -> int:
-    """Refuse weights that lead out of their file, are not there, are no plain numbers, or are NaN or infinite.
+    """Refuse weights that lie in another file, are missing, are no plain numbers, or are NaN or infinite.
 
     Args:
         file: The HDF5 file.
@@ -33,9 +32,8 @@ def check_weights(file: Path, path: Path) -> int:
         How many numbers are in it.
 
     Raises:
-        UnsafeModelError: The file is no HDF5; it has a link other than Keras's own kind, a dataset that lies elsewhere, is
-            made of others, compressed, or larger than what is stored; another type than numbers; or a value that is NaN or
-            infinite.
+        UnsafeModelError: The file is no HDF5; a link is not of the kind that Keras writes; a dataset lies elsewhere, is
+            virtual, compressed, or larger than what is stored, is not numeric, or has a NaN or infinite value.
     """
     import h5py
 
@@ -49,7 +47,7 @@ def check_weights(file: Path, path: Path) -> int:
 
 
 def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:
-    """Check everything below a group, without following a link that Keras does not write; return how many numbers there are."""
+    """Check everything below a group, following only links of Keras's kind; return how many numbers there are."""
     import h5py
 
     waiting, n_objects, n_values, declared = [root], 0, 0, 0

@@ -1,9 +1,9 @@
-"""What the user of a saved model needs to know: model.json beside model.keras, and the audio that the model has seen.
+"""Read the description of a saved model: model.json, and seen_audio.npy, the hashes of the clips that the model has seen.
 
-Comes in: a job and its feature store, or the path of a saved model. Goes out: the content of model.json, or a checked
-`ModelDescription`; seen_audio.npy, the hashes of the clips that trained or validated.
+Comes in: the path of a saved model. Goes out: a checked `ModelDescription`; the hashes.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -16,8 +16,8 @@ from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.array_header import check_array_header
-from xval.saved_models.check_description import memory_fault, name_fault
 from xval.settings.schema import FRAME_KEYS
+from xval.settings.tasks import FRAME_CLASSIFICATION, Task, TaskType, find_task
 
 if TYPE_CHECKING:
     import keras
@@ -26,11 +26,31 @@ if TYPE_CHECKING:
 SEEN_AUDIO_NAME = "seen_audio.npy"
 _HASH_DIGITS = 16
 _MOST_NETWORKS = 1000
+# A changed model.json must not ask for more memory than any experiment needs.
+LARGEST_EXAMPLE = 1 << 30
+"""Values of one example, samples or features: 18 hours at 16 kHz, 4 GB of float32."""
+LARGEST_N_FFT = 1 << 18  # 0.5 s at 500 kHz, the rate of bat detectors
+LARGEST_N_MELS = 1 << 12
+LARGEST_FILTERS = 1 << 28  # n_mels times bins of the spectrum: 1 GB of float32
+LARGEST_RATE_HZ = 10_000_000
+LARGEST_EXPANSION = 1 << 12
+"""Values of the features, or samples of overlapping windows, per sample of audio: 2049 bins at each sample."""
+LARGEST_NAMES = 100_000
+LARGEST_NAME = 1000  # characters
 
 
 def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    if fault := name_fault(names):
-        raise ValueError(fault)
+    """Refuse names of outputs that are too many, too long, repeated, or have control characters."""
+    if len(names) > LARGEST_NAMES:
+        raise ValueError(f"{len(names)} names; at most {LARGEST_NAMES} are allowed")
+    for name in names:
+        if len(name) > LARGEST_NAME:
+            raise ValueError(f"the name {name[:40]!r}... has {len(name)} characters; at most {LARGEST_NAME} are allowed")
+        if any(character < " " or "\x7f" <= character <= "\x9f" for character in name):
+            raise ValueError(f"the name {name[:40]!r} has control characters")
+    name, n_times = Counter(names).most_common(1)[0] if names else ("", 1)
+    if n_times > 1:
+        raise ValueError(f"the name {name!r} is there {n_times} times")
     return names
 
 
@@ -38,7 +58,7 @@ Names = Annotated[tuple[str, ...], AfterValidator(_checked_names)]
 
 
 class CombinationSettings(BaseModel):
-    """What model.json says of a combination of features, beside what model.skops and the networks hold."""
+    """The entry of model.json for a combination of features; model.skops and the networks hold the rest."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -54,30 +74,28 @@ class ModelDescription(BaseModel):
     """The content of model.json.
 
     Attributes:
-        task_type: As of the experiment.
+        task_type: Of the experiment.
         architecture: Its name, or the dotted path of one of the user's own.
-        class_names: What the outputs mean, in their order; empty where there are no classes. Of frames with one class each the
-            first is the background.
-        target_names: Names of the targets of a regression; empty where they have none.
+        class_names: Of the outputs, in their order; empty without classes. With one class per frame, background is first.
+        target_names: Of the targets of a regression; empty without names.
         feature_settings: How examples are made of audio.
-        clip_samples: Length (samples at the features' rate) that clips were padded or cut to; None: each has its own.
-        is_custom: The features were arrays of a script, so that there is no way from audio to them.
-        example_s: Length of the longest example that the model was trained on; None for custom features.
-        clip_average: How the predictions of windows become one of their clip.
+        clip_samples: Length that clips were padded or cut to (samples at the features' rate); None: they kept their lengths.
+        is_custom: Whether a script made the features, so that they cannot be computed from audio.
+        example_s: Length of the longest training example (s); None for custom features.
+        clip_average: How the predictions of windows are combined to one of their clip.
         backend: The Keras backend that trained it.
         dataset: The corpus.
         instance: Number of the instance.
         fold: Number of the fold; 0: trained on all items.
-        is_untested: No item was left to test it.
-        seen_items: The items, by the name of their corpus, that trained it or chose its epoch, those of the model that it
-            started from included.
+        is_untested: Whether no item was left to test it.
+        seen_items: The items, by corpus, that trained it or chose its epoch, or did so for a model that it started from.
         frames: Of a model that labels frames.
         combination: Of a combination of features.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    task_type: Literal["classification", "regression", "representation", "frame_classification"]
+    task_type: TaskType
     architecture: str
     class_names: Names
     target_names: Names
@@ -95,30 +113,49 @@ class ModelDescription(BaseModel):
     frames: FrameSettings | None = None
     combination: CombinationSettings | None = None
 
+    @property
+    def task(self) -> Task:
+        """What the engine knows of its task."""
+        return find_task(self.task_type, self.frames.label_form if self.frames else "multi_class")
+
     @model_validator(mode="after")
     def _check_outputs(self) -> Self:
-        if self.task_type in ("classification", "frame_classification") and not self.class_names:
+        if self.task.has_classes and not self.class_names:
             raise ValueError(f"class_names is empty, and the model answers with classes ({self.task_type})")
-        if self.task_type == "frame_classification" and self.frames is None:
-            raise ValueError("it says nothing of the frames that the model labels")
+        if self.task.is_framewise and self.frames is None:
+            raise ValueError("it has no settings of the frames that the model labels")
         return self
 
     @model_validator(mode="after")
     def _check_memory(self) -> Self:
+        settings, n_bins = self.feature_settings, self.feature_settings.n_fft // 2 + 1
         sequence_s = self.frames.sequence_frames * self.frames.label_frame_s if self.frames else None
-        if fault := memory_fault(self.feature_settings, self.clip_samples, self.example_s, sequence_s):
-            raise ValueError(fault)
+        seconds = (self.example_s, sequence_s, settings.clip_length_s, settings.crop_s, settings.example_length_s)
+        samples = max(self.clip_samples or 0, *(each * settings.sample_rate_hz for each in seconds if each is not None), 0)
+        asked = (
+            ("sample_rate_hz", settings.sample_rate_hz, LARGEST_RATE_HZ),
+            ("n_fft", settings.n_fft, LARGEST_N_FFT),
+            ("n_mels", settings.n_mels, LARGEST_N_MELS),
+            ("n_mels times the bins of n_fft", settings.n_mels * n_bins, LARGEST_FILTERS),
+            ("the length of an example in samples", samples, LARGEST_EXAMPLE),
+            ("stretch_frames times the bins of n_fft", (settings.stretch_frames or 0) * n_bins, LARGEST_EXAMPLE),
+            ("the bins of n_fft per sample of hop_length", n_bins / settings.hop_length, LARGEST_EXPANSION),
+            ("the windows at each sample by example_overlap", 1 / (1 - settings.example_overlap), LARGEST_EXPANSION),
+        )
+        for name, found, most in asked:
+            if found > most:
+                raise ValueError(f"{name} is {found:g}; at most {most} is allowed")
         return self
 
 
 def read_description(model: Path) -> ModelDescription:
-    """Return what is known of a saved model.
+    """Return the description of a saved model.
 
     Args:
-        model: Its .keras file, beside which the .json file of the same name lies.
+        model: Its .keras file, with the .json file of the same name beside it.
 
     Raises:
-        ResultsError: That file is missing, no JSON, of a newer format, or lacks something.
+        ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete.
     """
     path = model.with_suffix(".json")
     content = read_json(path)
@@ -129,7 +166,7 @@ def read_description(model: Path) -> ModelDescription:
             f"{path}: missing. It says which features {model.name} reads and what its outputs mean; copy it from the fold "
             f"folder that the model came from, with {SEEN_AUDIO_NAME}.{hint}"
         )
-    if content.get("task_type") == "frame_classification":
+    if content.get("task_type") == FRAME_CLASSIFICATION.name:
         content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}
     try:
         return ModelDescription.model_validate(content)
@@ -138,16 +175,16 @@ def read_description(model: Path) -> ModelDescription:
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)[:5]
         )
         raise ResultsError(
-            f"{path}: does not describe a model of this version ({faults}). Was it edited, or written by an older version? "
-            "Then run the experiment again with --overwrite."
+            f"{path}: does not describe a model of this version ({faults}). Was it edited? Run the "
+            "experiment again with --overwrite."
         ) from error
 
 
 def read_seen_audio(model: Path) -> NDArray[np.uint64] | None:
-    """Return the hashes of the audio that a saved model has seen, or None where they are not known.
+    """Return the hashes of the audio that a saved model has seen, or None if they are not known.
 
     Args:
-        model: Its .keras file, beside which seen_audio.npy lies.
+        model: Its .keras file, with seen_audio.npy beside it.
 
     Raises:
         ResultsError: The file is damaged.
@@ -167,7 +204,7 @@ def read_seen_audio(model: Path) -> NDArray[np.uint64] | None:
 
 
 def short_hash(audio_hash: str) -> int:
-    """Return the number in seen_audio.npy of an audio hash (`preprocessing.audio.read.audio_hash`)."""
+    """Return an audio hash (`preprocessing.audio.read.audio_hash`) as the number in seen_audio.npy."""
     return int(audio_hash[:_HASH_DIGITS], 16)
 
 
@@ -180,14 +217,14 @@ def check_description(model: "keras.Model", description: "ModelDescription", pat
         path: The .keras file, in messages.
 
     Raises:
-        UnsafeModelError: The model has another number of outputs than model.json has names, or reads other features.
+        UnsafeModelError: The number of outputs or the shape of the inputs is not that of model.json.
     """
     described = path.with_suffix(".json")
     read, given = model.input_shape, model.output_shape
     if not isinstance(read, tuple) or not isinstance(given, tuple):
         raise UnsafeModelError(f"{path}: has several inputs or outputs; one of each is wanted.")
     names = description.class_names or description.target_names
-    if description.task_type != "representation" and names and given[-1] != len(names):
+    if not description.task.is_reconstruction and names and given[-1] != len(names):
         raise UnsafeModelError(
             f"{described}: names {len(names)} outputs, and {path.name} has {given[-1]}. It is of another model; copy it from "
             "the fold folder that the model came from."
@@ -205,7 +242,7 @@ def check_description(model: "keras.Model", description: "ModelDescription", pat
 
 
 def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | None:
-    """Return the shape of the examples that model.json describes, None for any size; None where a script made them."""
+    """Return the shape of an example by model.json, None for any size; None if a script made the examples."""
     settings = description.feature_settings
     if description.is_custom:
         return None

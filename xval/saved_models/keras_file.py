@@ -1,8 +1,8 @@
-"""A .keras file from elsewhere, checked before Keras sees anything of it.
+"""Check a .keras file from elsewhere before Keras reads it.
 
-Comes in: the path of a .keras file. Goes out: a folder in the form that Keras reads too, which holds nothing but what was
-checked; or the reason why the file is refused. Keras's safe mode refuses what is known to be harmful; this lets through only
-what is known to be harmless, and Keras never opens the file itself, so that it cannot change between check and use.
+Comes in: the path of a .keras file. Goes out: a folder that Keras can load and that holds only what was checked; or the reason
+why the file is refused. Keras's safe mode refuses what is known to be harmful; this accepts only what is known to be harmless.
+Keras never opens the file itself, so it cannot change between check and use.
 """
 
 import zipfile
@@ -22,10 +22,10 @@ _LARGEST_BYTES = {
     _CONFIG: 16 << 20,
     # Two entries; never read.
     _METADATA: 64 << 10,
-    # 2 x 10^9 weights of float32; networks for audio have 10^4 to 10^8. `archives.LARGEST_RATIO` holds it to the file's size.
+    # 2 x 10^9 weights of float32; networks for audio have 10^4 to 10^8. `LARGEST_RATIO` limits it by the size of the file.
     _WEIGHTS: 8 << 30,
 }
-"""The members that Keras writes for a model of layers without assets (vocabularies), and the most bytes that each may have."""
+"""The members of a model whose layers have no assets (vocabularies), and the most bytes that each may have."""
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def open_model(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a .keras file as a zip archive, its members checked by name and size.
 
     Raises:
-        UnsafeModelError: As `archives.open_archive`, or a member is missing.
+        UnsafeModelError: As `archive.open_archive`, or a member is missing.
     """
     with path.open("rb") as file, open_archive(file, path, _LARGEST_BYTES.get) as archive:
         missing = sorted({_CONFIG, _WEIGHTS} - set(archive.namelist()))
@@ -43,20 +43,20 @@ def open_model(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def unpack_model(path: Path, folder: Path, registered: Collection[str] = ()) -> int:
-    """Check a .keras file and write what was checked of it into a folder, which Keras loads as it loads the file.
+    """Check a .keras file and write the checked content into a folder, which Keras loads like the file.
 
     Args:
         path: The .keras file.
         folder: An empty folder that nobody else writes to.
-        registered: Names of the layers and functions that were registered with Keras by code that the user imported:
+        registered: Names of the layers and functions that imported code registered with Keras:
             ``keras.saving.get_custom_objects()``.
 
     Returns:
         How many numbers the weights are.
 
     Raises:
-        UnsafeModelError: The archive (`archives.open_archive`), the architecture (`model_config.check_config`) or the weights
-            (`model_weights.check_weights`) are refused.
+        UnsafeModelError: The archive (`open_archive`), the architecture (`check_config`) or the weights (`check_weights`) are
+            refused.
         OSError: The file cannot be read, or the folder not written.
     """
     with open_model(path) as archive:

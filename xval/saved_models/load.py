@@ -1,8 +1,8 @@
-"""Load a model.keras of a fold folder, also where its architecture has layers of its own.
+"""Read a model.keras of a fold folder, also if its architecture has layers of its own.
 
 Comes in: the path of a .keras file. Goes out: the Keras model. The file is checked before Keras reads any of it
-(model_archive.py), and Keras's safe mode stays on. A layer that is not Keras's own is taken only from code that has been
-imported, so the architecture that model.json names is imported first, and nothing else.
+(keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's own are taken only from imported code, so the
+architecture that model.json names is imported first, and nothing else.
 """
 
 import json
@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xval.backend.keras_internals import shapes_alone
 from xval.errors import ResultsError, UnsafeModelError, suggestion
 from xval.json_files import read_json
 from xval.saved_models.keras_file import unpack_model
@@ -24,30 +25,28 @@ if TYPE_CHECKING:
 _UNSAVED_VALUES = 1 << 16  # states of random layers, which are not among the weights; 2 each
 
 
-def load_model(path: Path) -> "keras.Model":
-    """Load a saved model.
+def read_keras_model(path: Path) -> "keras.Model":
+    """Check and load a saved model.
 
     Args:
-        path: The .keras file. Where a .json file of its name lies beside it, the architecture that it names is imported.
+        path: The .keras file. If a .json file of the same name lies beside it, the architecture that it names is imported.
 
     Returns:
         The model, not compiled.
 
     Raises:
-        ResultsError: There is no such file, model.json names an architecture that architectures/ does not have, or Keras
-            cannot build the model that the file describes.
+        ResultsError: The file does not exist, or model.json names an architecture that architectures/ does not have.
         UnsafeModelError: The file is damaged, or holds something else than layers of Keras or of this architecture and their
-            weights; see `model_archive.unpack_model`.
+            weights; see `keras_file.unpack_model`.
     """
     import keras
 
     if not path.is_file():
         raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
     description = read_json(path.with_suffix(".json")) or {}
-    # Results of versions before this key have layers of Keras alone.
     architecture = description.get("architecture")
     is_own = is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split(".")))
-    if architecture is not None and not is_own:  # modules of the user's own are for the user to import
+    if architecture is not None and not is_own:  # the user imports modules of their own
         if architecture not in architecture_names():
             raise ResultsError(
                 f"{path.with_suffix('.json')}: unknown architecture {architecture!r:.80}, so layers of {path.name} cannot be "
@@ -65,7 +64,7 @@ def load_model(path: Path) -> "keras.Model":
             model = keras.saving.load_model(folder, compile=False, safe_mode=True)
         except UnsafeModelError:
             raise
-        except Exception as error:  # a doctored file may fail anywhere in Keras or its backend
+        except Exception as error:  # a manipulated file may fail anywhere in Keras or its backend
             reason = " ".join(str(error).split())[:300]
             raise UnsafeModelError(
                 f"{path}: its layers or weights do not fit together ({type(error).__name__}: {reason}). Is it of another "
@@ -77,7 +76,7 @@ def load_model(path: Path) -> "keras.Model":
 
 
 def _check_size(folder: Path, path: Path, n_values: int) -> None:
-    """Refuse a model whose layers want more weights than are there, before memory is taken for them.
+    """Refuse a model whose layers need more weights than the file has, before memory is taken for them.
 
     Args:
         folder: What `unpack_model` wrote.
@@ -85,15 +84,10 @@ def _check_size(folder: Path, path: Path, n_values: int) -> None:
         n_values: How many numbers its weights are.
     """
     import keras
-    from keras.src.backend.common import global_state
 
     config = json.loads((folder / "config.json").read_bytes())
-    try:
-        with keras.StatelessScope(initialize_variables=False):  # variables get a shape and no memory
-            built = keras.saving.deserialize_keras_object(config, safe_mode=True)
-            wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
-    finally:
-        # Else the next scope of this kind, in a training say, would take the memory. Keras offers no other way.
-        global_state.set_global_attribute("uninitialized_variables", [])
+    with shapes_alone():
+        built = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
     if wanted > n_values + _UNSAVED_VALUES:
         raise UnsafeModelError(f"{path}: refused, its layers want {wanted} weights, and {n_values} are there.")

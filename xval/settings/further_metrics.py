@@ -6,7 +6,6 @@ whether more of it is better: by the decorator ``xval.metrics.metric``, or by an
 """
 
 import ast
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.errors import SettingsError, suggestion
 from xval.metrics import Metric
-from xval.metrics.frame_classification import EVENT_METRICS
 from xval.settings import keras_names, user_code
+from xval.settings.tasks import Task, find_task
 
 _HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval.metrics import metric), or False for an error"
 
@@ -40,13 +39,14 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     """
     found: dict[str, bool] = {}
     names = split_names(text)
-    if names and task_type == "representation":
+    task = find_task(task_type)
+    if names and task.is_reconstruction:
         those = ", ".join(metrics.metric_names(task_type))
         raise SettingsError(f"metric '{names[0]}': a representation is measured by {those} alone; leave it out.")
-    taken = (*metrics.metric_names(task_type), "loss", *(EVENT_METRICS if task_type == "frame_classification" else ()))
+    taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
     for name in names:
         own = user_code.is_dotted(name)
-        short, higher = _own_direction(name) if own else _keras_direction(task_type, name)
+        short, higher = _own_direction(name) if own else _keras_direction(task, name)
         if short in found or short in taken:
             raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
         found[short] = higher
@@ -60,14 +60,14 @@ def load(task_type: str, text: str) -> dict[str, Metric]:
         SettingsError: As `directions`, or the user's module turns out not to hold what it seemed to.
         Exception: Whatever the user's module raises while it is imported.
     """
-    found = {}
+    task, found = find_task(task_type), {}
     for written, (name, higher) in zip(split_names(text), directions(task_type, text).items(), strict=True):
         if user_code.is_dotted(written):
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' is no function that says whether more is better; {_HOW_TO_SAY}.")
         else:
-            function = _KerasFunction(keras_names.METRICS[task_type][name].class_name, task_type)
+            function = _KerasFunction(task.keras_metrics[name].class_name, has_classes=task.has_clip_classes)
         found[name] = Metric(function, higher)
     return found
 
@@ -77,14 +77,14 @@ class _KerasFunction:
 
     Args:
         class_name: Its class in keras.metrics.
-        task_type: Classes are made one-hot for those metrics of classification that want it.
+        has_classes: The targets are class numbers, which are made one-hot for those metrics that want it.
     """
 
-    def __init__(self, class_name: str, task_type: str) -> None:
+    def __init__(self, class_name: str, *, has_classes: bool) -> None:
         import keras
 
         self._metric = getattr(keras.metrics, class_name)()
-        self._is_one_hot = task_type == "classification" and not class_name.startswith("Sparse")
+        self._is_one_hot = has_classes and not class_name.startswith("Sparse")
 
     def __call__(self, targets: NDArray[Any], predictions: NDArray[Any]) -> float:
         self._metric.reset_state()
@@ -93,14 +93,12 @@ class _KerasFunction:
         return float(self._metric.result())
 
 
-def _keras_direction(task_type: str, name: str) -> tuple[str, bool]:
-    known: Mapping[str, keras_names.KerasMetric] = keras_names.METRICS.get(task_type, {})
-    found = keras_names.match(name, known)
+def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
+    found = keras_names.match(name, task.keras_metrics)
     if found is None:
-        raise SettingsError(
-            f"unknown metric '{name}' for {task_type}. {suggestion(name, ['auto', *known])} {user_code.HOW_TO_NAME}"
-        )
-    return found, known[found].higher_is_better
+        known = suggestion(name, ["auto", *task.keras_metrics])
+        raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {user_code.HOW_TO_NAME}")
+    return found, task.keras_metrics[found].higher_is_better
 
 
 def _own_direction(path: str) -> tuple[str, bool]:

@@ -46,36 +46,6 @@ class KerasMetric(NamedTuple):
     higher_is_better: bool
 
 
-METRICS: dict[str, dict[str, KerasMetric]] = {
-    "classification": {
-        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
-        "categorical_accuracy": KerasMetric("CategoricalAccuracy", higher_is_better=True),
-        "categorical_crossentropy": KerasMetric("CategoricalCrossentropy", higher_is_better=False),
-        "categorical_hinge": KerasMetric("CategoricalHinge", higher_is_better=False),
-        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
-        "kl_divergence": KerasMetric("KLDivergence", higher_is_better=False),
-        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
-        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
-        "sparse_categorical_accuracy": KerasMetric("SparseCategoricalAccuracy", higher_is_better=True),
-        "sparse_categorical_crossentropy": KerasMetric("SparseCategoricalCrossentropy", higher_is_better=False),
-        "sparse_top_k_categorical_accuracy": KerasMetric("SparseTopKCategoricalAccuracy", higher_is_better=True),
-        "top_k_categorical_accuracy": KerasMetric("TopKCategoricalAccuracy", higher_is_better=True),
-    },
-    "regression": {
-        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
-        "log_cosh_error": KerasMetric("LogCoshError", higher_is_better=False),
-        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
-        "mean_absolute_percentage_error": KerasMetric("MeanAbsolutePercentageError", higher_is_better=False),
-        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
-        "mean_squared_logarithmic_error": KerasMetric("MeanSquaredLogarithmicError", higher_is_better=False),
-        "poisson": KerasMetric("Poisson", higher_is_better=False),
-        "r2_score": KerasMetric("R2Score", higher_is_better=True),
-        "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
-    },
-}
-"""For each task the metrics that give one number for its targets and predictions, without options."""
-
-
 def match(name: str, known: Iterable[str]) -> str | None:
     """Return which known name a user means, whether written as a class, a function or in Keras's short form.
 

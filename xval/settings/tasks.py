@@ -1,18 +1,153 @@
-"""What belongs to a task: the losses that fit it, the form of its targets, what can choose the best epoch."""
+"""The tasks: all that differs between classification, regression, representation and frame_classification.
 
-from collections.abc import Iterable
+Comes in: a task_type, and of frame_classification a label_form. Goes out: a `Task`. A new task is an entry of `TASKS`, a file
+of metrics, xval/metrics/<name>.py, and a module of xval/evaluation/, where none that is there fits.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from xval import metrics
 from xval.errors import SettingsError, suggestion
+from xval.metrics.frame_classification import EVENT_METRICS
 from xval.settings import keras_names, user_code
+from xval.settings.keras_names import KerasMetric
+from xval.settings.scope import Scope
 
+TaskType = Literal["classification", "regression", "representation", "frame_classification"]
+LabelForm = Literal["multi_class", "multi_label"]
 TargetForm = Literal["class", "one_hot", "number", "input", "frames"]
 
 
-# For each task the losses that fit it and the form of the targets that they want; the first is `auto`.
-LOSSES: dict[str, dict[str, TargetForm]] = {
-    "classification": {
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What the engine knows of a task.
+
+    Attributes:
+        name: The value of task_type; the metrics of the task are in xval/metrics/<name>.py.
+        target: What the model's answers are compared with: the target of each clip, of each frame of a recording, or the input.
+        has_classes: The answers are probabilities of classes, not numbers.
+        activation: Keras's name of the activation that turns what an architecture returns into answers.
+        losses: The losses that fit, and the form of the targets that each wants; the first is `auto`.
+        training_metric: The metric that training follows besides the loss.
+        training_metric_classes: Its class in keras.metrics, by the form of the targets.
+        main_metrics: The metrics of the terminal; the first ranks instances whose monitored values cannot be compared.
+        item_metric: The metric of the sheet *items*.
+        evaluation: The module whose `evaluate` tests a fitted model.
+        keras_metrics: The metrics of Keras that give one number for targets and predictions, without options.
+        final_metrics: Metrics that are computed once, after training, and whether more of each is better.
+        relative_metrics: Metrics that compare with an answer made of the training data, which no saved model keeps.
+        loss_scopes: Scopes of the settings in which instances must agree for their validation losses to be compared.
+        loss_metrics: The monitored metrics that need this agreement.
+        unit: What is counted in tables and reports.
+        clip_word: What one clip is called.
+        answer_word: What a model finds in a file.
+        variants: The same task with another label_form.
+    """
+
+    name: TaskType
+    target: Literal["clip", "frame", "input"]
+    has_classes: bool
+    activation: Literal["softmax", "sigmoid", "linear"]
+    losses: Mapping[str, TargetForm]
+    training_metric: str
+    training_metric_classes: Mapping[TargetForm, str]
+    main_metrics: tuple[str, ...]
+    item_metric: str
+    evaluation: str
+    keras_metrics: Mapping[str, KerasMetric] = field(default_factory=dict)
+    final_metrics: Mapping[str, bool] = field(default_factory=dict)
+    relative_metrics: tuple[str, ...] = ()
+    loss_scopes: tuple[Scope, ...] = (Scope.LOSS,)
+    loss_metrics: tuple[str, ...] = ("loss",)
+    unit: Literal["clips", "frames"] = "clips"
+    clip_word: str = "clip"
+    answer_word: str = "prediction"
+    variants: Mapping[str, "Task"] = field(default_factory=dict)
+
+    @property
+    def is_framewise(self) -> bool:
+        """Whether each frame of a recording has a target."""
+        return self.target == "frame"
+
+    @property
+    def is_reconstruction(self) -> bool:
+        """Whether a model rebuilds its input, so that it needs no labels."""
+        return self.target == "input"
+
+    @property
+    def has_clip_targets(self) -> bool:
+        """Whether each clip has a target: a class or numbers."""
+        return self.target == "clip"
+
+    @property
+    def has_clip_classes(self) -> bool:
+        """Whether each clip has a class."""
+        return self.has_clip_targets and self.has_classes
+
+    @property
+    def has_clip_numbers(self) -> bool:
+        """Whether each clip has numbers to predict."""
+        return self.has_clip_targets and not self.has_classes
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether several classes may be right at once."""
+        return self.has_classes and self.activation == "sigmoid"
+
+    def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return what can choose the best epoch: the loss, the training metric and every validation metric.
+
+        Args:
+            further: Metrics beside those of the task.
+        """
+        # The metrics of a reconstruction need the features besides, which are not kept between epochs.
+        validated = (self.training_metric,) if self.is_reconstruction else (*metrics.metric_names(self.name), *further)
+        return ("val_loss", "loss", self.training_metric, *(f"val_{name}" for name in validated))
+
+    def loss_name(self, name: str) -> str:
+        """Return the Keras name of a loss, with `auto` resolved, or the dotted path of a loss of the user's own.
+
+        Args:
+            name: A Keras name, or `auto`.
+
+        Raises:
+            SettingsError: The loss does not fit the task; or there is no such function of two arguments.
+        """
+        if name == "auto":
+            return next(iter(self.losses))
+        if user_code.is_dotted(name):
+            user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
+            return name
+        found = keras_names.match(name, self.losses)
+        if found is None:
+            raise SettingsError(
+                f"unknown loss '{name}' for {self.name}. {suggestion(name, ['auto', *self.losses])} {user_code.HOW_TO_NAME}"
+            )
+        return found
+
+    def target_form(self, loss: str) -> TargetForm:
+        """Return the form of the targets that a loss of `loss_name` wants; the user's own want that of the first loss."""
+        return self.losses.get(loss, next(iter(self.losses.values())))
+
+    def higher_is_better(self, metric: str) -> bool:
+        """Return whether more of a metric of the task, or of `final_metrics`, is better.
+
+        Raises:
+            SettingsError: There is no such metric.
+        """
+        if metric in self.final_metrics:
+            return self.final_metrics[metric]
+        return metrics.higher_is_better(self.name, metric)
+
+
+CLASSIFICATION = Task(
+    name="classification",
+    target="clip",
+    has_classes=True,
+    activation="softmax",
+    losses={
         "sparse_categorical_crossentropy": "class",
         "categorical_crossentropy": "one_hot",
         "categorical_focal_crossentropy": "one_hot",
@@ -22,7 +157,33 @@ LOSSES: dict[str, dict[str, TargetForm]] = {
         "binary_focal_crossentropy": "one_hot",
         "mean_squared_error": "one_hot",
     },
-    "regression": {
+    training_metric="accuracy",
+    training_metric_classes={"class": "SparseCategoricalAccuracy", "one_hot": "CategoricalAccuracy"},
+    main_metrics=("balanced_accuracy", "accuracy"),
+    item_metric="accuracy",
+    evaluation="xval.evaluation.clips",
+    keras_metrics={
+        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
+        "categorical_accuracy": KerasMetric("CategoricalAccuracy", higher_is_better=True),
+        "categorical_crossentropy": KerasMetric("CategoricalCrossentropy", higher_is_better=False),
+        "categorical_hinge": KerasMetric("CategoricalHinge", higher_is_better=False),
+        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
+        "kl_divergence": KerasMetric("KLDivergence", higher_is_better=False),
+        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+        "sparse_categorical_accuracy": KerasMetric("SparseCategoricalAccuracy", higher_is_better=True),
+        "sparse_categorical_crossentropy": KerasMetric("SparseCategoricalCrossentropy", higher_is_better=False),
+        "sparse_top_k_categorical_accuracy": KerasMetric("SparseTopKCategoricalAccuracy", higher_is_better=True),
+        "top_k_categorical_accuracy": KerasMetric("TopKCategoricalAccuracy", higher_is_better=True),
+    },
+)
+
+REGRESSION = Task(
+    name="regression",
+    target="clip",
+    has_classes=False,
+    activation="linear",
+    losses={
         "mean_squared_error": "number",
         "mean_absolute_error": "number",
         "huber": "number",
@@ -32,63 +193,98 @@ LOSSES: dict[str, dict[str, TargetForm]] = {
         "poisson": "number",
         "cosine_similarity": "number",
     },
-    "representation": {
-        "mean_squared_error": "input",
-        "mean_absolute_error": "input",
-        "huber": "input",
-        "log_cosh": "input",
+    training_metric="mae",
+    training_metric_classes={"number": "MeanAbsoluteError"},
+    main_metrics=("rmse", "ccc"),
+    item_metric="rmse",
+    evaluation="xval.evaluation.clips",
+    keras_metrics={
+        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
+        "log_cosh_error": KerasMetric("LogCoshError", higher_is_better=False),
+        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
+        "mean_absolute_percentage_error": KerasMetric("MeanAbsolutePercentageError", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+        "mean_squared_logarithmic_error": KerasMetric("MeanSquaredLogarithmicError", higher_is_better=False),
+        "poisson": KerasMetric("Poisson", higher_is_better=False),
+        "r2_score": KerasMetric("R2Score", higher_is_better=True),
+        "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
     },
-    "frame_classification": {"sparse_categorical_crossentropy": "frames"},
-    "frame_classification, multi_label": {"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"},
-}
+)
+
+REPRESENTATION = Task(
+    name="representation",
+    target="input",
+    has_classes=False,
+    activation="linear",
+    losses={"mean_squared_error": "input", "mean_absolute_error": "input", "huber": "input", "log_cosh": "input"},
+    training_metric="mse",
+    training_metric_classes={"input": "MeanSquaredError"},
+    main_metrics=("explained_variance", "mse"),
+    item_metric="mse",
+    evaluation="xval.evaluation.reconstruction",
+    relative_metrics=("explained_variance",),
+    loss_scopes=(Scope.LOSS, Scope.FEATURE_LOSS),  # errors are in units of the features
+    loss_metrics=("loss", "mse"),
+)
+
+_MULTI_CLASS_FRAMES = Task(
+    name="frame_classification",
+    target="frame",
+    has_classes=True,
+    activation="softmax",
+    losses={"sparse_categorical_crossentropy": "frames"},
+    training_metric="accuracy",
+    training_metric_classes={"frames": "SparseCategoricalAccuracy"},
+    main_metrics=("macro_f1", "event_f1"),
+    item_metric="macro_f1",
+    evaluation="xval.evaluation.frames",
+    final_metrics=EVENT_METRICS,
+    # Other labels of frames are other questions.
+    loss_scopes=(Scope.LOSS, Scope.FRAME_LOSS),
+    unit="frames",
+    clip_word="recording",
+    answer_word="event",
+)
+_MULTI_LABEL_FRAMES = replace(
+    _MULTI_CLASS_FRAMES,
+    activation="sigmoid",
+    losses={"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"},
+    training_metric_classes={"frames": "BinaryAccuracy"},
+)
+FRAME_CLASSIFICATION = replace(_MULTI_CLASS_FRAMES, variants={"multi_label": _MULTI_LABEL_FRAMES})
+
+TASKS: Mapping[str, Task] = {task.name: task for task in (CLASSIFICATION, REGRESSION, REPRESENTATION, FRAME_CLASSIFICATION)}
 
 
-# The metric that Keras follows in training besides the loss.
-TRAINING_METRIC = {
-    "classification": "accuracy", "regression": "mae", "representation": "mse", "frame_classification": "accuracy",
-}  # fmt: skip
+def find_task(name: str, label_form: str = "multi_class") -> Task:
+    """Return a task.
+
+    Args:
+        name: The task_type.
+        label_form: The label_form; only frame_classification has more than one.
+
+    Raises:
+        SettingsError: There is no such task.
+    """
+    if name not in TASKS:
+        raise SettingsError(f"unknown task_type '{name}'. {suggestion(name, TASKS)}")
+    return TASKS[name].variants.get(label_form, TASKS[name])
+
+
+# The rooms that still name a task by its text.
+TRAINING_METRIC = {name: task.training_metric for name, task in TASKS.items()}
 
 
 def monitors(task_type: str, further: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return what can choose the best epoch of a task: the loss, the training metric and every validation metric.
-
-    Args:
-        task_type: The task.
-        further: Metrics beside those of the task.
-    """
-    followed = TRAINING_METRIC[task_type]
-    if task_type == "representation":  # its metrics need the features besides
-        return ("val_loss", "loss", followed, f"val_{followed}")
-    return ("val_loss", "loss", followed, *(f"val_{name}" for name in (*metrics.metric_names(task_type), *further)))
+    """See `Task.monitors`."""
+    return find_task(task_type).monitors(further)
 
 
 def loss_name(task_type: str, name: str, label_form: str = "multi_class") -> str:
-    """Return the Keras name of a loss, with `auto` resolved, or the dotted path of a loss of the user's own.
-
-    Args:
-        task_type: The task.
-        name: A Keras name, or `auto`.
-        label_form: Of frame classification.
-
-    Raises:
-        SettingsError: The loss does not fit the task; or there is no such function of two arguments.
-    """
-    is_multi_label = task_type == "frame_classification" and label_form == "multi_label"
-    fitting = LOSSES["frame_classification, multi_label" if is_multi_label else task_type]
-    if name == "auto":
-        return next(iter(fitting))
-    if user_code.is_dotted(name):
-        user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
-        return name
-    found = keras_names.match(name, fitting)
-    if found is None:
-        raise SettingsError(
-            f"unknown loss '{name}' for {task_type}. {suggestion(name, ['auto', *fitting])} {user_code.HOW_TO_NAME}"
-        )
-    return found
+    """See `Task.loss_name`."""
+    return find_task(task_type, label_form).loss_name(name)
 
 
 def target_form(task_type: str, loss: str) -> TargetForm:
-    """Return the form of the targets that a loss of `loss_name` wants; one of the user's own, that of the task's first loss."""
-    fitting = LOSSES[task_type]
-    return fitting.get(loss, next(iter(fitting.values())))
+    """See `Task.target_form`."""
+    return find_task(task_type).target_form(loss)

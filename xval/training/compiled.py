@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import keras
 
 from xval.backend.compilation import _jit_compile
+from xval.backend.keras_internals import all_layers
 from xval.models.losses import fitted_loss, loss_function
 from xval.models.residual import with_residual
 from xval.settings import user_code
@@ -136,7 +137,7 @@ def penalty(model: keras.Model) -> float:
 def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, object]) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
     is_own = user_code.is_dotted(settings.loss) or user_code.is_dotted(settings.optimizer)
-    layers = [*new.fitted._flatten_layers(), *new.whole._flatten_layers()]  # Keras has no public way to layers within layers
+    layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None
     between_steps = names_of(Scope.BETWEEN_STEPS)

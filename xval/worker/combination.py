@@ -25,7 +25,7 @@ from xval.jobs.prepare import prepare_for
 from xval.jobs.record import versions
 from xval.models.cut import cut_model, embed
 from xval.saved_models.initial import hash_model
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 from xval.settings.combination import CombinationOptions
 
 
@@ -96,7 +96,7 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
     """
     options, found = CombinationOptions.of(job.options), []
     for path in options.model_paths(job.fold.number):
-        model = load_model(Path(path))
+        model = read_keras_model(Path(path))
         persistence.check_shape(model, store, job.settings.feature_settings(), where=path)
         found.append(cut_model(model, options.layers_dropped, where=path))
     return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xval.errors import one_line
 from xval.folds.split import SIDES
-from xval.jobs.claim import ClaimedFold, JobOutcome, Report
+from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
 from xval.jobs.groups import one_by_one
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
@@ -58,16 +58,17 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
 
     setup = set_up_fold(job)
     settings = job.settings
-
-    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
-        known = {name: round(float(value), 6) for name, value in values.items()}
-        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
-
     compiled = WARM_MODEL.take(setup.compiled, settings, job.options)
     log_folder = str(temporary / "tensorboard") if settings.tensorboard else None
     try:
         history = train_model(
-            compiled, setup.data, settings, seed=job.seed, report=report_epoch, log_folder=log_folder, refit=job.refit
+            compiled,
+            setup.data,
+            settings,
+            seed=job.seed,
+            report=epoch_report(job, report),
+            log_folder=log_folder,
+            refit=job.refit,
         )
     except BaseException:
         WARM_MODEL.forget()  # nobody knows in what state it is

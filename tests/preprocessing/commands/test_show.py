@@ -162,7 +162,7 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(folder: Path) -> None:
     ("arguments", "message"),
     [
         ([], "following arguments are required: CLIP"),
-        (["chirp.wav", "--set", "n_melz=3"], "unknown feature setting 'n_melz'.*Did you mean 'n_mels'"),
+        (["chirp.wav", "--set", "n_melz=3"], "--set n_melz: unknown setting.*Did you mean 'n_mels'"),
         *(
             (["chirp.wav", flag, value], f"{flag} {value}: a time in seconds from 0 is wanted")
             for flag, value in (("--start-s", "nan"), ("--start-s", "inf"), ("--end-s", "nan"), ("--end-s", "soon"))

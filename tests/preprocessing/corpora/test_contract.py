@@ -111,7 +111,7 @@ def test_a_new_file_is_a_new_corpus(own_corpus) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("no_function", "", "has no function list_clips"),
+        ("no_function", "", "has no 'list_clips'"),
         ("positional", "def list_clips(audio_folder, site): ...", r"options after a '\*'"),
         ("untyped", "def list_clips(audio_folder, *, site): ...", "argument 'site' .* allowed are int, float"),
         ("listed", "def list_clips(audio_folder, *, sites: list[str]): ...", "argument 'sites'"),

@@ -34,7 +34,7 @@ def test_a_model_of_this_fold_and_these_features_passes_without_a_word(custom_st
 def test_skops_is_asked_for_before_anything_is_trained(monkeypatch, toy):
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
 
-    with pytest.raises(SettingsError, match=r"pip install 'xval\[combination\]'"):
+    with pytest.raises(SettingsError, match=r"pip install -e '\.\[combination\]'"):
         check_instance(options(), FEATURES, toy, [FOLD])
 
 

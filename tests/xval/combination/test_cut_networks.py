@@ -4,11 +4,11 @@ import numpy as np
 
 from xval.data.examples import StoredExamples
 from xval.models.cut import cut_model, embed
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 
 def test_the_layers_of_cnn_small_by_their_number(custom_store, make_network):
-    model = load_model(make_network(custom_store))
+    model = read_keras_model(make_network(custom_store))
 
     shapes = [cut_model(model, number, where="m").output_shape for number in range(4)]
 
@@ -16,14 +16,14 @@ def test_the_layers_of_cnn_small_by_their_number(custom_store, make_network):
 
 
 def test_a_recurrent_layer_counts_once(custom_store, make_network):
-    model = load_model(make_network(custom_store, architecture="crnn", n_filters=(4,), n_units=3))
+    model = read_keras_model(make_network(custom_store, architecture="crnn", n_filters=(4,), n_units=3))
 
     assert cut_model(model, 1, where="m").output_shape == (None, 6)
     assert cut_model(model, 2, where="m").output_shape == (None, 12), "frames of (3 bins, 4 filters) are averaged"
 
 
 def test_examples_are_embedded_in_their_order_and_as_when_the_model_predicts(custom_store, make_network):
-    model = cut_model(load_model(make_network(custom_store, dropout=0.5)), 1, where="m")
+    model = cut_model(read_keras_model(make_network(custom_store, dropout=0.5)), 1, where="m")
     examples = StoredExamples(custom_store, ("s1", "s4"), augmented=True)
 
     found = embed(model, examples, 4)

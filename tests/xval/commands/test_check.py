@@ -72,7 +72,7 @@ def test_a_folder_that_is_no_experiment(command, tmp_path, name):
 
     assert code == missing[0] == 2
     assert "holds no results of an experiment (no folds.json)" in errors
-    assert "there is no such folder" in missing[2]
+    assert "no such folder" in missing[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -207,7 +207,7 @@ def test_old_results_that_wait_to_be_replaced_are_named(command, results):
 
     _, printed, _ = command("status", results)
 
-    assert "instance_1.replaced: old results of fold(s) 2 wait here for their successors." in printed
+    assert "instance_1.replaced: old results of fold(s) 2 wait here for new ones." in printed
 
 
 def test_looking_changes_nothing(command, results):

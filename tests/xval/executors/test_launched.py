@@ -5,14 +5,25 @@ from dataclasses import replace
 import pytest
 
 from xval.backend.devices import Slot
+from xval.errors import SettingsError
 from xval.executors import _launched
-from xval.executors._launched import run_launched
+from xval.executors._launched import run_launched, slot_of_each
 from xval.folds.split import Fold
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, write_job_file, write_outcome
 
 CPU = Slot("cpu", 1)
+
+
+@pytest.mark.parametrize(("n_gpus", "slot"), [(0, Slot("cpu", 3)), (0.25, Slot("0", 3, 0.25)), (2, Slot("0", 3, 1.0))])
+def test_a_job_gets_the_first_gpu_or_its_share_or_the_cpu(n_gpus, slot):
+    assert slot_of_each("slurm", "pytest", n_gpus=n_gpus, threads=3) == slot
+
+
+def test_a_package_that_is_not_installed_is_named():
+    with pytest.raises(SettingsError, match=r"executor 'slurm' needs no_such_package: pip install 'xval\[slurm\]'"):
+        slot_of_each("slurm", "no_such_package", n_gpus=0, threads=1)
 
 
 class Engine:

@@ -31,7 +31,7 @@ from xval.jobs.plan import write_settings
 from xval.results.folder import ExperimentFolder
 from xval.saved_models.description import read_description, read_seen_audio
 from xval.saved_models.initial import hash_model
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
 from xval.training import fit
 from xval.worker.run import run_job
@@ -116,7 +116,7 @@ def record_of(path):
 
 
 def weights(path):
-    return load_model(path).get_weights()
+    return read_keras_model(path).get_weights()
 
 
 def learning_rates(folder):
@@ -171,7 +171,7 @@ def test_its_weights_are_its_own_and_it_normalises_by_all_items(experiment, make
 
     hashes = {hash_model(experiment.fold_folder(1, fold) / "model.keras") for fold in (0, 1, 2)}
     assert len(hashes) == 3
-    model = load_model(path)
+    model = read_keras_model(path)
     moments = open_store(finished / "data" / "toy" / "features" / "custom").moments(ITEMS)
     mean, variance = model.get_layer("normalization").get_weights()
     assert mean == pytest.approx(moments.mean(), rel=1e-5)

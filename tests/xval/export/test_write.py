@@ -262,7 +262,7 @@ def test_the_description_of_another_model_is_kept(fold, tmp_path):
 
 def test_where_nothing_can_be_written_is_said_before_the_work(fold, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("xval.export.write.load_model", lambda path: pytest.fail("loaded"))
+    monkeypatch.setattr("xval.export.write.read_keras_model", lambda path: pytest.fail("loaded"))
 
     with pytest.raises(ResultsError, match=r"out: cannot be written.*--output"):
         export_model(fold, "saved_model", tmp_path / "file" / "out")
@@ -276,7 +276,7 @@ def test_wrong_formats_names_and_missing_packages_are_refused(fold, tmp_path, mo
     with pytest.raises(SettingsError, match=r"--output .*out\.pb: .*ends in \.tflite"):
         export_model(fold, "tflite", tmp_path / "out.pb")
     monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "tf2onnx" else object())
-    with pytest.raises(SettingsError, match=r"--format onnx needs tf2onnx, .*pip install 'xval\[export\]'"):
+    with pytest.raises(SettingsError, match=r"--format onnx needs tf2onnx, .*pip install -e '\.\[export\]'"):
         export_model(fold, "onnx", tmp_path / "out.onnx")
     assert not list(tmp_path.glob("*out*"))
 

@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -53,13 +52,23 @@ def test_jobs_that_wait_for_each_other_are_refused(job):
         in_stages([job(1, 1, [second]), job(2, 1, [first])])
 
 
-@pytest.mark.timed
-def test_many_jobs_are_sorted_in_no_time(job):
+def test_who_waits_for_a_circle_is_named_with_it_and_who_does_not_is_not(job):
+    paths = {number: f"results/instance_{number}/fold_{{fold}}/model.keras" for number in range(1, 5)}
+    jobs = [job(1, 1, [paths[2]]), job(2, 1, [paths[1], paths[4]]), job(3, 1, [paths[1]]), job(4, 1)]
+
+    with pytest.raises(SettingsError, match="instances 1, 2, 3 wait for each other's models"):
+        in_stages(jobs)
+    with pytest.raises(SettingsError, match="instances 1 wait for each other's models"):
+        in_stages([job(1, 1, [paths[1]])])
+
+
+def test_of_many_jobs_each_path_is_resolved_once(monkeypatch, job):
     model = "results/instance_1/fold_{fold}/model.keras"
     jobs = [job(instance, fold, [model] if instance == 2 else []) for instance in range(1, 301) for fold in range(1, 11)]
-    started = time.monotonic()
+    resolved, resolve = [], Path.resolve
+    monkeypatch.setattr(Path, "resolve", lambda path: resolved.append(path) or resolve(path))
 
     first, second = in_stages(jobs)
 
     assert (len(first), len(second)) == (2990, 10)
-    assert time.monotonic() - started < 2
+    assert len(resolved) == 3000 + 10

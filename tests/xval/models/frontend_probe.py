@@ -25,13 +25,13 @@ def build(folder: Path, case: str, arrays: dict[str, np.ndarray]) -> dict[str, f
     """Return the differences of a front end for any number of samples, and of the same when it was saved and loaded."""
     from preprocessing.features.settings import FeatureSettings
     from xval.models.frontend import build_frontend
-    from xval.saved_models.load import load_model
+    from xval.saved_models.load import read_keras_model
 
     settings = FeatureSettings.model_validate_json((folder / f"{case}.json").read_text())
     model = build_frontend(None, settings)
     path = folder / f"{case}_{keras.backend.backend()}.keras"
     model.save(path)
-    return {"built": difference(model, arrays), "loaded": difference(load_model(path), arrays)}
+    return {"built": difference(model, arrays), "loaded": difference(read_keras_model(path), arrays)}
 
 
 def main() -> None:

@@ -3,11 +3,13 @@
 import json
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xval.results.read import WrittenInstance
 from xval.results.summary import (
     chance_level,
     differing_parameters,
@@ -19,21 +21,26 @@ from xval.results.summary import (
 )
 
 
+def _written(**content):
+    defaults = {"path": Path("settings.json"), "instance": 1, "description": "", "settings_hash": "s", "sources": {}}
+    return WrittenInstance(**defaults | content)
+
+
+def _differing(metric_dicts):
+    return differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
+
+
 def test_the_metric_dict_holds_settings_records_and_figures(make_record, make_failure):
-    content = {
-        "instance": 3,
-        "description": "digits",
-        "parameters": {"task_type": "classification", "monitor": "val_loss", "batch_size": 32},
-        "sources": {"batch_size": "config.ini"},
-    }
+    parameters = {"task_type": "classification", "monitor": "val_loss", "batch_size": 32}
+    written = _written(instance=3, description="digits", parameters=parameters, sources={"batch_size": "config.ini"})
     records = [make_failure(3), make_record(2, {"accuracy": 0.6, "loss": 1.0}), make_record(1, {"accuracy": 0.5, "loss": 2.0})]
-    found = make_metric_dict(content, records, folds_total=4)
+    found = make_metric_dict(written, records, folds_total=4)
     assert list(found["folds"]) == ["1", "2", "3"]
     assert found["folds"]["3"]["error"] == "the loss is NaN after epoch 3"
     assert (found["folds_total"], found["folds_done"], found["folds_failed"]) == (4, 2, 1)
     assert (found["instance"], found["description"], found["task_type"]) == (3, "digits", "classification")
     assert (found["monitor"], found["parameters"], found["sources"]) == (
-        "val_loss", content["parameters"], content["sources"],
+        "val_loss", written.parameters, written.sources,
     )  # fmt: skip
     assert found["seconds"] == 25.0
     assert found["n_parameters"] == 12345
@@ -80,16 +87,15 @@ def test_mean_and_deviation_are_those_of_a_sample_whatever_the_order_of_folds(va
          "clip_metrics": {"validation": {}, "test": {}}, "chance": {"test": {}}, "seconds": 1.0, "n_parameters": 1}
         for fold, value in enumerate(values, start=1)
     ]  # fmt: skip
-    parameters = {"task_type": "regression", "monitor": "val_loss"}
-    content = {"instance": 1, "description": "", "parameters": parameters, "sources": {}}
-    found = figure(make_metric_dict(content, records, folds_total=len(values)), "test", "rmse")
+    written = _written(parameters={"task_type": "regression", "monitor": "val_loss"})
+    found = figure(make_metric_dict(written, records, folds_total=len(values)), "test", "rmse")
     assert found["mean"] == pytest.approx(sum(values) / len(values), abs=1e-6)
     assert found["std"] == pytest.approx(
         statistics.pvariance(values) ** 0.5 * math.sqrt(len(values) / (len(values) - 1)), abs=1e-6
     )
     assert found["min"] <= found["mean"] + 1e-6
-    assert make_metric_dict(content, records[::-1], folds_total=len(values)) == make_metric_dict(
-        content, records, folds_total=len(values)
+    assert make_metric_dict(written, records[::-1], folds_total=len(values)) == make_metric_dict(
+        written, records, folds_total=len(values)
     )
 
 
@@ -100,22 +106,16 @@ def test_parameters_that_differ_are_named_without_comments_architecture_and_devi
             2, [0.5], learning_rate=0.2, comment_1="b", gpu_ID="1", architecture="crnn", n_units=4, n_filters=[8, 16]
         ),
     ]
-    assert differing_parameters(metric_dicts) == ("learning_rate", "n_units")
+    assert _differing(metric_dicts) == ("learning_rate", "n_units")
 
 
 def test_threads_change_numbers_so_they_are_named_where_they_differ(make_instance):
     metric_dicts = [make_instance(number, [0.5], threads_per_job=number) for number in (1, 2)]
-    assert differing_parameters(metric_dicts) == ("threads_per_job",)
-
-
-def test_a_parameter_that_an_older_instance_did_not_know_differs_where_it_is_not_the_default(make_instance):
-    older = make_instance(1, [0.5])
-    assert differing_parameters([older, make_instance(2, [0.5], engine="sequential")]) == ()
-    assert differing_parameters([older, make_instance(2, [0.5], engine="fused")]) == ("engine",)
+    assert _differing(metric_dicts) == ("threads_per_job",)
 
 
 def test_a_single_instance_differs_in_nothing(make_instance):
-    assert differing_parameters([make_instance(1, [0.5])]) == ()
+    assert _differing([make_instance(1, [0.5])]) == ()
 
 
 def test_metrics_come_test_first_in_the_order_of_their_file_with_the_loss_last(make_instance):

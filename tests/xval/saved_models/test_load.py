@@ -11,7 +11,7 @@ import xval
 from architectures import sincnet
 from xval.errors import ResultsError
 from xval.json_files import write_json
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 PROJECT_ROOT = Path(xval.__file__).parents[1]
 SAMPLES = np.random.default_rng(0).standard_normal((2, 3, 60, 1)).astype(np.float32)
@@ -22,17 +22,17 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from xval.errors import ResultsError
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 folder = Path(sys.argv[1])
 (folder / "model.json").rename(folder / "away.json")
 try:
-    load_model(folder / "model.keras")
+    read_keras_model(folder / "model.keras")
     alone = "loaded"
 except ResultsError as error:
     alone = str(error)
 (folder / "away.json").rename(folder / "model.json")
-model = load_model(folder / "model.keras")
+model = read_keras_model(folder / "model.keras")
 with np.load(folder / "known.npz", allow_pickle=False) as known:
     difference = np.abs(model.predict_on_batch(known["inputs"]) - known["predictions"]).max()
 print(json.dumps({"alone": alone, "difference": float(difference), "imported": sorted(sys.modules)}))
@@ -64,9 +64,9 @@ def test_layers_of_its_own_are_found_by_the_name_of_the_architecture(folder):
 def test_a_model_of_keras_alone_needs_no_description(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "model.keras")
 
-    assert load_model(tmp_path / "model.keras").input_shape == (None, 2)
+    assert read_keras_model(tmp_path / "model.keras").input_shape == (None, 2)
     write_json(tmp_path / "model.json", {"format_version": 1, "task_type": "classification"})
-    assert load_model(tmp_path / "model.keras").input_shape == (None, 2)
+    assert read_keras_model(tmp_path / "model.keras").input_shape == (None, 2)
 
 
 @pytest.mark.parametrize("name", ["sincnett", "_sinc_conv", "../sincnet", "os", ["sincnet"], ""])
@@ -75,15 +75,15 @@ def test_nothing_but_an_architecture_is_imported(tmp_path, name):
     write_json(tmp_path / "model.json", {"format_version": 1, "architecture": name})
 
     with pytest.raises(ResultsError, match=r"model\.json: unknown architecture .*Available: .*sincnet"):
-        load_model(tmp_path / "model.keras")
+        read_keras_model(tmp_path / "model.keras")
 
 
 def test_what_is_no_model_is_named(tmp_path):
     with pytest.raises(ResultsError, match="no such model"):
-        load_model(tmp_path / "model.keras")
+        read_keras_model(tmp_path / "model.keras")
     (tmp_path / "model.keras").write_bytes(b"not a model")
     with pytest.raises(ResultsError, match=r"model\.keras: refused, it is no zip archive"):
-        load_model(tmp_path / "model.keras")
+        read_keras_model(tmp_path / "model.keras")
 
 
 def test_code_in_a_model_is_not_run(tmp_path):
@@ -91,4 +91,4 @@ def test_code_in_a_model_is_not_run(tmp_path):
     model.save(tmp_path / "model.keras")
 
     with pytest.raises(ResultsError, match="a Lambda layer is code"):
-        load_model(tmp_path / "model.keras")
+        read_keras_model(tmp_path / "model.keras")

@@ -14,7 +14,7 @@ from xval.config_file import read_section
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.description import check_description, read_description, read_seen_audio
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 DEEP = b'{"a":' + b"[" * 200_000
 
@@ -74,7 +74,7 @@ def test_json_that_is_no_file_of_results_is_refused(trap, tmp_path, tiny_parts, 
     with pytest.raises(ResultsError, match=match):
         read_json(path)
     with pytest.raises(ResultsError, match=match):
-        load_model(write_model(tiny_parts))
+        read_keras_model(write_model(tiny_parts))
 
 
 def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from xval.config_file import read_section
 from xval.errors import UnsafeModelError
 from xval.models.frontend import build_frontend
 from xval.saved_models.check_layers import _ALLOWED, _ALLOWED_MODULES, _HARMS, LARGEST_DEPTH
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 
@@ -49,7 +49,7 @@ def patched(path, name, offset, form, value):
 
 def refused(path, match):
     with pytest.raises(UnsafeModelError, match=match) as caught:
-        load_model(path)
+        read_keras_model(path)
     assert str(path) in str(caught.value)
 
 
@@ -247,7 +247,7 @@ def marshalled(marker):
         (layer("keras_hub.models", "Backbone"), "names keras_hub.models.Backbone at"),
         (layer("keras_cv", "Layer"), "names keras_cv.Layer at"),
         (layer("keras_nlp.layers", "Layer"), "names keras_nlp.layers.Layer at"),
-        (layer("xval.saved_models.load", "load_model"), "names xval.saved_models.load.load_model at"),
+        (layer("xval.saved_models.load", "read_keras_model"), "names xval.saved_models.load.read_keras_model at"),
         (layer("keras.utils", "get_file"), "names keras.utils.get_file at"),
         (layer("keras.config", "enable_unsafe_deserialization"), "names keras.config.enable_unsafe_deserialization at"),
         (layer("keras.saving", "load_model"), "names keras.saving.load_model at"),
@@ -352,13 +352,13 @@ def test_a_good_model_loads_the_same_and_leaves_nothing(trap, tiny_parts, write_
     path = write_model(tiny_parts)
     examples = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 
-    loaded = load_model(path).predict_on_batch(examples)
+    loaded = read_keras_model(path).predict_on_batch(examples)
 
     np.testing.assert_array_equal(loaded, keras.saving.load_model(path).predict_on_batch(examples))
 
 
 def test_a_model_that_somebody_compressed_loads(trap, tiny_parts, write_model):
-    assert load_model(write_model(tiny_parts, compression=zipfile.ZIP_DEFLATED)).input_shape == (None, 3)
+    assert read_keras_model(write_model(tiny_parts, compression=zipfile.ZIP_DEFLATED)).input_shape == (None, 3)
 
 
 def test_a_loss_of_the_users_own_does_not_matter(trap, tiny_parts, write_model):
@@ -366,7 +366,7 @@ def test_a_loss_of_the_users_own_does_not_matter(trap, tiny_parts, write_model):
     training = {"optimizer": layer("keras.optimizers", "Adam"), "loss": function("my_losses", "my_loss")}
     config["compile_config"] = config["config"]["layers"][1]["compile_config"] = training
 
-    assert load_model(write_model(tiny_parts | {CONFIG: json.dumps(config).encode()})).compiled is False
+    assert read_keras_model(write_model(tiny_parts | {CONFIG: json.dumps(config).encode()})).compiled is False
 
 
 def test_a_layer_of_the_users_own_loads_once_it_is_imported(trap, tmp_path):
@@ -384,7 +384,7 @@ def test_a_layer_of_the_users_own_loads_once_it_is_imported(trap, tmp_path):
     inputs = keras.Input((2,))
     keras.Model(inputs, keras.layers.Dense(2, doubled)(Halved()(inputs))).save(path)
     try:
-        assert isinstance(load_model(path).layers[1], Halved)
+        assert isinstance(read_keras_model(path).layers[1], Halved)
     finally:
         for name in ("of_a_user>Halved", "of_a_user>doubled"):
             keras.saving.get_custom_objects().pop(name)
@@ -401,7 +401,7 @@ def test_a_front_end_loads(trap, tmp_path, features):
     frontend.save(path)
     samples = np.random.default_rng(0).normal(size=(1, 4000)).astype(np.float32)
 
-    np.testing.assert_array_equal(load_model(path).predict_on_batch(samples), frontend.predict_on_batch(samples))
+    np.testing.assert_array_equal(read_keras_model(path).predict_on_batch(samples), frontend.predict_on_batch(samples))
 
 
 def test_what_is_allowed_exists_in_keras():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xval.errors import UnsafeModelError
-from xval.saved_models.load import load_model
+from xval.saved_models.load import read_keras_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 
@@ -28,7 +28,7 @@ def refused(trap, tiny_parts, write_model):
             change(weights)
         path = write_model(tiny_parts | {WEIGHTS: file.getvalue()})
         with pytest.raises(UnsafeModelError, match=match):
-            load_model(path)
+            read_keras_model(path)
 
     return check
 
@@ -138,12 +138,12 @@ def test_a_single_value_that_is_nan_is_found(refused):
 @pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + bytes(500)])
 def test_what_is_no_hdf5_is_refused(trap, tiny_parts, write_model, content):
     with pytest.raises(UnsafeModelError, match="its weights are damaged"):
-        load_model(write_model(tiny_parts | {WEIGHTS: content}))
+        read_keras_model(write_model(tiny_parts | {WEIGHTS: content}))
 
 
 def test_truncated_weights_are_refused(trap, tiny_parts, write_model):
     with pytest.raises(UnsafeModelError, match="its weights are damaged"):
-        load_model(write_model(tiny_parts | {WEIGHTS: tiny_parts[WEIGHTS][:-500]}))
+        read_keras_model(write_model(tiny_parts | {WEIGHTS: tiny_parts[WEIGHTS][:-500]}))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def bfloat16_model(tmp_path):
 
 
 def test_weights_of_half_precision_load(trap, bfloat16_model):
-    (kernel, _) = load_model(bfloat16_model).get_weights()
+    (kernel, _) = read_keras_model(bfloat16_model).get_weights()
     assert str(kernel.dtype) == "bfloat16"
     np.testing.assert_array_equal(kernel, keras.saving.load_model(bfloat16_model).get_weights()[0])
 
@@ -176,4 +176,4 @@ def test_weights_of_half_precision_that_are_no_numbers_are_refused(trap, bfloat1
     with h5py.File(file, "r+") as weights:
         weights[KERNEL][1, 1] = np.array(bits, np.uint16).view("V2")
     with pytest.raises(UnsafeModelError, match="holds NaN or infinite numbers"):
-        load_model(write_model(parts | {WEIGHTS: file.getvalue()}))
+        read_keras_model(write_model(parts | {WEIGHTS: file.getvalue()}))

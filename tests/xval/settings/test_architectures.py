@@ -1,8 +1,5 @@
-import keras
-import numpy as np
 import pytest
 
-from xval import metrics
 from xval.errors import SettingsError
 from xval.settings import architectures, tasks
 from xval.settings.schema import Settings
@@ -13,7 +10,7 @@ def test_every_architecture_is_found_with_its_options():
     for name in architectures.architecture_names():
         found = architectures.find_architecture(name)
         assert found.reshaping_type in ("conv", "rnn", "none")
-        assert set(found.task_types) <= set(tasks.LOSSES)
+        assert set(found.task_types) <= set(tasks.TASKS)
 
 
 def test_no_option_hides_a_parameter():
@@ -28,37 +25,6 @@ def test_feature_settings_that_build_takes_are_no_options():
     assert found.feature_keys == ("sample_rate_hz",)
     assert {"n_filters", "kernel_length"} <= set(found.options)
     assert architectures.find_architecture("mlp").features is None
-
-
-@pytest.mark.parametrize("name", [name for losses in tasks.LOSSES.values() for name in losses])
-def test_keras_knows_every_loss(name):
-    assert callable(keras.losses.get(name))
-
-
-@pytest.mark.parametrize(("task_type", "name"), [(task, name) for task, losses in tasks.LOSSES.items() for name in losses])
-def test_every_loss_has_a_value_per_example(task_type, name):
-    targets = np.eye(3, dtype=np.float32)[[0, 2, 1, 1]] if task_type == "classification" else np.ones((4, 3), np.float32)
-    if name.startswith("sparse"):
-        targets = targets.argmax(axis=1)
-
-    values = keras.losses.get(name)(targets, np.full((4, 3), 1 / 3, np.float32))
-
-    assert keras.ops.shape(values) == (4,)
-
-
-@pytest.mark.parametrize("written", ["MeanSquaredError", "mean_squared_error", "mse", "MSE"])
-def test_losses_go_by_each_of_the_names_that_keras_has(written):
-    assert tasks.loss_name("regression", written) == "mean_squared_error"
-
-
-def test_auto_is_the_usual_loss_of_the_task():
-    assert tasks.loss_name("classification", "auto") == "sparse_categorical_crossentropy"
-    assert tasks.loss_name("regression", "auto") == "mean_squared_error"
-
-
-@pytest.mark.parametrize("task_type", ["classification", "regression", "frame_classification"])
-def test_monitors_are_the_losses_and_the_validation_metrics(task_type):
-    assert {f"val_{name}" for name in metrics.metric_names(task_type)} | {"loss", "val_loss"} <= set(tasks.monitors(task_type))
 
 
 @pytest.mark.parametrize(

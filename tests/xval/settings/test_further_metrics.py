@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from xval.errors import SettingsError
-from xval.settings import keras_names
 from xval.settings.further_metrics import directions, load, split_names
+from xval.settings.tasks import TASKS
 
-ALL = [(task, name) for task, known in keras_names.METRICS.items() for name in known]
+ALL = [(task.name, name) for task in TASKS.values() for name in task.keras_metrics]
 
 
 @pytest.mark.parametrize(("task_type", "name"), ALL)

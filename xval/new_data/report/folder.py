@@ -6,13 +6,12 @@
 Comes in: an `Outcome`, and the lines of the report. Goes out: the folder.
 """
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.errors import ResultsError
-from xval.json_files import read_json, write_json
+from xval.json_files import part_path, read_json, remove_stale_parts, write_json
 from xval.new_data.evaluation import Outcome
 from xval.new_data.report.pictures import draw_confusion, draw_reliability
 from xval.new_data.report.text import Subject, worst_items
@@ -65,7 +64,8 @@ def write_report(
     """
     check_output(folder, overwrite=overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    remove_stale_parts(folder.parent, folder.name)
+    temporary = part_path(folder)
     old = temporary.with_name(f"{temporary.name}.old")
     try:
         temporary.mkdir()

@@ -7,11 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from xval.evaluation.frame_figures import EVENT_FIGURES
-from xval.metrics import higher_is_better
 from xval.new_data.evaluation import Outcome
 from xval.new_data.figures import Figures
-from xval.results.ranking import MAIN_METRICS
+from xval.settings.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,13 +64,13 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
 def item_metric(figures: Figures, task_type: str) -> str:
     """Return the metric by which items are compared: the first main one that they have."""
     known = {name for found in figures.item_metrics.values() for name in found}
-    return next(name for name in MAIN_METRICS[task_type] if name in known)
+    return next(name for name in find_task(task_type).main_metrics if name in known)
 
 
 def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, float]]]:
     """Return the items, the worst first; those without a value last."""
     metric = item_metric(figures, task_type)
-    sign = 1 if EVENT_FIGURES.get(metric) or (metric not in EVENT_FIGURES and higher_is_better(task_type, metric)) else -1
+    sign = 1 if find_task(task_type).higher_is_better(metric) else -1
 
     def key(entry: tuple[str, dict[str, float]]) -> tuple[bool, float]:
         value = entry[1].get(metric, math.nan)
@@ -153,7 +151,7 @@ def _labelled(label: str, text: str) -> str:
 
 
 def _noun(subject: Subject) -> str:
-    return "recording" if subject.task_type == "frame_classification" else "clip"
+    return find_task(subject.task_type).clip_word
 
 
 def _count(number_of: int, noun: str) -> str:

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xval.results.ranking import rank_instances
+from xval.results.read import Curves
 from xval.results.summary import MetricDict
 
-History = Mapping[str, Sequence[float]]
 
-
-def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[tuple[int, int], History]) -> None:
+def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[tuple[int, int], Curves]) -> None:
     """Write the workbook of an experiment; the same content for the same figures.
 
     Args:

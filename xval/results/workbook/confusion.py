@@ -11,8 +11,9 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.ranking import Ranking
-from xval.results.summary import MetricDict, finished_records
+from xval.results.summary import MetricDict, done_records
 from xval.results.workbook import cells
+from xval.settings.tasks import find_task
 
 MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to write and to open
 
@@ -25,18 +26,18 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking)
         metric_dicts: By instance number, at least one.
         ranking: Of these instances; where there are too many matrices the best instances have theirs.
     """
-    finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if finished_records(metric_dict)}
+    finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     cells.set_up_page(sheet)
-    finished = {number: found for number, found in finished.items() if "confusion_matrix" in finished_records(found)[0]}
+    finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}
     if not finished:
-        has_done = any(finished_records(metric_dict) for metric_dict in metric_dicts)
+        has_done = any(done_records(metric_dict) for metric_dict in metric_dicts)
         reason = "No class is confused with another in this task." if has_done else "No fold is finished yet."
         cells.put_notes(sheet, 1, [reason])
         return
-    class_names = finished_records(next(iter(finished.values())))[0]["class_names"]
+    class_names = done_records(next(iter(finished.values())))[0]["class_names"]
     shown = ranking.best_of(finished, max(1, MOST_CELLS // len(class_names) ** 2))
-    counted = "frames" if metric_dicts[0]["task_type"] == "frame_classification" else "clips"
-    notes = [f"Counts of test {counted} over all finished folds: rows are the true class, columns the predicted class."]
+    unit = find_task(metric_dicts[0]["task_type"]).unit
+    notes = [f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."]
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
     cells.put_notes(sheet, 1, notes)
@@ -51,7 +52,7 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking)
 
 def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names: Sequence[str]) -> int:
     """Write title, header and counts of an instance from a row on; return the row for the next."""
-    records = finished_records(metric_dict)
+    records = done_records(metric_dict)
     counts = [[0] * len(class_names) for _ in class_names]
     for record in records:
         for true, line in enumerate(record["confusion_matrix"]["test"]):

@@ -18,9 +18,10 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.ranking import Ranking
+from xval.results.read import Curves
 from xval.results.summary import MetricDict, value_of
 from xval.results.workbook import cells
-from xval.settings.tasks import TRAINING_METRIC
+from xval.settings.tasks import find_task
 
 MOST_CHARTED = 20  # instances
 _FIRST_CHART_ROW = 4
@@ -35,14 +36,12 @@ _TITLE_POINTS, _AXIS_TITLE_POINTS = 11, 9
 _MOST_LABELS = 8  # of the epoch axis
 _COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
 
-History = Mapping[str, Sequence[float]]
-
 
 def fill(
     sheet: Worksheet,
     metric_dicts: Sequence[MetricDict],
     ranking: Ranking,
-    histories: Mapping[tuple[int, int], History],
+    histories: Mapping[tuple[int, int], Curves],
 ) -> None:
     """Fill the sheet.
 
@@ -64,7 +63,7 @@ def fill(
     if len(shown) < len(by_number):
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
     cells.put_notes(sheet, 1, notes)
-    names = ("loss", TRAINING_METRIC[metric_dicts[0]["task_type"]])
+    names = ("loss", find_task(metric_dicts[0]["task_type"]).training_metric)
     for position, number in enumerate(shown):
         column = _FIRST_DATA_COLUMN + position * (3 + 2 * len(names))
         folds = [history for (instance, _), history in sorted(histories.items()) if instance == number]
@@ -87,7 +86,7 @@ def _set_up_pages(sheet: Worksheet, n_shown: int) -> None:
     sheet.print_area = ",".join(f"A{first}:{last_column}{last}" for first, last in zip(rows, lasts, strict=True))
 
 
-def _put_data(sheet: Worksheet, column: int, title: str, folds: Sequence[History], names: Sequence[str]) -> int:
+def _put_data(sheet: Worksheet, column: int, title: str, folds: Sequence[Curves], names: Sequence[str]) -> int:
     """Write the mean curves of an instance from a column on; return the number of epochs."""
     cells.put(sheet, 2, column, title).font = cells.BOLD
     header = ["epoch", "folds", *(f"{side} {name}" for name in names for side in _COLOURS)]

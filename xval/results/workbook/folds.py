@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.summary import CLIP_SIDES, SIDES, MetricDict, Record, direction, metric_columns
+from xval.results.read import Record
+from xval.results.summary import CLIP_SIDES, SIDE_NAMES, MetricDict, direction, metric_columns
 from xval.results.workbook import cells
 
 _FIRST = ("instance", "comment_1", "fold", "status", "test items", "validation items", "n test", "n validation", "n training")
@@ -27,7 +28,7 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
         metric_dicts: By instance number, at least one.
     """
     pairs = metric_columns(metric_dicts)
-    header = [*_FIRST, *(f"{SIDES[side]} {metric}" for side, metric in pairs), *_LAST]
+    header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST]
     cells.put_header(sheet, header, height=48)
     for column, (side, metric) in enumerate(pairs, start=len(_FIRST) + 1):
         cells.style_header(sheet.cell(1, column), side)

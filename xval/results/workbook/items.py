@@ -11,16 +11,10 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.metrics import higher_is_better
-from xval.results.summary import MetricDict, finished_records, value_of
+from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
+from xval.settings.tasks import find_task
 
-ITEM_METRICS = {
-    "classification": "accuracy",
-    "regression": "rmse",
-    "representation": "mse",
-    "frame_classification": "macro_f1",
-}
 _FIRST = ("item", "fold", "clips", "mean")
 _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 
@@ -42,9 +36,9 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
         sheet: An empty sheet.
         metric_dicts: By instance number, at least one.
     """
-    task_type = metric_dicts[0]["task_type"]
-    metric = ITEM_METRICS[task_type]
-    scores = higher_is_better(task_type, metric)
+    task = find_task(metric_dicts[0]["task_type"])
+    metric = task.item_metric
+    scores = task.higher_is_better(metric)
     rows = _rows(metric_dicts, metric)
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if scores else -1), row.item))
     cells.put_header(sheet, [*_FIRST, *(cells.title_of(metric_dict) for metric_dict in metric_dicts)], height=64)
@@ -90,7 +84,7 @@ def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int, Mapping[str, Any]]
     """Return by item the fold that tests it and its figures there."""
     return {
         item: (record["fold"], figures)
-        for record in finished_records(metric_dict)
+        for record in done_records(metric_dict)
         for item, figures in record["item_metrics"]["test"].items()
     }
 

@@ -22,14 +22,15 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict]) -> None:
         metric_dicts: By instance number, at least one.
     """
     names = list(dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"]))
-    differing = {"architecture", "comment_1", "comment_2", *differing_parameters(metric_dicts)}
+    differing = differing_parameters([found["parameters"] for found in metric_dicts])
+    bold = {"architecture", "comment_1", "comment_2", *differing}
     header = ["parameter"]
     for metric_dict in metric_dicts:
         header += [f"instance {metric_dict['instance']}", f"source {metric_dict['instance']}"]
     cells.put_header(sheet, header, height=20)
     for row, name in enumerate(names, start=2):
         cell = cells.put(sheet, row, 1, name)
-        if name in differing:
+        if name in bold:
             cell.font = cells.BOLD
     for column, metric_dict in enumerate(metric_dicts):
         _put_instance(sheet, 2 + 2 * column, metric_dict, names)

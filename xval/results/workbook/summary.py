@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.ranking import Best, Ranking, describe_selection, find_best, format_chance, format_folds
 from xval.results.summary import (
-    SIDES,
+    SIDE_NAMES,
     Figure,
     MetricDict,
     chance_level,
@@ -44,7 +44,8 @@ def fill(sheet: Worksheet, metric_dicts: Sequence[MetricDict], ranking: Ranking)
         metric_dicts: By instance number, at least one.
         ranking: Of these instances.
     """
-    names = ("instance", "comment_1", "comment_2", "architecture", *differing_parameters(metric_dicts))
+    differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
+    names = ("instance", "comment_1", "comment_2", "architecture", *differing)
     pairs = metric_columns(metric_dicts)
     first_last = len(names) + 1 + 2 * len(pairs)
     last_column = first_last + len(LAST_COLUMNS) - 1
@@ -89,7 +90,7 @@ def _put_tall_header(sheet: Worksheet, column: int, name: str, n_rows: int) -> N
 def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_dicts: Sequence[MetricDict]) -> None:
     """Write the header, the means and the deviations of a metric of a side, and mark the best."""
     level = format_chance(chance_level(metric_dicts, metric)) if side.endswith("test") else ""
-    for row, text in ((1, f"{SIDES[side]} {metric}"), (2, level)):
+    for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
         sheet.merge_cells(start_row=row, end_row=row, start_column=column, end_column=column + 1)
         cells.style_header(cells.put(sheet, row, column, text), side)
     for offset, text in enumerate(("mean", "std")):

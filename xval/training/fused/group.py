@@ -15,6 +15,7 @@ import jax
 import keras
 import numpy as np
 
+from xval.jobs.claim import epoch_report
 from xval.jobs.job import Job
 from xval.settings.schema import Settings
 from xval.training.compiled import CompiledModel
@@ -98,7 +99,11 @@ class Group:
         self._rate_index = _rate_index(self._model.optimizer)
         self._members = [
             Member(
-                job, setup, compiled[job.instance], float(setup.compiled.fitted.optimizer.learning_rate), _reporter(job, report)
+                job,
+                setup,
+                compiled[job.instance],
+                float(setup.compiled.fitted.optimizer.learning_rate),
+                epoch_report(job, report),
             )
             for job, setup in setups
         ]
@@ -285,11 +290,3 @@ def _memory_bytes(settings: Settings) -> float:
     """Return the memory that a program may use: of the device, or of a worker on the CPU."""
     stats = jax.local_devices()[0].memory_stats() or {}
     return float(stats.get("bytes_limit", settings.max_worker_memory_mb * 1e6))
-
-
-def _reporter(job: Job, report: Callable[[Mapping[str, Any]], None]) -> Callable[[int, Mapping[str, float]], None]:
-    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
-        known = {name: round(float(value), 6) for name, value in values.items()}
-        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
-
-    return report_epoch

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from xval.backend.keras_internals import TracedDropoutRate, all_layers
 from xval.models.build import KERNELS
 
 
@@ -47,7 +48,7 @@ class MemberOptions:
         kernels = (
             [variable for variable in model.trainable_variables if variable.name in KERNELS] if "penalty" in values else []
         )
-        recurrent = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+        recurrent = [layer for layer in all_layers(model) if hasattr(layer, "use_cudnn")]
         kept = (
             [layer.rate for layer in dropouts],
             [each.regularizer for each in kernels],
@@ -57,7 +58,7 @@ class MemberOptions:
             for layer in recurrent:
                 layer.use_cudnn = False  # its functions cannot be mapped over members
             for number, layer in enumerate(dropouts):
-                layer.rate = _MemberRate(values["kept"][number])
+                layer.rate = TracedDropoutRate(values["kept"][number])
             for variable in kernels:
                 variable.regularizer = _MemberPenalty(values["penalty"])
             yield
@@ -68,22 +69,6 @@ class MemberOptions:
                 variable.regularizer = regularizer
             for layer, use_cudnn in zip(recurrent, kept[2], strict=True):
                 layer.use_cudnn = use_cudnn
-
-
-class _MemberRate:
-    """A rate above 0 and below 1 to `keras.layers.Dropout`, whose share of kept values is traced.
-
-    A share of 1 keeps everything and divides by 1: the numbers of a layer without dropout.
-    """
-
-    def __init__(self, kept: Any) -> None:
-        self._kept = kept
-
-    def __gt__(self, other: float) -> bool:
-        return True
-
-    def __rsub__(self, other: float) -> Any:
-        return self._kept
 
 
 class _MemberPenalty(keras.regularizers.Regularizer):  # type: ignore[misc]

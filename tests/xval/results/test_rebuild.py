@@ -8,7 +8,7 @@ import pytest
 from xval.errors import ResultsError
 from xval.json_files import read_json, write_json
 from xval.results import folder as results
-from xval.results.books import Books
+from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
 from xval.results.rebuild import DerivedFiles, is_stale, rebuild
 
@@ -130,32 +130,32 @@ def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(fold
     assert is_stale(folder)
 
 
-def test_books_are_kept_while_jobs_end_and_closed_with_the_last_one(folder, end_fold):
-    books = Books(folder, seconds_between=0.05)
+def test_derived_files_follow_while_jobs_end_and_the_last_rebuild_has_them_all(folder, end_fold):
+    derived = BackgroundRebuild(folder, seconds_between=0.05)
     end_fold(1, 1, 0.5)
-    books.keep()
+    derived.update()
     assert not folder.workbook.exists()
     until = time.monotonic() + WAIT_S
     while not folder.workbook.exists() and time.monotonic() < until:
         time.sleep(0.02)
-        books.keep()
+        derived.update()
     assert figures(folder) == {(1, 1): 0.5}
 
     end_fold(1, 2, 0.25)
 
-    assert books.close() == []
+    assert derived.close() == []
     assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.25}
 
 
 def test_what_the_thread_meets_reaches_the_run(folder, end_fold):
     end_fold(1, 1, 0.5)
     folder.folds_file.write_text("{")
-    books = Books(folder, seconds_between=0.0)
+    derived = BackgroundRebuild(folder, seconds_between=0.0)
 
     def keep_on():
         until = time.monotonic() + WAIT_S
         while time.monotonic() < until:
-            books.keep()
+            derived.update()
             time.sleep(0.01)
 
     with pytest.raises(ResultsError, match=r"folds\.json: not readable"):

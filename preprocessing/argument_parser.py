@@ -1,0 +1,91 @@
+"""The parser of every command line, and the arguments that several commands have.
+
+Comes in: argv. Goes out: values with their types, or a `SettingsError` that names the option.
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from xval.config_file import read_section
+from xval.errors import SettingsError, suggestion
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises what argparse would print and exit with; descriptions keep their lines, and options are not abbreviated."""
+
+    def __init__(self, **options: Any) -> None:
+        defaults: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+        super().__init__(**defaults | options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a `SettingsError` with argparse's message."""
+        raise SettingsError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help")
+
+    def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Read the command line.
+
+        Raises:
+            SettingsError: An option is unknown, missing, or its value impossible.
+            SystemExit: ``--help`` was asked for and printed.
+        """
+        known, unknown = self.parse_known_args(arguments)
+        for word in unknown:
+            if word.startswith("-"):
+                raise SettingsError(f"Unknown option {word}. {suggestion(word.partition('=')[0], self._option_string_actions)}")
+            raise SettingsError(f"Unexpected '{word}': {self.format_usage().strip()}")
+        return known
+
+
+def add_settings_argument(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add ``--set KEY=VALUE``, which may be given several times, as ``overrides``; the text is its help."""
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help=text)
+
+
+def add_data_folder_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data-folder DIR``."""
+    parser.add_argument(
+        "--data-folder",
+        type=Path,
+        default=Path(read_section("experiment")["data_folder"]),
+        metavar="DIR",
+        help="folder of all corpora (default: %(default)s)",
+    )
+
+
+def add_workers_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add ``--workers N``; the purpose is what the processes do."""
+    parser.add_argument("--workers", type=_n_workers, metavar="N", help=f"processes{purpose} (default: one for each core)")
+
+
+def whole_number(name: str, text: str, *, smallest: int) -> int:
+    """Read a whole number of the command line.
+
+    Raises:
+        SettingsError: It is none, or too small.
+    """
+    if not (text.isascii() and text.isdecimal()) or int(text) < smallest:
+        raise SettingsError(f"{name} {text}: a whole number from {smallest} is wanted.")
+    return int(text)
+
+
+def number_reader(flag: str, what: str = "a number", largest: float = math.inf) -> Callable[[str], float]:
+    """Return a function that reads a number from 0 to the largest; it raises a `SettingsError` that names the flag."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= largest or math.isinf(number):
+            limit = "" if math.isinf(largest) else f" to {largest:g}"
+            raise SettingsError(f"{flag} {text}: {what} from 0{limit} is wanted.")
+        return number
+
+    return read
+
+
+def _n_workers(text: str) -> int:
+    return whole_number("--workers", text, smallest=1)

@@ -1,0 +1,146 @@
+"""The files of an index: corpus.parquet, a row per clip with facts about the corpus beside them, and annotations.parquet.
+
+Comes in: a table of clips; or a path. Goes out: the files, whole or not at all; or the table and the facts.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preprocessing.clips.table import label_columns
+from preprocessing.file_replacement import replace_file
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow
+
+FORMAT_VERSION = 1
+INDEX_NAME = "corpus.parquet"
+ANNOTATIONS_NAME = "annotations.parquet"
+
+_METADATA_KEY = b"xval"
+
+
+def write_index_files(
+    folder: Path,
+    index: "pd.DataFrame",
+    *,
+    corpus: str,
+    audio_folder: Path,
+    task_type: str,
+    class_names: Iterable[str],
+    annotations: "pd.DataFrame | None",
+) -> None:
+    """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py.
+
+    Raises:
+        CorpusError: The folder cannot be written.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    schema = _schema(task_type, label_columns(index.columns))
+    index = index[schema.names].sort_values(["item", "clip"], kind="stable", ignore_index=True)
+    index = index.astype({"sample_rate_hz": "int64", "fold": "Int64"})
+    if annotations is not None:
+        replace_file(folder / ANNOTATIONS_NAME, lambda temporary: annotations.to_parquet(temporary, index=False))
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "corpus": corpus,
+        "audio_folder": str(Path(audio_folder).resolve()),
+        "task_type": task_type,
+        "class_names": list(class_names),
+        "item_column": "item",
+        "index_hash": hash_index(index, task_type=task_type, class_names=class_names, annotations=annotations),
+    }
+    table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})
+    replace_file(folder / INDEX_NAME, lambda temporary: parquet.write_table(table, temporary))
+
+
+def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
+    """Return the clips and the facts of corpus.parquet.
+
+    Raises:
+        CorpusError: It is missing or damaged.
+    """
+    table = _read_table(path)
+    try:
+        facts: dict[str, Any] = json.loads(table.schema.metadata[_METADATA_KEY])
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise _not_an_index(path, error) from error
+    return table.to_pandas().astype({"fold": "Int64"}), facts
+
+
+def read_audio_hashes(folder: Path) -> dict[str, list[str]] | None:
+    """Return the hashes of the clips of each item, without reading the rest of an index.
+
+    Args:
+        folder: data/<dataset>.
+
+    Returns:
+        For each item the audio hashes of its clips, augmented copies included; None where there is no index, or one without
+        hashes (arrays of a script).
+
+    Raises:
+        CorpusError: The index is damaged.
+    """
+    path = folder / INDEX_NAME
+    if not path.is_file():
+        return None
+    table = _read_table(path, columns=["item", "audio_hash"]).to_pandas()
+    if table["audio_hash"].isna().any() or (table["audio_hash"] == "").any():
+        return None
+    return {str(item): hashes.tolist() for item, hashes in table.groupby("item")["audio_hash"]}
+
+
+def hash_index(
+    index: "pd.DataFrame", *, task_type: str, class_names: Iterable[str], annotations: "pd.DataFrame | None" = None
+) -> str:
+    """Return thirty-two hex digits of the content of an index; the arguments are those of `write_index`, sorted as it sorts."""
+    content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
+    if annotations is not None:
+        content += annotations.to_csv(index=False, lineterminator="\n")
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def _read_table(path: Path, columns: list[str] | None = None) -> "pyarrow.Table":
+    """Return corpus.parquet, or some columns of it."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_table(path, columns=columns)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _not_an_index(path, error) from error
+
+
+def _not_an_index(path: Path, error: Exception) -> CorpusError:
+    return CorpusError(f"{path} cannot be read as the index of a corpus: {error}.")
+
+
+def _schema(task_type: str, targets: Iterable[str]) -> "pyarrow.Schema":
+    """Return the columns of corpus.parquet and their types."""
+    import pyarrow
+
+    text, number = pyarrow.string(), pyarrow.float64()
+    return pyarrow.schema(
+        {
+            "clip": text,
+            "path": text,
+            "item": text,
+            **dict.fromkeys(targets, number if task_type == "regression" else text),
+            "start_s": number,
+            "end_s": number,
+            "duration_s": number,
+            "sample_rate_hz": pyarrow.int64(),
+            "phase": text,
+            "fold": pyarrow.int64(),
+            "source_clip": text,
+            "augmented": pyarrow.bool_(),
+            "audio_hash": text,
+        }
+    )

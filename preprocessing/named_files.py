@@ -1,0 +1,63 @@
+"""Files of a package that are found by their names, and the options that their functions declare.
+
+Comes in: the name of a package and of a file in it. Goes out: the names of all its files; the module; the keyword-only
+arguments of a function, which are options of a command line or of config.ini.
+"""
+
+import inspect
+from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+from xval.errors import XvalError, suggestion
+
+
+def file_names(package: str) -> tuple[str, ...]:
+    """Return the names of the files of a package, sorted; those that begin with ``_`` do not count."""
+    found = iter_modules(import_module(package).__path__)
+    return tuple(sorted(module.name for module in found if not module.name.startswith("_")))
+
+
+def load_file(package: str, name: str, *, kind: str, wanted: Sequence[str], error: type[XvalError]) -> ModuleType:
+    """Load a file of a package.
+
+    Args:
+        package: Dotted name of the package.
+        name: Name of the file.
+        kind: What such a file is, for the error.
+        wanted: What the file must define.
+        error: What is raised.
+
+    Raises:
+        XvalError: Of the type `error`: no file has this name, or it does not define what is wanted.
+    """
+    names = file_names(package)
+    if name not in names:
+        raise error(f"Unknown {kind} '{name}'. {suggestion(name, names)}")
+    module = import_module(f"{package}.{name}")
+    missing = [each for each in wanted if not hasattr(module, each)]
+    if missing:
+        raise error(f"{module.__file__} has no '{missing[0]}'; a {kind} has {', '.join(wanted)}.")
+    return module
+
+
+def read_options(
+    module: ModuleType, function: str, *, n_positional: int, error: type[XvalError]
+) -> tuple[inspect.Parameter, ...]:
+    """Return the keyword-only arguments of a function of a file.
+
+    Args:
+        module: The file.
+        function: The function's name.
+        n_positional: Arguments that are no options and stand before the ``*``.
+        error: What is raised.
+
+    Raises:
+        XvalError: Of the type `error`: an argument of another kind, or too few of them.
+    """
+    parameters = list(inspect.signature(getattr(module, function)).parameters.values())
+    options = parameters[n_positional:]
+    if len(parameters) < n_positional or any(option.kind is not inspect.Parameter.KEYWORD_ONLY for option in options):
+        raise error(f"{module.__file__}: {function} takes {n_positional} arguments, and options after a '*'.")
+    return tuple(options)

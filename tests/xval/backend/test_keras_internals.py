@@ -1,0 +1,139 @@
+"""Each private part of Keras and TensorFlow that xval uses, on real objects.
+
+A test that fails after an update of Keras or TensorFlow is about the function of xval/backend/keras_internals.py whose private
+part has changed: look at its docstring, and whether there is a public way now. When all pass, write the new versions into
+TRIED_WITH.
+"""
+
+import gc
+import importlib.metadata
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+
+from xval.backend.keras_internals import TRIED_WITH, all_layers, forget_traced_gradients, shapes_alone
+from xval.config_file import ROOT
+
+tf = pytest.importorskip("tensorflow")
+
+
+def minor(version):
+    return ".".join(version.split(".")[:2])
+
+
+def test_the_versions_that_are_installed_by_constraints_have_been_looked_at():
+    lines = [line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    assert {name: minor(version) for name, version in lines if name in TRIED_WITH} == TRIED_WITH
+
+
+@pytest.mark.parametrize("package", TRIED_WITH)
+def test_the_installed_version_is_one_that_has_been_looked_at(package):
+    installed = importlib.metadata.version(package)
+    if minor(installed) != TRIED_WITH[package]:
+        pytest.skip(
+            f"{package} {installed} is installed, {TRIED_WITH[package]} was looked at; the tests below say what it broke"
+        )
+
+
+def test_all_layers_are_found_also_those_within_layers_and_models():
+    cell = keras.layers.LSTMCell(2)
+    inner = keras.Sequential([keras.Input((3, 2)), keras.layers.Bidirectional(keras.layers.RNN(cell))])
+    inputs = keras.Input((3, 2))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inner(inputs)))
+
+    found = all_layers(model)
+
+    assert len({id(layer) for layer in found}) == len(found)
+    assert model in found
+    assert inner in found
+    assert {"InputLayer", "Bidirectional", "RNN", "LSTMCell", "Dense"} <= {type(layer).__name__ for layer in found}
+    assert not any(isinstance(layer, keras.layers.LSTMCell) for layer in model.layers)  # the public list lacks it
+
+
+@pytest.mark.parametrize(
+    ("block", "filled"),
+    [(shapes_alone(), []), (keras.StatelessScope(initialize_variables=False), [(2, 3)])],
+    ids=["ours", "the public way"],
+)
+def test_variables_that_are_made_for_their_shape_never_take_memory(block, filled):
+    taken = []
+
+    def fill(shape, dtype=None):
+        taken.append(shape)
+        return keras.ops.zeros(shape, dtype)
+
+    with block:
+        layer = keras.layers.Dense(3, kernel_initializer=fill)
+        layer.build((None, 2))
+    with keras.StatelessScope(initialize_variables=True):
+        pass
+
+    assert [variable.shape for variable in layer.variables] == [(2, 3), (3,)]
+    assert taken == filled
+
+
+TRACED_RATE = """
+import jax, keras, numpy as np
+from xval.backend.keras_internals import TracedDropoutRate
+layer, values = keras.layers.Dropout(0.25, seed=1), np.ones((4, 50), np.float32)
+state = layer.seed_generator.state.value
+def drop(state, kept):
+    layer.rate = 0.25 if kept is None else TracedDropoutRate(kept)
+    return layer.stateless_call([], [state], values, training=True)[0]
+wanted = drop(state, None)
+assert 0 < (np.array(wanted) == 0).sum() < 100
+found = jax.vmap(lambda kept: drop(state, kept))(np.float32([0.75, 1.0]))
+assert np.array_equal(found[0], wanted)
+assert np.array_equal(found[1], values)
+"""
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
+def test_a_dropout_layer_takes_a_rate_that_is_traced():
+    variables = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    ended = subprocess.run([sys.executable, "-c", TRACED_RATE], env=variables, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def fit(model):
+    model.fit(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), verbose=0)
+    return [np.array(each) for each in model.get_weights()]
+
+
+def make_model():
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation=custom)])
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    return model
+
+
+@tf.custom_gradient
+def custom(x):
+    return keras.ops.softmax(x), lambda upstream: 2 * upstream
+
+
+def count_graphs():
+    gc.collect()
+    return sum(type(each).__name__ == "FuncGraph" for each in gc.get_objects())
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
+def test_the_graphs_of_models_that_are_gone_are_gone_too_and_living_models_train_on():
+    forget_traced_gradients()
+    before = count_graphs()
+    fit(make_model())
+    assert count_graphs() > before  # what this is about: TensorFlow holds them
+    forget_traced_gradients()
+    assert count_graphs() <= before
+
+    one, other = make_model(), make_model()
+    for model in (one, other):
+        fit(model)
+    wanted = fit(one)
+    forget_traced_gradients()
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(fit(other), wanted, strict=True))

@@ -1,0 +1,33 @@
+"""Job files that `run-job` refuses before it starts anything; those that it runs: tests/xval/executors/test_conformance.py."""
+
+import pytest
+
+from xval.__main__ import main
+from xval.backend.devices import Slot
+from xval.folds.split import Fold
+from xval.jobs.job import Job
+from xval.jobs.job_file import write_job_file
+
+
+@pytest.fixture
+def job_file(tmp_path):
+    fold = Fold(1, ("a",), ("b",), ("c",))
+    job = Job(str(tmp_path), str(tmp_path / "code" / "abc"), "", 1, fold, {"backend": "tensorflow"}, (), "s", "f", 7)
+    return write_job_file(job, Slot("cpu", 1))
+
+
+def test_a_copy_of_the_code_that_is_gone_is_refused_in_a_line(job_file, capsys):
+    assert main(["run-job", str(job_file)]) == 2
+
+    assert capsys.readouterr().err.endswith(f"the copy of the code that {job_file} runs on is not there.\n")
+
+
+def test_a_copy_of_another_version_of_the_code_is_refused_in_a_line(job_file, tmp_path, capsys):
+    (tmp_path / "code" / "abc" / "xval").mkdir(parents=True)
+    (tmp_path / "code" / "abc" / "xval" / "job_process.py").touch()
+
+    assert main(["run-job", str(job_file)]) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "abc: the copy of the code" in line
+    assert "has no xval.worker.job_process, so it is of another version. Run the experiment again" in line
