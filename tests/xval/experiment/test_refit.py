@@ -33,7 +33,6 @@ from xval.saved_models.description import read_description, read_seen_audio
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
-from xval.training import fit
 from xval.worker.run import run_job
 
 ITEMS = [f"speaker_{number}" for number in range(5)]
@@ -56,7 +55,7 @@ def prepare(job):
 def started_backend():
     """Leave the threads of this process alone: its backend has started, and they cannot be set any more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "prepare_for", prepare)
+        patch.setattr("xval.worker.combination.prepare_for", prepare)
         patch.setattr("xval.training.setup.prepare_for", prepare)
         yield
 
