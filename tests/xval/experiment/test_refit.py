@@ -46,17 +46,16 @@ INSTANCES = {
 }
 
 
-def prepare(job):
+def prepare(*, seed, **_):
     keras.backend.clear_session()
-    keras.utils.set_random_seed(job.seed)
+    keras.utils.set_random_seed(seed)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def started_backend():
     """Leave the threads of this process alone: its backend has started, and they cannot be set any more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xval.worker.combination.prepare_for", prepare)
-        patch.setattr("xval.training.setup.prepare_for", prepare)
+        patch.setattr("xval.jobs.prepare.prepare_backend", prepare)
         yield
 
 
