@@ -52,6 +52,11 @@ class FrameLabels(NamedTuple):
     weights: NDArray[np.float32]
 
 
+def count_frame_samples(frame_s: float, sample_rate_hz: int) -> int:
+    """Return how many samples a labelled frame has."""
+    return max(1, round(frame_s * sample_rate_hz))
+
+
 def resolve(annotations: Annotations, policy: str) -> Resolved:
     """Take together what the annotators of one recording heard.
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from preprocessing.annotations.labels import count_frame_samples
+
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -27,18 +29,8 @@ class FrameSettings(BaseModel):
 
     def frame_samples(self, sample_rate_hz: int) -> int:
         """Return how many samples a labelled frame has."""
-        return frame_samples(self.label_frame_s, sample_rate_hz)
+        return count_frame_samples(self.label_frame_s, sample_rate_hz)
 
     def frame_s(self, sample_rate_hz: int) -> float:
         """Return how long a labelled frame is, in whole samples (s)."""
         return self.frame_samples(sample_rate_hz) / sample_rate_hz
-
-
-def frame_samples(label_frame_s: float, sample_rate_hz: int) -> int:
-    """Return how many samples a labelled frame has.
-
-    Args:
-        label_frame_s: Its length, to be rounded to whole samples (s).
-        sample_rate_hz: Of the recordings.
-    """
-    return max(1, round(float(label_frame_s * sample_rate_hz)))

@@ -4,7 +4,6 @@ Comes in: the [features] section of config.ini and overrides, as text or values.
 decides the key of a feature store.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -96,11 +95,6 @@ class FeatureSettings(BaseModel):
         if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
             raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")
         return self
-
-    @classmethod
-    def among(cls, parameters: Mapping[str, Any]) -> "FeatureSettings":
-        """Return the feature settings among all parameters of an instance."""
-        return cls(**{name: parameters[name] for name in FeatureSettings.model_fields})
 
     def stored(self) -> dict[str, Any]:
         """Return the settings that decide what a feature store holds.

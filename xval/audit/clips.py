@@ -5,8 +5,7 @@ Comes in: evidence. Goes out: findings. Augmented copies have a rule of their ow
 
 from typing import TYPE_CHECKING
 
-from preprocessing.annotations.labels import resolve_recordings
-from preprocessing.annotations.settings import frame_samples
+from preprocessing.annotations.labels import count_frame_samples, resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
@@ -82,7 +81,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
 def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
     if find_task(store.task_type).is_framewise:
-        size = frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
+        size = count_frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
         n_frames = (wanted["stop"] - wanted["first"]) // size
         n_rows = wanted["clip"].map(found["clip"].value_counts())
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])

@@ -13,7 +13,7 @@ from rich.text import Text
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
-from xval.results.summary import finished_records
+from xval.results.summary import done_records
 from xval.settings.resolve import Instance
 
 _LISTED_JOBS = 5
@@ -30,7 +30,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
     for metric_dict in metric_dicts:
-        codes = sorted({record["code_hash"] for record in finished_records(metric_dict)})
+        codes = sorted({record["code_hash"] for record in done_records(metric_dict)})
         if len(codes) > 1:
             listed = f"code/{', code/'.join(codes)}"
             console.print(f"instance {metric_dict['instance']}: its folds ran on {len(codes)} versions of the code ({listed}).")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import keras
 import numpy as np
 
-from preprocessing.annotations.settings import frame_samples
+from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import example_lengths, waveform_moments
@@ -103,7 +103,7 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
         return inputs, inputs
     if settings.task_type == "frame_classification":
         inputs = keras.Input(
-            (settings.sequence_frames, frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"
+            (settings.sequence_frames, count_frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"
         )
         return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
     chosen = settings.feature_settings()

@@ -122,7 +122,7 @@ def settings_of(metric_dict: MetricDict) -> Settings:
     return settings_among(metric_dict["parameters"], Path(f"metrics.json of instance {metric_dict['instance']}"))
 
 
-def finished_records(metric_dict: MetricDict) -> list[Record]:
+def done_records(metric_dict: MetricDict) -> list[Record]:
     """Return the records of the finished folds of an instance, by fold number."""
     records = metric_dict["folds"].values()
     return sorted((record for record in records if record["status"] == "done"), key=lambda record: int(record["fold"]))
@@ -148,7 +148,7 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
         not find_task(metric_dict["task_type"]).is_framewise
         and record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
         for metric_dict in metric_dicts
-        for record in finished_records(metric_dict)
+        for record in done_records(metric_dict)
     )
 
 

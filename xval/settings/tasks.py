@@ -8,18 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from preprocessing.features.settings import FeatureSettings
 from xval import metrics
 from xval.errors import SettingsError, suggestion
 from xval.metrics.frame_classification import EVENT_METRICS
 from xval.settings import keras_names, user_code
 from xval.settings.keras_names import KerasMetric
+from xval.settings.scope import Scope
 
 TaskType = Literal["classification", "regression", "representation", "frame_classification"]
 LabelForm = Literal["multi_class", "multi_label"]
 TargetForm = Literal["class", "one_hot", "number", "input", "frames"]
-
-_LOSS_PARAMETERS = ("loss", "example_length_s", "example_overlap")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +38,7 @@ class Task:
         keras_metrics: The metrics of Keras that give one number for targets and predictions, without options.
         final_metrics: Metrics that are computed once, after training, and whether more of each is better.
         relative_metrics: Metrics that compare with an answer made of the training data, which no saved model keeps.
-        loss_parameters: Parameters in which instances must agree for their validation losses to be compared.
+        loss_scopes: Scopes of the settings in which instances must agree for their validation losses to be compared.
         loss_metrics: The monitored metrics that need this agreement.
         unit: What is counted in tables and reports.
         clip_word: What one clip is called.
@@ -61,7 +59,7 @@ class Task:
     keras_metrics: Mapping[str, KerasMetric] = field(default_factory=dict)
     final_metrics: Mapping[str, bool] = field(default_factory=dict)
     relative_metrics: tuple[str, ...] = ()
-    loss_parameters: tuple[str, ...] = _LOSS_PARAMETERS
+    loss_scopes: tuple[Scope, ...] = (Scope.LOSS,)
     loss_metrics: tuple[str, ...] = ("loss",)
     unit: Literal["clips", "frames"] = "clips"
     clip_word: str = "clip"
@@ -225,7 +223,7 @@ REPRESENTATION = Task(
     item_metric="mse",
     evaluation="xval.evaluation.reconstruction",
     relative_metrics=("explained_variance",),
-    loss_parameters=(*_LOSS_PARAMETERS, "normalization", *FeatureSettings.model_fields),  # errors are in units of the features
+    loss_scopes=(Scope.LOSS, Scope.FEATURE_LOSS),  # errors are in units of the features
     loss_metrics=("loss", "mse"),
 )
 
@@ -242,7 +240,7 @@ _MULTI_CLASS_FRAMES = Task(
     evaluation="xval.evaluation.frames",
     final_metrics=EVENT_METRICS,
     # Other labels of frames are other questions.
-    loss_parameters=(*_LOSS_PARAMETERS, "label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
+    loss_scopes=(Scope.LOSS, Scope.FRAME_LOSS),
     unit="frames",
     clip_word="recording",
     answer_word="event",

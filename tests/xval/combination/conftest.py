@@ -85,7 +85,7 @@ def make_job(tmp_path, monkeypatch):
 
     The backend of the test process has started, and its threads cannot be set any more.
     """
-    monkeypatch.setattr("xval.worker.combination.prepare_for", lambda job: None)
+    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)
 
     def make(opened, fold=FOLD, parameters=None, **own):
         own = {"architecture": "feature_combination", **own}

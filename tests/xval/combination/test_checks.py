@@ -97,7 +97,7 @@ def test_one_training_item_is_too_few_to_search_with(toy):
 
 
 def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, own_package, monkeypatch):
-    monkeypatch.setattr("xval.jobs.prepare.prepare_for", lambda job: None)
+    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)
     features = tone_store.description.feature_settings
     fine, wrong = (
         make_job(tone_store, parameters=features, models=(), metrics=f"own_package.parts.{name}")

@@ -22,7 +22,7 @@ def test_a_job_gets_the_first_gpu_or_its_share_or_the_cpu(n_gpus, slot):
 
 
 def test_a_package_that_is_not_installed_is_named():
-    with pytest.raises(SettingsError, match=r"executor 'slurm' needs no_such_package: pip install 'xval\[slurm\]'"):
+    with pytest.raises(SettingsError, match=r"executor 'slurm' needs no_such_package: pip install -e '\.\[slurm\]'"):
         slot_of_each("slurm", "no_such_package", n_gpus=0, threads=1)
 
 

@@ -33,7 +33,6 @@ from xval.saved_models.description import read_description, read_seen_audio
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
-from xval.training import fit
 from xval.worker.run import run_job
 
 ITEMS = [f"speaker_{number}" for number in range(5)]
@@ -47,17 +46,16 @@ INSTANCES = {
 }
 
 
-def prepare(job):
+def prepare(*, seed, **_):
     keras.backend.clear_session()
-    keras.utils.set_random_seed(job.seed)
+    keras.utils.set_random_seed(seed)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def started_backend():
     """Leave the threads of this process alone: its backend has started, and they cannot be set any more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "prepare_for", prepare)
-        patch.setattr("xval.training.setup.prepare_for", prepare)
+        patch.setattr("xval.jobs.prepare.prepare_backend", prepare)
         yield
 
 

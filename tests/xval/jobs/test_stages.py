@@ -52,7 +52,7 @@ def test_jobs_that_wait_for_each_other_are_refused(job):
         in_stages([job(1, 1, [second]), job(2, 1, [first])])
 
 
-def test_who_waits_for_a_circle_is_named_with_it_and_who_does_not_is_not():
+def test_who_waits_for_a_circle_is_named_with_it_and_who_does_not_is_not(job):
     paths = {number: f"results/instance_{number}/fold_{{fold}}/model.keras" for number in range(1, 5)}
     jobs = [job(1, 1, [paths[2]]), job(2, 1, [paths[1], paths[4]]), job(3, 1, [paths[1]]), job(4, 1)]
 
@@ -62,7 +62,7 @@ def test_who_waits_for_a_circle_is_named_with_it_and_who_does_not_is_not():
         in_stages([job(1, 1, [paths[1]])])
 
 
-def test_of_many_jobs_each_path_is_resolved_once(monkeypatch):
+def test_of_many_jobs_each_path_is_resolved_once(monkeypatch, job):
     model = "results/instance_1/fold_{fold}/model.keras"
     jobs = [job(instance, fold, [model] if instance == 2 else []) for instance in range(1, 301) for fold in range(1, 11)]
     resolved, resolve = [], Path.resolve

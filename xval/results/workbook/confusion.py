@@ -10,7 +10,7 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.summary import MetricDict, finished_records
+from xval.results.summary import MetricDict, done_records
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
@@ -23,15 +23,15 @@ MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to 
 def fill(sheet: Worksheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
-    finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if finished_records(metric_dict)}
+    finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     cells.set_up_page(sheet)
-    finished = {number: found for number, found in finished.items() if "confusion_matrix" in finished_records(found)[0]}
+    finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}
     if not finished:
-        has_done = any(finished_records(metric_dict) for metric_dict in metric_dicts)
+        has_done = any(done_records(metric_dict) for metric_dict in metric_dicts)
         reason = "No class is confused with another in this task." if has_done else "No fold is finished yet."
         cells.put_notes(sheet, 1, [reason])
         return
-    class_names = finished_records(next(iter(finished.values())))[0]["class_names"]
+    class_names = done_records(next(iter(finished.values())))[0]["class_names"]
     shown = ranking.best_of(finished, max(1, MOST_CELLS // len(class_names) ** 2))
     unit = find_task(metric_dicts[0]["task_type"]).unit
     notes = [f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."]
@@ -49,7 +49,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
 
 def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names: Sequence[str]) -> int:
     """Write title, header and counts of an instance from a row on; return the row for the next."""
-    records = finished_records(metric_dict)
+    records = done_records(metric_dict)
     counts = [[0] * len(class_names) for _ in class_names]
     for record in records:
         for true, line in enumerate(record["confusion_matrix"]["test"]):

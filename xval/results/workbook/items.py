@@ -11,7 +11,7 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.summary import MetricDict, finished_records, value_of
+from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
@@ -83,7 +83,7 @@ def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int, Mapping[str, Any]]
     """Return the fold that tests each item, and its figures there."""
     return {
         item: (record["fold"], figures)
-        for record in finished_records(metric_dict)
+        for record in done_records(metric_dict)
         for item, figures in record["item_metrics"]["test"].items()
     }
 
