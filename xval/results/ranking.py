@@ -18,6 +18,7 @@ from xval.results.summary import (
     has_windows,
     settings_of,
 )
+from xval.settings.schema import names_of
 from xval.settings.tasks import find_task
 
 
@@ -75,10 +76,10 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     """Rank instances by the mean of the validation figure that all of them share.
 
     That figure is the monitored one (``val_accuracy``: the validation accuracy) if all instances monitor the same. The
-    validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the
-    `loss_parameters` of their task. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of
-    windows if they have that figure, since all instances have the same clips. Instances with more folds go first; equal ones
-    are sorted by number.
+    validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the settings of
+    their task's `loss_scopes`. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of windows if
+    they have that figure, since all instances have the same clips. Instances with more folds go first; equal ones are sorted
+    by number.
     """
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
@@ -182,9 +183,8 @@ def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
     metric = monitored.removeprefix("val_")
     first = metric_dicts[0]["parameters"]
     task = find_task(metric_dicts[0]["task_type"])
-    same_loss = all(
-        metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in task.loss_parameters
-    )
+    names = [name for scope in task.loss_scopes for name in names_of(scope)]
+    same_loss = all(metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in names)
     needs_same = metric in task.loss_metrics
     shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
     return metric if shared and _is_known(metric_dicts, metric) else task.main_metrics[0]
