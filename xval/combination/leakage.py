@@ -12,8 +12,7 @@ from typing import Literal
 from xval.errors import FoldsError
 from xval.folds.split import Fold
 from xval.json_files import read_json
-
-_LISTED_ITEMS = 5
+from xval.saved_models.seen_items import SeenItems
 
 
 @dataclass(frozen=True)
@@ -45,19 +44,17 @@ def judge(model: Path, fold: Fold, dataset: str) -> Leakage:
     """
     described, record = (read_json(model.parent / name) or {} for name in ("model.json", "record.json"))
     sides = record.get("items", {"training": [], "validation": []})
-    by_corpus: dict[str, list[str]] = described.get("seen_items") or {dataset: [*sides["training"], *sides["validation"]]}
-    seen = set(by_corpus.get(dataset, ()))
-    tested = sorted(seen & set(fold.test))
-    if tested:
-        more = f" and {len(tested) - _LISTED_ITEMS} more" if len(tested) > _LISTED_ITEMS else ""
+    written = described.get("seen_items")
+    seen = SeenItems.of(described | {"seen_items": written or {dataset: [*sides["training"], *sides["validation"]]}})
+    if tested := seen.among(dataset, fold.test):
         raise FoldsError(
-            f"{model} has been trained on {', '.join(tested[:_LISTED_ITEMS])}{more}, which fold {fold.number} tests: its "
+            f"{model} has been trained on {tested}, which fold {fold.number} tests: its "
             "features of them would be too good. Write {fold} in the path where the number of the fold stands, and take an "
             "experiment with the same folds (num_folds, fold_strategy, fold_seed)."
         )
-    if not described.get("seen_items") or described.get("initial_model_items") == "unknown":
+    if not written or not seen.is_complete:
         return Leakage("unknown", "nothing beside it says all of what it, or the model that it started from, was trained on")
-    others = sorted(set(by_corpus) - {dataset})
+    others = sorted(set(seen.by_corpus) - {dataset})
     if others:
         listed = ", ".join(others)
         return Leakage("unknown", f"it was trained on another corpus too ({listed}), which may hold the same recordings")

@@ -19,6 +19,7 @@ from xval.models.losses import data_loss
 from xval.models.predict import predict
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
+from xval.settings.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,10 +131,10 @@ def evaluate_predictions(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    task_type, class_names = settings.task_type, data.class_names
+    task, class_names = settings.task, data.class_names
     clips = {side: _average_clips(data.sides[side], by_side[side], settings.clip_average) for side in KEPT_SIDES}
-    further = further_metrics.load(task_type, settings.metrics)
-    constant = _constant_answer(data.training.targets, task_type, len(class_names))
+    further = further_metrics.load(task.name, settings.metrics)
+    constant = _constant_answer(data.training.targets, task, len(class_names))
 
     known: dict[bytes, dict[str, float]] = {}
 
@@ -141,7 +142,7 @@ def evaluate_predictions(
         """Return the metrics, computed once where clips have one example each, or a side one item."""
         key = targets.tobytes() + predictions.tobytes()
         if key not in known:
-            known[key] = metrics.compute(task_type, targets, predictions, further)
+            known[key] = metrics.compute(task.name, targets, predictions, further)
         return dict(known[key])
 
     def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
@@ -159,15 +160,15 @@ def evaluate_predictions(
         "item_metrics": {"test": _item_metrics(test, compute)},
         "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
     }
-    if task_type == "classification":
+    if task.has_clip_classes:
         figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
-    return Evaluation(figures, _tabulate(data, by_side, task_type))
+    return Evaluation(figures, _tabulate(data, by_side, task))
 
 
-def _constant_answer(targets: NDArray[Any], task_type: str, n_classes: int) -> NDArray[np.float32]:
+def _constant_answer(targets: NDArray[Any], task: Task, n_classes: int) -> NDArray[np.float32]:
     """Return the class shares, or the mean target, of the training examples, float32 (1, n_outputs)."""
-    if task_type == "classification":
+    if task.has_clip_classes:
         return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
     return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
 
@@ -215,14 +216,14 @@ def _item_metrics(
     return found
 
 
-def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task_type: str) -> "pd.DataFrame":
+def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: Task) -> "pd.DataFrame":
     import pandas as pd
 
     tables = []
     for side in KEPT_SIDES:
         examples, predictions = data.sides[side], by_side[side]
         table = examples.table[list(KEPT_COLUMNS)].assign(side=side)
-        if task_type == "classification":
+        if task.has_clip_classes:
             names = np.array(data.class_names, dtype=object)
             table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
             columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}

@@ -17,6 +17,7 @@ from xval.events.finding import find_events
 from xval.events.metrics import Recording as RecordingEvents
 from xval.events.metrics import event_metrics, segment_metrics
 from xval.metrics.frame_classification import EVENT_METRICS
+from xval.settings.tasks import FRAME_CLASSIFICATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +88,7 @@ def item_figures(
         counted = np.concatenate([recordings[number].weights > 0 for number in numbers])
         targets = np.concatenate([recordings[number].targets for number in numbers])[counted]
         predictions = np.concatenate([probabilities[number] for number in numbers])[counted]
-        of_frames = metrics.compute("frame_classification", targets, predictions, further) if len(targets) else {}
+        of_frames = metrics.compute(FRAME_CLASSIFICATION.name, targets, predictions, further) if len(targets) else {}
         of_events = event_figures([events[number] for number in numbers], class_names, settings)
         found[item] = {"n_clips": len(numbers)} | of_frames | of_events
     return found

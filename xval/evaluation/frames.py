@@ -27,6 +27,7 @@ from xval.events.metrics import Recording as RecordingEvents
 from xval.models.losses import data_loss
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
+from xval.settings.tasks import FRAME_CLASSIFICATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,13 +67,13 @@ def evaluate_frames(
     events = {
         side: recording_events(sides[side].recordings, joined[side], data.class_names, frames, frame_s) for side in by_side
     }
-    further = further_metrics.load("frame_classification", settings.metrics)
+    further = further_metrics.load(FRAME_CLASSIFICATION.name, settings.metrics)
 
     def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
         of_frames = measured(sides[side], predictions)
         return {
             "loss": data_loss(*of_frames, settings, len(data.class_names)),
-            **metrics.compute("frame_classification", *of_frames, further),
+            **metrics.compute(FRAME_CLASSIFICATION.name, *of_frames, further),
             **event_figures(found, data.class_names, frames),
         }
 

@@ -18,6 +18,7 @@ from xval.errors import DivergenceError
 from xval.evaluation.clips import KEPT_COLUMNS, KEPT_SIDES, Evaluation
 from xval.models.residual import read_features
 from xval.settings.schema import Settings
+from xval.settings.tasks import REPRESENTATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,14 @@ EMBEDDING = "embedding"
 """Name of the layer of an architecture whose output, flattened, is the embedding of an example."""
 
 
-def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Settings) -> Evaluation:
+def evaluate_reconstruction(
+    model: keras.Model,
+    data: FoldData,
+    settings: Settings,
+    *,
+    known: NDArray[np.float32] | None = None,  # noqa: ARG001 - every evaluation takes both
+    of_training: Mapping[str, float] | None = None,  # noqa: ARG001
+) -> Evaluation:
     """Measure how well a model rebuilds the features of every side.
 
     The unit is that of the normalised features, whose variance is 1 with normalization=per_bin. `chance` is what a model gets
@@ -36,6 +44,8 @@ def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Settin
         model: With its best weights.
         data: The fold.
         settings: The parameters of the instance.
+        known: Not used: training keeps no reconstruction, which is as large as the features.
+        of_training: Not used: the training examples are measured as the others are.
 
     Returns:
         The figures; of each validation and test example the squared errors of reconstruction and of that mean; the embeddings,
@@ -71,7 +81,7 @@ def evaluate_reconstruction(model: keras.Model, data: FoldData, settings: Settin
 
 
 def _compute(of_mean: NDArray[Any], errors: NDArray[Any], *, with_loss: bool = False) -> dict[str, float]:
-    found = metrics.compute("representation", np.asarray(of_mean, np.float32), np.asarray(errors, np.float32))
+    found = metrics.compute(REPRESENTATION.name, np.asarray(of_mean, np.float32), np.asarray(errors, np.float32))
     return {"loss": found["mse"]} | found if with_loss else found
 
 

@@ -43,7 +43,7 @@ def check_features(corpus: "Corpus", instance: Instance) -> None:
             f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
             "which it has no effect. Set frontend to logmel or stft, or leave it out."
         )
-    if instance.settings.task_type == "frame_classification":
+    if instance.settings.task.is_framewise:
         check_recordings(corpus, instance.settings.frame_settings(), features.sample_rate_hz)
     wanted = architecture.features
     if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xval.jobs.claim import JobOutcome
-from xval.settings.tasks import TRAINING_METRIC
+from xval.settings.tasks import find_task
 
 
 class JobProgress:
@@ -34,7 +34,7 @@ class JobProgress:
         self._console = console
         self._n_jobs = n_jobs
         self._n_epochs = n_epochs
-        self._metric = TRAINING_METRIC[task_type]
+        self._metric = find_task(task_type).training_metric
         self._quiet = quiet
         self._started = time.monotonic()
         self._n_ended = 0

@@ -32,7 +32,6 @@ from xval.results.summary import SIDE_NAMES
 from xval.saved_models.initial import find_initial_model, has_changed
 from xval.settings.architectures import COMBINATION
 from xval.settings.resolve import Instance
-from xval.settings.tasks import find_task
 
 _EXPECTED_NOTE = (
     "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
@@ -282,7 +281,7 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     """Print what there is now, what is known of it, and what to do with it."""
     record = folder.record(instance.number, ALL_ITEMS) or {}
     path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
-    names = [name for name in find_task(instance.settings.task_type).main_metrics if name in record["expected"]]
+    names = [name for name in instance.settings.task.main_metrics if name in record["expected"]]
     n_folds = len(record["best_epochs_of_folds"])
     figures = ", ".join(f"{name} {ranking.format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(

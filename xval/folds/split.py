@@ -91,7 +91,9 @@ class FoldPlan:
         return blake2b(content.encode(), digest_size=8).hexdigest()
 
 
-def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settings: FoldSettings) -> FoldPlan:
+def make_folds(
+    index: "pd.DataFrame", index_hash: str, *, task_type: str, has_classes: bool, settings: FoldSettings
+) -> FoldPlan:
     """Split the items of a corpus.
 
     `balanced` deals whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
@@ -101,7 +103,9 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
     Args:
         index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`.
         index_hash: Content hash of the index.
-        task_type: Of the experiment. Folds are stratified by label; numbers by quartiles of the items' mean (first) label.
+        task_type: Of the experiment; kept with the folds.
+        has_classes: The labels are classes, each of which some item has to train. Folds are stratified by label; numbers by
+            quartiles of the items' mean (first) label.
         settings: How items are put into folds.
 
     Returns:
@@ -112,7 +116,7 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
             two sides; a phase or fold column that is missing, incomplete or puts one item on two sides.
     """
     original = index[~index["augmented"].astype(bool)]
-    items = _items(original, task_type)
+    items = _items(original, has_classes=has_classes)
     rng = np.random.default_rng(settings.fold_seed)
     strategy = settings.fold_strategy
     if strategy == "predefined":
@@ -120,13 +124,13 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
     else:
         phases = None
         test_sets = _split_tests(items, strategy, settings, rng)
-    if task_type == "classification":
+    if has_classes:
         _refuse_lonely_labels(items)
     folds = []
     for number, tested in enumerate(test_sets, start=1):
         if phases is not None:
             validation = phases["validation"] or _choose_validation(
-                items, set(phases["test"]), settings, rng, number, task_type
+                items, set(phases["test"]), settings, rng, number, keep_labels=has_classes
             )
             training = set(phases["training"]) - set(validation)
         else:
@@ -134,21 +138,21 @@ def make_folds(index: "pd.DataFrame", index_hash: str, *, task_type: str, settin
             validation = (
                 _next_fold(following, test_sets, items, tested)
                 if settings.validation == "next_fold"
-                else _choose_validation(items, tested, settings, rng, number, task_type)
+                else _choose_validation(items, tested, settings, rng, number, keep_labels=has_classes)
             )
             training = {item.name for item in items} - tested - set(validation)
         folds.append(Fold(number, *(tuple(sorted(side)) for side in (training, validation, tested))))
     chosen = tuple(folds)
     for fold in chosen:
-        _check_fold(fold, items, task_type)
+        _check_fold(fold, items, has_classes=has_classes)
     _refuse_shared_audio(index, chosen)
     return FoldPlan(chosen, settings.of_task(task_type), index_hash)
 
 
-def _items(index: "pd.DataFrame", task_type: str) -> list[Item]:
+def _items(index: "pd.DataFrame", *, has_classes: bool) -> list[Item]:
     """Count labels per item; numbers become quartiles of the items' means."""
     target = next(column for column in index.columns if column.startswith("label"))
-    if task_type == "classification" or index[target].dtype.kind not in "if":
+    if has_classes or index[target].dtype.kind not in "if":
         labels = index[target].astype(str)
     else:
         means = index.groupby("item")[target].mean()
@@ -190,7 +194,8 @@ def _choose_validation(
     settings: FoldSettings,
     rng: np.random.Generator,
     number: int,
-    task_type: str,
+    *,
+    keep_labels: bool,
 ) -> set[str]:
     """Choose whole items of the training side; never the last one that has a class (a regression has none)."""
     side = [item for item in items if item.name not in tested]
@@ -200,7 +205,7 @@ def _choose_validation(
             "Use more folds, or fold_strategy=leave_one_out."
         )
     wanted = min(max(1, round(settings.validation_fraction * len(side))), len(side) - 1)
-    chosen = draw(side, wanted, rng, keep_labels=task_type == "classification")
+    chosen = draw(side, wanted, rng, keep_labels=keep_labels)
     if not chosen:
         raise FoldsError(
             f"fold {number}: no item can validate, because each of the {len(side)} items beside the test items is the only one "
@@ -261,7 +266,7 @@ def _refuse_lonely_labels(items: Sequence[Item]) -> None:
         )
 
 
-def _check_fold(fold: Fold, items: Sequence[Item], task_type: str) -> None:
+def _check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
     """Refuse a fold with an empty side, an item on two sides, or a tested label that nothing trained."""
     for side in SIDES:
         if not getattr(fold, side):
@@ -270,7 +275,7 @@ def _check_fold(fold: Fold, items: Sequence[Item], task_type: str) -> None:
     twice = sorted(item for item, count in placed.items() if count > 1)
     if twice:
         raise FoldsError(f"fold {fold.number}: item '{twice[0]}' is on two sides.")
-    if task_type != "classification":
+    if not has_classes:
         return
     labels = {item.name: set(item.labels) for item in items}
     trained = set().union(*(labels[item] for item in fold.training))

@@ -33,13 +33,19 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     if written and written["settings"] == wanted.of_task(settings.task_type) and written["corpus_fingerprint"] == fingerprint:
         return FoldPlan.from_dict(written)
     opened = corpus.open_corpus(dataset, data_folder)
-    if settings.task_type not in ("representation", opened.task_type):  # features are learned from any corpus
+    if settings.task_type != opened.task_type and not settings.task.is_reconstruction:  # which needs no labels
         raise FoldsError(
             f"dataset '{dataset}' was prepared for {opened.task_type}, the experiment does {settings.task_type}. "
             f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "
             f"with --task-type {settings.task_type}."
         )
-    return make_folds(opened.index, opened.index_hash, task_type=settings.task_type, settings=wanted)
+    return make_folds(
+        opened.index,
+        opened.index_hash,
+        task_type=settings.task_type,
+        has_classes=settings.task.has_clip_classes,
+        settings=wanted,
+    )
 
 
 def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_folder: Path) -> None:

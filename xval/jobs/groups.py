@@ -51,8 +51,8 @@ def why_alone(settings: Settings) -> str:
         return "precision=mixed_float16 scales the loss of each model by itself; choose mixed_bfloat16 or float32"
     if settings.tensorboard:
         return "tensorboard=true follows one model at a time"
-    if settings.task_type == "representation":
-        return "task_type=representation is validated by Keras, one model at a time"
+    if settings.task.is_reconstruction:
+        return f"task_type={settings.task_type} is validated by Keras, one model at a time"
     if settings.crop_s is not None and settings.example_length_s is None:
         return "its clips are validated whole, each at its own length; set example_length_s to crop_s"
     return ""

@@ -62,8 +62,9 @@ def describe_model(
     """
     settings = job.settings
     training_items = sorted({*job.fold.training, *job.fold.validation})
-    seen_items = initial.seen_items if initial else {}
     dataset = settings.dataset
+    earlier = initial.seen.by_corpus if initial else {}
+    seen_items = {corpus: sorted(items) for corpus, items in earlier.items()}
     seen_items[dataset] = sorted({*training_items, *seen_items.get(dataset, ())})
     return {
         "format_version": FORMAT_VERSION,
@@ -71,7 +72,7 @@ def describe_model(
         "architecture": settings.architecture,
         "class_names": list(class_names),
         "target_names": list(store.target_names),
-        **{name: getattr(settings, name) for name in FRAME_KEYS if settings.task_type == "frame_classification"},
+        **{name: getattr(settings, name) for name in FRAME_KEYS if settings.task.is_framewise},
         "feature_settings": settings.feature_settings().model_dump(mode="json"),
         "clip_samples": store.description.clip_samples,
         "is_custom": store.description.feature_settings is None,
@@ -133,7 +134,7 @@ def _example_s(store: FeatureStore, settings: Settings) -> float | None:
     features = settings.feature_settings()
     if store.description.feature_settings is None:
         return None
-    if settings.task_type == "frame_classification":
+    if settings.task.is_framewise:
         return settings.sequence_frames * settings.label_frame_s
     if features.crop_s is not None or features.example_length_s is not None:
         return features.crop_s or features.example_length_s

@@ -60,35 +60,24 @@ def build_model(
     for variable in network.trainable_variables:
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
-    outputs = keras.layers.Activation(_activation(settings), dtype="float32", name="prediction")(network(hidden))
+    outputs = keras.layers.Activation(settings.task.activation, dtype="float32", name="prediction")(network(hidden))
     return keras.Model(inputs, outputs, name=settings.architecture.replace(".", "_"))
 
 
 def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:
     """Return the classes of a model's outputs; empty where they are numbers."""
-    if settings.task_type == "frame_classification":
+    if settings.task.is_framewise:
         return frame_class_names(store, settings.label_form)
-    return store.class_names if settings.task_type == "classification" else ()
+    return store.class_names if settings.task.has_clip_classes else ()
 
 
 def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | None, ...]) -> tuple[int | None, ...]:
     """Return the shape of what the architecture answers with."""
-    match settings.task_type:
-        case "representation":
-            return form
-        case "frame_classification":
-            return (form[0], len(frame_class_names(store, settings.label_form)))
+    if settings.task.is_reconstruction:
+        return form
+    if settings.task.is_framewise:
+        return (form[0], len(frame_class_names(store, settings.label_form)))
     return (len(store.class_names) or store.target_shape[0],)
-
-
-def _activation(settings: Settings) -> str:
-    """Return what makes probabilities of the architecture's answer."""
-    match settings.task_type:
-        case "classification":
-            return "softmax"
-        case "frame_classification":
-            return "softmax" if settings.label_form == "multi_class" else "sigmoid"
-    return "linear"
 
 
 def count_parameters(model: keras.Model) -> int:
@@ -101,7 +90,7 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
     if not store.is_waveform:
         inputs = keras.Input(store.example_shape, name="features")
         return inputs, inputs
-    if settings.task_type == "frame_classification":
+    if settings.task.is_framewise:
         inputs = keras.Input(
             (settings.sequence_frames, count_frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"
         )

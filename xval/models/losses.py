@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from xval.settings import user_code
 from xval.settings.schema import Settings
-from xval.settings.tasks import loss_name, target_form
+from xval.settings.tasks import Task
 
 
 def fitted_loss(settings: Settings) -> str:
     """Return the name of the loss that training minimises: mixed examples have shares of classes, not one class."""
-    loss = loss_name(settings.task_type, settings.loss, settings.label_form)
-    is_mixed = settings.augment_mixup and settings.task_type == "classification"
-    return "categorical_crossentropy" if is_mixed and target_form(settings.task_type, loss) == "class" else loss
+    task = settings.task
+    loss = task.loss_name(settings.loss)
+    return "categorical_crossentropy" if settings.augment_mixup and task.target_form(loss) == "class" else loss
 
 
 def loss_function(name: str) -> Callable[[Any, Any], Any]:
-    """Return the function of a loss of `loss_name`: from targets and predictions to one value per example.
+    """Return the function of a loss of `Task.loss_name`: from targets and predictions to one value per example.
 
     Raises:
         SettingsError: The user's own module turns out to have no such function.
@@ -34,9 +34,9 @@ def loss_function(name: str) -> Callable[[Any, Any], Any]:
     return found
 
 
-def loss_targets(targets: NDArray[Any], loss: str, task_type: str, n_classes: int) -> NDArray[Any]:
+def loss_targets(targets: NDArray[Any], loss: str, task: Task, n_classes: int) -> NDArray[Any]:
     """Return targets in the form that a loss wants: as they are, or one-hot float32 (n_examples, n_classes)."""
-    if target_form(task_type, loss) == "one_hot":
+    if task.target_form(loss) == "one_hot":
         return np.asarray(np.eye(n_classes, dtype=np.float32)[targets])
     return targets
 
@@ -50,8 +50,7 @@ def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings:
         settings: Of them task_type, loss and label_form.
         n_classes: Number of classes; 0 where there are none.
     """
-    task_type = settings.task_type
-    name = loss_name(task_type, settings.loss, settings.label_form)
-    wanted = loss_targets(targets, name, task_type, n_classes)
+    name = settings.task.loss_name(settings.loss)
+    wanted = loss_targets(targets, name, settings.task, n_classes)
     values = keras.ops.convert_to_numpy(loss_function(name)(wanted, predictions))
     return float(np.mean(values, dtype=np.float64))

@@ -17,11 +17,11 @@ from xval.folds.split import Fold
 from xval.json_files import read_json
 from xval.saved_models.archive import read_chunks
 from xval.saved_models.keras_file import open_model
+from xval.saved_models.seen_items import SeenItems
 from xval.settings.schema import Settings
 
 _FOLD = "{fold}"
 _UNHASHED = "metadata.json"  # the member of a .keras file that holds the time of saving
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,14 @@ class InitialModel:
     description: Mapping[str, Any]
 
     @property
-    def seen_items(self) -> dict[str, list[str]]:
-        """The items, by the name of their corpus, that trained it or chose its epoch, as far as is known."""
-        return {dataset: list(items) for dataset, items in (self.description.get("seen_items") or {}).items()}
-
-    @property
-    def knows_all_items(self) -> bool:
-        """Whether `seen_items` is complete: xval made this model, and the one that it started from, and so on."""
-        return bool(self.description.get("seen_items")) and self.description.get("initial_model_items") != "unknown"
+    def seen(self) -> SeenItems:
+        """The items that it has seen, as far as is known."""
+        return SeenItems.of(self.description)
 
     @property
     def facts(self) -> dict[str, str]:
         """What the record of a fold and model.json say of it."""
-        return {"initial_model_hash": self.hash, "initial_model_items": "unseen" if self.knows_all_items else "unknown"}
+        return {"initial_model_hash": self.hash, "initial_model_items": "unseen" if self.seen.is_complete else "unknown"}
 
 
 def find_initial_model(settings: Settings, fold: Fold) -> InitialModel | None:
@@ -78,12 +73,10 @@ def find_initial_model(settings: Settings, fold: Fold) -> InitialModel | None:
             f"{_FOLD} in it stands for the number of the fold, from 1."
         )
     found = InitialModel(path, _hash_of(path, fold.number), read_json(path.with_suffix(".json")) or {})
-    tested = sorted({*fold.test} & {*found.seen_items.get(settings.dataset, ())})
-    if tested:
-        more = f" and {len(tested) - _MOST_NAMED} more" if len(tested) > _MOST_NAMED else ""
+    if tested := found.seen.among(settings.dataset, fold.test):
         raise SettingsError(
             f"fold {fold.number}: initial_model: {path} has been trained on items that this fold tests "
-            f"({', '.join(tested[:_MOST_NAMED])}{more}). Put {_FOLD} in the path, and give both experiments the same folds, so "
+            f"({tested}). Put {_FOLD} in the path, and give both experiments the same folds, so "
             "that each fold starts from the model that has not seen its test items; or start from a model of another corpus."
         )
     return found
@@ -109,7 +102,7 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold]) -> list[str]
         except SettingsError as error:
             faults.append(str(error))
         else:
-            if found and not found.knows_all_items:
+            if found and not found.seen.is_complete:
                 unknown[found.path] = (
                     f"initial_model: nothing says what {found.path} was trained on; if test items were among it, the test "
                     "figures are too good. The records say 'initial_model_items: unknown'."

@@ -1,4 +1,4 @@
-"""Names to parts: architectures, losses and monitors, without loading Keras.
+"""Names to architectures and executors, without loading Keras.
 
 Comes in: a name from the settings, of Keras or of this project, or the dotted path of a part of the user's own. Goes out: what
 is known of it, or an error with suggestions. Architectures are read from their source files with `ast`, so that checking an
@@ -18,6 +18,7 @@ from preprocessing.features.settings import FeatureSettings
 from xval.config_file import ROOT
 from xval.errors import SettingsError, suggestion
 from xval.settings import user_code
+from xval.settings.tasks import CLASSIFICATION, TASKS
 
 ReshapingType = Literal["conv", "rnn", "none"]
 _FRAME_AXES = 2
@@ -26,7 +27,7 @@ COMBINATION = "feature_combination"
 """Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
 
 # What an architecture does that does not say so.
-_USUAL_TASKS = ("classification", "regression")
+_USUAL_TASKS = tuple(name for name, task in TASKS.items() if task.has_clip_targets)
 
 _SCALAR_TYPES: dict[str, Any] = {
     "int": int,
@@ -113,7 +114,7 @@ _COMBINATION = Architecture(
         "pca_components": Option("pca_components", "int", 100),
     },
     reshaping_type="none",
-    task_types=("classification",),
+    task_types=(CLASSIFICATION.name,),
     build_path="",
 )
 

@@ -6,8 +6,7 @@ Comes in: settings whose fields are right, each by itself. Goes out: nothing, or
 from typing import TYPE_CHECKING
 
 from xval.errors import SettingsError, suggestion
-from xval.metrics.frame_classification import EVENT_METRICS
-from xval.settings import architectures, further_metrics, optimizers, tasks, user_code
+from xval.settings import architectures, further_metrics, optimizers, user_code
 
 if TYPE_CHECKING:
     from xval.settings.schema import Settings
@@ -27,9 +26,10 @@ def check_together(settings: "Settings") -> None:
 
 
 def _check_names(settings: "Settings") -> None:
+    task = settings.task
     try:
         architecture = architectures.find_architecture(settings.architecture)
-        loss = tasks.loss_name(settings.task_type, settings.loss, settings.label_form)
+        loss = task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further = further_metrics.directions(settings.task_type, settings.metrics)
     except SettingsError as error:
@@ -37,19 +37,19 @@ def _check_names(settings: "Settings") -> None:
     if settings.task_type not in architecture.task_types:
         allowed = ", ".join(architecture.task_types)
         raise ValueError(f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}")
-    if settings.augment_mixup and user_code.is_dotted(loss) and settings.task_type == "classification":
+    if settings.augment_mixup and user_code.is_dotted(loss) and task.has_clip_classes:
         raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
-    if settings.clip_average != "probabilities" and settings.task_type != "classification":
+    if settings.clip_average != "probabilities" and not task.has_clip_classes:
         raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
-    monitors = tasks.monitors(settings.task_type, further)
-    if settings.task_type == "frame_classification" and settings.monitor.removeprefix("val_") in EVENT_METRICS:
+    monitors = task.monitors(further)
+    if settings.monitor.removeprefix("val_") in task.final_metrics:
         raise ValueError(
             f"monitor '{settings.monitor}': metrics of segments and events are computed once, after training; monitor one of "
             f"frames: {', '.join(monitors)}"
         )
     if settings.monitor not in monitors:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
-    if settings.class_weights == "balanced" and settings.task_type != "classification":
+    if settings.class_weights == "balanced" and not task.has_clip_classes:
         raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
         raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={settings.num_folds}")
@@ -64,9 +64,9 @@ def _check_engine(settings: "Settings") -> None:
 
 
 def _check_task(settings: "Settings") -> None:
-    if settings.task_type not in ("classification", "regression") and settings.augment_mixup:
+    if settings.augment_mixup and not settings.task.has_clip_targets:
         raise ValueError(f"augment_mixup mixes the targets of clips; {settings.task_type} has none")
-    if settings.task_type != "frame_classification":
+    if not settings.task.is_framewise:
         return
     if settings.features != "waveform" or settings.frontend != "none":
         raise ValueError(

@@ -199,7 +199,7 @@ def _resolve_one(
             except SettingsError as error:
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
         sources.setdefault(name, architecture.source)
-    if settings is not None and settings.task_type != "frame_classification":
+    if settings is not None and not settings.task.is_framewise:
         faults += [
             f"{_place(declaration, number, sources[name])}: '{name}' belongs to task_type frame_classification and has no "
             f"effect on {settings.task_type}; leave it out."

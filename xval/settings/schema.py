@@ -26,6 +26,7 @@ from xval.errors import suggestion
 from xval.folds.split import FoldSettings
 from xval.settings import architectures, contradictions, further_metrics, user_code
 from xval.settings.scope import Scope
+from xval.settings.tasks import LabelForm, Task, TaskType, find_task
 
 _WRITTEN = "written"  # the context in which settings are read that a run has written
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
@@ -83,9 +84,7 @@ class Settings(FeatureSettings):
     # experiment
     dataset: Annotated[Name, Scope.EXPERIMENT]
     num_experiment: Annotated[NonNegativeInt, _RUN | Scope.BETWEEN_STEPS]
-    task_type: Annotated[
-        Literal["classification", "regression", "representation", "frame_classification"], Scope.EXPERIMENT | Scope.MODEL
-    ]
+    task_type: Annotated[TaskType, Scope.EXPERIMENT | Scope.MODEL]
     experiment_folder: Annotated[str, _RUN | Scope.BETWEEN_STEPS]
     data_folder: Annotated[str, _RUN]
     overwrite_results: Annotated[bool, _RUN | Scope.BETWEEN_STEPS]
@@ -122,7 +121,7 @@ class Settings(FeatureSettings):
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]
     regularization_lambda: Annotated[NonNegativeFloat, Scope.OF_MEMBER | Scope.NETWORK]
     # frame_classification
-    label_form: Annotated[Literal["multi_class", "multi_label"], Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
+    label_form: Annotated[LabelForm, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
     label_frame_s: Annotated[PositiveFloat, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
     sequence_frames: Annotated[PositiveInt, Scope.FRAMES | Scope.MODEL]
     frame_overlap: Annotated[PositiveFloat, Field(le=1), Scope.FRAMES | Scope.FRAME_LOSS]
@@ -192,6 +191,11 @@ class Settings(FeatureSettings):
             pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
         """
         return cls.model_validate(dict(values), context=_WRITTEN)
+
+    @property
+    def task(self) -> Task:
+        """What the engine knows of the task."""
+        return find_task(self.task_type, self.label_form)
 
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name."""

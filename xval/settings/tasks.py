@@ -34,7 +34,7 @@ class Task:
         training_metric_classes: Its class in keras.metrics, by the form of the targets.
         main_metrics: The metrics of the terminal; the first ranks instances whose monitored values cannot be compared.
         item_metric: The metric of the sheet *items*.
-        evaluation: The module whose `evaluate` tests a fitted model.
+        evaluation: The dotted path of the function that tests a fitted model.
         keras_metrics: The metrics of Keras that give one number for targets and predictions, without options.
         final_metrics: Metrics that are computed once, after training, and whether more of each is better.
         relative_metrics: Metrics that compare with an answer made of the training data, which no saved model keeps.
@@ -161,7 +161,7 @@ CLASSIFICATION = Task(
     training_metric_classes={"class": "SparseCategoricalAccuracy", "one_hot": "CategoricalAccuracy"},
     main_metrics=("balanced_accuracy", "accuracy"),
     item_metric="accuracy",
-    evaluation="xval.evaluation.clips",
+    evaluation="xval.evaluation.clips.evaluate_model",
     keras_metrics={
         "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
         "categorical_accuracy": KerasMetric("CategoricalAccuracy", higher_is_better=True),
@@ -197,7 +197,7 @@ REGRESSION = Task(
     training_metric_classes={"number": "MeanAbsoluteError"},
     main_metrics=("rmse", "ccc"),
     item_metric="rmse",
-    evaluation="xval.evaluation.clips",
+    evaluation="xval.evaluation.clips.evaluate_model",
     keras_metrics={
         "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
         "log_cosh_error": KerasMetric("LogCoshError", higher_is_better=False),
@@ -221,7 +221,7 @@ REPRESENTATION = Task(
     training_metric_classes={"input": "MeanSquaredError"},
     main_metrics=("explained_variance", "mse"),
     item_metric="mse",
-    evaluation="xval.evaluation.reconstruction",
+    evaluation="xval.evaluation.reconstruction.evaluate_reconstruction",
     relative_metrics=("explained_variance",),
     loss_scopes=(Scope.LOSS, Scope.FEATURE_LOSS),  # errors are in units of the features
     loss_metrics=("loss", "mse"),
@@ -237,7 +237,7 @@ _MULTI_CLASS_FRAMES = Task(
     training_metric_classes={"frames": "SparseCategoricalAccuracy"},
     main_metrics=("macro_f1", "event_f1"),
     item_metric="macro_f1",
-    evaluation="xval.evaluation.frames",
+    evaluation="xval.evaluation.frames.evaluate_frames",
     final_metrics=EVENT_METRICS,
     # Other labels of frames are other questions.
     loss_scopes=(Scope.LOSS, Scope.FRAME_LOSS),
@@ -269,22 +269,3 @@ def find_task(name: str, label_form: str = "multi_class") -> Task:
     if name not in TASKS:
         raise SettingsError(f"unknown task_type '{name}'. {suggestion(name, TASKS)}")
     return TASKS[name].variants.get(label_form, TASKS[name])
-
-
-# The rooms that still name a task by its text.
-TRAINING_METRIC = {name: task.training_metric for name, task in TASKS.items()}
-
-
-def monitors(task_type: str, further: Iterable[str] = ()) -> tuple[str, ...]:
-    """See `Task.monitors`."""
-    return find_task(task_type).monitors(further)
-
-
-def loss_name(task_type: str, name: str, label_form: str = "multi_class") -> str:
-    """See `Task.loss_name`."""
-    return find_task(task_type, label_form).loss_name(name)
-
-
-def target_form(task_type: str, loss: str) -> TargetForm:
-    """See `Task.target_form`."""
-    return find_task(task_type).target_form(loss)

@@ -23,7 +23,7 @@ from xval.settings import user_code
 from xval.settings.parameters import to_parameters
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
-from xval.settings.tasks import TRAINING_METRIC, target_form
+from xval.settings.tasks import Task
 from xval.training import optimizer
 from xval.training.augmentation import augmented
 
@@ -72,9 +72,9 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     loss = fitted_loss(settings)
     model.compile(jit_compile=_jit_compile())
     fitted = augmented(model, settings, seed=seed)
-    if settings.task_type == "representation":
+    if settings.task.is_reconstruction:
         fitted = with_residual(model, fitted)
-    followed = [_followed_metric(settings, loss)]
+    followed = [_followed_metric(settings.task, loss)]
     if penalised(fitted):
         followed.append(keras.metrics.MeanMetricWrapper(loss_function(loss), name=DATA_LOSS))
     fitted.compile(
@@ -150,14 +150,7 @@ def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, obje
         return None
 
 
-def _followed_metric(settings: Settings, loss: str) -> keras.metrics.Metric:
+def _followed_metric(task: Task, loss: str) -> keras.metrics.Metric:
     """Return the one metric that Keras follows in training besides the loss."""
-    task_type = settings.task_type
-    name = TRAINING_METRIC[task_type]
-    if task_type in ("regression", "representation"):
-        return keras.metrics.MeanAbsoluteError(name=name) if name == "mae" else keras.metrics.MeanSquaredError(name=name)
-    if task_type == "frame_classification" and settings.label_form == "multi_label":
-        return keras.metrics.BinaryAccuracy(name=name)
-    if target_form(task_type, loss) == "one_hot":
-        return keras.metrics.CategoricalAccuracy(name=name)
-    return keras.metrics.SparseCategoricalAccuracy(name=name)
+    class_name = task.training_metric_classes[task.target_form(loss)]
+    return getattr(keras.metrics, class_name)(name=task.training_metric)

@@ -21,7 +21,6 @@ from xval.jobs.job import Refit
 from xval.models.losses import data_loss
 from xval.settings import further_metrics, optimizers
 from xval.settings.schema import Settings
-from xval.settings.tasks import TRAINING_METRIC
 from xval.training import optimizer
 
 ReportEpoch = Callable[[int, Mapping[str, float]], None]
@@ -123,7 +122,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if validation is not None:
             further = further_metrics.load(task_type, settings.metrics)
             monitor = settings.monitor.removeprefix("val_")
-            names = {TRAINING_METRIC[task_type], *([monitor] if monitor != "loss" else [])}
+            names = {settings.task.training_metric, *([monitor] if monitor != "loss" else [])}
             self._metrics = {
                 name: further[name] if name in further else metrics.find(task_type, name) for name in sorted(names)
             }

@@ -79,7 +79,7 @@ def train_model(
     validation = None if refit else data.sides["validation"]
     # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
     followed = by_keras = None
-    if validation is not None and settings.task_type == "representation":
+    if validation is not None and settings.task.is_reconstruction:
         by_keras = _targeted(compiled, validation, settings, n_classes)
     elif validation is not None:
         followed = Validation(
@@ -128,11 +128,11 @@ def _targeted(
     **options: Any,
 ) -> Batches:
     """Return batches with what the fitted model is to answer: the targets, or no residual of the features themselves."""
-    if settings.task_type == "representation":
+    if settings.task.is_reconstruction:
         output_shape = compiled.fitted.output_shape
         targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)
     else:
-        targets = loss_targets(examples.targets, compiled.loss, settings.task_type, n_classes)
+        targets = loss_targets(examples.targets, compiled.loss, settings.task, n_classes)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`
     return Batches(examples, settings.batch_size, targets=targets, weights=weights, constant=wants_constant_shapes(), **options)

@@ -54,7 +54,7 @@ def set_up_fold(job: Job) -> FoldSetup:
         settings.feature_settings(),
         in_memory=not settings.generator,
         in_memory_mb=settings.in_memory_mb,
-        frames=settings.frame_settings() if settings.task_type == "frame_classification" else None,
+        frames=settings.frame_settings() if settings.task.is_framewise else None,
         random_excerpts=settings.random_excerpts,
     )
     model = build_model(settings, job.options, store, data.training_items)

@@ -67,9 +67,9 @@ def _check_model(job: Job) -> int:
     if initial := find_initial_model(job.settings, job.fold):
         start_from(model, initial, job.settings, store)
     fitted_model = augmented(model, job.settings, seed=job.seed)
-    if job.settings.task_type == "representation":
+    if job.settings.task.is_reconstruction:
         with_residual(model, fitted_model)
-    if store.is_waveform and job.settings.task_type != "frame_classification":
+    if store.is_waveform and not job.settings.task.is_framewise:
         _check_crop(model, example_lengths(store, job.settings.feature_settings()).training)
     return int(model.output_shape[-1])
 

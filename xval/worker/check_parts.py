@@ -15,7 +15,7 @@ from xval.errors import SettingsError
 from xval.models.losses import loss_function
 from xval.settings import further_metrics, user_code
 from xval.settings.schema import Settings
-from xval.settings.tasks import loss_name
+from xval.settings.tasks import Task
 from xval.training import optimizer
 
 
@@ -37,8 +37,8 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     optimizer.make_optimizer(settings)
     optimizer.learning_rate(settings, 0, settings.learning_rate)
     further = further_metrics.load(task_type, settings.metrics)
-    targets, predictions = _made_up_answers(settings, n_outputs)
-    loss = loss_name(task_type, settings.loss, settings.label_form)
+    targets, predictions = _made_up_answers(settings.task, n_outputs)
+    loss = settings.task.loss_name(settings.loss)
     values = (
         np.shape(keras.ops.convert_to_numpy(loss_function(loss)(targets, predictions))) if user_code.is_dotted(loss) else None
     )
@@ -50,14 +50,13 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
             raise SettingsError(f"metric '{name}' gave {value!r}; one number is wanted.")
 
 
-def _made_up_answers(settings: Settings, n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+def _made_up_answers(task: Task, n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Return targets in which every class occurs and is missing, or numbers, and predictions now right, now wrong."""
     n_examples = 2 * max(n_outputs, 2)
     rng = np.random.default_rng(0)
     predictions = rng.dirichlet(np.ones(n_outputs), n_examples).astype(np.float32)
-    has_frames = settings.task_type == "frame_classification"
-    if has_frames and settings.label_form == "multi_label":
+    if task.is_multi_label:
         return (np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs)).astype(np.float32), predictions
-    if has_frames or settings.task_type == "classification":
+    if task.has_classes:
         return np.arange(n_examples) % n_outputs, predictions
     return rng.normal(size=(n_examples, n_outputs)).astype(np.float32), predictions

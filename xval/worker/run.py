@@ -20,9 +20,9 @@ from xval.jobs.model_files import save_model
 from xval.jobs.record import describe_job, versions
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
+from xval.settings import user_code
 from xval.settings.architectures import COMBINATION
 from xval.settings.schema import Settings
-from xval.settings.tasks import TRAINING_METRIC
 
 if TYPE_CHECKING:
     import keras
@@ -223,19 +223,10 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
 
 def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
     """Test a fitted model as its task wants it."""
-    task_type = settings.task_type
-    if task_type == "representation":
-        from xval.evaluation.reconstruction import evaluate_reconstruction
-
-        return evaluate_reconstruction(model, setup.data, settings)
-    of_training = None if settings.evaluate_training else history.followed_figures(TRAINING_METRIC[task_type])
-    if task_type == "frame_classification":
-        from xval.evaluation.frames import evaluate_frames
-
-        return evaluate_frames(model, setup.data, settings, known=history.predictions, of_training=of_training)
-    from xval.evaluation.clips import evaluate_model
-
-    return evaluate_model(model, setup.data, settings, known=history.predictions, of_training=of_training)
+    evaluate = user_code.load(settings.task.evaluation)
+    of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
+    evaluation: Evaluation = evaluate(model, setup.data, settings, known=history.predictions, of_training=of_training)
+    return evaluation
 
 
 def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path,
     index = check_clips(clips, tmp_path, task_type="classification").assign(audio_hash=clips["path"])
     settings = FoldSettings(2, "predefined", 0, "fraction", validation_fraction=0.25, test_fraction=0.2)
 
-    women, men = make_folds(index, "hash", task_type="classification", settings=settings).folds
+    women, men = make_folds(index, "hash", task_type="classification", has_classes=True, settings=settings).folds
 
     assert set(map(int, women.test)) == set(range(2, 25, 2))
     assert set(map(int, men.test)) == set(range(1, 25, 2))

@@ -33,7 +33,13 @@ def speakers(n_items, labels="ab", n_takes=2):
 
 
 def split(index, task_type="classification", **changes):
-    return make_folds(index, "hash", task_type=task_type, settings=FoldSettings(**DEFAULTS | changes))
+    return make_folds(
+        index,
+        "hash",
+        task_type=task_type,
+        has_classes=task_type == "classification",
+        settings=FoldSettings(**DEFAULTS | changes),
+    )
 
 
 @given(
@@ -74,7 +80,10 @@ def test_the_hash_follows_the_folds_and_the_corpus():
 
     assert split(index).hash == plan.hash
     assert split(index, fold_seed=2).hash != plan.hash
-    assert make_folds(index, "other", task_type="classification", settings=FoldSettings(**DEFAULTS)).hash != plan.hash
+    assert (
+        make_folds(index, "other", task_type="classification", has_classes=True, settings=FoldSettings(**DEFAULTS)).hash
+        != plan.hash
+    )
 
 
 def test_leave_one_out_tests_each_item_alone_whatever_num_folds():

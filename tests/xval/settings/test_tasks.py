@@ -1,5 +1,6 @@
 """A contract that every task meets, so that a new one is tested without a new test; and what a task decides."""
 
+from inspect import signature
 from typing import get_args
 
 import keras
@@ -10,7 +11,7 @@ from preprocessing.clips.table import TASK_TYPES
 from preprocessing.store import layout
 from xval import metrics
 from xval.errors import SettingsError
-from xval.settings import tasks
+from xval.settings import tasks, user_code
 from xval.settings.schema import names_of
 
 ALL = [form for task in tasks.TASKS.values() for form in (task, *task.variants.values())]
@@ -87,8 +88,8 @@ def test_new_data_have_a_main_metric_that_needs_no_training_data(task):
 
 @every_task
 def test_losses_are_compared_by_parameters_that_there_are(task):
-    names = {name for scope in task.loss_scopes for name in names_of(scope)}
-    assert {"loss", "example_length_s"} <= names
+    assert {"loss", "example_length_s"} <= set(names_of(task.loss_scopes[0]))
+    assert all(names_of(scope) for scope in task.loss_scopes)
 
 
 @every_task
@@ -104,6 +105,13 @@ def test_monitors_are_the_losses_and_the_validation_metrics(task):
     assert found[:3] == ("val_loss", "loss", task.training_metric)
     validated = {task.training_metric} if task.is_reconstruction else {*metrics.metric_names(task.name), "own"}
     assert set(found[3:]) == {f"val_{name}" for name in validated}
+
+
+@every_task
+def test_every_evaluation_is_called_alike(task):
+    evaluate = user_code.load(task.evaluation)
+
+    assert list(signature(evaluate).parameters) == ["model", "data", "settings", "known", "of_training"]
 
 
 @pytest.mark.parametrize("written", ["MeanSquaredError", "mean_squared_error", "mse", "MSE"])
