@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import decode, resample
@@ -26,9 +27,6 @@ from preprocessing.store import FeatureStore
 from xval.combination.short_term import FEATURE_NAMES, SHORT_TERM_VERSION, basic_features
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ExamplesOfClips: TypeAlias = StoredExamples | WaveformExamples
 """Examples that are clips or windows of them; frames of recordings have labels of their own and are not combined."""
@@ -90,7 +88,7 @@ def make_basic_features(
     replace_file(path, lambda temporary: _write(temporary, features))
 
 
-def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: "pd.DataFrame") -> NDArray[np.float32]:
+def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: pd.DataFrame) -> NDArray[np.float32]:
     """Return the features of some examples of a store, as `make_basic_features` left them.
 
     Args:
@@ -162,12 +160,12 @@ def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> N
     return found
 
 
-def _keys(table: "pd.DataFrame") -> list[tuple[str, float, float]]:
+def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:
     """Return what tells the examples of a store apart, whichever of them a table holds."""
     return list(zip(table["clip"], table["start_s"], table["end_s"], strict=True))
 
 
-def _path(store: FeatureStore, settings: FeatureSettings, table: "pd.DataFrame") -> Path:
+def _path(store: FeatureStore, settings: FeatureSettings, table: pd.DataFrame) -> Path:
     made_of = [SHORT_TERM_VERSION, settings.sample_rate_hz, settings.channel, _keys(table)]
     key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
     return store.folder / f"basic_{key}.npz"

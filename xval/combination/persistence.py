@@ -9,10 +9,12 @@ What is read of it from elsewhere is checked first: model.skops by pipeline_file
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
@@ -29,11 +31,6 @@ from xval.models.cut import embed
 from xval.saved_models.description import read_description
 from xval.saved_models.load import read_keras_model
 from xval.settings.combination import CombinationOptions
-
-if TYPE_CHECKING:
-    import keras
-    import pandas as pd
-    from sklearn.pipeline import Pipeline
 
 _BATCH_SIZE = 32
 
@@ -53,7 +50,7 @@ class Combination:
     """
 
     fitted: FittedClassifier
-    networks: "tuple[keras.Model, ...]"
+    networks: tuple[keras.Model, ...]
     has_basic_features: bool
     class_names: tuple[str, ...]
     feature_settings: FeatureSettings
@@ -92,7 +89,7 @@ class Combination:
             parts = [*parts, basic]
         return self.fitted.probabilities(np.concatenate(parts, axis=1))
 
-    def predict_store(self, store: FeatureStore, items: Sequence[str] | None = None) -> "pd.DataFrame":
+    def predict_store(self, store: FeatureStore, items: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the predictions for the examples of a feature store.
 
         Args:
@@ -118,9 +115,7 @@ class Combination:
         basic = read_basic_features(store, self.feature_settings, examples.table) if self.has_basic_features else None
         return self._tabulate(examples.table, self.predict(examples, basic))
 
-    def _tabulate(self, table: "pd.DataFrame", predictions: NDArray[np.float32]) -> "pd.DataFrame":
-        import pandas as pd
-
+    def _tabulate(self, table: pd.DataFrame, predictions: NDArray[np.float32]) -> pd.DataFrame:
         names = np.array(self.class_names, dtype=object)
         columns = {"predicted": names[predictions.argmax(axis=1)]}
         columns |= {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
@@ -128,7 +123,7 @@ class Combination:
         return pd.concat([kept, pd.DataFrame(columns)], axis=1)
 
 
-def save(folder: Path, fitted: FittedClassifier, networks: "Sequence[keras.Model]", job: Job, store: FeatureStore) -> None:
+def save(folder: Path, fitted: FittedClassifier, networks: Sequence[keras.Model], job: Job, store: FeatureStore) -> None:
     """Write a combination into a fold folder.
 
     Raises:
@@ -198,7 +193,7 @@ def load(folder: str | Path) -> Combination:
     )
 
 
-def check_shape(model: "keras.Model", store: FeatureStore, settings: FeatureSettings, *, where: str) -> None:
+def check_shape(model: keras.Model, store: FeatureStore, settings: FeatureSettings, *, where: str) -> None:
     """Refuse a network that reads other shapes than a store holds.
 
     Raises:

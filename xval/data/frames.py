@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from preprocessing.annotations.labels import frame_labels, resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
+from preprocessing.corpus import Corpus
 from preprocessing.store import FeatureStore
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
@@ -19,8 +20,6 @@ from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from preprocessing.corpus import Corpus
 
 BACKGROUND = "background"
 """The class, of frames with one class each, in which there is no event."""
@@ -32,7 +31,7 @@ def frame_class_names(store: FeatureStore, label_form: str) -> tuple[str, ...]:
     return events if label_form == "multi_label" else (BACKGROUND, *events)
 
 
-def check_recordings(corpus: "Corpus", settings: FrameSettings, sample_rate_hz: int) -> None:
+def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
     """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
 
     Raises:

@@ -7,10 +7,11 @@ of predictions.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
@@ -20,9 +21,6 @@ from xval.models.predict import predict
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 KEPT_SIDES = ("validation", "test")
 KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
@@ -42,8 +40,8 @@ class Evaluation:
     """
 
     figures: dict[str, Any]
-    predictions: "pd.DataFrame"
-    tables: dict[str, "pd.DataFrame"] = field(default_factory=dict)
+    predictions: pd.DataFrame
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write predictions.parquet and the other tables into a folder.
@@ -216,9 +214,7 @@ def _item_metrics(
     return found
 
 
-def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: Task) -> "pd.DataFrame":
-    import pandas as pd
-
+def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: Task) -> pd.DataFrame:
     tables = []
     for side in KEPT_SIDES:
         examples, predictions = data.sides[side], by_side[side]

@@ -5,9 +5,10 @@ by side; dicts of figures.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.annotations.settings import FrameSettings
@@ -18,9 +19,6 @@ from xval.events.metrics import Recording as RecordingEvents
 from xval.events.metrics import event_metrics, segment_metrics
 from xval.metrics.frame_classification import EVENT_METRICS
 from xval.settings.tasks import FRAME_CLASSIFICATION
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # The rates that error_rate is the sum of, and the means over classes of others, are left out: the workbook has to be read.
 EVENT_FIGURES = {
@@ -96,7 +94,7 @@ def item_figures(
 
 def tabulate_frames(
     recording: Recording, probabilities: NDArray[np.float32], class_names: Sequence[str], frame_s: float
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Return a row per frame of a recording.
 
     Args:
@@ -109,8 +107,6 @@ def tabulate_frames(
         item, clip, start_s, end_s, weight, target, predicted (several classes at once: target_<name> in their place), and
         probability_<name>.
     """
-    import pandas as pd
-
     names = np.array(class_names, dtype=object)
     starts_s = np.arange(recording.n_frames) * frame_s
     columns: dict[str, Any] = {"item": recording.item, "clip": recording.clip, "start_s": starts_s}
@@ -122,10 +118,8 @@ def tabulate_frames(
     return pd.DataFrame(columns | {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)})
 
 
-def tabulate_events(recordings: Sequence[Recording], events: Sequence[RecordingEvents]) -> "pd.DataFrame":
+def tabulate_events(recordings: Sequence[Recording], events: Sequence[RecordingEvents]) -> pd.DataFrame:
     """Return a row per event of some recordings, at least one: item, clip, source (annotated, found), start_s, end_s, label."""
-    import pandas as pd
-
     tables = [
         table[["start_s", "end_s", "label"]].assign(item=recording.item, clip=recording.clip, source=source)
         for recording, of_recording in zip(recordings, events, strict=True)
@@ -134,7 +128,7 @@ def tabulate_events(recordings: Sequence[Recording], events: Sequence[RecordingE
     return pd.concat(tables, ignore_index=True)[["item", "clip", "source", "start_s", "end_s", "label"]]
 
 
-def _until(events: "pd.DataFrame", end_s: float) -> "pd.DataFrame":
+def _until(events: pd.DataFrame, end_s: float) -> pd.DataFrame:
     """Return events without what lies behind the last frame, a rest of less than a frame in which none can be found."""
     kept = events[events["start_s"] < end_s]
     return kept.assign(end_s=kept["end_s"].clip(upper=end_s))

@@ -5,10 +5,11 @@ annotated in them and what was found.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
@@ -28,9 +29,6 @@ from xval.models.losses import data_loss
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
 from xval.settings.tasks import FRAME_CLASSIFICATION
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def evaluate_frames(
@@ -114,10 +112,8 @@ def _tabulate_frames(
     joined: Mapping[str, Sequence[NDArray[np.float32]]],
     class_names: Sequence[str],
     frame_s: float,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Return a row per frame of the kept sides."""
-    import pandas as pd
-
     tables = []
     for side in KEPT_SIDES:
         for recording, probabilities in zip(sides[side].recordings, joined[side], strict=True):
@@ -127,10 +123,8 @@ def _tabulate_frames(
     return pd.concat(tables, ignore_index=True)
 
 
-def _tabulate_events(sides: Mapping[str, FrameExamples], events: Mapping[str, Sequence[RecordingEvents]]) -> "pd.DataFrame":
+def _tabulate_events(sides: Mapping[str, FrameExamples], events: Mapping[str, Sequence[RecordingEvents]]) -> pd.DataFrame:
     """Return a row per event: item, clip, side, source (annotated, found), start_s, end_s, label."""
-    import pandas as pd
-
     tables = []
     for side in KEPT_SIDES:
         table = tabulate_events(sides[side].recordings, events[side])

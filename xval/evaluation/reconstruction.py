@@ -5,10 +5,11 @@ Comes in: a fitted model and the fold's data. Goes out: an `Evaluation`; embeddi
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
@@ -19,9 +20,6 @@ from xval.evaluation.clips import KEPT_COLUMNS, KEPT_SIDES, Evaluation
 from xval.models.residual import read_features
 from xval.settings.schema import Settings
 from xval.settings.tasks import REPRESENTATION
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EMBEDDING = "embedding"
 """Name of the layer of an architecture whose output, flattened, is the embedding of an example."""
@@ -130,7 +128,7 @@ def _measure(
     return of_mean, errors, embeddings
 
 
-def _average_clips(examples: Examples, of_mean: NDArray[np.float32], errors: NDArray[np.float32]) -> "pd.DataFrame":
+def _average_clips(examples: Examples, of_mean: NDArray[np.float32], errors: NDArray[np.float32]) -> pd.DataFrame:
     """Return item, of_mean and error of each clip, the means over its examples."""
     table = examples.table[["item", "clip"]].assign(of_mean=of_mean, error=errors)
     return table.groupby("clip", sort=False).agg({"item": "first", "of_mean": "mean", "error": "mean"})
@@ -140,10 +138,8 @@ def _embedding_columns(embeddings: NDArray[np.float32]) -> dict[str, NDArray[np.
     return {f"embedding_{number}": embeddings[:, number] for number in range(embeddings.shape[1])}
 
 
-def _tabulate(data: FoldData, columns: Mapping[str, Mapping[str, NDArray[Any]]]) -> "pd.DataFrame":
+def _tabulate(data: FoldData, columns: Mapping[str, Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
     """Return a row per example of some sides, with columns of each."""
-    import pandas as pd
-
     tables = [
         pd.concat([data.sides[side].table[list(KEPT_COLUMNS)].assign(side=side), pd.DataFrame(dict(of_side))], axis=1)
         for side, of_side in columns.items()

@@ -4,16 +4,13 @@ Comes in: probabilities of the frames of one recording. Goes out: events with be
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.annotations.labels import COLUMNS, Form
 from xval.errors import SettingsError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _DEFAULT_THRESHOLD = 0.5
 
@@ -27,7 +24,7 @@ def find_events(
     median_frames: int = 1,
     min_duration_s: float = 0.0,
     form: Form = "multi_class",
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Find the events of a recording: runs of active frames, smoothed, without short ones.
 
     Args:
@@ -48,7 +45,6 @@ def find_events(
     Raises:
         SettingsError: A threshold, length or duration is out of range, or the probabilities do not fit the classes.
     """
-    import pandas as pd
     from scipy.ndimage import median_filter
 
     _check(probabilities, class_names, threshold, median_frames, min_duration_s)

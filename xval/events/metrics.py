@@ -14,18 +14,16 @@ exactly on a limit is inside.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.annotations import intervals
 from preprocessing.annotations.intervals import NS_PER_S, Intervals
 from xval.errors import JobError, suggestion
 from xval.events.matching import fitting_pairs, match_pairs
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # A segment does not count for a label where at least this share of it is ignored.
 _IGNORED_SHARE = 0.5
@@ -42,10 +40,10 @@ class Recording(NamedTuple):
             this label on both sides.
     """
 
-    reference: "pd.DataFrame"
-    estimated: "pd.DataFrame"
+    reference: pd.DataFrame
+    estimated: pd.DataFrame
     duration_s: float
-    ignored: "pd.DataFrame | None" = None
+    ignored: pd.DataFrame | None = None
 
 
 @dataclass
@@ -214,7 +212,7 @@ class _Pieces(NamedTuple):
     is_cut: NDArray[np.bool_]
 
 
-def _pieces(events: "pd.DataFrame", labels: Sequence[str], ignored: "pd.DataFrame | None") -> _Pieces:
+def _pieces(events: pd.DataFrame, labels: Sequence[str], ignored: pd.DataFrame | None) -> _Pieces:
     """Return the events without what is ignored of their label."""
     edges = intervals.from_seconds(events["start_s"], events["end_s"])
     classes = np.array([labels.index(label) for label in events["label"]], dtype=np.intp)
@@ -246,7 +244,7 @@ def _checked(recordings: Iterable[Recording], labels: Sequence[str]) -> Iterable
         yield recording
 
 
-def _intervals(events: "pd.DataFrame | None", label: str) -> Intervals:
+def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
     """Return what the events of a label cover: int64 (n, 2), ns."""
     if events is None:
         return np.empty((0, 2), dtype=np.int64)

@@ -5,22 +5,19 @@ Comes in: an opened corpus and an instance. Goes out: the open store; a progress
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from preprocessing.corpus import Corpus
 from preprocessing.parallel import count_cores
+from preprocessing.store import FeatureStore
 from xval.errors import SettingsError
 from xval.experiment.progress import task_progress
 from xval.settings.architectures import COMBINATION, input_form
 from xval.settings.resolve import Instance
 
-if TYPE_CHECKING:
-    from preprocessing.corpus import Corpus
-    from preprocessing.store import FeatureStore
 
-
-def make_instance_store(corpus: "Corpus", instance: Instance, console: Console, *, where: str, quiet: bool) -> "FeatureStore":
+def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *, where: str, quiet: bool) -> FeatureStore:
     """Make the feature store of an instance, if it is not there, and check that its architecture can read it.
 
     Args:

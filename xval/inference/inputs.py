@@ -5,7 +5,6 @@ Comes in: a source, and the description of a model. Goes out: `Inputs`, piece by
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,7 @@ from preprocessing.store.waveforms import cut_clip, fill_example, lengths_of_wav
 from xval.combination.basic_features import features_of_stretches
 from xval.errors import AudioError
 from xval.inference.sources import Source
-
-if TYPE_CHECKING:
-    from xval.saved_models.description import ModelDescription
-
+from xval.saved_models.description import ModelDescription
 
 _SILENT = 10 ** (SILENCE_PEAK_DBFS / 20)
 
@@ -48,7 +44,7 @@ class Inputs:
     is_silent: bool = False
 
 
-def clip_inputs(source: Source, description: "ModelDescription", *, with_basic: bool) -> Inputs:
+def clip_inputs(source: Source, description: ModelDescription, *, with_basic: bool) -> Inputs:
     """Return the examples of a clip, cut as in the experiment: the clip, or windows of it.
 
     Args:
@@ -67,7 +63,7 @@ def clip_inputs(source: Source, description: "ModelDescription", *, with_basic: 
 
 
 def segment_inputs(
-    source: Source, description: "ModelDescription", every_s: float | None, *, with_basic: bool
+    source: Source, description: ModelDescription, every_s: float | None, *, with_basic: bool
 ) -> Iterator[Inputs]:
     """Yield the examples of segments, each treated as a clip; only one segment at a time is held in memory.
 
@@ -90,7 +86,7 @@ def segment_inputs(
         yield _cut(samples, source, description, with_basic=with_basic, first_s=first / rate_hz)
 
 
-def sequence_inputs(source: Source, description: "ModelDescription") -> Iterator[Inputs]:
+def sequence_inputs(source: Source, description: ModelDescription) -> Iterator[Inputs]:
     """Yield the consecutive sequences of frames of a recording, the last one padded with silence.
 
     Args:
@@ -153,13 +149,13 @@ def cut_stream(
         yield start, held[start - first :]
 
 
-def _blocks(source: Source, description: "ModelDescription") -> Iterator[NDArray[np.float32]]:
+def _blocks(source: Source, description: ModelDescription) -> Iterator[NDArray[np.float32]]:
     settings = description.feature_settings
     return source.blocks(settings.sample_rate_hz, None if settings.channel == "mean" else settings.channel)
 
 
 def _cut(
-    samples: NDArray[np.float32], source: Source, description: "ModelDescription", *, with_basic: bool, first_s: float = 0.0
+    samples: NDArray[np.float32], source: Source, description: ModelDescription, *, with_basic: bool, first_s: float = 0.0
 ) -> Inputs:
     """Return the examples of the samples of a clip or segment."""
     settings = description.feature_settings

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xval.errors import AudioError, SettingsError
@@ -21,9 +22,6 @@ from xval.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_
 from xval.inference.members import Answer, Member
 from xval.inference.sources import Audio, LeftOut, Source, list_sources
 from xval.saved_models.description import ModelDescription
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Per = Literal["file", "example", "segment"]
 
@@ -80,7 +78,7 @@ class SavedModel:
         every_s: float | None = None,
         sample_rate_hz: int | None = None,
         skip_unreadable: bool = False,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Predict audio.
 
         An ensemble answers with the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al. 2017.
@@ -121,7 +119,7 @@ class SavedModel:
         every_s: float | None = None,
         sample_rate_hz: int | None = None,
         skip_unreadable: bool = False,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Return the output of a layer of the network, averaged over time.
 
         Args:
@@ -225,7 +223,7 @@ class SavedModel:
                 raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
         return inputs
 
-    def _tabulate(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
+    def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
         """Return the rows of one source."""
         if self.description.task.is_framewise:
             return self._tabulate_frames(source, found, per)
@@ -250,7 +248,7 @@ class SavedModel:
             columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
         return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
 
-    def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> "pd.DataFrame":
+    def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
         """Return the events of a recording, or its frames."""
         frames = self.description.frames
         if frames is None:
@@ -278,9 +276,7 @@ class SavedModel:
         events[["start_s", "end_s"]] += source.offset_s
         return events
 
-    def _joined(self, tables: list["pd.DataFrame"], of_source: dict[int, Answers], left_out: list[LeftOut]) -> "pd.DataFrame":
-        import pandas as pd
-
+    def _joined(self, tables: list[pd.DataFrame], of_source: dict[int, Answers], left_out: list[LeftOut]) -> pd.DataFrame:
         nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
         table = pd.concat([each for each in tables if len(each)] or tables[:1] or [nothing], ignore_index=True)
         table.attrs["left_out"] = left_out
@@ -289,7 +285,5 @@ class SavedModel:
         return table
 
 
-def _table(source: Source, start_s: NDArray[Any], end_s: NDArray[Any], columns: dict[str, Any]) -> "pd.DataFrame":
-    import pandas as pd
-
+def _table(source: Source, start_s: NDArray[Any], end_s: NDArray[Any], columns: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"path": source.name, "start_s": start_s, "end_s": end_s, **columns})

@@ -8,15 +8,13 @@ Networks, ICML 2017); score: Brier (Monthly Weather Review 78, 1950).
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xval.errors import JobError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 N_BINS = 15
 
@@ -45,10 +43,8 @@ class Calibration:
     brier: float
 
     @property
-    def table(self) -> "pd.DataFrame":
+    def table(self) -> pd.DataFrame:
         """A row per bin: from, to, n, accuracy, confidence."""
-        import pandas as pd
-
         columns = {"from": self.edges[:-1], "to": self.edges[1:], "n": self.counts}
         return pd.DataFrame(columns | {"accuracy": self.accuracy, "confidence": self.confidence})
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xval.errors import AudioError, CorpusError, SettingsError
@@ -19,8 +20,6 @@ from xval.new_data.labels import MatchedLabels, describe_unknown, match_labels, 
 from xval.new_data.seen import Seen, describe_seen, find_seen
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from preprocessing.parallel import Progress
     from xval.inference import SavedModel
 
@@ -68,7 +67,7 @@ class Outcome:
     seen: Seen
     unknown_labels: dict[str, int]
     lacking_classes: tuple[str, ...]
-    left_out: "pd.DataFrame"
+    left_out: pd.DataFrame
     warnings: tuple[str, ...]
 
 
@@ -96,8 +95,6 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
         AudioError: No clip can be read.
         ResultsError: seen_audio.npy is damaged.
     """
-    import pandas as pd
-
     _check_kind(model, clips)
     labelled, without_label = _match(model, clips, choices)
     with watch("Reading") as progress:
@@ -142,7 +139,7 @@ def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
         raise CorpusError(f"{clips.name}: holds {kinds[is_custom]}, and {model.path} reads {kinds[not is_custom]}.")
 
 
-def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tuple[_Labelled, pd.DataFrame]":
+def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> tuple[_Labelled, pd.DataFrame]:
     """Return the clips whose labels the model knows, and the others."""
     everything = np.ones(len(clips), bool)
     if model.description.frames is not None:
@@ -169,10 +166,8 @@ def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> "tupl
 
 def _measure(
     model: "SavedModel", labelled: _Labelled, seen: Seen, progress: "Progress"
-) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]":
+) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]:
     """Return the figures, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
-    import pandas as pd
-
     clips = labelled.clips
     if labelled.annotated is not None:
         return (*_measure_recordings(model, clips, labelled.annotated, progress), 0)
@@ -202,7 +197,7 @@ def _measure(
 
 def _measure_recordings(
     model: "SavedModel", clips: LabelledClips, annotated: "frames.AnnotatedRecordings", progress: "Progress"
-) -> "tuple[Figures, NDArray[np.bool_], pd.DataFrame]":
+) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame]:
     """Likewise for recordings, which are predicted one by one, since they may be hours long."""
     description = model.description
     settings, sample_rate_hz = description.frames, description.feature_settings.sample_rate_hz
@@ -240,7 +235,7 @@ def _keep(labelled: _Labelled, kept: NDArray[np.bool_]) -> _Labelled:
     return labelled._replace(clips=labelled.clips.keep(kept), targets=targets)
 
 
-def _rows(clips: LabelledClips, chosen: NDArray[np.bool_], reason: str, details: list[str] | None = None) -> "pd.DataFrame":
+def _rows(clips: LabelledClips, chosen: NDArray[np.bool_], reason: str, details: list[str] | None = None) -> pd.DataFrame:
     """Return path, item and reason of some clips."""
     table = clips.table[["path", "item"]].assign(reason=[f"{reason}{detail}" for detail in details or [""] * len(clips)])
     return table[chosen].reset_index(drop=True)

@@ -5,18 +5,16 @@ Comes in: targets, and the predictions of the model. Goes out: `Figures`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
 from xval.new_data.bootstrap import Interval, bootstrap
 from xval.new_data.calibration import Calibration, measure_calibration
 from xval.settings.tasks import Task, find_task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PROBABILITY = "probability_"
 
@@ -41,16 +39,16 @@ class Figures:
     metrics: dict[str, float]
     intervals: dict[str, Interval]
     item_metrics: dict[str, dict[str, float]]
-    predictions: "pd.DataFrame"
-    class_metrics: "pd.DataFrame | None" = None
+    predictions: pd.DataFrame
+    class_metrics: pd.DataFrame | None = None
     confusion_matrix: list[list[int]] | None = None
     calibration: Calibration | None = None
-    events: "pd.DataFrame | None" = None
+    events: pd.DataFrame | None = None
 
 
 def measure_clips(
-    clips: "pd.DataFrame",
-    answers: "pd.DataFrame",
+    clips: pd.DataFrame,
+    answers: pd.DataFrame,
     targets: NDArray[Any] | None,
     *,
     task_type: str,
@@ -70,8 +68,6 @@ def measure_clips(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    import pandas as pd
-
     task = find_task(task_type)
     where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
     predictions: NDArray[np.float32]
@@ -124,7 +120,7 @@ def _compute(task: Task, targets: NDArray[Any], predictions: NDArray[np.float32]
     return {name: value for name, value in found.items() if name not in task.relative_metrics}
 
 
-def _rows_by_item(items: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
+def _rows_by_item(items: pd.Series[str]) -> dict[str, NDArray[np.intp]]:
     values = items.to_numpy(dtype=str)
     order = np.argsort(values, kind="stable")
     names, first = np.unique(values[order], return_index=True)
@@ -173,7 +169,5 @@ def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:
     return {name: interval for name, interval in intervals.items() if interval is not None}
 
 
-def _class_table(figures: Mapping[str, Any]) -> "pd.DataFrame":
-    import pandas as pd
-
+def _class_table(figures: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(list(figures.values()), index=pd.Index(list(figures), name="class"))

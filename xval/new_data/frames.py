@@ -4,9 +4,10 @@ Comes in: recordings, and the probabilities of their frames. Goes out: `Figures`
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.annotations import intervals
@@ -25,9 +26,6 @@ from xval.new_data.labelled_clips import LabelledClips
 from xval.new_data.labels import MatchedLabels, match_labels
 from xval.settings.tasks import FRAME_CLASSIFICATION
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 class AnnotatedRecordings(NamedTuple):
     """The annotated events of recordings.
@@ -39,7 +37,7 @@ class AnnotatedRecordings(NamedTuple):
     """
 
     known: dict[str, Resolved]
-    unknown: "dict[str, pd.DataFrame]"
+    unknown: dict[str, pd.DataFrame]
     labels: MatchedLabels
 
 
@@ -102,8 +100,6 @@ def label_frames(
         settings: Of its frames and events.
         sample_rate_hz: Of its features.
     """
-    import pandas as pd
-
     events, disputed = annotated.known[clip]
     size = settings.frame_samples(sample_rate_hz)
     labels = frame_labels(
@@ -140,8 +136,6 @@ def measure_frames(
         CorpusError: No frame counts.
         DivergenceError: A prediction is NaN or infinite.
     """
-    import pandas as pd
-
     counted = [recording.weights > 0 for recording in recordings]
     targets = np.concatenate([each.targets[kept] for each, kept in zip(recordings, counted, strict=True)])
     predictions = np.concatenate([each[kept] for each, kept in zip(probabilities, counted, strict=True)])

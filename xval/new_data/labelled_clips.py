@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.clips.index_file import INDEX_NAME
@@ -18,8 +19,6 @@ from xval.errors import AudioError, CorpusError, SettingsError, suggestion
 from xval.settings.tasks import find_task
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from preprocessing.parallel import Progress
     from xval.inference import Stretch
 
@@ -68,9 +67,9 @@ class LabelledClips:
     name: str
     dataset: str | None
     audio_folder: Path
-    table: "pd.DataFrame"
+    table: pd.DataFrame
     features: tuple[NDArray[np.float32], ...] | None = None
-    annotations: "pd.DataFrame | None" = None
+    annotations: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -81,7 +80,7 @@ class LabelledClips:
         """The columns of the targets by name; ``{"label": "label"}`` for a single one."""
         return {column.removeprefix(SEVERAL): column for column in label_columns(self.table.columns)}
 
-    def keep(self, kept: "NDArray[np.bool_] | pd.Series[bool]") -> "LabelledClips":
+    def keep(self, kept: NDArray[np.bool_] | pd.Series[bool]) -> "LabelledClips":
         """Return some of the clips: bool (n_clips,)."""
         chosen = np.asarray(kept, dtype=bool)
         features = None
@@ -121,7 +120,7 @@ def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> Labe
     return clips.keep(clips.table["item"].isin(options.items)) if options.items else clips
 
 
-def add_hashes(clips: LabelledClips, *, n_processes: int, progress: "Progress | None") -> "tuple[LabelledClips, pd.DataFrame]":
+def add_hashes(clips: LabelledClips, *, n_processes: int, progress: "Progress | None") -> tuple[LabelledClips, pd.DataFrame]:
     """Add the missing audio hashes, and leave out clips that cannot be decoded or are silent, as preprocessing does.
 
     Args:
@@ -187,8 +186,6 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
     if options.audio_folder is not None:
         raise SettingsError("--audio-folder: is for tables and prepared corpora; the audio of a folder lies in it.")
     if task.is_reconstruction and options.item_pattern == "none":
-        import pandas as pd
-
         paths = list_audio(folder, "audio files")  # a reconstruction needs no classes
         listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
     else:
@@ -215,7 +212,7 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
     return _complete(path.stem, audio_folder, listed, task_type)
 
 
-def _complete(name: str, audio_folder: Path, listed: "pd.DataFrame", task_type: str) -> LabelledClips:
+def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: str) -> LabelledClips:
     """Check a list of clips as preprocessing does."""
     checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=task_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
@@ -242,7 +239,7 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     return LabelledClips(corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
 
 
-def _read_arrays(corpus: Corpus, table: "pd.DataFrame") -> LabelledClips:
+def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
     """Return the examples of a corpus that a script made, one per clip."""
     from preprocessing.corpus import CUSTOM
     from preprocessing.store import open_store

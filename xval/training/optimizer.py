@@ -1,16 +1,14 @@
 """The optimizer of a fold's model and its learning rate in each epoch."""
 
 import math
-from typing import TYPE_CHECKING
+
+import keras
 
 from xval.errors import SettingsError
 from xval.settings import user_code
 from xval.settings.keras_names import OPTIMIZERS
 from xval.settings.optimizers import OPTIMIZER_OPTIONS, optimizer_name, schedule_name
 from xval.settings.schema import Settings
-
-if TYPE_CHECKING:
-    import keras
 
 
 def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
@@ -24,8 +22,6 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
         SettingsError: A part of the user's own is no optimizer of Keras, or does not take an option that is set.
         Exception: Whatever the user's module raises.
     """
-    import keras
-
     name = optimizer_name(settings.optimizer)
     given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
     options = {keyword: value for keyword, value in given.items() if value is not None}

@@ -8,7 +8,9 @@ Comes in: an `Outcome`, and the lines of the report. Goes out: the folder.
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from xval.errors import ResultsError
 from xval.json_files import FORMAT_VERSION, part_path, read_json, remove_stale_parts, write_json
@@ -16,9 +18,6 @@ from xval.new_data.evaluation import Outcome
 from xval.new_data.report.pictures import draw_confusion, draw_reliability
 from xval.new_data.report.text import Subject, worst_items
 from xval.saved_models.description import ModelDescription
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 METRICS_NAME, REPORT_NAME = "metrics.json", "report.txt"
 _KIND = "evaluation"
@@ -84,9 +83,7 @@ def write_report(
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _tables(subject: Subject, outcome: Outcome) -> "dict[str, pd.DataFrame]":
-    import pandas as pd
-
+def _tables(subject: Subject, outcome: Outcome) -> dict[str, pd.DataFrame]:
     figures = outcome.figures
     tables = {"predictions.csv": figures.predictions}
     if figures.item_metrics:

@@ -5,14 +5,13 @@ Comes in: an `Outcome`, and the names of model and data. Goes out: lines, warnin
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import pandas as pd
 
 from xval.new_data.evaluation import Outcome
 from xval.new_data.figures import Figures
 from xval.settings.tasks import find_task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _MOST_CLASSES, _MOST_ITEMS, _MOST_CONFUSIONS = 20, 5, 5
 _LABEL_WIDTH = 13
@@ -95,7 +94,7 @@ def _figure_lines(figures: Figures) -> Iterator[str]:
         yield f"{name:{width}}  {number(value):>8}{between}"
 
 
-def _class_lines(table: "pd.DataFrame") -> list[str]:
+def _class_lines(table: pd.DataFrame) -> list[str]:
     shown = table
     if len(table) > _MOST_CLASSES:
         by = "f1" if "f1" in table else "event_f1"
