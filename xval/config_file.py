@@ -1,6 +1,6 @@
 """Read config.ini: the text of every default, by section.
 
-Comes in: the file at the root of the project. Goes out: plain text values, which parameters.py and feature_settings.py turn
+Comes in: the file at the root of the project. Goes out: plain text values, which xval/settings/schema.py turn
 into types. Nothing is interpolated and keys keep their case.
 """
 

@@ -1,9 +1,9 @@
 """Save a combination of features and a classifier without pickle, load it, and use it on features.
 
-Comes in: what fold.py fitted; later the folder that it was saved in. Goes out: model.skops (scaler, components, classifier),
-network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`.
+Comes in: a fitted classifier and its networks; later the folder that they were saved in. Goes out: model.skops (scaler,
+components, classifier), network_<n>/ (the networks, cut), model.json (all else), and from these a `Combination`.
 
-What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by model_archive.py.
+What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by xval/saved_models.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import example_lengths
-from xval.combination.basic_features import ExamplesOfClips, all_examples, read_basic_features
 from xval.combination.checks import check_skops
 from xval.combination.classifier import FittedClassifier
 from xval.combination.pipeline_file import load_pipeline
@@ -27,12 +25,9 @@ from xval.errors import ResultsError, SettingsError
 from xval.jobs.job import Job
 from xval.jobs.model_files import describe_model, seen_audio, write_seen_audio
 from xval.json_files import read_json, write_json
-from xval.models.cut import embed
 from xval.saved_models.description import read_description
 from xval.saved_models.load import read_keras_model
 from xval.settings.combination import CombinationOptions
-
-_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -44,83 +39,29 @@ class Combination:
         networks: The cut networks, in their order.
         has_basic_features: Whether the basic features follow theirs.
         class_names: What the columns of its answers mean.
-        feature_settings: What the examples must be made with.
-        clip_samples: Length that clips were padded or cut to; None: each has its own.
-        is_custom: The examples were arrays of a script, so that there is no way from audio to them.
     """
 
     fitted: FittedClassifier
     networks: tuple[keras.Model, ...]
     has_basic_features: bool
     class_names: tuple[str, ...]
-    feature_settings: FeatureSettings
-    clip_samples: int | None
-    is_custom: bool
-
-    def predict(self, examples: ExamplesOfClips, basic: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Return how probable each class is, float32 (n_examples, n_classes).
-
-        Args:
-            examples: Of a store that was made with `feature_settings`.
-            basic: float32 (n_examples, 136), their basic features; needed where `has_basic_features`.
-
-        Raises:
-            SettingsError: Basic features are missing.
-        """
-        return self._classify([embed(network, examples, _BATCH_SIZE) for network in self.networks], basic)
 
     def classify(self, predictors: NDArray[np.float32], basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """Return how probable each class is for one batch, float32 (n_examples, n_classes).
 
         Args:
-            predictors: float32 (n_examples, ...), made with `feature_settings`.
-            basic: As of `predict`.
+            predictors: float32 (n_examples, ...), made as its model.json says.
+            basic: float32 (n_examples, 136), their basic features; needed where `has_basic_features`.
 
         Raises:
             SettingsError: Basic features are missing.
         """
         parts = [np.asarray(network.predict_on_batch(predictors), np.float32) for network in self.networks]
-        return self._classify(parts, basic)
-
-    def _classify(self, parts: list[NDArray[np.float32]], basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if self.has_basic_features:
             if basic is None:
                 raise SettingsError("this combination reads basic features; give them with the examples")
-            parts = [*parts, basic]
+            parts.append(basic)
         return self.fitted.probabilities(np.concatenate(parts, axis=1))
-
-    def predict_store(self, store: FeatureStore, items: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the predictions for the examples of a feature store.
-
-        Args:
-            store: A store of the same features; where basic features are read, they have been computed for it by a run, or by
-                `basic_features.make_basic_features`.
-            items: Whose examples; all when omitted.
-
-        Returns:
-            A row per example: item, row, clip, start_s, end_s, augmented, predicted, probability_<class>.
-
-        Raises:
-            SettingsError: The store was made with other feature settings, or has other shapes.
-            CorpusError: The basic features of the store are missing.
-        """
-        made_with = store.description.feature_settings
-        if (None if self.is_custom else self.feature_settings.stored()) != made_with:
-            raise SettingsError(
-                f"{store.folder}: made with {made_with}; this combination reads {self.feature_settings.stored()}"
-            )
-        for network in self.networks:
-            check_shape(network, store, self.feature_settings, where=network.name)
-        examples = all_examples(store, self.feature_settings, store.items if items is None else items)
-        basic = read_basic_features(store, self.feature_settings, examples.table) if self.has_basic_features else None
-        return self._tabulate(examples.table, self.predict(examples, basic))
-
-    def _tabulate(self, table: pd.DataFrame, predictions: NDArray[np.float32]) -> pd.DataFrame:
-        names = np.array(self.class_names, dtype=object)
-        columns = {"predicted": names[predictions.argmax(axis=1)]}
-        columns |= {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
-        kept = table[["item", "row", "clip", "start_s", "end_s", "augmented"]].reset_index(drop=True)
-        return pd.concat([kept, pd.DataFrame(columns)], axis=1)
 
 
 def save(folder: Path, fitted: FittedClassifier, networks: Sequence[keras.Model], job: Job, store: FeatureStore) -> None:
@@ -187,9 +128,6 @@ def load(folder: str | Path) -> Combination:
         networks=tuple(read_keras_model(_network_path(path.parent, number)) for number in range(1, 1 + about.n_networks)),
         has_basic_features=about.basic_features,
         class_names=class_names,
-        feature_settings=description.feature_settings,
-        clip_samples=description.clip_samples,
-        is_custom=description.is_custom,
     )
 
 

@@ -28,7 +28,7 @@ def load_pipeline(path: Path) -> Any:
 
     Raises:
         ResultsError: The file is missing or damaged, or holds something else.
-        UnsafeModelError: Its archive is refused; see `archives.open_archive`.
+        UnsafeModelError: Its archive is refused; see `xval.saved_models.archive.open_archive`.
     """
     from sklearn.pipeline import Pipeline
     from skops.io import loads

@@ -1,6 +1,6 @@
 """Mix the training examples of a batch with each other.
 
-Comes in: a batch of `fold_data.Batches` as numpy arrays. Goes out: a batch of the same shapes whose examples lie between two.
+Comes in: a batch of `Batches` as NumPy arrays. Goes out: a batch of the same shapes whose examples lie between two.
 """
 
 from typing import Any

@@ -61,7 +61,7 @@ class HeldStore:
             store.annotations  # noqa: B018
 
     def piece(self, item: str, first: int, stop: int) -> NDArray[np.float32]:
-        """Return some rows of an item, as `store_files.StoreFiles.piece` does; a view."""
+        """Return some rows of an item, as `StoreFiles.piece` does; a view."""
         begin, end = self.first[item], self.first[item] + self._sizes[item]
         return self.everything[begin:end][first:stop]
 

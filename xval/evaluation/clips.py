@@ -132,7 +132,7 @@ def evaluate_predictions(
     task, class_names = settings.task, data.class_names
     clips = {side: _average_clips(data.sides[side], by_side[side], settings.clip_average) for side in KEPT_SIDES}
     further = further_metrics.load(task.name, settings.metrics)
-    constant = _constant_answer(data.training.targets, task, len(class_names))
+    constant = constant_answer(data.training.targets, len(class_names))
 
     known: dict[bytes, dict[str, float]] = {}
 
@@ -164,9 +164,14 @@ def evaluate_predictions(
     return Evaluation(figures, _tabulate(data, by_side, task))
 
 
-def _constant_answer(targets: NDArray[Any], task: Task, n_classes: int) -> NDArray[np.float32]:
-    """Return the class shares, or the mean target, of the training examples, float32 (1, n_outputs)."""
-    if task.has_clip_classes:
+def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:
+    """Return the answer that ignores the audio: the shares of the classes, or the mean target, float32 (1, n_outputs).
+
+    Args:
+        targets: Of what trains: int64 (n,) class numbers, or float32 (n, n_outputs).
+        n_classes: Number of classes; 0 where there are none.
+    """
+    if targets.ndim == 1:
         return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
     return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
 

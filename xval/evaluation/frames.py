@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.data.fold import FoldData, measured
 from xval.data.frames import FrameExamples
-from xval.evaluation.clips import KEPT_SIDES, Evaluation, predict_sides
+from xval.evaluation.clips import KEPT_SIDES, Evaluation, constant_answer, predict_sides
 from xval.evaluation.frame_figures import (
     EVENT_FIGURES,
     event_figures,
@@ -76,7 +76,7 @@ def evaluate_frames(
         }
 
     training = sides["training"]
-    shares = _class_shares(training.targets[training.weights > 0], len(data.class_names))
+    shares = constant_answer(training.targets[training.weights > 0], len(data.class_names))
     constant = np.broadcast_to(shares, by_side["test"].shape)
     recordings = sides["test"].recordings
     of_constant = recording_events(recordings, sides["test"].join(constant), data.class_names, frames, frame_s)
@@ -98,13 +98,6 @@ def evaluate_frames(
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test_targets, test_predictions)}
     predictions = _tabulate_frames(sides, joined, data.class_names, frame_s)
     return Evaluation(figures, predictions, {"events.csv": _tabulate_events(sides, events)})
-
-
-def _class_shares(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:
-    """Return the share of the frames that have each class, float32 (1, n_classes)."""
-    if targets.ndim > 1:
-        return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
-    return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
 
 
 def _tabulate_frames(

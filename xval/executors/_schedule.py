@@ -150,4 +150,4 @@ def _work(group: Group) -> float:
 
 
 def _n_epochs(job: Job) -> int:
-    return job.refit.epochs if job.refit else int(job.settings.num_epochs)
+    return job.refit.epochs if job.refit else job.settings.num_epochs

@@ -55,7 +55,7 @@ class Worker:
         self.jobs: dict[Name, Job] = {}
         self.must_restart = self.is_disconnected = False
         self.started = time.monotonic()
-        self.backend = str(job.settings.backend)
+        self.backend = job.settings.backend
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         variables = os.environ | environment(slot, self.backend)
         variables |= {

@@ -30,7 +30,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     Raises:
         SettingsError: Also where the jobs want more than one backend, or another than the one that this process has loaded.
     """
-    backends = sorted({str(job.settings.backend) for job in jobs})
+    backends = sorted({job.settings.backend for job in jobs})
     if len(backends) > 1:
         raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
     slot = replace(slots[0], memory_share=1.0)  # nobody shares it

@@ -43,8 +43,8 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
         SettingsError: Also where there is no such cluster, or none of its machines has what a job asks for.
     """
     settings = jobs[0].settings
-    with _connection(str(settings.ray_address)):
-        engine = Cluster(n_cpus=slots[0].threads, n_gpus=float(settings.ray_gpus_per_job))
+    with _connection(settings.ray_address):
+        engine = Cluster(n_cpus=slots[0].threads, n_gpus=settings.ray_gpus_per_job)
         yield from run_launched(jobs, slots[0], report, engine)
 
 

@@ -107,7 +107,7 @@ class Queue:
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
         self._settings = settings
-        self._cluster = str(settings.slurm_cluster)
+        self._cluster = settings.slurm_cluster
         self._submitted: dict[Path, tuple[str, float]] = {}  # job file -> (id, when, monotonic s)
         self._processes: list[object] = []  # of the stand-in; they must live as long as their jobs
         self._listed: frozenset[str] = frozenset()
@@ -192,7 +192,7 @@ def _note(path: Path) -> Path:
 
 
 def _n_cpus(settings: Settings) -> int:
-    return int(settings.slurm_cpus_per_job or settings.threads_per_job)
+    return settings.slurm_cpus_per_job or settings.threads_per_job
 
 
 def _list_slurm() -> set[str]:

@@ -150,9 +150,7 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
 def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int]) -> None:
     """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
     written = read_json(folder.folds_file)
-    task_type = folds.settings.get("task_type")
-    # Folds that were written before they named their task are of the only one that the corpus had then.
-    if written is None or (written["hash"] == folds.hash and written["settings"].get("task_type", task_type) == task_type):
+    if written is None or (written["hash"] == folds.hash and written["settings"]["task_type"] == folds.settings["task_type"]):
         return
     finished = [
         number for number in folder.instances() if number not in replaced and read_done(folder, number, folder.folds(number))

@@ -99,7 +99,7 @@ def _blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
         if not chosen:
             raise SettingsError("frozen='convolutions': the network has no convolution ahead of its output layer")
         return chosen
-    n_frozen = int(settings.frozen_layers)
+    n_frozen = settings.frozen_layers
     if n_frozen > len(hidden):
         names = ", ".join(next(filter(_has_kernel, block)).name for block in hidden) or "none"
         raise SettingsError(

@@ -1,6 +1,6 @@
 """Optimizers and schedules of the learning rate: by Keras's names, or functions of the user's own by dotted path.
 
-Comes in: the settings. Goes out: checked names, without loading Keras; then the optimizer, and the learning rate of each epoch.
+Comes in: the settings. Goes out: checked names, without loading Keras; xval/training/optimizer.py makes the optimizer.
 """
 
 import ast

@@ -23,7 +23,6 @@ from xval.settings import user_code
 from xval.settings.parameters import to_parameters
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
-from xval.settings.tasks import Task
 from xval.training import optimizer
 from xval.training.augmentation import augmented
 
@@ -74,7 +73,8 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     fitted = augmented(model, settings, seed=seed)
     if settings.task.is_reconstruction:
         fitted = with_residual(model, fitted)
-    followed = [_followed_metric(settings.task, loss)]
+    metric_class = getattr(keras.metrics, settings.task.training_metric_classes[settings.task.target_form(loss)])
+    followed = [metric_class(name=settings.task.training_metric)]
     if penalised(fitted):
         followed.append(keras.metrics.MeanMetricWrapper(loss_function(loss), name=DATA_LOSS))
     fitted.compile(
@@ -100,12 +100,7 @@ class WarmModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         A loss, an optimizer or layers of the user's own are compiled anew for each fold, since they may hold what is in no
-        variable.
-
-        Args:
-            new: Of `compile_model`, not fitted yet; of no use afterwards.
-            settings: Of the instance.
-            options: Of its architecture.
+        variable. The new one, of `compile_model`, is of no use afterwards.
         """
         key = _describe(new, settings, options)
         if key is None or key != self._key or self._kept is None:
@@ -148,9 +143,3 @@ def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, obje
         return json.dumps([keras.backend.backend(), chosen, variables, new.whole.get_config()], default=repr)
     except (NotImplementedError, TypeError, ValueError):
         return None
-
-
-def _followed_metric(task: Task, loss: str) -> keras.metrics.Metric:
-    """Return the one metric that Keras follows in training besides the loss."""
-    class_name = task.training_metric_classes[task.target_form(loss)]
-    return getattr(keras.metrics, class_name)(name=task.training_metric)

@@ -11,11 +11,14 @@ from skops import io
 from preprocessing.features.settings import FeatureSettings
 from xval import load_model
 from xval.combination import classifier
-from xval.combination.basic_features import make_basic_features
+from xval.combination.basic_features import all_examples, make_basic_features, read_basic_features
 from xval.combination.persistence import load
 from xval.config_file import read_section
 from xval.errors import ResultsError, SettingsError
+from xval.models.cut import embed
 from xval.worker.combination import train_and_test
+
+TESTED = ("s4", "s5")
 
 
 @pytest.fixture
@@ -37,14 +40,23 @@ def on_tones(tones, tone_store, make_job, make_network, folder):
 
 
 def probabilities(table):
-    return table[["probability_high", "probability_low"]].to_numpy()
+    return table.filter(like="probability_").to_numpy()
 
 
-def test_a_loaded_combination_predicts_the_same_for_a_store(on_tones, tone_store, folder):
-    found = load(folder).predict_store(tone_store, items=["s4", "s5"])
+def answers(folder, store, settings=None):
+    """Return what a loaded combination says of the test items of a store, float32 (n_examples, n_classes)."""
+    combination, examples = load(folder), all_examples(store, settings, TESTED)
+    parts = [embed(network, examples, 32) for network in combination.networks]
+    if combination.has_basic_features:
+        parts.append(read_basic_features(store, settings, examples.table))
+    return combination.fitted.probabilities(np.concatenate(parts, axis=1))
 
-    np.testing.assert_array_equal(probabilities(found), probabilities(on_tones))
-    assert found["predicted"].tolist() == on_tones["predicted"].tolist()
+
+def test_a_loaded_combination_predicts_the_same_for_a_store(on_tones, tones, tone_store, folder):
+    found = answers(folder, tone_store, tones[1])
+
+    np.testing.assert_array_equal(found, probabilities(on_tones))
+    assert [load(folder).class_names[number] for number in found.argmax(axis=1)] == on_tones["predicted"].tolist()
 
 
 def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folder):
@@ -62,15 +74,13 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
         model.embed(corpus.audio_folder)
 
 
-def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tone_store, folder):
+def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tones, tone_store, folder):
     moved = folder.rename(tmp_path / "elsewhere")
     for path in (tmp_path / "cnn").rglob("*"):
         if path.is_file():
             path.unlink()
 
-    np.testing.assert_array_equal(
-        probabilities(load(moved).predict_store(tone_store, items=["s4", "s5"])), probabilities(on_tones)
-    )
+    np.testing.assert_array_equal(answers(moved, tone_store, tones[1]), probabilities(on_tones))
 
 
 @pytest.mark.parametrize("name", ["svm", "random_forest", "logistic_regression"])
@@ -78,11 +88,8 @@ def test_each_classifier_comes_back_without_pickle(custom_store, make_job, make_
     job = make_job(custom_store, models=[str(make_network(custom_store))], basic_features=False, classifier=name)
     train_and_test(job, folder)
 
-    found = load(folder).predict_store(custom_store, items=["s4", "s5"])
-
     kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
-    columns = ["probability_a", "probability_b", "probability_c"]
-    np.testing.assert_array_equal(found[columns].to_numpy(), kept[columns].to_numpy())
+    np.testing.assert_array_equal(answers(folder, custom_store), probabilities(kept))
     with zipfile.ZipFile(folder / "model.skops") as archive:
         assert all(member.endswith((".json", ".npy")) for member in archive.namelist())
         for member in archive.namelist():
@@ -163,11 +170,6 @@ def test_a_tree_that_points_outside_is_refused(folder, field, value):
 
     with pytest.raises(ResultsError, match="a tree of its forest points at nodes or features that do not exist"):
         load(folder)
-
-
-def test_other_features_are_refused(on_tones, custom_store, folder):
-    with pytest.raises(SettingsError, match="this combination reads"):
-        load(folder).predict_store(custom_store)
 
 
 def test_a_folder_without_a_combination_is_named(tmp_path, folder):

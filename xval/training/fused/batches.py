@@ -22,7 +22,7 @@ Rows = Sequence[NDArray[np.int64]] | None
 
 
 def held_array(sides: Sequence[Examples]) -> NDArray[np.float32] | None:
-    """Return the array of which all examples are rows, float32 (n_examples, ...); None where there is no such one."""
+    """Return the array of which all examples are rows, float32 (n_examples, ...); None where they are not."""
     found = [_indexed(examples) for examples in sides]
     arrays = [None if each is None else each[0] for each in found]
     return arrays[0] if all(array is not None and array is arrays[0] for array in arrays) else None
@@ -78,9 +78,9 @@ def _indexed(examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.int64]
 
 def _plans(steps: Iterator[StepArrays], *, at_once: bool) -> Iterator[StepArrays]:
     if at_once:
-        yield _stacked(list(steps))
+        yield stacked(list(steps))
     else:
-        yield from (_stacked([step]) for step in steps)
+        yield from (stacked([step]) for step in steps)
 
 
 def _training_step(batches: Sequence[Batches], rows: Rows, step: int) -> StepArrays:
@@ -96,7 +96,7 @@ def _training_step(batches: Sequence[Batches], rows: Rows, step: int) -> StepArr
                 raise ValueError("batches of training examples have targets, and those of one shape have weights")
             member = {"rows": rows[number][positions].astype(np.int32), "targets": targets, "weights": weights}
         members.append(member | {"active": np.array(step < each.num_batches)})
-    return _stacked(members)
+    return stacked(members)
 
 
 def _prediction_step(batches: Sequence[Batches], rows: Rows, step: int) -> StepArrays:
@@ -107,5 +107,6 @@ def _prediction_step(batches: Sequence[Batches], rows: Rows, step: int) -> StepA
     return {"rows": np.stack([of[each.by_positions(index)[0]].astype(np.int32) for each, of, index in found])}
 
 
-def _stacked(plans: Sequence[StepArrays]) -> StepArrays:
-    return {name: np.stack([plan[name] for plan in plans]) for name in plans[0]}
+def stacked(found: Sequence[StepArrays]) -> StepArrays:
+    """Return arrays of the same names on top of each other."""
+    return {name: np.stack([each[name] for each in found]) for name in found[0]}

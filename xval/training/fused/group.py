@@ -7,7 +7,7 @@ have ended, unless there are too few epochs left to pay for a compilation.
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,12 @@ import jax
 import keras
 import numpy as np
 
-from xval.jobs.claim import epoch_report
+from xval.jobs.claim import Report, epoch_report
 from xval.jobs.job import Job
 from xval.settings.schema import Settings
 from xval.training.compiled import CompiledModel
 from xval.training.fit import History
-from xval.training.fused.batches import StepArrays, held_array, held_rows, in_order, prediction_plans, training_plans
+from xval.training.fused.batches import StepArrays, held_array, held_rows, in_order, prediction_plans, stacked, training_plans
 from xval.training.fused.members import Member
 from xval.training.fused.options import MemberOptions, covers, form, pair_variables
 from xval.training.fused.program import Program, State, narrow, stack
@@ -90,23 +90,12 @@ class Group:
         NotFusedError: No program can be made of them.
     """
 
-    def __init__(
-        self, setups: Setups, compiled: Mapping[int, CompiledModel], report: Callable[[Mapping[str, Any]], None]
-    ) -> None:
+    def __init__(self, setups: Setups, compiled: Mapping[int, CompiledModel], report: Report) -> None:
         self._settings = setups[0][0].settings
         models = [setup.compiled.fitted for _, setup in setups]
         self._model = next(model for model in (compiled[job.instance].fitted for job, _ in setups) if covers(model, models))
         self._rate_index = _rate_index(self._model.optimizer)
-        self._members = [
-            Member(
-                job,
-                setup,
-                compiled[job.instance],
-                float(setup.compiled.fitted.optimizer.learning_rate),
-                epoch_report(job, report),
-            )
-            for job, setup in setups
-        ]
+        self._members = [Member(job, setup, compiled[job.instance], epoch_report(job, report)) for job, setup in setups]
         self._n_steps = max(member.batches.num_batches for member in self._members)
         limit = _memory_bytes(self._settings)
         sides = [side for member in self._members for side in (member.data.training, member.data.sides["validation"])]
@@ -114,7 +103,7 @@ class Group:
         held = None if held is None or held.nbytes > _HELD_SHARE * limit else held
         self._is_held = held is not None
         options = MemberOptions(models, [job.settings.regularization_lambda for job, _ in setups])
-        self._chosen = _stacked([options.of_member(position) for position in range(len(models))])
+        self._chosen = stacked([options.of_member(position) for position in range(len(models))])
         plan = next(self._training_plans())
         _build_metrics(self._model, plan)
         self._state = stack([_values(self._model, model) for model in models])
@@ -141,8 +130,7 @@ class Group:
             facts |= {"step_ms": {"together": round(1e3 * together, 3), "one_by_one": round(1e3 * alone, 3)}}
             if alone < together:
                 took = f"{1e3 * together:.1f} ms together, {1e3 * alone:.1f} ms one by one"
-                reason = f"a step of {len(self._members)} members takes {took}"
-                raise NotFusedError(reason, facts)
+                raise NotFusedError(f"a step of {len(self._members)} members takes {took}", facts)
         return facts
 
     def train(self) -> Iterator[tuple[Member, History | Exception]]:
@@ -264,10 +252,6 @@ def _values(model: keras.Model, own: keras.Model) -> State:
         [variable.value for variable in own.optimizer.variables],
         [np.zeros(variable.shape, variable.dtype) for variable in model.metrics_variables],
     )
-
-
-def _stacked(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: np.stack([each[name] for each in values]) for name in values[0]}
 
 
 def _build_metrics(model: keras.Model, plan: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """One fold among those that are trained together: its batches, its callbacks, and what they see of its model.
 
 Comes in: a fold that is set up, and after each epoch its values, predictions and penalty. Goes out: its batches, its learning
-rate, and in the end its `History`. The callbacks are those of a fold that is trained alone (epochs.py), with a stand-in for the
-model.
+rate, and in the end its `History`. The callbacks are those of a fold that is trained alone (xval/training/epochs.py), with a
+stand-in for the model.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,11 +40,7 @@ class _Optimizer:
 
 
 class _StandIn:
-    """What callbacks see of a model.
-
-    Args:
-        learning_rate: Of the first epoch.
-    """
+    """What callbacks see of a model."""
 
     def __init__(self, learning_rate: float) -> None:
         self.optimizer = _Optimizer(learning_rate)
@@ -70,7 +66,6 @@ class Member:
         job: The job.
         setup: Its examples, store and initial model.
         compiled: The model of its instance.
-        learning_rate: Of its optimizer before the first epoch.
         report: Called after each epoch with its number from 1 and its values.
 
     Attributes:
@@ -81,7 +76,7 @@ class Member:
         validation: Its validation examples in batches.
     """
 
-    def __init__(self, job: Job, setup: FoldSetup, compiled: CompiledModel, learning_rate: float, report: ReportEpoch) -> None:
+    def __init__(self, job: Job, setup: FoldSetup, compiled: CompiledModel, report: ReportEpoch) -> None:
         settings = job.settings
         self.job, self.setup, self.compiled = job, setup, compiled
         self.batches = training_batches(compiled, setup.data, settings, seed=job.seed)
@@ -91,7 +86,7 @@ class Member:
         self._penalty = 0.0
         validated = Validation(examples, len(setup.data.class_names), lambda: self._predictions, lambda: self._penalty)
         self._between = BetweenEpochs(settings, validated, report, None)
-        self._model = _StandIn(learning_rate)
+        self._model = _StandIn(float(setup.compiled.fitted.optimizer.learning_rate))
         self._follows_data_loss = bool(penalised(compiled.fitted))
         self._rows: list[dict[str, float]] = []
         for callback in self._between.callbacks:
@@ -111,7 +106,7 @@ class Member:
     @property
     def epochs_left(self) -> int:
         """How many epochs there may be yet."""
-        return int(self.job.settings.num_epochs) - len(self._rows)
+        return self.job.settings.num_epochs - len(self._rows)
 
     def fail(self) -> None:
         """Train no longer."""

@@ -108,7 +108,7 @@ def form(model: keras.Model, penalty: float) -> list[Any]:
 
 
 def pair_variables(model: keras.Model, other: keras.Model) -> list[tuple[keras.Variable, keras.Variable | None]]:
-    """Return the variables of a model, each with that of another of the same form; None: the other has no such one.
+    """Return the variables of a model, each with that of another of the same form, or None where the other has none.
 
     That is the seed of a dropout layer that drops nothing in the other model.
     """

@@ -6,20 +6,19 @@ normalisation, random numbers, shuffling, schedule, early stopping and best epoc
 but for the rounding of sums.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import keras
 
+from xval.jobs.claim import Report
 from xval.jobs.groups import one_by_one
 from xval.jobs.job import Job
 from xval.training.compiled import CompiledModel
 from xval.training.fit import History
 from xval.training.fused.group import Group, NotFusedError, find_families
 from xval.training.setup import FoldSetup, set_up_fold
-
-Report = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class OneByOne:
-    """A job that has to be run by itself.
-
-    Attributes:
-        job: The job.
-        facts: What the record says of the engine: the reason.
-    """
+    """A job that has to be run by itself; `facts` is what its record says of the engine: the reason."""
 
     job: Job
     facts: Mapping[str, Any]
@@ -56,12 +50,7 @@ class OneByOne:
 
 @dataclass(frozen=True)
 class Failed:
-    """A job that failed while others went on.
-
-    Attributes:
-        job: The job.
-        error: Why.
-    """
+    """A job that failed while others went on."""
 
     job: Job
     error: Exception
