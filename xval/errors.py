@@ -75,10 +75,6 @@ class WorkerError(JobError):
 def suggestion(received: str, available: Iterable[str]) -> str:
     """Return the tail of an error message about an unknown name.
 
-    Args:
-        received: The name that was given.
-        available: The names that exist.
-
     Returns:
         ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close.
     """

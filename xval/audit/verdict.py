@@ -19,13 +19,7 @@ State = Literal["ok", "warning", "not checkable", "FAILED"]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule.
-
-    Attributes:
-        name: Its name.
-        statement: What it says.
-        check: Checks the evidence and notes what it finds.
-    """
+    """One rule."""
 
     name: str
     statement: str

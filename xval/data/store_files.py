@@ -15,11 +15,7 @@ from xval.errors import CorpusError
 
 
 class StoreFiles:
-    """The predictors of a store on disk; several threads may read at a time.
-
-    Args:
-        store: The feature store.
-    """
+    """The predictors of a store on disk; several threads may read at a time."""
 
     def __init__(self, store: FeatureStore) -> None:
         self._store = store

@@ -29,10 +29,7 @@ class _Identity(NamedTuple):
 
 
 class HeldStore:
-    """A store whose arrays are in memory; nobody may write to them.
-
-    Args:
-        store: The feature store, which is read here.
+    """A store whose arrays are read into memory; nobody may write to them.
 
     Attributes:
         store: The store, with its tables read.

@@ -138,11 +138,7 @@ def _is_adopted(job: Job, engine: Engine) -> bool:
 
 
 class _Display:
-    """Reports how far running jobs are, by the notes that they write.
-
-    Args:
-        report: Called with what has changed.
-    """
+    """Reports how far running jobs are, by the notes that they write."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

@@ -48,11 +48,7 @@ class Schedule:
         self._keys = {job.instance: self._key(group) for group in groups for job in group}
 
     def take(self, worker: int) -> Group | None:
-        """Return the group that a worker is to run now, or None where nothing waits.
-
-        Args:
-            worker: The number of the worker.
-        """
+        """Return the group that a worker is to run now, or None where nothing waits."""
         if self._retries:
             group = self._retries.popleft()
             self._places[worker] = self._keys[group[0].instance]

@@ -145,10 +145,6 @@ def name_of(job: Job) -> Name:
 def check_models_apart(jobs: Sequence[Job], slot: Slot) -> None:
     """Build the model of every instance once, in a process of its own that ends with it.
 
-    Args:
-        jobs: What is to be run somewhere else.
-        slot: Where the models are built.
-
     Raises:
         SettingsError: A model cannot be built.
         WorkerError: The process died of it.

@@ -40,14 +40,7 @@ def run(
 
 
 class _Workers:
-    """The workers of a run, one per slot, and the jobs that they have or that wait.
-
-    Args:
-        groups: Each is run by one worker together.
-        slots: A worker each.
-        report: Called with what progresses.
-        module: What a worker process runs.
-    """
+    """The workers of a run, one per slot, and the jobs that they have or that wait."""
 
     def __init__(self, groups: Sequence[Group], slots: Sequence[Slot], report: Report, module: str) -> None:
         self._slots = slots

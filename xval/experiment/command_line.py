@@ -26,10 +26,6 @@ _WIDTH_OF_FILES = 160
 def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     """Run an experiment script's command line.
 
-    Args:
-        declaration: What the script declares.
-        arguments: What follows the script's name.
-
     Returns:
         The exit code.
 

@@ -111,11 +111,6 @@ class JobProgress:
 def task_progress(console: Console, name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     """Show how far a task is: a bar on a terminal, nothing elsewhere or when quiet.
 
-    Args:
-        console: Where to print.
-        name: What is being done.
-        quiet: Show nothing.
-
     Yields:
         A function that takes (done, total), or None where nothing is shown.
     """

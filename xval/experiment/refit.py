@@ -61,11 +61,6 @@ class Request:
 def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
     """Train the final model of an instance, unless it is there.
 
-    Args:
-        folder: The results folder.
-        request: What the user asks for.
-        console: Where to print.
-
     Returns:
         The path of its model.keras.
 

@@ -47,11 +47,6 @@ class Inputs:
 def clip_inputs(source: Source, description: ModelDescription, *, with_basic: bool) -> Inputs:
     """Return the examples of a clip, cut as in the experiment: the clip, or windows of it.
 
-    Args:
-        source: The clip.
-        description: Of the model.
-        with_basic: Add the basic features.
-
     Raises:
         AudioError: The clip cannot be read, or its features overflow.
     """
@@ -88,10 +83,6 @@ def segment_inputs(
 
 def sequence_inputs(source: Source, description: ModelDescription) -> Iterator[Inputs]:
     """Yield the consecutive sequences of frames of a recording, the last one padded with silence.
-
-    Args:
-        source: The recording, of any length.
-        description: Of a model that labels frames.
 
     Raises:
         AudioError: The recording cannot be read, or is shorter than a frame.

@@ -34,9 +34,6 @@ class Found(NamedTuple):
 def find_members(path: Path) -> Found:
     """Return the models in a path.
 
-    Args:
-        path: See `inference.load_model`.
-
     Raises:
         ResultsError: The path does not exist, or holds no finished model.
     """

@@ -109,10 +109,6 @@ Member: TypeAlias = Network | Combination
 def load_member(path: Path, description: ModelDescription) -> Member:
     """Load one saved model.
 
-    Args:
-        path: A model.keras or model.skops.
-        description: Of the model.
-
     Raises:
         ResultsError: As `read_keras_model` and `combination.persistence.load`; the model and its description disagree.
         SettingsError: skops is not installed.

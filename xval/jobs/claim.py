@@ -65,11 +65,6 @@ def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]
 class ClaimedFold:
     """A fold that this process has, from ``with`` until its outcome is known, or to the end of the block.
 
-    Args:
-        job: The job.
-        report: Called with what progresses.
-        device: Named in the record.
-
     Attributes:
         outcome: What became of the job, if nothing is left to do: another process has it, or has finished it. The fold is let
             go then.

@@ -139,9 +139,6 @@ class JobProcess:
 
     It ends with its launcher, however that ends. What it prints goes into the log.
 
-    Args:
-        path: The job file.
-
     Raises:
         ResultsError: The job file is missing or damaged.
         OSError: No process can be started, or no log written.

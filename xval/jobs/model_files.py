@@ -52,14 +52,7 @@ def save_model(
 def describe_model(
     job: Job, store: FeatureStore, class_names: Sequence[str], initial: InitialModel | None = None
 ) -> dict[str, Any]:
-    """Return the content of model.json.
-
-    Args:
-        job: What trained the model.
-        store: What it was trained on.
-        class_names: What its outputs mean.
-        initial: The model that it started from.
-    """
+    """Return the content of model.json; the arguments are those of `save_model`."""
     settings = job.settings
     training_items = sorted({*job.fold.training, *job.fold.validation})
     dataset = settings.dataset

@@ -44,12 +44,6 @@ class Plan:
 def write_settings(folder: ExperimentFolder, instance: Instance, description: str, script: str = "") -> None:
     """Write settings.json of an instance: every parameter, and where it came from.
 
-    Args:
-        folder: The results folder.
-        instance: The instance.
-        description: Of the experiment.
-        script: The script that declares it, as its user typed it.
-
     Raises:
         OSError: The disk is full or not writable.
     """
@@ -119,13 +113,7 @@ def make_plan(
 
 
 def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list[Job]:
-    """Return the frozen jobs of a plan, in the order in which they are run.
-
-    Args:
-        plan: What is to do.
-        code_folder: The snapshot of the code.
-        stores: The feature store of each instance.
-    """
+    """Return the frozen jobs of a plan, in the order in which they are run."""
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}
     experiment, code = str(plan.folder.path.resolve()), str(code_folder.resolve())

@@ -18,10 +18,6 @@ from xval.settings.schema import UNHASHED_KEYS, Settings
 def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     """Return an instance as its settings.json has it.
 
-    Args:
-        folder: The results folder.
-        number: Of the instance.
-
     Raises:
         ResultsError: There is no such instance; or its settings.json was edited, or written by a version with other
             parameters, or names a part of the user's own that is not found.

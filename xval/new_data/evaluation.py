@@ -83,12 +83,6 @@ class _Labelled(NamedTuple):
 def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, watch: Watch) -> Outcome:
     """Predict clips and evaluate the predictions.
 
-    Args:
-        model: The model.
-        clips: The clips.
-        choices: The user's options.
-        watch: Shows progress.
-
     Raises:
         CorpusError: No label is a class of the model, or the model has seen all clips, which are left out.
         SettingsError: A renamed label does not occur or its class is unknown; the annotation policy is unknown.

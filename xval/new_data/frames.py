@@ -90,15 +90,6 @@ def label_frames(
 
     With one class per frame, a frame that overlaps an event of an unknown label has no class of the model: the frame and what
     is found there do not count. With any number of labels per frame, such an event changes nothing.
-
-    Args:
-        item: Whose recording it is.
-        clip: Its name.
-        annotated: The annotated events.
-        n_frames: Number of predicted frames.
-        class_names: Of the model.
-        settings: Of its frames and events.
-        sample_rate_hz: Of its features.
     """
     events, disputed = annotated.known[clip]
     size = settings.frame_samples(sample_rate_hz)

@@ -30,12 +30,7 @@ class Note:
 
 
 class EpochNote:
-    """Writes the progress of one job, at most once a second.
-
-    Args:
-        folder: The temporary folder of the job.
-        epochs: Most epochs that it will train.
-    """
+    """Writes the progress of one job, at most once a second."""
 
     def __init__(self, folder: Path, epochs: int) -> None:
         self._path = folder / NOTE_NAME

@@ -24,10 +24,6 @@ _SLAB_VALUES = 1 << 22
 def check_weights(file: Path, path: Path) -> int:
     """Refuse weights that lie in another file, are missing, are no plain numbers, or are NaN or infinite.
 
-    Args:
-        file: The HDF5 file.
-        path: The .keras file that it came from, in messages.
-
     Returns:
         How many numbers are in it.
 

@@ -211,11 +211,6 @@ def short_hash(audio_hash: str) -> int:
 def check_description(model: "keras.Model", description: "ModelDescription", path: Path) -> None:
     """Refuse a model.json that belongs to another model.
 
-    Args:
-        model: The loaded model.
-        description: Its model.json.
-        path: The .keras file, in messages.
-
     Raises:
         UnsafeModelError: The number of outputs or the shape of the inputs is not that of model.json.
     """

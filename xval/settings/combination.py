@@ -36,10 +36,6 @@ class CombinationOptions:
 def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]:
     """Return what is wrong with an instance.
 
-    Args:
-        options: Of the instance.
-        sources: Where each parameter and option came from.
-
     Returns:
         Sentences without the place of the instance.
     """

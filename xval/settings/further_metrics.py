@@ -29,10 +29,6 @@ def split_names(text: str) -> tuple[str, ...]:
 def directions(task_type: str, text: str) -> dict[str, bool]:
     """Return the further metrics by the name that they have in records, and whether more of each is better.
 
-    Args:
-        task_type: Whose metrics stand beside them.
-        text: The parameter ``metrics``.
-
     Raises:
         SettingsError: A metric is unknown, has a name that is taken, does not say which direction is better, or cannot be
             called with targets and predictions; or the task takes none.

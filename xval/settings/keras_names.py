@@ -35,12 +35,7 @@ TO_FINAL = ("linear", "logarithmic")
 
 
 class KerasMetric(NamedTuple):
-    """A metric of Keras.
-
-    Attributes:
-        class_name: Its class in keras.metrics.
-        higher_is_better: Whether more of it is better.
-    """
+    """A metric of Keras: its class in keras.metrics, and whether more of it is better."""
 
     class_name: str
     higher_is_better: bool

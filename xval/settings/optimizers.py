@@ -50,9 +50,6 @@ def schedule_name(name: str) -> str:
 def check_options(settings: "Settings") -> None:
     """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it.
 
-    Args:
-        settings: optimizer, schedule, learning_rate, final_learning_rate, momentum, weight_decay and clip_norm.
-
     Raises:
         SettingsError: The optimizer has no momentum, or is a function, which takes the learning rate alone; the schedule needs
             a final learning rate, or has none.

@@ -97,11 +97,7 @@ class Task:
         return self.has_classes and self.activation == "sigmoid"
 
     def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
-        """Return what can choose the best epoch: the loss, the training metric and every validation metric.
-
-        Args:
-            further: Metrics beside those of the task.
-        """
+        """Return what can choose the best epoch: the loss, the training metric and every validation metric."""
         # The metrics of a reconstruction need the features besides, which are not kept between epochs.
         validated = (self.training_metric,) if self.is_reconstruction else (*metrics.metric_names(self.name), *further)
         return ("val_loss", "loss", self.training_metric, *(f"val_{name}" for name in validated))

@@ -24,13 +24,7 @@ HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_mod
 
 @dataclass(frozen=True)
 class Module:
-    """The source of a module.
-
-    Attributes:
-        name: Its dotted path.
-        file: Where it lies.
-        tree: What is written in it.
-    """
+    """A module: its dotted path, its file, and what is written in it."""
 
     name: str
     file: Path

@@ -32,12 +32,7 @@ def _whole(shares: Any, highest: Any) -> Any:
 
 
 class _RandomLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that changes examples in training alone, in float32 whatever the precision of the rest.
-
-    Args:
-        seed: Of its numbers, below 2**31.
-        keywords: Of every Keras layer.
-    """
+    """A layer that changes examples in training alone, in float32 whatever the precision of the rest."""
 
     def __init__(self, *, seed: int, **keywords: Any) -> None:
         super().__init__(**{"dtype": "float32", **keywords})

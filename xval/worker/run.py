@@ -156,10 +156,6 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
 def record_failure(job: Job, outcome: JobOutcome) -> None:
     """Publish the record of a job that failed for good.
 
-    Args:
-        job: The job.
-        outcome: Its outcome.
-
     Raises:
         OSError: The disk is full or gone.
     """
@@ -230,13 +226,7 @@ def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Settings, hist
 
 
 def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:
-    """Return what the record of a model that has heard all items says in the place of figures.
-
-    Args:
-        job: What trained it.
-        data: All items, as the training side.
-        class_names: What its outputs mean.
-    """
+    """Return what the record of a model that has heard all items says in the place of figures."""
     heard = data.sides["training"].table
     return {
         "status": "untested",

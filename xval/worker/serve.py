@@ -54,12 +54,7 @@ def load_training() -> Work:
 
 
 def preload_next(folder: Path, settings: Settings) -> None:
-    """Read the feature store of a job into memory before the job begins, unless the job streams it or trains no network.
-
-    Args:
-        folder: The store.
-        settings: Of the job.
-    """
+    """Read the feature store of a job into memory before the job begins, unless the job streams it or trains no network."""
     from xval.data.store_memory import preload
 
     if not settings.generator and settings.architecture != COMBINATION:

@@ -46,15 +46,7 @@ def write_report(
     *,
     overwrite: bool,
 ) -> None:
-    """Write the folder.
-
-    Args:
-        folder: The folder.
-        subject: Model and data.
-        outcome: Of the evaluation.
-        descriptions: Of the members of the model.
-        lines: Of the printed report.
-        overwrite: Replace an evaluation that exists.
+    """Write the folder; with `overwrite` in the place of an evaluation that is there.
 
     Raises:
         ResultsError: As `check_output`.

@@ -56,17 +56,10 @@ COUNT_FORMAT = "#,##0"
 
 
 def put(sheet: Worksheet, row: int, column: int, value: object, number_format: str = "") -> Cell:
-    """Write a value into a cell as data, never as a formula, and return the cell.
+    """Write a value into a cell as data, never as a formula, and return the cell; rows and columns count from 1.
 
     Characters that XML forbids become their Python escapes, and text that is too long is cut and marked. NaN, infinities and
     numbers with more digits than a cell keeps become text. None leaves the cell empty.
-
-    Args:
-        sheet: The sheet.
-        row: From 1.
-        column: From 1.
-        value: The value.
-        number_format: The Excel format of numbers.
     """
     cell = sheet.cell(row, column)
     if isinstance(value, float) and not isfinite(value):

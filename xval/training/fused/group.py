@@ -35,12 +35,7 @@ Setups = Sequence[tuple[Job, FoldSetup]]
 
 
 class NotFusedError(Exception):
-    """Jobs cannot be trained together, or it does not pay; the text says why.
-
-    Args:
-        reason: Why.
-        facts: What the record says besides.
-    """
+    """Jobs cannot be trained together, or it does not pay; the text says why."""
 
     def __init__(self, reason: str, facts: Mapping[str, Any] | None = None) -> None:
         super().__init__(reason)
