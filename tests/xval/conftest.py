@@ -11,7 +11,9 @@ import pytest
 import soundfile
 
 from preprocessing.corpus import make_corpus
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store.make import make_store
+from xval.config_file import read_section
 from xval.results.read import WrittenInstance
 from xval.results.summary import make_metric_dict
 
@@ -108,6 +110,34 @@ def make_instance():
             sources=dict.fromkeys(PARAMETERS | parameters, "config.ini") | (sources or {}),
         )
         return make_metric_dict(written, records, folds_total=folds_total or len(records))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_description():
+    """Return a function that gives the content of a model.json; `features` are changes of the feature settings in it."""
+    settings = FeatureSettings(**read_section("features")).model_dump(mode="json")
+
+    def make(features=None, **changes):
+        return {
+            "format_version": 1,
+            "task_type": "classification",
+            "architecture": "mlp",
+            "class_names": ["a", "b"],
+            "target_names": [],
+            "feature_settings": settings | (features or {}),
+            "clip_samples": None,
+            "is_custom": False,
+            "example_s": 1.0,
+            "clip_average": "probabilities",
+            "backend": "tensorflow",
+            "dataset": "toy",
+            "instance": 1,
+            "fold": 1,
+            "seen_items": {},
+            **changes,
+        }
 
     return make
 

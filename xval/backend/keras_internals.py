@@ -66,7 +66,7 @@ class TracedDropoutRate:
 
 
 def forget_traced_gradients() -> None:
-    """Have TensorFlow let go of the functions that it has traced for models of earlier jobs.
+    """Have TensorFlow forget the functions that it has traced for models of earlier jobs.
 
     A part of TensorFlow that has a gradient of its own (some of its losses and layers have) registers it anew in every function
     that is traced, and never takes it back; the gradient holds the whole graph, about 9 MB for each fit of a small network. A

@@ -119,7 +119,7 @@ class StoreMemory:
                 self._read(identity, store)
 
     def _read(self, identity: _Identity, store: FeatureStore) -> HeldStore:
-        """Return a held store; whoever asks first reads it, others wait for it.
+        """Return a held store; the first thread that asks reads it, others wait for it.
 
         Raises:
             CorpusError: The store is damaged.

@@ -47,7 +47,7 @@ class Engine(Protocol):
     """What starts processes somewhere; a job is named by its file."""
 
     attempts_when_lost: int
-    """How often a job is launched whose launcher disappears without a word."""
+    """How often a job is launched whose launcher disappears without an outcome."""
 
     def is_alive(self, path: Path) -> bool:
         """Return whether an earlier driver's launch of a job waits or runs; it is this driver's from then on."""

@@ -91,7 +91,7 @@ class _Workers:
             if worker.must_restart:
                 self._workers.pop(worker.number).end()
                 self._schedule.forget(worker.number)
-            self._keep_busy(worker.number)  # before the outcomes are handed on: whoever takes them may take its time
+            self._keep_busy(worker.number)  # before the outcomes are returned, because the caller may be slow
         return final[::-1]
 
     def end(self) -> None:

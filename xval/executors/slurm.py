@@ -81,7 +81,7 @@ class Launcher:
         self._process = JobProcess(Path(path))
         code = self._process.wait()
         if self._process.was_interrupted:
-            # Slurm has ended the process and has more to say: that the job is requeued, or the end of this one too.
+            # Slurm has ended the process, and will requeue the job or end this process too.
             time.sleep(_SECONDS_FOR_SCHEDULER)
         return code
 
@@ -159,7 +159,7 @@ class Queue:
         now = time.monotonic()
         if self._listed_at > since and now < self._listed_at + _SECONDS_BETWEEN_LISTINGS[self._cluster]:
             return
-        with suppress(OSError, subprocess.SubprocessError):  # the scheduler is busy; what it said last holds on
+        with suppress(OSError, subprocess.SubprocessError):  # the scheduler is busy; its last answer is kept
             listed = frozenset(_LIST[self._cluster]())
             self._listed, self._listed_at = listed, now
 

@@ -1,4 +1,4 @@
-"""A fold while one process has it: its lock, its temporary folder, and how it ends.
+"""A fold that this process has locked: its temporary folder, and how it ends.
 
 Comes in: a job. Goes out: a published fold folder, or nothing of it, and a `JobOutcome`.
 """
@@ -63,13 +63,12 @@ def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]
 
 
 class ClaimedFold:
-    """A fold that this process has, from ``with`` until its outcome is known, or to the end of the block.
+    """A fold that this process has locked, from ``with`` until its outcome is known, or to the end of the block.
 
     Attributes:
-        outcome: What became of the job, if nothing is left to do: another process has it, or has finished it. The fold is let
-            go then.
-        temporary: Where its files are written; what is not published is removed.
-        n_sharing: How many folds have shared its time; it is said to have taken its part of it.
+        outcome: The outcome, if nothing is left to do: another process runs the job, or has finished it. There is no lock then.
+        temporary: The folder that its files are written to; what is not published is removed.
+        n_sharing: How many folds were trained together; each is recorded with its share of the time.
     """
 
     def __init__(self, job: Job, report: Report, *, device: str) -> None:
@@ -100,7 +99,7 @@ class ClaimedFold:
         return self._stack.__exit__(kind, error, place)
 
     def restart_clock(self) -> None:
-        """Count the time from now on: what went before was the work of others."""
+        """Count the time from now on: the time before was spent on other folds."""
         self._started = time.monotonic()
 
     def report(self, event: Mapping[str, Any]) -> None:
@@ -109,7 +108,7 @@ class ClaimedFold:
         self._report(event)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
-        """Complete the record, publish the folder and let go of the fold.
+        """Complete the record, publish the folder and release the lock.
 
         Raises:
             OSError: The disk is full or not writable.
@@ -123,7 +122,7 @@ class ClaimedFold:
         return self._outcome("done", seconds=seconds, test_metrics=record["metrics"].get("test", {}), memory_mb=memory_mb())
 
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
-        """Return the outcome of an error, and let go of the fold: others may record the failure, or try once more.
+        """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
 
         Raises:
             FirstJobError: `raise_errors` is set.
@@ -142,7 +141,7 @@ class ClaimedFold:
         )
 
     def _known_outcome(self) -> JobOutcome | None:
-        """Return the outcome of a job that another run has finished meanwhile."""
+        """Return the outcome if another run has finished the job meanwhile."""
         finished = self._folder.record(self._job.instance, self._job.fold.number)
         if not finished or finished["status"] != "done":
             return None

@@ -28,6 +28,7 @@ from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.results.folder import ExperimentFolder
+from xval.settings.parameters import describe_faults
 
 _SECONDS_TO_END = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -42,7 +43,7 @@ def job_file(job: Job) -> Path:
 
 
 def write_job_file(job: Job, slot: Slot) -> Path:
-    """Write a job for whoever runs it; what became of an earlier try is removed.
+    """Write a job file; the outcome of an earlier try is removed.
 
     Args:
         job: The job.
@@ -129,7 +130,7 @@ def command_line(path: Path) -> list[str]:
 
 
 def with_code_first(code: str) -> str:
-    """Return a PYTHONPATH with a folder before all that this process has in its own."""
+    """Return the PYTHONPATH of this process with a folder in front."""
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join([code, *(part for part in inherited if part and part != code)])
 
@@ -173,7 +174,7 @@ class JobProcess:
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether it ended because somebody else told it to; its job has no outcome then."""
+        """Whether a signal from outside ended it; its job has no outcome then."""
         return self._process.returncode in _INTERRUPTED and not self._ended_by_us
 
     def end(self) -> None:
@@ -230,6 +231,5 @@ def _read(path: Path) -> dict[str, Any]:
 def _no_job_file(path: Path, error: Exception) -> ResultsError:
     fault = f"{type(error).__name__}: {error}"
     if isinstance(error, ValidationError):
-        faults = error.errors(include_url=False)
-        fault = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'parameters'}: {each['msg']}" for each in faults)
+        fault = describe_faults(error)
     return ResultsError(f"{path}: no job file ({fault}). An experiment writes them with --executor command.")

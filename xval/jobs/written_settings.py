@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from xval.errors import ResultsError
 from xval.results.folder import ExperimentFolder
-from xval.settings.parameters import with_tuples
+from xval.settings.parameters import describe_faults, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import UNHASHED_KEYS, Settings
 
@@ -32,12 +32,10 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
         instance = Instance(number, settings, options=with_tuples(parameters), sources=dict(written["sources"]))
         is_whole = instance.settings_hash == written["settings_hash"]
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in error.errors(include_url=False)
-        )
         raise ResultsError(
-            f"{path}: not parameters of this version ({faults}). Modules of your own must be found: run this in the folder "
-            "where they lie, or name it in PYTHONPATH. What an older version wrote has to be run again (--overwrite)."
+            f"{path}: not parameters of this version ({describe_faults(error)}). Modules of your own must be found: run this "
+            "in the folder where they lie, or name it in PYTHONPATH. What an older version wrote has to be run again "
+            "(--overwrite)."
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({type(error).__name__}: {error}). Run the instance again.") from error

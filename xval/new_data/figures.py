@@ -120,7 +120,7 @@ def _compute(task: Task, targets: NDArray[Any], predictions: NDArray[np.float32]
     return {name: value for name, value in found.items() if name not in task.relative_metrics}
 
 
-def _rows_by_item(items: pd.Series[str]) -> dict[str, NDArray[np.intp]]:
+def _rows_by_item(items: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
     values = items.to_numpy(dtype=str)
     order = np.argsort(values, kind="stable")
     names, first = np.unique(values[order], return_index=True)

@@ -80,7 +80,7 @@ class LabelledClips:
         """The columns of the targets by name; ``{"label": "label"}`` for a single one."""
         return {column.removeprefix(SEVERAL): column for column in label_columns(self.table.columns)}
 
-    def keep(self, kept: NDArray[np.bool_] | pd.Series[bool]) -> "LabelledClips":
+    def keep(self, kept: "NDArray[np.bool_] | pd.Series[bool]") -> "LabelledClips":
         """Return some of the clips: bool (n_clips,)."""
         chosen = np.asarray(kept, dtype=bool)
         features = None

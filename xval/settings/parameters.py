@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from hashlib import blake2b
 from json import dumps
 
+from pydantic import ValidationError
+
 from xval.settings.schema import UNHASHED_KEYS, Settings
 
 
@@ -35,6 +37,12 @@ def from_parameters(parameters: Mapping[str, object], option_names: Collection[s
 def with_tuples(options: Mapping[str, object]) -> dict[str, object]:
     """Return options with tuples for lists, which JSON has in their place."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+
+
+def describe_faults(error: ValidationError) -> str:
+    """Return which parameters are wrong, and why."""
+    faults = error.errors(include_url=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in faults)
 
 
 def hash_parameters(parameters: Mapping[str, object]) -> str:

@@ -30,7 +30,7 @@ DATA_LOSS = "data_loss"
 """The name under which training follows the loss without penalties, where there are some."""
 
 _STEPS_PER_EXECUTION = 16
-# Layers of these packages have no state outside their variables; of others nobody knows.
+# Layers of these packages have no state outside their variables; layers of other packages may have some.
 _KNOWN_PACKAGES = ("keras", "xval", "architectures")
 
 
@@ -100,7 +100,7 @@ class WarmModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         A loss, an optimizer or layers of the user's own are compiled anew for each fold, since they may hold what is in no
-        variable. The new one, of `compile_model`, is of no use afterwards.
+        variable. The new one, of `compile_model`, must not be used afterwards.
         """
         key = _describe(new, settings, options)
         if key is None or key != self._key or self._kept is None:
@@ -139,7 +139,7 @@ def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, obje
     chosen = {name: value for name, value in to_parameters(settings, options).items() if name not in between_steps}
     variables = [(each.path, each.shape, each.dtype, each.trainable) for each in new.variables]
     try:
-        # What JSON does not know is told by its address, and so never by chance the same.
+        # What JSON cannot hold is described with its address, so that two different things never look alike.
         return json.dumps([keras.backend.backend(), chosen, variables, new.whole.get_config()], default=repr)
     except (NotImplementedError, TypeError, ValueError):
         return None

@@ -23,7 +23,7 @@ def main(path: Path, *, is_tied: bool) -> int:
 
     Args:
         path: The job file.
-        is_tied: End with the standard input, which whoever launched this holds.
+        is_tied: End when the launcher closes the standard input of this process.
 
     Returns:
         0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.

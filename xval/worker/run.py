@@ -71,7 +71,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
             refit=job.refit,
         )
     except BaseException:
-        WARM_MODEL.forget()  # nobody knows in what state it is
+        WARM_MODEL.forget()  # its state is unknown
         raise
     return _test(job, setup, compiled.whole, history, temporary) | one_by_one(job)
 

@@ -8,12 +8,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skops import io
 
-from preprocessing.features.settings import FeatureSettings
 from xval import load_model
 from xval.combination import classifier
 from xval.combination.basic_features import all_examples, make_basic_features, read_basic_features
 from xval.combination.persistence import load
-from xval.config_file import read_section
 from xval.errors import ResultsError, SettingsError
 from xval.models.cut import embed
 from xval.worker.combination import train_and_test
@@ -97,21 +95,18 @@ def test_each_classifier_comes_back_without_pickle(custom_store, make_job, make_
                 np.load(archive.open(member), allow_pickle=False)
 
 
-def saved(folder, pipeline, class_names=("a", "b"), **changes):
-    """Put a pipeline in the place of the saved one, with the description of a combination."""
-    io.dump(pipeline, folder / "model.skops")
-    features = {name: value for name, value in read_section("features").items() if name in FeatureSettings.model_fields}
-    content = {
-        "format_version": 1, "task_type": "classification", "architecture": "feature_combination",
-        "class_names": list(class_names), "target_names": [], "feature_settings": features, "clip_samples": None,
-        "is_custom": False, "example_s": 1.0, "clip_average": "probabilities", "backend": "tensorflow", "dataset": "tones",
-        "instance": 1, "fold": 1, "seen_items": {},
-        "combination": {
-            "classifier": "svm", "classifier_settings": {}, "temperature": None, "n_networks": 0, "layers_dropped": 0,
-            "basic_features": True,
-        } | changes,
-    }  # fmt: skip
-    (folder / "model.json").write_text(json.dumps(content))
+@pytest.fixture
+def save(folder, make_description):
+    """Return a function that puts a pipeline in the place of a saved one, with the description of a combination."""
+
+    def save(pipeline, class_names=("a", "b"), **changes):
+        io.dump(pipeline, folder / "model.skops")
+        about = {"classifier": "svm", "classifier_settings": {}, "temperature": None, "n_networks": 0, "layers_dropped": 0}
+        combination = about | {"basic_features": True} | changes
+        described = make_description(architecture="feature_combination", class_names=class_names, combination=combination)
+        (folder / "model.json").write_text(json.dumps(described))
+
+    return save
 
 
 def fitted_forest(seed=0):
@@ -127,55 +122,55 @@ def fitted_forest(seed=0):
         ("temperature", [1]), ("basic_features", "perhaps"), ("classifier_settings", [1]),
     ],
 )  # fmt: skip
-def test_a_doctored_description_of_a_combination_is_refused(folder, name, value):
-    saved(folder, fitted_forest(), **{name: value})
+def test_a_doctored_description_of_a_combination_is_refused(folder, name, value, save):
+    save(fitted_forest(), **{name: value})
 
     with pytest.raises(ResultsError, match=rf"model\.json: does not describe a model .*combination\.{name}"):
         load(folder)
 
 
-def test_a_classifier_of_other_classes_is_refused(folder):
-    saved(folder, fitted_forest())
+def test_a_classifier_of_other_classes_is_refused(folder, save):
+    save(fitted_forest())
     assert load(folder).class_names == ("a", "b")
 
-    saved(folder, fitted_forest(), class_names=("a",))
+    save(fitted_forest(), class_names=("a",))
     with pytest.raises(ResultsError, match=r"model\.skops: its classifier tells apart .*from 0 to 0 are wanted"):
         load(folder)
 
     negative = fitted_forest()
     negative[-1].classes_ = np.array([-1, 0])
-    saved(folder, negative)
+    save(negative)
     with pytest.raises(ResultsError, match="from 0 to 1 are wanted"):
         load(folder)
 
 
-def test_what_is_no_classifier_of_xval_is_refused(folder):
-    saved(folder, Pipeline([("any", FunctionTransformer(exec))]))
+def test_what_is_no_classifier_of_xval_is_refused(folder, save):
+    save(Pipeline([("any", FunctionTransformer(exec))]))
     with pytest.raises(ResultsError, match="refused, it holds what no classifier of xval holds"):
         load(folder)
 
-    saved(folder, [1, 2])
+    save([1, 2])
     with pytest.raises(ResultsError, match="holds a list, a Pipeline is wanted"):
         load(folder)
 
 
 @pytest.mark.parametrize(("field", "value"), [("left_child", 10_000), ("left_child", 0), ("feature", 77), ("feature", -9)])
-def test_a_tree_that_points_outside_is_refused(folder, field, value):
+def test_a_tree_that_points_outside_is_refused(folder, field, value, save):
     pipeline = fitted_forest()
     tree = pipeline[-1].estimators_[2].tree_
     state = tree.__getstate__()
     state["nodes"][field][0] = value
     tree.__setstate__(state)
-    saved(folder, pipeline)
+    save(pipeline)
 
     with pytest.raises(ResultsError, match="a tree of its forest points at nodes or features that do not exist"):
         load(folder)
 
 
-def test_a_folder_without_a_combination_is_named(tmp_path, folder):
+def test_a_folder_without_a_combination_is_named(tmp_path, folder, save):
     with pytest.raises(ResultsError, match="holds no combination of features"):
         load(tmp_path)
-    saved(folder, Pipeline([("any", FunctionTransformer())]))
+    save(Pipeline([("any", FunctionTransformer())]))
     (folder / "model.skops").write_bytes(b"no zip")
     with pytest.raises(ResultsError, match=r"model\.skops: refused, it is no zip archive"):
         load(folder)

@@ -8,8 +8,6 @@ import pandas as pd
 import pytest
 import soundfile
 
-from preprocessing.features.settings import FeatureSettings
-from xval.config_file import read_section
 from xval.errors import AudioError
 from xval.inference import LeftOut
 from xval.saved_models.description import ModelDescription
@@ -22,20 +20,13 @@ class ModelOfTables:
 
     Args:
         folder: Where seen_audio.npy of its one member may lie.
+        description: The content of its model.json.
         answers: For the name of a file, or a number for arrays in their order, the values of its row.
         unreadable: Files that it cannot read.
-        changes: Of its description.
     """
 
-    def __init__(self, folder, answers, unreadable=(), **changes):
-        features = {name: value for name, value in read_section("features").items() if name in FeatureSettings.model_fields}
-        given = {
-            "task_type": "classification", "architecture": "mlp", "class_names": ("a", "b", "c"), "target_names": (),
-            "feature_settings": FeatureSettings.model_validate(features), "clip_samples": None, "is_custom": False,
-            "example_s": 1.0, "clip_average": "probabilities", "backend": "tensorflow", "dataset": "toy", "instance": 1,
-            "fold": 1, "seen_items": {},
-        } | changes  # fmt: skip
-        self.description = ModelDescription.model_validate(given)
+    def __init__(self, folder, description, answers, unreadable=()):
+        self.description = ModelDescription.model_validate(description)
         self.descriptions = (self.description,)
         self.path, self.members = folder, [folder / "model.keras"]
         self.task_type, self.class_names = self.description.task_type, self.description.class_names
@@ -66,15 +57,16 @@ class ModelOfTables:
 
 
 @pytest.fixture
-def make_model(tmp_path):
+def make_model(tmp_path, make_description):
     """Return a function that makes a `ModelOfTables` whose seen_audio.npy holds some hashes (None: there is none)."""
     folder = tmp_path / "model"
     folder.mkdir()
 
-    def make(answers, seen=(), **changes):
+    def make(answers, seen=(), unreadable=(), **changes):
         if seen is not None:
             np.save(folder / "seen_audio.npy", np.sort(np.array(list(seen), np.uint64)))
-        return ModelOfTables(folder, answers, **changes)
+        description = make_description(**{"class_names": ("a", "b", "c")} | changes)
+        return ModelOfTables(folder, description, answers, unreadable)
 
     return make
 

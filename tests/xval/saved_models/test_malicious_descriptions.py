@@ -8,9 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from preprocessing.features.settings import FeatureSettings
 from xval import json_files
-from xval.config_file import read_section
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.description import check_description, read_description, read_seen_audio
@@ -20,31 +18,13 @@ DEEP = b'{"a":' + b"[" * 200_000
 
 
 @pytest.fixture
-def describe(tmp_path):
+def describe(tmp_path, make_description):
     """Return a function that writes a model.json with some changes, and gives the path of its model."""
-    settings = FeatureSettings(**read_section("features") | {"features": "logmel", "n_mels": 40})
-    content = {
-        "format_version": 1,
-        "task_type": "classification",
-        "architecture": "mlp",
-        "class_names": ["a", "b"],
-        "target_names": [],
-        "feature_settings": settings.model_dump(mode="json"),
-        "clip_samples": 16000,
-        "is_custom": False,
-        "example_s": 1.0,
-        "clip_average": "probabilities",
-        "backend": "jax",
-        "dataset": "demo",
-        "instance": 1,
-        "fold": 1,
-        "seen_items": {"demo": ["s1"]},
-    }
+    audio = {"features": "logmel", "n_mels": 40}
 
     def write(features=None, **changes):
-        changed = content | changes
-        changed["feature_settings"] = content["feature_settings"] | (features or {})
-        (tmp_path / "model.json").write_text(json.dumps(changed))
+        described = make_description(audio | (features or {}), **{"clip_samples": 16000} | changes)
+        (tmp_path / "model.json").write_text(json.dumps(described))
         return tmp_path / "model.keras"
 
     return write

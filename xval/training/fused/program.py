@@ -3,8 +3,8 @@
 Comes in: the model that stands for all members, the values of each member's variables, and an epoch's batches. Goes out: the
 stacked state after the epoch, the values that Keras follows, and predictions.
 
-A member that has no batch left in an epoch, or that has ended, takes part with a batch of no consequence: its state stays. A
-member's step is `Model.train_step`, so that losses, weights, metrics and the optimizer are those of a model trained alone.
+A member that has no batch left in an epoch, or that has ended, gets a batch too, but keeps its state. A member's step is
+`Model.train_step`, so that losses, weights, metrics and the optimizer are those of a model trained alone.
 """
 
 import time
