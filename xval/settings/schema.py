@@ -176,7 +176,7 @@ class Settings(FeatureSettings):
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
 
     @model_validator(mode="after")
-    def _check_together(self, info: ValidationInfo) -> Self:
+    def _check_contradictions(self, info: ValidationInfo) -> Self:
         if info.context != _WRITTEN:
             contradictions.check_together(self)
         return self
