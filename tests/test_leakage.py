@@ -152,7 +152,7 @@ def test_no_relative_of_a_tested_clip_ever_trains(
 ) -> None:
     index = index_of(clips, {f"item {number}": place for number, place in enumerate(places)})
     try:
-        plan = make_folds(index, "hash", has_classes=True, has_classes=True, settings=FoldSettings(**chosen))
+        plan = make_folds(index, "hash", task_type="classification", has_classes=True, settings=FoldSettings(**chosen))
     except FoldsError:
         return
     family, names = relatives(clips), list(clips)
@@ -176,7 +176,7 @@ def test_relatives_within_one_item_are_no_reason_to_refuse(
 ) -> None:
     index = index_of(clips, {f"item {number}": place for number, place in enumerate(places)})
     try:
-        make_folds(index, "hash", has_classes=True, has_classes=True, settings=FoldSettings(**chosen))
+        make_folds(index, "hash", task_type="classification", has_classes=True, settings=FoldSettings(**chosen))
         reason = ""
     except FoldsError as error:
         reason = str(error)
@@ -207,6 +207,7 @@ def test_a_relative_under_another_item_is_refused(stray: Clip) -> None:
             index_of(clips, dict.fromkeys("abcd", 1)),
             "hash",
             task_type="classification",
+            has_classes=True,
             settings=FoldSettings(**LEAVE_ONE_OUT),
         )
 
