@@ -38,17 +38,17 @@ HERE = Path(__file__).parent
 N_RUNS = 3
 # The steps of a job: what they are called here, and the functions that take them, by file and name.
 STEPS = {
-    "claim": (("results.py", "claim"),),
-    "data": (("fold_data.py", "load_fold"), ("store.py", "open_store")),
-    "build": (("model.py", "build_model"),),
-    "fit": (("training.py", "train_model"),),
-    "predict, figures": (("evaluation.py", "evaluate_model"),),
-    "predictions.parquet": (("evaluation.py", "write"),),
+    "claim": (("folder.py", "claim"),),
+    "data": (("fold.py", "load_fold"), ("__init__.py", "open_store")),
+    "build": (("build.py", "build_model"),),
+    "fit": (("fit.py", "train_model"),),
+    "predict, figures": (("clips.py", "evaluate_model"),),
+    "predictions.parquet": (("clips.py", "write"),),
     "model.keras": (("saving_api.py", "save_model"),),
-    "model.json": (("model_description.py", "describe_model"),),
-    "seen audio": (("model_description.py", "seen_audio"), ("model_description.py", "write_seen_audio")),
+    "model.json": (("model_files.py", "describe_model"),),
+    "seen audio": (("model_files.py", "seen_audio"), ("model_files.py", "write_seen_audio")),
     "JSON files": (("json_files.py", "write_json"),),
-    "publish": (("results.py", "publish"),),
+    "publish": (("folder.py", "publish"),),
 }
 
 

@@ -207,6 +207,7 @@ def test_a_relative_under_another_item_is_refused(stray: Clip) -> None:
             index_of(clips, dict.fromkeys("abcd", 1)),
             "hash",
             task_type="classification",
+            has_classes=True,
             settings=FoldSettings(**LEAVE_ONE_OUT),
         )
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from preprocessing.annotations.labels import frame_labels, resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
-from preprocessing.corpus import Corpus
 from preprocessing.store import FeatureStore
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
@@ -20,6 +19,7 @@ from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 BACKGROUND = "background"
 """The class, of frames with one class each, in which there is no event."""
@@ -29,25 +29,6 @@ def frame_class_names(store: FeatureStore, label_form: str) -> tuple[str, ...]:
     """Return the classes of frames: those of the events, and before them the background where each frame has one class."""
     events = tuple(name for name in store.class_names if name != BACKGROUND)
     return events if label_form == "multi_label" else (BACKGROUND, *events)
-
-
-def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
-    """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
-
-    Raises:
-        SettingsError: The policy is none, a recording is shorter than a frame, or every recording shorter than a sequence.
-        CorpusError: The annotations of the corpus cannot be read.
-    """
-    resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings.annotation_policy)
-    used = corpus.index[corpus.index["clip"].isin(resolved)]
-    for clip, duration_s in used[["clip", "duration_s"]].itertuples(index=False):
-        if round(duration_s * sample_rate_hz) < settings.frame_samples(sample_rate_hz):
-            raise SettingsError(_too_short(clip, duration_s, settings))
-    n_frames = round(used["duration_s"].max() * sample_rate_hz) // settings.frame_samples(sample_rate_hz) if len(used) else 0
-    if n_frames < settings.sequence_frames:
-        raise SettingsError(
-            f"sequence_frames={settings.sequence_frames} is more than the {n_frames} frames of the longest recording; lower it."
-        )
 
 
 @dataclass(frozen=True)
@@ -200,7 +181,8 @@ class FrameExamples:
             self.weights[position, : stop - start] = recording.weights[start:stop]
 
 
-def _too_short(clip: str, duration_s: float, settings: FrameSettings) -> str:
+def describe_too_short(clip: str, duration_s: float, settings: FrameSettings) -> str:
+    """Return the error of a recording that is shorter than a frame."""
     return (
         f"recording '{clip}' has {duration_s:g} s, less than a frame of label_frame_s={settings.label_frame_s:g}; leave it "
         "out, or shorten the frames."
@@ -220,7 +202,7 @@ def _read_recordings(
     for item, clip, first, stop in clips[["item", "clip", "first", "stop"]].itertuples(index=False):
         n_frames = int(stop - first) // size
         if not n_frames:
-            raise SettingsError(_too_short(clip, (stop - first) / sample_rate_hz, settings))
+            raise SettingsError(describe_too_short(clip, (stop - first) / sample_rate_hz, settings))
         events, disputed = (table[table["label"] != BACKGROUND] for table in resolved[clip])
         targets, weights = frame_labels(
             events,

@@ -1,22 +1,49 @@
-"""Checks of the chosen instances that need the corpus or a feature store, before any job runs."""
+"""Checks of an instance that need its corpus, its folds and the files that it names, before any job runs.
 
-from typing import TYPE_CHECKING
+Comes in: a plan and the corpus. Goes out: warnings, or an error that names what to mend. Values alone are checked when they are
+resolved (settings/), what only Keras can tell in the process that will train (worker/check_models.py).
+"""
 
+from collections.abc import Iterable
+
+from preprocessing.annotations.labels import resolve_recordings
+from preprocessing.annotations.settings import FrameSettings
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
-from xval.combination.checks import check_instance
-from xval.data.frames import check_recordings
+from xval.data.frames import describe_too_short
 from xval.errors import SettingsError
+from xval.experiment.check_combination import check_combination
+from xval.folds.split import Fold
+from xval.jobs.groups import describe_engine
 from xval.jobs.plan import Plan
-from xval.settings.architectures import COMBINATION, find_architecture
-from xval.settings.combination import CombinationOptions
+from xval.saved_models.initial import find_initial_model
+from xval.settings.architectures import find_architecture
 from xval.settings.resolve import Instance
-
-if TYPE_CHECKING:
-    from preprocessing.corpus import Corpus
+from xval.settings.schema import Settings
 
 
-def check_features(corpus: "Corpus", instance: Instance) -> None:
+def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
+    """Check an instance of a plan.
+
+    Args:
+        planned: What is to be run.
+        instance: One of its instances.
+        corpus: The corpus of the experiment.
+
+    Returns:
+        A warning for each thing that can be run, but that its user ought to know.
+
+    Raises:
+        UsageError: The instance cannot be run; `SettingsError` where its settings are the reason.
+    """
+    check_features(corpus, instance)
+    folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
+    warnings = [*check_initial_models(instance.settings, folds), *check_combination(planned, instance, corpus)]
+    engine = describe_engine(instance.settings, planned.instances[0].settings.executor)
+    return [*warnings, *([engine] if engine else [])]
+
+
+def check_features(corpus: Corpus, instance: Instance) -> None:
     """Refuse feature settings that cannot be computed, or that a corpus of ready-made features cannot follow."""
     from preprocessing.features.extract import check_settings
 
@@ -53,23 +80,50 @@ def check_features(corpus: "Corpus", instance: Instance) -> None:
         )
 
 
-def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
-    """Check an instance of a plan, as `check_instance` does; others than those that combine features have nothing to check.
+def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
+    """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
 
-    Models that jobs of the same plan are going to write need not be there.
+    Raises:
+        SettingsError: The policy is none, a recording is shorter than a frame, or every recording shorter than a sequence.
+        CorpusError: The annotations of the corpus cannot be read.
     """
-    if instance.settings.architecture != COMBINATION:
-        return []
-    folds = {fold.number: fold for fold in planned.folds.folds}
-    chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
-    if not chosen:
-        return []
-    settings = {other.number: other.settings for other in planned.instances}
-    to_come = {
-        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
-        for number, fold in planned.to_do
-        if settings[number].architecture != COMBINATION
-    }
-    return check_instance(
-        CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, chosen, to_come
-    )
+    resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings.annotation_policy)
+    used = corpus.index[corpus.index["clip"].isin(resolved)]
+    for clip, duration_s in used[["clip", "duration_s"]].itertuples(index=False):
+        if round(duration_s * sample_rate_hz) < settings.frame_samples(sample_rate_hz):
+            raise SettingsError(describe_too_short(clip, duration_s, settings))
+    n_frames = round(used["duration_s"].max() * sample_rate_hz) // settings.frame_samples(sample_rate_hz) if len(used) else 0
+    if n_frames < settings.sequence_frames:
+        raise SettingsError(
+            f"sequence_frames={settings.sequence_frames} is more than the {n_frames} frames of the longest recording; lower it."
+        )
+
+
+def check_initial_models(settings: Settings, folds: Iterable[Fold]) -> list[str]:
+    """Check the initial model of each fold before anything is trained.
+
+    Args:
+        settings: As for `find_initial_model`.
+        folds: The folds to be trained.
+
+    Returns:
+        A line per model of which is not known what it was trained on.
+
+    Raises:
+        SettingsError: As `find_initial_model`; the faults of all folds, a line each.
+    """
+    faults, unknown = [], {}
+    for fold in folds:
+        try:
+            found = find_initial_model(settings, fold)
+        except SettingsError as error:
+            faults.append(str(error))
+        else:
+            if found and not found.seen.is_complete:
+                unknown[found.path] = (
+                    f"initial_model: nothing says what {found.path} was trained on; if test items were among it, the test "
+                    "figures are too good. The records say 'initial_model_items: unknown'."
+                )
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return list(unknown.values())

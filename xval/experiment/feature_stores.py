@@ -41,7 +41,7 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
     has_network = instance.settings.architecture != COMBINATION
     if has_network and store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
         title = f"statistics of instance {instance.number}"
-        with task_progress(console, title, quiet=quiet) as advance, named(where):
+        with task_progress(console, title, quiet=quiet) as advance, name_in_errors(where):
             make_moments(store, features, n_processes=count_cores(), progress=advance)
     if not has_network and instance.options["basic_features"]:
         title = f"basic features of instance {instance.number}"
@@ -51,13 +51,13 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
         console.print(
             f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
         )
-    with named(where):
+    with name_in_errors(where):
         input_form(example_shape(store, features), instance.settings.reshaping_type, instance.settings.architecture)
     return store
 
 
 @contextmanager
-def named(where: str) -> Iterator[None]:
+def name_in_errors(where: str) -> Iterator[None]:
     """Name the instance in errors about its settings.
 
     Raises:

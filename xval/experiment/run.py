@@ -17,12 +17,11 @@ from rich.console import Console
 from preprocessing.console import make_console
 from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
-from xval.experiment.checks import check_combination, check_features
-from xval.experiment.feature_stores import make_instance_store, named
+from xval.experiment.checks import check_instance
+from xval.experiment.feature_stores import make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.folds_file import load_folds, write_folds
-from xval.jobs.groups import describe_engine
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
@@ -30,7 +29,6 @@ from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
 from xval.results.read import is_current, read_done
-from xval.saved_models.initial import check_initial_models
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.worker.run import record_failure
 
@@ -147,14 +145,9 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     data_folder = Path(settings.data_folder)
     numbers = {number for number, _ in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
-    to_do = set(planned.to_do)
     for instance in planned.instances:
-        with named(_where(declaration, instance)):
-            check_features(corpus, instance)
-            folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in to_do]
-            warnings = [*check_initial_models(instance.settings, folds), *check_combination(planned, instance, corpus)]
-            engine = describe_engine(instance.settings, settings.executor)
-            for warning in [*warnings, *([engine] if engine else [])]:
+        with name_in_errors(_where(declaration, instance)):
+            for warning in check_instance(planned, instance, corpus):
                 if not quiet:
                     console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     stores: dict[int, Path] = {}

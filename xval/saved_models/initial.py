@@ -5,7 +5,7 @@ whole, and it has seen none of the items that the fold tests, as far as is known
 .keras file, which xval writes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -80,36 +80,6 @@ def find_initial_model(settings: Settings, fold: Fold) -> InitialModel | None:
             "that each fold starts from the model that has not seen its test items; or start from a model of another corpus."
         )
     return found
-
-
-def check_initial_models(settings: Settings, folds: Iterable[Fold]) -> list[str]:
-    """Check the initial model of each fold before anything is trained.
-
-    Args:
-        settings: As for `find_initial_model`.
-        folds: The folds to be trained.
-
-    Returns:
-        A line per model of which is not known what it was trained on.
-
-    Raises:
-        SettingsError: As `find_initial_model`; the faults of all folds, a line each.
-    """
-    faults, unknown = [], {}
-    for fold in folds:
-        try:
-            found = find_initial_model(settings, fold)
-        except SettingsError as error:
-            faults.append(str(error))
-        else:
-            if found and not found.seen.is_complete:
-                unknown[found.path] = (
-                    f"initial_model: nothing says what {found.path} was trained on; if test items were among it, the test "
-                    "figures are too good. The records say 'initial_model_items: unknown'."
-                )
-    if faults:
-        raise SettingsError("\n".join(faults))
-    return list(unknown.values())
 
 
 def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:

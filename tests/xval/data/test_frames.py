@@ -8,8 +8,9 @@ from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
-from xval.data.frames import FrameExamples, check_recordings, frame_class_names
+from xval.data.frames import FrameExamples, frame_class_names
 from xval.errors import FoldsError, SettingsError
+from xval.experiment.checks import check_recordings
 from xval.folds.split import Fold
 
 RATE_HZ, FRAME = 1000, 10

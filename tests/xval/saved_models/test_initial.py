@@ -6,12 +6,13 @@ import pytest
 
 from preprocessing import store
 from xval.errors import ResultsError, SettingsError
+from xval.experiment.checks import check_initial_models
 from xval.folds.split import Fold
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.plan import make_plan, write_settings
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
-from xval.saved_models.initial import check_initial_models, find_initial_model
+from xval.saved_models.initial import find_initial_model
 from xval.settings.resolve import Declaration, resolve
 
 

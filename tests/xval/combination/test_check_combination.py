@@ -5,9 +5,9 @@ import pytest
 from preprocessing.corpus import open_corpus
 from preprocessing.features.settings import FeatureSettings
 from xval.combination import checks
-from xval.combination.checks import check_instance
 from xval.config_file import read_section
 from xval.errors import FoldsError, SettingsError
+from xval.experiment.check_combination import check_combined_models
 from xval.folds.split import Fold
 from xval.settings.combination import CombinationOptions
 from xval.worker.check_models import check_models
@@ -28,21 +28,21 @@ def options(*models, basic_features=False):
 def test_a_model_of_this_fold_and_these_features_passes_without_a_word(custom_store, toy, make_network):
     path = make_network(custom_store)
 
-    assert check_instance(options(str(path).replace("fold_1", "fold_{fold}")), FEATURES, toy, [FOLD]) == []
+    assert check_combined_models(options(str(path).replace("fold_1", "fold_{fold}")), FEATURES, toy, [FOLD]) == []
 
 
 def test_skops_is_asked_for_before_anything_is_trained(monkeypatch, toy):
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
 
     with pytest.raises(SettingsError, match=r"pip install -e '\.\[combination\]'"):
-        check_instance(options(), FEATURES, toy, [FOLD])
+        check_combined_models(options(), FEATURES, toy, [FOLD])
 
 
 def test_a_model_that_is_missing_is_named(tmp_path, toy):
     path = tmp_path / "fold_{fold}" / "model.keras"
 
     with pytest.raises(SettingsError, match=r"fold_1/model\.keras does not exist .* Train that instance first"):
-        check_instance(options(path), FEATURES, toy, [FOLD])
+        check_combined_models(options(path), FEATURES, toy, [FOLD])
 
 
 def test_a_model_without_its_description_is_refused(custom_store, toy, make_network):
@@ -50,7 +50,7 @@ def test_a_model_without_its_description_is_refused(custom_store, toy, make_netw
     (path.parent / "model.json").unlink()
 
     with pytest.raises(SettingsError, match=r"has no model\.json beside it"):
-        check_instance(options(path), FEATURES, toy, [FOLD])
+        check_combined_models(options(path), FEATURES, toy, [FOLD])
 
 
 def test_a_model_of_other_features_is_refused_with_what_differs(tones, tone_store, make_network):
@@ -60,17 +60,17 @@ def test_a_model_of_other_features_is_refused_with_what_differs(tones, tone_stor
     other = settings.model_copy(update={"n_mels": 24})
 
     with pytest.raises(SettingsError, match="trained on other features: n_mels is 8 there and 24 here"):
-        check_instance(options(path), other, corpus, [FOLD])
-    assert check_instance(options(path), settings, corpus, [FOLD]) == []
+        check_combined_models(options(path), other, corpus, [FOLD])
+    assert check_combined_models(options(path), settings, corpus, [FOLD]) == []
 
 
 def test_a_model_that_this_run_will_write_need_not_be_there_but_must_fit(tmp_path, tones):
     corpus, settings = tones
     path = tmp_path / "instance_1" / "fold_1" / "model.keras"
 
-    assert check_instance(options(path), settings, corpus, [FOLD], {path.resolve(): settings}) == []
+    assert check_combined_models(options(path), settings, corpus, [FOLD], {path.resolve(): settings}) == []
     with pytest.raises(SettingsError, match="trained on other features"):
-        check_instance(options(path), settings, corpus, [FOLD], {path.resolve(): FEATURES})
+        check_combined_models(options(path), settings, corpus, [FOLD], {path.resolve(): FEATURES})
 
 
 def test_a_model_that_has_seen_a_test_item_is_refused_and_one_that_may_have_is_told_of(custom_store, toy, make_network):
@@ -78,22 +78,22 @@ def test_a_model_that_has_seen_a_test_item_is_refused_and_one_that_may_have_is_t
     other = Fold(2, ("s3", "s4", "s5"), ("s2",), ("s0", "s1"))
 
     with pytest.raises(FoldsError, match="trained on s0, s1, which fold 2 tests"):
-        check_instance(options(path), FEATURES, toy, [FOLD, other])
+        check_combined_models(options(path), FEATURES, toy, [FOLD, other])
     (path.parent / "record.json").unlink()
     described = json.loads((path.parent / "model.json").read_text())
     (path.parent / "model.json").write_text(json.dumps(described | {"seen_items": None}))
-    (warning,) = check_instance(options(path), FEATURES, toy, [FOLD, other])
+    (warning,) = check_combined_models(options(path), FEATURES, toy, [FOLD, other])
     assert warning.startswith(f"possible leakage: {path} (fold 1, 2): nothing beside it says all")
 
 
 def test_arrays_have_no_basic_features(toy):
     with pytest.raises(SettingsError, match="dataset 'toy' was made of arrays"):
-        check_instance(options(basic_features=True), FEATURES, toy, [FOLD])
+        check_combined_models(options(basic_features=True), FEATURES, toy, [FOLD])
 
 
 def test_one_training_item_is_too_few_to_search_with(toy):
     with pytest.raises(FoldsError, match="fold 3 has one training item alone"):
-        check_instance(options(), FEATURES, toy, [Fold(3, ("s0",), ("s1",), ("s2",))])
+        check_combined_models(options(), FEATURES, toy, [Fold(3, ("s0",), ("s1",), ("s2",))])
 
 
 def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, own_package, monkeypatch):

@@ -1,0 +1,102 @@
+"""Check an instance that combines features before anything is trained.
+
+Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or an error that names what to mend. Keras is not
+loaded here; whether models can be cut as asked is checked with all other models, in worker/check_models.py.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from preprocessing.corpus import Corpus
+from preprocessing.features.settings import FeatureSettings
+from xval.combination.checks import check_features, check_files, check_skops
+from xval.combination.leakage import judge
+from xval.errors import FoldsError, SettingsError
+from xval.folds.split import Fold
+from xval.jobs.plan import Plan
+from xval.settings.architectures import COMBINATION
+from xval.settings.combination import CombinationOptions
+from xval.settings.resolve import Instance
+
+
+def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
+    """Check an instance of a plan that combines features, as `check_combined_models` does; others are not looked at.
+
+    Models that jobs of the same plan are going to write need not be there.
+    """
+    if instance.settings.architecture != COMBINATION:
+        return []
+    folds = {fold.number: fold for fold in planned.folds.folds}
+    chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
+    if not chosen:
+        return []
+    settings = {other.number: other.settings for other in planned.instances}
+    to_come = {
+        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
+        for number, fold in planned.to_do
+        if settings[number].architecture != COMBINATION
+    }
+    return check_combined_models(
+        CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, chosen, to_come
+    )
+
+
+def check_combined_models(
+    options: CombinationOptions,
+    features: FeatureSettings,
+    corpus: Corpus,
+    folds: Iterable[Fold],
+    to_come: Mapping[Path, FeatureSettings] | None = None,
+) -> list[str]:
+    """Check what an instance needs.
+
+    Args:
+        options: Its options.
+        features: Its feature settings.
+        corpus: The corpus.
+        folds: The folds that are to run.
+        to_come: The models that jobs of the same run will write before, by their resolved paths, with the feature settings of
+            their instances.
+
+    Returns:
+        A warning for each model that may have seen what is tested or validated.
+
+    Raises:
+        SettingsError: skops is missing, a model is, or one was made for other features.
+        CorpusError: Basic features are wanted of a corpus without audio.
+        FoldsError: A model has been trained on test items, or a fold has one training item alone.
+        ResultsError: A file beside a model is damaged.
+    """
+    check_skops()
+    if corpus.is_custom and options.basic_features:
+        raise SettingsError(
+            f"basic_features are computed from audio, and dataset '{corpus.dataset}' was made of arrays "
+            "(preprocessing.store.write). Set basic_features=False, and combine models"
+        )
+    known = to_come or {}
+    unclear: dict[tuple[str, str], list[int]] = {}
+    for fold in folds:
+        if len(fold.training) < 2:
+            raise FoldsError(
+                f"fold {fold.number} has one training item alone; the settings of a classifier are searched by leaving "
+                "training items out, for which two are wanted. Use other folds."
+            )
+        for pattern, name in zip(options.models, options.model_paths(fold.number), strict=True):
+            path = Path(name)
+            written = known.get(path.resolve())
+            if written is not None:
+                check_features(path, written.model_dump(mode="json"), features, is_custom=corpus.is_custom)
+                continue
+            check_files(path, features, is_custom=corpus.is_custom)
+            verdict = judge(path, fold, corpus.dataset)
+            if verdict.state != "clean":
+                unclear.setdefault((pattern, verdict.reason), []).append(fold.number)
+    return [_warning(pattern, reason, numbers) for (pattern, reason), numbers in unclear.items()]
+
+
+def _warning(pattern: str, reason: str, folds: Collection[int]) -> str:
+    listed = ", ".join(map(str, folds))
+    return (
+        f"possible leakage: {pattern} (fold {listed}): {reason}. Test figures hold only if it has not seen the test items; "
+        "models of this corpus with {fold} in their path are checked."
+    )
