@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.parallel import Progress
 from xval.errors import AudioError, CorpusError, SettingsError
 from xval.new_data import frames
 from xval.new_data.figures import PROBABILITY, Figures, measure_clips
@@ -20,10 +21,9 @@ from xval.new_data.labels import MatchedLabels, describe_unknown, match_labels, 
 from xval.new_data.seen import Seen, describe_seen, find_seen
 
 if TYPE_CHECKING:
-    from preprocessing.parallel import Progress
     from xval.inference import SavedModel
 
-Watch: TypeAlias = "Callable[[str], AbstractContextManager[Progress]]"
+Watch: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
 """Makes a progress bar with a title; see `preprocessing.console.progress_bar`."""
 
 _FEWEST_CLIPS = 3  # with fewer there are no intervals
@@ -76,7 +76,7 @@ class _Labelled(NamedTuple):
 
     clips: LabelledClips
     targets: NDArray[Any] | None
-    annotated: "frames.AnnotatedRecordings | None"
+    annotated: frames.AnnotatedRecordings | None
     labels: MatchedLabels | None
 
 
@@ -159,7 +159,7 @@ def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> tuple
 
 
 def _measure(
-    model: "SavedModel", labelled: _Labelled, seen: Seen, progress: "Progress"
+    model: "SavedModel", labelled: _Labelled, seen: Seen, progress: Progress
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]:
     """Return the figures, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
     clips = labelled.clips
@@ -190,7 +190,7 @@ def _measure(
 
 
 def _measure_recordings(
-    model: "SavedModel", clips: LabelledClips, annotated: "frames.AnnotatedRecordings", progress: "Progress"
+    model: "SavedModel", clips: LabelledClips, annotated: frames.AnnotatedRecordings, progress: Progress
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame]:
     """Likewise for recordings, which are predicted one by one, since they may be hours long."""
     description = model.description

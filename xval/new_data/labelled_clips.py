@@ -6,21 +6,24 @@ Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.audio.read import describe_audio
 from preprocessing.clips.index_file import INDEX_NAME
+from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import SEVERAL, check_clips, label_columns
-from preprocessing.corpus import Corpus, open_corpus
+from preprocessing.corpora.folders import list_labelled
+from preprocessing.corpora.table import read_clips
+from preprocessing.corpus import CUSTOM, Corpus, open_corpus
+from preprocessing.parallel import Progress, map_in_processes
+from preprocessing.store import open_store
 from xval.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.inference import Stretch
 from xval.settings.tasks import find_task
-
-if TYPE_CHECKING:
-    from preprocessing.parallel import Progress
-    from xval.inference import Stretch
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 _WANTED = (
@@ -40,7 +43,7 @@ class ReadOptions:
     Attributes:
         data_folder: Folder of all prepared corpora.
         audio_folder: What paths of a table or corpus are relative to; None: the folder of the table, or that of the corpus.
-        item_pattern: Finds the item in the paths of a folder; see corpora/folders.py.
+        item_pattern: Finds the item in the paths of a folder; see preprocessing/corpora/folders.py.
         items: Keep only these items; empty: all.
     """
 
@@ -88,7 +91,7 @@ class LabelledClips:
             features = tuple(self.features[number] for number in np.flatnonzero(chosen))
         return replace(self, table=self.table[chosen].reset_index(drop=True), features=features)
 
-    def audio(self, number: int) -> "Path | Stretch | NDArray[np.float32]":
+    def audio(self, number: int) -> Path | Stretch | NDArray[np.float32]:
         """Return one clip as `SavedModel.predict` takes it."""
         if self.features is not None:
             return self.features[number]
@@ -96,8 +99,6 @@ class LabelledClips:
         path = self.audio_folder / str(row["path"])
         if math.isnan(row["start_s"]) and math.isnan(row["end_s"]):
             return path
-        from xval.inference import Stretch
-
         return Stretch(path, row["start_s"], row["end_s"])
 
 
@@ -120,7 +121,7 @@ def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> Labe
     return clips.keep(clips.table["item"].isin(options.items)) if options.items else clips
 
 
-def add_hashes(clips: LabelledClips, *, n_processes: int, progress: "Progress | None") -> tuple[LabelledClips, pd.DataFrame]:
+def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | None) -> tuple[LabelledClips, pd.DataFrame]:
     """Add the missing audio hashes, and leave out clips that cannot be decoded or are silent, as preprocessing does.
 
     Args:
@@ -134,8 +135,6 @@ def add_hashes(clips: LabelledClips, *, n_processes: int, progress: "Progress | 
     Raises:
         WorkerError: A process died.
     """
-    from preprocessing.parallel import map_in_processes
-
     table = clips.table
     if (table["audio_hash"] != "").all():
         return clips, table.loc[[], ["path", "item"]].assign(reason="")
@@ -173,9 +172,6 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
 
 
 def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> LabelledClips:
-    from preprocessing.clips.listing import list_audio
-    from preprocessing.corpora.folders import list_labelled
-
     task = find_task(task_type)
     if task.is_framewise:
         raise CorpusError(f"{folder}: a folder of clips. {_FRAMES_WANTED}")
@@ -194,8 +190,6 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
 
 
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
-    from preprocessing.corpora.table import read_clips
-
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise CorpusError(
             f"{path}: is no table. Wanted is {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
@@ -241,9 +235,6 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
 
 def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
     """Return the examples of a corpus that a script made, one per clip."""
-    from preprocessing.corpus import CUSTOM
-    from preprocessing.store import open_store
-
     store = open_store(corpus.folder / "features" / CUSTOM)
     examples = store.examples.set_index("clip").loc[table["clip"]]
     arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
@@ -265,8 +256,6 @@ def _refuse_pattern(options: ReadOptions) -> None:
 
 def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:
     """Return the audio hash of a clip and an empty reason, or the reason why it cannot be used."""
-    from preprocessing.audio.read import describe_audio
-
     try:
         return describe_audio(*stretch).audio_hash, ""
     except AudioError as error:
