@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -183,7 +184,8 @@ class Project:
     def prepare(self, table, *options):
         """Prepare a table of the folder audio as the corpus toy, with the features of `settings`."""
         settings = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
-        ended = self.run_module("preprocessing", "table", f"audio/{table}", "--dataset", "toy", *options, *settings)
+        options = ("--dataset", "toy", "--workers", "1", *options)
+        ended = self.run_module("preprocessing", "table", f"audio/{table}", *options, *settings)
         assert ended.returncode == 0, ended.stderr
 
     def write_script(self, *instances, **parameters):
@@ -211,6 +213,17 @@ class Project:
     def environment(self, **variables):
         kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
         return kept | {"COLUMNS": "200"} | variables
+
+    def run_script(self, script, *arguments):
+        """Run a script and return the finished process, with its text."""
+        return subprocess.run(
+            [sys.executable, script, *map(str, arguments)],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=self.environment(),
+        )
 
     def run(self, *arguments, **variables):
         """Run exp.py and return the finished process, with its text."""
@@ -261,6 +274,54 @@ def project(tmp_path):
     made.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,), "dropout": 0.5})
     yield made
     made.end_processes()
+
+
+@pytest.fixture
+def in_process(project, monkeypatch, capfd):
+    """Let the project's `run`, `run_script` and `run_module` work in this process, which has loaded TensorFlow already.
+
+    Jobs run one after the other (``--executor inline``); the threads of the backend, which has started, stay as they are.
+    """
+    import keras
+
+    from xval import inference
+
+    def prepare(*, seed, precision, **_):
+        keras.backend.clear_session()
+        keras.config.set_dtype_policy(precision)
+        keras.utils.set_random_seed(seed)
+
+    def end(command, carry_out):
+        capfd.readouterr()
+        code = carry_out()
+        return subprocess.CompletedProcess(command, code, *capfd.readouterr())
+
+    def run_script(script, *arguments):
+        command = [str(script), *map(str, arguments), "--executor", "inline"]
+        monkeypatch.setattr(sys, "argv", command)
+
+        def carry_out():
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(script), run_name="__main__")
+            return ended.value.code
+
+        return end(command, carry_out)
+
+    def run_module(module, *arguments):
+        main = importlib.import_module(f"{module}.__main__").main
+        return end([module, *arguments], lambda: main([*map(str, arguments)]) or 0)
+
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", prepare)
+    monkeypatch.setattr(inference, "_bind", lambda *_: None)
+    monkeypatch.setattr(project, "run", lambda *arguments: run_script("exp.py", *arguments))
+    monkeypatch.setattr(project, "run_script", run_script)
+    monkeypatch.setattr(project, "run_module", run_module)
+    yield
+    keras.config.set_dtype_policy("float32")
 
 
 def write_tones(audio, rate_hz=8000):
