@@ -77,6 +77,7 @@ def test_looking_loads_no_backend_and_writes_nothing(project, argument, loaded):
     assert not project.results.exists()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_first_to_last_trains_exactly_these_instances(project):
     instances = [{"architecture": "mlp", "n_units": (4,), "seed": seed} for seed in range(1, 6)]
     project.write_script(*instances, num_epochs=1, num_folds=2)
@@ -92,7 +93,7 @@ def test_the_same_figures_on_any_executor_any_number_of_workers_and_in_any_folde
         "inline": ("--executor", "inline", "--set", "experiment_folder=inline"),
         "one": ("--workers", "1", "--set", "experiment_folder=one"),
         "two": ("--workers", "2", "--set", "experiment_folder=two"),
-        "streamed": ("--set", "generator=true", "--set", "experiment_folder=streamed"),
+        "streamed": ("--workers", "1", "--set", "generator=true", "--set", "experiment_folder=streamed"),
     }
 
     project.write_script({"architecture": "mlp"}, {"architecture": "cnn_small", "n_filters": (4, 8)}, num_folds=2)
