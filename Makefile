@@ -25,9 +25,8 @@ demo: .venv/.installed ## generate the demo corpus, train on unseen speakers, pr
 	$(BIN)/python -m preprocessing demo
 	$(BIN)/python experiments/demo.py
 
-test: .venv/.installed-test ## run the tests (under 20 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "timed and not slow"
-	$(BIN)/python -m pytest -m "not timed and not slow" --numprocesses 2 --dist worksteal
+test: .venv/.installed-test ## run the tests (under 10 minutes on 2 cores)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-slow: .venv/.installed-test ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600

@@ -5,8 +5,8 @@ python benchmarks/overhead.py [--quick]      1,000 instances of 10 folds, about 
 Jobs of no work write the files of a real fold and compute nothing, so that their time is the manager's alone: claim, temporary
 folder, record, flushing to the disk, name, messages, display, and the derived files meanwhile. (They are below TMPDIR: where
 that is in memory, flushing costs nothing.) A small real job is divided into its steps by a profile. The finished experiment is
-made of one that was really run (finished_experiment.py). Prints each figure with its target, and last the largest ratio of a
-figure to its target.
+made of one that was really run (finished_experiment.py). What looks at an experiment without running it is compared with the
+start of Python. Prints each figure with its target, and last the largest ratio of a figure to its target.
 """
 
 import argparse
@@ -146,6 +146,30 @@ def measure(action: Callable[[], object], n_runs: int = N_RUNS) -> tuple[float, 
     return median(seconds), median(worked)
 
 
+def measure_starts(folder: Path, n_runs: int = 5) -> dict[str, float]:
+    """Return how many times as long as ``python -c pass`` each way of looking at an experiment takes.
+
+    Args:
+        folder: Where `declare` has written a script of one instance; one fold of it is trained, so that nothing is left to do.
+        n_runs: How often each is measured, in turn; the least time counts, as the one that was disturbed least.
+    """
+    done = ("1", "1", "--folds", "1", "--quiet")
+    run_script(folder, *done)
+    commands = {
+        "python -c pass": ("-c", "pass"),
+        **{name: ("tones.py", name) for name in ("--help", "--list", "--dry-run")},
+        "nothing to do": ("tones.py", *done),
+    }
+    least = dict.fromkeys(commands, float("inf"))
+    for _ in range(n_runs):
+        for name, command in commands.items():
+            started = time.perf_counter()
+            run_python(folder, *command)
+            least[name] = min(least[name], time.perf_counter() - started)
+    python_s = least.pop("python -c pass")
+    return {name: seconds / python_s for name, seconds in least.items()}
+
+
 def forget_derived(results: ExperimentFolder) -> None:
     """Delete the derived files."""
     results.workbook.unlink(missing_ok=True)
@@ -195,6 +219,11 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         show("a small real job in a warm process: one epoch, two dozen examples, mlp", seconds)
         for name, step_s in steps.items():
             show(f"    {name}", step_s)
+        look = folder / "look"
+        write_corpus(look)
+        declare(look, 1, n_folds)
+        for name, times in measure_starts(look).items():
+            print(f"{f'{name}, against python -c pass':72} {times:10,.1f} times", flush=True)
     print(f"ratio     {max(ratios):7.3f}")
 
 

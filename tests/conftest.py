@@ -3,16 +3,19 @@
 import importlib.util
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 from preprocessing import corpus, store
 from xval.settings.resolve import Declaration, resolve
@@ -20,9 +23,44 @@ from xval.settings.resolve import Declaration, resolve
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Files whose tests take longest. They are begun with, so that no process waits for another one in the end.
+LONG_FILES = (
+    "test_saved_models.py",
+    "xval/executors/test_conformance.py",
+    "xval/training/test_compiled.py",
+    "test_resilience.py",
+    "architectures/test_contract.py",
+    "test_main_job.py",
+    "xval/training/fused/test_together.py",
+    "xval/training/test_augmentation.py",
+    "test_corpora_to_workbook.py",
+    "architectures/test_waveform_networks.py",
+    "xval/models/test_frontend.py",
+    "test_own_parts.py",
+    "test_waveform_run.py",
+    "test_evaluate.py",
+    "xval/combination/test_run.py",
+    "xval/commands/test_predict.py",
+)
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 SMALL_FEATURES = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
+TESTS = Path(__file__).parent
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Let each process begin with long files: pytest-xdist gives it an equal stretch of the tests, and more later."""
+    n_processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    stretches = [[] for _ in range(n_processes)]
+    for place, name in enumerate(LONG_FILES):
+        stretches[place % n_processes] += [item for item in items if item.path == TESTS / name]
+    long = set(chain(*stretches))
+    rest = iter([item for item in items if item not in long])
+    for number, stretch in enumerate(stretches, start=1):
+        end = len(items) * number // n_processes
+        stretch += islice(rest, max(end - sum(map(len, stretches[:number])), 0))
+    items[:] = [*chain(*stretches), *rest]
 
 
 PARTS = """
@@ -183,7 +221,8 @@ class Project:
     def prepare(self, table, *options):
         """Prepare a table of the folder audio as the corpus toy, with the features of `settings`."""
         settings = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
-        ended = self.run_module("preprocessing", "table", f"audio/{table}", "--dataset", "toy", *options, *settings)
+        options = ("--dataset", "toy", "--workers", "1", *options)
+        ended = self.run_module("preprocessing", "table", f"audio/{table}", *options, *settings)
         assert ended.returncode == 0, ended.stderr
 
     def write_script(self, *instances, **parameters):
@@ -211,6 +250,17 @@ class Project:
     def environment(self, **variables):
         kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
         return kept | {"COLUMNS": "200"} | variables
+
+    def run_script(self, script, *arguments):
+        """Run a script and return the finished process, with its text."""
+        return subprocess.run(
+            [sys.executable, script, *map(str, arguments)],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=self.environment(),
+        )
 
     def run(self, *arguments, **variables):
         """Run exp.py and return the finished process, with its text."""
@@ -261,6 +311,54 @@ def project(tmp_path):
     made.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,), "dropout": 0.5})
     yield made
     made.end_processes()
+
+
+@pytest.fixture
+def in_process(project, monkeypatch, capfd):
+    """Let the project's `run`, `run_script` and `run_module` work in this process, which has loaded TensorFlow already.
+
+    Jobs run one after the other (``--executor inline``); the threads of the backend, which has started, stay as they are.
+    """
+    import keras
+
+    from xval import inference
+
+    def prepare(*, seed, precision, **_):
+        keras.backend.clear_session()
+        keras.config.set_dtype_policy(precision)
+        keras.utils.set_random_seed(seed)
+
+    def end(command, carry_out):
+        capfd.readouterr()
+        code = carry_out()
+        return subprocess.CompletedProcess(command, code, *capfd.readouterr())
+
+    def run_script(script, *arguments):
+        command = [str(script), *map(str, arguments), "--executor", "inline"]
+        monkeypatch.setattr(sys, "argv", command)
+
+        def carry_out():
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(script), run_name="__main__")
+            return ended.value.code
+
+        return end(command, carry_out)
+
+    def run_module(module, *arguments):
+        main = importlib.import_module(f"{module}.__main__").main
+        return end([module, *arguments], lambda: main([*map(str, arguments)]) or 0)
+
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", prepare)
+    monkeypatch.setattr(inference, "_bind", lambda *_: None)
+    monkeypatch.setattr(project, "run", lambda *arguments: run_script("exp.py", *arguments))
+    monkeypatch.setattr(project, "run_script", run_script)
+    monkeypatch.setattr(project, "run_module", run_module)
+    yield
+    keras.config.set_dtype_policy("float32")
 
 
 def write_tones(audio, rate_hz=8000):
@@ -335,13 +433,36 @@ def write_tones_and_copies(folder):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def make_once(tmp_path_factory):
+    """Return a function that gives a folder of a name, which a function has filled once for all processes of the session."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(name, fill):
+        folder, ready = shared / name, shared / f"{name}.ready"
+        with FileLock(shared / f"{name}.lock"):
+            if not ready.exists():
+                folder.mkdir()
+                fill(folder)
+                ready.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(make_once):
     """A finished experiment on audio with augmented copies; tests change copies of it.
 
     Three instances on two folds: stored features scaled per bin; waveforms with a front end, scaled globally; and one that is
     scaled per clip.
     """
-    folder = tmp_path_factory.mktemp("finished")
+    folder = make_once("finished", train_finished)
+    return Project(folder, folder / "results" / "tones" / "experiment_1")
+
+
+def train_finished(folder):
+    """Make the corpus and the results of `finished`."""
     made = Project(folder, folder / "results" / "tones" / "experiment_1")
     write_tones_and_copies(folder)
     network = {"architecture": "mlp", "n_units": (4,), **TINY_FEATURES}
@@ -353,4 +474,3 @@ def finished(tmp_path_factory):
     )  # fmt: skip
     ended = made.run("--quiet")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    return made

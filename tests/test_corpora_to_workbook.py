@@ -7,8 +7,6 @@ spoken digits where these are found, and tones elsewhere.
 import csv
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,9 +124,7 @@ def bats(folder: Path) -> list[str]:
 def run_and_check(project, prepared, items, classes, n_folds, arguments, architecture, instance="1") -> dict:
     """Run the script on the prepared corpus; return the records of an instance, the last of the run."""
     assert prepared.returncode == 0, prepared.stderr
-    ended = subprocess.run(
-        [sys.executable, *arguments], cwd=project.folder, capture_output=True, text=True, timeout=300, env=project.environment()
-    )  # fmt: skip
+    ended = project.run_script(*arguments)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     records = project.records()
     assert {item for record in records.values() for item in record["items"]["test"]} <= items
@@ -184,6 +180,7 @@ SYSTEMS = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_each_system_runs_from_files_in_its_own_layout(project, differences, system) -> None:
     lay_out, items, classes, n_folds, architecture, instance, settings = SYSTEMS[system]

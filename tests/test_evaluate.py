@@ -86,6 +86,7 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
     assert "is there already. Choose another with --output, or --overwrite it." in refused.stderr
 
 
+@pytest.mark.usefixtures("in_process")
 def test_frames_and_events_of_a_fold_are_those_of_its_experiment(project):
     lines = ["path,start_s,end_s,label"]
     for number in range(4):

@@ -33,6 +33,7 @@ def test_a_moved_model_says_what_was_stored_on_each_backend(tones):
         *({**KINDS[kind], "backend": backend} for backend, kind in pairs),
         num_epochs=1,
         fold_strategy="holdout",
+        workers=1,
         **tones.settings,
     )
     ended = tones.run()
@@ -54,6 +55,7 @@ def test_a_moved_model_says_what_was_stored_on_each_backend(tones):
             assert max(found["values"], found["times"], found.get("clips", 0.0)) < 1e-5, (backend, kind, found)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_numbers_are_predicted_by_the_names_of_their_targets(tones, differences):
     tones.prepare("numbers.csv", "--task-type", "regression")
     regression = {"task_type": "regression", "num_epochs": 1, "num_folds": 2, "debug_mode": True, **tones.settings}

@@ -8,6 +8,8 @@ import pytest
 import soundfile
 
 RATE_HZ = 8000
+
+pytestmark = pytest.mark.usefixtures("in_process")
 FRONT_END = {"features": "waveform", "frontend": "logmel"}
 SMALL = {"architecture": "cnn_small", "n_filters": (4, 4)}
 

@@ -27,4 +27,7 @@ def test_all_figures_are_printed():
     ):
         assert figures[name] > 0
     assert figures["a job of no work in a warm worker"] < figures["fit"]
+    starts = re.findall(r"(?m)^(\S.*), against python -c pass +([\d,.]+) times$", printed)
+    assert [name for name, _ in starts] == ["--help", "--list", "--dry-run", "nothing to do"]
+    assert min(float(times) for _, times in starts) > 1
     assert re.fullmatch(r"ratio +\d+\.\d+", printed.splitlines()[-1])

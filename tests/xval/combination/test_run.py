@@ -28,12 +28,13 @@ def tones(project):
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, samples, RATE_HZ)
     overrides = [word for name, value in FEATURES.items() for word in ("--set", f"{name}={value}")]
-    folder = str(project.folder / "audio")
-    ended = project.run_module("preprocessing", "folders", folder, "--item-pattern", "s[0-9]", "--dataset", "toy", *overrides)
+    options = ("--item-pattern", "s[0-9]", "--dataset", "toy", "--workers", "1", *overrides)
+    ended = project.run_module("preprocessing", "folders", str(project.folder / "audio"), *options)
     assert ended.returncode == 0, ended.stderr
     return project
 
 
+@pytest.mark.usefixtures("in_process")
 def test_networks_train_first_and_their_features_are_combined_to_the_workbook(tones):
     # The combination stands first: it has to wait for the networks all the same.
     combined = {**COMBINED, "models": [MODEL.replace("instance_1", "instance_2")]}

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from xval.__main__ import main as run_xval
+
 NETWORK = {"architecture": "mlp", "n_units": (8,)}
 SCHEDULES = """
 import os
@@ -69,8 +71,7 @@ def run_all(project, executor, *arguments):
 
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(run_line, ended.stdout.splitlines()))
-    rebuilt = project.run_module("xval", "rebuild", str(project.results))
-    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert run_xval(["rebuild", str(project.results)]) == 0
     return max((abs(each.returncode) for each in results), default=0), "".join(each.stdout + each.stderr for each in results)
 
 

@@ -14,26 +14,24 @@ IN_EVERY_RUN = [pytest.param(name, marks=pytest.mark.slow) if name == "ray" else
 WITHOUT_RETRY = ("inline", "command")  # a killed job takes the run with it, or is the scheduler's own affair
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The folder of an experiment that has run inline, and in which nothing was killed."""
-    return tmp_path_factory.mktemp("undisturbed")
+def reference(project, engines, make_once):
+    """Return the figures of instance 2 on fold 1, from an inline run in which nothing was killed; it is made once."""
 
+    def other(folder):
+        return type(project)(folder, folder / "results" / "toy" / "experiment_1")
 
-def reference(project, engines, undisturbed):
-    """Return the figures of instance 2 on fold 1, from an inline run that is made once."""
-    other = type(project)(undisturbed, undisturbed / "results" / "toy" / "experiment_1")
-    if not other.results.exists():
-        other.write_corpus()
-        engines.write_experiment(other, "fail", "die_once")
-        (undisturbed / "died").touch()
-        ended = other.run("2", "2", "--folds", "1", "--executor", "inline")
+    def run(folder):
+        other(folder).write_corpus()
+        engines.write_experiment(other(folder), "fail", "die_once")
+        (folder / "died").touch()
+        ended = other(folder).run("2", "2", "--folds", "1", "--executor", "inline")
         assert ended.returncode == 0, ended.stdout + ended.stderr
-    return other.figures()[2, 1]
+
+    return other(make_once("nothing_killed", run)).figures()[2, 1]
 
 
 @pytest.mark.parametrize("executor", IN_EVERY_RUN)
-def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(project, engines, undisturbed, executor):
+def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(project, engines, make_once, executor):
     engines.write_experiment(project, "fail", "die_once")
 
     code, printed = engines.run_all(project, executor, "--folds", "1")
@@ -48,7 +46,7 @@ def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(proje
     assert {job: record["status"] for job, record in found.items()} == {(1, 1): "failed", (2, 1): "done"}
     assert "on purpose" in found[1, 1]["error"]
     assert "Traceback" in found[1, 1]["traceback"]
-    assert {name: found[2, 1][name] for name in engines.compared} == reference(project, engines, undisturbed)
+    assert {name: found[2, 1][name] for name in engines.compared} == reference(project, engines, make_once)
     assert (project.results / "results.xlsx").exists()
     assert not project.leftovers()
 

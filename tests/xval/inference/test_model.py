@@ -177,6 +177,7 @@ def test_samples_of_two_channels_are_refused(model):
         model.predict(np.zeros((100, 2), np.float32), sample_rate_hz=RATE_HZ)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
     import pandas as pd
 

@@ -3,7 +3,6 @@ import math
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -143,12 +142,9 @@ def test_a_process_that_was_told_to_end_leaves_no_outcome(job, program, end):
 def test_a_process_can_be_ended_from_a_signal_handler_while_it_is_waited_for(job, program):
     process = program("import time; time.sleep(60)")
     signal.signal(signal.SIGALRM, lambda *_: process.end())
-    started = time.monotonic()
     signal.setitimer(signal.ITIMER_REAL, 0.5)
 
-    process.wait()
-
-    assert time.monotonic() - started < 10
+    assert process.wait() < 0  # by a signal; had it slept to its end, 0
     assert not process.was_interrupted
     assert not outcome_file(job_file(job)).exists()
 

@@ -75,7 +75,7 @@ def opened(tmp_path):
 
 
 @pytest.fixture
-def compiled(make_settings, make_options):
+def compiled(opened, make_settings, make_options):
     """Return a function that gives a compiled model, its settings and its options."""
 
     def compiled(seed=0, own_layer=False, **changes):
