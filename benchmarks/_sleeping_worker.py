@@ -14,7 +14,7 @@ from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.record import describe_job
 from xval.worker.run import run_job
-from xval.worker.serve import Work, main
+from xval.worker.serve import WorkerTasks, main
 
 MEETING_PLACE, N_WORKERS = "XVAL_BENCHMARK_MEETING_PLACE", "XVAL_BENCHMARK_WORKERS"
 
@@ -33,13 +33,13 @@ def run_sleeping(jobs: Sequence[Job], report: Report, *, device: str) -> Iterato
         yield run_job(job, report, device=device, work=sleep)
 
 
-def load() -> Work:
+def load() -> WorkerTasks:
     """Wait for the other workers."""
     place = Path(os.environ[MEETING_PLACE])
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < int(os.environ[N_WORKERS]):
         time.sleep(0.01)
-    return Work(run_sleeping, check=lambda _jobs: [], preload=lambda _folder, _parameters: None)
+    return WorkerTasks(run_sleeping, check=lambda _jobs: [], preload=lambda _folder, _parameters: None)
 
 
 if __name__ == "__main__":

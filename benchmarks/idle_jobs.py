@@ -16,7 +16,7 @@ from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.record import describe_job
 from xval.worker.run import run_job
-from xval.worker.serve import Work, main
+from xval.worker.serve import WorkerTasks, main
 
 
 def work(job: Job, folder: Path, report: Report) -> dict[str, Any]:
@@ -38,4 +38,4 @@ def run_idle(jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[Jo
 
 
 if __name__ == "__main__":
-    main(lambda: Work(run_idle, check=lambda _jobs: [], preload=lambda _folder, _parameters: None))
+    main(lambda: WorkerTasks(run_idle, check=lambda _jobs: [], preload=lambda _folder, _parameters: None))

@@ -14,7 +14,7 @@ from xval.errors import ResultsError
 if TYPE_CHECKING:
     from xval.audit.evidence import Evidence
 
-State = Literal["ok", "warning", "not checkable", "FAILED"]
+VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Verdict:
 
     rule: str
     statement: str
-    state: State
+    state: VerdictState
     n_checked: int
     faults: tuple[str, ...] = ()
     not_checkable: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Findings:
         not_checkable = [": ".join(filter(None, ("; ".join(what), reason))) for reason, what in self.not_checkable.items()]
         if not (self.n_checked or self.faults or not_checkable or self.notes):
             not_checkable = ["no fold is finished"]
-        state: State = "ok"
+        state: VerdictState = "ok"
         if self.faults:
             state = "FAILED"
         elif not_checkable:

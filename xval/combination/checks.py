@@ -45,11 +45,11 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> di
             f"models: {path} has no model.json beside it, which says of which features it was made. Copy it from the folder "
             "where the model was trained"
         )
-    check_features(path, described["feature_settings"], features, is_custom=is_custom)
+    check_made_for(path, described["feature_settings"], features, is_custom=is_custom)
     return described
 
 
-def check_features(path: Path, made_for: Mapping[str, Any], features: FeatureSettings, *, is_custom: bool) -> None:
+def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSettings, *, is_custom: bool) -> None:
     """Refuse a model that was trained on other features than those of the instance; arrays of a script have no settings.
 
     Raises:

@@ -15,8 +15,7 @@ from preprocessing.annotations.settings import FrameSettings
 from xval import metrics
 from xval.data.frames import BACKGROUND, Recording
 from xval.events.finding import find_events
-from xval.events.metrics import Recording as RecordingEvents
-from xval.events.metrics import event_metrics, segment_metrics
+from xval.events.metrics import RecordingEvents, event_metrics, segment_metrics
 from xval.metrics.frame_classification import EVENT_METRICS
 from xval.settings.tasks import FRAME_CLASSIFICATION
 

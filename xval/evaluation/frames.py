@@ -24,7 +24,7 @@ from xval.evaluation.frame_figures import (
     tabulate_events,
     tabulate_frames,
 )
-from xval.events.metrics import Recording as RecordingEvents
+from xval.events.metrics import RecordingEvents
 from xval.models.losses import data_loss
 from xval.settings import further_metrics
 from xval.settings.schema import Settings

@@ -29,7 +29,7 @@ from xval.events.matching import fitting_pairs, match_pairs
 _IGNORED_SHARE = 0.5
 
 
-class Recording(NamedTuple):
+class RecordingEvents(NamedTuple):
     """The events of one recording.
 
     Attributes:
@@ -113,19 +113,21 @@ class Counts:
         }
 
 
-def segment_metrics(recordings: Iterable[Recording], labels: Sequence[str], *, segment_s: float = 1.0) -> dict[str, float]:
+def segment_metrics(
+    recordings: Iterable[RecordingEvents], labels: Sequence[str], *, segment_s: float = 1.0
+) -> dict[str, float]:
     """Return segment_f1, segment_precision, ...: `Counts.figures` of `count_segments`."""
     return count_segments(recordings, labels, segment_s=segment_s).figures("segment")
 
 
 def event_metrics(
-    recordings: Iterable[Recording], labels: Sequence[str], *, collar_s: float = 0.2, offset_share: float = 0.5
+    recordings: Iterable[RecordingEvents], labels: Sequence[str], *, collar_s: float = 0.2, offset_share: float = 0.5
 ) -> dict[str, float]:
     """Return event_f1, event_precision, ...: `Counts.figures` of `count_events`."""
     return count_events(recordings, labels, collar_s=collar_s, offset_share=offset_share).figures("event")
 
 
-def count_segments(recordings: Iterable[Recording], labels: Sequence[str], *, segment_s: float = 1.0) -> Counts:
+def count_segments(recordings: Iterable[RecordingEvents], labels: Sequence[str], *, segment_s: float = 1.0) -> Counts:
     """Count the segments of time in which each label is annotated and found.
 
     A label is active in each segment that one of its events overlaps. The last segment may be shorter; what is after the end of
@@ -133,7 +135,7 @@ def count_segments(recordings: Iterable[Recording], labels: Sequence[str], *, se
     a missed and a wrong label together are a substitution.
 
     Args:
-        recordings: `Recording`, or tuples like it.
+        recordings: `RecordingEvents`, or tuples like it.
         labels: All classes of events, without the background.
         segment_s: Length of a segment.
 
@@ -164,7 +166,7 @@ def count_segments(recordings: Iterable[Recording], labels: Sequence[str], *, se
 
 
 def count_events(
-    recordings: Iterable[Recording], labels: Sequence[str], *, collar_s: float = 0.2, offset_share: float = 0.5
+    recordings: Iterable[RecordingEvents], labels: Sequence[str], *, collar_s: float = 0.2, offset_share: float = 0.5
 ) -> Counts:
     """Count the events that are annotated, found, and both.
 
@@ -174,7 +176,7 @@ def count_events(
     event of which an ignored stretch was cut off counts only if it is matched or longer than the collar.
 
     Args:
-        recordings: `Recording`, or tuples like it.
+        recordings: `RecordingEvents`, or tuples like it.
         labels: All classes of events, without the background.
         collar_s: Largest distance of the begins, and of the ends.
         offset_share: Of the annotated event's length, which the ends may be apart too.
@@ -235,8 +237,8 @@ def _nothing(labels: Sequence[str]) -> Counts:
     return Counts(tuple(labels), n_reference, n_estimated, n_correct)
 
 
-def _checked(recordings: Iterable[Recording], labels: Sequence[str]) -> Iterable[Recording]:
-    for recording in (Recording(*each) for each in recordings):
+def _checked(recordings: Iterable[RecordingEvents], labels: Sequence[str]) -> Iterable[RecordingEvents]:
+    for recording in (RecordingEvents(*each) for each in recordings):
         for events in (recording.reference, recording.estimated):
             unknown = sorted(set(events["label"]) - set(labels))
             if unknown:

@@ -15,7 +15,7 @@ from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.results.read import is_current
 
-Group = tuple[Job, ...]
+JobGroup = tuple[Job, ...]
 Key = tuple[int, ...]
 
 ATTEMPTS = 2
@@ -33,10 +33,10 @@ class Schedule:
         n_workers: How many workers ask.
     """
 
-    def __init__(self, groups: Sequence[Group], *, n_workers: int) -> None:
+    def __init__(self, groups: Sequence[JobGroup], *, n_workers: int) -> None:
         self._n_workers = n_workers
-        self._retries: deque[Group] = deque()
-        self._waiting: dict[Key, deque[Group]] = {}
+        self._retries: deque[JobGroup] = deque()
+        self._waiting: dict[Key, deque[JobGroup]] = {}
         self._work: dict[Key, float] = {}
         self._places: dict[int, Key] = {}  # worker -> what it has warm
         self._seconds: dict[Key, float] = {}
@@ -47,7 +47,7 @@ class Schedule:
             self._work[key] = self._work.get(key, 0.0) + _work(group)
         self._keys = {job.instance: self._key(group) for group in groups for job in group}
 
-    def take(self, worker: int) -> Group | None:
+    def take(self, worker: int) -> JobGroup | None:
         """Return the group that a worker is to run now, or None where nothing waits."""
         if self._retries:
             group = self._retries.popleft()
@@ -63,7 +63,7 @@ class Schedule:
         self._places[worker] = key
         return group
 
-    def guess(self, worker: int) -> Group | None:
+    def guess(self, worker: int) -> JobGroup | None:
         """Return the group that a worker will probably get after the one that it has, or None where nothing waits."""
         if self._retries:
             return self._retries[0]
@@ -104,7 +104,7 @@ class Schedule:
                 if record and record["status"] == "done" and is_current(record, job.settings_hash, job.folds_hash):
                     self.learn(job, record.get("seconds", 0.0), n_training_items=len(record["items"]["training"]))
 
-    def _key(self, group: Group) -> Key:
+    def _key(self, group: JobGroup) -> Key:
         """Return what groups share that one warm worker runs without compiling anew; of one worker all, so that order stays."""
         return () if self._n_workers == 1 else tuple(sorted({job.instance for job in group}))
 
@@ -140,7 +140,7 @@ class Schedule:
         return sum(self._seconds.values()) / sum(self._work_done.values()) if self._work_done else 1.0
 
 
-def _work(group: Group) -> float:
+def _work(group: JobGroup) -> float:
     """Return what the time of a group is taken to grow with."""
     return float(sum(_n_epochs(job) * max(1, len(job.fold.training)) for job in group))
 

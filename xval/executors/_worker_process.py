@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 
 from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError, WorkerError
-from xval.executors._schedule import Group
+from xval.executors._schedule import JobGroup
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import describe_exit, with_code_first
@@ -27,7 +27,7 @@ WORKER_MODULE = "xval.worker.serve"
 _SECONDS_TO_END = 5.0
 _LOG_TAIL = 4000
 
-Name = tuple[int, int]
+JobName = tuple[int, int]
 """The instance and the fold of a job."""
 Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
 
@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(self, number: int, slot: Slot, job: Job, messages: Messages, module: str = WORKER_MODULE) -> None:
         self.number = number
-        self.jobs: dict[Name, Job] = {}
+        self.jobs: dict[JobName, Job] = {}
         self.must_restart = self.is_disconnected = False
         self.started = time.monotonic()
         self.backend = job.settings.backend
@@ -76,7 +76,7 @@ class Worker:
         self._answers = cast("IO[str]", self._process.stdout)
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
 
-    def give(self, group: Group, upcoming: Job | None) -> None:
+    def give(self, group: JobGroup, upcoming: Job | None) -> None:
         """Send jobs; a worker that has died meanwhile is noticed by its end.
 
         Args:
@@ -137,7 +137,7 @@ class Worker:
             messages.put((self, None))
 
 
-def name_of(job: Job) -> Name:
+def name_of(job: Job) -> JobName:
     """Return the instance and the fold of a job."""
     return job.instance, job.fold.number
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xval.backend.devices import Slot
-from xval.executors._schedule import ATTEMPTS, Group, Schedule
-from xval.executors._worker_process import WORKER_MODULE, Messages, Name, Worker, build_models, name_of
+from xval.executors._schedule import ATTEMPTS, JobGroup, Schedule
+from xval.executors._worker_process import WORKER_MODULE, JobName, Messages, Worker, build_models, name_of
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.groups import group_jobs
 from xval.jobs.job import Job
@@ -42,15 +42,15 @@ def run(
 class _Workers:
     """The workers of a run, one per slot, and the jobs that they have or that wait."""
 
-    def __init__(self, groups: Sequence[Group], slots: Sequence[Slot], report: Report, module: str) -> None:
+    def __init__(self, groups: Sequence[JobGroup], slots: Sequence[Slot], report: Report, module: str) -> None:
         self._slots = slots
         self._report = report
         self._module = module
         self._schedule = Schedule(groups, n_workers=min(len(slots), len(groups)))
         self._messages: Messages = queue.Queue()
         self._workers: dict[int, Worker] = {}
-        self._attempts: Counter[Name] = Counter()
-        self._crashed: dict[Name, float] = {}  # when a job last did (monotonic s)
+        self._attempts: Counter[JobName] = Counter()
+        self._crashed: dict[JobName, float] = {}  # when a job last did (monotonic s)
 
     @property
     def are_busy(self) -> bool:
@@ -102,12 +102,12 @@ class _Workers:
         for job in unfinished:
             remove_leftovers(job)
 
-    def _start(self, number: int, group: Group) -> Worker:
+    def _start(self, number: int, group: JobGroup) -> Worker:
         worker = Worker(number, self._slots[number], group[0], self._messages, self._module)
         self._workers[number] = worker
         return worker
 
-    def _give(self, number: int, group: Group) -> None:
+    def _give(self, number: int, group: JobGroup) -> None:
         """Have the worker of a slot run a group, a fresh one where there is none or the old one will not do."""
         worker = self._workers.get(number)
         if worker is not None and not self._will_do(worker, group):
@@ -118,7 +118,7 @@ class _Workers:
         worker.give(group, upcoming[0] if upcoming else None)
         self._report_begin(worker)
 
-    def _will_do(self, worker: Worker, group: Group) -> bool:
+    def _will_do(self, worker: Worker, group: JobGroup) -> bool:
         """Return whether a worker can run a group: it lives, has the right backend, and none of the jobs crashed in it."""
         has_crashed_since = any(worker.started < self._crashed.get(name_of(job), 0.0) for job in group)
         return not worker.has_ended() and worker.backend == group[0].settings.backend and not has_crashed_since

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
-from xval.combination.checks import check_features, check_files, check_skops
+from xval.combination.checks import check_files, check_made_for, check_skops
 from xval.combination.leakage import judge
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
@@ -85,7 +85,7 @@ def check_combined_models(
             path = Path(name)
             written = known.get(path.resolve())
             if written is not None:
-                check_features(path, written.model_dump(mode="json"), features, is_custom=corpus.is_custom)
+                check_made_for(path, written.model_dump(mode="json"), features, is_custom=corpus.is_custom)
                 continue
             check_files(path, features, is_custom=corpus.is_custom)
             verdict = judge(path, fold, corpus.dataset)

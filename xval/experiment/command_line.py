@@ -1,7 +1,7 @@
 """The command line of the experiment scripts, and exit codes.
 
-Comes in: argv and what the script declares. Goes out: a `Command` for run.py, and an exit code: 0 all done, 1 some job failed,
-2 wrong usage or settings, 130 interrupted.
+Comes in: argv and what the script declares. Goes out: a `RunRequest` for run.py, and an exit code: 0 all done, 1 some job
+failed, 2 wrong usage or settings, 130 interrupted.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from rich.text import Text
 from preprocessing.argument_parser import Parser, add_settings_argument
 from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end_as_ctrl_c_does
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
-from xval.experiment.run import Command, run_experiment
+from xval.experiment.run import RunRequest, run_experiment
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
 
@@ -76,7 +76,7 @@ def _parser(declaration: Declaration) -> Parser:
     return parser
 
 
-def _command(options: argparse.Namespace, declaration: Declaration) -> Command:
+def _command(options: argparse.Namespace, declaration: Declaration) -> RunRequest:
     """Turn parsed arguments into a command.
 
     Raises:
@@ -114,7 +114,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> Command:
     }
     overrides |= {name: value for name, value in given.items() if value is not None}
     folds = None if options.folds is None else [_whole_number(part, "--folds") for part in options.folds.split(",")]
-    return Command(
+    return RunRequest(
         numbers=numbers,
         overrides=overrides,
         fold_numbers=folds,

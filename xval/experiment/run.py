@@ -34,7 +34,7 @@ from xval.worker.run import record_failure
 
 
 @dataclass(frozen=True)
-class Command:
+class RunRequest:
     """What the command line asked for.
 
     Attributes:
@@ -54,7 +54,7 @@ class Command:
     quiet: bool = False
 
 
-def run_experiment(declaration: Declaration, command: Command, console: Console) -> int:
+def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
     """Run the chosen jobs of an experiment that are not done yet.
 
     Args:
@@ -98,7 +98,7 @@ def run_experiment(declaration: Declaration, command: Command, console: Console)
 
 
 def _run(
-    planned: Plan, declaration: Declaration, command: Command, console: Console, derived: BackgroundRebuild
+    planned: Plan, declaration: Declaration, command: RunRequest, console: Console, derived: BackgroundRebuild
 ) -> list[JobOutcome]:
     """Make what the jobs need, run them, and record those that fail."""
     settings = planned.instances[0].settings

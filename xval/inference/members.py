@@ -69,7 +69,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Combination:
+class CombinationMember:
     """A member that is a classifier on the outputs of networks."""
 
     path: Path
@@ -103,7 +103,7 @@ class Combination:
         )
 
 
-Member: TypeAlias = Network | Combination
+Member: TypeAlias = Network | CombinationMember
 
 
 def load_member(path: Path, description: ModelDescription) -> Member:
@@ -116,7 +116,7 @@ def load_member(path: Path, description: ModelDescription) -> Member:
     if path.name == COMBINATION_NAME:
         from xval.combination.persistence import load
 
-        return Combination(path, description, load(path.parent))
+        return CombinationMember(path, description, load(path.parent))
     model = read_keras_model(path)
     check_description(model, description, path)
     compile_for_prediction(model)

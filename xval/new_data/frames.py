@@ -17,8 +17,7 @@ from xval import metrics
 from xval.data.frames import BACKGROUND, Recording
 from xval.errors import CorpusError, SettingsError
 from xval.evaluation.frame_figures import event_figures, item_figures, recording_events, tabulate_events, tabulate_frames
-from xval.events.metrics import Recording as RecordingEvents
-from xval.events.metrics import count_events
+from xval.events.metrics import RecordingEvents, count_events
 from xval.new_data.bootstrap import Interval, bootstrap
 from xval.new_data.calibration import measure_calibration
 from xval.new_data.figures import Figures

@@ -16,10 +16,10 @@ from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
 from xval.results.read import WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
 
-State = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
+JobState = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
 _Found = TypeVar("_Found")
 
-OPEN: tuple[State, ...] = ("interrupted", "to do")
+OPEN: tuple[JobState, ...] = ("interrupted", "to do")
 """The states of jobs that the next run of the script will start."""
 
 
@@ -39,7 +39,7 @@ class JobStatus:
     """
 
     fold: int
-    state: State
+    state: JobState
     reason: str = ""
     since: float | None = None
     epoch: int | None = None
@@ -67,7 +67,7 @@ class InstanceStatus:
     jobs: tuple[JobStatus, ...]
     seconds_left: float | None
 
-    def count(self, *states: State) -> int:
+    def count(self, *states: JobState) -> int:
         """Return how many jobs are in one of some states."""
         return sum(job.state in states for job in self.jobs)
 
@@ -90,7 +90,7 @@ class ExperimentStatus:
     faults: tuple[str, ...]
     seconds_left: float | None
 
-    def count(self, *states: State) -> int:
+    def count(self, *states: JobState) -> int:
         """Return how many jobs are in one of some states."""
         return sum(instance.count(*states) for instance in self.instances)
 
@@ -209,5 +209,5 @@ def as_json(status: ExperimentStatus) -> dict[str, Any]:
 
 
 def _counts(status: ExperimentStatus | InstanceStatus) -> dict[str, int]:
-    states: tuple[State, ...] = ("done", "failed", "running", "interrupted", "stale", "damaged", "to do")
+    states: tuple[JobState, ...] = ("done", "failed", "running", "interrupted", "stale", "damaged", "to do")
     return {state.replace(" ", "_"): status.count(state) for state in states}

@@ -32,7 +32,7 @@ class RunJobs(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkerTasks:
     """What a worker does with jobs.
 
     Attributes:
@@ -46,11 +46,11 @@ class Work:
     preload: Callable[[Path, Settings], None]
 
 
-def load_training() -> Work:
+def load_training() -> WorkerTasks:
     """Load the backend; return how jobs are trained and tested."""
     import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
 
-    return Work(run_jobs, check_models, preload_next)
+    return WorkerTasks(run_jobs, check_models, preload_next)
 
 
 def preload_next(folder: Path, settings: Settings) -> None:
@@ -61,7 +61,7 @@ def preload_next(folder: Path, settings: Settings) -> None:
         preload(folder, settings.in_memory_mb)
 
 
-def main(load: Callable[[], Work] = load_training) -> None:
+def main(load: Callable[[], WorkerTasks] = load_training) -> None:
     """Run jobs until the standard input ends.
 
     Args:

@@ -14,7 +14,7 @@ from xval.jobs.job import Job
 WORKER = """
 import json, os, signal, time
 from pathlib import Path
-from xval.worker.serve import Work, main
+from xval.worker.serve import WorkerTasks, main
 from xval.jobs.claim import JobOutcome
 
 def note(job, *more):
@@ -43,7 +43,7 @@ def load():
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < int(os.environ["XVAL_TEST_WORKERS"]):
         time.sleep(0.01)
-    return Work(run, check=lambda jobs: [], preload=preload)
+    return WorkerTasks(run, check=lambda jobs: [], preload=preload)
 
 main(load)
 """

@@ -24,7 +24,7 @@ from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import JobError, ResultsError, SettingsError
 from xval.experiment.refit import Request, refit_instance
-from xval.experiment.run import Command, run_experiment
+from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.split import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
@@ -74,7 +74,7 @@ def declare(folder, instances, **parameters):
 
 
 def run(declaration, numbers=None):
-    assert run_experiment(declaration, Command(numbers=numbers), Console(file=StringIO())) == 0
+    assert run_experiment(declaration, RunRequest(numbers=numbers), Console(file=StringIO())) == 0
 
 
 @pytest.fixture(scope="module")
