@@ -258,7 +258,7 @@ class Project:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=550,
             env=self.environment(),
         )
 
@@ -269,7 +269,7 @@ class Project:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=550,
             env=self.environment(**variables),
         )
 
@@ -280,7 +280,7 @@ class Project:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=550,
             env=self.environment(),
         )
 

@@ -10,6 +10,25 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+# Of the tests that compare figures with those of a run that nothing has disturbed.
+SEEDS = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 5)]
+
+
+@pytest.fixture
+def undisturbed(project, make_once):
+    """Write a script of `SEEDS` in the project; return the figures of an inline run of it, which is made once."""
+
+    def run(folder):
+        other = type(project)(folder, folder / "results" / "toy" / "experiment_1")
+        other.write_corpus()
+        other.write_script(*SEEDS, num_epochs=8)
+        ended = other.run("--executor", "inline")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    project.write_script(*SEEDS, num_epochs=8)
+    folder = make_once("undisturbed", run)
+    return type(project)(folder, folder / "results" / "toy" / "experiment_1").figures()
+
 
 def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project):
     project.write_script({"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (1024,)}, num_folds=2)
@@ -25,11 +44,8 @@ def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project)
     assert not project.leftovers()
 
 
-def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(project):
-    project.write_script({"architecture": "mlp"}, num_folds=2)
-    project.run("--executor", "inline", "--set", "experiment_folder=roomy")
-
-    running = project.start("--workers", "1", "--set", "max_worker_memory_mb=1")
+def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(project, undisturbed):
+    running = project.start("1", "1", "--folds", "1,2", "--workers", "1", "--set", "max_worker_memory_mb=1")
     seen = set()
     while running.poll() is None:
         seen |= set(project.workers_of(running.pid))
@@ -38,7 +54,7 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
     assert running.returncode == 0
     assert len(seen) == 2
-    assert project.figures() == project.figures("roomy")
+    assert project.figures() == {job: undisturbed[job] for job in ((1, 1), (1, 2))}
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
@@ -75,11 +91,8 @@ def test_sigterm_ends_a_run_as_ctrl_c_does(project):
     assert not project.leftovers()
 
 
-def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project):
-    project.write_script({"architecture": "mlp"}, {"architecture": "mlp", "n_units": (8,)}, num_folds=2)
-    undisturbed = project.run("--executor", "inline", "--set", "experiment_folder=undisturbed")
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    running = project.start()
+def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undisturbed):
+    running = project.start("1", "2", "--folds", "1,2")
     for line in running.stdout:
         if line.startswith("1/4"):
             break
@@ -87,7 +100,7 @@ def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project):
     printed = running.communicate(timeout=120)[0]
 
     assert running.returncode == 0, printed
-    assert project.figures() == project.figures("undisturbed")
+    assert project.figures() == {job: figures for job, figures in undisturbed.items() if job[0] <= 2 and job[1] <= 2}
     assert not project.leftovers()
 
 
@@ -192,7 +205,7 @@ def kill_and_restart(project, n_kills, seed):
         for job, record in project.records().items():
             assert record["status"] == "done"
             assert stamps.setdefault(job, project.stamp(job)) == project.stamp(job), "a finished job ran again"
-    ended = project.run()
+    ended = project.run("--workers", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for job, stamp in stamps.items():
         assert project.stamp(job) == stamp
@@ -207,14 +220,10 @@ def wait_for_workers_to_end(project):
 
 
 @pytest.mark.parametrize("n_kills", [1, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_are_the_same(project, n_kills):
-    project.write_script(*[{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 5)], num_epochs=8)
-    undisturbed = project.run("--executor", "inline", "--set", "experiment_folder=undisturbed")
-    assert undisturbed.returncode == 0, undisturbed.stderr
-
+def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_are_the_same(project, undisturbed, n_kills):
     survived = kill_and_restart(project, n_kills, seed=n_kills)
 
-    assert survived == project.figures("undisturbed")
+    assert survived == undisturbed
     assert not project.leftovers()
     openpyxl.load_workbook(project.results / "results.xlsx")
 
