@@ -3,11 +3,8 @@
 import ast
 import inspect
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -33,7 +30,6 @@ N_CLASSES = 3
 MOST_UNITS = 16  # of a layer: the networks of most tests are narrow, so that they train in a moment
 TONES_HZ, RATE_HZ = (500, 1500, 4000), 16000  # a class each
 SCALAR_ANNOTATIONS = {"int", "float", "bool", "str", "tuple[int, ...]"}
-QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
 BACKENDS = ("tensorflow", "torch", "jax")
 on_any_backend = pytest.mark.parametrize(
     "backend",
@@ -215,39 +211,9 @@ def has_own_layers(model: keras.Model) -> bool:
 
 
 @pytest.fixture(scope="module")
-def probe(train, tmp_path_factory) -> Iterator[Callable[[str], dict]]:
-    """Give a function that returns what backend_probe.py printed for a backend.
-
-    It runs outside the project, once for each backend, on all of them at the same time.
-    """
-    running: dict[str, subprocess.Popen[str]] = {}
-
-    def start_all() -> None:
-        folder = {train(name).path.parent for name in NAMES}.pop()
-        script = Path(__file__).with_name("backend_probe.py")
-        for backend in filter(find_spec, BACKENDS):
-            running[backend] = subprocess.Popen(
-                [sys.executable, "-I", script, folder, PROJECT_ROOT],
-                cwd=tmp_path_factory.mktemp(backend),
-                env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": QUICK_COMPILATION},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-
-    @cache
-    def wait(backend: str) -> dict:
-        if not running:
-            start_all()
-        output, errors = running[backend].communicate()
-        assert running[backend].returncode == 0, errors
-        return json.loads(output.splitlines()[-1])
-
-    yield wait
-    for process in running.values():
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+def probe(train, ask_backend) -> Callable[[str], dict]:
+    """Return a function that gives what backend_probe.py printed for a backend."""
+    return lambda backend: ask_backend("backend_probe.py", backend, train, NAMES)
 
 
 def test_reads_examples_of_any_length_or_says_that_it_cannot(name: str) -> None:

@@ -2,10 +2,7 @@
 
 import inspect
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -20,13 +17,11 @@ import numpy as np
 import pytest
 from scipy import signal
 
-import architectures
 from architectures import denet, sincnet
 from architectures._sinc_conv import SincConv
 from xval.errors import SettingsError
 from xval.settings import architectures as catalog
 
-PROJECT_ROOT = Path(architectures.__path__[0]).parent
 NAMES = [name for name in catalog.architecture_names() if catalog.find_architecture(name).features == "waveform"]
 RATE_HZ, N_FRAMES, N_SAMPLES, N_CLASSES = 8000, 6, 200, 3
 SHAPES = (N_FRAMES, N_SAMPLES, 1), (N_FRAMES, N_CLASSES)
@@ -49,7 +44,6 @@ BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
     for name in ("tensorflow", "torch", "jax")
 ]
-QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
 
 every_network = pytest.mark.parametrize("name", NAMES)
 
@@ -133,24 +127,9 @@ def train(tmp_path_factory) -> Callable[[str], Trained]:
 
 
 @pytest.fixture(scope="module")
-def probe(train, tmp_path_factory) -> Callable[[str], dict]:
-    """Return a function that runs waveform_probe.py once for a backend, outside the project, and gives what it printed."""
-
-    @cache
-    def run(backend: str) -> dict:
-        folder = {train(name).path.parent for name in NAMES}.pop()
-        done = subprocess.run(
-            [sys.executable, "-I", Path(__file__).with_name("waveform_probe.py"), folder, PROJECT_ROOT],
-            cwd=tmp_path_factory.mktemp(backend),
-            env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": QUICK_COMPILATION},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return run
+def probe(train, ask_backend) -> Callable[[str], dict]:
+    """Return a function that gives what waveform_probe.py printed for a backend."""
+    return lambda backend: ask_backend("waveform_probe.py", backend, train, NAMES)
 
 
 def test_the_networks_for_waveforms_are_found():

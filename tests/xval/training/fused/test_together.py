@@ -21,7 +21,8 @@ NEEDS_JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not inst
 def run_probe(folder, *cases):
     """Return what the probe prints for some cases, all in one process."""
     bound = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    bound |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "PYTHONPATH": str(PROJECT_ROOT)}
+    flags = "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0 intra_op_parallelism_threads=1"
+    bound |= {"XLA_FLAGS": flags, "PYTHONPATH": str(PROJECT_ROOT)}
     command = [sys.executable, "-P", str(PROBE), str(folder), *cases]
     ended = subprocess.run(command, env=os.environ | bound, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -42,8 +43,11 @@ def assert_fused(found, n_members):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    return run_probe(tmp_path_factory.mktemp("fused"), "differing", "cnn")
+def found(make_once):
+    def run(folder):
+        (folder / "found.json").write_text(json.dumps(run_probe(folder, "differing", "cnn")))
+
+    return json.loads((make_once("fused", run) / "found.json").read_text())
 
 
 @NEEDS_JAX
