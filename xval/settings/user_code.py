@@ -20,6 +20,7 @@ from xval.config_file import ROOT
 from xval.errors import SettingsError, suggestion
 
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
+_PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 
 
 @dataclass(frozen=True)
@@ -227,8 +228,9 @@ def _is_own(spec: ModuleSpec) -> bool:
     """Return whether a module is a file of the user's own, neither of Python nor installed."""
     places = [spec.origin] if spec.has_location and spec.origin else list(spec.submodule_search_locations or ())
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return bool(places) and not any(
-        folder in Path(place).resolve().parents or folder == Path(place).resolve() for place in places for folder in installed
+    found = [Path(place).resolve() for place in places]
+    return bool(found) and not any(
+        _PACKAGES_FOLDERS & set(path.parts) or any(path.is_relative_to(folder) for folder in installed) for path in found
     )
 
 

@@ -112,3 +112,15 @@ def test_the_root_of_the_project_is_searched_too(monkeypatch, tmp_path):
     (tmp_path / "beside_config.py").write_text("def f(): pass\n")
 
     assert find_definition("beside_config.f").module.file == tmp_path / "beside_config.py"
+
+
+def test_what_is_installed_is_not_ones_own_in_whatever_environment_it_lies(tmp_path, monkeypatch):
+    package = tmp_path / "elsewhere" / "site-packages" / "installed_elsewhere"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (tmp_path / "own_module.py").write_text("import installed_elsewhere\n")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert set(own_files(["own_module"], known=[])) == {"own_module.py"}
+    assert own_files(["installed_elsewhere"], known=[]) == {}
