@@ -233,7 +233,7 @@ class Project:
             "num_epochs": 2,
             "batch_size": 16,
             "learning_rate": 0.01,
-            "workers": 2,
+            "workers": 1,
         } | parameters
         lines = ["from xval import Experiment", f"experiment = Experiment('a test', **{given!r})"]
         lines += [f"experiment[{number}] = {instance!r}" for number, instance in enumerate(instances, start=1)]

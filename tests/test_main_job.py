@@ -27,7 +27,7 @@ def run_light(project, *arguments):
 
 
 def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(project):
-    ended = project.run()
+    ended = project.run("--workers", "2")
 
     assert ended.returncode == 0, ended.stderr
     assert "running on the CPU, 2 worker(s), 1 thread(s) each" in ended.stdout

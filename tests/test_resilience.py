@@ -21,11 +21,11 @@ def undisturbed(project, make_once):
     def run(folder):
         other = type(project)(folder, folder / "results" / "toy" / "experiment_1")
         other.write_corpus()
-        other.write_script(*SEEDS, num_epochs=8)
+        other.write_script(*SEEDS, num_epochs=8, workers=2)
         ended = other.run("--executor", "inline")
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
-    project.write_script(*SEEDS, num_epochs=8)
+    project.write_script(*SEEDS, num_epochs=8, workers=2)
     folder = make_once("undisturbed", run)
     return type(project)(folder, folder / "results" / "toy" / "experiment_1").figures()
 
@@ -58,7 +58,9 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
-    project.write_script(*[{"architecture": "mlp", "seed": seed} for seed in (1, 2, 3)], num_epochs=40, early_stopping=False)
+    project.write_script(
+        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2, 3)], num_epochs=40, early_stopping=False, workers=2
+    )
     running = project.start()
     printed = ""
     for line in running.stdout:
@@ -80,7 +82,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
 
 
 def test_sigterm_ends_a_run_as_ctrl_c_does(project):
-    project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False)
+    project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False, workers=2)
     running = project.start()
     running.stdout.readline()
     time.sleep(1)
@@ -105,7 +107,9 @@ def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undistu
 
 
 def test_a_job_that_kills_every_worker_fails_alone_after_two_tries(project):
-    project.write_script({"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (9,)}, num_folds=2)
+    project.write_script(
+        {"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (9,)}, num_folds=2, workers=2
+    )
 
     ended = project.run(XVAL_TEST_KILL_UNITS="9", PYTHONPATH=str(write_killer(project.folder)))
 
