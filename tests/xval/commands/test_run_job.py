@@ -10,9 +10,9 @@ from xval.jobs.job_file import write_job_file
 
 
 @pytest.fixture
-def job_file(tmp_path):
+def job_file(tmp_path, make_settings):
     fold = Fold(1, ("a",), ("b",), ("c",))
-    job = Job(str(tmp_path), str(tmp_path / "code" / "abc"), "", 1, fold, {"backend": "tensorflow"}, (), "s", "f", 7)
+    job = Job(str(tmp_path), str(tmp_path / "code" / "abc"), "", 1, fold, make_settings(), {}, "s", "f", 7)
     return write_job_file(job, Slot("cpu", 1))
 
 
