@@ -78,8 +78,7 @@ class FoldPlan:
         """Return the folds that folds.json holds.
 
         Raises:
-            KeyError: Something is missing.
-            TypeError: Something is of another type.
+            KeyError, TypeError: Something is missing, or of another type.
         """
         folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
         return cls(tuple(folds), written["settings"], written["index_hash"])

@@ -138,18 +138,19 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
 def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int]) -> None:
     """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
     written = read_json(folder.folds_file)
-    if written is None or (written["hash"] == folds.hash and written["settings"]["task_type"] == folds.settings["task_type"]):
+    if written is None:
+        return
+    before, now = FoldPlan.from_dict(written).settings, folds.settings
+    if written["hash"] == folds.hash and before.get("task_type") == now.get("task_type"):
         return
     finished = [
         number for number in folder.instances() if number not in replaced and read_done(folder, number, folder.folds(number))
     ]
     if not finished:
         return
-    changed = [
-        f"{key} was {written['settings'].get(key)}, now {value}"
-        for key, value in folds.settings.items()
-        if written["settings"].get(key) != value
-    ] or ["the corpus has changed"]
+    changed = [f"{key} was {before.get(key)}, now {value}" for key, value in now.items() if before.get(key) != value] or [
+        "the corpus has changed"
+    ]
     raise ResultsError(
         f"{folder.path}: instances {', '.join(map(str, finished))} were tested on other folds ({'; '.join(changed)}). "
         "Choose another num_experiment, or overwrite all of these instances (--overwrite)."
