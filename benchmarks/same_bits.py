@@ -1,6 +1,6 @@
 """Whether two states of the code give the same results, bit for bit: digests of what short experiments leave.
 
-python benchmarks/same_bits.py make CHECKOUT OUTPUT.json [--digits FOLDER] [--only NAME,...]      about 7 minutes on 2 cores
+python benchmarks/same_bits.py make CHECKOUT OUTPUT.json [--digits FOLDER] [--only NAME,...]      about 8 minutes on 2 cores
 python benchmarks/same_bits.py compare BEFORE.json AFTER.json                                     exit code 1: they differ
 
 CHECKOUT is a folder with this project and its environment in .venv, FOLDER the recordings of the Free Spoken Digit Dataset
