@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out, end_as_ctrl_c_does
+from xval.backend.devices import load_keras
 from xval.jobs.claim import FAILED
 from xval.jobs.job_file import read_job_file, write_outcome
 from xval.worker.run import record_failure, run_job
@@ -38,6 +39,7 @@ def main(path: Path, *, is_tied: bool) -> int:
 
 def _run(path: Path) -> int:
     job, _ = read_job_file(path)
+    load_keras()
 
     def report(event: Mapping[str, Any]) -> None:
         values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())

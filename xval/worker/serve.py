@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from xval.backend.devices import load_keras
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.settings.architectures import COMBINATION
@@ -48,6 +49,7 @@ class WorkerTasks:
 
 def load_training() -> WorkerTasks:
     """Load the backend; return how jobs are trained and tested."""
+    load_keras()
     import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
 
     return WorkerTasks(run_jobs, check_models, preload_next)
