@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.argument_parser import Parser, add_settings_argument, add_workers_argument, whole_number
+from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, whole_number
 from preprocessing.parallel import count_cores
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from augmentation.transforms import find_transform, transform_names
 from augmentation.transforms._options import Decibels, Share
 from preprocessing.features.settings import NonNegativeFloat, OptionalPositiveInt, PositiveFloat, PositiveInt
-from preprocessing.settings_section import read_settings_section
+from preprocessing.options.settings_section import read_settings_section
 from xval.config_file import CONFIG_PATH
 from xval.errors import SettingsError
 

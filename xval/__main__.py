@@ -7,8 +7,8 @@ input, 130 interrupted.
 import sys
 from collections.abc import Sequence
 
-from preprocessing.argument_parser import Parser
 from preprocessing.console import program
+from preprocessing.options.argument_parser import Parser
 from xval.commands import command_names, find_command
 
 _PROGRAM = "python -m xval"

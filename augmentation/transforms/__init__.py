@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.named_files import file_names, load_file, read_options
+from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.errors import SettingsError
 
 Samples: TypeAlias = NDArray[np.float32]

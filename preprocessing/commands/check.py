@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.argument_parser import add_workers_argument, number_reader
 from preprocessing.commands.command_line import (
     CorpusChoice,
     make_corpus_parser,
@@ -20,6 +19,7 @@ from preprocessing.commands.command_line import (
     read_corpus_name,
 )
 from preprocessing.console import make_console, progress_bar
+from preprocessing.options.argument_parser import add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
 from xval.errors import CorpusError
 

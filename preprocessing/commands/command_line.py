@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from preprocessing import corpora
-from preprocessing.argument_parser import Parser, add_data_folder_argument
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.settings_section import read_settings_section
+from preprocessing.options.argument_parser import Parser, add_data_folder_argument
+from preprocessing.options.settings_section import read_settings_section
 from xval.errors import SettingsError
 
 SETTINGS_HELP = "a feature setting other than in config.ini, for this command alone; may be repeated"

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.argument_parser import Parser, add_workers_argument
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.output_folder import (
     LEFT_OUT_COLUMNS,
@@ -26,6 +25,7 @@ from preprocessing.clips.output_folder import (
     write_wav,
 )
 from preprocessing.console import make_console, progress_bar
+from preprocessing.options.argument_parser import Parser, add_workers_argument
 from preprocessing.parallel import count_cores, map_in_processes
 from xval.errors import AudioError, SettingsError
 

@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from preprocessing.argument_parser import add_settings_argument, add_workers_argument
 from preprocessing.commands import COMMANDS
 from preprocessing.commands.command_line import (
     SETTINGS_HELP,
@@ -21,6 +20,7 @@ from preprocessing.commands.command_line import (
 )
 from preprocessing.console import make_console, progress_bar
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.options.argument_parser import add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
 from xval.config_file import CONFIG_PATH
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from preprocessing.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
 from preprocessing.commands.command_line import SETTINGS_HELP, read_settings
 from preprocessing.console import make_console
+from preprocessing.options.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
 from xval.errors import AudioError, CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from preprocessing.named_files import file_names, load_file, read_options
+from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:

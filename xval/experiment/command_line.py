@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from preprocessing.argument_parser import Parser, add_settings_argument
 from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end_as_ctrl_c_does
+from preprocessing.options.argument_parser import Parser, add_settings_argument
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.experiment.run import RunRequest, run_experiment
 from xval.settings.architectures import executor_names

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from augmentation import transforms
-from preprocessing.named_files import file_names, load_file, read_options
+from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.errors import SettingsError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, model_validator
 
-from preprocessing.settings_section import read_settings_section
+from preprocessing.options.settings_section import read_settings_section
 from xval.errors import SettingsError
 
 
