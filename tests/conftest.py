@@ -7,7 +7,7 @@ import runpy
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -383,6 +383,33 @@ def tones(project):
     """Put a corpus of tones of many lengths in the place of the project's corpus; return the project."""
     write_tones(project.folder / "audio")
     return project
+
+
+@pytest.fixture(scope="session")
+def run_on():
+    """Return a function that runs a script in a process that has loaded Keras on a backend; it returns what was printed.
+
+    The process knows this project only if its folder is in ``path``.
+    """
+    servers = {}
+    bound = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+
+    def run(backend, script, *arguments, path=(), folder="/", **variables):
+        if backend not in servers:
+            command = [sys.executable, "-I", str(TESTS / "fork_server.py")]
+            environment = os.environ | bound | {"KERAS_BACKEND": backend}
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            servers[backend] = running.enter_context(subprocess.Popen(command, text=True, env=environment, **pipes))
+        server = servers[backend]
+        order = {"script": script, "arguments": arguments, "path": path, "folder": folder, "variables": variables}
+        server.stdin.write(json.dumps(order, default=str) + "\n")
+        server.stdin.flush()
+        ended = json.loads(server.stdout.readline())
+        assert ended["code"] == 0, ended["errors"]
+        return ended["printed"]
+
+    with ExitStack() as running:
+        yield run
 
 
 @pytest.fixture(scope="session")

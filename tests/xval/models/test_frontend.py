@@ -1,9 +1,6 @@
 """What the front end makes of samples is what the same settings would have stored."""
 
 import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +18,7 @@ BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
     for name in ("tensorflow", "torch", "jax")
 ]
+QUICK_COMPILATION = "--xla_backend_optimization_level=0"
 RATE_HZ = 8000
 TOLERANCE_DB = 1e-3
 
@@ -148,18 +146,10 @@ def saved(tmp_path_factory):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_every_backend_builds_and_loads_it_without_this_project(backend, saved):
-    done = subprocess.run(
-        [sys.executable, "-I", Path(__file__).with_name("frontend_probe.py"), saved, PROJECT_ROOT],
-        cwd=saved,
-        env=os.environ
-        | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": "--xla_backend_optimization_level=0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_every_backend_builds_and_loads_it_without_this_project(backend, saved, run_on):
+    probe = Path(__file__).with_name("frontend_probe.py")
+
+    found = json.loads(run_on(backend, probe, saved, PROJECT_ROOT, XLA_FLAGS=QUICK_COMPILATION))
 
     assert found["backend"] == backend
     assert found["imported"] == []

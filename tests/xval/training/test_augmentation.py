@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -378,23 +375,10 @@ def test_examples_of_other_axes_are_refused(tmp_path, make_settings, make_option
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_it_trains_on_every_backend_and_never_changes_a_prediction(backend, tmp_path):
-    done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("augmentation_probe.py"), tmp_path],
-        cwd=tmp_path,
-        env=os.environ
-        | {
-            "KERAS_BACKEND": backend,
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "XLA_FLAGS": QUICK_COMPILATION,
-            "PYTHONPATH": str(PROJECT_ROOT),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_it_trains_on_every_backend_and_never_changes_a_prediction(backend, tmp_path, run_on):
+    probe = Path(__file__).with_name("augmentation_probe.py")
+
+    found = json.loads(run_on(backend, probe, tmp_path, path=[PROJECT_ROOT], XLA_FLAGS=QUICK_COMPILATION))
 
     assert found["backend"] == backend
     assert set(found["frozen"].values()) == {0.0}

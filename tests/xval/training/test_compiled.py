@@ -1,9 +1,6 @@
 """One compiled model for all folds of an instance: results as from a fresh process, and no reuse where that is not sure."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -17,6 +14,7 @@ from xval.models.build import build_model
 from xval.training.compiled import DATA_LOSS, WarmModel, compile_model, penalty
 from xval.training.fit import train_model
 
+QUICK_COMPILATION = "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0 intra_op_parallelism_threads=1"
 FOLD = Fold(1, ("a", "c"), ("b",), ("d",))
 
 
@@ -26,31 +24,26 @@ class OwnLayer(keras.layers.Layer):
         return inputs
 
 
-def run_probe(backend, folder, *jobs):
-    """Run jobs one after the other in a process of their own; return what each left."""
-    ended = subprocess.run(
-        [sys.executable, "-P", str(Path(__file__).with_name("warm_model_probe.py")), str(folder), *jobs],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | {
-            "KERAS_BACKEND": backend,
-            "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0 intra_op_parallelism_threads=1",
-        },
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+@pytest.fixture
+def run_jobs(run_on):
+    """Return a function that runs jobs one after the other in a process of their own, and returns what each left."""
+    probe, root = Path(__file__).with_name("warm_model_probe.py"), Path(__file__).parents[3]
+
+    def run_jobs(backend, folder, *jobs):
+        folder.mkdir(exist_ok=True)
+        return json.loads(run_on(backend, probe, folder, *jobs, path=[root], XLA_FLAGS=QUICK_COMPILATION).splitlines()[-1])
+
+    return run_jobs
 
 
 @pytest.mark.parametrize(
     ("backend", "instances"), [("tensorflow", (1, 2, 3, 4)), ("torch", (1, 2, 3)), ("jax", (1, 2))]
 )  # fmt: skip
-def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_another(backend, instances, tmp_path):
-    warm = run_probe(backend, tmp_path / "warm", *(f"{number}:{fold}" for number in instances for fold in (1, 2)))
-    fresh = run_probe(backend, tmp_path / "fresh", *(f"{number}:2" for number in instances))
+def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_another(backend, instances, tmp_path, run_jobs):
+    warm = run_jobs(backend, tmp_path / "warm", *(f"{number}:{fold}" for number in instances for fold in (1, 2)))
 
     for number in instances:
+        fresh = run_jobs(backend, tmp_path / f"fresh_{number}", f"{number}:2")
         found, wanted = warm[f"{number}:2"], fresh[f"{number}:2"]
         assert (found.pop("warm"), wanted.pop("warm")) == (True, False)
         assert found["status"] == "done", found["error"]
@@ -58,8 +51,8 @@ def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_an
         assert warm[f"{number}:1"]["weights"] != found["weights"]
 
 
-def test_a_job_that_fails_leaves_no_model_behind(tmp_path):
-    left = run_probe("tensorflow", tmp_path, "5:1", "5:2", "1:1", "1:3")
+def test_a_job_that_fails_leaves_no_model_behind(tmp_path, run_jobs):
+    left = run_jobs("tensorflow", tmp_path, "5:1", "5:2", "1:1", "1:3")
 
     assert [(found["status"], found["warm"]) for found in left.values()] == [
         ("failed", False), ("failed", False), ("done", False), ("done", True),

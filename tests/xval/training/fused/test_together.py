@@ -1,9 +1,6 @@
 """Folds that are trained together have the results of folds that are trained one by one."""
 
 import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,20 +10,20 @@ import pytest
 from xval.training.fused.options import covers, form, pair_variables
 
 PROBE = Path(__file__).with_name("fused_probe.py")
-PROJECT_ROOT = PROBE.parents[2]
+PROJECT_ROOT = PROBE.parents[4]
 TOLERANCE = 1e-4
 NEEDS_JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 
 
-def run_probe(folder, *cases):
-    """Return what the probe prints for some cases, all in one process."""
-    bound = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+@pytest.fixture(scope="session")
+def run_cases(run_on):
+    """Return a function that gives what the probe prints for some cases, all in one process."""
     flags = "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0 intra_op_parallelism_threads=1"
-    bound |= {"XLA_FLAGS": flags, "PYTHONPATH": str(PROJECT_ROOT)}
-    command = [sys.executable, "-P", str(PROBE), str(folder), *cases]
-    ended = subprocess.run(command, env=os.environ | bound, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+
+    def run_cases(folder, *cases):
+        return json.loads(run_on("jax", PROBE, folder, *cases, path=[PROJECT_ROOT], XLA_FLAGS=flags).splitlines()[-1])
+
+    return run_cases
 
 
 def assert_alike(found):
@@ -43,9 +40,9 @@ def assert_fused(found, n_members):
 
 
 @pytest.fixture(scope="module")
-def found(make_once):
+def found(make_once, run_cases):
     def run(folder):
-        (folder / "found.json").write_text(json.dumps(run_probe(folder, "differing", "cnn")))
+        (folder / "found.json").write_text(json.dumps(run_cases(folder, "differing", "cnn")))
 
     return json.loads((make_once("fused", run) / "found.json").read_text())
 
@@ -86,8 +83,8 @@ def test_a_convolutional_network_with_batch_normalisation_has_the_results_of_one
 
 @NEEDS_JAX
 @pytest.mark.slow
-def test_more_architectures_and_settings_have_the_results_of_one_by_one(tmp_path):
-    cases = run_probe(tmp_path, "augmented", "streamed", "recurrent")
+def test_more_architectures_and_settings_have_the_results_of_one_by_one(tmp_path, run_cases):
+    cases = run_cases(tmp_path, "augmented", "streamed", "recurrent")
 
     for case in cases.values():
         assert_fused(case, 3)
@@ -95,8 +92,8 @@ def test_more_architectures_and_settings_have_the_results_of_one_by_one(tmp_path
 
 @NEEDS_JAX
 @pytest.mark.slow
-def test_little_memory_makes_smaller_programs_and_the_engine_fused_takes_the_faster_way(tmp_path):
-    cases = run_probe(tmp_path, "little memory", "timed")
+def test_little_memory_makes_smaller_programs_and_the_engine_fused_takes_the_faster_way(tmp_path, run_cases):
+    cases = run_cases(tmp_path, "little memory", "timed")
 
     little, timed = cases["little memory"], cases["timed"]
     assert {name: each["used"] for name, each in little["engine"].items()} == {

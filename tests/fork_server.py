@@ -1,0 +1,54 @@
+"""Runs scripts in processes that have loaded Keras and nothing else: a fork for each, in place of the seconds of an import.
+
+Run by the fixture `run_on` of conftest.py, with KERAS_BACKEND set. Reads a line of JSON for each script, {"script",
+"arguments", "path", "folder", "variables"}, and answers with {"code", "printed", "errors"}. It ends with its standard input.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import runpy
+import signal
+import sys
+import tempfile
+import traceback
+
+gc.disable()
+import keras  # noqa: E402, F401 - loaded, and not used: a backend that has computed nothing yet can be forked
+
+gc.enable()
+gc.freeze()
+END_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+def run(order, printed, errors):
+    """Run a script in this process, which ends with it."""
+    ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGKILL)
+    os.dup2(printed.fileno(), 1)
+    os.dup2(errors.fileno(), 2)
+    os.environ.update(order["variables"])
+    os.chdir(order["folder"])
+    sys.path[:0] = order["path"]
+    sys.argv = [order["script"], *order["arguments"]]
+    code = 0
+    try:
+        runpy.run_path(order["script"], run_name="__main__")
+    except Exception:  # noqa: BLE001 - it is printed
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
+
+
+for line in sys.stdin:
+    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as errors:
+        child = os.fork()
+        if child == 0:
+            run(json.loads(line), printed, errors)
+        _, status = os.waitpid(child, 0)
+        printed.seek(0)
+        errors.seek(0)
+        answer = {"code": os.waitstatus_to_exitcode(status), "printed": printed.read(), "errors": errors.read()}
+    print(json.dumps(answer), flush=True)
