@@ -7,6 +7,9 @@ Student t with the standard error of the jackknife (Efron and Stein, Annals of S
 usual one. From 20 items on: the BCa bootstrap over items (Efron, JASA 82, 1987; over clusters: Davison and Hinkley, Bootstrap
 Methods and their Application, 1997, section 3.8), with quantiles of t in place of normal ones (Hesterberg, The American
 Statistician 69, 2015): without them it covers 93 to 94 instead of 95 % at 20 items.
+
+An interval is about other items for the same models. It does not know that other training items and seeds give other models:
+benchmarks/statistics_simulation.py measures both.
 """
 
 import math
