@@ -50,6 +50,7 @@ bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/R
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/backends.py
 	$(BIN)/python benchmarks/fused.py
+	$(BIN)/python benchmarks/statistics_simulation.py
 	$(BIN)/python benchmarks/plain_keras.py $(addprefix --digits ,$(wildcard ../shared/data/fsdd/recordings))
 
 clean: ## remove the environment and what runs have written

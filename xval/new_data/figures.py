@@ -3,6 +3,7 @@
 Comes in: targets, and the predictions of the model. Goes out: `Figures`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
-from xval.new_data.bootstrap import Interval, bootstrap
 from xval.new_data.calibration import Calibration, measure_calibration
 from xval.settings.tasks import Task, find_task
+from xval.statistics.intervals import Interval, figure_interval
 
 PROBABILITY = "probability_"
 
@@ -146,7 +147,12 @@ def _recall_intervals(items: NDArray[np.intp], targets: NDArray[np.int64], is_ri
         n_right, n_true = recalls(drawn)
         return float(np.mean(n_right[n_true > 0] / n_true[n_true > 0]))
 
-    return _defined({"accuracy": bootstrap(n_items, accuracy), "balanced_accuracy": bootstrap(n_items, balanced_accuracy)})
+    return _defined(
+        {
+            "accuracy": figure_interval(n_items, accuracy),
+            "balanced_accuracy": figure_interval(n_items, balanced_accuracy),
+        }
+    )
 
 
 def _main_intervals(
@@ -154,15 +160,17 @@ def _main_intervals(
 ) -> dict[str, Interval]:
     """Return the intervals of the main metrics of a regression or a representation."""
 
-    def over_items(found: metrics.Metric) -> Interval | None:
+    def over_items(name: str) -> Interval | None:
+        found = metrics.find(task.name, name)
+
         def compute(drawn: NDArray[np.intp]) -> float:
             clips = np.concatenate([rows[item] for item in drawn])
             return found.function(targets[clips], predictions[clips])
 
-        return bootstrap(len(rows), compute)
+        return figure_interval(len(rows), compute, bounds=(-1.0, 1.0) if name == "ccc" else (0.0, math.inf))
 
     names = [name for name in task.main_metrics if name not in task.relative_metrics]
-    return _defined({name: over_items(metrics.find(task.name, name)) for name in names})
+    return _defined({name: over_items(name) for name in names})
 
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:

@@ -18,12 +18,12 @@ from xval.data.frames import BACKGROUND, Recording
 from xval.errors import CorpusError, SettingsError
 from xval.evaluation.frame_figures import event_figures, item_figures, recording_events, tabulate_events, tabulate_frames
 from xval.events.metrics import RecordingEvents, count_events
-from xval.new_data.bootstrap import Interval, bootstrap
 from xval.new_data.calibration import measure_calibration
 from xval.new_data.figures import Figures
 from xval.new_data.labelled_clips import LabelledClips
 from xval.new_data.labels import MatchedLabels, match_labels
 from xval.settings.tasks import FRAME_CLASSIFICATION
+from xval.statistics.intervals import Interval, figure_interval
 
 
 class AnnotatedRecordings(NamedTuple):
@@ -172,4 +172,4 @@ def _event_interval(items: Sequence[str], events: Sequence[RecordingEvents], lab
         n_correct, n_both = by_item[numbers].sum(axis=0)
         return 2 * n_correct / n_both if n_both else float("nan")
 
-    return bootstrap(len(by_item), f1)
+    return figure_interval(len(by_item), f1)

@@ -8,10 +8,10 @@ from preprocessing.corpus import make_corpus
 from preprocessing.store import write
 from xval import metrics
 from xval.errors import AudioError, CorpusError, SettingsError
-from xval.new_data.bootstrap import bootstrap
 from xval.new_data.evaluation import Choices, evaluate_on
 from xval.new_data.labelled_clips import ReadOptions, read_labelled_clips
 from xval.saved_models.description import short_hash
+from xval.statistics.intervals import figure_interval
 
 PATTERN = r"s\d"
 NONE = Choices({})
@@ -64,7 +64,7 @@ def test_the_figures_are_those_of_an_experiment_on_the_same_clips(animals, make_
             drawn = np.concatenate([rows[item] for item in items])
             return metrics.find("classification", name).function(targets[drawn], predictions[drawn])
 
-        assert figures.intervals[name][:3] == pytest.approx(bootstrap(3, over)[:3])
+        assert figures.intervals[name][:3] == pytest.approx(figure_interval(3, over)[:3])
     assert found.warnings == ()
     assert found.left_out.empty
 
@@ -179,10 +179,10 @@ def test_a_regression_has_its_own_metrics_and_no_confusions(animals, make_model,
 
 
 def test_an_autoencoder_has_its_error_alone(animals, make_model, watch):
-    model = make_model(lambda name: [len(name) + ord(name[0])], task_type="representation", class_names=())
+    model = make_model(lambda name: [len(name) + ord(name[0]) + int(name[3])], task_type="representation", class_names=())
     found = evaluate_on(model, read(animals, "representation", item_pattern=PATTERN), NONE, watch)
 
-    assert found.figures.metrics == {"mse": pytest.approx(len("a_s0_0.wav") + 98)}
+    assert found.figures.metrics == {"mse": pytest.approx(len("a_s0_0.wav") + 98 + 1)}
     assert set(found.figures.item_metrics["s0"]) == {"n_clips", "mse"}
     assert set(found.figures.intervals) == {"mse"}
 

@@ -60,7 +60,7 @@ def test_events_found_as_annotated_are_all_right(recordings, make_model, watch):
     assert figures.unit == "frames"
     assert figures.confusion_matrix == [[4 * 10, 0, 0], [0, 4 * 4, 0], [0, 0, 4 * 6]]
     assert figures.class_metrics.loc["call", "event_n_reference"] == 4
-    assert figures.intervals["event_f1"][:3] == (1, 1, 4)
+    assert figures.intervals["event_f1"][:3] == (pytest.approx(0.025**0.25), 1, 4)
     assert figures.calibration.ece == pytest.approx(0.1, abs=1e-6)
     assert len(figures.events) == 4 * 2 * 2
     assert found.lacking_classes == ()
@@ -74,7 +74,7 @@ def test_the_interval_of_the_event_score_is_over_items(recordings, make_model, w
 
     assert found.metrics["event_f1"] == pytest.approx(2 * 3 / 7)
     assert found.item_metrics["w"]["event_f1"] == 0
-    assert found.intervals["event_f1"].low < 2 * 3 / 7 < found.intervals["event_f1"].high == 1
+    assert 0 < found.intervals["event_f1"].low < 2 * 3 / 7 < found.intervals["event_f1"].high < 1
 
 
 def test_stretches_of_an_unknown_label_do_not_count_where_a_frame_has_one_class(recordings, make_model, watch):

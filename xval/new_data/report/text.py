@@ -90,8 +90,10 @@ def _figure_lines(figures: Figures) -> Iterator[str]:
         between = ""
         if interval:
             undefined = f", undefined in {interval.n_undefined} resamples" if interval.n_undefined else ""
-            between = f"   {interval.low:.3f} to {interval.high:.3f} (95 %, bootstrap over {interval.n_items} items{undefined})"
+            how = f"95 %, {interval.method}, over {interval.n_items} items{undefined}"
+            between = f"   {interval.low:.3f} to {interval.high:.3f} ({how})"
         yield f"{name:{width}}  {number(value):>8}{between}"
+    yield from sorted({f"({interval.caution})" for interval in figures.intervals.values() if interval.caution})
 
 
 def _class_lines(table: pd.DataFrame) -> list[str]:

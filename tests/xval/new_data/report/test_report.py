@@ -31,11 +31,18 @@ def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
     assert "Data         new: 120 clips of 6 items" in text
     assert "Left out     1 clip," in text
     assert f"accuracy  {outcome.figures.metrics['accuracy']:.3f}".split()[1] in text
-    assert "(95 %, bootstrap over 6 items)" in text
+    assert "(95 %, t on the logit scale, over 6 items)" in text
+    assert "little about others" not in text
     assert f"ECE {outcome.figures.calibration.ece:.3f}" in text
     worst = min(outcome.figures.item_metrics.items(), key=lambda entry: entry[1]["balanced_accuracy"])[0]
     assert worst_items(outcome.figures, "classification")[0][0] == worst
     assert lines[[line.split()[:1] for line in lines].index(["item"]) + 1].startswith(worst)
+
+
+def test_a_report_over_few_items_says_how_little_they_tell(make_outcome):
+    lines = describe(*make_outcome(n_items=4))
+
+    assert [line for line in lines if line.startswith("(4 items tell little about others")]
 
 
 def test_many_classes_do_not_fill_the_screen(make_outcome):

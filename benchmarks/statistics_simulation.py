@@ -1,0 +1,188 @@
+"""False positives, coverage and power of xval.statistics, on corpora that are drawn anew. Prints the ratio last.
+
+python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE]
+
+Each repetition draws a corpus (speakers differ, and in each class too), deals it into the project's own folds, trains four
+algorithms that are equal in the population with every seed, and compares the second with the first by the corrected t test and
+others, and all three with the first by Holm's method. A study is named items/folds/seeds. Wanted: false positives of the
+corrected t test and of Holm's family at most 5 % + 2 standard errors in every study (the ratio is the highest of all to that),
+and intervals over items that cover in 93 to 97 % what the models reach on speakers that are drawn anew. How often they cover
+the mean over all corpora stands beside it: training sets and seeds vary too, which an interval over items does not know. The
+power is that of finding a second algorithm that is better, beside the power that xval.statistics.planning expects.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _simulated_corpora import N_CLASSES, Cell, Layout, answer_new, draw_answers, make_layout
+from matplotlib.figure import Figure
+from scipy import special
+from threadpoolctl import threadpool_limits
+
+from xval.statistics.comparison import corrected_t, holm, sign_flip
+from xval.statistics.intervals import figure_interval, mean_interval
+from xval.statistics.planning import power
+
+LEVEL = 0.05
+SEPARATION = 2.0
+N_ALGORITHMS = 4
+N_LAYOUTS = 20
+N_SIGNS = 999
+N_REPETITIONS = 1000
+CELLS = (
+    Cell(4, 4, 1), Cell(6, 6, 1), Cell(6, 6, 5), Cell(6, 5, 3, is_uneven=True), Cell(6, 6, 1, n_windows=4), Cell(10, 5, 1),
+    Cell(10, 4, 3, is_uneven=True), Cell(12, 12, 2), Cell(24, 6, 1), Cell(24, 5, 5, is_uneven=True),
+)  # fmt: skip
+POWER_CELLS = (Cell(6, 6, 1), Cell(6, 6, 5), Cell(12, 12, 5), Cell(24, 6, 5))
+SEPARATIONS = (2.0, 2.2, 2.4, 2.7, 3.1, 3.6)
+WANTED = ("corrected t", "Holm, 3 tests")
+TESTS = (*WANTED, "plain t", "sign flip")
+FIGURES = ("accuracy", "macro F1")
+COVERAGE = (0.93, 0.97)
+
+
+def compare(answers: np.ndarray, layout: Layout) -> dict[str, float]:
+    """Return which tests find a difference between the algorithms, with the difference of the second to the first."""
+    of_items = accuracies_of(answers, layout).mean(axis=1)
+    n_clips = layout.is_clip.sum(axis=1)
+    shares = np.eye(len(layout.is_training))[:, layout.fold_of] * n_clips
+    of_folds = shares / shares.sum(axis=1, keepdims=True) @ of_items
+    tests = [corrected_t(other - of_folds[:, 0], layout.ratio) for other in of_folds.T[1:]]
+    test, n_folds = tests[0], len(of_folds)
+    plain = test.difference / test.standard_error * math.sqrt(1 + n_folds * layout.ratio)
+    return {
+        "corrected t": test.p <= LEVEL,
+        "Holm, 3 tests": (holm(np.array([each.p for each in tests])) <= LEVEL).any(),
+        "plain t": 2 * special.stdtr(n_folds - 1, -abs(plain)) <= LEVEL,
+        "sign flip": sign_flip(of_items[:, 1] - of_items[:, 0], n_draws=N_SIGNS).p <= LEVEL,
+        "difference": test.difference,
+        "variance": test.standard_error**2,
+    }
+
+
+def accuracies_of(answers: np.ndarray, layout: Layout) -> np.ndarray:
+    """Return the accuracy of each item, float64 (n_items, n_repeats, n_algorithms)."""
+    is_right = (answers == layout.labels[:, np.newaxis, np.newaxis]) & layout.is_clip[:, np.newaxis, np.newaxis]
+    return is_right.sum(axis=3) / layout.is_clip.sum(axis=1)[:, np.newaxis, np.newaxis]
+
+
+def estimate(answers: np.ndarray, layout: Layout, new: np.ndarray) -> dict[str, float]:
+    """Return accuracy (mean over items) and pooled macro F1 of the first algorithm, their intervals, and both on new speakers.
+
+    The macro F1 is that of the first seed.
+    """
+    accuracies = accuracies_of(answers, layout)[:, :, 0].mean(axis=1)
+    of_item, _ = np.nonzero(layout.is_clip)
+    confusions = np.zeros((len(answers), N_CLASSES, N_CLASSES))
+    np.add.at(confusions, (of_item, layout.labels[layout.is_clip], answers[:, 0, 0][layout.is_clip]), 1)
+    expected = confusions.sum(axis=2, keepdims=True) * new[layout.fold_of, 0]
+    recalls = np.trace(new, axis1=2, axis2=3).mean(axis=1)[layout.fold_of] / N_CLASSES
+    found = {
+        "accuracy": accuracies.mean(), "accuracy, new": recalls.mean(),
+        "macro F1": macro_f1(confusions), "macro F1, new": macro_f1(expected),
+    }  # fmt: skip
+    intervals = {
+        "accuracy": mean_interval(accuracies),
+        "macro F1": figure_interval(len(answers), lambda items: macro_f1(confusions[items])),
+    }
+    for name, interval in intervals.items():
+        found |= {f"{name} {end}": getattr(interval, end, math.nan) for end in ("low", "high")}
+    return found
+
+
+def macro_f1(confusions: np.ndarray) -> float:
+    """Return the macro F1 of the sum of confusion matrices."""
+    confusion = confusions.sum(axis=0)
+    return float((2 * np.diag(confusion) / (confusion.sum(axis=0) + confusion.sum(axis=1))).mean())
+
+
+def simulate(cell: Cell, n_repetitions: int, *, separation: float = SEPARATION, has_figures: bool = True) -> pd.Series:
+    """Return what the repetitions of a study found on average.
+
+    Args:
+        cell: The size of the study.
+        n_repetitions: Number of corpora.
+        separation: Of the classes by the second algorithm.
+        has_figures: Intervals of the first algorithm's figures are made too.
+    """
+    layouts = [make_layout(cell, seed) for seed in range(min(N_LAYOUTS, n_repetitions))]
+    rng = np.random.default_rng(0)
+    separations = np.array([SEPARATION, separation, *[SEPARATION] * (N_ALGORITHMS - 2)])
+    rows = []
+    for number in range(n_repetitions):
+        layout = layouts[number % len(layouts)]
+        answers, weights = draw_answers(rng, layout, cell.n_repeats, separations)
+        rows.append(compare(answers, layout))
+        if has_figures:
+            rows[-1] |= estimate(answers, layout, answer_new(rng, weights[:, :, 0], SEPARATION, cell.n_windows))
+    table = pd.DataFrame(rows).astype(float)
+    found = table.mean()
+    found["planned power"] = power(found["difference"], math.sqrt(found["variance"]), cell.n_folds)
+    for name in FIGURES if has_figures else ():
+        low, high = table[f"{name} low"], table[f"{name} high"]
+        for what, figure in (("models", table[f"{name}, new"]), ("corpora", found[name])):
+            found[f"{name}, {what}"] = ((low <= figure) & (figure <= high))[low.notna()].mean()
+    return found
+
+
+def draw_picture(equal: pd.DataFrame, unequal: pd.DataFrame, limit: float, path: Path) -> None:
+    """Draw the rates, the coverage and the power."""
+    figure = Figure(figsize=(14, 5), layout="constrained")
+    rates, coverage, powers = figure.subplots(1, 3)
+    studies = [str(cell) for cell in equal.index]
+    for name in TESTS:
+        rates.plot(equal[name], studies, "o" if name in WANTED else "x", label=name)
+    rates.axvline(LEVEL, color="0.5", linewidth=0.8)
+    rates.axvline(limit, color="0.5", linewidth=0.8, linestyle=":", label="5 % + 2 standard errors")
+    rates.set(title="Equal algorithms: false positives", xlabel="share of corpora", xlim=(-0.002, None))
+    for name in FIGURES:
+        (drawn,) = coverage.plot(equal[f"{name}, models"], studies, "o", label=f"{name} of these models")
+        coverage.plot(equal[f"{name}, corpora"], studies, "x", color=drawn.get_color(), label=f"{name}, all corpora")
+    coverage.axvspan(*COVERAGE, color="0.92")
+    coverage.set(title="95 % intervals over items: coverage", xlabel="share of corpora", yticklabels=[])
+    for cell, found in unequal.groupby(level=0, sort=False):
+        (drawn,) = powers.plot(found["difference"], found["corrected t"], "o-", label=str(cell))
+        powers.plot(found["difference"], found["planned power"], ":", color=drawn.get_color())
+    powers.set(title="Power of the corrected t test", xlabel="difference of the accuracies; dotted: as planned", ylim=(0, 1))
+    powers.locator_params(axis="x", nbins=5)
+    rates.invert_yaxis()
+    coverage.invert_yaxis()
+    for axes in (rates, coverage, powers):
+        axes.legend(fontsize=8, ncols=2, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def main(n_repetitions: int, csv: Path | None, picture: Path | None) -> None:
+    """Simulate all studies and print the figures."""
+    with threadpool_limits(1):
+        equal = pd.DataFrame({cell: simulate(cell, n_repetitions) for cell in CELLS}).T
+        pairs = [(cell, separation) for cell in POWER_CELLS for separation in SEPARATIONS]
+        found = [simulate(cell, n_repetitions, separation=separation, has_figures=False) for cell, separation in pairs]
+    unequal = pd.DataFrame(found, index=pd.MultiIndex.from_tuples([(str(cell), separation) for cell, separation in pairs]))
+    limit = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions)
+    covered = [f"{name}, {what}" for name in FIGURES for what in ("models", "corpora")]
+    print(f"{n_repetitions} corpora per study; rates of false positives, at most {limit:.3f} wanted of the first two")
+    print(equal[list(TESTS)].to_string(float_format="%.3f"))
+    print(f"\nshare of intervals that cover the figure of these models, and the mean over corpora; {COVERAGE} wanted of models")
+    print(equal[covered].to_string(float_format="%.3f"))
+    print("\npower of the corrected t test, and as planned, by the separation of the second algorithm")
+    print(unequal[["difference", "corrected t", "planned power"]].to_string(float_format="%.3f"))
+    if csv:
+        equal.assign(limit=limit).rename_axis("study").to_csv(csv)
+    if picture:
+        draw_picture(equal, unequal, limit, picture)
+    print(f"ratio of the highest rate to {limit:.3f}  {equal[list(WANTED)].max(axis=None) / limit:.3f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="False positives, coverage and power of the project's statistics.")
+    parser.add_argument("--quick", action="store_true", help="20 corpora per study, which measure nothing")
+    parser.add_argument("--repetitions", type=int, default=N_REPETITIONS, help=f"corpora per study (default: {N_REPETITIONS})")
+    parser.add_argument("--csv", type=Path, help="write the first two tables")
+    parser.add_argument("--picture", type=Path, help="write a picture of all figures")
+    given = parser.parse_args()
+    main(20 if given.quick else given.repetitions, given.csv, given.picture)
