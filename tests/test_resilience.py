@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 # Of the tests that compare figures with those of a run that nothing has disturbed.
-SEEDS = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 5)]
+SEEDS = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 4)]
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     project.write_script(
-        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2, 3)], num_epochs=40, early_stopping=False, workers=2
+        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2)], num_epochs=25, early_stopping=False, workers=2
     )
     running = project.start()
     printed = ""
     for line in running.stdout:
         printed += line
-        if line.startswith("2/9"):
+        if line.startswith("2/6"):
             break
     os.killpg(running.pid, signal.SIGINT)
     printed += running.communicate(timeout=60)[0]
@@ -74,10 +74,10 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     assert "Interrupted" in printed
     assert not project.leftovers()
     stamps = {job: project.stamp(job) for job in project.records()}
-    assert 2 <= len(stamps) < 9
+    assert 2 <= len(stamps) < 6
     ended = project.run()
     assert ended.returncode == 0, ended.stderr
-    assert len(project.records()) == 9
+    assert len(project.records()) == 6
     assert {job: project.stamp(job) for job in stamps} == stamps
 
 
@@ -127,6 +127,8 @@ def write_killer(folder):
     (place / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
         "if 'xval.worker.serve' in sys.orig_argv:\n"
+        "    from xval.backend.devices import load_keras\n"
+        "    load_keras()\n"
         "    import keras\n"
         "    fit = keras.Model.fit\n"
         "    def killed(model, *args, **kwargs):\n"

@@ -4,8 +4,6 @@ Combinations, autoencoders and models of frames: test_corpora_to_workbook.py.
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +22,7 @@ ON_ALL = ("windows", "front end", "front end, windows")
 BACKENDS = ("tensorflow", "torch", "jax")
 
 
-def test_a_moved_model_says_what_was_stored_on_each_backend(tones):
+def test_a_moved_model_says_what_was_stored_on_each_backend(tones, run_on):
     for backend in BACKENDS:
         pytest.importorskip(backend)
     tones.prepare("toy.csv")
@@ -45,12 +43,8 @@ def test_a_moved_model_says_what_was_stored_on_each_backend(tones):
             for number, (of, kind) in enumerate(pairs, start=1)
             if of == backend
         }
-        ended = subprocess.run(
-            [sys.executable, "-P", str(PROBE), *folds.values()], cwd=tones.folder, capture_output=True, text=True, timeout=300,
-            env=tones.environment(KERAS_BACKEND=backend, CUDA_VISIBLE_DEVICES="-1"),
-        )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr
-        for kind, found in zip(folds, json.loads(ended.stdout).values(), strict=True):
+        printed = run_on(backend, PROBE, *folds.values(), path=[PROBE.parents[1]], folder=tones.folder)
+        for kind, found in zip(folds, json.loads(printed).values(), strict=True):
             assert found["n_rows"] == 0, (backend, kind)
             assert max(found["values"], found["times"], found.get("clips", 0.0)) < 1e-5, (backend, kind, found)
 

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -49,11 +47,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_layers_of_its_own_are_found_by_the_name_of_the_architecture(folder):
-    done = subprocess.run([sys.executable, "-c", LOADS, folder], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+def test_layers_of_its_own_are_found_by_the_name_of_the_architecture(folder, run_on):
+    (folder / "loads.py").write_text(LOADS)
 
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(run_on("tensorflow", folder / "loads.py", folder, path=[PROJECT_ROOT]))
+
     assert "names 'xval>SincConv'" in found["alone"]
     assert "model.json must lie beside the model" in found["alone"]
     assert found["difference"] < 1e-6
