@@ -1,5 +1,6 @@
 """A small corpus that is learned in a second, and scripts that run on it as a user would run them."""
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -45,6 +46,7 @@ LONG_FILES = (
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 SMALL_FEATURES = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 TESTS = Path(__file__).parent
+END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
 
 
@@ -285,7 +287,7 @@ class Project:
         )
 
     def start(self, *arguments, **variables):
-        """Start exp.py in a process group of its own, which `end_processes` ends."""
+        """Start exp.py in a process group of its own, which `end_processes` ends, and the kernel if this process is killed."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -293,6 +295,7 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGTERM),
             env=self.environment(**variables),
         )
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 import zipfile
 
 import pytest
@@ -85,16 +84,3 @@ def test_hostile_text_reaches_every_sheet_and_breaks_none(workbook_of, make_inst
 def test_importing_the_writer_does_not_load_openpyxl():
     code = "import sys, xval.results.workbook; print('openpyxl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
-
-
-@pytest.mark.slow
-def test_a_thousand_instances_take_less_than_half_a_minute(tmp_path, make_instance):
-    names = ("accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc", "loss")
-    extra = {f"parameter_{number}": number for number in range(80)}
-    metric_dicts = [
-        make_instance(number, [dict.fromkeys(names, number / 1000)] * 6, **extra, learning_rate=number)
-        for number in range(1, 1001)
-    ]
-    start = time.process_time()
-    write_workbook(tmp_path / "results.xlsx", metric_dicts, {(number, 1): history(50) for number in range(1, 1001)})
-    assert time.process_time() - start < 30
