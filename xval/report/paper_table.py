@@ -1,0 +1,139 @@
+"""The table of instances for a paper, as LaTeX (booktabs) or Markdown: figures with intervals, marks of significance.
+
+Comes in: metric dicts, and a comparison with a baseline for each main metric. Goes out: text.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from xval.report.figures import Estimate, count, estimate, main_columns
+from xval.results.comparison.choose import compare_instances
+from xval.results.comparison.compare import LEVEL, Comparison
+from xval.results.folder import ExperimentFolder
+from xval.results.summary import SIDE_NAMES, MetricDict, direction, settings_of
+from xval.settings.tasks import find_task
+
+_MARKS = {"better": "+", "worse": "-", "practically equal": "="}
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+}  # fmt: skip
+
+
+class PaperTable(NamedTuple):
+    """The table of a paper.
+
+    Attributes:
+        header: Of the columns of figures: what it is, and whether more is better.
+        rows: Name of the instance, and a figure with its mark per column.
+        baseline: What marks compare with; empty: nothing is compared.
+        note: What the figures, intervals and marks are.
+    """
+
+    header: list[str]
+    rows: list[tuple[str, list[tuple[Estimate, str]]]]
+    baseline: str
+    note: str
+
+
+def make_table(
+    folder: ExperimentFolder, metric_dicts: Sequence[MetricDict], instances: Sequence[int], baseline: int | None
+) -> PaperTable:
+    """Return the table of some instances.
+
+    Args:
+        folder: The results folder.
+        metric_dicts: Of all instances.
+        instances: Those to list, in their order.
+        baseline: What the others are compared with; None: nothing is compared.
+
+    Raises:
+        ResultsError: The instances cannot be compared.
+    """
+    chosen = [next(found for found in metric_dicts if found["instance"] == number) for number in instances]
+    columns = main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics)
+    comparisons: dict[str, Comparison] = {}
+    if baseline is not None and len(chosen) > 1:
+        numbers = [number for number in instances if number != baseline]
+        comparisons = {name: compare_instances(folder.path, numbers, baseline=baseline, metric=name) for _, name in columns}
+    rows = [(_name(found), [_cell(found, side, name, comparisons) for side, name in columns]) for found in chosen]
+    header = [f"{SIDE_NAMES[side]} {name}{_arrow(direction(chosen, name))}" for side, name in columns]
+    return PaperTable(header, rows, str(baseline or ""), _note(chosen, rows, comparisons, baseline))
+
+
+def to_markdown(table: PaperTable) -> str:
+    """Return the table as Markdown."""
+    lines = [["instance", *table.header], ["---"] * (1 + len(table.header))]
+    lines += [[name, *(f"{found.text}{mark and f' {mark}'}" for found, mark in cells)] for name, cells in table.rows]
+    rows = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines]
+    return "\n".join([*rows, "", table.note, ""])
+
+
+def to_latex(table: PaperTable, *, label: str) -> str:
+    """Return the table as LaTeX, for a document that uses the package booktabs.
+
+    Args:
+        table: The table.
+        label: Of the table, for references.
+    """
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        "  \\centering",
+        f"  \\caption{{{_escape(table.note)}}}",
+        f"  \\label{{{label}}}",
+        f"  \\begin{{tabular}}{{l{'l' * len(table.header)}}}",
+        "    \\toprule",
+        f"    {' & '.join(['Instance', *map(_escape, table.header)])} \\\\",
+        "    \\midrule",
+        *(f"    {' & '.join([_escape(name), *(_latex_cell(*cell) for cell in cells)])} \\\\" for name, cells in table.rows),
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        "\\end{table}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(metric_dict: MetricDict, side: str, metric: str, comparisons: Mapping[str, Comparison]) -> tuple[Estimate, str]:
+    verdicts = {pair.instance: pair.verdict for pair in comparisons[metric].pairs} if metric in comparisons else {}
+    return estimate(metric_dict, side, metric), _MARKS.get(verdicts.get(str(metric_dict["instance"]), ""), "")
+
+
+def _latex_cell(found: Estimate, mark: str) -> str:
+    return _escape(found.text).replace("–", "--").replace("[-", "[$-$") + (f"$^{{{mark}}}$" if mark else "")
+
+
+def _name(metric_dict: MetricDict) -> str:
+    settings = settings_of(metric_dict)
+    return f"{metric_dict['instance']} {settings.comment_1 or settings.architecture}"
+
+
+def _arrow(higher_is_better: bool | None) -> str:
+    return "" if higher_is_better is None else " (higher is better)" if higher_is_better else " (lower is better)"
+
+
+def _note(
+    metric_dicts: Sequence[MetricDict],
+    rows: Sequence[tuple[str, Sequence[tuple[Estimate, str]]]],
+    comparisons: Mapping[str, Comparison],
+    baseline: int | None,
+) -> str:
+    """Return the caption."""
+    first = metric_dicts[0]
+    kinds = sorted({found.of for _, cells in rows for found, _ in cells})
+    text = f"{settings_of(first).dataset}: {' or '.join(kinds)}, {count(first['folds_total'], 'fold')}"
+    if any(found.low is not None for _, cells in rows for found, _ in cells):
+        text += ", with 95 % intervals over items"
+    if comparisons:
+        n = max(comparison.n_comparisons for comparison in comparisons.values())
+        text += (
+            f". Compared with instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
+            f"{count(n, 'comparison')} per column): + better, - worse; = practically equal (Bayesian correlated t test); "
+            "no mark: undecided"
+        )
+    return f"{text}."
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text.replace("\n", " "))
