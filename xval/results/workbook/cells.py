@@ -184,10 +184,14 @@ def split_pages(sheet: Worksheet, blocks: Sequence[int], last_row: int, last_col
     sheet.print_area = ",".join(areas)
 
 
-def side_blocks(pairs: Sequence[tuple[str, str]], first_column: int, columns_per_metric: int) -> list[int]:
-    """Return the first columns of pages with one side each: column 1, and the first column of each further side."""
-    changes = [place for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0]]
-    return [1, *(first_column + columns_per_metric * place for place in changes)]
+def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> list[int]:
+    """Return the first columns of pages with one side each: column 1, and the first column of each further side.
+
+    Args:
+        pairs: Side and metric of each block of columns.
+        columns: The first column of each.
+    """
+    return [1, *(columns[place] for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0])]
 
 
 def title_of(metric_dict: MetricDict) -> str:
