@@ -37,7 +37,7 @@ from xval.settings.resolve import Instance
 _EXPECTED_NOTE = (
     "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
     "what cross-validation estimates for a model that is trained so; it is no test of this model. If the instance was chosen "
-    "among several, it is too good on average, and the nested figure of results.xlsx estimates the choice and the training together."
+    "among several, it is too good on average, and the nested figure in results.xlsx estimates choice and training together."
 )
 
 

@@ -4,7 +4,7 @@ Comes in: metric dicts. Goes out: `Finding`s, which the end of a run, the workbo
 no slow library loaded.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -77,7 +77,7 @@ def _random_split(done: Sequence[MetricDict]) -> Finding | None:
     return Finding(
         "random split",
         "Every clip is an item of its own, a random split: clips of one speaker, session or recording are on both sides, and "
-        "the figures say nothing about unseen ones. If clips belong together, prepare the corpus with what stays unseen as item.",
+        "the figures say nothing about unseen ones. If clips belong together, make what must stay unseen the item.",
     )
 
 
@@ -85,24 +85,24 @@ def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
     lacking = [each for each in metric_dicts if each["folds_done"] < each["folds_total"]]
     if not lacking:
         return None
-    listed = _list(f"{each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
+    listed = _list(f"instance {each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
     return Finding(
         "folds missing",
-        f"Folds are missing of instance {listed}: its means leave items out, perhaps the hard ones, and do not compare. Run "
+        f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. Run "
         "the command again when what failed is mended; the sheet folds has the errors.",
         tuple(each["instance"] for each in lacking),
     )
 
 
 def _few_items(done: Sequence[MetricDict]) -> Finding | None:
-    n_items = max(len(record_items(each)) for each in done)
+    n_items = max(len(_items(each)) for each in done)
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
     what = Interval(0, 1, n_items, "").caution
     return Finding("few items", f"{what[:1].upper()}{what[1:]}. Record more items before you rely on a figure.")
 
 
-def record_items(metric_dict: MetricDict) -> set[str]:
+def _items(metric_dict: MetricDict) -> set[str]:
     """Return the items that the finished folds of an instance have tested."""
     return {item for record in done_records(metric_dict) for item in record["item_metrics"]["test"]}
 
@@ -113,7 +113,7 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
         return None
     return Finding(
         "folds lacking classes",
-        f"Fold {_list(folds)} tests no example of some class: figures that average over classes (balanced accuracy, macro F1, "
+        f"Not every class is tested in fold {_list(folds)}: figures that average over classes (balanced accuracy, macro F1, "
         "precision, recall, AUC, EER) are undefined there, or of fewer classes. Read the pooled ones, of all folds together.",
     )
 
@@ -126,7 +126,7 @@ def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
     number, reason = next(iter(missing.items()))
     return Finding(
         "no pooled figures",
-        f"There are no pooled figures of instance {_list(missing)}: {reason} (instance {number}). The intervals are those of "
+        f"There are no pooled figures of {_instances(missing)}: {reason} (instance {number}). The intervals are those of "
         "means over items. Run these folds again if you want pooled ones.",
         tuple(missing),
     )
@@ -150,7 +150,7 @@ def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
         return None
     return Finding(
         "not above chance",
-        f"Not above chance: instance {_list(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
+        f"Not above chance: {_instances(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
         "is worse, or the validation loss is above that of guessing. Do not rank these; look at the labels and the curves, "
         "train longer, or test more items.",
         tuple(numbers),
@@ -183,7 +183,7 @@ def _tie(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
         return None
     return Finding(
         "tie",
-        f"Instance {ranking.selected} is not surely better than instance {_list(ties)}: the difference in "
+        f"Instance {ranking.selected} is not surely better than {_instances(ties)}: the difference in "
         f"{SIDE_NAMES[ranking.side]} {ranking.metric} lies within its 95 % interval (corrected t over folds). Take the "
         "simplest of them, or tell them apart with more items or repeats.",
         (ranking.selected, *ties),
@@ -228,3 +228,7 @@ def _list(values: Iterable[object]) -> str:
     listed = [str(value) for value in values]
     more = f" and {len(listed) - _MOST_LISTED} more" if len(listed) > _MOST_LISTED else ""
     return ", ".join(listed[:_MOST_LISTED]) + more
+
+
+def _instances(numbers: Collection[int]) -> str:
+    return f"instance{'s' * (len(numbers) > 1)} {_list(numbers)}"

@@ -22,10 +22,10 @@ from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
 from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings.tasks import Task, find_task
-from xval.statistics.intervals import Interval, figure_interval, mean_interval
+from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
 
 _MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
-_MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
 _Values = dict[str, NDArray[np.float64]]
 
 
@@ -91,7 +91,7 @@ def _measure(task: Task, examples: TestedExamples, of_items: _Values | None) -> 
         "pooled": np.full(len(targets), 1 / len(targets)),
         "items": 1 / (len(rows) * np.bincount(examples.items)[examples.items]),
     }
-    n_values = predictions.size * min(len(rows), 500)
+    n_values = predictions.size * min(len(rows), MOST_LEFT_OUT)
     found = {}
     for name, value in pooled.items():
         metric, values = metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
@@ -101,7 +101,7 @@ def _measure(task: Task, examples: TestedExamples, of_items: _Values | None) -> 
         if (metric.is_mean or is_whole) and np.isfinite(values).all():
             of = "items"
             interval = mean_interval(values, bounds=metric.bounds)
-        elif n_values <= _MOST_VALUES_OF_INTERVAL:
+        elif n_values <= MOST_VALUES_OF_INTERVAL:
             interval = _pooled_interval(metric, examples)
         chance = metric.chance and metric.chance(targets, weights[of])
         found[name] = _figure(

@@ -25,7 +25,7 @@ FEWEST_ITEMS = 3  # for an interval at all
 FEWEST_ITEMS_TO_RELY_ON = 6
 FEWEST_ITEMS_OF_BOOTSTRAP = 20
 N_RESAMPLES = 2000
-_MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
+MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
 _MOST_DRAWN_AT_ONCE = 1_000_000
 _ROUNDING = 1e-9
 
@@ -153,7 +153,7 @@ def _interval(
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
         raise SettingsError(f"interval: received the figure {estimate}; allowed: {low} to {high}.")
     rng = np.random.default_rng(seed)
-    left_out = np.array_split(rng.permutation(n_items) if n_items > _MOST_LEFT_OUT else numbers, min(n_items, _MOST_LEFT_OUT))
+    left_out = np.array_split(rng.permutation(n_items) if n_items > MOST_LEFT_OUT else numbers, min(n_items, MOST_LEFT_OUT))
     without, n_undefined = _defined(np.array([compute(np.delete(numbers, group)) for group in left_out]))
     if len(without) < FEWEST_ITEMS:
         return None

@@ -22,7 +22,7 @@ _NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "9
 _NOTES = (
     "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
     "The interval says what other items may change, with these models; it and chance belong to the figure that is named.",
-    "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (auc, eer of many clips).",
+    "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (of many clips).",
     "Pooled figures that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
 )
 

@@ -6,6 +6,7 @@ test figures also the interval), a row per instance, the findings and notes.
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from textwrap import wrap
 
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
@@ -24,10 +25,12 @@ from xval.results.summary import (
 )
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.settings.tasks import find_task
 
 POSITION = 1
 
 HEADER_ROWS = 3
+_LONGEST_LINE = 160
 LAST_COLUMNS = ("time (s)", "parameters", "folds")
 _NOTES = (
     "Yellow: the selected instance. Red: a fold failed; the sheet folds has the error.",
@@ -51,7 +54,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
     pairs = metric_columns(metric_dicts)
-    firsts = list(accumulate((_n_columns(side) for side, _ in pairs), initial=len(names) + 1))
+    firsts = list(accumulate((_n_columns(*pair, metric_dicts) for pair in pairs), initial=len(names) + 1))
     first_last = firsts[-1]
     last_column = first_last + len(LAST_COLUMNS) - 1
     for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
@@ -68,8 +71,8 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     for first, (side, metric) in zip(firsts, pairs, strict=False):
         _put_metric(sheet, first, side, metric, metric_dicts)
     last_row = HEADER_ROWS + len(metric_dicts)
-    said = [finding.text for finding in contents.findings]
-    cells.put_notes(sheet, last_row + 2, (describe_selection(metric_dicts), *said, *_deviation_note(metric_dicts), *_NOTES))
+    said = [line for finding in contents.findings for line in wrap(finding.text, _LONGEST_LINE, subsequent_indent=" " * 8)]
+    cells.put_notes(sheet, last_row + 2, (describe_selection(metric_dicts), *_deviation_note(metric_dicts), *_NOTES), said)
     sheet.row_dimensions[1].height = 32
     sheet.freeze_panes = sheet.cell(HEADER_ROWS + 1, 3)
     sheet.auto_filter.ref = f"A{HEADER_ROWS}:{get_column_letter(last_column)}{last_row}"
@@ -96,11 +99,12 @@ def _put_tall_header(sheet: Worksheet, column: int, name: str, n_rows: int) -> N
 def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_dicts: Sequence[MetricDict]) -> None:
     """Write the header, the means and the deviations of a metric of a side, and mark the best."""
     level = format_chance(chance_level(metric_dicts, metric, side)) if side.endswith("test") else ""
-    last = column + _n_columns(side) - 1
+    n_columns = _n_columns(side, metric, metric_dicts)
+    last = column + n_columns - 1
     for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
         sheet.merge_cells(start_row=row, end_row=row, start_column=column, end_column=last)
         cells.style_header(cells.put(sheet, row, column, text), side)
-    for offset, text in enumerate(("mean", "std", "95 % over items")[: _n_columns(side)]):
+    for offset, text in enumerate(("mean", "std", "95 % over items")[:n_columns]):
         cells.style_header(cells.put(sheet, HEADER_ROWS, column + offset, text), side)
     best = find_best(metric_dicts, side, metric)
     number_format = cells.metric_format(direction(metric_dicts, metric))
@@ -108,7 +112,7 @@ def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_di
     intervals: list[str] = []
     for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
         over_items = item_figure(metric_dict, side, metric)
-        if over_items is not None and column + 2 == last:
+        if over_items is not None and n_columns == 3:
             intervals.append(format_interval(over_items).strip(", "))
             cells.put(sheet, row, last, intervals[-1] or "-").alignment = cells.RIGHT
         if metric in metric_dict["summary"].get(side, {}):
@@ -119,7 +123,7 @@ def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_di
             width = max(width, len(f"{found['mean'] or 0:.3f}{partial}") + 2)
     cells.set_width(sheet, column, width)
     cells.set_width(sheet, column + 1, max(len(metric) / 2 + 1, 8))
-    if last > column + 1:
+    if n_columns == 3:
         cells.set_width(sheet, last, cells.text_width(intervals, lowest=10))
 
 
@@ -146,9 +150,15 @@ def _mark_best(sheet: Worksheet, row: int, column: int, instance: int, best: Bes
         deviation.font = cells.BLUE_FONT
 
 
-def _n_columns(side: str) -> int:
-    """Return how many columns a metric of a side has: test figures also have an interval."""
-    return 3 if side.endswith("test") else 2
+def _n_columns(side: str, metric: str, metric_dicts: Sequence[MetricDict]) -> int:
+    """Return how many columns a metric of a side has: mean and deviation, and an interval.
+
+    The interval is there for the main test figures, and for those that no fold has, with the pooled figure. All others are in
+    the sheet figures.
+    """
+    is_main = metric in find_task(metric_dicts[0]["task_type"]).main_metrics
+    needed = is_main or not any(figure(metric_dict, side, metric)["n"] for metric_dict in metric_dicts)
+    return 3 if side.endswith("test") and needed else 2
 
 
 def _deviation_note(metric_dicts: Sequence[MetricDict]) -> Iterator[str]:
