@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
-from xval.metrics.registry import metric
+from xval.metrics.registry import Chance, metric
 
 Targets = NDArray[Any]
 Predictions = NDArray[np.float32]
 
 _THRESHOLD = 0.5
+_GUESS_EVENTS = "always some event, each as often as it occurs, never the background"
 
 EVENT_METRICS = {
     f"{unit}_{name}": not name.endswith("_rate")
@@ -33,7 +34,78 @@ EVENT_METRICS = {
 """The metrics of segments and events, and whether more of each is better; xval/events/metrics.py computes them."""
 
 
-@metric(higher_is_better=True)
+def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of the frames in which each class of events is heard, of those that are: float64 (n_classes,)."""
+    found = np.bincount(targets, weights)[1:] if targets.ndim == 1 else weights @ targets.astype(np.float64)
+    return np.asarray(found[found > 0])
+
+
+def _chance_accuracy(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    if targets.ndim == 1:
+        return Chance(float(np.bincount(targets, weights).max()), "always the most frequent class")
+    shares = weights @ targets.astype(np.float64)
+    return Chance(float(np.mean(np.maximum(shares, 1 - shares))), "each label always or never, whichever is more frequent")
+
+
+def _chance_balanced(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    n_classes = np.count_nonzero(np.bincount(targets, weights)) if targets.ndim == 1 else 2
+    return Chance(float(1 / n_classes), "any constant answer, or guessing")
+
+
+def _chance_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return the best F1 of answers that are always the same: one event; of several at once, the most frequent ones."""
+    shares = np.sort(_shares(targets, weights))[::-1]
+    if not len(shares):
+        return Chance(float("nan"), "no event is annotated")
+    n_on = np.arange(1, 2 if targets.ndim == 1 else len(shares) + 1)
+    reached = 2 * np.cumsum(shares)[: len(n_on)] / (shares.sum() + n_on)
+    best = int(reached.argmax())
+    return Chance(
+        float(reached[best]), f"always the {best + 1} most frequent events" if best else "always the most frequent event"
+    )
+
+
+def _chance_precision(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    shares = _shares(targets, weights)
+    return Chance(float(shares.max()) if len(shares) else float("nan"), "always the most frequent event")
+
+
+def _chance_recall(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    shares = _shares(targets, weights)
+    if not len(shares):
+        return Chance(float("nan"), "no event is annotated")
+    if targets.ndim > 1:
+        return Chance(1.0, "always all events")
+    return Chance(float(shares.max() / shares.sum()), "always the most frequent event")
+
+
+def _chance_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return the best mean F1 of answers that do not listen.
+
+    If an answer names several events, each is best always on: 2 p / (1 + p) of its share p. If it names one class, a class of
+    share p that is answered with probability q reaches 2 p q / (p + q), and the mean is best where q is in proportion to p.
+    """
+    shares = _shares(targets, weights)
+    if not len(shares):
+        return Chance(float("nan"), "no event is annotated")
+    if targets.ndim > 1:
+        return Chance(float(np.mean(2 * shares / (1 + shares))), "always all events")
+    return Chance(float(2 * shares.sum() / (1 + shares.sum()) / len(shares)), _GUESS_EVENTS)
+
+
+def _chance_macro_precision(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    shares = _shares(targets, weights)
+    return Chance(float(shares.mean()) if len(shares) else float("nan"), "guessing events at any time")
+
+
+def _chance_macro_recall(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    shares = _shares(targets, weights)
+    if not len(shares):
+        return Chance(float("nan"), "no event is annotated")
+    return Chance(1.0, "always all events") if targets.ndim > 1 else Chance(float(1 / len(shares)), _GUESS_EVENTS)
+
+
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_chance_accuracy)
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
     true, predicted = _all_classes(targets, predictions)
@@ -42,7 +114,7 @@ def accuracy(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(true == predicted))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_balanced)
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall of what there is to be told apart.
 
@@ -56,49 +128,49 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     return _mean((recalls + _divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_f1)
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
     counts = _count(targets, predictions)
     return float(_divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_precision)
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
     counts = _count(targets, predictions)
     return float(_divide(counts.n_correct.sum(), counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_recall)
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
     counts = _count(targets, predictions)
     return float(_divide(counts.n_correct.sum(), counts.n_true.sum()))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_f1)
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_precision)
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(counts.n_correct, counts.n_predicted))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_recall)
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(counts.n_correct, counts.n_true))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_precision)
 def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the curve of precision over recall, each class of events against the rest, averaged over classes.
 

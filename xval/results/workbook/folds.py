@@ -11,7 +11,7 @@ from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_colum
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 
-POSITION = 2
+POSITION = 3
 
 _FIRST = ("instance", "comment_1", "fold", "status", "test items", "validation items", "n test", "n validation", "n training")
 _LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
@@ -51,7 +51,9 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     sheet.freeze_panes = "D2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
     cells.set_up_page(sheet, header_rows=1)
-    cells.split_pages(sheet, cells.side_blocks(pairs, len(_FIRST) + 1, 1), len(jobs) + 1, len(header), title_columns=3)
+    cells.split_pages(
+        sheet, cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header))), len(jobs) + 1, len(header), title_columns=3
+    )
 
 
 def _first_values(instance: int, comment: str, record: Record) -> list[object]:

@@ -1,0 +1,158 @@
+"""The figures of an instance over all its test items, beside the means over folds: mean over items, pooled, interval, chance.
+
+Comes in: the metric dict of an instance and its predictions.parquet files. Goes out: `OverItems`, a part of metrics.json. It is
+computed once: as long as the records are those in metrics.json, what stands there is taken.
+
+Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
+against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.metrics.registry import Metric
+from xval.results.events_over_items import measure_events
+from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
+from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
+from xval.results.tested_examples import TestedExamples, read_examples
+from xval.settings.tasks import Task, find_task
+from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
+
+_MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
+MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+_Values = dict[str, NDArray[np.float64]]
+
+
+def measure_over_items(metric_dict: MetricDict, folders: Mapping[int, Path]) -> OverItems:
+    """Compute all figures over items.
+
+    Args:
+        metric_dict: Of the instance.
+        folders: The folder of each finished fold.
+
+    Raises:
+        ResultsError: A predictions.parquet is damaged.
+    """
+    records = done_records(metric_dict)
+    found: OverItems = {"version": OVER_ITEMS_VERSION, "n_items": 0, "folds_lacking_classes": [], "missing": "", "figures": {}}
+    if not records:
+        return found
+    by_item = {item: values for record in records for item, values in record["item_metrics"]["test"].items()}
+    found["n_items"] = len(by_item)
+    names = {name for values in by_item.values() for name in values} - {"n_clips"}
+    of_record = {name: np.array([_number(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
+    settings = settings_of(metric_dict)
+    task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
+    clip_side = "clip_test" if has_windows([metric_dict]) else "test"
+    found["figures"][clip_side] = {name: _of_record(values) for name, values in of_record.items()}
+    paths = {fold: folder / "predictions.parquet" for fold, folder in folders.items()}
+    class_names = records[0].get("class_names", [])
+    n_values = sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
+    if absent := [str(fold) for fold, path in paths.items() if not path.exists()]:
+        found["missing"] = f"fold {', '.join(absent)} has no predictions.parquet"
+        return found
+    if n_values > _MOST_VALUES:
+        found["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
+        return found
+    for side in dict.fromkeys((clip_side, "test")):
+        clip_average = settings.clip_average if side == "clip_test" else None
+        examples = read_examples(task, paths, class_names, clip_average)
+        known = of_record if side == clip_side and list(examples.names) == sorted(by_item) else None
+        found["figures"].setdefault(side, {}).update(_measure(task, examples, known))
+        numbers, codes = np.unique(examples.folds, return_inverse=True)
+        found["folds_lacking_classes"] = numbers[_lack_classes(task, examples.targets, codes)].tolist()
+    if task.is_framewise:
+        frames = settings.frame_settings()
+        found["figures"]["test"].update(measure_events(folders, class_names, frames, found["figures"]["test"]))
+    return found
+
+
+def _measure(task: Task, examples: TestedExamples, of_items: _Values | None) -> dict[str, ItemFigure]:
+    """Return the figures that targets and predictions give.
+
+    Args:
+        task: Of the instance.
+        examples: All that were tested.
+        of_items: Their metrics of each item, in the order of the items' names, where the records have them.
+    """
+    targets, predictions, rows = examples.targets, examples.predictions, examples.rows
+    pooled = metrics.compute(task.name, targets, predictions)
+    if of_items is None:
+        each = [metrics.compute(task.name, targets[own], predictions[own]) for own in rows]
+        of_items = {name: np.array([values[name] for values in each]) for name in pooled}
+    is_whole = len(rows) == len(np.unique(examples.folds)) and not _lack_classes(task, targets, examples.items).any()
+    weights = {
+        "pooled": np.full(len(targets), 1 / len(targets)),
+        "items": 1 / (len(rows) * np.bincount(examples.items)[examples.items]),
+    }
+    n_values = predictions.size * min(len(rows), MOST_LEFT_OUT)
+    found = {}
+    for name, value in pooled.items():
+        metric, values = metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
+        # A fold of one item has the figure of the item, so that the mean over folds is that over items.
+        of: Literal["items", "pooled"] = "pooled"
+        interval = None
+        if (metric.is_mean or is_whole) and np.isfinite(values).all():
+            of = "items"
+            interval = mean_interval(values, bounds=metric.bounds)
+        elif n_values <= MOST_VALUES_OF_INTERVAL:
+            interval = _pooled_interval(metric, examples)
+        chance = metric.chance and metric.chance(targets, weights[of])
+        found[name] = _figure(
+            items=float(values.mean()), pooled=value, of=of, interval=interval,
+            chance=chance.value if chance else math.nan, strategy=chance.strategy if chance else "",
+        )  # fmt: skip
+    return found
+
+
+def _pooled_interval(metric: Metric, examples: TestedExamples) -> Interval | None:
+    def compute(drawn: NDArray[np.intp]) -> float:
+        chosen = np.concatenate([examples.rows[item] for item in drawn])
+        return metric.function(examples.targets[chosen], examples.predictions[chosen])
+
+    return figure_interval(len(examples.rows), compute, bounds=metric.bounds, bootstrap=False)
+
+
+def _of_record(values: NDArray[np.float64]) -> ItemFigure:
+    """Return the figure of a metric of which the records have the values of each item, and nothing else is known."""
+    interval = mean_interval(values, bounds=None)
+    return _figure(float(values.mean()), math.nan, "items", interval, math.nan, "")
+
+
+def _figure(
+    items: float, pooled: float, of: Literal["items", "pooled"], interval: Interval | None, chance: float, strategy: str
+) -> ItemFigure:
+    return ItemFigure(
+        items=value_of(items),
+        pooled=value_of(pooled),
+        of=of,
+        low=interval and interval.low,
+        high=interval and interval.high,
+        method=interval and interval.method,
+        chance=value_of(chance),
+        strategy=strategy,
+    )
+
+
+def _number(value: object) -> float:
+    number = value_of(value)
+    return math.nan if number is None else number
+
+
+def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which groups of examples, numbered from 0 without gaps, lack some class that others have: bool (n_groups,)."""
+    n_groups = int(groups.max()) + 1
+    if not task.has_classes:
+        return np.zeros(n_groups, dtype=bool)
+    occurs = np.zeros((n_groups, int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]), dtype=bool)
+    if targets.ndim == 1:
+        occurs[groups, targets] = True
+    else:
+        np.logical_or.at(occurs, groups, targets > 0)
+    return np.asarray(~occurs[:, occurs.any(axis=0)].all(axis=1))
