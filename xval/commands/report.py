@@ -15,7 +15,7 @@ from pathlib import Path
 
 from preprocessing.console import make_console
 from xval.errors import ResultsError
-from xval.report.contents import PageRequest
+from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances

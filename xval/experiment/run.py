@@ -15,6 +15,7 @@ from typing import cast
 from rich.console import Console
 
 from preprocessing.console import make_console
+from xval.errors import one_line
 from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
 from xval.experiment.checks import check_instance
@@ -25,6 +26,8 @@ from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
+from xval.report.request import PageRequest
+from xval.report.write import write_page
 from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
@@ -93,6 +96,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
             _print_damaged(rebuild.rebuild(folder), console)
+            _write_page(folder, PageRequest(with_audit=False), console)
     _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
 
@@ -193,11 +197,21 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
 @contextmanager
 def _derived_files(folder: ExperimentFolder, console: Console) -> Iterator[BackgroundRebuild]:
     """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
-    derived = BackgroundRebuild(folder)
+    running = PageRequest(with_audio=False, with_audit=False)
+    derived = BackgroundRebuild(folder, write_page=lambda: _write_page(folder, running, console))
     try:
         yield derived
     finally:
         _print_damaged(derived.close(), console)
+        _write_page(folder, PageRequest(with_audit=False), console)
+
+
+def _write_page(folder: ExperimentFolder, request: PageRequest, console: Console) -> None:
+    """Write the page; a run does not fail because of it."""
+    try:
+        write_page(folder, request)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
+        console.print(f"the page is not up to date: {one_line(error)}", style="red", soft_wrap=True, markup=False)
 
 
 def _print_damaged(damaged: Sequence[str], console: Console) -> None:

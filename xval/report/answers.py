@@ -5,6 +5,7 @@ Comes in: the predictions.parquet of the finished folds. Goes out: a table with 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,10 +119,10 @@ def _wrong_seconds(task: Task, class_names: Sequence[str], table: pd.DataFrame, 
     return (table["end_s"] - table["start_s"]) * (is_wrong & (table["weight"] > 0))
 
 
-def _deviations(table: pd.DataFrame) -> "pd.Series[float]":
+def _deviations(table: pd.DataFrame) -> "pd.Series[Any]":
     """Return the absolute errors of all targets together, each in standard deviations of the target."""
     total = pd.Series(0.0, index=table.index)
     for name in [str(column).removeprefix("target_") for column in table if str(column).startswith("target_")]:
         target = table[f"target_{name}"]
         total += (target - table[f"predicted_{name}"]).abs() / (float(target.std(ddof=0)) or 1.0)
-    return total.astype(float)
+    return total

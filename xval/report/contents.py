@@ -16,6 +16,7 @@ from xval.audit import audit
 from xval.audit.verdict import Verdict
 from xval.errors import CorpusError, ResultsError, UsageError
 from xval.report.answers import read_answers, read_events
+from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
 from xval.results.comparison.choose import compare_instances
 from xval.results.comparison.compare import Comparison
@@ -32,23 +33,6 @@ MOST_COMPARED = 10
 _MOST_HEARD = 4  # instances whose answers stand side by side
 _MOST_PREDICTED = 20  # instances whose predicted numbers are drawn
 _MOST_SOUND_BYTES = 6_000_000
-
-
-@dataclass(frozen=True)
-class PageRequest:
-    """What a page is to hold.
-
-    Attributes:
-        instance: Whose worst answers are shown; None: those of the instance that the validation figures select.
-        data_folder: Where the corpora lie; None: as the settings say.
-        with_audio: Embed the clips of the worst answers.
-        with_audit: Run the leakage audit.
-    """
-
-    instance: int | None = None
-    data_folder: Path | None = None
-    with_audio: bool = True
-    with_audit: bool = True
 
 
 @dataclass(frozen=True)

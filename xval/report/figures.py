@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from xval.results.ranking import test_side
-from xval.results.summary import MetricDict, done_records, figure, value_of
+from xval.results.summary import MetricDict, chance_level, figure, fold_values, item_figure
 
 FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
@@ -42,14 +42,13 @@ class Estimate(NamedTuple):
 
 def estimate(metric_dict: MetricDict, side: str, metric: str) -> Estimate:
     """Return a test metric of an instance: the figure that has an interval, or else the mean over folds."""
-    part, of_side = ("clip_metrics", "test") if side == "clip_test" else ("metrics", "test")
-    values = (value_of(record[part][of_side].get(metric)) for record in done_records(metric_dict))
-    folds = tuple(value for value in values if value is not None)
-    found = metric_dict.get("over_items", {}).get("figures", {}).get(side, {}).get(metric)
+    folds = tuple(fold_values(metric_dict, side, metric).values())
+    level = chance_level([metric_dict], metric, side)
+    chance = level.lowest if level else None
+    found = item_figure(metric_dict, side, metric)
     if found is None or found[found["of"]] is None:
-        chance = figure(metric_dict, "chance", metric)["mean"]
         return Estimate(figure(metric_dict, side, metric)["mean"], None, None, FOLDS, chance, folds)
-    return Estimate(found[found["of"]], found["low"], found["high"], _OF[found["of"]], found["chance"], folds)
+    return Estimate(found[found["of"]], found["low"], found["high"], _OF[found["of"]], chance, folds)
 
 
 def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[tuple[str, str]]:

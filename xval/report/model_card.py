@@ -11,7 +11,6 @@ from typing import Any
 
 from xval.json_files import write_atomically
 from xval.report.figures import fixed
-from xval.report.rendering import make_environment
 from xval.results.ranking import format_figure
 from xval.results.summary import SIDE_NAMES
 from xval.settings.schema import Settings
@@ -35,6 +34,8 @@ def write_card(folder: Path, record: Mapping[str, Any], settings: Settings) -> N
 
 def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     """Return the card; the arguments are those of `write_card`."""
+    from xval.report.rendering import make_environment
+
     environment = make_environment()
     environment.filters["plain"] = _plain
     side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])

@@ -19,6 +19,7 @@ from xval.report.rendering import make_environment, read_source
 from xval.report.sections import instance_sections
 from xval.results.comparison import text as comparison_text
 from xval.results.comparison.compare import Comparison, Pair
+from xval.results.findings import find_findings
 from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
 from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
 
@@ -126,10 +127,8 @@ def make_page(contents: PageContents) -> str:
 
 def describe_answer(contents: PageContents) -> list[str]:
     """Return what the experiment says so far, in sentences."""
-    found = [describe_selection(contents.metric_dicts)]
-    if contents.comparisons:
-        found.append(_describe_verdicts(contents.comparisons[0]))
-    return found
+    compared = [_describe_verdicts(contents.comparisons[0])] if contents.comparisons else []
+    return [describe_selection(contents.metric_dicts), *compared, *(each.text for each in find_findings(contents.metric_dicts))]
 
 
 def _describe_verdicts(comparison: Comparison) -> str:

@@ -6,7 +6,7 @@ Comes in: a results folder. Goes out: the page, whole or not at all.
 from pathlib import Path
 
 from xval.json_files import write_atomically
-from xval.report.contents import PageRequest, read_contents
+from xval.report.request import PageRequest
 from xval.results.folder import ExperimentFolder
 
 PAGE_NAME = "report.html"
@@ -19,6 +19,7 @@ def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
         ResultsError: As `read_contents`.
         OSError: The disk is full or not writable; an old page stays.
     """
+    from xval.report.contents import read_contents
     from xval.report.page import make_page
 
     path = folder.path / PAGE_NAME
