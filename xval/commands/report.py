@@ -20,6 +20,7 @@ from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances
 from xval.results.rebuild import is_stale, read_metric_dicts, rebuild
+from xval.settings.tasks import find_task
 
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
 
@@ -65,7 +66,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
+    from xval.report.figures import main_columns
     from xval.report.paper_table import make_table, to_latex, to_markdown
+    from xval.results.comparison.choose import compare_instances
 
     metric_dicts = read_metric_dicts(folder, folder.instances())
     done = [found["instance"] for found in metric_dicts if found["folds_done"]]
@@ -76,10 +79,14 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         raise ResultsError(
             f"{folder.path}: instances with finished folds are {listed}; received {', '.join(map(str, asked)) or 'none'}."
         )
-    chosen = [found for found in metric_dicts if found["instance"] in wanted]
+    chosen = [found for found in metric_dicts if found["instance"] in asked]
     baseline = options.baseline or rank_instances(chosen).selected
-    numbers = list(dict.fromkeys(asked))
-    table = make_table(folder, metric_dicts, numbers, baseline)
+    comparisons = {}
+    if baseline is not None and len(chosen) > 1:
+        numbers = [found["instance"] for found in chosen]
+        for _, name in main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics):
+            comparisons[name] = compare_instances(folder.path, numbers, baseline=baseline, metric=name)
+    table = make_table(chosen, comparisons)
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

@@ -107,7 +107,7 @@ def _answers(task: Task, settings: Settings, class_names: Sequence[str], table: 
     )
 
 
-def _wrong_seconds(task: Task, class_names: Sequence[str], table: pd.DataFrame, settings: Settings) -> "pd.Series[float]":
+def _wrong_seconds(task: Task, class_names: Sequence[str], table: pd.DataFrame, settings: Settings) -> "pd.Series[Any]":
     """Return for each frame its length (s), 0 where it is right or in dispute."""
     if task.is_multi_label:
         true = table[[f"target_{name}" for name in class_names]].to_numpy() > 0
@@ -116,7 +116,8 @@ def _wrong_seconds(task: Task, class_names: Sequence[str], table: pd.DataFrame, 
         is_wrong = (true != heard).any(axis=1)
     else:
         is_wrong = (table["target"] != table["predicted"]).to_numpy()
-    return (table["end_s"] - table["start_s"]) * (is_wrong & (table["weight"] > 0))
+    seconds: pd.Series[Any] = (table["end_s"] - table["start_s"]) * (is_wrong & (table["weight"] > 0))
+    return seconds
 
 
 def _deviations(table: pd.DataFrame) -> "pd.Series[Any]":

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.report.figures import Estimate, count, estimate, main_columns
-from xval.results.comparison.choose import compare_instances
 from xval.results.comparison.compare import LEVEL, Comparison
-from xval.results.folder import ExperimentFolder
 from xval.results.summary import SIDE_NAMES, MetricDict, direction, settings_of
 from xval.settings.tasks import find_task
 
@@ -26,39 +24,25 @@ class PaperTable(NamedTuple):
     Attributes:
         header: Of the columns of figures: what it is, and whether more is better.
         rows: Name of the instance, and a figure with its mark per column.
-        baseline: What marks compare with; empty: nothing is compared.
         note: What the figures, intervals and marks are.
     """
 
     header: list[str]
     rows: list[tuple[str, list[tuple[Estimate, str]]]]
-    baseline: str
     note: str
 
 
-def make_table(
-    folder: ExperimentFolder, metric_dicts: Sequence[MetricDict], instances: Sequence[int], baseline: int | None
-) -> PaperTable:
+def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Comparison]) -> PaperTable:
     """Return the table of some instances.
 
     Args:
-        folder: The results folder.
-        metric_dicts: Of all instances.
-        instances: Those to list, in their order.
-        baseline: What the others are compared with; None: nothing is compared.
-
-    Raises:
-        ResultsError: The instances cannot be compared.
+        metric_dicts: Of the instances, in their order.
+        comparisons: Of each main metric, all with the same baseline; empty: nothing is compared.
     """
-    chosen = [next(found for found in metric_dicts if found["instance"] == number) for number in instances]
-    columns = main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics)
-    comparisons: dict[str, Comparison] = {}
-    if baseline is not None and len(chosen) > 1:
-        numbers = [number for number in instances if number != baseline]
-        comparisons = {name: compare_instances(folder.path, numbers, baseline=baseline, metric=name) for _, name in columns}
-    rows = [(_name(found), [_cell(found, side, name, comparisons) for side, name in columns]) for found in chosen]
-    header = [f"{SIDE_NAMES[side]} {name}{_arrow(direction(chosen, name))}" for side, name in columns]
-    return PaperTable(header, rows, str(baseline or ""), _note(chosen, rows, comparisons, baseline))
+    columns = main_columns(metric_dicts, find_task(metric_dicts[0]["task_type"]).main_metrics)
+    rows = [(_name(found), [_cell(found, side, name, comparisons) for side, name in columns]) for found in metric_dicts]
+    header = [f"{SIDE_NAMES[side]} {name}{_arrow(direction(metric_dicts, name))}" for side, name in columns]
+    return PaperTable(header, rows, _note(metric_dicts, rows, comparisons))
 
 
 def to_markdown(table: PaperTable) -> str:
@@ -117,7 +101,6 @@ def _note(
     metric_dicts: Sequence[MetricDict],
     rows: Sequence[tuple[str, Sequence[tuple[Estimate, str]]]],
     comparisons: Mapping[str, Comparison],
-    baseline: int | None,
 ) -> str:
     """Return the caption."""
     first = metric_dicts[0]
@@ -126,7 +109,7 @@ def _note(
     if any(found.low is not None for _, cells in rows for found, _ in cells):
         text += ", with 95 % intervals over items"
     if comparisons:
-        n = max(comparison.n_comparisons for comparison in comparisons.values())
+        n, baseline = max((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values())
         text += (
             f". Compared with instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
             f"{count(n, 'comparison')} per column): + better, - worse; = practically equal (Bayesian correlated t test); "

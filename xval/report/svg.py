@@ -59,9 +59,9 @@ def element(name: str, content: str = "", /, **attributes: object) -> Markup:
         content: Markup is kept as it is, text is escaped.
         attributes: Numbers are rounded to a tenth of a pixel; all values are escaped.
     """
-    given = " ".join(f'{key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
+    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
     # What is put together here is escaped in `_value` and `escape`.
-    return Markup(f"<{name} {given}>{escape(content)}</{name}>")  # noqa: S704
+    return Markup(f"<{name}{given}>{escape(content)}</{name}>")  # noqa: S704
 
 
 def picture(width: float, height: float, label: str, parts: Iterable[Markup], **attributes: object) -> Markup:
