@@ -9,18 +9,20 @@ The names mean the same in both forms: F1, precision, recall and average precisi
 the background, which most frames are, does not lift them.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
-from xval.metrics.registry import Chance, metric
+from xval.metrics.registry import Chance, ChanceFunction, metric
 
 Targets = NDArray[Any]
 Predictions = NDArray[np.float32]
 
 _THRESHOLD = 0.5
+_MOST_FREQUENT, _ALL_EVENTS = "always the most frequent event", "always all events"
 _GUESS_EVENTS = "always some event, each as often as it occurs, never the background"
 
 EVENT_METRICS = {
@@ -52,57 +54,49 @@ def _chance_balanced(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     return Chance(float(1 / n_classes), "any constant answer, or guessing")
 
 
-def _chance_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return the best F1 of answers that are always the same: one event; of several at once, the most frequent ones."""
-    shares = np.sort(_shares(targets, weights))[::-1]
-    if not len(shares):
-        return Chance(float("nan"), "no event is annotated")
-    n_on = np.arange(1, 2 if targets.ndim == 1 else len(shares) + 1)
-    reached = 2 * np.cumsum(shares)[: len(n_on)] / (shares.sum() + n_on)
+def _of_events(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFunction:
+    """Return a chance level that follows from the shares of the events, and whether a frame may have several at once."""
+
+    def chance(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+        shares = _shares(targets, weights)
+        return best(shares, targets.ndim > 1) if len(shares) else Chance(float("nan"), "no event is annotated")
+
+    return chance
+
+
+def _best_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    """Return the F1 of the best events to be answered all the time; only one of them if a frame has one class."""
+    n_on = np.arange(1, len(shares) + 1 if is_multi_label else 2)
+    reached = 2 * np.cumsum(np.sort(shares)[::-1])[: len(n_on)] / (shares.sum() + n_on)
     best = int(reached.argmax())
-    return Chance(
-        float(reached[best]), f"always the {best + 1} most frequent events" if best else "always the most frequent event"
-    )
+    return Chance(float(reached[best]), f"always the {best + 1} most frequent events" if best else _MOST_FREQUENT)
 
 
-def _chance_precision(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    shares = _shares(targets, weights)
-    return Chance(float(shares.max()) if len(shares) else float("nan"), "always the most frequent event")
+def _best_precision(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001 - all take both
+    return Chance(float(shares.max()), _MOST_FREQUENT)
 
 
-def _chance_recall(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    shares = _shares(targets, weights)
-    if not len(shares):
-        return Chance(float("nan"), "no event is annotated")
-    if targets.ndim > 1:
-        return Chance(1.0, "always all events")
-    return Chance(float(shares.max() / shares.sum()), "always the most frequent event")
+def _best_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(shares.max() / shares.sum()), _MOST_FREQUENT)
 
 
-def _chance_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+def _best_macro_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
     """Return the best mean F1 of answers that do not listen.
 
     If an answer names several events, each is best always on: 2 p / (1 + p) of its share p. If it names one class, a class of
     share p that is answered with probability q reaches 2 p q / (p + q), and the mean is best where q is in proportion to p.
     """
-    shares = _shares(targets, weights)
-    if not len(shares):
-        return Chance(float("nan"), "no event is annotated")
-    if targets.ndim > 1:
-        return Chance(float(np.mean(2 * shares / (1 + shares))), "always all events")
+    if is_multi_label:
+        return Chance(float(np.mean(2 * shares / (1 + shares))), _ALL_EVENTS)
     return Chance(float(2 * shares.sum() / (1 + shares.sum()) / len(shares)), _GUESS_EVENTS)
 
 
-def _chance_macro_precision(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    shares = _shares(targets, weights)
-    return Chance(float(shares.mean()) if len(shares) else float("nan"), "guessing events at any time")
+def _best_macro_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(1 / len(shares)), _GUESS_EVENTS)
 
 
-def _chance_macro_recall(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    shares = _shares(targets, weights)
-    if not len(shares):
-        return Chance(float("nan"), "no event is annotated")
-    return Chance(1.0, "always all events") if targets.ndim > 1 else Chance(float(1 / len(shares)), _GUESS_EVENTS)
+def _mean_share(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001
+    return Chance(float(shares.mean()), "any answer that does not depend on the audio")
 
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_chance_accuracy)
@@ -128,49 +122,49 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     return _mean((recalls + _divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_f1)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_f1))
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
     counts = _count(targets, predictions)
     return float(_divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_precision)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
     counts = _count(targets, predictions)
     return float(_divide(counts.n_correct.sum(), counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_recall)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_recall))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
     counts = _count(targets, predictions)
     return float(_divide(counts.n_correct.sum(), counts.n_true.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_f1)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_precision)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(counts.n_correct, counts.n_predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_recall)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(counts.n_correct, counts.n_true))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_macro_precision)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_mean_share))
 def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the curve of precision over recall, each class of events against the rest, averaged over classes.
 
