@@ -71,12 +71,12 @@ def compare_instances(
     metric = metric or task.main_metrics[0]
     higher_is_better = _check_metric(metric, chosen, metric_dicts)
     competitors = [read_competitor(records, name, metric) for name, records in chosen]
-    unit = task.clip_word if has_windows(metric_dicts) and metric != "loss" else task.unit.removesuffix("s")
+    unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
     return compare(
         [each for number, each in enumerate(competitors) if number != first],
         competitors[first],
         metric=metric,
-        figure=f"{metric} of the test {unit}s",
+        figure=f"test {metric.replace('_', ' ')} of {unit}",
         higher_is_better=higher_is_better,
         rope=rope,
         baseline_reason=reason,

@@ -106,7 +106,7 @@ class Comparison:
 
     Attributes:
         metric: Name of the metric.
-        figure: What is compared, in words, such as ``balanced_accuracy of the test clips``.
+        figure: What is compared, in words, such as ``test balanced accuracy of clips``.
         higher_is_better: Its direction.
         rope: Half of the region of practical equivalence, in the unit of the metric.
         baseline: Name of the baseline.

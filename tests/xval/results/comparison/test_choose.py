@@ -83,7 +83,7 @@ def test_clips_are_compared_where_an_instance_cuts_them_into_windows(experiment)
 
     found = compare_in(experiment, 4, baseline=1)
 
-    assert found.figure == "accuracy of the test clips"
+    assert found.figure == "test accuracy of clips"
     assert found.pairs[0].mean == 0.75
 
 

@@ -32,7 +32,7 @@ def numbered(values):
 
 
 def compare_accuracy(instances, baseline, **changes):
-    given = {"metric": "accuracy", "figure": "accuracy of the test clips", "higher_is_better": True} | changes
+    given = {"metric": "accuracy", "figure": "test accuracy of clips", "higher_is_better": True} | changes
     return compare(instances, baseline, **given)
 
 
