@@ -43,7 +43,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
         "Instance 1, 3: With 4 items the sign flip test cannot be significant (least p 0.125).",
         "True difference that would be found with a probability of 80% (level 0.05 over 2 comparisons): 4 items and 1 seed",
         "One seed per fold: how much of a difference is due to the seed is unknown",
-        "Methods. Test balanced accuracy of clips of 2 instances was compared",
+        "Methods. Test balanced accuracy of clips was compared between instances 1, 3 and the baseline, instance 2 (selected",
         "Results. Instance 1 ([width] 1) reached 0.575, the baseline 0.838",
         "Sources.",
     ]
@@ -75,7 +75,7 @@ def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
         (["--rope", "-1"], "error: --rope -1: a number from 0 is wanted."),
         (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
         (["--metrik", "accuracy"], "Did you mean '--metric'?"),
-        (["1"], "1 instance to compare; two or more are wanted."),
+        (["1"], "1 instance to compare; wanted are two or more. Available: 1, 2, 3."),
     ],
 )
 def test_what_is_typed_wrong_is_said_with_exit_code_2(command, experiment, arguments, message):

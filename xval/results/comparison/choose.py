@@ -72,11 +72,12 @@ def compare_instances(
     higher_is_better = _check_metric(metric, chosen, metric_dicts)
     competitors = [read_competitor(records, name, metric) for name, records in chosen]
     unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
+    of_unit = "" if task.is_framewise else f" of {unit}"  # events and segments are not counted in frames
     return compare(
         [each for number, each in enumerate(competitors) if number != first],
         competitors[first],
         metric=metric,
-        figure=f"test {metric.replace('_', ' ')} of {unit}",
+        figure=f"test {metric.replace('_', ' ')}{of_unit}",
         higher_is_better=higher_is_better,
         rope=rope,
         baseline_reason=reason,
@@ -90,27 +91,25 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         SettingsError: A name is none of an instance, or fewer than two are named.
         ResultsError: An experiment or an instance is not there.
     """
-    names = instances or list(home.instances())
-    chosen: dict[tuple[Path, int], _Chosen] = {}
-    for name in [*([] if baseline is None else [baseline]), *names]:
+    wanted: dict[tuple[Path, int], ExperimentFolder] = {}
+    for name in [*([] if baseline is None else [baseline]), *(instances or home.instances())]:
         found = _NAME.fullmatch(str(name))
         if found is None:
             raise SettingsError(
                 f"instance '{name}': wanted is a number, such as 3, or one of another experiment, such as {home.path}:3."
             )
         experiment = find_experiment(Path(found["path"])) if found["path"] else home
-        key = experiment.path.resolve(), int(found["number"])
-        if key in chosen:
-            continue
-        is_home = key[0] == home.path.resolve()
-        for records in find_instances(experiment.path, [key[1]]):
-            chosen[key] = _Chosen(str(key[1]) if is_home else f"{experiment.path}:{key[1]}", records)
+        wanted.setdefault((experiment.path.resolve(), int(found["number"])), experiment)
+    read: dict[tuple[Path, int], _Chosen] = {}
+    for path, experiment in {path: experiment for (path, _), experiment in wanted.items()}.items():
+        prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
+        for records in find_instances(experiment.path, [number for of, number in wanted if of == path]):
+            read[path, records.number] = _Chosen(f"{prefix}{records.number}", records)
+    chosen = [read[key] for key in wanted if key in read]
     if len(chosen) < 2:
-        raise SettingsError(
-            f"{home.path}: {len(chosen)} instance to compare; two or more are wanted. "
-            f"{suggestion('', map(str, home.instances()))}"
-        )
-    return list(chosen.values())
+        available = ", ".join(map(str, home.instances())) or "none"
+        raise SettingsError(f"{home.path}: {len(chosen)} instance to compare; wanted are two or more. Available: {available}.")
+    return chosen
 
 
 def _metric_dicts(chosen: Sequence[_Chosen]) -> list[MetricDict]:

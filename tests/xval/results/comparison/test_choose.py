@@ -202,7 +202,7 @@ def test_a_metric_that_an_instance_lacks_is_an_error_that_names_it(experiment):
     ("instances", "error", "message"),
     [
         (["three"], SettingsError, "instance 'three': wanted is a number, such as 3, or one of another experiment"),
-        ([1], SettingsError, "1 instance to compare; two or more are wanted"),
+        ([1], SettingsError, "1 instance to compare; wanted are two or more"),
         ([1, 9], ResultsError, "no instance 9. Available: 1, 2, 3"),
         ([1, "nowhere:2"], ResultsError, "nowhere: no such folder"),
     ],
