@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xval.errors import ResultsError, SettingsError, suggestion
-from xval.results.comparison.compare import Comparison, compare
+from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import metric_names, read_competitor
+from xval.results.comparison.outcome import Comparison
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances
@@ -21,8 +22,6 @@ from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, names_of
 from xval.settings.tasks import find_task
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
-# Instances that differ in nothing else are repeats of each other.
-_OF_REPEATS = frozenset({"seed"})
 
 
 class _Chosen(NamedTuple):
@@ -57,10 +56,10 @@ def compare_instances(
     """
     home = find_experiment(Path(folder))
     chosen = _choose(home, list(instances), baseline)
-    _refuse_other_folds(chosen)
+    n_folds = _check_folds(chosen)
     _refuse_other_tasks(chosen)
     _refuse_seeds(chosen)
-    metric_dicts = _metric_dicts(chosen)
+    metric_dicts = _metric_dicts(chosen, n_folds)
     first, reason = 0, "as chosen"
     if baseline is None:
         ranking = rank_instances(metric_dicts)
@@ -112,18 +111,19 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     return chosen
 
 
-def _metric_dicts(chosen: Sequence[_Chosen]) -> list[MetricDict]:
+def _metric_dicts(chosen: Sequence[_Chosen], n_folds: int) -> list[MetricDict]:
     """Return the metric dicts, each under its place among the chosen as number: experiments have the same numbers."""
     found = []
     for place, (_, records) in enumerate(chosen):
         every = [*records.done.values(), *records.failed.values()]
-        metric_dict = make_metric_dict(records.written, every, folds_total=len(records.wanted))
+        metric_dict = make_metric_dict(records.written, every, folds_total=n_folds)
         metric_dict["instance"] = place
         found.append(metric_dict)
     return found
 
 
-def _refuse_other_folds(chosen: Sequence[_Chosen]) -> None:
+def _check_folds(chosen: Sequence[_Chosen]) -> int:
+    """Refuse experiments with other folds; return the number of folds."""
     first = chosen[0].records.experiment
     wanted = read_folds(first)
     for path in dict.fromkeys(records.experiment.path for _, records in chosen):
@@ -135,6 +135,7 @@ def _refuse_other_folds(chosen: Sequence[_Chosen]) -> None:
                 f"{path}: has other folds than {first.path} ({folds.hash} and {wanted.hash}: {differs}), so that their folds "
                 "do not test the same items. Run one of them again, with the corpus and the fold settings of the other."
             )
+    return len(wanted.numbers)
 
 
 def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
@@ -146,12 +147,12 @@ def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
 
 def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
     """Refuse instances that differ in the seed alone."""
-    apart = EXPERIMENT_KEYS | UNHASHED_KEYS | _OF_REPEATS
-    alike: dict[str, list[_Chosen]] = {}
+    apart = EXPERIMENT_KEYS | UNHASHED_KEYS | {"seed"}
+    groups: dict[str, list[_Chosen]] = {}
     for each in chosen:
-        parameters = each.records.written.parameters
-        alike.setdefault(repr(sorted((k, v) for k, v in parameters.items() if k not in apart)), []).append(each)
-    for group in alike.values():
+        rest = {name: value for name, value in each.records.written.parameters.items() if name not in apart}
+        groups.setdefault(repr(sorted(rest.items())), []).append(each)
+    for group in groups.values():
         seeds = [each.records.written.parameters.get("seed") for each in group]
         if len(set(map(str, seeds))) > 1:
             names = ", ".join(each.name for each in group)

@@ -5,7 +5,7 @@ Comes in: a `Comparison`. Goes out: text.
 
 import math
 
-from xval.results.comparison.compare import LEVEL, SURE, WANTED_POWER, Comparison, Pair
+from xval.results.comparison.outcome import LEVEL, SURE, WANTED_POWER, Comparison, Pair
 from xval.statistics.comparison import MOST_ITEMS_OF_EXACT_TEST, N_DRAWS
 
 HEADER = ("instance", "comment_1", "mean", "difference [95 %]", "p", "p Holm", "p items", "better / equal / worse", "verdict")
@@ -97,8 +97,8 @@ def describe_methods(comparison: Comparison) -> str:
     n_folds, n_items = (_range_of_counts(counts) for counts in zip(*((len(p.of_folds), p.n_items) for p in pairs), strict=True))
     seeds = f"averaged over {n_repeats} seeds within a fold" if n_repeats > 1 else "one seed per fold"
     text = (
-        f"{_capital(comparison.figure)} was compared between {names} and the baseline, "
-        f"instance {comparison.baseline} ({comparison.baseline_reason}), on the same {n_folds} folds of {n_items} items, {seeds}. "
+        f"{_capital(comparison.figure)} was compared between {names} and the baseline, instance {comparison.baseline} "
+        f"({comparison.baseline_reason}), on the same {n_folds} folds of {n_items} items, {seeds}. "
         "Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003; ratio of test "
         f"to training items {_range([pair.ratio for pair in pairs])})"
     )

@@ -74,6 +74,17 @@ def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
     assert {fold: sorted(of) for fold, of in competitor.by_fold().items()} == {1: [1, 2], 2: [1, 2], 3: [1, 2]}
 
 
+def test_a_split_over_clips_is_noticed(experiment):
+    for number in (4, 5):
+        experiment.add_instance(number, batch_size=number)
+        for fold in (1, 2, 3):
+            of_items = {"test": {f"clip {fold}": {"n_clips": 1, "accuracy": fold / 4}}}
+            experiment.add_fold(number, fold, {"accuracy": fold / 4}, item_metrics=of_items)
+
+    assert describe_limits(compare_in(experiment, 4, 5))[0].startswith("Every item has one clip.")
+    assert "one clip" not in str(describe_limits(compare_in(experiment, 3, 4)))
+
+
 def test_clips_are_compared_where_an_instance_cuts_them_into_windows(experiment):
     experiment.add_instance(4)
     add_folds(
