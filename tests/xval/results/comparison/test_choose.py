@@ -58,6 +58,7 @@ def test_the_ratio_counts_the_items_that_really_trained(experiment):
     assert (mean.ratio, mean.n_items) == (0.5, 2)
     assert mean.flips.n_items == 2  # 0.6 is the mean of 0.5 and 0.9 over clips
     assert other.flips is None  # 0.7 is not
+    assert compare_in(experiment, 1, baseline=4).pairs[0].ratio == 1  # the larger one, where instances differ
 
 
 def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):

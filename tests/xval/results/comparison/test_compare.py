@@ -213,10 +213,11 @@ def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error(
         compare_accuracy([empty], baseline)
 
 
-def test_a_figure_that_is_no_mean_over_items_has_no_test_over_items():
-    made = [competitor(name, {1: value, 2: 0.5, 3: 0.6}, items=False) for name, value in (("2", 0.7), ("1", 0.4))]
+def test_a_figure_that_is_no_mean_over_items_in_one_fold_has_no_test_over_items():
+    own, other = competitor("2", {1: 0.7, 2: 0.5, 3: 0.6}), competitor("1", {1: 0.4, 2: 0.5, 3: 0.6})
+    without = Competitor("1", "", (other.figures[0]._replace(of_items=None), *other.figures[1:]), {})
 
-    found = compare_accuracy(made[:1], made[1])
+    found = compare_accuracy([own], without)
 
     assert found.pairs[0].flips is None
     assert not found.pairs[0].of_items
