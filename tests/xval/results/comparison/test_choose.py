@@ -68,7 +68,7 @@ def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
     from xval.results.finished_folds import find_instances
 
     (found,) = find_instances(experiment.folder.path, [1])
-    again = {fold + 10: record | {"repeat": 2} for fold, record in found.done.items()}
+    again = {(key, "again"): record | {"repeat": 2} for key, record in found.done.items()}
 
     competitor = read_competitor(replace(found, done={**found.done, **again}), "1", "accuracy")
 
