@@ -19,7 +19,7 @@ from xval.report.answers import read_answers, read_events
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
 from xval.results.comparison.choose import compare_instances
-from xval.results.comparison.compare import Comparison
+from xval.results.comparison.outcome import Comparison
 from xval.results.folder import ExperimentFolder
 from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history
@@ -107,7 +107,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
             f"Instances that have one: {', '.join(map(str, done)) or 'none'}."
         )
     heard = request.instance or next(iter(best), None)
-    comparisons, comparison_note = _compare(folder, best)
+    comparisons, comparison_note = _compare(folder, best, ranking.selected)
     corpus, sound_note = _open_corpus(metric_dicts[0], folds, request)
     sounds = None
     if corpus is not None and heard is not None and request.with_audio:
@@ -136,11 +136,12 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     )
 
 
-def _compare(folder: ExperimentFolder, best: Sequence[int]) -> tuple[list[Comparison], str]:
+def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
     """Return the comparison of the best instances with each of them, and what to say about it."""
     compared = best[:MOST_COMPARED]
+    baselines = [None if number == selected else number for number in compared]  # None: as validation selects
     try:
-        found = [compare_instances(folder.path, compared, baseline=number) for number in compared]
+        found = [compare_instances(folder.path, compared, baseline=baseline) for baseline in baselines]
     except UsageError as error:
         return [], str(error)
     left_out = len(best) - len(compared)

@@ -18,7 +18,7 @@ from xval.report.figures import Estimate, estimate, main_columns
 from xval.report.rendering import make_environment, read_source
 from xval.report.sections import instance_sections
 from xval.results.comparison import text as comparison_text
-from xval.results.comparison.compare import Comparison, Pair
+from xval.results.comparison.outcome import LEVEL, Comparison, Pair
 from xval.results.findings import find_findings
 from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
 from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
@@ -26,12 +26,13 @@ from xval.results.summary import SIDE_NAMES, differing_parameters, figure, setti
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
 _VERDICTS = {
-    "better": "better",
-    "worse": "worse",
-    "practically equal": "practically equal",
-    "undecided": "not told from it",
-    "no test": "not tested",
+    "better": "worse than {}",
+    "worse": "better than {}",
+    "practically equal": "practically equal to {}",
+    "undecided": "not told apart from {}",
+    "no test": "not tested against {}",
 }
+"""What the baseline is, by the verdict on the other instance."""
 
 
 class InstanceRow(NamedTuple):
@@ -92,6 +93,7 @@ def make_page(contents: PageContents) -> str:
     compared = contents.numbers[:_MOST_COLUMNS]
     item_metric, higher, items = tables.worst_items([contents.by_number[number] for number in compared])
     values = [value for row in items for value in row.values if value is not None]
+    paragraphs = protocol.describe_protocol(contents)
     return environment.get_template("page.html").render(
         contents=contents,
         settings=settings,
@@ -120,8 +122,8 @@ def make_page(contents: PageContents) -> str:
         worst=errors.worst_clips(contents, task),
         worst_order=errors.describe_order(task),
         event_labels=errors.event_labels(contents),
-        protocol=protocol.describe_protocol(contents),
-        bibtex=protocol.bibtex(contents),
+        protocol=paragraphs,
+        bibtex=protocol.bibtex(paragraphs),
     )
 
 
@@ -132,16 +134,14 @@ def describe_answer(contents: PageContents) -> list[str]:
 
 
 def _describe_verdicts(comparison: Comparison) -> str:
-    """Return which instances are better or worse than the baseline, and which cannot be told from it."""
+    """Return which instances the baseline is better or worse than, and which it cannot be told from."""
     by_verdict: dict[str, list[str]] = {}
     for pair in comparison.pairs:
         by_verdict.setdefault(pair.verdict, []).append(pair.instance)
-    listed = "; ".join(
-        f"{words}: {', '.join(by_verdict[verdict])}" for verdict, words in _VERDICTS.items() if verdict in by_verdict
-    )
+    told = "; ".join(words.format(", ".join(by_verdict[name])) for name, words in _VERDICTS.items() if name in by_verdict)
     return (
-        f"Compared with instance {comparison.baseline} in {comparison.figure} (corrected resampled t test, Holm, level 0.05), "
-        f"other instances are {listed}."
+        f"In {comparison.figure}, instance {comparison.baseline} is {told} (corrected resampled t test, Holm, level {LEVEL}; equality "
+        "by the Bayesian correlated t test)."
     )
 
 

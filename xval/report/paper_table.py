@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.report.figures import Estimate, count, estimate, main_columns
-from xval.results.comparison.compare import LEVEL, Comparison
+from xval.results.comparison.outcome import LEVEL, Comparison
 from xval.results.summary import SIDE_NAMES, MetricDict, direction, settings_of
 from xval.settings.tasks import find_task
 

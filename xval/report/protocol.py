@@ -21,36 +21,36 @@ _STRATEGIES = {
     "holdout": "one part of the items was tested",
 }
 _BIBTEX = {
-    "keras": """@misc{chollet2015keras,
+    "Chollet et al., 2015": """@misc{chollet2015keras,
   title = {Keras}, author = {Chollet, Fran\\c{c}ois and others}, year = {2015}, howpublished = {\\url{https://keras.io}}
 }""",
-    "nadeau": """@article{nadeau2003inference,
+    "Nadeau & Bengio, 2003": """@article{nadeau2003inference,
   title = {Inference for the Generalization Error}, author = {Nadeau, Claude and Bengio, Yoshua},
   journal = {Machine Learning}, volume = {52}, pages = {239--281}, year = {2003}
 }""",
-    "benavoli": """@article{benavoli2017time,
+    "Benavoli et al., 2017": """@article{benavoli2017time,
   title = {Time for a Change: a Tutorial for Comparing Multiple Classifiers Through {Bayesian} Analysis},
   author = {Benavoli, Alessio and Corani, Giorgio and Dem\\v{s}ar, Janez and Zaffalon, Marco},
   journal = {Journal of Machine Learning Research}, volume = {18}, number = {77}, pages = {1--36}, year = {2017}
 }""",
-    "holm": """@article{holm1979simple,
+    "Holm, 1979": """@article{holm1979simple,
   title = {A Simple Sequentially Rejective Multiple Test Procedure}, author = {Holm, Sture},
   journal = {Scandinavian Journal of Statistics}, volume = {6}, number = {2}, pages = {65--70}, year = {1979}
 }""",
-    "phipson": """@article{phipson2010permutation,
+    "Phipson & Smyth, 2010": """@article{phipson2010permutation,
   title = {Permutation {P}-values Should Never Be Zero: Calculating Exact {P}-values When Permutations Are Randomly Drawn},
   author = {Phipson, Belinda and Smyth, Gordon K.},
   journal = {Statistical Applications in Genetics and Molecular Biology}, volume = {9}, number = {1}, year = {2010}
 }""",
-    "efron": """@article{efron1981jackknife,
+    "Efron & Stein, 1981": """@article{efron1981jackknife,
   title = {The Jackknife Estimate of Variance}, author = {Efron, Bradley and Stein, Charles},
   journal = {The Annals of Statistics}, volume = {9}, number = {3}, pages = {586--596}, year = {1981}
 }""",
-    "bca": """@article{efron1987better,
+    "Efron, 1987": """@article{efron1987better,
   title = {Better Bootstrap Confidence Intervals}, author = {Efron, Bradley},
   journal = {Journal of the American Statistical Association}, volume = {82}, number = {397}, pages = {171--185}, year = {1987}
 }""",
-    "varma": """@article{varma2006bias,
+    "Varma & Simon, 2006": """@article{varma2006bias,
   title = {Bias in Error Estimation When Using Cross-validation for Model Selection},
   author = {Varma, Sudhir and Simon, Richard},
   journal = {BMC Bioinformatics}, volume = {7}, pages = {91}, year = {2006}
@@ -69,23 +69,10 @@ def describe_protocol(contents: PageContents) -> list[str]:
     return parts
 
 
-def bibtex(contents: PageContents) -> str:
-    """Return the entries of what the protocol cites."""
-    cited = ["keras", "varma"]
-    methods = {
-        str(found["method"])
-        for metric_dict in contents.metric_dicts
-        for of_side in metric_dict.get("over_items", {}).get("figures", {}).values()
-        for found in of_side.values()
-        if found["method"]
-    }
-    cited += ["efron"] if any(method.startswith("t") for method in methods) else []
-    cited += ["bca"] if "BCa bootstrap" in methods else []
-    if contents.comparisons:
-        cited += ["nadeau", "benavoli"]
-        cited += ["holm"] if contents.comparisons[0].n_comparisons > 1 else []
-        cited += ["phipson"] if any(pair.flips for pair in contents.comparisons[0].pairs) else []
-    return "\n".join(_BIBTEX[name] for name in cited)
+def bibtex(paragraphs: Sequence[str]) -> str:
+    """Return the entries of what some paragraphs cite, as ``Holm, 1979``."""
+    text = " ".join(paragraphs)
+    return "\n".join(entry for citation, entry in _BIBTEX.items() if citation in text)
 
 
 def describe_audit(verdicts: Sequence[Verdict] | None) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xval.errors import ResultsError, SettingsError, suggestion
-from xval.results.comparison.compare import Comparison, compare
+from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import metric_names, read_competitor
+from xval.results.comparison.outcome import Comparison
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances
@@ -21,8 +22,6 @@ from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, names_of
 from xval.settings.tasks import find_task
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
-# Instances that differ in nothing else are repeats of each other.
-_OF_REPEATS = frozenset({"seed"})
 
 
 class _Chosen(NamedTuple):
@@ -57,10 +56,10 @@ def compare_instances(
     """
     home = find_experiment(Path(folder))
     chosen = _choose(home, list(instances), baseline)
-    _refuse_other_folds(chosen)
+    n_folds = _check_folds(chosen)
     _refuse_other_tasks(chosen)
     _refuse_seeds(chosen)
-    metric_dicts = _metric_dicts(chosen)
+    metric_dicts = _metric_dicts(chosen, n_folds)
     first, reason = 0, "as chosen"
     if baseline is None:
         ranking = rank_instances(metric_dicts)
@@ -71,12 +70,13 @@ def compare_instances(
     metric = metric or task.main_metrics[0]
     higher_is_better = _check_metric(metric, chosen, metric_dicts)
     competitors = [read_competitor(records, name, metric) for name, records in chosen]
-    unit = task.clip_word if has_windows(metric_dicts) and metric != "loss" else task.unit.removesuffix("s")
+    unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
+    of_unit = "" if task.is_framewise else f" of {unit}"  # events and segments are not counted in frames
     return compare(
         [each for number, each in enumerate(competitors) if number != first],
         competitors[first],
         metric=metric,
-        figure=f"{metric} of the test {unit}s",
+        figure=f"test {metric.replace('_', ' ')}{of_unit}",
         higher_is_better=higher_is_better,
         rope=rope,
         baseline_reason=reason,
@@ -90,41 +90,40 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         SettingsError: A name is none of an instance, or fewer than two are named.
         ResultsError: An experiment or an instance is not there.
     """
-    names = instances or list(home.instances())
-    chosen: dict[tuple[Path, int], _Chosen] = {}
-    for name in [*([] if baseline is None else [baseline]), *names]:
+    wanted: dict[tuple[Path, int], ExperimentFolder] = {}
+    for name in [*([] if baseline is None else [baseline]), *(instances or home.instances())]:
         found = _NAME.fullmatch(str(name))
         if found is None:
             raise SettingsError(
                 f"instance '{name}': wanted is a number, such as 3, or one of another experiment, such as {home.path}:3."
             )
         experiment = find_experiment(Path(found["path"])) if found["path"] else home
-        key = experiment.path.resolve(), int(found["number"])
-        if key in chosen:
-            continue
-        is_home = key[0] == home.path.resolve()
-        for records in find_instances(experiment.path, [key[1]]):
-            chosen[key] = _Chosen(str(key[1]) if is_home else f"{experiment.path}:{key[1]}", records)
+        wanted.setdefault((experiment.path.resolve(), int(found["number"])), experiment)
+    read: dict[tuple[Path, int], _Chosen] = {}
+    for path, experiment in {path: experiment for (path, _), experiment in wanted.items()}.items():
+        prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
+        for records in find_instances(experiment.path, [number for of, number in wanted if of == path]):
+            read[path, records.number] = _Chosen(f"{prefix}{records.number}", records)
+    chosen = [read[key] for key in wanted if key in read]
     if len(chosen) < 2:
-        raise SettingsError(
-            f"{home.path}: {len(chosen)} instance to compare; two or more are wanted. "
-            f"{suggestion('', map(str, home.instances()))}"
-        )
-    return list(chosen.values())
+        available = ", ".join(map(str, home.instances())) or "none"
+        raise SettingsError(f"{home.path}: {len(chosen)} instance to compare; wanted are two or more. Available: {available}.")
+    return chosen
 
 
-def _metric_dicts(chosen: Sequence[_Chosen]) -> list[MetricDict]:
+def _metric_dicts(chosen: Sequence[_Chosen], n_folds: int) -> list[MetricDict]:
     """Return the metric dicts, each under its place among the chosen as number: experiments have the same numbers."""
     found = []
     for place, (_, records) in enumerate(chosen):
         every = [*records.done.values(), *records.failed.values()]
-        metric_dict = make_metric_dict(records.written, every, folds_total=len(records.wanted))
+        metric_dict = make_metric_dict(records.written, every, folds_total=n_folds)
         metric_dict["instance"] = place
         found.append(metric_dict)
     return found
 
 
-def _refuse_other_folds(chosen: Sequence[_Chosen]) -> None:
+def _check_folds(chosen: Sequence[_Chosen]) -> int:
+    """Refuse experiments with other folds; return the number of folds."""
     first = chosen[0].records.experiment
     wanted = read_folds(first)
     for path in dict.fromkeys(records.experiment.path for _, records in chosen):
@@ -136,6 +135,7 @@ def _refuse_other_folds(chosen: Sequence[_Chosen]) -> None:
                 f"{path}: has other folds than {first.path} ({folds.hash} and {wanted.hash}: {differs}), so that their folds "
                 "do not test the same items. Run one of them again, with the corpus and the fold settings of the other."
             )
+    return len(wanted.numbers)
 
 
 def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
@@ -147,12 +147,12 @@ def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
 
 def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
     """Refuse instances that differ in the seed alone."""
-    apart = EXPERIMENT_KEYS | UNHASHED_KEYS | _OF_REPEATS
-    alike: dict[str, list[_Chosen]] = {}
+    apart = EXPERIMENT_KEYS | UNHASHED_KEYS | {"seed"}
+    groups: dict[str, list[_Chosen]] = {}
     for each in chosen:
-        parameters = each.records.written.parameters
-        alike.setdefault(repr(sorted((k, v) for k, v in parameters.items() if k not in apart)), []).append(each)
-    for group in alike.values():
+        rest = {name: value for name, value in each.records.written.parameters.items() if name not in apart}
+        groups.setdefault(repr(sorted(rest.items())), []).append(each)
+    for group in groups.values():
         seeds = [each.records.written.parameters.get("seed") for each in group]
         if len(set(map(str, seeds))) > 1:
             names = ", ".join(each.name for each in group)

@@ -5,18 +5,20 @@ Comes in: a `Comparison`. Goes out: text.
 
 import math
 
-from xval.results.comparison.compare import LEVEL, SURE, WANTED_POWER, Comparison, Pair
+from xval.results.comparison.outcome import LEVEL, SURE, WANTED_POWER, Comparison, Pair
 from xval.statistics.comparison import MOST_ITEMS_OF_EXACT_TEST, N_DRAWS
 
 HEADER = ("instance", "comment_1", "mean", "difference [95 %]", "p", "p Holm", "p items", "better / equal / worse", "verdict")
-SOURCES = """\
-Benavoli, Corani, Demsar & Zaffalon (2017), Time for a change: a tutorial for comparing multiple classifiers through Bayesian
-  analysis, Journal of Machine Learning Research 18(77).
-Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 65-70.
-Nadeau & Bengio (2003), Inference for the generalization error, Machine Learning 52, 239-281.
-Phipson & Smyth (2010), Permutation p-values should never be zero, Statistical Applications in Genetics and Molecular Biology
-  9(1), 39.
-"""
+SOURCES = {
+    "Benavoli et al., 2017": "Benavoli, A., Corani, G., Demsar, J. & Zaffalon, M. (2017). Time for a change: a tutorial for "
+    "comparing multiple classifiers through Bayesian analysis. Journal of Machine Learning Research 18(77).",
+    "Holm, 1979": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
+    "Statistics 6, 65-70.",
+    "Nadeau & Bengio, 2003": "Nadeau, C. & Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, "
+    "239-281.",
+    "Phipson & Smyth, 2010": "Phipson, B. & Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical "
+    "Applications in Genetics and Molecular Biology 9(1), 39.",
+}
 _PLANNED_REPEATS = 5
 _VERDICTS = {
     "better": "it is better",
@@ -90,12 +92,13 @@ def describe_plans(comparison: Comparison) -> list[str]:
 def describe_methods(comparison: Comparison) -> str:
     """Return the methods as a paper has them."""
     pairs = comparison.pairs
+    names = f"instance{'s' * (len(pairs) > 1)} {', '.join(pair.instance for pair in pairs)}"
     n_repeats = max(round(pair.n_repeats) for pair in pairs)
     n_folds, n_items = (_range_of_counts(counts) for counts in zip(*((len(p.of_folds), p.n_items) for p in pairs), strict=True))
     seeds = f"averaged over {n_repeats} seeds within a fold" if n_repeats > 1 else "one seed per fold"
     text = (
-        f"{_capital(comparison.figure)} of {_count(len(pairs), 'instance')} was compared with that of instance "
-        f"{comparison.baseline} ({comparison.baseline_reason}) on the same {n_folds} folds of {n_items} items, {seeds}. "
+        f"{_capital(comparison.figure)} was compared between {names} and the baseline, instance {comparison.baseline} "
+        f"({comparison.baseline_reason}), on the same {n_folds} folds of {n_items} items, {seeds}. "
         "Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003; ratio of test "
         f"to training items {_range([pair.ratio for pair in pairs])})"
     )
@@ -133,9 +136,11 @@ def describe_result(comparison: Comparison, pair: Pair) -> str:
 
 
 def describe_to_publish(comparison: Comparison) -> str:
-    """Return methods and results, each as a paragraph, and the sources."""
+    """Return methods and results, each as a paragraph, and the sources that they cite."""
+    methods = describe_methods(comparison)
     results = [*(describe_result(comparison, pair) for pair in comparison.pairs), *describe_limits(comparison)]
-    return f"Methods. {describe_methods(comparison)}\n\nResults. {' '.join(results)}\n\nSources.\n{SOURCES}"
+    sources = [f"- {source}" for cited, source in SOURCES.items() if cited in methods]
+    return "\n".join([f"Methods. {methods}", "", f"Results. {' '.join(results)}", "", "Sources.", *sources])
 
 
 def _comparisons(comparison: Comparison) -> str:

@@ -58,6 +58,7 @@ def test_the_ratio_counts_the_items_that_really_trained(experiment):
     assert (mean.ratio, mean.n_items) == (0.5, 2)
     assert mean.flips.n_items == 2  # 0.6 is the mean of 0.5 and 0.9 over clips
     assert other.flips is None  # 0.7 is not
+    assert compare_in(experiment, 1, baseline=4).pairs[0].ratio == 1  # the larger one, where instances differ
 
 
 def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
@@ -67,11 +68,22 @@ def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
     from xval.results.finished_folds import find_instances
 
     (found,) = find_instances(experiment.folder.path, [1])
-    again = {fold + 10: record | {"repeat": 2} for fold, record in found.done.items()}
+    again = {(key, "again"): record | {"repeat": 2} for key, record in found.done.items()}
 
     competitor = read_competitor(replace(found, done={**found.done, **again}), "1", "accuracy")
 
     assert {fold: sorted(of) for fold, of in competitor.by_fold().items()} == {1: [1, 2], 2: [1, 2], 3: [1, 2]}
+
+
+def test_a_split_over_clips_is_noticed(experiment):
+    for number in (4, 5):
+        experiment.add_instance(number, batch_size=number)
+        for fold in (1, 2, 3):
+            of_items = {"test": {f"clip {fold}": {"n_clips": 1, "accuracy": fold / 4}}}
+            experiment.add_fold(number, fold, {"accuracy": fold / 4}, item_metrics=of_items)
+
+    assert describe_limits(compare_in(experiment, 4, 5))[0].startswith("Every item has one clip.")
+    assert "one clip" not in str(describe_limits(compare_in(experiment, 3, 4)))
 
 
 def test_clips_are_compared_where_an_instance_cuts_them_into_windows(experiment):
@@ -83,7 +95,7 @@ def test_clips_are_compared_where_an_instance_cuts_them_into_windows(experiment)
 
     found = compare_in(experiment, 4, baseline=1)
 
-    assert found.figure == "accuracy of the test clips"
+    assert found.figure == "test accuracy of clips"
     assert found.pairs[0].mean == 0.75
 
 
@@ -202,7 +214,7 @@ def test_a_metric_that_an_instance_lacks_is_an_error_that_names_it(experiment):
     ("instances", "error", "message"),
     [
         (["three"], SettingsError, "instance 'three': wanted is a number, such as 3, or one of another experiment"),
-        ([1], SettingsError, "1 instance to compare; two or more are wanted"),
+        ([1], SettingsError, "1 instance to compare; wanted are two or more"),
         ([1, 9], ResultsError, "no instance 9. Available: 1, 2, 3"),
         ([1, "nowhere:2"], ResultsError, "nowhere: no such folder"),
     ],

@@ -32,7 +32,7 @@ def numbered(values):
 
 
 def compare_accuracy(instances, baseline, **changes):
-    given = {"metric": "accuracy", "figure": "accuracy of the test clips", "higher_is_better": True} | changes
+    given = {"metric": "accuracy", "figure": "test accuracy of clips", "higher_is_better": True} | changes
     return compare(instances, baseline, **given)
 
 
@@ -197,7 +197,7 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
     assert (found.pairs[0].mean, found.pairs[0].baseline_mean) == pytest.approx((0.7, 1.4 / 3))
     assert describe_limits(found)[0] == (
         "Instance 2: Compared on 3 fold(s); left out: fold 3 (auc is undefined), fold 4 (failed: out of memory), "
-        "fold 6 (missing in the baseline, instance 1)."
+        "fold 6 (missing), fold 6 (missing in the baseline, instance 1)."
     )
 
 
@@ -213,10 +213,11 @@ def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error(
         compare_accuracy([empty], baseline)
 
 
-def test_a_figure_that_is_no_mean_over_items_has_no_test_over_items():
-    made = [competitor(name, {1: value, 2: 0.5, 3: 0.6}, items=False) for name, value in (("2", 0.7), ("1", 0.4))]
+def test_a_figure_that_is_no_mean_over_items_in_one_fold_has_no_test_over_items():
+    own, other = competitor("2", {1: 0.7, 2: 0.5, 3: 0.6}), competitor("1", {1: 0.4, 2: 0.5, 3: 0.6})
+    without = Competitor("1", "", (other.figures[0]._replace(of_items=None), *other.figures[1:]), {})
 
-    found = compare_accuracy(made[:1], made[1])
+    found = compare_accuracy([own], without)
 
     assert found.pairs[0].flips is None
     assert not found.pairs[0].of_items
@@ -248,8 +249,11 @@ def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
 
     text = describe_to_publish(found)
 
-    for source in ("Nadeau & Bengio (2003)", "Benavoli", "Holm (1979)", "Phipson & Smyth (2010)"):
-        assert source in text.split("Sources.\n")[1]
+    methods, sources = text.split("\n\nSources.\n")
+    for cited in ("Nadeau & Bengio, 2003", "Benavoli et al., 2017", "Phipson & Smyth, 2010"):
+        assert cited in methods
+        assert sources.count(f"({cited[-4:]})") == 1
+    assert "Holm" not in text  # one comparison needs no adjustment
     assert "on the same 6 folds of 6 items, one seed per fold." in text
     assert "ratio of test to training items 0.250" in text
     assert "practically equal (differences within ±0.01)" in text
