@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xval.report import svg
-from xval.report.figures import Estimate, fixed
+from xval.report.figures import Estimate
 from xval.results.read import Curves
 
 _ROW, _LEFT, _WIDTH = 26, 250, 780
@@ -158,7 +158,7 @@ def _grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) -
         if whole and not float(value).is_integer():
             continue
         parts.append(svg.line(scale(value), top, scale(value), bottom, "grid"))
-        parts.append(svg.text(scale(value), bottom + 16, f"{value:g}", "middle axis"))
+        parts.append(svg.text(scale(value), bottom + 16, f"{round(value, 9):g}", "middle axis"))
     return Markup("").join(parts)
 
 
@@ -166,7 +166,7 @@ def _side_axis(scale: svg.Scale, left: float, right: float) -> Markup:
     parts = []
     for value in svg.ticks(scale):
         parts.append(svg.line(left, scale(value), right, scale(value), "grid"))
-        parts.append(svg.text(left - 6, scale(value) + 4, fixed(value) if abs(value) < 1e-3 else f"{value:g}", "end axis"))
+        parts.append(svg.text(left - 6, scale(value) + 4, f"{round(value, 9):g}", "end axis"))
     return Markup("").join(parts)
 
 

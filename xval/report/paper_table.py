@@ -15,6 +15,7 @@ _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
 }  # fmt: skip
 
 
@@ -22,14 +23,14 @@ class PaperTable(NamedTuple):
     """The table of a paper.
 
     Attributes:
-        header: Of the columns of figures: what it is, and whether more is better.
+        header: What each column of figures has; an arrow says whether more (↑) or less (↓) is better.
         rows: Name of the instance, and a figure with its mark per column.
         note: What the figures, intervals and marks are.
     """
 
     header: list[str]
     rows: list[tuple[str, list[tuple[Estimate, str]]]]
-    note: str
+    note: str = ""
 
 
 def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Comparison]) -> PaperTable:
@@ -41,8 +42,8 @@ def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Com
     """
     columns = main_columns(metric_dicts, find_task(metric_dicts[0]["task_type"]).main_metrics)
     rows = [(_name(found), [_cell(found, side, name, comparisons) for side, name in columns]) for found in metric_dicts]
-    header = [f"{SIDE_NAMES[side]} {name}{_arrow(direction(metric_dicts, name))}" for side, name in columns]
-    return PaperTable(header, rows, _note(metric_dicts, rows, comparisons))
+    table = PaperTable([_title(side, name, direction(metric_dicts, name)) for side, name in columns], rows)
+    return table._replace(note=_note(table, metric_dicts[0], comparisons))
 
 
 def to_markdown(table: PaperTable) -> str:
@@ -93,27 +94,26 @@ def _name(metric_dict: MetricDict) -> str:
     return f"{metric_dict['instance']} {settings.comment_1 or settings.architecture}"
 
 
-def _arrow(higher_is_better: bool | None) -> str:
-    return "" if higher_is_better is None else " (higher is better)" if higher_is_better else " (lower is better)"
+def _title(side: str, metric: str, higher_is_better: bool | None) -> str:
+    arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
+    return f"{SIDE_NAMES[side]} {metric.replace('_', ' ')}{arrow}"
 
 
-def _note(
-    metric_dicts: Sequence[MetricDict],
-    rows: Sequence[tuple[str, Sequence[tuple[Estimate, str]]]],
-    comparisons: Mapping[str, Comparison],
-) -> str:
-    """Return the caption."""
-    first = metric_dicts[0]
-    kinds = sorted({found.of for _, cells in rows for found, _ in cells})
-    text = f"{settings_of(first).dataset}: {' or '.join(kinds)}, {count(first['folds_total'], 'fold')}"
-    if any(found.low is not None for _, cells in rows for found, _ in cells):
-        text += ", with 95 % intervals over items"
+def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Comparison]) -> str:
+    """Return the caption of a table that has none yet."""
+    kinds = []
+    for column, title in enumerate(table.header):
+        of = sorted({cells[column][0].of for _, cells in table.rows})
+        kinds.append(f"{title}: {' or '.join(of)}")
+    text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}. {'; '.join(kinds)}"
+    if any(found.low is not None for _, cells in table.rows for found, _ in cells):
+        text += "; in brackets the 95 % interval over items"
     if comparisons:
         n, baseline = max((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values())
         text += (
-            f". Compared with instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
-            f"{count(n, 'comparison')} per column): + better, - worse; = practically equal (Bayesian correlated t test); "
-            "no mark: undecided"
+            f". Better (+) or worse (-) than instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
+            f"{count(n, 'comparison')} per column), practically equal to it (=) by the Bayesian correlated t test, or "
+            "undecided (no mark)"
         )
     return f"{text}."
 

@@ -46,10 +46,10 @@ def test_marks_say_what_the_comparison_says(table):
     marks = [[mark for _, mark in cells] for _, cells in table.rows]
 
     assert marks == [["", ""], ["=", "="], ["-", "-"]]
-    assert table.header == ["test balanced_accuracy (higher is better)", "test accuracy (higher is better)"]
-    assert "Compared with instance 1" in table.note
+    assert table.header == ["test balanced accuracy ↑", "test accuracy ↑"]
+    assert "worse (-) than instance 1" in table.note
     assert "2 comparisons" in table.note
-    assert "95 % intervals" in table.note
+    assert "test accuracy ↑: mean over folds or pooled over all test examples; in brackets the 95 % interval" in table.note
 
 
 def test_markdown_has_a_row_per_instance_and_no_broken_cells(table):
