@@ -35,6 +35,8 @@ from xval.results.read import is_current, read_done
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.worker.run import record_failure
 
+_MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -88,7 +90,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         return 0
     folder.prepare(declaration.description)
     if planned.to_do:
-        with _derived_files(folder, console) as derived:
+        with _derived_files(planned, console) as derived:
             outcomes = _run(planned, declaration, command, console, derived)
     else:
         outcomes = []
@@ -96,7 +98,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
             _print_damaged(rebuild.rebuild(folder), console)
-            _write_page(folder, PageRequest(with_audit=False), console)
+            _write_page(planned, console, is_final=True)
     _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
 
@@ -195,21 +197,28 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
 
 
 @contextmanager
-def _derived_files(folder: ExperimentFolder, console: Console) -> Iterator[BackgroundRebuild]:
+def _derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
     """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
-    running = PageRequest(with_audio=False, with_audit=False)
-    derived = BackgroundRebuild(folder, write_page=lambda: _write_page(folder, running, console))
+    derived = BackgroundRebuild(planned.folder, write_page=lambda: _write_page(planned, console, is_final=False))
     try:
         yield derived
     finally:
         _print_damaged(derived.close(), console)
-        _write_page(folder, PageRequest(with_audit=False), console)
+        _write_page(planned, console, is_final=True)
 
 
-def _write_page(folder: ExperimentFolder, request: PageRequest, console: Console) -> None:
-    """Write the page; a run does not fail because of it."""
+def _write_page(planned: Plan, console: Console, *, is_final: bool) -> None:
+    """Write the page, if there is to be one; a run does not fail because of it.
+
+    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model.
+    """
+    page = planned.instances[0].settings.page
+    if page == "none":
+        return
+    n_jobs = len(planned.done) + len(planned.to_do)
+    request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
     try:
-        write_page(folder, request)
+        write_page(planned.folder, request)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
         console.print(f"the page is not up to date: {one_line(error)}", style="red", soft_wrap=True, markup=False)
 

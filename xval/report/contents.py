@@ -100,7 +100,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         raise ResultsError(f"{folder.path}: no instance has a metrics.json. Run the experiment first.")
     ranking = rank_instances(metric_dicts)
     done = [found["instance"] for found in metric_dicts if found["folds_done"]]
-    best = [*ranking.instances, *(number for number in done if number not in ranking.instances)]
+    best = [number for number in dict.fromkeys([*ranking.instances, *done]) if number in done]
     if request.instance is not None and request.instance not in done:
         raise ResultsError(
             f"{folder.path}: instance {request.instance} has no finished fold. "

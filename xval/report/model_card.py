@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from xval.json_files import write_atomically
-from xval.report.figures import fixed
 from xval.results.ranking import format_figure
 from xval.results.summary import SIDE_NAMES
 from xval.settings.schema import Settings
@@ -40,7 +39,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     environment.filters["plain"] = _plain
     side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])
     expected = [
-        (f"{side} {name}", format_figure(found, n_folds), f"{fixed(found['min'])} to {fixed(found['max'])}")
+        (f"{side} {name}", format_figure(found, n_folds))
         for name, found in record["expected"].items()
         if found["mean"] is not None
     ]
