@@ -30,9 +30,9 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
         folders: The folder of each finished fold.
 
     Returns:
-        A row per clip, the worst answer first: clip (text), item, fold, start_s, end_s, said and heard (text; empty for frames
-        and reconstructions), sure (probability of what was heard; NaN without classes) and error: of classes the probability of
-        what was heard less that of what was said, 0 where it is right; of numbers the absolute error in standard deviations of
+        A row per clip, the worst answer first: clip (text), item, fold, start_s, end_s, true and answer (text; empty for frames
+        and reconstructions), sure (probability of the answer; NaN without classes) and error: of classes the probability of
+        the answer less that of the true class, 0 where it is right; of numbers the absolute error in standard deviations of
         the target, summed over targets; of frames the seconds with a wrong label; of reconstructions the mean squared error.
         For numbers also target_<name> and predicted_<name>.
 
@@ -45,7 +45,7 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
         if (folder / "predictions.parquet").exists()
     ]
     if not tables:
-        return pd.DataFrame(columns=["clip", "item", "fold", "start_s", "end_s", "said", "heard", "sure", "error"])
+        return pd.DataFrame(columns=["clip", "item", "fold", "start_s", "end_s", "true", "answer", "sure", "error"])
     table = pd.concat(tables, ignore_index=True)
     if task.has_clip_numbers:
         table["error"] = _deviations(table)
@@ -84,26 +84,26 @@ def _answers(task: Task, settings: Settings, class_names: Sequence[str], table: 
     codes = pd.factorize(table["clip"])[0]
     by_clip = table.groupby(codes, sort=True)
     found = by_clip.agg(clip=("clip", "first"), item=("item", "first"), start_s=("start_s", "min"), end_s=("end_s", "max"))
-    found = found.assign(said="", heard="", sure=np.nan)
+    found = found.assign(true="", answer="", sure=np.nan)
     if task.is_framewise:
         return found.assign(error=_wrong_seconds(task, class_names, table, settings).groupby(codes).sum())
     if task.is_reconstruction:
         return found.assign(error=by_clip["squared_error"].mean())
     if task.has_clip_numbers:
         names = [str(name).removeprefix("target_") for name in table if str(name).startswith("target_")]
-        for kind, column in (("target", "said"), ("predicted", "heard")):
+        for kind, column in (("target", "true"), ("predicted", "answer")):
             numbers = by_clip[[f"{kind}_{name}" for name in names]].mean()
             found = found.assign(**{column: [", ".join(f"{value:.3g}" for value in row) for row in numbers.to_numpy()]})
             found = pd.concat([found, numbers], axis=1)
         return found
     columns = [f"probability_{name}" for name in class_names]
     probabilities = combine_examples(table[columns].to_numpy(np.float32), codes, settings.clip_average)
-    said = by_clip["target"].first()
-    target = said.map({name: number for number, name in enumerate(class_names)}).to_numpy()
+    true = by_clip["target"].first()
+    target = true.map({name: number for number, name in enumerate(class_names)}).to_numpy()
     rows, best = np.arange(len(found)), probabilities.argmax(axis=1)
     sure = probabilities[rows, best]
     return found.assign(
-        said=said, heard=np.array(class_names, dtype=object)[best], sure=sure, error=sure - probabilities[rows, target]
+        true=true, answer=np.array(class_names, dtype=object)[best], sure=sure, error=sure - probabilities[rows, target]
     )
 
 
@@ -112,8 +112,8 @@ def _wrong_seconds(task: Task, class_names: Sequence[str], table: pd.DataFrame, 
     if task.is_multi_label:
         true = table[[f"target_{name}" for name in class_names]].to_numpy() > 0
         threshold = settings.event_threshold or _THRESHOLD
-        heard = table[[f"probability_{name}" for name in class_names]].to_numpy() >= threshold
-        is_wrong = (true != heard).any(axis=1)
+        answered = table[[f"probability_{name}" for name in class_names]].to_numpy() >= threshold
+        is_wrong = (true != answered).any(axis=1)
     else:
         is_wrong = (table["target"] != table["predicted"]).to_numpy()
     seconds: pd.Series[Any] = (table["end_s"] - table["start_s"]) * (is_wrong & (table["weight"] > 0))

@@ -30,7 +30,7 @@ from xval.settings.tasks import find_task
 MOST_COMPARED = 10
 """Instances in the comparison matrix."""
 
-_MOST_HEARD = 4  # instances whose answers stand side by side
+_MOST_SIDE_BY_SIDE = 4  # instances whose answers stand side by side
 _MOST_PREDICTED = 20  # instances whose predicted numbers are drawn
 _MOST_SOUND_BYTES = 6_000_000
 
@@ -47,7 +47,7 @@ class PageContents:
         histories: Of the finished folds, by instance and fold.
         comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
         comparison_note: Why nothing is compared, or which instances are left out.
-        heard: The instance whose worst answers are shown; None: no fold is finished.
+        errors_of: The instance whose worst answers are shown; None: no fold is finished.
         answers: Its answers, and those of the best other instances; of numbers those of more instances.
         events: Events of recordings by instance, where frames are classified.
         corpus: None where it cannot be read.
@@ -63,7 +63,7 @@ class PageContents:
     histories: Mapping[int, Mapping[int, Curves]]
     comparisons: Sequence[Comparison] = ()
     comparison_note: str = ""
-    heard: int | None = None
+    errors_of: int | None = None
     answers: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     events: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     corpus: Corpus | None = None
@@ -106,17 +106,17 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
             f"{folder.path}: instance {request.instance} has no finished fold. "
             f"Instances that have one: {', '.join(map(str, done)) or 'none'}."
         )
-    heard = request.instance or next(iter(best), None)
+    errors_of = request.instance or next(iter(best), None)
     comparisons, comparison_note = _compare(folder, best, ranking.selected)
     corpus, sound_note = _open_corpus(metric_dicts[0], folds, request)
     sounds = None
-    if corpus is not None and heard is not None and request.with_audio:
+    if corpus is not None and errors_of is not None and request.with_audio:
         if corpus.is_custom:
             sound_note = "The examples of this corpus were handed in as arrays, so there is no audio to listen to."
         else:
-            settings = settings_of(next(found for found in metric_dicts if found["instance"] == heard))
+            settings = settings_of(next(found for found in metric_dicts if found["instance"] == errors_of))
             sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
-    shown = [number for number in dict.fromkeys([heard, *best]) if number is not None]
+    shown = [number for number in dict.fromkeys([errors_of, *best]) if number is not None]
     answers, events = _read_answers(folder, metric_dicts, shown)
     return PageContents(
         folder=folder,
@@ -126,7 +126,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         histories={found["instance"]: _read_histories(folder, found) for found in metric_dicts},
         comparisons=comparisons,
         comparison_note=comparison_note,
-        heard=heard,
+        errors_of=errors_of,
         answers=answers,
         events=events,
         corpus=corpus,
@@ -181,7 +181,7 @@ def _read_answers(
     for place, number in enumerate(shown):
         settings = settings_of(by_number[number])
         task = find_task(settings.task_type, settings.label_form)
-        if place >= (_MOST_PREDICTED if task.has_clip_numbers else _MOST_HEARD):
+        if place >= (_MOST_PREDICTED if task.has_clip_numbers else _MOST_SIDE_BY_SIDE):
             break
         records = done_records(by_number[number])
         folders = {record["fold"]: folder.fold_folder(number, record["fold"]) for record in records}

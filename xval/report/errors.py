@@ -20,18 +20,18 @@ _MOST_LANES = 4
 
 
 class Answer(NamedTuple):
-    """What an instance heard in a clip.
+    """The answer of an instance on a clip.
 
     Attributes:
         instance: Its number.
-        heard: Its answer as text; empty for frames and reconstructions.
+        answer: As text; empty for frames and reconstructions.
         sure: The probability of the answer, as text; empty without classes.
         error: How wrong it is, as text; empty for classes.
         is_right: The class is the right one.
     """
 
     instance: int
-    heard: str
+    answer: str
     sure: str
     error: str
     is_right: bool
@@ -44,7 +44,7 @@ class WorstClip(NamedTuple):
         clip: Its name.
         item: Whose it is.
         fold: That tested it.
-        said: What was said, or the true numbers.
+        true: The true class, or the true numbers.
         answers: Of the instance whose errors these are, then of others.
         sound: To listen to and to look at.
         time_line: Of recordings: annotated and found events.
@@ -53,7 +53,7 @@ class WorstClip(NamedTuple):
     clip: str
     item: str
     fold: int
-    said: str
+    true: str
     answers: list[Answer]
     sound: Sound
     time_line: Markup | None
@@ -61,19 +61,19 @@ class WorstClip(NamedTuple):
 
 def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
     """Return the clips that were answered worst, the worst first; those that were answered rightly are left out."""
-    if contents.heard is None or contents.heard not in contents.answers:
+    if contents.errors_of is None or contents.errors_of not in contents.answers:
         return []
-    own = contents.answers[contents.heard]
-    compared = [number for number in contents.answers if number != contents.heard][: _MOST_LANES - 1]
+    own = contents.answers[contents.errors_of]
+    compared = [number for number in contents.answers if number != contents.errors_of][: _MOST_LANES - 1]
     others = {number: {row["clip"]: row for row in contents.answers[number].to_dict("records")} for number in compared}
     found = []
     for row in own[own["error"] > 0].drop_duplicates("clip").head(MOST_CLIPS).to_dict("records"):
         clip = str(row["clip"])
-        answers = [_answer(contents.heard, row, task)]
+        answers = [_answer(contents.errors_of, row, task)]
         answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
         time_line = _time_line(contents, clip, row["end_s"]) if task.is_framewise else None
-        found.append(WorstClip(clip, str(row["item"]), row["fold"], str(row["said"]), answers, sound, time_line))
+        found.append(WorstClip(clip, str(row["item"]), row["fold"], str(row["true"]), answers, sound, time_line))
     return found
 
 
@@ -94,16 +94,16 @@ def describe_order(task: Task) -> str:
 
 
 def _answer(instance: int, row: Mapping[Any, Any], task: Task) -> Answer:
-    heard = str(row["heard"])
+    answer = str(row["answer"])
     if task.has_clip_classes:
-        return Answer(instance, heard, f"{row['sure']:.0%}", "", heard == row["said"])
+        return Answer(instance, answer, f"{row['sure']:.0%}", "", answer == row["true"])
     error = f"{row['error']:.2f} s wrong" if task.is_framewise else f"error {fixed(float(row['error']))}"
-    return Answer(instance, heard, "", error, is_right=False)
+    return Answer(instance, answer, "", error, is_right=False)
 
 
 def _time_line(contents: PageContents, clip: str, duration_s: float) -> Markup:
     labels = event_labels(contents)
-    own: pd.DataFrame = contents.events[contents.heard or 0]
+    own: pd.DataFrame = contents.events[contents.errors_of or 0]
     lanes = {"annotated": own[(own["clip"] == clip) & (own["source"] == "annotated")]}
     for number, events in list(contents.events.items())[:_MOST_LANES]:
         lanes[f"instance {number}"] = events[(events["clip"] == clip) & (events["source"] == "found")]
@@ -111,5 +111,5 @@ def _time_line(contents: PageContents, clip: str, duration_s: float) -> Markup:
 
 
 def _without_empty_rows(lanes: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return lanes without the rows that say that nothing was heard."""
+    """Return lanes without the rows that say that nothing was found."""
     return {name: events.dropna(subset=["start_s", "end_s"]) for name, events in lanes.items()}

@@ -30,8 +30,9 @@ class Scale(NamedTuple):
 
     def __call__(self, value: float) -> float:
         """Return the place of a value (px); values outside the scale lie on its ends."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
+        low, high, start, end = self
+        inside = low if value < low else high if value > high else value
+        return start + (inside - low) / (high - low) * (end - start)
 
 
 def spanning(values: Iterable[float], start: float, end: float) -> Scale:
@@ -95,7 +96,7 @@ def curve(points: Iterable[tuple[float, float]], class_: str) -> Markup:
         if not math.isfinite(y):
             pen_is_up = True
             continue
-        parts.append(f"{'M' if pen_is_up else 'L'}{_value(x)} {_value(y)}")
+        parts.append(f"{'M' if pen_is_up else 'L'}{x:.0f} {y:.1f}")
         pen_is_up = False
     return element("path", d="".join(parts), class_=class_)
 

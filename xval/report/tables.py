@@ -23,7 +23,7 @@ class Confusion(NamedTuple):
     """The answers of an instance over all folds.
 
     Attributes:
-        class_names: Of rows (said) and columns (heard).
+        class_names: Of rows (true) and columns (answered).
         counts: int64 (n_classes, n_classes), of the test clips.
         shares: float64, counts over the sum of their row; 0 in empty rows.
     """
@@ -34,7 +34,7 @@ class Confusion(NamedTuple):
 
     @property
     def most_frequent(self) -> list[tuple[str, str, int, float]]:
-        """The most frequent confusions: said, heard, how often, and the share of what was said."""
+        """The most frequent confusions: true class, answer, how often, and the share of the true class."""
         wrong = self.counts.copy()
         np.fill_diagonal(wrong, 0)
         places = [np.unravel_index(flat, wrong.shape) for flat in np.argsort(-wrong, axis=None, kind="stable")]

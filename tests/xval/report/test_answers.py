@@ -43,11 +43,11 @@ def test_windows_become_the_answer_of_their_clip_as_clip_average_says(answers):
     mean = answers(rows)
     votes = answers(rows, clip_average="votes")
 
-    assert mean[["clip", "said", "heard", "fold"]].to_numpy().tolist() == [["b", "yes", "no", 3], ["a", "no", "no", 3]]
+    assert mean[["clip", "true", "answer", "fold"]].to_numpy().tolist() == [["b", "yes", "no", 3], ["a", "no", "no", 3]]
     assert mean["sure"].tolist() == pytest.approx([0.8, 1.75 / 3])
     assert mean["error"].tolist() == pytest.approx([0.6, 0.0])
     assert mean[["start_s", "end_s"]].to_numpy().tolist() == [[0, 2], [0, 4]]
-    assert votes.set_index("clip").loc["a", ["heard", "sure"]].tolist() == ["yes", pytest.approx(2 / 3)]
+    assert votes.set_index("clip").loc["a", ["answer", "sure"]].tolist() == ["yes", pytest.approx(2 / 3)]
 
 
 def test_numbers_are_worst_where_they_are_most_deviations_away(answers):
@@ -60,7 +60,7 @@ def test_numbers_are_worst_where_they_are_most_deviations_away(answers):
 
     assert found["clip"].tolist() == ["b", "c", "a"]
     assert found["error"].tolist() == pytest.approx(np.array([1.0, 0.5, 0.1]) / np.std([0.0, 2.0, 4.0]))
-    assert found.loc[0, ["said", "heard"]].tolist() == ["2", "1"]
+    assert found.loc[0, ["true", "answer"]].tolist() == ["2", "1"]
 
 
 @pytest.mark.parametrize("label_form", ["multi_class", "multi_label"])

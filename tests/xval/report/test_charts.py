@@ -21,7 +21,7 @@ def test_a_scale_has_round_ends_and_holds_all_values():
 
 
 def test_a_curve_is_broken_where_a_value_is_not_finite():
-    assert svg.curve([(0, 1), (1, math.nan), (2, 3), (3, 4)], "a") == '<path d="M0 1M2 3L3 4" class="a"></path>'
+    assert svg.curve([(0, 1), (1, math.nan), (2, 3), (3, 4)], "a") == '<path d="M0 1.0M2 3.0L3 4.0" class="a"></path>'
 
 
 def test_instances_stand_at_their_figures_with_interval_folds_and_chance():
