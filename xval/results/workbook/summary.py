@@ -22,6 +22,7 @@ from xval.results.summary import (
     figure,
     item_figure,
     metric_columns,
+    seed_twins,
 )
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
@@ -54,6 +55,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
     pairs = metric_columns(metric_dicts)
+    twins = seed_twins(metric_dicts)
     firsts = list(accumulate((_n_columns(*pair, metric_dicts) for pair in pairs), initial=len(names) + 1))
     first_last = firsts[-1]
     last_column = first_last + len(LAST_COLUMNS) - 1
@@ -69,7 +71,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     for column, name in [*enumerate(names, start=1), *enumerate(LAST_COLUMNS, start=first_last)]:
         _put_tall_header(sheet, column, name, len(metric_dicts))
     for first, (side, metric) in zip(firsts, pairs, strict=False):
-        _put_metric(sheet, first, side, metric, metric_dicts)
+        _put_metric(sheet, first, side, metric, metric_dicts, twins)
     last_row = HEADER_ROWS + len(metric_dicts)
     said = [line for finding in contents.findings for line in wrap(finding.text, _LONGEST_LINE, subsequent_indent=" " * 8)]
     cells.put_notes(sheet, last_row + 2, (describe_selection(metric_dicts), *_deviation_note(metric_dicts), *_NOTES), said)
@@ -96,7 +98,14 @@ def _put_tall_header(sheet: Worksheet, column: int, name: str, n_rows: int) -> N
     cells.set_width(sheet, column, cells.text_width([name, *texts], highest=36))
 
 
-def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_dicts: Sequence[MetricDict]) -> None:
+def _put_metric(
+    sheet: Worksheet,
+    column: int,
+    side: str,
+    metric: str,
+    metric_dicts: Sequence[MetricDict],
+    twins: Sequence[tuple[int, ...]],
+) -> None:
     """Write the header, the means and the deviations of a metric of a side, and mark the best."""
     level = format_chance(chance_level(metric_dicts, metric, side)) if side.endswith("test") else ""
     n_columns = _n_columns(side, metric, metric_dicts)
@@ -106,7 +115,7 @@ def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_di
         cells.style_header(cells.put(sheet, row, column, text), side)
     for offset, text in enumerate(("mean", "std", "95 % over items")[:n_columns]):
         cells.style_header(cells.put(sheet, HEADER_ROWS, column + offset, text), side)
-    best = find_best(metric_dicts, side, metric)
+    best = find_best(metric_dicts, side, metric, twins)
     number_format = cells.metric_format(direction(metric_dicts, metric))
     width = max(len(metric) / 2 + 1, 8)
     intervals: list[str] = []
