@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from textwrap import wrap
 
+from openpyxl.comments import Comment
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from xval.metrics.registry import describe
 from xval.results.ranking import Best, describe_selection, find_best, format_chance, format_folds, format_interval
 from xval.results.summary import (
     SIDE_NAMES,
@@ -42,7 +44,6 @@ _NOTES = (
     "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
     "pooled: of all test examples of all folds together; it is there where a fold cannot have the figure of the whole corpus.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
-    "eer: each class against the rest (one-vs-rest) in a closed set of known classes, no verification of speakers.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
     "chance: what the best strategy reaches that does not listen, in the unit of the figure; the sheet figures names it.",
@@ -113,6 +114,8 @@ def _put_metric(
     for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
         sheet.merge_cells(start_row=row, end_row=row, start_column=column, end_column=last)
         cells.style_header(cells.put(sheet, row, column, text), side)
+    if meaning := describe(metric_dicts[0]["task_type"], metric):
+        sheet.cell(1, column).comment = Comment(meaning, "xval", width=360, height=90)
     for offset, text in enumerate(("mean", "std", "95 % over items")[:n_columns]):
         cells.style_header(cells.put(sheet, HEADER_ROWS, column + offset, text), side)
     best = find_best(metric_dicts, side, metric, twins)
