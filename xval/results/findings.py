@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.results.ranking import Ranking, are_tied, rank_instances, test_side
+from xval.results.ranking import Ranking, find_ties, rank_instances, test_side
 from xval.results.summary import (
     SIDE_NAMES,
     MetricDict,
@@ -174,11 +174,8 @@ def _tie(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
         return None
     best = by_number[ranking.selected]
     own = next((group for group in seed_twins(done) if ranking.selected in group), ())
-    ties = [
-        number
-        for number in ranking.instances[1:]
-        if number not in own and are_tied(best, by_number[number], ranking.side, ranking.metric)
-    ]
+    others = [by_number[number] for number in ranking.instances[1:] if number not in own]
+    ties = find_ties(best, others, ranking.side, ranking.metric)
     if not ties:
         return None
     return Finding(
@@ -199,9 +196,8 @@ def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
         return None
     side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
     folds = sorted({record["fold"] for each in done for record in done_records(each)})
-    validation, test = (
-        _by_fold(done, groups, folds, *of) for of in ((ranking.side, ranking.metric), (side, metric))
-    )  # fmt: skip
+    validation = _by_fold(done, groups, folds, ranking.side, ranking.metric)
+    test = _by_fold(done, groups, folds, side, metric)
     nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
     own = figure(next(each for each in done if each["instance"] == ranking.selected), side, metric)["mean"]
     if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:

@@ -1,12 +1,15 @@
 """Figures over items: pooled figures, intervals and chance, and when they are computed."""
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
+import xval
 from xval import metrics
 from xval.json_files import read_json
 from xval.results.findings import find_findings
+from xval.results.ranking import format_test, summary_table
 from xval.results.rebuild import read_metric_dicts, rebuild
 from xval.results.summary import chance_level, item_figure
 from xval.statistics.intervals import mean_interval
@@ -159,13 +162,60 @@ def test_they_are_computed_once_and_again_when_a_record_changes(run):
     assert "no pooled figures" in {finding.kind for finding in find_findings([after])}
 
 
-def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run):
+@pytest.mark.parametrize("damage", ["cut off", "another class", "no probability", "NaN"])
+def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run, damage):
     run(draw())
     folder = run.results.folder
     (folder.instance_folder(1) / "metrics.json").unlink()
-    (folder.fold_folder(1, 3) / "predictions.parquet").write_bytes(b"PAR1")
+    path = folder.fold_folder(1, 3) / "predictions.parquet"
+    changes = {
+        "another class": lambda predictions: predictions.assign(target="maybe"),
+        "no probability": lambda predictions: predictions.drop(columns="probability_no"),
+        "NaN": lambda predictions: predictions.assign(probability_no=np.float32(np.nan)),
+    }
+    if damage in changes:
+        changes[damage](pd.read_parquet(path)).to_parquet(path)
+    else:
+        path.write_bytes(b"PAR1")
 
     (line,) = rebuild(folder)
 
-    assert "fold_3/predictions.parquet: damaged" in line
+    assert ("are NaN or infinite" if damage == "NaN" else "fold_3/predictions.parquet: damaged") in line
+    assert "The pooled figures of instance 1 are missing." in line
     assert read_metric_dicts(folder, [1])[0]["summary"]["test"]["accuracy"]["n"] == 6
+
+
+def test_they_are_a_table_for_pandas(run):
+    run(draw(n_folds=3), metrics="none")
+    run.results.add_instance(2)
+    with pytest.warns(UserWarning, match="3 fold"):
+        table = xval.load_figures(run.results.folder.path)
+    assert table.dtypes[["mean", "pooled", "low", "chance"]].tolist() == [np.dtype("float64")] * 4
+    row = table.set_index(["instance", "side", "metric"]).loc[1, "test", "balanced_accuracy"]
+    found = item_figure(read_metric_dicts(run.results.folder, [1])[0], "test", "balanced_accuracy")
+    assert row[list(found)].to_dict() == found
+    assert (row["n_items"], row["n_folds"]) == (3, 3)
+    assert len(table.attrs["not_done"]) == 3
+
+
+def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval(run):
+    tables = [table(f"s{fold}", [fold % 2] * 30, np.linspace(0.1, 0.8, 30) + 0.05 * fold) for fold in range(4)]
+    metric_dict = run(tables, comment_1="gender")
+    header, *rows = openpyxl.load_workbook(run.results.folder.workbook)["figures"].iter_rows(values_only=True)
+    by_metric = {row[3]: dict(zip(header, row, strict=True)) for row in rows if row[0] == 1}
+    auc, found = by_metric["auc"], item_figure(metric_dict, "test", "auc")
+    assert auc["mean over folds"] is None
+    assert (auc["pooled"], auc["95 % low"], auc["interval of"]) == (found["pooled"], pytest.approx(found["low"]), "pooled")
+    assert by_metric["accuracy"]["chance"] == pytest.approx(0.5)
+    assert by_metric["accuracy"]["strategy of chance"] == "always the most frequent class"
+    _, (row,) = summary_table([metric_dict])
+    assert row[5] == format_test(metric_dict, "test", "accuracy")
+    assert row[5].endswith("]")
+    assert f", pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in format_test(
+        metric_dict, "test", "auc"
+    )
+    summary = openpyxl.load_workbook(run.results.folder.workbook)["summary"]
+    texts = [str(cell.value) for column in summary.iter_cols() for cell in column]
+    assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
+    assert any(text.startswith("4 items tell little about others") for text in texts)
+    assert any(text.startswith("Smallest deviation: over 4 folds") for text in texts)

@@ -9,9 +9,9 @@ from scipy import stats
 from xval.results.ranking import (
     Best,
     Ranking,
-    are_tied,
     describe_selection,
     find_best,
+    find_ties,
     format_chance,
     format_time,
     rank_instances,
@@ -86,7 +86,7 @@ def test_means_that_differ_by_less_than_their_interval_are_marked_with_the_best(
         differences = np.array([fold["metrics"]["test"]["accuracy"] for fold in first["folds"].values()]) - second
         assert (corrected_t(differences, 1.0).low <= 0) == is_tied  # one item tests and one trains, in these records
     assert find_best(metric_dicts, "test", "accuracy").mean_ties == ({2} if is_tied else set())
-    assert are_tied(*metric_dicts, "validation", "accuracy") == is_tied
+    assert find_ties(first, metric_dicts[1:], "validation", "accuracy") == ([2] if is_tied else [])
 
 
 def test_deviations_that_an_f_test_does_not_tell_apart_are_marked_with_the_smallest(make_instance):
