@@ -88,7 +88,8 @@ def _compare_pair(
     flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
     components = _components(own, other, differences)
     notes = [f"Compared on {len(folds)} fold(s); left out: {left_out}."] if left_out else []
-    notes += _describe_limits(test, flips, {len(of) for each in (own, other) for of in each.values()})
+    n_repeats = tuple(sorted({len(of) for each in (own, other) for of in each.values()}))
+    notes += _describe_limits(test, flips, n_repeats)
     return Pair(
         instance=instance.name,
         comment=instance.comment,
@@ -97,7 +98,7 @@ def _compare_pair(
         of_folds=of_folds,
         of_items=of_items,
         n_items=len({item for of in own.values() for figure in of.values() for item in figure.tested}),
-        n_repeats=components.n_repeats,
+        n_repeats=n_repeats,
         ratio=ratio,
         test=test,
         p_holm=test.p,
@@ -149,7 +150,7 @@ def _describe_left_out(instance: Competitor, baseline: Competitor) -> str:
     )
 
 
-def _describe_limits(test: CorrectedT, flips: SignFlip | None, n_repeats: set[int]) -> list[str]:
+def _describe_limits(test: CorrectedT, flips: SignFlip | None, n_repeats: tuple[int, ...]) -> list[str]:
     """Return what cannot be said here, in sentences."""
     notes = []
     if test.n_folds == 1:
@@ -161,6 +162,6 @@ def _describe_limits(test: CorrectedT, flips: SignFlip | None, n_repeats: set[in
     elif flips.least_p > LEVEL:
         notes.append(f"With {flips.n_items} items the sign flip test cannot be significant (least p {flips.least_p:.3g}).")
     if len(n_repeats) > 1:
-        listed = " or ".join(map(str, sorted(n_repeats)))
+        listed = " or ".join(map(str, n_repeats))
         notes.append(f"Folds have {listed} repeats; each fold counts with the mean of those that it has.")
     return notes

@@ -31,13 +31,14 @@ class Pair:
         of_folds: Instance less baseline in each fold, averaged over repeats.
         of_items: Instance less baseline for each item; empty where figures of folds are no means over items.
         n_items: Number of items that these folds test.
-        n_repeats: Mean number of repeats that both have in a fold.
+        n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
         ratio: Number of test items over that of training items, mean of the folds.
         test: The corrected resampled t test of `of_folds`.
         p_holm: Its p, adjusted for all pairs of the comparison.
         flips: The sign flip test of `of_items`; None without them.
         posterior: The probabilities that the instance is better, practically equal, worse.
-        components: The variances of the differences between folds and between seeds; that of seeds is NaN with one repeat.
+        components: The variances of the differences between folds and between seeds, of the repeats that both have; that of
+            seeds is NaN with one.
         level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
         notes: What limits this comparison, in sentences.
     """
@@ -49,7 +50,7 @@ class Pair:
     of_folds: Mapping[int, float]
     of_items: Mapping[str, float]
     n_items: int
-    n_repeats: float
+    n_repeats: tuple[int, ...]
     ratio: float
     test: CorrectedT
     p_holm: float
@@ -83,7 +84,7 @@ class Pair:
         Returns:
             The difference; NaN where it is not known: other repeats are planned from one repeat, or no deviation is known.
         """
-        now = Study(self.n_items, self.test.n_folds, round(self.n_repeats), self.ratio)
+        now = Study(self.n_items, self.test.n_folds, round(self.components.n_repeats), self.ratio)
         planned = now.resized(n_items=n_items, n_repeats=n_repeats)
         return _detectable(planned_error(self.components, now, planned), planned.n_folds, self.level)
 
@@ -129,7 +130,7 @@ class Comparison:
             "higher_is_better": self.higher_is_better, "mean": pair.mean, "baseline_mean": pair.baseline_mean,
             "difference": pair.test.difference, "low_95": pair.test.low, "high_95": pair.test.high,
             "standard_error": pair.test.standard_error, "n_folds": pair.test.n_folds, "n_items": pair.n_items,
-            "n_repeats": pair.n_repeats, "ratio": pair.ratio, "p": pair.test.p, "p_holm": pair.p_holm,
+            "n_repeats": pair.components.n_repeats, "ratio": pair.ratio, "p": pair.test.p, "p_holm": pair.p_holm,
             "n_comparisons": self.n_comparisons, "p_sign_flip": (pair.flips or none).p,
             "least_p_sign_flip": (pair.flips or none).least_p, "rope": self.rope, "p_better": pair.posterior.better,
             "p_equal": pair.posterior.equal, "p_worse": pair.posterior.worse, "variance_folds": pair.components.fold,

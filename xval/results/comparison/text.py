@@ -70,7 +70,7 @@ def describe_plans(comparison: Comparison) -> list[str]:
     pairs = [pair for pair in comparison.pairs if not math.isnan(pair.least_detectable)]
     if not pairs:
         return []
-    n_items, n_repeats = max(pair.n_items for pair in pairs), max(round(pair.n_repeats) for pair in pairs)
+    n_items, n_repeats = max(pair.n_items for pair in pairs), max(round(pair.components.n_repeats) for pair in pairs)
     found = [f"{n_items} items and {_seeds(n_repeats)}, as now: {_range([pair.least_detectable for pair in pairs])}"]
     sizes = [(2 * n_items, n_repeats), (n_items, _PLANNED_REPEATS), (2 * n_items, _PLANNED_REPEATS)]
     for items, repeats in dict.fromkeys(sizes):
@@ -93,9 +93,9 @@ def describe_methods(comparison: Comparison) -> str:
     """Return the methods as a paper has them."""
     pairs = comparison.pairs
     names = f"instance{'s' * (len(pairs) > 1)} {', '.join(pair.instance for pair in pairs)}"
-    n_repeats = max(round(pair.n_repeats) for pair in pairs)
+    n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
     n_folds, n_items = (_range_of_counts(counts) for counts in zip(*((len(p.of_folds), p.n_items) for p in pairs), strict=True))
-    seeds = f"averaged over {n_repeats} seeds within a fold" if n_repeats > 1 else "one seed per fold"
+    seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     text = (
         f"{_capital(comparison.figure)} was compared between {names} and the baseline, instance {comparison.baseline} "
         f"({comparison.baseline_reason}), on the same {n_folds} folds of {n_items} items, {seeds}. "

@@ -49,7 +49,7 @@ def test_the_numbers_of_a_pair_by_hand():
     assert pair.of_folds == pytest.approx({1: 0.1, 2: 0.0, 3: 0.2, 4: 0.1})
     assert pair.of_items == pytest.approx({"s1": 0.1, "s2": 0.0, "s3": 0.2, "s4": 0.1})
     assert pair.flips.p == 4 / 16  # +-(0.1, 0.2, 0.1), whatever the sign of the 0
-    assert (pair.n_items, pair.n_repeats, pair.ratio) == (4, 1, RATIO)
+    assert (pair.n_items, pair.n_repeats, pair.ratio) == (4, (1,), RATIO)
     # A noncentral t of this shift exceeds the critical value with a probability of 80 %.
     shift = pair.least_detectable / error
     assert stats.nct.sf(stats.t.ppf(0.975, 3), 3, shift) == pytest.approx(0.8, abs=1e-6)
@@ -95,7 +95,7 @@ def test_repeats_are_averaged_within_their_fold_and_are_no_further_folds():
     assert twice.test == pytest.approx(once.test)
     assert twice.of_items == pytest.approx(once.of_items)
     assert twice.flips == once.flips
-    assert twice.n_repeats == 2
+    assert twice.n_repeats == (2,)
     assert twice.components.seed == pytest.approx((0.02 + 0.02 + 0.005) / 3)
     assert math.isnan(once.components.seed)
 
@@ -233,6 +233,7 @@ def test_unequal_numbers_of_repeats_are_said():
     assert "Instance 2: Folds have 1 or 2 repeats; each fold counts with the mean of those that it has." in describe_limits(
         found
     )
+    assert "averaged over 1 or 2 seeds within a fold" in describe_to_publish(found)
 
 
 def test_folds_over_clips_are_said_to_be_no_independent_items():
