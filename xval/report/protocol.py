@@ -3,7 +3,7 @@
 Comes in: what the page shows. Goes out: sentences and BibTeX entries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xval.audit.verdict import Verdict
@@ -12,6 +12,7 @@ from xval.report.figures import count
 from xval.results.comparison.text import describe_methods
 from xval.results.ranking import test_side
 from xval.results.summary import SIDE_NAMES, done_records, settings_of
+from xval.settings.architectures import COMBINATION
 from xval.settings.schema import Settings
 
 _STRATEGIES = {
@@ -62,7 +63,7 @@ def describe_protocol(contents: PageContents) -> list[str]:
     """Return the protocol, a paragraph per part."""
     first = contents.metric_dicts[0]
     settings = settings_of(contents.by_number[contents.ranking.selected or first["instance"]])
-    parts = [_describe_folds(contents, settings), _describe_training(contents, settings), _describe_figures(contents)]
+    parts = [_describe_folds(contents, settings), _describe_training(contents), _describe_figures(contents)]
     if contents.comparisons:
         parts.append(describe_methods(contents.comparisons[0]))
     parts.append(describe_audit(contents.verdicts))
@@ -100,37 +101,59 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         clips = f" ({count(n_clips, settings.task.clip_word)})"
     listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
     return (
-        f"{count(len(contents.metric_dicts), 'instance')} of models were tested by cross-validation with "
+        f"Models of {count(len(contents.metric_dicts), 'instance')} were tested by cross-validation with "
         f"{count(len(plan.folds), 'fold')} over {count(len(tested), 'item')} of the corpus '{settings.dataset}'{clips}; "
         f"{_STRATEGIES.get(strategy, strategy)} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item is on two "
         f"sides of a fold, and all instances have the same folds (items per fold: {listed}; hash {contents.folds.hash})."
     )
 
 
-def _describe_training(contents: PageContents, settings: Settings) -> str:
+def _describe_training(contents: PageContents) -> str:
+    settings = [settings_of(found) for found in contents.metric_dicts]
+    networks = [each for each in settings if each.architecture != COMBINATION]
+    sentences = []
+    if networks:
+        stopping = ""
+        if any(each.early_stopping for each in networks):
+            stopping = f", stopped after {_values(each.patience for each in networks)} epochs without improvement"
+        sentences.append(
+            "Networks were trained with Keras (Chollet et al., 2015) for at most "
+            f"{_values(each.num_epochs for each in networks)} epochs{stopping}; the epoch with the best {_values(each.monitor for each in networks)} was kept, computed on the "
+            "validation items where it begins with val_."
+        )
+    if len(networks) < len(settings):
+        sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
+    if any(each.normalization in ("per_bin", "global") for each in networks):
+        sentences.append("Statistics that normalise features are those of the training items.")
+    sentences.append(f"Seed {_values(each.seed for each in settings)}, from which each fold derives its own.")
     records: list[dict[str, Any]] = [record for found in contents.metric_dicts for record in done_records(found)]
     versions = sorted({f"{name} {value}" for record in records for name, value in record.get("versions", {}).items()})
-    seeds = sorted({str(settings_of(found).seed) for found in contents.metric_dicts})
-    stopping = f", stopped after {settings.patience} epochs without improvement" if settings.early_stopping else ""
-    text = (
-        f"Networks were trained with Keras (Chollet et al., 2015) for at most {settings.num_epochs} epochs{stopping}; the "
-        f"epoch with the best {settings.monitor} of the validation items was kept. Features were normalised by statistics of "
-        f"the training items alone. Seed {', '.join(seeds)}, from which each fold derives its own."
-    )
-    return f"{text} Software: {', '.join(versions)}." if versions else text
+    return " ".join([*sentences, f"Software: {', '.join(versions)}." if versions else ""]).strip()
+
+
+def _values(values: Iterable[object]) -> str:
+    return " or ".join(dict.fromkeys(map(str, values)))
 
 
 def _describe_figures(contents: PageContents) -> str:
     side = SIDE_NAMES[test_side(contents.metric_dicts)]
     ranking = contents.ranking
-    text = f"Figures are those of the {side} examples"
-    if any("over_items" in found for found in contents.metric_dicts):
-        text += (
-            "; 95 % intervals are over items, not clips: Student t with the standard error of the jackknife (Efron & Stein, "
-            "1981) below 20 items, BCa bootstrap (Efron, 1987) from 20 on"
-        )
+    methods = {
+        found["method"]
+        for metric_dict in contents.metric_dicts
+        if "over_items" in metric_dict
+        for of_side in metric_dict["over_items"]["figures"].values()
+        for found in of_side.values()
+        if found["method"]
+    }
+    kinds = []
+    if any(method.startswith("t") for method in methods):
+        kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
+    if "BCa bootstrap" in methods:
+        kinds.append("BCa bootstrap (Efron, 1987)")
+    intervals = f"; 95 % intervals are over items, not clips ({' or '.join(kinds)})" if kinds else ""
     return (
-        f"{text}. An instance was selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}; test figures chose "
-        "nothing. The mean validation figure uses items that other folds test, so that the test figure of the selected "
-        "instance is too good (Varma & Simon, 2006)."
+        f"Figures are those of the {side} examples{intervals}. An instance was selected by the best mean "
+        f"{SIDE_NAMES[ranking.side]} {ranking.metric}; test figures chose nothing. The mean validation figure uses items that "
+        "other folds test, so that the test figure of the selected instance is too good (Varma & Simon, 2006)."
     )

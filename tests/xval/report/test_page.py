@@ -32,8 +32,11 @@ def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     assert "is selected" in page.text["answer"]
     assert "6 of 6 folds done" in page.text["header"]
     assert len([found for found in page.of("details") if found.get("class") == "instance"]) == 3
-    assert "cross-validation with 2 folds over 6 items" in page.text["protocol"]
-    assert "nadeau2003inference" in page.text["protocol"]
+    assert "Models of 3 instances were tested by cross-validation with 2 folds over 6 items" in page.text["protocol"]
+    methods, entries = page.text["protocol"].split("BibTeX")
+    cited = set(re.findall(r"[A-Z]\w+(?: & [A-Z]\w+| et al\.)?, (?:19|20)\d\d", methods))
+    assert {"Nadeau & Bengio, 2003", "Holm, 1979", "Varma & Simon, 2006"} <= cited
+    assert entries.count("@") == len(cited)
 
 
 def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page):
