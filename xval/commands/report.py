@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.errors import ResultsError
+from xval.errors import ResultsError, SettingsError
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder, find_experiment
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--baseline", type=int, metavar="INSTANCE", help="of the table (default: the one that validation selects)"
     )
     parser.add_argument(
-        "--errors-of", type=int, metavar="INSTANCE", help="whose worst answers the page shows (default: the same)"
+        "--errors-of", type=int, metavar="INSTANCE", help="whose worst answers the page shows (default: the selected one)"
     )
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
     parser.add_argument("--no-audio", action="store_true", help="embed no clips")
@@ -49,12 +49,18 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ResultsError: The folder is no experiment's, a file is damaged, or no fold is finished.
+        SettingsError: An option has no meaning for what is asked for.
     """
     folder = find_experiment(options.folder)
+    is_table = options.latex or options.markdown
+    if (options.instances or options.baseline) and not is_table:
+        raise SettingsError(
+            "instances and --baseline are those of the table: add --latex or --markdown. A page has all instances."
+        )
     if is_stale(folder):
         for line in rebuild(folder):
             sys.stderr.write(f"left out: {line}\n")
-    if options.latex or options.markdown:
+    if is_table:
         _print_table(folder, options)
         return 0
     request = PageRequest(

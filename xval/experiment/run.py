@@ -199,12 +199,14 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
 @contextmanager
 def _derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
     """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
+    has_ended = False
     derived = BackgroundRebuild(planned.folder, write_page=lambda: _write_page(planned, console, is_final=False))
     try:
         yield derived
+        has_ended = True
     finally:
         _print_damaged(derived.close(), console)
-        _write_page(planned, console, is_final=True)
+        _write_page(planned, console, is_final=has_ended)
 
 
 def _write_page(planned: Plan, console: Console, *, is_final: bool) -> None:

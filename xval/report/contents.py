@@ -25,7 +25,6 @@ from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history
 from xval.results.rebuild import read_metric_dicts
 from xval.results.summary import MetricDict, done_records, settings_of
-from xval.settings.tasks import find_task
 
 MOST_COMPARED = 10
 """Instances in the comparison matrix."""
@@ -108,14 +107,15 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         )
     errors_of = request.instance or next(iter(best), None)
     comparisons, comparison_note = _compare(folder, best, ranking.selected)
-    corpus, sound_note = _open_corpus(metric_dicts[0], folds, request)
+    corpus, sound_note = _open_corpus(metric_dicts[0], folds, request.data_folder)
     sounds = None
-    if corpus is not None and errors_of is not None and request.with_audio:
-        if corpus.is_custom:
-            sound_note = "The examples of this corpus were handed in as arrays, so there is no audio to listen to."
-        else:
-            settings = settings_of(next(found for found in metric_dicts if found["instance"] == errors_of))
-            sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
+    if corpus is not None and corpus.is_custom:
+        sound_note = "The examples of this corpus were handed in as arrays, so there is no audio to listen to."
+    elif not request.with_audio or any(found["parameters"].get("page") == "without_audio" for found in metric_dicts):
+        sound_note = "This page has no audio."
+    elif corpus is not None and errors_of is not None:
+        settings = settings_of(next(found for found in metric_dicts if found["instance"] == errors_of))
+        sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
     shown = [number for number in dict.fromkeys([errors_of, *best]) if number is not None]
     answers, events = _read_answers(folder, metric_dicts, shown)
     return PageContents(
@@ -149,16 +149,16 @@ def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None
     return found, note
 
 
-def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, request: PageRequest) -> tuple[Corpus | None, str]:
+def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, data_folder: Path | None) -> tuple[Corpus | None, str]:
     """Return the corpus that the folds were made from, or why it cannot be had."""
     settings = settings_of(metric_dict)
     try:
-        corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
+        corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
     except CorpusError as error:
         return None, str(error)
     if corpus.index_hash != folds.plan.index_hash:
         return None, f"The corpus in {corpus.folder} is not the one that the folds were made from."
-    return corpus, "" if request.with_audio else "No audio is embedded, as asked for."
+    return corpus, ""
 
 
 def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[int, Curves]:
@@ -180,7 +180,7 @@ def _read_answers(
     answers, events = {}, {}
     for place, number in enumerate(shown):
         settings = settings_of(by_number[number])
-        task = find_task(settings.task_type, settings.label_form)
+        task = settings.task
         if place >= (_MOST_PREDICTED if task.has_clip_numbers else _MOST_SIDE_BY_SIDE):
             break
         records = done_records(by_number[number])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from xval.report import charts, errors, protocol, tables
+from xval.report import charts, protocol, tables, worst_answers
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, estimate, main_columns
 from xval.report.rendering import make_environment, read_source
@@ -119,9 +119,9 @@ def make_page(contents: PageContents) -> str:
         item_instances=compared,
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
-        worst=errors.worst_clips(contents, task),
-        worst_order=errors.describe_order(task),
-        event_labels=errors.event_labels(contents),
+        worst=worst_answers.worst_clips(contents, task),
+        worst_order=worst_answers.describe_order(task),
+        event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         bibtex=protocol.bibtex(paragraphs),
     )

@@ -86,7 +86,7 @@ def _cell(metric_dict: MetricDict, side: str, metric: str, comparisons: Mapping[
 
 
 def _latex_cell(found: Estimate, mark: str) -> str:
-    return _escape(found.text).replace("–", "--").replace("[-", "[$-$") + (f"$^{{{mark}}}$" if mark else "")
+    return _escape(found.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
 
 
 def _name(metric_dict: MetricDict) -> str:

@@ -11,7 +11,7 @@ class PageRequest:
     Attributes:
         instance: Whose worst answers are shown; None: those of the instance that the validation figures select.
         data_folder: Where the corpora lie; None: as the settings say.
-        with_audio: Embed the clips of the worst answers.
+        with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
         with_audit: Run the leakage audit.
     """
 

@@ -84,3 +84,4 @@ def test_figures_without_interval_or_value():
     table = PaperTable(["a", "b"], [("1 x", cells)], "note")
 
     assert "| 1 x | – | -0.200 [-0.500, 0.100] + |" in to_markdown(table)
+    assert r"1 x & -- & $-$0.200 [$-$0.500, 0.100]$^{+}$ \\" in to_latex(table, label="x")

@@ -63,7 +63,7 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
     """Return the clips that were answered worst, the worst first; those that were answered rightly are left out."""
     if contents.errors_of is None or contents.errors_of not in contents.answers:
         return []
-    own = contents.answers[contents.errors_of]
+    own, labels = contents.answers[contents.errors_of], event_labels(contents)
     compared = [number for number in contents.answers if number != contents.errors_of][: _MOST_LANES - 1]
     others = {number: {row["clip"]: row for row in contents.answers[number].to_dict("records")} for number in compared}
     found = []
@@ -72,7 +72,7 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
         answers = [_answer(contents.errors_of, row, task)]
         answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
-        time_line = _time_line(contents, clip, row["end_s"]) if task.is_framewise else None
+        time_line = _time_line(contents.events, clip, labels, row["end_s"]) if task.is_framewise else None
         found.append(WorstClip(clip, str(row["item"]), row["fold"], str(row["true"]), answers, sound, time_line))
     return found
 
@@ -101,15 +101,10 @@ def _answer(instance: int, row: Mapping[Any, Any], task: Task) -> Answer:
     return Answer(instance, answer, "", error, is_right=False)
 
 
-def _time_line(contents: PageContents, clip: str, duration_s: float) -> Markup:
-    labels = event_labels(contents)
-    own: pd.DataFrame = contents.events[contents.errors_of or 0]
-    lanes = {"annotated": own[(own["clip"] == clip) & (own["source"] == "annotated")]}
-    for number, events in list(contents.events.items())[:_MOST_LANES]:
-        lanes[f"instance {number}"] = events[(events["clip"] == clip) & (events["source"] == "found")]
-    return draw_events(_without_empty_rows(lanes), labels, duration_s)
-
-
-def _without_empty_rows(lanes: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return lanes without the rows that say that nothing was found."""
-    return {name: events.dropna(subset=["start_s", "end_s"]) for name, events in lanes.items()}
+def _time_line(of_instances: Mapping[int, pd.DataFrame], clip: str, labels: list[str], duration_s: float) -> Markup:
+    lanes = {}
+    for number, events in list(of_instances.items())[:_MOST_LANES]:
+        own = events[events["clip"] == clip].dropna(subset=["start_s"])  # a row without says that there is no event
+        lanes["annotated"] = own[own["source"] == "annotated"]
+        lanes[f"instance {number}"] = own[own["source"] == "found"]
+    return draw_events(lanes, labels, duration_s)

@@ -1,0 +1,30 @@
+"""python -m xval report: the page anew, or the table for a paper."""
+
+
+def test_the_page_is_written_anew_where_the_results_lie_now(results, command, finished, monkeypatch):
+    (results / "report.html").unlink()
+    monkeypatch.chdir(finished.folder)
+
+    ended = command("report", results, "--no-audio")
+
+    assert ended.code == 0
+    assert f"{results}/report.html: 0." in ended.out.replace("\n", "")
+    assert "<audio" not in (results / "report.html").read_text()
+
+
+def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command):
+    ended = command("report", results, "3", "--baseline", "2", "--markdown", "--latex")
+
+    lines = ended.out.splitlines()
+    assert ended.code == 0
+    assert [line.split()[1] for line in lines if line.startswith(("| 1", "| 2", "| 3"))] == ["2", "3"]
+    assert r"\toprule" in ended.out
+    assert "than instance 2" in ended.out
+
+
+def test_what_has_no_meaning_is_refused(results, command):
+    ended = command("report", results, "7", "--latex")
+    assert (ended.code, "instances with finished folds are 1, 2, 3; received 7" in ended.err) == (2, True)
+
+    ended = command("report", results, "1")
+    assert (ended.code, "add --latex or --markdown" in ended.err) == (2, True)
