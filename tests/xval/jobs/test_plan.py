@@ -52,18 +52,18 @@ def finish(planned, *jobs, status="done"):
 
 def test_every_fold_of_every_instance_is_a_job_until_it_is_done(made):
     planned = made([{}, {"learning_rate": 0.1}])
-    assert planned.to_do == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert planned.to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1), (2, 3, 1)]
 
     finish(planned, (1, 2), (2, 3))
     finish(planned, (1, 1), status="failed")
 
     again = made([{}, {"learning_rate": 0.1}])
-    assert again.done == [(1, 2), (2, 3)]
-    assert again.to_do == [(1, 1), (1, 3), (2, 1), (2, 2)]
+    assert again.done == [(1, 2, 1), (2, 3, 1)]
+    assert again.to_do == [(1, 1, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1)]
 
 
 def test_only_chosen_folds_are_planned(made):
-    assert made([{}], fold_numbers=[3, 1]).to_do == [(1, 1), (1, 3)]
+    assert made([{}], fold_numbers=[3, 1]).to_do == [(1, 1, 1), (1, 3, 1)]
     with pytest.raises(FoldsError, match=r"no fold 4\. Available: 1-3"):
         made([{}], fold_numbers=[4])
 
@@ -78,30 +78,30 @@ def test_other_settings_under_a_used_number_are_an_error_that_lists_the_differen
 def test_other_settings_are_no_error_while_nothing_is_finished(made):
     finish(made([{"learning_rate": 0.1}]), (1, 1), status="failed")
 
-    assert made([{"learning_rate": 0.2}]).to_do == [(1, 1), (1, 2), (1, 3)]
+    assert made([{"learning_rate": 0.2}]).to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1)]
 
 
 def test_a_comment_may_change(made):
     finish(made([{}]), (1, 1))
 
-    assert made([{"comment_1": "new"}]).done == [(1, 1)]
+    assert made([{"comment_1": "new"}]).done == [(1, 1, 1)]
 
 
 def test_overwriting_plans_finished_jobs_again(made):
     finish(made([{}]), (1, 1), (1, 2))
 
-    assert made([{"learning_rate": 0.2}], overwrite=True).to_do == [(1, 1), (1, 2), (1, 3)]
+    assert made([{"learning_rate": 0.2}], overwrite=True).to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1)]
 
 
 def test_an_interrupted_overwrite_goes_on_where_it_stopped(made):
     finish(made([{}]), (1, 1), (1, 2))
     planned = made([{"learning_rate": 0.2}], overwrite=True)
-    planned.folder.replace(1, {1, 2, 3})
+    planned.folder.replace(1, planned.jobs_of(1))
     finish(planned, (1, 2))
 
     again = made([{"learning_rate": 0.2}], overwrite=True)
 
-    assert (again.done, again.to_do) == ([(1, 2)], [(1, 1), (1, 3)])
+    assert (again.done, again.to_do) == ([(1, 2, 1)], [(1, 1, 1), (1, 3, 1)])
 
 
 def test_overwriting_some_folds_never_mixes_settings(made):
@@ -109,7 +109,7 @@ def test_overwriting_some_folds_never_mixes_settings(made):
 
     with pytest.raises(ResultsError, match=r"finished results \(folds 2\).*learning_rate was 0\.001, now 0\.2"):
         made([{"learning_rate": 0.2}], overwrite=True, fold_numbers=[1])
-    assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1)]
+    assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1, 1)]
 
 
 def test_folds_cannot_change_under_finished_results(made):

@@ -9,18 +9,19 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from xval.results.job_key import JobKey
 from xval.results.ranking import rank_instances
 from xval.results.read import Curves
 from xval.results.summary import MetricDict
 
 
-def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[tuple[int, int], Curves]) -> None:
+def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[JobKey, Curves]) -> None:
     """Write the workbook of an experiment; the same content for the same figures.
 
     Args:
         path: The file; it is overwritten. Its links are relative to its folder, with the folders instance_<i>/fold_<k>.
         metric_dicts: One per instance, at least one, in any order.
-        histories: By (instance, fold).
+        histories: Of finished jobs.
 
     Raises:
         OSError: The file cannot be written.

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from xval.results.job_key import JobKey
 from xval.results.workbook import write_workbook
 
 
@@ -35,7 +36,7 @@ def test_tables_have_a_frozen_header_a_filter_and_repeat_the_header_in_print(wor
 
 def test_the_same_figures_give_the_same_content_in_any_order(tmp_path, make_instance):
     metric_dicts = [make_instance(number, [0.5, 0.6]) for number in (1, 2, 3)]
-    histories = {(number, fold): history() for number in (1, 2, 3) for fold in (1, 2)}
+    histories = {JobKey(number, fold): history() for number in (1, 2, 3) for fold in (1, 2)}
     parts = []
     for order in (1, -1):
         write_workbook(tmp_path / "results.xlsx", metric_dicts[::order], dict(list(histories.items())[::order]))
@@ -96,5 +97,5 @@ def test_a_thousand_instances_take_less_than_half_a_minute(tmp_path, make_instan
         for number in range(1, 1001)
     ]
     start = time.process_time()
-    write_workbook(tmp_path / "results.xlsx", metric_dicts, {(number, 1): history(50) for number in range(1, 1001)})
+    write_workbook(tmp_path / "results.xlsx", metric_dicts, {JobKey(number, 1): history(50) for number in range(1, 1001)})
     assert time.process_time() - start < 30
