@@ -13,8 +13,10 @@ from rich.text import Text
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
-from xval.results.repeats import jobs_of
+from xval.results.repeats import describe_components, jobs_of
+from xval.results.summary import SIDE_NAMES
 from xval.settings.resolve import Instance
+from xval.settings.tasks import find_task
 
 _LISTED_JOBS = 5
 _MOST_ROWS = 100
@@ -29,7 +31,11 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
+    side = ranking.test_side(metric_dicts)
     for metric_dict in metric_dicts:
+        main = find_task(metric_dict["task_type"]).main_metrics[0]
+        if deviations := describe_components(metric_dict, side, main):
+            console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {deviations}", soft_wrap=True)
         codes = sorted({record["code_hash"] for record in jobs_of(metric_dict).values() if record["status"] == "done"})
         if len(codes) > 1:
             listed = f"code/{', code/'.join(codes)}"

@@ -7,7 +7,7 @@ of a run. Test figures are never used for ranking.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xval.results.repeats import describe_seed_twins, without_seed_twins
+from xval.results.repeats import describe_seed_twins, parameters_of, without_seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     ChanceLevel,
@@ -107,7 +107,7 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     return (
         f"Instance {ranking.selected} is selected: best mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
         f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
-        f"On the test items it reaches {', '.join(reached)}. {describe_seed_twins(metric_dicts)}"
+        f"On the test items it reaches {', '.join(reached)}. {describe_seed_twins(parameters_of(metric_dicts))}"
     ).strip()
 
 

@@ -6,7 +6,7 @@ seed alone. The reasons, with measurements: Bouthillier et al., Accounting for v
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite, nan
+from math import isfinite, nan, sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -95,29 +95,50 @@ def jobs_of(metric_dict: "MetricDict") -> dict[JobKey, Record]:
     return {JobKey(metric_dict["instance"], int(record["fold"]), repeat_of(record)): record for record in records}
 
 
-def seed_twins(metric_dicts: Sequence["MetricDict"]) -> list[list[int]]:
-    """Return the numbers of instances that differ in their seed and in nothing else, a list for each group of several."""
+def describe_components(metric_dict: "MetricDict", side: str, metric: str) -> str:
+    """Return how much a figure differs between folds and between seeds; nothing where that is not known."""
+    found = metric_dict.get("components", {}).get(side, {}).get(metric)
+    if not found or found["seed"] is None or found["fold"] is None:
+        return ""
+    return (
+        f"{metric} {found['mean']:.3f}; standard deviation {sqrt(found['fold']):.3f} between folds, {sqrt(found['seed']):.3f} "
+        f"between seeds within a fold ({found['n_folds']} folds, {found['n_repeats']:.3g} repeats)"
+    )
+
+
+def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[list[int]]:
+    """Return the numbers of instances that differ in their seed and in nothing else, a list for each group of several.
+
+    Args:
+        parameters: Of each instance, by its number.
+    """
+    if len({of_instance.get("seed") for of_instance in parameters.values()}) < 2:
+        return []
     alike: dict[str, dict[int, object]] = {}
-    for metric_dict in metric_dicts:
-        others = dict(metric_dict["parameters"])
-        seed = others.pop("seed", None)
-        alike.setdefault(hash_parameters(others), {})[metric_dict["instance"]] = seed
+    for number, of_instance in parameters.items():
+        others = {name: value for name, value in of_instance.items() if name != "seed"}
+        alike.setdefault(hash_parameters(others), {})[number] = of_instance.get("seed")
     return [sorted(seeds) for seeds in alike.values() if len(set(seeds.values())) > 1]
 
 
 def without_seed_twins(metric_dicts: Sequence["MetricDict"]) -> list["MetricDict"]:
     """Return the instances that may be ranked against each other: of those that differ in their seed alone, the first."""
-    left_out = {number for numbers in seed_twins(metric_dicts) for number in numbers[1:]}
+    left_out = {number for numbers in seed_twins(parameters_of(metric_dicts)) for number in numbers[1:]}
     return [metric_dict for metric_dict in metric_dicts if metric_dict["instance"] not in left_out]
 
 
-def describe_seed_twins(metric_dicts: Sequence["MetricDict"]) -> str:
-    """Return a sentence for each group of instances that differ in their seed alone; without any, nothing."""
+def describe_seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> str:
+    """Return a sentence for each group of `seed_twins`; without any, nothing."""
     return " ".join(
         f"Instances {describe_numbers(numbers)} differ in their seed alone, so they are not ranked against each other and "
-        f"instance {numbers[0]} stands for them: train one instance with repeats = {len(numbers)} instead, which averages them."
-        for numbers in seed_twins(metric_dicts)
+        f"instance {numbers[0]} stands for them; one instance with repeats = {len(numbers)} would average over the seeds."
+        for numbers in seed_twins(parameters)
     )
+
+
+def parameters_of(metric_dicts: Iterable["MetricDict"]) -> dict[int, dict[str, object]]:
+    """Return the parameters of each instance, by its number."""
+    return {metric_dict["instance"]: metric_dict["parameters"] for metric_dict in metric_dicts}
 
 
 def _sorted(records: Iterable[Record]) -> list[Record]:

@@ -1,7 +1,8 @@
 """Write results.xlsx: the figures of all instances.
 
 Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
-that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file.
+that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file. One
+with a function `is_needed(contents)` is left out where that says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
     sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}
     for name in sorted(sheets, key=lambda name: sheets[name].POSITION):
-        sheets[name].fill(workbook.create_sheet(name), contents)
+        if getattr(sheets[name], "is_needed", bool)(contents):
+            sheets[name].fill(workbook.create_sheet(name), contents)
     with path.open("wb") as file:
         workbook.save(file)
