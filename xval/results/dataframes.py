@@ -5,7 +5,8 @@ fold records.
 
     from xval import load_results
     table = load_results("results/demo/experiment_1")
-    table.query("side == 'test' and metric == 'accuracy'").groupby("instance")["value"].agg(["mean", "std"])
+    folds = table.query("side == 'test' and metric == 'accuracy'").groupby(["instance", "fold"])["value"].mean()
+    folds.groupby("instance").agg(["mean", "std"])
 """
 
 import math
@@ -34,7 +35,7 @@ _DESCRIBED = ("comment_1", "comment_2", "architecture")
 def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
     """Return the metrics of finished folds, one row per instance, fold, repeat, side and metric.
 
-    Repeats of a fold are no further folds: average over them first, as the workbook does.
+    Repeats of a fold are no further folds: average over them first, as above.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,
@@ -45,7 +46,7 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
 
     Returns:
         The columns dataset (text), experiment, instance, fold, repeat (int64), side, metric (text), value (float64; NaN:
-        undefined), item (text) if asked for, then the parameters; rows sorted by all but the last two. The sides:
+        undefined), item (text) if asked for, then the parameters; rows by experiment, instance, fold, repeat, side. The sides:
         training, validation and test, of examples (without ``evaluate_training``, training has only the loss and the accuracy
         or error that training followed); clip_validation and clip_test, of clips; chance, what a constant answer reaches on
         the test examples. ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment,
