@@ -96,11 +96,13 @@ def _row(name: str, texts: tuple[str, str], status: ExperimentStatus | InstanceS
 def _describe_jobs(status: InstanceStatus) -> list[str]:
     """Return a line per running job, and one for the jobs that share another state and its reason."""
     lines = [_describe_running(job) for job in status.jobs if job.state == "running"]
-    alike: dict[tuple[str, str], list[int]] = {}
+    alike: dict[tuple[str, str, str], list[int]] = {}
     for job in status.jobs:
         if job.reason:
-            alike.setdefault((job.state, job.reason), []).append(job.fold)
-    return lines + [f"fold {describe_numbers(folds)}: {state}: {reason}" for (state, reason), folds in alike.items()]
+            alike.setdefault((_repeat(job), job.state, job.reason), []).append(job.fold)
+    return lines + [
+        f"fold {describe_numbers(folds)}{repeat}: {state}: {reason}" for (repeat, state, reason), folds in alike.items()
+    ]
 
 
 def _describe_running(job: JobStatus) -> str:
@@ -109,4 +111,8 @@ def _describe_running(job: JobStatus) -> str:
         begun = datetime.fromtimestamp(job.since).astimezone()
         since = f" since {begun:%H:%M:%S} ({describe_duration(max(time.time() - job.since, 0))})"
     epochs = f", epoch {job.epoch} of {job.epochs}" if job.epoch else ""
-    return f"fold {job.fold}: running{since}{epochs}"
+    return f"fold {job.fold}{_repeat(job)}: running{since}{epochs}"
+
+
+def _repeat(job: JobStatus) -> str:
+    return f", repeat {job.repeat}" if job.repeat > 1 else ""

@@ -26,15 +26,15 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list
     """
     if instance.settings.architecture != COMBINATION:
         return []
-    folds = {fold.number: fold for fold in planned.folds.folds}
-    chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
+    to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
+    chosen = [fold for fold in planned.folds.folds if fold.number in to_do]
     if not chosen:
         return []
     settings = {other.number: other.settings for other in planned.instances}
     to_come = {
-        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
-        for number, fold in planned.to_do
-        if settings[number].architecture != COMBINATION
+        planned.folder.fold_folder(*key).resolve() / "model.keras": settings[key.instance].feature_settings()
+        for key in planned.to_do
+        if settings[key.instance].architecture != COMBINATION
     }
     return check_combined_models(
         CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, chosen, to_come

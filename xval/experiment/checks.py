@@ -37,7 +37,8 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         UsageError: The instance cannot be run; `SettingsError` where its settings are the reason.
     """
     check_features(corpus, instance)
-    folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
+    to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
+    folds = [fold for fold in planned.folds.folds if fold.number in to_do]
     warnings = [*check_initial_models(instance.settings, folds), *check_combination(planned, instance, corpus)]
     engine = describe_engine(instance.settings, planned.instances[0].settings.executor)
     return [*warnings, *([engine] if engine else [])]

@@ -75,6 +75,7 @@ def describe_model(
         "dataset": dataset,
         "instance": job.instance,
         "fold": job.fold.number,
+        "repeat": job.repeat,
         "is_untested": job.refit is not None,
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         "seen_items": seen_items,

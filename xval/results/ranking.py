@@ -7,6 +7,7 @@ of a run. Test figures are never used for ranking.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from xval.results.repeats import describe_seed_twins, parameters_of, without_seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     ChanceLevel,
@@ -59,7 +60,7 @@ def find_best(metric_dicts: Sequence[MetricDict], side: str, metric: str) -> Bes
     Only instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the hard ones. None
     is best if fewer than two instances have a value, or the direction of the metric is not known.
     """
-    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
+    figures = {found["instance"]: figure(found, side, metric) for found in without_seed_twins(metric_dicts)}
     if sum(found["n"] > 0 for found in figures.values()) < 2 or not _is_known(metric_dicts, metric):
         return Best(frozenset(), frozenset())
     most = max(found["n"] for found in figures.values())
@@ -79,13 +80,13 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the settings of the
     `loss_scopes` of their task. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of windows
     if they have that figure, since all instances have the same clips. Instances with more folds go first; equal ones are
-    sorted by number.
+    sorted by number. Of instances that differ in their seed alone only the first has a rank.
     """
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
     sign = _sign(metric_dicts, metric)
     keys = []
-    for metric_dict in metric_dicts:
+    for metric_dict in without_seed_twins(metric_dicts):
         found = figure(metric_dict, side, metric)
         if found["mean"] is not None:
             keys.append((-found["n"], sign * found["mean"], metric_dict["instance"]))
@@ -106,8 +107,8 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     return (
         f"Instance {ranking.selected} is selected: best mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
         f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
-        f"On the test items it reaches {', '.join(reached)}."
-    )
+        f"On the test items it reaches {', '.join(reached)}. {describe_seed_twins(parameters_of(metric_dicts))}"
+    ).strip()
 
 
 def summary_table(
@@ -171,9 +172,10 @@ def format_time(seconds: float) -> str:
 
 
 def format_folds(metric_dict: MetricDict) -> str:
-    """Return ``5/6``, or ``4/6, 1 failed``."""
+    """Return ``5/6``, or ``4/6, 1 failed``; with repeats ``5/6, 16/18 jobs``."""
     failed = f", {metric_dict['folds_failed']} failed" if metric_dict["folds_failed"] else ""
-    return f"{metric_dict['folds_done']}/{metric_dict['folds_total']}{failed}"
+    jobs = f", {metric_dict['jobs_done']}/{metric_dict['jobs_total']} jobs" if "jobs_total" in metric_dict else ""
+    return f"{metric_dict['folds_done']}/{metric_dict['folds_total']}{jobs}{failed}"
 
 
 def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:

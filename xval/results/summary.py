@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from xval.json_files import FORMAT_VERSION
 from xval.metrics import higher_is_better, metric_names
 from xval.results.read import Record, WrittenInstance, settings_among
+from xval.results.repeats import average_repeats, repeats_content
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 from xval.settings.tasks import find_task
 
@@ -52,9 +53,15 @@ class MetricDict(TypedDict):
         further_metrics: The directions of metrics beside those of the task (True: higher is better).
         parameters: Every setting and option of the instance.
         sources: Where each of them came from.
-        folds: The records by fold, done and failed.
+        folds_done: Folds that have figures.
+        folds_failed: Folds of which a job failed.
+        folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
         summary: A `Figure` for each metric of each side.
-        seconds: Of all folds together.
+        seconds: Of all jobs together.
+        jobs_total: Folds times repeats; this and the following only where folds are trained more than once.
+        jobs_done: How many of them are finished.
+        repeats: The record of each job, by fold and repeat.
+        components: The variance of each metric of each side between folds and between seeds, see `repeats_content`.
     """
 
     format_version: int
@@ -72,6 +79,10 @@ class MetricDict(TypedDict):
     summary: dict[str, dict[str, Figure]]
     seconds: float
     n_parameters: int | None
+    jobs_total: NotRequired[int]
+    jobs_done: NotRequired[int]
+    repeats: NotRequired[list[Record]]
+    components: NotRequired[dict[str, dict[str, dict[str, Any]]]]
 
 
 class ChanceLevel(NamedTuple):
@@ -86,10 +97,11 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
 
     Args:
         written: The content of the instance's settings.json.
-        records: The fold records so far, done and failed, in any order.
+        records: The records of the jobs so far, done and failed, in any order.
         folds_total: Number of folds of the experiment.
     """
-    folds = sorted(records, key=lambda record: int(record["fold"]))
+    jobs = list(records)
+    folds = average_repeats(jobs)
     done = [record for record in folds if record["status"] == "done"]
     return {
         "format_version": FORMAT_VERSION,
@@ -102,7 +114,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         "sources": written.sources,
         "folds_total": folds_total,
         "folds_done": len(done),
-        "folds_failed": sum(record["status"] == "failed" for record in folds),
+        "folds_failed": len({record["fold"] for record in jobs if record["status"] == "failed"}),
         "folds": {str(record["fold"]): dict(record) for record in folds},
         "summary": {
             "training": _summarise([record["metrics"]["training"] for record in done]),
@@ -114,6 +126,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         },
         "seconds": sum(record["seconds"] for record in folds),
         "n_parameters": done[0]["n_parameters"] if done else None,
+        **repeats_content(jobs, folds_total=folds_total, repeats=written.settings.repeats),  # type: ignore[typeddict-item]
     }
 
 

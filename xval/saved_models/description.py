@@ -87,6 +87,7 @@ class ModelDescription(BaseModel):
         dataset: The corpus.
         instance: Number of the instance.
         fold: Number of the fold; 0: trained on all items.
+        repeat: Which training of the fold, from 1.
         is_untested: Whether no item was left to test it.
         seen_items: The items, by corpus, that trained it or chose its epoch, or did so for a model that it started from.
         frames: Of a model that labels frames.
@@ -108,6 +109,7 @@ class ModelDescription(BaseModel):
     dataset: str
     instance: int
     fold: int
+    repeat: int = 1
     is_untested: bool = False
     seen_items: dict[str, tuple[str, ...]]
     frames: FrameSettings | None = None

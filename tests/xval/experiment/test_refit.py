@@ -29,6 +29,7 @@ from xval.folds.split import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.saved_models.description import read_description, read_seen_audio
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import read_keras_model
@@ -212,7 +213,7 @@ def test_results_and_workbook_stay_as_they_are_and_runs_take_no_notice(experimen
 
     after = contents(experiment.path)
     assert {path: after[path] for path in before} == before
-    assert experiment.folds(1) == [1, 2]
+    assert experiment.jobs(1) == [JobKey(1, 1), JobKey(1, 2)]
     run(declare(finished, INSTANCES, experiment_folder=str(experiment.path.parents[1])), [1, 2])
     again = contents(experiment.path)
     changed = {path.name for path in before if again[path] != before[path]}
@@ -274,7 +275,7 @@ def test_a_fold_that_is_not_done_is_named_with_the_command(experiment, make, epo
     shutil.rmtree(experiment.fold_folder(1, 2))
 
     with pytest.raises(
-        ResultsError, match=r"instance_1: 1 of 2 folds are not done .*\(fold 2\).*Run them first: python exp.py 1"
+        ResultsError, match=r"instance_1: 1 of 2 jobs are not done .*\(fold 2\).*Run them first: python exp.py 1"
     ):
         make(epochs=epochs)
 

@@ -134,13 +134,13 @@ def test_finished_folds_of_an_initial_model_that_was_trained_anew_are_not_kept_i
     hashes = {"settings_hash": instance.settings_hash, "folds_hash": folds.hash}
     write_json(temporary / "record.json", {"status": "done", "fold": 1, **hashes, **facts})
     folder.publish(temporary, 1, 1)
-    assert make_plan(folder, [instance], folds).done == [(1, 1)]
+    assert make_plan(folder, [instance], folds).done == [(1, 1, 1)]
 
     (tmp_path / "fold_1" / "model.keras").unlink()
-    assert make_plan(folder, [instance], folds).done == [(1, 1)]
+    assert make_plan(folder, [instance], folds).done == [(1, 1, 1)]
     place(tmp_path, 2)
     (tmp_path / "fold_2" / "model.keras").rename(tmp_path / "fold_1" / "model.keras")
 
     with pytest.raises(ResultsError, match=r"folds 1\) were made with other settings: another model lay at initial_model="):
         make_plan(folder, [instance], folds)
-    assert make_plan(folder, [instance], folds, overwrite=True).to_do == [(1, 1), (1, 2)]
+    assert make_plan(folder, [instance], folds, overwrite=True).to_do == [(1, 1, 1), (1, 2, 1)]

@@ -6,14 +6,19 @@ Comes in: metric dicts. Goes out: the fold records as a table.
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from xval.results.job_key import JobKey
 from xval.results.read import Record
+from xval.results.repeats import jobs_of
 from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_columns, settings_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 
 POSITION = 2
 
-_FIRST = ("instance", "comment_1", "fold", "status", "test items", "validation items", "n test", "n validation", "n training")
+_FIRST = (
+    "instance", "comment_1", "fold", "repeat", "status", "test items", "validation items", "n test", "n validation",
+    "n training",
+)  # fmt: skip
 _LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
 _WIDTHS = {
     "comment_1": 24, "test items": 24, "validation items": 24, "n validation": 12, "best_epoch": 12, "peak_memory_mb": 17,
@@ -33,33 +38,34 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     for column, name in enumerate(header, start=1):
         if name in _FIRST or name in _LAST:
             cells.set_width(sheet, column, _WIDTHS.get(name, 10))
-    jobs = [(metric_dict["instance"], record) for metric_dict in metric_dicts for record in metric_dict["folds"].values()]
+    jobs = [job for metric_dict in metric_dicts for job in jobs_of(metric_dict).items()]
     comments = {metric_dict["instance"]: settings_of(metric_dict).comment_1 for metric_dict in metric_dicts}
     formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
-    for row, (number, record) in enumerate(jobs, start=2):
-        first, last = _first_values(number, comments[number], record), [record.get(name) for name in _LAST]
+    for row, (key, record) in enumerate(jobs, start=2):
+        first, last = _first_values(key, comments[key.instance], record), [record.get(name) for name in _LAST]
         figures = [_metric(record, side, metric) for side, metric in pairs]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         for column, value in enumerate([*first, *figures, *last], start=1):
             number_format = number_formats[column - 1] if column <= len(number_formats) else ""
             cells.put(sheet, row, column, value, number_format)
         if 2 * len(jobs) <= cells.MOST_LINKS:
-            cells.link(sheet.cell(row, 1), f"instance_{number}")
-            cells.link(sheet.cell(row, 3), f"instance_{number}/fold_{record['fold']}")
+            cells.link(sheet.cell(row, 1), f"instance_{key.instance}")
+            cells.link(sheet.cell(row, 3), f"instance_{key.instance}/{key.folder_name}")
         if record["status"] == "failed":
             cells.redden(sheet, row, len(header))
-    sheet.freeze_panes = "D2"
+    sheet.freeze_panes = "E2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
     cells.set_up_page(sheet, header_rows=1)
-    cells.split_pages(sheet, cells.side_blocks(pairs, len(_FIRST) + 1, 1), len(jobs) + 1, len(header), title_columns=3)
+    cells.split_pages(sheet, cells.side_blocks(pairs, len(_FIRST) + 1, 1), len(jobs) + 1, len(header), title_columns=4)
 
 
-def _first_values(instance: int, comment: str, record: Record) -> list[object]:
+def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:
     n_examples = record.get("n_examples", {})
     return [
-        instance,
+        key.instance,
         comment,
-        record["fold"],
+        key.fold,
+        key.repeat,
         record["status"],
         ", ".join(record["items"]["test"]),
         ", ".join(record["items"]["validation"]),
