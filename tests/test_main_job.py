@@ -69,13 +69,15 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(project):
 
 
 def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
-    project.run("1", "1", "--folds", "1")
+    project.run("--folds", "1,2")
     before = project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns
 
-    ended = run_light(project, "1", "1", "--folds", "1")
+    ended = run_light(project, "--folds", "1,2")
 
     assert ended.returncode == 0, ended.stderr
-    assert "Nothing to do: all 1 jobs are done." in ended.stdout
+    assert "Nothing to do: all 4 jobs are done." in ended.stdout
+    assert "(nested selection)" in ended.stdout
+    assert "Folds are missing of instance 1 (2 of 3 done)" in ended.stdout
     assert "LOADED []" in ended.stdout
     assert (project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns) == before
 

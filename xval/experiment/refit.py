@@ -26,6 +26,7 @@ from xval.jobs.job import Job, Refit, job_seed
 from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
 from xval.jobs.written_settings import differences, read_instance
 from xval.results import ranking, rebuild
+from xval.results.findings import find_findings
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import Record, is_current, read_done, read_folds, read_history
@@ -36,7 +37,8 @@ from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
     "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
-    "what cross-validation estimates for a model that is trained so; it is no test of this model."
+    "what cross-validation estimates for a model that is trained so; it is no test of this model. If the instance was chosen "
+    "among several, it is too good on average, and the nested figure in results.xlsx estimates choice and training together."
 )
 
 
@@ -100,6 +102,8 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     best = next(found for found in metric_dicts if found["instance"] == chosen.selected)
     figure = ranking.format_figure(best["summary"][chosen.side][chosen.metric], best["folds_total"])
     console.print(f"Instance {chosen.selected} is selected: best mean {SIDE_NAMES[chosen.side]} {chosen.metric} ({figure}).")
+    for finding in find_findings(metric_dicts):
+        console.print(f"- {finding.text}", soft_wrap=True, markup=False)
     return chosen.selected
 
 

@@ -30,7 +30,7 @@ from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import job_keys
 from xval.results.read import is_current, read_done
-from xval.results.repeats import describe_seed_twins
+from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.worker.run import record_failure
 
@@ -109,8 +109,8 @@ def _run(
     slots, where = make_slots(executor, settings)
     if not command.quiet:
         console.print(where)
-        if twins := describe_seed_twins({instance.number: instance.parameters for instance in planned.instances}):
-            console.print(twins, soft_wrap=True)
+        for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
+            console.print(describe_seed_twins(group), soft_wrap=True)
     jobs = _prepare(planned, declaration, console, quiet=command.quiet)
     progress = JobProgress(
         console,

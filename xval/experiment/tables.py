@@ -13,6 +13,7 @@ from rich.text import Text
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
+from xval.results.findings import find_findings
 from xval.results.repeats import describe_components, jobs_of
 from xval.results.summary import SIDE_NAMES
 from xval.settings.resolve import Instance
@@ -31,6 +32,8 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
+        for finding in find_findings(metric_dicts):
+            console.print(Text(f"- {finding.text}"), soft_wrap=True)
     side = ranking.test_side(metric_dicts)
     for metric_dict in metric_dicts:
         main = find_task(metric_dict["task_type"]).main_metrics[0]

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xval.data.clip_average import combine_examples
 from xval.errors import AudioError, SettingsError
-from xval.evaluation.clips import combine_examples
 from xval.events.finding import find_events
 from xval.inference.batches import Answers, answer_in_batches, join_answers
 from xval.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs

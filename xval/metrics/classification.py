@@ -6,13 +6,13 @@ the first of them in a tie.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
-from xval.metrics.registry import metric
+from xval.metrics.registry import Chance, metric
 
 Targets = NDArray[np.int64]
 Predictions = NDArray[np.float32]
@@ -27,25 +27,48 @@ class ClassMetrics(TypedDict):
     n_clips: int
 
 
-@metric(higher_is_better=True)
+def _most_frequent(targets: Targets, weights: NDArray[np.float64], n_named: int = 1) -> Chance:
+    share = float(np.sort(np.bincount(targets, weights))[-n_named:].sum())
+    return Chance(share, "always the most frequent class" if n_named == 1 else f"always the {n_named} most frequent classes")
+
+
+def _five_most_frequent(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    return _most_frequent(targets, weights, 5)
+
+
+def _one_of_all(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return the share of one of the classes that occur, which is the mean recall of every constant answer and every guess."""
+    return Chance(float(1 / np.count_nonzero(np.bincount(targets, weights))), "any constant answer, or guessing")
+
+
+def _guess(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return the mean precision, recall and F1 of guessing: those of a class are its share, and the shares add up to 1."""
+    return _one_of_all(targets, weights)._replace(strategy="guessing each class as often as it occurs")
+
+
+def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - every chance level takes both
+    return Chance(0.5, "any answer that does not depend on the audio")
+
+
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent)
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of examples whose predicted class is the true one."""
     return float(np.mean(np.argmax(predictions, axis=1) == targets))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all)
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall (UAR): the mean recall of the classes that occur in the targets."""
     return float(np.nanmean(_per_class(targets, predictions).recall))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_guess)
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes that occur in the targets or among the predicted classes."""
     return float(np.nanmean(_per_class(targets, predictions).f1))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_guess)
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the macro precision: the mean over the classes that occur in the targets or among the predicted classes.
 
@@ -55,7 +78,7 @@ def precision(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(np.nan_to_num(figures.precision)[~np.isnan(figures.f1)]))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all)
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the macro recall: the mean over the classes that occur in the targets or among the predicted classes.
 
@@ -65,7 +88,7 @@ def recall(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(np.nan_to_num(figures.recall)[~np.isnan(figures.f1)]))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_half)
 def auc(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the ROC curve, each class against the rest, averaged over classes (Fawcett 2006).
 
@@ -84,26 +107,38 @@ def auc(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean((sums - n_class * (n_class + 1) / 2) / (n_class * (len(targets) - n_class))))
 
 
-@metric(higher_is_better=False)
+@metric(higher_is_better=False, bounds=(0, 1), chance=_half)
 def eer(targets: Targets, predictions: Predictions) -> float:
-    """Return the equal error rate, each class against the rest, averaged over classes.
+    """Return the equal error rate of a closed set: each class against the rest (one-vs-rest), averaged over classes.
 
-    The threshold on the probability of a class is where as large a share of its examples is missed as of the others is
-    accepted, read off the ROC curve with straight lines between its points. Classes are left out as in `auc`.
+    It says how well the probability of a class tells its examples from those of the other classes, all of which the model has
+    trained on. It is no verification of speakers, where pairs of recordings of unknown speakers are compared; that is
+    `xval.evaluation.verification.verification_eer`. Classes are left out as in `auc`.
     """
-    from sklearn.metrics import roc_curve  # here, because it takes seconds
-
     present = np.unique(targets)
     if len(present) == 1:
         return float("nan")
-    rates = []
-    for number in present:
-        accepted, found, _ = roc_curve(targets == number, predictions[:, number], drop_intermediate=False)
-        rates.append(np.interp(0.0, accepted - (1 - found), accepted))
-    return float(np.mean(rates))
+    return float(np.mean([equal_error_rate(targets == number, predictions[:, number]) for number in present]))
 
 
-@metric(higher_is_better=True, least_outputs=6)
+def equal_error_rate(is_target: NDArray[np.bool_], scores: NDArray[Any]) -> float:
+    """Return the error rate at the threshold that misses as large a share of the targets as it accepts of the others.
+
+    It is read off the ROC curve with straight lines between its points.
+
+    Args:
+        is_target: bool (n,), at least one of each.
+        scores: float (n,), larger for targets.
+    """
+    order = np.argsort(-scores, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of those that share a score
+    n_found = np.cumsum(is_target[order])[last]
+    found = np.append(0, n_found) / n_found[-1]
+    accepted = np.append(0, last + 1 - n_found) / (len(scores) - n_found[-1])
+    return float(np.interp(0.0, accepted - (1 - found), accepted))
+
+
+@metric(higher_is_better=True, least_outputs=6, bounds=(0, 1), is_mean=True, chance=_five_most_frequent)
 def top_5_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of examples whose true class is among the five most probable ones, the first of them in a tie."""
     best = np.argsort(-predictions, axis=1, kind="stable")[:, :5]

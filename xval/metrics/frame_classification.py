@@ -9,18 +9,21 @@ The names mean the same in both forms: F1, precision, recall and average precisi
 the background, which most frames are, does not lift them.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
-from xval.metrics.registry import metric
+from xval.metrics.registry import Chance, ChanceFunction, metric
 
 Targets = NDArray[Any]
 Predictions = NDArray[np.float32]
 
 _THRESHOLD = 0.5
+_MOST_FREQUENT, _ALL_EVENTS = "always the most frequent event", "always all events"
+_GUESS_EVENTS = "always some event, each as often as it occurs, never the background"
 
 EVENT_METRICS = {
     f"{unit}_{name}": not name.endswith("_rate")
@@ -33,7 +36,70 @@ EVENT_METRICS = {
 """The metrics of segments and events, and whether more of each is better; xval/events/metrics.py computes them."""
 
 
-@metric(higher_is_better=True)
+def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of the frames in which each class of events is heard, of those that are: float64 (n_classes,)."""
+    found = np.bincount(targets, weights)[1:] if targets.ndim == 1 else weights @ targets.astype(np.float64)
+    return np.asarray(found[found > 0])
+
+
+def _chance_accuracy(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    if targets.ndim == 1:
+        return Chance(float(np.bincount(targets, weights).max()), "always the most frequent class")
+    shares = weights @ targets.astype(np.float64)
+    return Chance(float(np.mean(np.maximum(shares, 1 - shares))), "each label always or never, whichever is more frequent")
+
+
+def _chance_balanced(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    n_classes = np.count_nonzero(np.bincount(targets, weights)) if targets.ndim == 1 else 2
+    return Chance(float(1 / n_classes), "any constant answer, or guessing")
+
+
+def _of_events(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFunction:
+    """Return a chance level that follows from the shares of the events, and whether a frame may have several at once."""
+
+    def chance(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+        shares = _shares(targets, weights)
+        return best(shares, targets.ndim > 1) if len(shares) else Chance(float("nan"), "no event is annotated")
+
+    return chance
+
+
+def _best_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    """Return the F1 of the best events to be answered all the time; only one of them if a frame has one class."""
+    n_on = np.arange(1, len(shares) + 1 if is_multi_label else 2)
+    reached = 2 * np.cumsum(np.sort(shares)[::-1])[: len(n_on)] / (shares.sum() + n_on)
+    best = int(reached.argmax())
+    return Chance(float(reached[best]), f"always the {best + 1} most frequent events" if best else _MOST_FREQUENT)
+
+
+def _best_precision(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001 - all take both
+    return Chance(float(shares.max()), _MOST_FREQUENT)
+
+
+def _best_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(shares.max() / shares.sum()), _MOST_FREQUENT)
+
+
+def _best_macro_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    """Return the best mean F1 of answers that do not listen.
+
+    If an answer names several events, each is best always on: 2 p / (1 + p) of its share p. If it names one class, a class of
+    share p that is answered with probability q reaches 2 p q / (p + q), and the mean is best where q is in proportion to p.
+    """
+    if is_multi_label:
+        return Chance(float(np.mean(2 * shares / (1 + shares))), _ALL_EVENTS)
+    return Chance(float(2 * shares.sum() / (1 + shares.sum()) / len(shares)), _GUESS_EVENTS)
+
+
+def _best_macro_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(1 / len(shares)), _GUESS_EVENTS)
+
+
+def _mean_share(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001
+    return Chance(float(shares.mean()), "any answer that does not depend on the audio")
+
+
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_chance_accuracy)
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
     true, predicted = _all_classes(targets, predictions)
@@ -42,7 +108,7 @@ def accuracy(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(true == predicted))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_balanced)
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall of what there is to be told apart.
 
@@ -56,49 +122,49 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     return _mean((recalls + _divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_f1))
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
     counts = _count(targets, predictions)
     return float(_divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
     counts = _count(targets, predictions)
     return float(_divide(counts.n_correct.sum(), counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_recall))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
     counts = _count(targets, predictions)
     return float(_divide(counts.n_correct.sum(), counts.n_true.sum()))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(counts.n_correct, counts.n_predicted))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
     counts = _count(targets, predictions)
     return _mean(_divide(counts.n_correct, counts.n_true))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_mean_share))
 def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the curve of precision over recall, each class of events against the rest, averaged over classes.
 

@@ -17,7 +17,24 @@ from numpy.typing import NDArray
 from xval.errors import DivergenceError, JobError, SettingsError, suggestion
 
 MetricFunction = Callable[[NDArray[Any], NDArray[Any]], float]
+Bounds = tuple[float, float]
 Decorated = TypeVar("Decorated", bound=MetricFunction)
+
+
+class Chance(NamedTuple):
+    """What the best strategy reaches that does not listen.
+
+    Attributes:
+        value: Of the metric.
+        strategy: In words.
+    """
+
+    value: float
+    strategy: str
+
+
+ChanceFunction = Callable[[NDArray[Any], NDArray[np.float64]], Chance]
+"""From the targets, and the weight of each example (their sum is 1), to the chance level of a metric."""
 
 
 class Metric(NamedTuple):
@@ -27,18 +44,31 @@ class Metric(NamedTuple):
         function: From targets and predictions to a number.
         higher_is_better: Whether more of it is better.
         least_outputs: From how many classes (or outputs) on it is computed.
+        bounds: Least and largest possible value, with inf for none; None: any value is possible.
+        is_mean: Whether it is the mean of a value of each example, so that an item or a fold without some class has it too.
+        chance: Returns its chance level; None: not known.
     """
 
     function: MetricFunction
     higher_is_better: bool
     least_outputs: int = 1
+    bounds: Bounds | None = None
+    is_mean: bool = False
+    chance: ChanceFunction | None = None
 
 
 _METRICS: dict[str, dict[str, Metric]] = {}
 _PACKAGE = __name__.rpartition(".")[0]
 
 
-def metric(*, higher_is_better: bool, least_outputs: int = 1) -> Callable[[Decorated], Decorated]:
+def metric(
+    *,
+    higher_is_better: bool,
+    least_outputs: int = 1,
+    bounds: Bounds | None = None,
+    is_mean: bool = False,
+    chance: ChanceFunction | None = None,
+) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
 
     A function in a module of the user's own is a metric of the instances that name it (the parameter ``metrics``).
@@ -46,6 +76,9 @@ def metric(*, higher_is_better: bool, least_outputs: int = 1) -> Callable[[Decor
     Args:
         higher_is_better: True for scores, False for errors.
         least_outputs: From how many classes (or outputs) on it is computed; with fewer it would say nothing.
+        bounds: Least and largest possible value, which intervals keep within; see `Metric`.
+        is_mean: Whether it is the mean of a value of each example.
+        chance: From targets and weights to its chance level; see `Metric`.
 
     Returns:
         The decorator, which leaves the function as it is but for an attribute ``higher_is_better``.
@@ -54,7 +87,8 @@ def metric(*, higher_is_better: bool, least_outputs: int = 1) -> Callable[[Decor
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
         if package == _PACKAGE:
-            _METRICS.setdefault(task_type, {})[function.__name__] = Metric(function, higher_is_better, least_outputs)
+            found = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance)
+            _METRICS.setdefault(task_type, {})[function.__name__] = found
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]
         return function
 

@@ -4,22 +4,32 @@ Comes in: for each example the mean squared error of the mean (targets) and of t
 (n_examples,), in squared units of the normalised features. Goes out: one float per metric.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
-from xval.metrics.registry import metric
+from xval.metrics.registry import Chance, metric
 
 Errors = NDArray[np.float32]
 
 
-@metric(higher_is_better=False)
+def _chance_mse(targets: Errors, weights: NDArray[np.float64]) -> Chance:
+    return Chance(float(weights @ targets.astype(np.float64)), "always the mean of the training features")
+
+
+def _zero(targets: Errors, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - every chance level takes both
+    return Chance(0.0, "always the mean of the training features")
+
+
+@metric(higher_is_better=False, bounds=(0, math.inf), is_mean=True, chance=_chance_mse)
 def mse(targets: Errors, predictions: Errors) -> float:  # noqa: ARG001 - every metric takes both
     """Return the mean squared error of the reconstruction; features that are normalised per bin have the variance 1."""
     return float(np.mean(predictions, dtype=np.float64))
 
 
-@metric(higher_is_better=True)
+@metric(higher_is_better=True, bounds=(-math.inf, 1), chance=_zero)
 def explained_variance(targets: Errors, predictions: Errors) -> float:
     """Return 1 less the error of the reconstruction over that of the mean of the training features: 1 perfect, 0 no better.
 

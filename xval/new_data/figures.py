@@ -3,8 +3,7 @@
 Comes in: targets, and the predictions of the model. Goes out: `Figures`.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.new_data.calibration import Calibration, measure_calibration
+from xval.results.over_items import MOST_VALUES_OF_INTERVAL
 from xval.settings.tasks import Task, find_task
-from xval.statistics.intervals import Interval, figure_interval
+from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval
 
 PROBABILITY = "probability_"
 
@@ -27,7 +27,7 @@ class Figures:
     Attributes:
         unit: ``clips`` or ``frames``.
         metrics: By name; NaN: undefined.
-        intervals: Of the main metrics, over items; empty with fewer than 3 items.
+        intervals: Over items; empty with fewer than 3 items, without metrics that take too long or have none.
         item_metrics: n_clips and the metrics of each item; empty if every clip is an item of its own.
         predictions: A row per clip or frame.
         class_metrics: A row per class; the index is its name.
@@ -92,12 +92,12 @@ def measure_clips(
         return _compute(task, true[numbers], predictions[numbers])
 
     rows_of = _rows_by_item(clips["item"])
+    found = compute(slice(None))
+    intervals = metric_intervals(task, found, list(rows_of.values()), true, predictions)
     figures: dict[str, Any] = {}
-    if not task.has_clip_classes:
-        intervals = _main_intervals(task, list(rows_of.values()), true, predictions)
-    else:
+    if task.has_clip_classes:
         codes = np.unique(clips["item"].to_numpy(dtype=str), return_inverse=True)[1]
-        intervals = _recall_intervals(codes, true, predictions.argmax(axis=1) == true)
+        intervals |= _recall_intervals(codes, true, predictions.argmax(axis=1) == true)
         figures = {
             "class_metrics": _class_table(metrics.class_metrics(true, predictions, class_names)),
             "confusion_matrix": metrics.confusion_matrix(true, predictions),
@@ -105,7 +105,7 @@ def measure_clips(
         }
     return Figures(
         unit=task.unit,
-        metrics=compute(slice(None)),
+        metrics=found,
         intervals=intervals,
         # If every clip is an item of its own, the predictions have all of this.
         item_metrics={item: {"n_clips": len(rows)} | compute(rows) for item, rows in rows_of.items()}
@@ -155,10 +155,25 @@ def _recall_intervals(items: NDArray[np.intp], targets: NDArray[np.int64], is_ri
     )
 
 
-def _main_intervals(
-    task: Task, rows: Sequence[NDArray[np.intp]], targets: NDArray[Any], predictions: NDArray[np.float32]
+def metric_intervals(
+    task: Task,
+    names: Iterable[str],
+    rows: Sequence[NDArray[np.intp]],
+    targets: NDArray[Any],
+    predictions: NDArray[np.float32],
 ) -> dict[str, Interval]:
-    """Return the intervals of the main metrics of a regression or a representation."""
+    """Return the intervals of metrics, by name, by the jackknife over items.
+
+    From 20 items on, those of the main metrics of numbers are by the bootstrap. Other metrics of very many examples have none:
+    they would take minutes.
+
+    Args:
+        task: Of the metrics.
+        names: Of the metrics.
+        rows: The examples of each item.
+        targets: Of the examples, as the metrics take them.
+        predictions: Likewise.
+    """
 
     def over_items(name: str) -> Interval | None:
         found = metrics.find(task.name, name)
@@ -167,10 +182,11 @@ def _main_intervals(
             clips = np.concatenate([rows[item] for item in drawn])
             return found.function(targets[clips], predictions[clips])
 
-        return figure_interval(len(rows), compute, bounds=(-1.0, 1.0) if name == "ccc" else (0.0, math.inf))
+        return figure_interval(len(rows), compute, bounds=found.bounds, bootstrap=name in slow)
 
-    names = [name for name in task.main_metrics if name not in task.relative_metrics]
-    return _defined({name: over_items(name) for name in names})
+    slow = () if task.has_classes else task.main_metrics
+    is_quick = predictions.size * min(len(rows), MOST_LEFT_OUT) <= MOST_VALUES_OF_INTERVAL
+    return _defined({name: over_items(name) for name in names if is_quick or name in slow})
 
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:

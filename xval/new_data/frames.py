@@ -19,7 +19,7 @@ from xval.errors import CorpusError, SettingsError
 from xval.evaluation.frame_figures import event_figures, item_figures, recording_events, tabulate_events, tabulate_frames
 from xval.events.metrics import RecordingEvents, count_events
 from xval.new_data.calibration import measure_calibration
-from xval.new_data.figures import Figures
+from xval.new_data.figures import Figures, metric_intervals
 from xval.new_data.labelled_clips import LabelledClips
 from xval.new_data.labels import MatchedLabels, match_labels
 from xval.settings.tasks import FRAME_CLASSIFICATION
@@ -146,11 +146,14 @@ def measure_frames(
             for name, of in of_frames.items()
         }
     tables = [tabulate_frames(*each, class_names, frame_s) for each in zip(recordings, probabilities, strict=True)]
+    items = np.repeat([each.item for each in recordings], [int(kept.sum()) for kept in counted])
+    rows_of = [np.flatnonzero(items == item) for item in np.unique(items)]
+    frame_intervals = metric_intervals(FRAME_CLASSIFICATION, frame_figures, rows_of, targets, predictions)
     interval = _event_interval([recording.item for recording in recordings], events, labels)
     return Figures(
         unit=FRAME_CLASSIFICATION.unit,
         metrics=frame_figures | event_figures(events, class_names, settings),
-        intervals={} if interval is None else {"event_f1": interval},
+        intervals=frame_intervals | ({} if interval is None else {"event_f1": interval}),
         item_metrics=item_figures(recordings, probabilities, events, class_names, settings),
         predictions=pd.concat(tables, ignore_index=True),
         class_metrics=pd.DataFrame.from_dict(rows, orient="index").rename_axis("class"),

@@ -21,11 +21,17 @@ from xval.errors import ResultsError, suggestion
 from xval.results.finished_folds import InstanceRecords, expect, find_instances
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES
-from xval.results.summary import differing_parameters, value_of
+from xval.results.rebuild import gather_metrics
+from xval.results.summary import differing_parameters, figure, value_of
 
 _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
     "metric": "str", "value": "float64",
+}  # fmt: skip
+_FIGURE_DTYPES = {
+    "dataset": "str", "experiment": "int64", "instance": "int64", "side": "str", "metric": "str", "mean": "float64",
+    "std": "float64", "n_folds": "int64", "items": "float64", "n_items": "int64", "pooled": "float64", "low": "float64",
+    "high": "float64", "of": "str", "method": "object", "chance": "float64", "strategy": "str",
 }  # fmt: skip
 _KEY = ["instance", "fold", "repeat"]
 _ITEM_SIDE = "item_test"
@@ -66,6 +72,42 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
         of_instance = {column: _plain(instance.written.parameters.get(name)) for column, name in described.items()}
         rows += [row | of_instance for row in _rows(instance, with_items=items)]
     table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
+    table.attrs["not_done"] = _not_done(instances)
+    return table
+
+
+def load_figures(folder: str | Path) -> pd.DataFrame:
+    """Return the test figures of instances, each by its name, with 95 % intervals over items and chance.
+
+    Args:
+        folder: As for `load_results`.
+
+    Returns:
+        A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns dataset (text),
+        experiment, instance (int64), side, metric; mean, std and n_folds of the folds; items, the mean over items; n_items;
+        pooled, of all test examples of all folds; low and high, the interval of what ``of`` says, by ``method``; chance, what
+        ``strategy`` reaches without listening. NaN, None: undefined. ``table.attrs["not_done"]``: as of `load_results`.
+
+    Warns:
+        UserWarning: Folds failed or are missing.
+
+    Raises:
+        ResultsError: There is no experiment, a file is missing or damaged, or two folders hold the same experiment.
+    """
+    instances = find_instances(Path(folder))
+    rows = []
+    for instance in instances:
+        metric_dict = gather_metrics(instance.experiment, instance.number)
+        if metric_dict is None or "over_items" not in metric_dict:
+            continue
+        over_items = metric_dict["over_items"]
+        for side, figures in over_items["figures"].items():
+            for metric, found in figures.items():
+                folds = figure(metric_dict, side, metric)
+                of_folds = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
+                names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
+                rows.append(instance.keys | names | of_folds | found)
+    table = pd.DataFrame(rows, columns=list(_FIGURE_DTYPES)).astype(_FIGURE_DTYPES)
     table.attrs["not_done"] = _not_done(instances)
     return table
 

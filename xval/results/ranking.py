@@ -4,10 +4,14 @@ Comes in: metric dicts. Goes out: the best means and deviations of a metric, the
 of a run. Test figures are never used for ranking.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
-from xval.results.repeats import describe_seed_twins, parameters_of, without_seed_twins
+import numpy as np
+
+from xval.results.item_figures import ItemFigure
+from xval.results.repeats import parameters_of, seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     ChanceLevel,
@@ -15,19 +19,32 @@ from xval.results.summary import (
     MetricDict,
     chance_level,
     direction,
+    done_records,
     figure,
+    fold_values,
     has_windows,
+    item_figure,
     settings_of,
 )
 from xval.settings.schema import names_of
 from xval.settings.tasks import find_task
+from xval.statistics.comparison import is_tie
 
 
 class Best(NamedTuple):
-    """The numbers of the instances with the best mean and with the smallest deviation; several if they are equal."""
+    """The numbers of the instances with the best mean and with the smallest deviation; several if they are equal.
 
-    mean: frozenset[int]
-    std: frozenset[int]
+    Attributes:
+        mean: With the best mean.
+        std: With the smallest deviation.
+        mean_ties: With a mean whose difference to the best is within its interval (`is_tie`).
+        std_ties: With a deviation that an F test at 5 % does not tell from the smallest.
+    """
+
+    mean: frozenset[int] = frozenset()
+    std: frozenset[int] = frozenset()
+    mean_ties: frozenset[int] = frozenset()
+    std_ties: frozenset[int] = frozenset()
 
 
 class Ranking(NamedTuple):
@@ -58,19 +75,48 @@ def find_best(metric_dicts: Sequence[MetricDict], side: str, metric: str) -> Bes
     """Return the best instances in a metric of a side.
 
     Only instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the hard ones. None
-    is best if fewer than two instances have a value, or the direction of the metric is not known.
+    is best if fewer than two instances have a value, or the direction of the metric is not known. Instances that differ in
+    their seed alone are best together or not at all.
     """
-    figures = {found["instance"]: figure(found, side, metric) for found in without_seed_twins(metric_dicts)}
+    from scipy.special import fdtri  # here, because a run with nothing to do needs no deviations
+
+    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
     if sum(found["n"] > 0 for found in figures.values()) < 2 or not _is_known(metric_dicts, metric):
-        return Best(frozenset(), frozenset())
+        return Best()
     most = max(found["n"] for found in figures.values())
     means = {number: found["mean"] for number, found in figures.items() if found["n"] == most}
     deviations = {number: found["std"] for number, found in figures.items() if found["n"] == most > 1}
     sign = _sign(metric_dicts, metric)
-    return Best(
-        mean=_smallest({number: sign * mean for number, mean in means.items() if mean is not None}),
-        std=_smallest({number: deviation for number, deviation in deviations.items() if deviation is not None}),
+    signed = _together(
+        {number: sign * mean for number, mean in means.items() if mean is not None}, seed_twins(parameters_of(metric_dicts))
     )
+    spread = {number: deviation for number, deviation in deviations.items() if deviation is not None}
+    best = _smallest(signed)
+    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts}
+    first = by_number[min(best)]
+    widest = min(spread.values(), default=0.0) * float(fdtri(most - 1, most - 1, 0.975)) ** 0.5 if most > 1 else 0.0
+    return Best(
+        mean=best,
+        std=_smallest(spread),
+        mean_ties=frozenset(number for number in means if are_tied(first, by_number[number], side, metric)) - best,
+        std_ties=frozenset(number for number, deviation in spread.items() if deviation <= widest) - _smallest(spread),
+    )
+
+
+def are_tied(first: MetricDict, second: MetricDict, side: str, metric: str) -> bool:
+    """Return whether the difference of two instances lies within its 95 % interval (corrected t over folds).
+
+    False if they have not the same folds, or fewer than two.
+    """
+    ours, theirs = fold_values(first, side, metric), fold_values(second, side, metric)
+    if ours.keys() != theirs.keys() or len(ours) < 2:
+        return False
+    side = "validation" if side.endswith("validation") else "test"
+    items = [record["items"] for record in done_records(first) if record["fold"] in ours]
+    if not all(of[side] and of["training"] for of in items):
+        return False
+    ratio = fmean(len(of[side]) / len(of["training"]) for of in items)
+    return is_tie(np.array([ours[fold] - theirs[fold] for fold in ours]), ratio)
 
 
 def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
@@ -80,17 +126,16 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the settings of the
     `loss_scopes` of their task. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of windows
     if they have that figure, since all instances have the same clips. Instances with more folds go first; equal ones are
-    sorted by number. Of instances that differ in their seed alone only the first has a rank.
+    sorted by number. Instances that differ in their seed alone all have their common mean, so that no seed is chosen.
     """
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
     sign = _sign(metric_dicts, metric)
-    keys = []
-    for metric_dict in without_seed_twins(metric_dicts):
-        found = figure(metric_dict, side, metric)
-        if found["mean"] is not None:
-            keys.append((-found["n"], sign * found["mean"], metric_dict["instance"]))
-    return Ranking(tuple(number for _, _, number in sorted(keys)), side, metric)
+    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
+    signed = {number: sign * found["mean"] for number, found in figures.items() if found["mean"] is not None}
+    together = _together(signed, seed_twins(parameters_of(metric_dicts)))
+    keys = sorted((-figures[number]["n"], mean, number) for number, mean in together.items())
+    return Ranking(tuple(number for _, _, number in keys), side, metric)
 
 
 def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
@@ -100,15 +145,15 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
         return "No fold is finished yet."
     selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
     side = test_side(metric_dicts)
-    reached = []
-    for metric in find_task(selected["task_type"]).main_metrics:
-        found = format_figure(figure(selected, side, metric), selected["folds_total"])
-        reached.append(f"{metric} {found} ({format_chance(chance_level(metric_dicts, metric))})")
+    reached = [
+        f"{metric} {format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
+        for metric in find_task(selected["task_type"]).main_metrics
+    ]
     return (
         f"Instance {ranking.selected} is selected: best mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
         f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
-        f"On the test items it reaches {', '.join(reached)}. {describe_seed_twins(parameters_of(metric_dicts))}"
-    ).strip()
+        f"On the test items it reaches {', '.join(reached)}."
+    )
 
 
 def summary_table(
@@ -122,7 +167,7 @@ def summary_table(
 
     Returns:
         Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
-        figures as mean ± standard deviation (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds.
+        figures as of `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds.
     """
     ranking = rank_instances(metric_dicts)
     sides = dict.fromkeys((test_side(metric_dicts), "test"))
@@ -138,7 +183,8 @@ def summary_table(
             f"{found['instance']}{' *' if found['instance'] == ranking.selected else ''}",
             settings_of(found).comment_1,
             settings_of(found).architecture,
-            *(format_figure(figure(found, side, metric), found["folds_total"]) for side, metric in columns),
+            format_figure(figure(found, ranking.side, ranking.metric), found["folds_total"]),
+            *(format_test(found, side, metric) for side in sides for metric in main),
             format_time(found["seconds"]),
             format_folds(found),
         )
@@ -155,6 +201,24 @@ def format_figure(found: Figure, folds_total: int) -> str:
     deviation = "" if found["std"] is None else f" ± {found['std']:.3f}"
     folds = "" if found["n"] == folds_total else f" ({found['n']} of {folds_total} folds)"
     return f"{found['mean']:.3f}{deviation}{folds}"
+
+
+def format_test(metric_dict: MetricDict, side: str, metric: str) -> str:
+    """Return ``0.612 ± 0.051 [0.480, 0.730]``: mean and deviation over folds, and the 95 % interval over items.
+
+    Where the interval is that of the pooled figure, it stands behind that one: ``0.396 ± 0.102, pooled 0.663 [0.512, 0.787]``.
+    """
+    folds = format_figure(figure(metric_dict, side, metric), metric_dict["folds_total"])
+    found = item_figure(metric_dict, side, metric)
+    return folds if found is None else f"{folds}{format_interval(found)}"
+
+
+def format_interval(found: ItemFigure) -> str:
+    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``; without what is not known."""
+    interval = "" if found["low"] is None or found["high"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    if found["of"] == "items":
+        return interval
+    return ", pooled NaN" if found["pooled"] is None else f", pooled {found['pooled']:.3f}{interval}"
 
 
 def format_chance(chance: ChanceLevel | None) -> str:
@@ -199,6 +263,16 @@ def _is_known(metric_dicts: Sequence[MetricDict], metric: str) -> bool:
 def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:
     """Return the factor that makes the better of two values the smaller one."""
     return -1 if direction(metric_dicts, metric) else 1
+
+
+def _together(values: Mapping[int, float], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
+    """Return the values, those of a group replaced by their mean."""
+    found = dict(values)
+    for group in groups:
+        known = [number for number in group if number in values]
+        if known:
+            found |= dict.fromkeys(known, fmean(values[number] for number in known))
+    return found
 
 
 def _smallest(values: dict[int, float]) -> frozenset[int]:

@@ -16,6 +16,7 @@ from typing import cast
 from xval.errors import ResultsError
 from xval.json_files import flush, part_of, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
+from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
 from xval.results.repeats import jobs_of
@@ -168,7 +169,40 @@ def _gather(folder: ExperimentFolder, instance: int, folds: WrittenFolds, damage
     found, damaged_records = read_records(folder, instance)
     damaged += damaged_records.values()
     records = [record for record in found.values() if is_current(record, settings.settings_hash, folds.hash)]
-    return make_metric_dict(settings, records, folds_total=len(folds.numbers))
+    metric_dict = make_metric_dict(settings, records, folds_total=len(folds.numbers))
+    if metric_dict["folds_done"]:
+        _add_over_items(folder, metric_dict, damaged)
+    return metric_dict
+
+
+def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: list[str]) -> None:
+    """Add the figures over items: those of metrics.json, where that has the same records; otherwise computed."""
+    instance = metric_dict["instance"]
+    known = _known_over_items(folder.instance_folder(instance) / "metrics.json", metric_dict)
+    if known is None:
+        from xval.results.over_items import measure_over_items  # here, because it loads pandas and scipy
+
+        done = [key for key, record in jobs_of(metric_dict).items() if record["status"] == "done"]
+        folders = {key: folder.fold_folder(*key) for key in done}
+        try:
+            known = measure_over_items(metric_dict, folders)
+        except (ResultsError, OSError) as error:
+            damaged.append(f"{error} The pooled figures of instance {instance} are missing.")
+            return
+    metric_dict["over_items"] = known
+
+
+def _known_over_items(metrics_file: Path, metric_dict: MetricDict) -> OverItems | None:
+    """Return the figures over items in metrics.json if it has the same records."""
+    try:
+        old = read_json(metrics_file)
+    except ResultsError:
+        return None  # it is written anew
+    if not old or any(old.get(name) != metric_dict.get(name) for name in ("folds", "repeats")):
+        return None
+    found = old.get("over_items")
+    is_whole = isinstance(found, dict) and found.get("version") == OVER_ITEMS_VERSION and not found.get("missing")
+    return cast("OverItems", found) if is_whole else None
 
 
 def _read_history(path: Path, damaged: list[str]) -> Curves | None:

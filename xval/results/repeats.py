@@ -106,8 +106,8 @@ def describe_components(metric_dict: "MetricDict", side: str, metric: str) -> st
     )
 
 
-def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[list[int]]:
-    """Return the numbers of instances that differ in their seed and in nothing else, a list for each group of several.
+def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
+    """Return the numbers of instances that differ in their seed alone (and their comments), a tuple for each group of several.
 
     Args:
         parameters: Of each instance, by its number.
@@ -118,21 +118,14 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[list[int]
     for number, of_instance in parameters.items():
         others = {name: value for name, value in of_instance.items() if name != "seed"}
         alike.setdefault(hash_parameters(others), {})[number] = of_instance.get("seed")
-    return [sorted(seeds) for seeds in alike.values() if len(set(seeds.values())) > 1]
+    return [tuple(sorted(seeds)) for seeds in alike.values() if len(set(seeds.values())) > 1]
 
 
-def without_seed_twins(metric_dicts: Sequence["MetricDict"]) -> list["MetricDict"]:
-    """Return the instances that may be ranked against each other: of those that differ in their seed alone, the first."""
-    left_out = {number for numbers in seed_twins(parameters_of(metric_dicts)) for number in numbers[1:]}
-    return [metric_dict for metric_dict in metric_dicts if metric_dict["instance"] not in left_out]
-
-
-def describe_seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> str:
-    """Return a sentence for each group of `seed_twins`; without any, nothing."""
-    return " ".join(
-        f"Instances {describe_numbers(numbers)} differ in their seed alone, so they are not ranked against each other and "
-        f"instance {numbers[0]} stands for them; one instance with repeats = {len(numbers)} would average over the seeds."
-        for numbers in seed_twins(parameters)
+def describe_seed_twins(group: Sequence[int]) -> str:
+    """Return what is to be said of one group of `seed_twins`."""
+    return (
+        f"Instances {describe_numbers(group)} differ in their seed alone: they are repeats of one method, have one rank by "
+        f"their common mean, and none is better. Declare one instance with repeats = {len(group)} instead."
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from xval.json_files import FORMAT_VERSION
 from xval.metrics import higher_is_better, metric_names
+from xval.results.item_figures import ItemFigure, OverItems
 from xval.results.read import Record, WrittenInstance, settings_among
 from xval.results.repeats import average_repeats, repeats_content
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
@@ -46,6 +47,9 @@ class Figure(TypedDict):
     max: float | None
 
 
+_APART = {"comment_1", "comment_2"} | (EXPERIMENT_KEYS & UNHASHED_KEYS)  # parameters that change no result
+
+
 class MetricDict(TypedDict):
     """The content of metrics.json.
 
@@ -57,6 +61,7 @@ class MetricDict(TypedDict):
         folds_failed: Folds of which a job failed.
         folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
         summary: A `Figure` for each metric of each side.
+        over_items: Figures over items, where the predictions of the finished folds have been read.
         seconds: Of all jobs together.
         jobs_total: Folds times repeats; this and the following only where folds are trained more than once.
         jobs_done: How many of them are finished.
@@ -77,6 +82,7 @@ class MetricDict(TypedDict):
     folds_failed: int
     folds: dict[str, Record]
     summary: dict[str, dict[str, Figure]]
+    over_items: NotRequired[OverItems]
     seconds: float
     n_parameters: int | None
     jobs_total: NotRequired[int]
@@ -86,10 +92,11 @@ class MetricDict(TypedDict):
 
 
 class ChanceLevel(NamedTuple):
-    """The mean test metric of a constant answer; lowest and highest differ where instances cut clips differently."""
+    """What the best strategy reaches that does not listen; lowest and highest differ where instances cut clips differently."""
 
     lowest: float
     highest: float
+    strategy: str = ""
 
 
 def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, folds_total: int) -> MetricDict:
@@ -147,6 +154,22 @@ def figure(metric_dict: MetricDict, side: str, metric: str) -> Figure:
     return metric_dict["summary"].get(side, {}).get(metric, missing)
 
 
+def item_figure(metric_dict: MetricDict, side: str, metric: str) -> ItemFigure | None:
+    """Return one test metric over the items of an instance, or None if it is not known."""
+    over_items = metric_dict.get("over_items")
+    if over_items is None:
+        return None
+    figures = over_items["figures"]
+    return figures.get(side, figures.get("test", {}) if side == "clip_test" else {}).get(metric)
+
+
+def fold_values(metric_dict: MetricDict, side: str, metric: str) -> dict[int, float]:
+    """Return the values of a metric by fold, without folds in which it is undefined."""
+    part, of_part = ("clip_metrics", side.removeprefix("clip_")) if side in CLIP_SIDES else ("metrics", side)
+    values = {record["fold"]: value_of(record[part].get(of_part, {}).get(metric)) for record in done_records(metric_dict)}
+    return {fold: value for fold, value in values.items() if value is not None}
+
+
 def value_of(number: object) -> float | None:
     """Return a metric of a record as a number, or None where it is undefined: null, NaN or infinite."""
     return float(number) if isinstance(number, int | float) and isfinite(number) else None
@@ -168,7 +191,7 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
 def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str], ...]:
     """Return the (side, metric) pairs that some instance has: test first, metrics in the order of their file, loss last.
 
-    Figures of clips are left out if each clip is one example, and a metric that is undefined in every fold.
+    Figures of clips are left out if each clip is one example, and a metric that is undefined in every fold and pooled.
     """
     sides = [side for side in SIDE_NAMES if side not in CLIP_SIDES or has_windows(metric_dicts)]
     tasks = sorted({metric_dict["task_type"] for metric_dict in metric_dicts})
@@ -177,6 +200,12 @@ def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str],
     for side in sides:
         summaries = [metric_dict["summary"].get(side, {}) for metric_dict in metric_dicts]
         found = {name for summary in summaries for name, values in summary.items() if values["n"]}
+        found |= {
+            name
+            for each in metric_dicts
+            for name in known
+            if (of := item_figure(each, side, name)) and of["pooled"] is not None
+        }
         others = sorted(found - set(known) - {"loss"})
         columns += [(side, name) for name in [*known, *others, "loss"] if name in found]
     return tuple(columns)
@@ -197,20 +226,28 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
     An option that only some architectures have differs. Left out are the comments and the architecture, which have columns of
     their own, and what belongs to the whole run and cannot change a result (the device, the number of workers).
     """
-    apart = {"comment_1", "comment_2", "architecture"} | (EXPERIMENT_KEYS & UNHASHED_KEYS)
+    apart = _APART | {"architecture"}
     names = dict.fromkeys(name for each in parameters for name in each)
     return tuple(name for name in names if name not in apart and _differs(name, parameters))
 
 
-def chance_level(metric_dicts: Sequence[MetricDict], metric: str) -> ChanceLevel | None:
-    """Return what a constant answer reaches on the test examples, or None if that is undefined or not known yet.
+def chance_level(metric_dicts: Sequence[MetricDict], metric: str, side: str = "test") -> ChanceLevel | None:
+    """Return what the best strategy reaches that does not listen, or None if that is undefined or not known yet.
 
-    The answer is the class shares, or the mean target, of the training examples. Only the instances with most folds count.
+    It is that of `ItemFigure`, in the unit of the side. Where that is not known, as of a metric of the user's own, it is what
+    the class shares, or the mean target, of the training examples reach as a constant answer on the test examples. Only the
+    instances with most folds count.
     """
+    most_done = max((metric_dict["folds_done"] for metric_dict in metric_dicts), default=0)
+    furthest = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"] == most_done]
+    known = [found for each in furthest if (found := item_figure(each, side, metric))]
+    levels = [(found["chance"], found["strategy"]) for found in known if found["chance"] is not None]
+    if levels:
+        return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1])
     figures = [figure(metric_dict, "chance", metric) for metric_dict in metric_dicts]
     most = max((found["n"] for found in figures), default=0)
     means = [found["mean"] for found in figures if found["n"] == most and found["mean"] is not None]
-    return ChanceLevel(min(means), max(means)) if means else None
+    return ChanceLevel(min(means), max(means), "a constant answer") if means else None
 
 
 def _summarise(folds: Sequence[Mapping[str, object]]) -> dict[str, Figure]:

@@ -9,11 +9,11 @@ liberal where several items share a model. Clips of one item are not independent
 """
 
 import math
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from xval.errors import SettingsError
 
@@ -88,6 +88,8 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
     Raises:
         SettingsError: The ratio is not positive, or the confidence not between 0 and 1.
     """
+    from scipy import special  # here, because it takes a while, and `is_tie` does without
+
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
     difference, error, n_folds = _estimate(differences, ratio)
@@ -98,6 +100,38 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
     half = float(special.stdtrit(n_folds - 1, (1 + confidence) / 2)) * error
     p = 2 * float(special.stdtr(n_folds - 1, -abs(difference) / error))
     return CorrectedT(difference, difference - half, difference + half, p, error, n_folds)
+
+
+def is_tie(differences: NDArray[Any], ratio: float) -> bool:
+    """Return whether 0 lies within the 95 % interval of `corrected_t`; False where there is none.
+
+    It loads no scipy, for what has to be quick.
+    """
+    difference, error, n_folds = _estimate(differences, ratio)
+    return error == 0 or abs(difference) <= _critical_t(n_folds - 1) * error
+
+
+@cache
+def _critical_t(df: int) -> float:
+    """Return the 97.5 % quantile of Student t, by bisection of `_within`."""
+    low, high = 0.0, 13.0  # 12.7 of one degree of freedom is the largest
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, df) < 0.95 else (low, middle)
+    return low
+
+
+def _within(t: float, df: int) -> float:
+    """Return P(|T| < t) of Student t with a whole number of degrees of freedom (Abramowitz and Stegun 1964, 26.7.3 and 4)."""
+    angle = math.atan(t / math.sqrt(df))
+    term = math.cos(angle) if df % 2 else 1.0
+    total = 0.0
+    for step in range(df % 2 + 1, df, 2):
+        total += term
+        term *= math.cos(angle) ** 2 * step / (step + 1)
+    if df % 2:
+        return 2 / math.pi * (angle + math.sin(angle) * total)
+    return math.sin(angle) * total
 
 
 def bayesian_t(differences: NDArray[Any], ratio: float, rope: float, *, higher_is_better: bool = True) -> Posterior:
@@ -117,6 +151,8 @@ def bayesian_t(differences: NDArray[Any], ratio: float, rope: float, *, higher_i
     Raises:
         SettingsError: The ROPE is negative, or the ratio not positive.
     """
+    from scipy import special
+
     if not 0 <= rope < math.inf:
         raise SettingsError(f"rope={rope}: allowed: 0 or more, in the unit of the metric, such as 0.01.")
     difference, error, n_folds = _estimate(differences, ratio)

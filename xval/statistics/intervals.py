@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from xval.errors import SettingsError
 
@@ -26,7 +25,7 @@ FEWEST_ITEMS = 3  # for an interval at all
 FEWEST_ITEMS_TO_RELY_ON = 6
 FEWEST_ITEMS_OF_BOOTSTRAP = 20
 N_RESAMPLES = 2000
-_MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
+MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
 _MOST_DRAWN_AT_ONCE = 1_000_000
 _ROUNDING = 1e-9
 
@@ -99,6 +98,7 @@ def figure_interval(
     bounds: Bounds | None = (0.0, 1.0),
     confidence: float = 0.95,
     seed: int = 0,
+    bootstrap: bool = True,
 ) -> Interval | None:
     """Return the interval of a figure over items, such as a macro F1 of all clips.
 
@@ -114,6 +114,7 @@ def figure_interval(
         bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
         confidence: Of the interval.
         seed: Of the resamples.
+        bootstrap: From 20 items on; False: t there too, of a figure that takes too long to compute 2,000 times.
 
     Returns:
         The interval. None: there are fewer than 3 items; the figure is NaN or infinite, or defined in fewer than 3 of the
@@ -127,17 +128,19 @@ def figure_interval(
     def resample(rng: np.random.Generator) -> _Numbers:
         return np.array([compute(rng.integers(n_items, size=n_items)) for _ in range(N_RESAMPLES)])
 
-    return _interval(n_items, compute, resample, bounds, confidence, seed)
+    return _interval(n_items, compute, resample if bootstrap else None, bounds, confidence, seed)
 
 
 def _interval(
     n_items: int,
     compute: Callable[[_Items], float],
-    resample: Callable[[np.random.Generator], _Numbers],
+    resample: Callable[[np.random.Generator], _Numbers] | None,
     bounds: Bounds | None,
     confidence: float,
     seed: int,
 ) -> Interval | None:
+    from scipy import special  # here, because it takes a while and some who read intervals compute none
+
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
     if n_items < FEWEST_ITEMS:
@@ -150,7 +153,7 @@ def _interval(
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
         raise SettingsError(f"interval: received the figure {estimate}; allowed: {low} to {high}.")
     rng = np.random.default_rng(seed)
-    left_out = np.array_split(rng.permutation(n_items) if n_items > _MOST_LEFT_OUT else numbers, min(n_items, _MOST_LEFT_OUT))
+    left_out = np.array_split(rng.permutation(n_items) if n_items > MOST_LEFT_OUT else numbers, min(n_items, MOST_LEFT_OUT))
     without, n_undefined = _defined(np.array([compute(np.delete(numbers, group)) for group in left_out]))
     if len(without) < FEWEST_ITEMS:
         return None
@@ -162,7 +165,7 @@ def _interval(
         if estimate <= low + _ROUNDING and math.isfinite(high):
             return Interval(low, high - share * (high - low), n_items, "exact limit", n_undefined)
         return None
-    if n_items < FEWEST_ITEMS_OF_BOOTSTRAP:
+    if n_items < FEWEST_ITEMS_OF_BOOTSTRAP or resample is None:
         error = math.sqrt((n_items - 1) * np.var(without))
         ends, method = _t_limits(estimate, error * special.stdtrit(n_items - 1, 1 - tail), (low, high))
         return Interval(float(ends[0]), float(ends[1]), n_items, method, n_undefined)
@@ -187,6 +190,8 @@ def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, s
         half: Half of the width on the figure's own scale.
         bounds: Least and largest possible figure.
     """
+    from scipy import special
+
     low, high = bounds
     halves = half * np.array([-1.0, 1.0])
     if -math.inf < low < estimate < high < math.inf:
@@ -200,6 +205,8 @@ def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, s
 
 def _bca_limits(resamples: _Numbers, estimate: float, without: _Numbers, tail: float) -> _Numbers:
     """Return both limits; if all resamples are on one side of the estimate, those of half a resample on the other."""
+    from scipy import special
+
     n_below = np.sum(resamples < estimate) + np.sum(resamples == estimate) / 2
     bias = special.ndtri(np.clip(n_below, 0.5, len(resamples) - 0.5) / len(resamples))
     influence = without.mean() - without

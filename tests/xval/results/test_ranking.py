@@ -1,11 +1,15 @@
 """Who is best, who is selected, and the table that a run ends with."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from xval.results.ranking import (
+    Best,
     Ranking,
+    are_tied,
     describe_selection,
     find_best,
     format_chance,
@@ -14,6 +18,7 @@ from xval.results.ranking import (
     summary_table,
 )
 from xval.results.summary import ChanceLevel
+from xval.statistics.comparison import corrected_t
 
 
 def with_windows(make_record, fold, metrics):
@@ -25,9 +30,9 @@ def test_scores_are_best_when_high_and_losses_when_low_and_deviations_when_small
         make_instance(1, [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.9, "loss": 2.0}]),
         make_instance(2, [{"accuracy": 0.6, "loss": 0.5}, {"accuracy": 0.7, "loss": 1.6}]),
     ]
-    assert find_best(metric_dicts, "test", "accuracy") == ({1}, {2})
-    assert find_best(metric_dicts, "test", "loss") == ({2}, {1})
-    assert find_best(metric_dicts, "training", "accuracy") == ({1}, {2})
+    assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1}, {2})
+    assert find_best(metric_dicts, "test", "loss")[:2] == ({2}, {1})
+    assert find_best(metric_dicts, "training", "accuracy")[:2] == ({1}, {2})
 
 
 def test_errors_of_a_regression_are_best_when_low(make_instance):
@@ -38,7 +43,7 @@ def test_errors_of_a_regression_are_best_when_low(make_instance):
 
 def test_all_equal_ones_are_best(make_instance):
     metric_dicts = [make_instance(number, [0.5, 0.75]) for number in (1, 2, 3)] + [make_instance(4, [0.5, 0.5])]
-    assert find_best(metric_dicts, "test", "accuracy") == ({1, 2, 3}, {4})
+    assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1, 2, 3}, {4})
 
 
 def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
@@ -48,7 +53,7 @@ def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
         make_instance(3, [0.95], folds_total=3),
         make_instance(4, [{"accuracy": 0.9}, {"accuracy": 0.9}, {"accuracy": None}]),
     ]
-    assert find_best(metric_dicts, "test", "accuracy") == ({1}, {1})
+    assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1}, {1})
     assert rank_instances(metric_dicts).instances == (1, 2, 4, 3)
 
 
@@ -58,22 +63,58 @@ def test_while_no_instance_has_all_folds_the_furthest_ones_compete(make_instance
 
 
 def test_nobody_is_best_alone_without_values_or_in_a_metric_of_unknown_direction(make_instance):
-    assert find_best([make_instance(1, [0.5, 0.6])], "test", "accuracy") == (set(), set())
+    nobody = Best()
+    assert find_best([make_instance(1, [0.5, 0.6])], "test", "accuracy") == nobody
     pair = [make_instance(1, [{"auc": None, "old": 1}] * 2), make_instance(2, [{"auc": None, "old": 2}] * 2)]
-    assert find_best(pair, "test", "auc") == (set(), set())
-    assert find_best(pair, "test", "old") == (set(), set())
-    assert find_best([pair[0], make_instance(2, [{"auc": 0.5}] * 2)], "test", "auc") == (set(), set())
+    assert find_best(pair, "test", "auc") == nobody
+    assert find_best(pair, "test", "old") == nobody
+    assert find_best([pair[0], make_instance(2, [{"auc": 0.5}] * 2)], "test", "auc") == nobody
 
 
 def test_one_fold_each_has_a_best_mean_and_no_smallest_deviation(make_instance):
-    assert find_best([make_instance(1, [0.5]), make_instance(2, [0.6])], "test", "accuracy") == ({2}, set())
+    assert find_best([make_instance(1, [0.5]), make_instance(2, [0.6])], "test", "accuracy") == Best(mean=frozenset({2}))
+
+
+@pytest.mark.parametrize(
+    ("second", "is_tied"),
+    [([0.55, 0.66, 0.5, 0.59, 0.55, 0.62], True), ([0.1, 0.22, 0.09, 0.2, 0.12, 0.21], False), ([0.6, 0.7], False)],
+)
+def test_means_that_differ_by_less_than_their_interval_are_marked_with_the_best(make_instance, second, is_tied):
+    first = make_instance(1, [0.6, 0.7, 0.55, 0.65, 0.52, 0.66])
+    metric_dicts = [first, make_instance(2, second)]
+    if len(second) == 6:
+        differences = np.array([fold["metrics"]["test"]["accuracy"] for fold in first["folds"].values()]) - second
+        assert (corrected_t(differences, 1.0).low <= 0) == is_tied  # one item tests and one trains, in these records
+    assert find_best(metric_dicts, "test", "accuracy").mean_ties == ({2} if is_tied else set())
+    assert are_tied(*metric_dicts, "validation", "accuracy") == is_tied
+
+
+def test_deviations_that_an_f_test_does_not_tell_apart_are_marked_with_the_smallest(make_instance):
+    spreads = {1: 0.01, 2: 0.02, 3: 0.2}
+    folds = {number: [0.5 + spread * step for step in (-1, 1, -1, 1, -1, 1)] for number, spread in spreads.items()}
+    assert stats.f.ppf(0.975, 5, 5) ** 0.5 == pytest.approx(2.67, abs=0.01)
+
+    best = find_best([make_instance(number, values) for number, values in folds.items()], "test", "accuracy")
+
+    assert (best.std, best.std_ties) == ({1}, {2})
+
+
+def test_instances_that_differ_in_their_seed_alone_have_one_rank_and_are_best_together(make_instance):
+    metric_dicts = [
+        make_instance(1, [0.5, 0.6], seed=1, comment_1="a"),
+        make_instance(2, [0.8, 0.9], seed=2, comment_1="b"),
+        make_instance(3, [0.75, 0.79], seed=1, learning_rate=0.1),
+    ]
+    assert rank_instances(metric_dicts).instances == (3, 1, 2)
+    assert find_best(metric_dicts, "test", "accuracy").mean == {3}
+    assert find_best(metric_dicts[:2], "test", "accuracy").mean == {1, 2}
 
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=3, max_size=3), min_size=2, max_size=6))
 def test_the_best_have_the_extreme_values_and_nobody_else_has(folds):
     metric_dicts = [
-        {"instance": number, "task_type": "classification", "parameters": {},
+        {"instance": number, "task_type": "classification", "parameters": {}, "folds": {},
          "summary": {"test": {"accuracy": {"mean": sum(values) / 3, "std": max(values), "n": 3, "min": None, "max": None}}}}
         for number, values in enumerate(folds)
     ]  # fmt: skip

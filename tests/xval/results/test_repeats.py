@@ -5,7 +5,7 @@ import math
 import pytest
 
 from xval.results.job_key import JobKey, job_keys
-from xval.results.ranking import describe_selection, find_best, format_folds, rank_instances
+from xval.results.ranking import format_folds
 from xval.results.repeats import average_repeats, describe_components, jobs_of, repeat_figures
 from xval.results.summary import figure
 
@@ -88,17 +88,3 @@ def test_the_deviation_over_seeds_stands_apart_from_that_over_folds(make_repeats
         "accuracy 0.650; standard deviation 0.204 between folds, 0.100 between seeds within a fold (2 folds, 3 repeats)"
     )
     assert describe_components(make_repeats({1: (0.5,), 2: (0.6,)}), "test", "accuracy") == ""
-
-
-def test_instances_that_differ_in_their_seed_alone_are_not_ranked_against_each_other(make_instance):
-    twins = [make_instance(number, [0.4 + number / 10], seed=number, comment_1=str(number)) for number in (1, 2)]
-    other = make_instance(3, [0.45], seed=1, learning_rate=0.1)
-
-    assert rank_instances([*twins, other]).instances == (1, 3)
-    assert find_best([*twins, other], "test", "accuracy").mean == {1}
-    said = describe_selection([*twins, other])
-    assert "Instance 1 is selected" in said
-    assert "Instances 1-2 differ in their seed alone" in said
-    assert "repeats = 2" in said
-    same = [make_instance(number, [0.4 + number / 10], seed=1) for number in (1, 2)]
-    assert rank_instances(same).instances == (2, 1)

@@ -162,7 +162,7 @@ def test_the_chance_level_comes_from_instances_with_all_their_folds(make_instanc
         ]
         return make_instance(number, records, folds_total=2)
 
-    assert chance_level([chance(1, [0.1, 0.3]), chance(2, [0.9])], "accuracy") == pytest.approx((0.2, 0.2))
-    assert chance_level([chance(1, [0.1, 0.3]), chance(2, [0.2, 0.4])], "accuracy") == pytest.approx((0.2, 0.3))
+    assert chance_level([chance(1, [0.1, 0.3]), chance(2, [0.9])], "accuracy")[:2] == pytest.approx((0.2, 0.2))
+    assert chance_level([chance(1, [0.1, 0.3]), chance(2, [0.2, 0.4])], "accuracy")[:2] == pytest.approx((0.2, 0.3))
     assert chance_level([chance(1, [None, None])], "accuracy") is None
     assert chance_level([chance(1, [0.1])], "auc") is None

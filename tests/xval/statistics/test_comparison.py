@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from xval.errors import SettingsError
-from xval.statistics.comparison import bayesian_t, corrected_t, holm, sign_flip
+from xval.statistics.comparison import bayesian_t, corrected_t, holm, is_tie, sign_flip
 
 
 def draw(n, seed=0):
@@ -45,6 +45,18 @@ def test_the_interval_and_p_agree(level):
 
     assert corrected_t(differences - low, 0.25).p == pytest.approx(1 - level)
     assert corrected_t(differences - high, 0.25).p == pytest.approx(1 - level)
+
+
+@pytest.mark.parametrize("n_folds", [2, 3, 4, 5, 6, 10, 24, 101])
+def test_a_tie_is_a_difference_whose_interval_contains_zero(n_folds):
+    differences = draw(n_folds, n_folds)
+    test = corrected_t(differences, 0.25)
+    half, centred = (test.high - test.low) / 2, differences - differences.mean()
+
+    assert [is_tie(centred + share * half, 0.25) for share in (0.999999, -0.999999)] == [True, True]
+    assert [is_tie(centred + share * half, 0.25) for share in (1.000001, -1.000001)] == [False, False]
+    assert is_tie(np.zeros(n_folds), 0.25)
+    assert not is_tie(np.full(n_folds, 0.1), 0.25)
 
 
 @pytest.mark.parametrize("n_items", [1, 4, 6, 9])

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from xval.results.findings import find_findings
 from xval.results.job_key import JobKey
 from xval.results.ranking import rank_instances
 from xval.results.read import Curves
@@ -32,7 +33,7 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     from xval.results.workbook.contents import Contents
 
     ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
-    contents = Contents(ordered, rank_instances(ordered), histories)
+    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories)
     workbook = Workbook()
     workbook.properties.creator = "xval"
     workbook.remove(workbook.active)

@@ -34,6 +34,7 @@ def _font(**looks: Any) -> Font:
     return Font(name="Calibri", size=11, **looks)
 
 
+PLAIN = _font()
 BOLD = _font(bold=True)
 GREY = _font(color="7F7F7F", italic=True)
 LINK = _font(color="0563C1", underline="single")
@@ -138,10 +139,11 @@ def text_width(values: Sequence[object], *, lowest: float = 8, highest: float = 
     return min(max(longest + 2, lowest), highest)
 
 
-def put_notes(sheet: Worksheet, row: int, notes: Sequence[str]) -> None:
-    """Write lines below a table, the first one bold."""
-    for offset, note in enumerate(notes):
-        put(sheet, row + offset, 1, note).font = GREY if offset else BOLD
+def put_notes(sheet: Worksheet, row: int, notes: Sequence[str], findings: Sequence[str] = ()) -> None:
+    """Write lines below a table: the first note bold, then the findings, then the other notes grey."""
+    fonts = [BOLD, *(PLAIN for _ in findings), *(GREY for _ in notes[1:])]
+    for offset, (note, font) in enumerate(zip((*notes[:1], *findings, *notes[1:]), fonts, strict=True)):
+        put(sheet, row + offset, 1, note).font = font
 
 
 def redden(sheet: Worksheet, row: int, last_column: int) -> None:
@@ -184,10 +186,14 @@ def split_pages(sheet: Worksheet, blocks: Sequence[int], last_row: int, last_col
     sheet.print_area = ",".join(areas)
 
 
-def side_blocks(pairs: Sequence[tuple[str, str]], first_column: int, columns_per_metric: int) -> list[int]:
-    """Return the first columns of pages with one side each: column 1, and the first column of each further side."""
-    changes = [place for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0]]
-    return [1, *(first_column + columns_per_metric * place for place in changes)]
+def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> list[int]:
+    """Return the first columns of pages with one side each: column 1, and the first column of each further side.
+
+    Args:
+        pairs: Side and metric of each block of columns.
+        columns: The first column of each.
+    """
+    return [1, *(columns[place] for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0])]
 
 
 def title_of(metric_dict: MetricDict) -> str:

@@ -15,7 +15,7 @@ from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
-POSITION = 4
+POSITION = 5
 
 MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to write and to open
 

@@ -23,7 +23,7 @@ from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
-POSITION = 5
+POSITION = 6
 
 MOST_CHARTED = 20  # instances
 _FIRST_CHART_ROW = 4

@@ -13,7 +13,7 @@ from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_colum
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 
-POSITION = 2
+POSITION = 3
 
 _FIRST = (
     "instance", "comment_1", "fold", "repeat", "status", "test items", "validation items", "n test", "n validation",
@@ -56,7 +56,9 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     sheet.freeze_panes = "E2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
     cells.set_up_page(sheet, header_rows=1)
-    cells.split_pages(sheet, cells.side_blocks(pairs, len(_FIRST) + 1, 1), len(jobs) + 1, len(header), title_columns=4)
+    cells.split_pages(
+        sheet, cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header))), len(jobs) + 1, len(header), title_columns=4
+    )
 
 
 def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:

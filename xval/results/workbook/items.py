@@ -16,7 +16,7 @@ from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
-POSITION = 3
+POSITION = 4
 
 _FIRST = ("item", "fold", "clips", "mean")
 _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green

@@ -12,7 +12,7 @@ from xval.results.summary import MetricDict, differing_parameters
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 
-POSITION = 6
+POSITION = 7
 
 _NOTE = "Bold: the parameter differs between instances. Yellow: the value overrides a default; its source stands beside it."
 

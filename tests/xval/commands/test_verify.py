@@ -1,0 +1,46 @@
+"""The command `verify`."""
+
+import argparse
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xval.commands import verify
+from xval.errors import ResultsError, SettingsError
+
+
+@pytest.fixture
+def table(tmp_path):
+    names = [f"{speaker}/take_{take}.wav" for speaker in "abc" for take in range(3)]
+    angles = np.repeat([0.0, 2.0, 4.0], 3) + np.tile([0.0, 0.1, 0.2], 3)
+    made = pd.DataFrame({"path": names, "start_s": 0.0, "embedding_0": np.cos(angles), "embedding_1": np.sin(angles)})
+    made.to_parquet(tmp_path / "embeddings.parquet", index=False)
+    return tmp_path / "embeddings.parquet"
+
+
+def options(path, *arguments):
+    parser = argparse.ArgumentParser()
+    verify.add_arguments(parser)
+    return parser.parse_args([str(path), *arguments])
+
+
+@pytest.mark.parametrize("arguments", [(), ("--speaker-pattern", r"(\w)/")])
+def test_it_prints_the_error_rate_the_trials_and_the_speakers(table, capsys, arguments):
+    assert verify.run(options(table, *arguments)) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith(
+        "Equal error rate 0.000 over 36 trials (9 with the same speaker twice) of 9 recordings of 3 speakers"
+    )
+
+
+def test_a_pattern_that_finds_no_speaker_and_a_table_of_something_else_are_refused(table):
+    for pattern in ("x(.)", "a/", "("):
+        with pytest.raises(SettingsError, match="--speaker-pattern"):
+            verify.run(options(table, "--speaker-pattern", pattern))
+    pd.DataFrame({"x": [1]}).to_parquet(table)
+    with pytest.raises(ResultsError, match="embedding_0"):
+        verify.run(options(table))
+    with pytest.raises(ResultsError, match="python -m xval embed"):
+        verify.run(SimpleNamespace(embeddings=table.with_name("none.parquet"), speaker_pattern=None))

@@ -1,0 +1,63 @@
+"""Tell how well embeddings verify speakers: the equal error rate over pairs of recordings, same speaker or not.
+
+EMBEDDINGS is what `python -m xval embed` writes (.parquet), of speakers that the model has not heard if the figure is to say
+something about others. The score of a pair is the cosine similarity. Who speaks is the name of a file's folder, or what
+--speaker-pattern finds in its path.
+"""
+
+import argparse
+import re
+from pathlib import Path
+
+from preprocessing.console import make_console
+from xval.errors import ResultsError, SettingsError
+
+SUMMARY = "verification of speakers: the equal error rate over pairs of embeddings"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS", help="a .parquet file of python -m xval embed")
+    parser.add_argument(
+        "--speaker-pattern", metavar="REGEX", help="its first group finds the speaker in the path (default: the folder's name)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute and print the equal error rate.
+
+    Raises:
+        ResultsError: The file is missing, damaged, or holds no embeddings.
+        SettingsError: The pattern does not find a speaker in every path, or there are no pairs to compare.
+    """
+    import pandas as pd
+
+    from xval.evaluation.verification import verification_eer
+
+    path: Path = options.embeddings
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: no readable parquet file ({error}). python -m xval embed writes one.") from error
+    names = [name for name in table if str(name).startswith("embedding_")]
+    if not names or "path" not in table:
+        raise ResultsError(f"{path}: has no columns path and embedding_0, ...; python -m xval embed writes them.")
+    speakers = table["path"].map(lambda name: _speaker(str(name), options.speaker_pattern))
+    found = verification_eer(table[names].to_numpy(), speakers.to_numpy(dtype=str))
+    make_console().print(
+        f"Equal error rate {found.eer:.3f} over {found.n_same + found.n_different} trials ({found.n_same} with the same "
+        f"speaker twice) of {len(table)} recordings of {speakers.nunique()} speakers; chance 0.500."
+    )
+    return 0
+
+
+def _speaker(path: str, pattern: str | None) -> str:
+    if pattern is None:
+        return Path(path).resolve().parent.name
+    try:
+        found = re.search(pattern, path)
+        if found is None:
+            raise SettingsError(f"--speaker-pattern {pattern}: finds nothing in '{path}'.")
+        return found.group(1)
+    except (re.error, IndexError) as error:
+        raise SettingsError(f"--speaker-pattern {pattern}: a regular expression with one group is wanted ({error}).") from error

@@ -1,0 +1,233 @@
+"""What has to be said beside the figures of some instances, each in a sentence with what to do.
+
+Comes in: metric dicts. Goes out: `Finding`s, which the end of a run, the workbook and ``refit`` show. Nothing is read here, and
+no slow library loaded.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.results.ranking import Ranking, are_tied, rank_instances, test_side
+from xval.results.repeats import describe_seed_twins, parameters_of, seed_twins
+from xval.results.summary import (
+    SIDE_NAMES,
+    MetricDict,
+    direction,
+    done_records,
+    figure,
+    fold_values,
+    item_figure,
+)
+from xval.settings.tasks import find_task
+from xval.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
+from xval.statistics.selection import select_nested
+
+Kind = Literal[
+    "random split", "folds missing", "few items", "folds lacking classes", "seeds", "not above chance", "tie", "nested",
+    "no pooled figures",
+]  # fmt: skip
+_MOST_LISTED = 10
+
+
+class Finding(NamedTuple):
+    """Something that has to be known to read the figures.
+
+    Attributes:
+        kind: What it is about.
+        text: A sentence or two, with what to do.
+        instances: Those that it is about; empty: all.
+    """
+
+    kind: Kind
+    text: str
+    instances: tuple[int, ...] = ()
+
+
+def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
+    """Return what has to be said of some instances of one experiment, the weightiest first.
+
+    Args:
+        metric_dicts: Of the instances, at least one.
+    """
+    done = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"]]
+    if not done:
+        return []
+    ranking = rank_instances(done)
+    found = (
+        _random_split(done),
+        _folds_missing(metric_dicts),
+        _few_items(done),
+        _folds_lacking_classes(done),
+        _no_pooled_figures(done),
+        *_seeds(done),
+        _not_above_chance(done),
+        _tie(done, ranking),
+        _nested(done, ranking),
+    )
+    return [finding for finding in found if finding is not None]
+
+
+def _random_split(done: Sequence[MetricDict]) -> Finding | None:
+    items = [of for record in done_records(done[0]) for of in record["item_metrics"]["test"].values()]
+    if any(of["n_clips"] > 1 for of in items):
+        return None
+    return Finding(
+        "random split",
+        "Every clip is an item of its own, a random split: clips of one speaker, session or recording are on both sides, and "
+        "the figures say nothing about unseen ones. If clips belong together, make what must stay unseen the item.",
+    )
+
+
+def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
+    lacking = [each for each in metric_dicts if each["folds_done"] < each["folds_total"]]
+    if not lacking:
+        return None
+    listed = _list(f"instance {each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
+    return Finding(
+        "folds missing",
+        f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. Run "
+        "the command again when what failed is mended; the sheet folds has the errors.",
+        tuple(each["instance"] for each in lacking),
+    )
+
+
+def _few_items(done: Sequence[MetricDict]) -> Finding | None:
+    n_items = max(len(_items(each)) for each in done)
+    if n_items >= FEWEST_ITEMS_TO_RELY_ON:
+        return None
+    what = Interval(0, 1, n_items, "").caution
+    return Finding("few items", f"{what[:1].upper()}{what[1:]}. Record more items before you rely on a figure.")
+
+
+def _items(metric_dict: MetricDict) -> set[str]:
+    """Return the items that the finished folds of an instance have tested."""
+    return {item for record in done_records(metric_dict) for item in record["item_metrics"]["test"]}
+
+
+def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
+    folds = sorted({fold for each in done if "over_items" in each for fold in each["over_items"]["folds_lacking_classes"]})
+    if not folds:
+        return None
+    return Finding(
+        "folds lacking classes",
+        f"Not every class is tested in fold {_list(folds)}: figures that average over classes (balanced accuracy, macro F1, "
+        "precision, recall, AUC, EER) are undefined there, or of fewer classes. Read the pooled ones, of all folds together.",
+    )
+
+
+def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
+    missing = {each["instance"]: each["over_items"]["missing"] for each in done if "over_items" in each}
+    missing = {number: reason for number, reason in missing.items() if reason}
+    if not missing:
+        return None
+    number, reason = next(iter(missing.items()))
+    return Finding(
+        "no pooled figures",
+        f"There are no pooled figures of {_instances(missing)}: {reason} (instance {number}). The intervals are those of "
+        "means over items. Run these folds again if you want pooled ones.",
+        tuple(missing),
+    )
+
+
+def _seeds(done: Sequence[MetricDict]) -> Iterable[Finding]:
+    for group in seed_twins(parameters_of(done)):
+        yield Finding(
+            "seeds",
+            describe_seed_twins(group),
+            group,
+        )
+
+
+def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
+    side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
+    sign = 1 if direction(done, metric) else -1
+    numbers = [each["instance"] for each in done if not _is_above(each, side, metric, sign)]
+    if not numbers:
+        return None
+    return Finding(
+        "not above chance",
+        f"Not above chance: {_instances(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
+        "is worse, or the validation loss is above that of guessing. Do not rank these; look at the labels and the curves, "
+        "train longer, or test more items.",
+        tuple(numbers),
+    )
+
+
+def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> bool:
+    """Return whether the test figure is better than chance and the validation loss than that of guessing, if known."""
+    found = item_figure(metric_dict, side, metric)
+    if found and found["chance"] is not None and found["low"] is not None and found["high"] is not None:
+        worst = found["low"] if sign > 0 else found["high"]
+        if sign * (worst - found["chance"]) <= 0:
+            return False
+    loss, guessing = (figure(metric_dict, side, "loss")["mean"] for side in ("validation", "chance"))
+    return loss is None or guessing is None or loss <= guessing
+
+
+def _tie(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
+    by_number = {each["instance"]: each for each in done}
+    if ranking.selected is None:
+        return None
+    best = by_number[ranking.selected]
+    own = next((group for group in seed_twins(parameters_of(done)) if ranking.selected in group), ())
+    ties = [
+        number
+        for number in ranking.instances[1:]
+        if number not in own and are_tied(best, by_number[number], ranking.side, ranking.metric)
+    ]
+    if not ties:
+        return None
+    return Finding(
+        "tie",
+        f"Instance {ranking.selected} is not surely better than {_instances(ties)}: the difference in "
+        f"{SIDE_NAMES[ranking.side]} {ranking.metric} lies within its 95 % interval (corrected t over folds). Take the "
+        "simplest of them, or tell them apart with more items or repeats.",
+        (ranking.selected, *ties),
+    )
+
+
+def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
+    """Say what choosing in each fold by that fold's own validation figure yields, with the seeds of a method averaged."""
+    groups = seed_twins(parameters_of(done))
+    twins = {number for group in groups for number in group}
+    groups += [(each["instance"],) for each in done if each["instance"] not in twins]
+    if ranking.selected is None or len(groups) < 2:
+        return None
+    side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
+    folds = sorted({record["fold"] for each in done for record in done_records(each)})
+    validation, test = (
+        _by_fold(done, groups, folds, *of) for of in ((ranking.side, ranking.metric), (side, metric))
+    )  # fmt: skip
+    nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
+    own = figure(next(each for each in done if each["instance"] == ranking.selected), side, metric)["mean"]
+    if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:
+        return None
+    return Finding(
+        "nested",
+        f"{nested.test_mean:.3f} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
+        "validation items (nested selection): the estimate of choosing and training in this way, on new items. The "
+        f"{own:.3f} of instance {ranking.selected} estimates this one instance, and is too good on average: the validation "
+        "items that chose it are test items of other folds. Report the first, or test the instance on items that no fold has.",
+    )
+
+
+def _by_fold(
+    done: Sequence[MetricDict], groups: Sequence[tuple[int, ...]], folds: Sequence[int], side: str, metric: str
+) -> NDArray[np.float64]:
+    """Return float64 (n_groups, n_folds), the mean of each group in each fold; NaN where one has no value."""
+    values = {each["instance"]: fold_values(each, side, metric) for each in done}
+    return np.array([[np.mean([values[number].get(fold, np.nan) for number in group]) for fold in folds] for group in groups])
+
+
+def _list(values: Iterable[object]) -> str:
+    """Return the first of some values, and how many more there are."""
+    listed = [str(value) for value in values]
+    more = f" and {len(listed) - _MOST_LISTED} more" if len(listed) > _MOST_LISTED else ""
+    return ", ".join(listed[:_MOST_LISTED]) + more
+
+
+def _instances(numbers: Collection[int]) -> str:
+    return f"instance{'s' * (len(numbers) > 1)} {_list(numbers)}"

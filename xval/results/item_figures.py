@@ -1,0 +1,49 @@
+"""The figures of an instance over its test items, as they stand in metrics.json; xval/results/over_items.py computes them."""
+
+from typing import Literal, TypedDict
+
+OVER_ITEMS_VERSION = 1
+"""Of the code that computes figures over items; those of another version are computed anew."""
+
+
+class ItemFigure(TypedDict):
+    """One metric over the test items of an instance; None: undefined or not known.
+
+    Attributes:
+        items: Mean over items, each counted once.
+        pooled: Of all test examples (clips, frames) of all folds together.
+        of: Which of the two interval and chance belong to: ``items`` where each example has a value, or each fold tests one
+            item with all classes; otherwise ``pooled``.
+        low: Lower end of the 95 % interval over items.
+        high: Its upper end.
+        method: Of the interval; see `xval.statistics.intervals`.
+        chance: What the best strategy reaches that does not listen.
+        strategy: That strategy in words.
+    """
+
+    items: float | None
+    pooled: float | None
+    of: Literal["items", "pooled"]
+    low: float | None
+    high: float | None
+    method: str | None
+    chance: float | None
+    strategy: str
+
+
+class OverItems(TypedDict):
+    """The figures over the test items of an instance.
+
+    Attributes:
+        version: Of the code that computed them.
+        n_items: Number of test items.
+        folds_lacking_classes: The folds that test no example of some class that others test.
+        missing: Why there are no pooled figures; empty: there are.
+        figures: An `ItemFigure` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.
+    """
+
+    version: int
+    n_items: int
+    folds_lacking_classes: list[int]
+    missing: str
+    figures: dict[str, dict[str, ItemFigure]]

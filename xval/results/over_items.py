@@ -1,0 +1,187 @@
+"""The figures of an instance over all its test items, beside the means over folds: mean over items, pooled, interval, chance.
+
+Comes in: the metric dict of an instance and its predictions.parquet files. Goes out: `OverItems`, a part of metrics.json. It is
+computed once: as long as the records are those in metrics.json, what stands there is taken.
+
+Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
+against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.metrics.registry import Metric
+from xval.results.events_over_items import measure_events
+from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
+from xval.results.job_key import JobKey
+from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
+from xval.results.tested_examples import TestedExamples, read_examples
+from xval.settings.tasks import Task, find_task
+from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
+
+_MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
+MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+_Values = dict[str, NDArray[np.float64]]
+
+
+def measure_over_items(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> OverItems:
+    """Compute all figures over items. Pooled figures are those of each repeat that has all finished folds, averaged.
+
+    Args:
+        metric_dict: Of the instance.
+        folders: The folder of each finished job.
+
+    Raises:
+        ResultsError: A predictions.parquet is damaged.
+    """
+    records = done_records(metric_dict)
+    found: OverItems = {"version": OVER_ITEMS_VERSION, "n_items": 0, "folds_lacking_classes": [], "missing": "", "figures": {}}
+    if not records:
+        return found
+    by_item = {item: values for record in records for item, values in record["item_metrics"]["test"].items()}
+    found["n_items"] = len(by_item)
+    names = {name for values in by_item.values() for name in values} - {"n_clips"}
+    of_record = {name: np.array([_number(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
+    settings = settings_of(metric_dict)
+    task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
+    clip_side = "clip_test" if has_windows([metric_dict]) else "test"
+    found["figures"][clip_side] = {name: _of_record(values) for name, values in of_record.items()}
+    repeats = _whole_repeats({int(record["fold"]) for record in records}, folders)
+    class_names = records[0].get("class_names", [])
+    n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
+    if not repeats:
+        found["missing"] = "no repeat has all the folds that are finished"
+        return found
+    if absent := [path.parent.name for paths in repeats for path in paths.values() if not path.exists()]:
+        found["missing"] = f"{', '.join(absent)}: no predictions.parquet"
+        return found
+    if n_values > _MOST_VALUES:
+        found["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
+        return found
+    for side in dict.fromkeys((clip_side, "test")):
+        clip_average = settings.clip_average if side == "clip_test" else None
+        examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
+        known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
+        found["figures"].setdefault(side, {}).update(_measure(task, examples, known))
+        numbers, codes = np.unique(examples[0].folds, return_inverse=True)
+        found["folds_lacking_classes"] = numbers[_lack_classes(task, examples[0].targets, codes)].tolist()
+    if task.is_framewise:
+        frames = settings.frame_settings()
+        of_all = [path.parent for paths in repeats for path in paths.values()]
+        found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))
+    return found
+
+
+def _whole_repeats(folds: set[int], folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
+    """Return the predictions.parquet by fold, of each repeat that has all these folds."""
+    by_repeat: dict[int, dict[int, Path]] = {}
+    for key, folder in folders.items():
+        by_repeat.setdefault(key.repeat, {})[key.fold] = folder / "predictions.parquet"
+    return [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
+
+
+def _measure(task: Task, repeats: Sequence[TestedExamples], of_items: _Values | None) -> dict[str, ItemFigure]:
+    """Return the figures that targets and predictions give.
+
+    Args:
+        task: Of the instance.
+        repeats: All that were tested, in each repeat.
+        of_items: Their metrics of each item, in the order of the items' names, where the records have them.
+    """
+    first = repeats[0]
+    targets, rows = first.targets, first.rows
+    pooled = _mean_of([metrics.compute(task.name, each.targets, each.predictions) for each in repeats])
+    if of_items is None:
+        each_item = [
+            _mean_of(
+                [
+                    metrics.compute(task.name, each.targets[own], each.predictions[own])
+                    for each, own in zip(repeats, of_item, strict=True)
+                ]
+            )
+            for of_item in zip(*(each.rows for each in repeats), strict=True)
+        ]
+        of_items = {name: np.array([values[name] for values in each_item]) for name in pooled}
+    is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
+    weights = {
+        "pooled": np.full(len(targets), 1 / len(targets)),
+        "items": 1 / (len(rows) * np.bincount(first.items)[first.items]),
+    }
+    n_values = sum(each.predictions.size for each in repeats) * min(len(rows), MOST_LEFT_OUT)
+    found = {}
+    for name, value in pooled.items():
+        metric, values = metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
+        # A fold of one item has the figure of the item, so that the mean over folds is that over items.
+        of: Literal["items", "pooled"] = "pooled"
+        interval = None
+        if (metric.is_mean or is_whole) and np.isfinite(values).all():
+            of = "items"
+            interval = mean_interval(values, bounds=metric.bounds)
+        elif n_values <= MOST_VALUES_OF_INTERVAL:
+            interval = _pooled_interval(metric, repeats)
+        chance = metric.chance and metric.chance(targets, weights[of])
+        found[name] = _figure(
+            items=float(values.mean()), pooled=value, of=of, interval=interval,
+            chance=chance.value if chance else math.nan, strategy=chance.strategy if chance else "",
+        )  # fmt: skip
+    return found
+
+
+def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([each[name] for each in values])) for name in values[0]}
+
+
+def _pooled_interval(metric: Metric, repeats: Sequence[TestedExamples]) -> Interval | None:
+    def compute(drawn: NDArray[np.intp]) -> float:
+        figures = []
+        for each in repeats:
+            chosen = np.concatenate([each.rows[item] for item in drawn])
+            figures.append(metric.function(each.targets[chosen], each.predictions[chosen]))
+        return float(np.mean(figures))
+
+    return figure_interval(len(repeats[0].rows), compute, bounds=metric.bounds, bootstrap=False)
+
+
+def _of_record(values: NDArray[np.float64]) -> ItemFigure:
+    """Return the figure of a metric of which the records have the values of each item, and nothing else is known."""
+    interval = mean_interval(values, bounds=None)
+    return _figure(float(values.mean()), math.nan, "items", interval, math.nan, "")
+
+
+def _figure(
+    items: float, pooled: float, of: Literal["items", "pooled"], interval: Interval | None, chance: float, strategy: str
+) -> ItemFigure:
+    return ItemFigure(
+        items=value_of(items),
+        pooled=value_of(pooled),
+        of=of,
+        low=interval and interval.low,
+        high=interval and interval.high,
+        method=interval and interval.method,
+        chance=value_of(chance),
+        strategy=strategy,
+    )
+
+
+def _number(value: object) -> float:
+    number = value_of(value)
+    return math.nan if number is None else number
+
+
+def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which groups of examples, numbered from 0 without gaps, lack some class that others have: bool (n_groups,)."""
+    n_groups = int(groups.max()) + 1
+    if not task.has_classes:
+        return np.zeros(n_groups, dtype=bool)
+    occurs = np.zeros((n_groups, int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]), dtype=bool)
+    if targets.ndim == 1:
+        occurs[groups, targets] = True
+    else:
+        np.logical_or.at(occurs, groups, targets > 0)
+    return np.asarray(~occurs[:, occurs.any(axis=0)].all(axis=1))

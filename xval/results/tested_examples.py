@@ -1,0 +1,138 @@
+"""The test examples of an instance, as the folds' predictions.parquet keeps them.
+
+Comes in: predictions.parquet of each fold. Goes out: `TestedExamples`, all that were tested, of all folds together.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyarrow.parquet import ParquetFile
+
+from xval.data.clip_average import combine_examples
+from xval.errors import ResultsError
+from xval.results.read import REMEDY
+from xval.settings.tasks import Task
+
+
+class Frames(NamedTuple):
+    """The frames of a fold's test recordings: item, clip, start_s, end_s, weight; and their events.csv."""
+
+    table: pd.DataFrame
+    events: pd.DataFrame
+
+
+class TestedExamples:
+    """Targets and predictions of test examples, with the item and the fold of each.
+
+    Attributes:
+        items: int64 (n,), a number for each item, from 0 without gaps.
+        names: The name of each item number.
+        folds: int64 (n,).
+        targets: As the metrics of the task take them.
+        predictions: float32 (n, n_outputs); of a representation (n,).
+    """
+
+    def __init__(
+        self, items: NDArray[Any], folds: NDArray[np.int64], targets: NDArray[Any], predictions: NDArray[np.float32]
+    ) -> None:
+        names, codes = np.unique(items.astype(str), return_inverse=True)
+        self.items, self.names, self.folds = codes, tuple(names.tolist()), folds
+        self.targets, self.predictions = targets, predictions
+
+    @cached_property
+    def rows(self) -> list[NDArray[np.intp]]:
+        """The rows of each item."""
+        order = np.argsort(self.items, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.items))[:-1])
+
+
+def read_examples(
+    task: Task, paths: Mapping[int, Path], class_names: Sequence[str], clip_average: str | None
+) -> TestedExamples:
+    """Return the test examples of some folds.
+
+    Args:
+        task: Of the instance.
+        paths: The predictions.parquet of each fold.
+        class_names: Of the columns; empty where there are no classes.
+        clip_average: Combine the examples of each clip so, as `combine_examples` does; None: the examples themselves. Frames
+            stay as they are, but those without weight are left out.
+
+    Raises:
+        ResultsError: A file is damaged.
+        FileNotFoundError: A file is missing.
+    """
+    parts = [_read_fold(task, path, class_names, clip_average) for path in paths.values()]
+    items, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
+    folds = np.repeat(list(paths), [len(part[0]) for part in parts])
+    return TestedExamples(items, folds, targets, predictions)
+
+
+def read_frames(folder: Path) -> Frames:
+    """Return the test frames and events in a fold folder.
+
+    Raises:
+        ResultsError: A file is damaged.
+        FileNotFoundError: A file is missing.
+    """
+    columns = ["item", "clip", "start_s", "end_s", "weight"]
+    table = _read(folder / "predictions.parquet", columns)
+    try:
+        events = pd.read_csv(folder / "events.csv", dtype={"item": str, "clip": str, "label": str})
+        return Frames(table, events[events["side"] == "test"])
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        raise ResultsError(f"{folder / 'events.csv'}: damaged ({error!r:.150}). {REMEDY}") from error
+
+
+def _read_fold(
+    task: Task, path: Path, class_names: Sequence[str], clip_average: str | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:
+    """Return items, targets and predictions."""
+    table = _read(path)
+    try:
+        if task.is_framewise:
+            table = table[table["weight"] > 0]
+        targets, predictions = _arrays(task, table, class_names)
+        items = table["item"].to_numpy(dtype=str)
+        if clip_average is None or task.is_framewise:
+            return items, targets, predictions
+        codes = pd.factorize(table["clip"])[0]
+        first = np.unique(codes, return_index=True)[1]
+        if task.is_reconstruction:
+            both = combine_examples(np.stack([targets, predictions], axis=1), codes, clip_average)
+            return items[first], both[:, 0], both[:, 1]
+        return items[first], targets[first], combine_examples(predictions, codes, clip_average)
+    except (KeyError, ValueError) as error:
+        raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
+
+
+def _arrays(task: Task, table: pd.DataFrame, class_names: Sequence[str]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    if task.is_reconstruction:
+        return table["squared_error_of_mean"].to_numpy(np.float32), table["squared_error"].to_numpy(np.float32)
+    if not task.has_classes:
+        names = [str(name).removeprefix("target_") for name in table if str(name).startswith("target_")]
+        true, answered = (table[[f"{kind}_{name}" for name in names]] for kind in ("target", "predicted"))
+        return true.to_numpy(np.float32), answered.to_numpy(np.float32)
+    predictions = table[[f"probability_{name}" for name in class_names]].to_numpy(np.float32)
+    if task.is_multi_label:
+        return table[[f"target_{name}" for name in class_names]].to_numpy(np.float32), predictions
+    numbers = table["target"].map({name: number for number, name in enumerate(class_names)})
+    return numbers.to_numpy(np.int64), predictions
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    try:
+        with ParquetFile(path) as file:  # pandas takes four times as long for a small file
+            table: pd.DataFrame = file.read(None if columns is None else [*columns, "side"]).to_pandas()
+        return table[table["side"] == "test"]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error

@@ -1,0 +1,61 @@
+"""The sheet *figures*: a row per instance and test metric, with every figure by its name.
+
+Comes in: metric dicts. Goes out: mean over folds, mean over items, pooled figure, interval over items, chance and its strategy.
+"""
+
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xval.results.ranking import test_side
+from xval.results.summary import SIDE_NAMES, direction, figure, item_figure, metric_columns, settings_of
+from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
+
+POSITION = 2
+
+_HEADER = (
+    "instance", "comment_1", "of", "metric", "mean over folds", "std over folds", "folds", "mean over items", "items", "pooled",
+    "95 % low", "95 % high", "interval of", "method", "chance", "strategy of chance",
+)  # fmt: skip
+_WIDTHS = {"comment_1": 24, "metric": 20, "method": 22, "strategy of chance": 44}
+_NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
+_NOTES = (
+    "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
+    "The interval says what other items may change, with these models; it and chance belong to the figure that is named.",
+    "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (of many clips).",
+    "Pooled figures that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
+)
+
+
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet; the metrics of the main test figures first."""
+    metric_dicts = contents.metric_dicts
+    main = test_side(metric_dicts)
+    pairs = sorted(
+        (pair for pair in metric_columns(metric_dicts) if pair[0].endswith("test")), key=lambda pair: pair[0] != main
+    )
+    cells.put_header(sheet, _HEADER)
+    row = 1
+    for side, metric in pairs:
+        number_format = cells.metric_format(direction(metric_dicts, metric))
+        for metric_dict in metric_dicts:
+            found = item_figure(metric_dict, side, metric)
+            if found is None:
+                continue
+            row += 1
+            folds = figure(metric_dict, side, metric)
+            n_items = metric_dict["over_items"]["n_items"]
+            identity = (metric_dict["instance"], settings_of(metric_dict).comment_1, SIDE_NAMES[side], metric)
+            values = (
+                *identity, folds["mean"], folds["std"], folds["n"], found["items"], n_items, found["pooled"],
+                found["low"], found["high"], found["of"] if found["low"] is not None else None, found["method"],
+                found["chance"], found["strategy"],
+            )  # fmt: skip
+            for column, (name, value) in enumerate(zip(_HEADER, values, strict=True), start=1):
+                cells.put(sheet, row, column, value, number_format if name in _NUMBERS else "")
+    for column, name in enumerate(_HEADER, start=1):
+        cells.set_width(sheet, column, _WIDTHS.get(name, 11))
+    cells.put_notes(sheet, row + 2, _NOTES if row > 1 else ("No predictions of a finished fold have been read.",))
+    sheet.freeze_panes = "E2"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(_HEADER))}{row}"
+    cells.set_up_page(sheet, header_rows=1)
