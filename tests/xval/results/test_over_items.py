@@ -217,7 +217,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
 
 def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run, tmp_path):
     first, rng = draw(), np.random.default_rng(1)
-    second = [table(*of["item"].unique(), of["target"] == "yes", rng.random(len(of))) for of in first]
+    second = [table(of["item"].iloc[0], (of["target"] == "yes").astype(int), rng.random(len(of))) for of in first]
     metric_dict = run(first)
     folders = {JobKey(1, fold): run.results.folder.fold_folder(1, fold) for fold in range(1, 7)}
     for fold, of in enumerate(second, start=1):
