@@ -90,7 +90,7 @@ def test_the_deviation_over_seeds_stands_apart_from_that_over_folds(make_repeats
     assert describe_components(make_repeats({1: (0.5,), 2: (0.6,)}), "test", "accuracy") == ""
 
 
-def test_instances_that_differ_in_their_seed_alone_are_not_ranked_against_each_other(make_instance):
+def test_instances_that_differ_in_their_seed_alone_are_not_ranked_against_each_other(make_instance, make_failure):
     twins = [make_instance(number, [0.4 + number / 10], seed=number, comment_1=str(number)) for number in (1, 2)]
     other = make_instance(3, [0.45], seed=1, learning_rate=0.1)
 
@@ -100,5 +100,7 @@ def test_instances_that_differ_in_their_seed_alone_are_not_ranked_against_each_o
     assert "Instance 1 is selected" in said
     assert "Instances 1-2 differ in their seed alone" in said
     assert "repeats = 2" in said
+    failed = make_instance(1, [make_failure(1)], seed=1)
+    assert rank_instances([failed, twins[1]]).instances == (2,)
     same = [make_instance(number, [0.4 + number / 10], seed=1) for number in (1, 2)]
     assert rank_instances(same).instances == (2, 1)
