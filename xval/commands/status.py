@@ -9,8 +9,8 @@ states of a job:
 
 --json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
 damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
-architecture, the same numbers, seconds_left and jobs: fold, state, reason, since (Unix time), epoch, epochs, seconds; null
-where there is none.
+architecture, the same numbers, seconds_left and jobs: fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds;
+null where there is none.
 
 exit code: 0; 1 when a job has failed, or its record is damaged
 """

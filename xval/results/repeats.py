@@ -57,7 +57,7 @@ def repeats_content(records: Sequence[Record], *, folds_total: int, repeats: int
     if most == 1:
         return {}
     components: dict[str, dict[str, Any]] = {}
-    for side in FIGURE_PLACES:
+    for side in (side for side in FIGURE_PLACES if side != "chance"):
         names = dict.fromkeys(name for record in records for name in _of_side(record, side))
         components[side] = {name: found for name in names if (found := _components(repeat_figures(records, side, name)))}
     return {
@@ -130,8 +130,8 @@ def describe_seed_twins(group: Sequence[int]) -> str:
 
 
 def parameters_of(metric_dicts: Iterable["MetricDict"]) -> dict[int, dict[str, object]]:
-    """Return the parameters of each instance, by its number."""
-    return {metric_dict["instance"]: metric_dict["parameters"] for metric_dict in metric_dicts}
+    """Return the parameters of each instance of which a fold is finished, by its number."""
+    return {found["instance"]: found["parameters"] for found in metric_dicts if found["folds_done"]}
 
 
 def _sorted(records: Iterable[Record]) -> list[Record]:

@@ -28,6 +28,7 @@ from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.split import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
+from xval.jobs.refit import choose_epochs
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.saved_models.description import read_description, read_seen_audio
@@ -195,6 +196,23 @@ def test_the_same_command_makes_the_same_model_bit_for_bit(make):
     assert all(map(np.array_equal, first, again))
     assert not any(map(np.array_equal, first[2:], other[2:]))
     assert all(map(np.array_equal, first[:2], other[:2]))  # the moments of all items
+
+
+def test_repeats_have_a_say_in_the_epochs(experiment, make):
+    for fold, best_epoch in ((1, 1), (2, 2)):
+        for repeat in (2, 3):
+            further = experiment.fold_folder(1, fold, repeat)
+            shutil.copytree(experiment.fold_folder(1, fold), further)
+            record = json.loads((further / "record.json").read_text()) | {"repeat": repeat, "best_epoch": best_epoch}
+            (further / "record.json").write_text(json.dumps(record))
+    own = [experiment.record(1, fold)["best_epoch"] for fold in (1, 2)]
+
+    path, printed = make()
+
+    record = record_of(path)
+    assert record["best_epochs_of_folds"] == {"1": [own[0], 1, 1], "2": [own[1], 2, 2]}
+    assert record["epochs"] == choose_epochs([*own, 1, 1, 2, 2])
+    assert "from 2 folds" in printed
 
 
 def test_without_a_number_validation_selects_the_instance(experiment, make):
