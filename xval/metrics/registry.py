@@ -142,6 +142,17 @@ def find(task_type: str, name: str) -> Metric:
     return found[name]
 
 
+def describe(task_type: str, name: str) -> str:
+    """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task.
+
+    Raises:
+        SettingsError: There is no such task.
+    """
+    found = _metrics(task_type).get(name)
+    text = (found and found.function.__doc__) or ""
+    return "\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).removeprefix("Return ")
+
+
 def compute(
     task_type: str, targets: NDArray[Any], predictions: NDArray[Any], further: Mapping[str, Metric] | None = None
 ) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.results.ranking import Ranking, are_tied, rank_instances, test_side
+from xval.results.ranking import Ranking, find_ties, rank_instances, test_side
 from xval.results.repeats import describe_seed_twins, parameters_of, seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
@@ -173,11 +173,8 @@ def _tie(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
         return None
     best = by_number[ranking.selected]
     own = next((group for group in seed_twins(parameters_of(done)) if ranking.selected in group), ())
-    ties = [
-        number
-        for number in ranking.instances[1:]
-        if number not in own and are_tied(best, by_number[number], ranking.side, ranking.metric)
-    ]
+    others = [by_number[number] for number in ranking.instances[1:] if number not in own]
+    ties = find_ties(best, others, ranking.side, ranking.metric)
     if not ties:
         return None
     return Finding(

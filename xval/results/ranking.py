@@ -37,7 +37,7 @@ class Best(NamedTuple):
     Attributes:
         mean: With the best mean.
         std: With the smallest deviation.
-        mean_ties: With a mean whose difference to the best is within its interval (`is_tie`).
+        mean_ties: With a mean whose difference to the best is within its interval (`find_ties`).
         std_ties: With a deviation that an F test at 5 % does not tell from the smallest.
     """
 
@@ -71,7 +71,9 @@ class Ranking(NamedTuple):
         return sorted(sorted(numbers, key=lambda number: (places.get(number, len(places)), number))[:most])
 
 
-def find_best(metric_dicts: Sequence[MetricDict], side: str, metric: str) -> Best:
+def find_best(
+    metric_dicts: Sequence[MetricDict], side: str, metric: str, twins: Iterable[tuple[int, ...]] | None = None
+) -> Best:
     """Return the best instances in a metric of a side.
 
     Only instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the hard ones. None
@@ -87,36 +89,38 @@ def find_best(metric_dicts: Sequence[MetricDict], side: str, metric: str) -> Bes
     means = {number: found["mean"] for number, found in figures.items() if found["n"] == most}
     deviations = {number: found["std"] for number, found in figures.items() if found["n"] == most > 1}
     sign = _sign(metric_dicts, metric)
-    signed = _together(
-        {number: sign * mean for number, mean in means.items() if mean is not None}, seed_twins(parameters_of(metric_dicts))
-    )
+    twins = seed_twins(parameters_of(metric_dicts)) if twins is None else twins
+    signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
     spread = {number: deviation for number, deviation in deviations.items() if deviation is not None}
     best = _smallest(signed)
-    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts}
-    first = by_number[min(best)]
+    first, others = ([each for each in metric_dicts if (each["instance"] in best) == is_best] for is_best in (True, False))
+    competing = [each for each in others if each["instance"] in means]
     widest = min(spread.values(), default=0.0) * float(fdtri(most - 1, most - 1, 0.975)) ** 0.5 if most > 1 else 0.0
     return Best(
         mean=best,
         std=_smallest(spread),
-        mean_ties=frozenset(number for number in means if are_tied(first, by_number[number], side, metric)) - best,
+        mean_ties=frozenset(find_ties(first[0], competing, side, metric)),
         std_ties=frozenset(number for number, deviation in spread.items() if deviation <= widest) - _smallest(spread),
     )
 
 
-def are_tied(first: MetricDict, second: MetricDict, side: str, metric: str) -> bool:
-    """Return whether the difference of two instances lies within its 95 % interval (corrected t over folds).
+def find_ties(first: MetricDict, others: Iterable[MetricDict], side: str, metric: str) -> list[int]:
+    """Return the numbers of instances whose difference to the first lies within its 95 % interval (corrected t over folds).
 
-    False if they have not the same folds, or fewer than two.
+    Instances that have not the same folds, and all if there are fewer than two folds, are no ties.
     """
-    ours, theirs = fold_values(first, side, metric), fold_values(second, side, metric)
-    if ours.keys() != theirs.keys() or len(ours) < 2:
-        return False
-    side = "validation" if side.endswith("validation") else "test"
+    ours = fold_values(first, side, metric)
+    part = "validation" if side.endswith("validation") else "test"
     items = [record["items"] for record in done_records(first) if record["fold"] in ours]
-    if not all(of[side] and of["training"] for of in items):
-        return False
-    ratio = fmean(len(of[side]) / len(of["training"]) for of in items)
-    return is_tie(np.array([ours[fold] - theirs[fold] for fold in ours]), ratio)
+    if len(ours) < 2 or not all(of[part] and of["training"] for of in items):
+        return []
+    ratio = fmean(len(of[part]) / len(of["training"]) for of in items)
+    values = ((other["instance"], fold_values(other, side, metric)) for other in others)
+    return [
+        number
+        for number, theirs in values
+        if ours.keys() == theirs.keys() and is_tie(np.array([ours[fold] - theirs[fold] for fold in ours]), ratio)
+    ]
 
 
 def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:

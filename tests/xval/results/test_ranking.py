@@ -9,9 +9,9 @@ from scipy import stats
 from xval.results.ranking import (
     Best,
     Ranking,
-    are_tied,
     describe_selection,
     find_best,
+    find_ties,
     format_chance,
     format_time,
     rank_instances,
@@ -86,7 +86,7 @@ def test_means_that_differ_by_less_than_their_interval_are_marked_with_the_best(
         differences = np.array([fold["metrics"]["test"]["accuracy"] for fold in first["folds"].values()]) - second
         assert (corrected_t(differences, 1.0).low <= 0) == is_tied  # one item tests and one trains, in these records
     assert find_best(metric_dicts, "test", "accuracy").mean_ties == ({2} if is_tied else set())
-    assert are_tied(*metric_dicts, "validation", "accuracy") == is_tied
+    assert find_ties(first, metric_dicts[1:], "validation", "accuracy") == ([2] if is_tied else [])
 
 
 def test_deviations_that_an_f_test_does_not_tell_apart_are_marked_with_the_smallest(make_instance):
@@ -114,7 +114,7 @@ def test_instances_that_differ_in_their_seed_alone_have_one_rank_and_are_best_to
 @given(st.lists(st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=3, max_size=3), min_size=2, max_size=6))
 def test_the_best_have_the_extreme_values_and_nobody_else_has(folds):
     metric_dicts = [
-        {"instance": number, "task_type": "classification", "parameters": {}, "folds": {},
+        {"instance": number, "task_type": "classification", "parameters": {}, "folds": {}, "folds_done": 3,
          "summary": {"test": {"accuracy": {"mean": sum(values) / 3, "std": max(values), "n": 3, "min": None, "max": None}}}}
         for number, values in enumerate(folds)
     ]  # fmt: skip

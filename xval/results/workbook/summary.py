@@ -8,10 +8,13 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from textwrap import wrap
 
+from openpyxl.comments import Comment
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from xval.metrics.registry import describe
 from xval.results.ranking import Best, describe_selection, find_best, format_chance, format_folds, format_interval
+from xval.results.repeats import parameters_of, seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     Figure,
@@ -41,7 +44,6 @@ _NOTES = (
     "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
     "pooled: of all test examples of all folds together; it is there where a fold cannot have the figure of the whole corpus.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
-    "eer: each class against the rest (one-vs-rest) in a closed set of known classes, no verification of speakers.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
     "chance: what the best strategy reaches that does not listen, in the unit of the figure; the sheet figures names it.",
@@ -54,6 +56,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
     pairs = metric_columns(metric_dicts)
+    twins = seed_twins(parameters_of(metric_dicts))
     firsts = list(accumulate((_n_columns(*pair, metric_dicts) for pair in pairs), initial=len(names) + 1))
     first_last = firsts[-1]
     last_column = first_last + len(LAST_COLUMNS) - 1
@@ -69,7 +72,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     for column, name in [*enumerate(names, start=1), *enumerate(LAST_COLUMNS, start=first_last)]:
         _put_tall_header(sheet, column, name, len(metric_dicts))
     for first, (side, metric) in zip(firsts, pairs, strict=False):
-        _put_metric(sheet, first, side, metric, metric_dicts)
+        _put_metric(sheet, first, side, metric, metric_dicts, twins)
     last_row = HEADER_ROWS + len(metric_dicts)
     said = [line for finding in contents.findings for line in wrap(finding.text, _LONGEST_LINE, subsequent_indent=" " * 8)]
     cells.put_notes(sheet, last_row + 2, (describe_selection(metric_dicts), *_deviation_note(metric_dicts), *_NOTES), said)
@@ -96,7 +99,14 @@ def _put_tall_header(sheet: Worksheet, column: int, name: str, n_rows: int) -> N
     cells.set_width(sheet, column, cells.text_width([name, *texts], highest=36))
 
 
-def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_dicts: Sequence[MetricDict]) -> None:
+def _put_metric(
+    sheet: Worksheet,
+    column: int,
+    side: str,
+    metric: str,
+    metric_dicts: Sequence[MetricDict],
+    twins: Sequence[tuple[int, ...]],
+) -> None:
     """Write the header, the means and the deviations of a metric of a side, and mark the best."""
     level = format_chance(chance_level(metric_dicts, metric, side)) if side.endswith("test") else ""
     n_columns = _n_columns(side, metric, metric_dicts)
@@ -104,9 +114,11 @@ def _put_metric(sheet: Worksheet, column: int, side: str, metric: str, metric_di
     for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
         sheet.merge_cells(start_row=row, end_row=row, start_column=column, end_column=last)
         cells.style_header(cells.put(sheet, row, column, text), side)
+    if meaning := describe(metric_dicts[0]["task_type"], metric):
+        sheet.cell(1, column).comment = Comment(meaning, "xval", width=360, height=90)
     for offset, text in enumerate(("mean", "std", "95 % over items")[:n_columns]):
         cells.style_header(cells.put(sheet, HEADER_ROWS, column + offset, text), side)
-    best = find_best(metric_dicts, side, metric)
+    best = find_best(metric_dicts, side, metric, twins)
     number_format = cells.metric_format(direction(metric_dicts, metric))
     width = max(len(metric) / 2 + 1, 8)
     intervals: list[str] = []

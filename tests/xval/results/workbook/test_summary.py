@@ -184,3 +184,11 @@ def test_comments_and_options_stay_text(read, make_instance):
     _, cell = read([make_instance(1, [0.5], comment_1="=1+1", n_filters=[8, 16]), make_instance(2, [0.5], comment_1="@x")])
     assert [(cell(row, "comment_1").value, cell(row, "comment_1").data_type) for row in (4, 5)] == [("=1+1", "s"), ("@x", "s")]
     assert [cell(row, "n_filters").value for row in (4, 5)] == ["8, 16", None]
+
+
+def test_the_header_of_a_metric_says_what_it_is(read, make_instance):
+    sheet, _ = read([make_instance(1, [{"eer": 0.1, "old": 1.0}])])
+    comments = {name: sheet.cell(1, column).comment for name, column in columns_of(sheet).items()}
+    assert "each class against the rest (one-vs-rest)" in comments["test eer"].text
+    assert "closed set" in comments["test eer"].text
+    assert comments["test old"] is None
