@@ -12,12 +12,14 @@ from xval.version import __version__ as __version__
 if TYPE_CHECKING:
     from xval.experiment.declare import Experiment as Experiment
     from xval.inference import load_model as load_model
+    from xval.results.comparison.choose import compare_instances as compare_instances
     from xval.results.dataframes import load_figures as load_figures
     from xval.results.dataframes import load_predictions as load_predictions
     from xval.results.dataframes import load_results as load_results
 
 _PUBLIC = {
     "Experiment": "xval.experiment.declare",
+    "compare_instances": "xval.results.comparison.choose",
     "load_model": "xval.inference",
     "load_figures": "xval.results.dataframes",
     "load_predictions": "xval.results.dataframes",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from xval.errors import SettingsError
 
 N_DRAWS = 99_999
-_MOST_ITEMS_OF_EXACT_TEST = 14
+MOST_ITEMS_OF_EXACT_TEST = 14
 _ROUNDING = 1e-9
 _Numbers = NDArray[np.float64]
 
@@ -195,7 +195,7 @@ def sign_flip(differences: NDArray[Any], *, n_draws: int = N_DRAWS, seed: int = 
     """
     values = np.asarray(differences, dtype=np.float64)
     n_items = len(values)
-    is_exact = n_items <= _MOST_ITEMS_OF_EXACT_TEST
+    is_exact = n_items <= MOST_ITEMS_OF_EXACT_TEST
     least_p = min(1.0, 2.0 ** (1 - n_items))
     if not is_exact:
         least_p = max(least_p, 1 / (1 + n_draws))

@@ -1,0 +1,97 @@
+"""python -m xval compare, as typed: the table, the paragraph, the numbers as csv."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from xval.json_files import write_json
+
+ACCURACIES = {1: (0.5, 0.6, 0.7, 0.5), 2: (0.9, 0.8, 0.9, 0.75), 3: (0.5, 0.7, 0.6, 0.6)}
+
+
+@pytest.fixture
+def experiment(make_record, tmp_path):
+    """An experiment as a run leaves it, without models: three instances on four folds of one item."""
+    made = tmp_path / "results" / "demo" / "experiment_1"
+    made.mkdir(parents=True)
+    deals = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in (1, 2, 3, 4)]
+    write_json(made / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": deals})
+    for number, figures in ACCURACIES.items():
+        parameters = {"task_type": "classification", "monitor": "val_accuracy", "dataset": "demo", "num_experiment": 1}
+        parameters |= {"comment_1": f"[width] {number}", "architecture": "mlp", "batch_size": number}
+        settings = {"instance": number, "description": "", "settings_hash": "s", "sources": {}, "parameters": parameters}
+        hashes = {"instance": number, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}
+        (made / f"instance_{number}").mkdir()
+        write_json(made / f"instance_{number}" / "settings.json", settings)
+        for fold, figure in enumerate(figures, start=1):
+            (made / f"instance_{number}" / f"fold_{fold}").mkdir()
+            record = make_record(fold, {"balanced_accuracy": figure, "accuracy": figure, "loss": 1.0}, **hashes)
+            write_json(made / f"instance_{number}" / f"fold_{fold}" / "record.json", record)
+    return made
+
+
+def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, experiment):
+    code, printed, errors = command("compare", experiment)
+
+    assert (code, errors) == (0, "")
+    order = [
+        "Test balanced accuracy of clips (higher is better), instance less baseline.",
+        "Baseline: instance 2 (selected by the best mean validation accuracy), mean 0.838.",
+        "better / equal / worse",
+        "Instance 1, 3: With 4 items the sign flip test cannot be significant (least p 0.125).",
+        "True difference that would be found with a probability of 80% (level 0.05 over 2 comparisons): 4 items and 1 seed",
+        "One seed per fold: how much of a difference is due to the seed is unknown",
+        "Methods. Test balanced accuracy of clips was compared between instances 1, 3 and the baseline, instance 2 (selected",
+        "Results. Instance 1 ([width] 1) reached 0.575, the baseline 0.838",
+        "Sources.",
+    ]
+    places = [printed.find(text) for text in order]
+    assert -1 not in places
+    assert places == sorted(places)
+    (row,) = [line.split() for line in printed.splitlines() if line.split()[:1] == ["3"]]
+    assert row[:5] == ["3", "[width]", "3", "0.600", "-0.238"]
+
+
+def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
+    path = tmp_path / "numbers.csv"
+
+    code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--csv", path)
+
+    assert code == 0
+    assert f"1 rows: {path}" in printed
+    written = pd.read_csv(path)
+    assert written[["instance", "baseline", "metric", "n_folds", "n_comparisons"]].to_numpy().tolist() == [
+        [3, 1, "accuracy", 4, 1]
+    ]
+    assert written.filter(like="difference_fold_").loc[0].tolist() == pytest.approx([0, 0.1, -0.1, 0.1])
+    assert written["difference_item_speaker 3"][0] == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rope", "-1"], "error: --rope -1: a number from 0 is wanted."),
+        (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
+        (["--metrik", "accuracy"], "Did you mean '--metric'?"),
+        (["1"], "1 instance to compare; wanted are two or more. Available: 1, 2, 3."),
+    ],
+)
+def test_what_is_typed_wrong_is_said_with_exit_code_2(command, experiment, arguments, message):
+    code, printed, errors = command("compare", experiment, *arguments)
+
+    assert (code, printed) == (2, "")
+    assert message in errors
+
+
+def test_no_backend_is_loaded(experiment):
+    script = (
+        "import sys; from xval.__main__ import main\n"
+        f"code = main(['compare', {str(experiment)!r}])\n"
+        "print('ENDED', code, sorted({'keras', 'tensorflow', 'torch', 'jax', 'sklearn'} & set(sys.modules)))"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert "ENDED 0 []" in ended.stdout

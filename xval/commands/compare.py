@@ -1,0 +1,70 @@
+"""Compare instances of finished experiments: which is better, how sure that is, and what could have been found.
+
+An INSTANCE is a number of the experiment, or results/<dataset>/experiment_<n>:NUMBER of another one with the same folds; none:
+all of the experiment. Each is compared with the baseline on the folds that both have. Nothing is trained.
+
+  difference      of the test figures, instance less baseline, averaged over repeats in each fold; 95 % interval and p by the
+                  corrected resampled t test over folds
+  p Holm          adjusted for all comparisons with the baseline: this is the p to report
+  p items         sign flip test over items, secondary; (!): with so few items it cannot be significant
+  better / equal / worse
+                  probabilities of the Bayesian correlated t test; equal: within the ROPE
+  verdict         better or worse (p Holm at most 0.05), practically equal (with a probability of 0.95), undecided
+
+Clips of one item are not independent: no test takes them as units.
+
+exit code: 0; 2 when instances cannot be compared
+"""
+
+import argparse
+from pathlib import Path
+
+from preprocessing.console import make_console
+from preprocessing.options.argument_parser import number_reader
+
+SUMMARY = "compare instances with a baseline: tests, probabilities, a paragraph to publish"
+
+_WIDTH_OF_FILES = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    parser.add_argument("instances", nargs="*", metavar="INSTANCE", help="a number, or path:number of another experiment")
+    parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that the validation figures select")
+    parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
+    parser.add_argument(
+        "--rope", type=number_reader("--rope"), default=0.01, metavar="X",
+        help="differences up to X, in the unit of the metric, are practically none (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers, also of each fold and item")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the comparison, and write the numbers.
+
+    Raises:
+        ResultsError: The instances cannot be compared, or a file is missing or damaged.
+        SettingsError: An argument is wrong.
+    """
+    from rich.text import Text
+
+    from xval.commands._tables import Output, write_table
+    from xval.experiment.tables import make_table
+    from xval.results.comparison import text
+    from xval.results.comparison.choose import compare_instances
+
+    found = compare_instances(
+        options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope
+    )
+    console = make_console()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH_OF_FILES)
+    console.print(Text(text.describe_baseline(found)))
+    console.print(make_table(text.HEADER, text.table_rows(found)))
+    for line in [*text.describe_limits(found), *text.describe_plans(found)]:
+        console.print(Text(line))
+    console.print(Text(f"\n{text.describe_to_publish(found)}"))
+    if options.csv is not None:
+        write_table(found.table, Output("csv", options.csv), console)
+    return 0

@@ -1,0 +1,1 @@
+"""Compare instances of finished experiments with a baseline, on the same folds: reading, computing, wording."""
