@@ -229,7 +229,7 @@ def _make_job(
         )
     fold = all_items(folds)
     try:
-        find_initial_model(instance.settings, fold)
+        find_initial_model(instance.settings, fold, corpus.folder)
     except SettingsError as error:
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
     store = make_instance_store(corpus, instance, console, where=f"instance {instance.number}", quiet=False)

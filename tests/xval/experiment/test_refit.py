@@ -31,7 +31,7 @@ from xval.jobs.plan import write_settings
 from xval.jobs.refit import choose_epochs
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.saved_models.description import read_description, read_seen_audio
+from xval.saved_models.description import read_audio_hashes, read_description
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
@@ -163,7 +163,7 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
     assert f"Next: python -m xval predict {path} FILE" in printed
     files = {file.name for file in path.parent.iterdir()}
-    assert files == {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy"}
+    assert files == {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy", "trained_audio.npy"}
 
 
 def test_its_weights_are_its_own_and_it_normalises_by_all_items(experiment, make, finished):
@@ -414,9 +414,9 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
 
     path = refit_instance(folder, Request(1), Console(file=StringIO()))
 
-    of_folds = [set(read_seen_audio(folder.fold_folder(1, fold) / "model.keras")) for fold in (1, 2)]
-    assert set(read_seen_audio(path)) == of_folds[0] | of_folds[1]
-    assert len(read_seen_audio(path)) == 12
+    of_folds = [set(read_audio_hashes(folder.fold_folder(1, fold) / "seen_audio.npy")) for fold in (1, 2)]
+    assert set(read_audio_hashes(path.with_name("seen_audio.npy"))) == of_folds[0] | of_folds[1]
+    assert len(read_audio_hashes(path.with_name("seen_audio.npy"))) == 12
     saved = xval.load_model(path)
     assert saved.is_untested
     assert set(saved.predict(tmp_path / "audio" / f"{ITEMS[0]}_1.wav")["predicted"]) <= {"low", "mid", "high"}
