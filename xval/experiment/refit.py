@@ -40,6 +40,10 @@ _EXPECTED_NOTE = (
     "what cross-validation estimates for a model that is trained so; it is no test of this model. If the instance was chosen "
     "among several, it is too good on average, and the nested figure in results.xlsx estimates choice and training together."
 )
+_TOO_GOOD = (
+    " If it was chosen among several instances, this is too good on average; the nested figure in results.xlsx estimates "
+    "choice and training together."
+)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[J
         best_epochs.setdefault(str(key.fold), []).append(int(record["best_epoch"]))
     chosen = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
     histories = [read_history(folder.fold_folder(*key) / "history.csv")["learning_rate"] for key in records]
-    metric_dict = rebuild.gather_metrics(folder, instance.number)
+    metric_dict = rebuild.gather_metrics(folder, instance.number, over_items=False)
     if metric_dict is None:
         raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
     side = ranking.test_side([metric_dict])
@@ -288,6 +292,6 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
         f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
         f"{record['epochs']} epochs.\n"
         f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
-        f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}.\n"
+        f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}\n"
         f"Next: python -m xval predict {path} FILE"
     )

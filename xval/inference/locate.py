@@ -60,7 +60,7 @@ def find_members(path: Path) -> Found:
 
 def _selected(folder: ExperimentFolder) -> Found:
     """Return the models of the instance that validation selects."""
-    ranking = rank_instances(gather_finished(folder))
+    ranking = rank_instances(gather_finished(folder, over_items=False))
     if ranking.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
     chosen = folder.instance_folder(ranking.selected)

@@ -195,9 +195,8 @@ def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
         return None
     side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
     folds = sorted({record["fold"] for each in done for record in done_records(each)})
-    validation, test = (
-        _by_fold(done, groups, folds, *of) for of in ((ranking.side, ranking.metric), (side, metric))
-    )  # fmt: skip
+    validation = _by_fold(done, groups, folds, ranking.side, ranking.metric)
+    test = _by_fold(done, groups, folds, side, metric)
     nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
     own = figure(next(each for each in done if each["instance"] == ranking.selected), side, metric)["mean"]
     if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from xval.errors import ResultsError
+from xval.errors import ResultsError, XvalError
 from xval.json_files import flush, part_of, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
@@ -131,33 +131,40 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[Me
     return [cast("MetricDict", metric_dict) for metric_dict in found if metric_dict]
 
 
-def gather_metrics(folder: ExperimentFolder, instance: int) -> MetricDict | None:
+def gather_metrics(folder: ExperimentFolder, instance: int, *, over_items: bool = True) -> MetricDict | None:
     """Return the metric dict of an instance from its fold records, or None if it has not been planned; nothing is written.
+
+    Args:
+        folder: The results folder.
+        instance: Number of the instance.
+        over_items: With the figures over items, for which predictions may have to be read.
 
     Raises:
         ResultsError: A file is damaged.
     """
     damaged: list[str] = []
-    found = _gather(folder, instance, read_folds(folder), damaged)
+    found = _gather(folder, instance, read_folds(folder), damaged, over_items=over_items)
     if damaged:
         raise ResultsError("\n".join(damaged))
     return found
 
 
-def gather_finished(folder: ExperimentFolder) -> list[MetricDict]:
-    """Return the metric dicts of the instances that have a finished fold; nothing is written.
+def gather_finished(folder: ExperimentFolder, *, over_items: bool = True) -> list[MetricDict]:
+    """Return the metric dicts of the instances that have a finished fold, as `gather_metrics` does.
 
     Raises:
         ResultsError: A file is damaged, or no fold is finished.
     """
-    gathered = (gather_metrics(folder, instance) for instance in folder.instances())
+    gathered = (gather_metrics(folder, instance, over_items=over_items) for instance in folder.instances())
     found = [metric_dict for metric_dict in gathered if metric_dict and metric_dict["folds_done"]]
     if not found:
         raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
     return found
 
 
-def _gather(folder: ExperimentFolder, instance: int, folds: WrittenFolds, damaged: list[str]) -> MetricDict | None:
+def _gather(
+    folder: ExperimentFolder, instance: int, folds: WrittenFolds, damaged: list[str], *, over_items: bool = True
+) -> MetricDict | None:
     """Return the metric dict of the readable records, and note what is wrong with the others."""
     if not folder.jobs(instance) and folder.settings(instance) is None:
         return None  # another run is about to begin it
@@ -170,7 +177,7 @@ def _gather(folder: ExperimentFolder, instance: int, folds: WrittenFolds, damage
     damaged += damaged_records.values()
     records = [record for record in found.values() if is_current(record, settings.settings_hash, folds.hash)]
     metric_dict = make_metric_dict(settings, records, folds_total=len(folds.numbers))
-    if metric_dict["folds_done"]:
+    if over_items and metric_dict["folds_done"]:
         _add_over_items(folder, metric_dict, damaged)
     return metric_dict
 
@@ -186,7 +193,7 @@ def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: 
         folders = {key: folder.fold_folder(*key) for key in done}
         try:
             known = measure_over_items(metric_dict, folders)
-        except (ResultsError, OSError) as error:
+        except (XvalError, OSError) as error:
             damaged.append(f"{error} The pooled figures of instance {instance} are missing.")
             return
     metric_dict["over_items"] = known

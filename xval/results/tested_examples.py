@@ -123,8 +123,8 @@ def _arrays(task: Task, table: pd.DataFrame, class_names: Sequence[str]) -> tupl
     predictions = table[[f"probability_{name}" for name in class_names]].to_numpy(np.float32)
     if task.is_multi_label:
         return table[[f"target_{name}" for name in class_names]].to_numpy(np.float32), predictions
-    numbers = table["target"].map({name: number for number, name in enumerate(class_names)})
-    return numbers.to_numpy(np.int64), predictions
+    known = {name: number for number, name in enumerate(class_names)}
+    return np.array([known[name] for name in table["target"]], np.int64), predictions
 
 
 def _read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:

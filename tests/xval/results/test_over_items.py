@@ -164,15 +164,26 @@ def test_they_are_computed_once_and_again_when_a_record_changes(run):
     assert "no pooled figures" in {finding.kind for finding in find_findings([after])}
 
 
-def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run):
+@pytest.mark.parametrize("damage", ["cut off", "another class", "no probability", "NaN"])
+def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run, damage):
     run(draw())
     folder = run.results.folder
     (folder.instance_folder(1) / "metrics.json").unlink()
-    (folder.fold_folder(1, 3) / "predictions.parquet").write_bytes(b"PAR1")
+    path = folder.fold_folder(1, 3) / "predictions.parquet"
+    changes = {
+        "another class": lambda predictions: predictions.assign(target="maybe"),
+        "no probability": lambda predictions: predictions.drop(columns="probability_no"),
+        "NaN": lambda predictions: predictions.assign(probability_no=np.float32(np.nan)),
+    }
+    if damage in changes:
+        changes[damage](pd.read_parquet(path)).to_parquet(path)
+    else:
+        path.write_bytes(b"PAR1")
 
     (line,) = rebuild(folder)
 
-    assert "fold_3/predictions.parquet: damaged" in line
+    assert ("are NaN or infinite" if damage == "NaN" else "fold_3/predictions.parquet: damaged") in line
+    assert "The pooled figures of instance 1 are missing." in line
     assert read_metric_dicts(folder, [1])[0]["summary"]["test"]["accuracy"]["n"] == 6
 
 
