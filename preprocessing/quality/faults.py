@@ -68,8 +68,8 @@ def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFram
     """Judge every clip and the corpus as a whole.
 
     Args:
-        facts: As `facts.read_headers` or `facts.measure` returns it, rows numbered from 0. Without the columns of the latter,
-            only what the headers tell is judged.
+        facts: As `facts.read_headers` or `near_duplicates.find_near_duplicates` returns it, rows numbered from 0, and the
+            column recording (`clips.same_files.first_paths`). Without those of the latter, what the headers tell is judged.
         criteria: What counts as a fault.
 
     Returns:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from xval.folds.split import Fold
-from xval.saved_models.seen import Found, Seen, read_clips
+from xval.saved_models.seen import Found, Heard, Seen, read_clips
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,26 +49,19 @@ def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
     Raises:
         CorpusError: The index of the corpus is damaged.
     """
+    import pandas as pd
+
     clips, perhaps = read_clips(corpus_folder), set[str]()
     for verb, done_with, items, heard in (
         ("tests", "has heard", fold.test, seen.all),
         ("validates with", "was trained on", fold.validation, seen.training),
     ):
-        side = _clips_of(items, clips)
-        found = heard.find(side, dataset)
+        side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
+        found = (heard if clips is not None else Heard(heard.items, None)).find(side, dataset)
         if what := _describe(side, found):
             return Leakage("leaked", f"{done_with} what fold {fold.number} {verb}: {what}. {_WHAT_TO_DO}")
         perhaps |= set(side["item"][found.perhaps])
     return _judge_unknown(seen, perhaps, has_hashes=clips is not None)
-
-
-def _clips_of(items: tuple[str, ...], clips: "pd.DataFrame | None") -> "pd.DataFrame":
-    """Return the clips of some items; a row for each item without hashes where nothing is known of its clips."""
-    import pandas as pd
-
-    if clips is None:
-        return pd.DataFrame({"item": list(items), "clip": "", "audio_hash": "0"})
-    return clips[clips["item"].isin(items)]
 
 
 def _describe(side: "pd.DataFrame", found: Found) -> str:

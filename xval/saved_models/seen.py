@@ -54,7 +54,7 @@ class Heard:
         """Return which clips were heard.
 
         Args:
-            clips: With the columns item and audio_hash.
+            clips: With the columns item and, where audio is known, audio_hash.
             corpus: The name of their corpus; empty where they have none.
         """
         items = clips["item"].astype(str)
