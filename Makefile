@@ -46,6 +46,7 @@ bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/R
 	$(BIN)/python benchmarks/feature_store.py
 	$(BIN)/python benchmarks/offline_augmentation.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/backends.py

@@ -236,6 +236,7 @@ class Project:
             "batch_size": 16,
             "learning_rate": 0.01,
             "workers": 1,
+            "page": "none",
         } | parameters
         lines = ["from xval import Experiment", f"experiment = Experiment('a test', **{given!r})"]
         lines += [f"experiment[{number}] = {instance!r}" for number, instance in enumerate(instances, start=1)]
@@ -500,7 +501,7 @@ def train_finished(folder):
         {**network, "comment_1": "per bin"},
         {**network, "features": "waveform", "frontend": "logmel", "normalization": "global", "comment_1": "=global"},
         {**network, "normalization": "per_clip"},
-        dataset="tones", num_folds=2, num_epochs=1, executor="inline",
+        dataset="tones", num_folds=2, num_epochs=1, executor="inline", page="complete",
     )  # fmt: skip
     ended = made.run("--quiet")
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -47,6 +47,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_holds_every_module_and_the_defaults(wheel):
     assert wheel.name.startswith("xval_audio-")
     wanted = {path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+    wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "xval" / "report" / "templates").iterdir()}
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
         assert held == wanted | {"xval/config.ini"}

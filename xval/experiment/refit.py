@@ -25,6 +25,7 @@ from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.job import Job, Refit, job_seed
 from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
 from xval.jobs.written_settings import differences, read_instance
+from xval.report.model_card import write_card
 from xval.results import ranking, rebuild
 from xval.results.findings import find_findings
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
@@ -284,6 +285,7 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
 def _print_close(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
     """Print what there is now, what is known of it, and what to do with it."""
     record = folder.record(instance.number, ALL_ITEMS) or {}
+    write_card(folder.fold_folder(instance.number, ALL_ITEMS), record, instance.settings)
     path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
     names = [name for name in instance.settings.task.main_metrics if name in record["expected"]]
     n_folds = len(record["best_epochs_of_folds"])

@@ -15,6 +15,7 @@ from typing import cast
 from rich.console import Console
 
 from preprocessing.console import make_console
+from xval.errors import one_line
 from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
 from xval.experiment.checks import check_instance
@@ -25,6 +26,8 @@ from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
+from xval.report.request import PageRequest
+from xval.report.write import write_page
 from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
@@ -33,6 +36,8 @@ from xval.results.read import is_current, read_done
 from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.worker.run import record_failure
+
+_MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         return 0
     folder.prepare(declaration.description)
     if planned.to_do:
-        with _derived_files(folder, console) as derived:
+        with _derived_files(planned, console) as derived:
             outcomes = _run(planned, declaration, command, console, derived)
     else:
         outcomes = []
@@ -95,6 +100,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
             _print_damaged(rebuild.rebuild(folder), console)
+            _write_page(planned, console, is_final=True)
     _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
 
@@ -197,13 +203,30 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
 
 
 @contextmanager
-def _derived_files(folder: ExperimentFolder, console: Console) -> Iterator[BackgroundRebuild]:
+def _derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
     """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
-    derived = BackgroundRebuild(folder)
+    derived = BackgroundRebuild(planned.folder, write_page=lambda: _write_page(planned, console, is_final=False))
     try:
         yield derived
     finally:
         _print_damaged(derived.close(), console)
+        _write_page(planned, console, is_final=True)
+
+
+def _write_page(planned: Plan, console: Console, *, is_final: bool) -> None:
+    """Write the page, if there is to be one; a run does not fail because of it.
+
+    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model.
+    """
+    page = planned.instances[0].settings.page
+    if page == "none":
+        return
+    n_jobs = len(planned.done) + len(planned.to_do)
+    request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
+    try:
+        write_page(planned.folder, request)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
+        console.print(f"the page is not up to date: {one_line(error)}", style="red", soft_wrap=True, markup=False)
 
 
 def _print_damaged(damaged: Sequence[str], console: Console) -> None:

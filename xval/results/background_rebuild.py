@@ -6,6 +6,7 @@ written by a thread, so that no worker waits for them.
 
 import threading
 import time
+from collections.abc import Callable
 
 from xval.results.folder import ExperimentFolder
 from xval.results.rebuild import DerivedFiles, without_collector
@@ -20,10 +21,17 @@ class BackgroundRebuild:
     Args:
         folder: The results folder.
         seconds_between: Least time between two rebuilds (s); more where a rebuild takes over a twentieth of it.
+        write_page: Called after each rebuild, to write what is made of the derived files.
     """
 
-    def __init__(self, folder: ExperimentFolder, seconds_between: float = SECONDS_BETWEEN) -> None:
+    def __init__(
+        self,
+        folder: ExperimentFolder,
+        seconds_between: float = SECONDS_BETWEEN,
+        write_page: Callable[[], None] = lambda: None,
+    ) -> None:
         self._files = DerivedFiles(folder)
+        self._write_page = write_page
         self._seconds_between = seconds_between
         self._next = time.monotonic() + seconds_between
         self._thread: threading.Thread | None = None
@@ -63,6 +71,7 @@ class BackgroundRebuild:
         started = time.monotonic()
         try:
             self._files.rebuild()
+            self._write_page()
         except Exception as error:  # noqa: BLE001 - raised by the next `update`
             self._error = error
         ended = time.monotonic()

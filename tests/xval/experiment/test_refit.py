@@ -163,7 +163,8 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
     assert f"Next: python -m xval predict {path} FILE" in printed
     files = {file.name for file in path.parent.iterdir()}
-    assert files == {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy", "trained_audio.npy"}
+    wanted = {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy", "trained_audio.npy", "model_card.md"}
+    assert files == wanted
 
 
 def test_its_weights_are_its_own_and_it_normalises_by_all_items(experiment, make, finished):

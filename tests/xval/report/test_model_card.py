@@ -1,0 +1,37 @@
+"""The card of a final model."""
+
+from xval.report.model_card import CARD_NAME, write_card
+
+FIGURE = {"mean": 0.7, "std": 0.1, "n": 3}
+
+
+def test_the_card_says_that_the_model_is_untested_and_what_the_folds_expect(tmp_path, make_settings):
+    record = {
+        "items": {"training": ["anna", "bob"]},
+        "best_epochs_of_folds": {"1": 3, "2": 4, "3": 5},
+        "expected": {"accuracy": FIGURE, "auc": FIGURE | {"mean": None}},
+        "expected_side": "clip_test",
+        "expected_note": "Mean and deviation over the folds.",
+        "class_names": ["no", "<b>yes*</b>"],
+        "n_parameters": 12345,
+        "versions": {"keras": "3.15.1"},
+        "instance": 4,
+        "settings_hash": "s",
+        "code_hash": "c",
+        "folds_hash": "f",
+        "n_training_clips": 20,
+        "epochs": 4,
+        "epochs_chosen_by": "folds",
+        "seed": 7,
+    }
+
+    write_card(tmp_path, record, make_settings(dataset="demo", comment_1="a | b"))
+
+    card = (tmp_path / CARD_NAME).read_text(encoding="utf-8")
+    assert "untested" in card
+    assert "| test clip accuracy | 0.700 ± 0.100 |" in card
+    assert "auc" not in card
+    assert "2 classes: no, &lt;b&gt;yes\\*&lt;/b&gt;" in card
+    assert "12,345 parameters" in card
+    assert "a \\| b" in card
+    assert "All 2 items of the corpus demo (20 clips), for\n4 epochs" in card

@@ -1,0 +1,167 @@
+"""The page of a finished experiment: whole, escaped, without the network, with the figures of metrics.json."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+import soundfile
+
+from xval import load_predictions
+from xval.report.request import PageRequest
+from xval.report.write import write_page
+from xval.results.rebuild import rebuild
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SECTIONS = ("answer", "instances", "comparison", "details", "items", "errors", "settings", "protocol")
+
+
+def metrics(folder, instance):
+    return json.loads((folder.instance_folder(instance) / "metrics.json").read_text())
+
+
+def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
+    page = read_page(finished.results / "report.html")
+
+    assert [section["id"] for section in page.of("section")] == list(SECTIONS)
+    assert "is selected" in page.text["answer"]
+    assert "6 of 6 folds done" in page.text["header"]
+    assert len([found for found in page.of("details") if found.get("class") == "instance"]) == 3
+    assert "Models of 3 instances were tested by cross-validation with 2 folds over 6 items" in page.text["protocol"]
+    methods, entries = page.text["protocol"].split("BibTeX")
+    cited = set(re.findall(r"[A-Z]\w+(?: & [A-Z]\w+| et al\.)?, (?:19|20)\d\d", methods))
+    assert {"Nadeau & Bengio, 2003", "Holm, 1979", "Varma & Simon, 2006"} <= cited
+    assert entries.count("@") == len(cited)
+
+
+def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page):
+    path = write_page(copy, PageRequest())
+    page = read_page(path)
+
+    addresses = [
+        attributes[name] for _, attributes in page.tags for name in ("src", "href", "data", "poster") if name in attributes
+    ]
+    assert addresses
+    assert all(address.startswith(("#", "data:image/png;", "data:audio/")) for address in addresses)
+    html = path.read_text()
+    assert not re.search(r"@import|url\(|<link|<iframe|<object", html)
+    (policy,) = [found["content"] for found in page.of("meta") if found.get("http-equiv") == "Content-Security-Policy"]
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
+    assert "default-src 'none'" in policy
+
+
+def test_figures_are_those_of_metrics_json(copy, read_page):
+    page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
+
+    (table,) = page.tables["instances"]
+    header = [cell["text"] for cell in table[0]]
+    for row in table[1:]:
+        of = metrics(copy, int(row[0]["value"]))
+        for name in ("balanced_accuracy", "accuracy"):
+            found = of["over_items"]["figures"]["test"][name]
+            cell = row[header.index(f"test {name} [95 %]")]
+            assert float(cell["value"]) == found[found["of"]]
+            assert cell["text"].endswith(f"[{found['low']:.3f}, {found['high']:.3f}]")
+    by_figure = {row[0]["text"]: row[2]["value"] for row in page.tables["details"][0][1:]}
+    selected = next(row for row in table[1:] if "selected" in row[0]["text"])
+    of = metrics(copy, int(selected[0]["value"]))
+    for name, figure in of["summary"]["test"].items():
+        if figure["n"]:
+            label = next(label for label in by_figure if label.split(" (")[0] == f"test {name}")
+            assert float(by_figure[label]) == figure["mean"]
+    (items,) = page.tables["items"]
+    means = [float(row[2]["value"]) for row in items[1:]]
+    assert means == sorted(means)
+    assert len(means) == 6
+
+
+def test_text_of_files_is_text_on_the_page(copy, read_page):
+    attack = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+    settings = copy.instance_folder(1) / "settings.json"
+    content = json.loads(settings.read_text())
+    content["description"] = content["parameters"]["comment_1"] = content["parameters"]["architecture"] = attack
+    settings.write_text(json.dumps(content))
+    for fold in (1, 2):
+        path = copy.fold_folder(1, fold) / "record.json"
+        record = json.loads(path.read_text())
+        record["class_names"] = [attack, record["class_names"][1]]
+        items = record["item_metrics"]["test"]
+        items[attack] = items.pop(next(iter(items)))
+        path.write_text(json.dumps(record))
+        predictions = copy.fold_folder(1, fold) / "predictions.parquet"
+        table = pd.read_parquet(predictions)
+        old = next(name for name in table if name.startswith("probability_"))
+        table = table.rename(columns={old: f"probability_{attack}"}).replace(
+            {"target": {old.removeprefix("probability_"): attack}}
+        )
+        table.assign(clip=attack + table["clip"]).to_parquet(predictions)
+    rebuild(copy)
+
+    path = write_page(copy, PageRequest(instance=1, with_audit=False))
+
+    page = read_page(path)
+    assert len(page.of("script")) == 1
+    assert not [attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)]
+    assert all(found["src"].startswith("data:") for found in page.of("img"))
+    for section in ("header", "instances", "details", "items", "errors"):
+        assert attack in page.text[section], section
+
+
+def test_the_worst_answers_come_first_and_can_be_heard(copy, read_page):
+    page = read_page(write_page(copy, PageRequest(instance=2)))
+
+    table = load_predictions(copy.path, instances=2).query("side == 'test' and target != predicted")
+    columns = [name for name in table if name.startswith("probability_")]
+    margins = {row["clip"]: 2 * max(row[name] for name in columns) - 1 for row in table.to_dict("records")}
+    wanted = sorted(margins.values(), reverse=True)[:12]
+    shown = [found["alt"].removeprefix("Spectrogram of ") for found in page.of("img")]
+    assert [margins[clip] for clip in shown] == pytest.approx(wanted)
+    assert wanted
+    index = pd.read_parquet("data/tones/corpus.parquet").set_index("clip")
+    for clip, audio in zip(shown, page.of("audio"), strict=True):
+        kind, content = audio["src"].split(";base64,")
+        samples, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(content)))
+        assert kind == "data:audio/mpeg"
+        assert len(samples) / rate_hz == pytest.approx(index.loc[clip, "duration_s"], abs=0.1)
+
+
+def test_without_the_corpus_the_page_says_so(copy, read_page):
+    shutil.rmtree("data")
+
+    page = read_page(write_page(copy, PageRequest(with_audit=False)))
+
+    assert "No corpus 'tones'" in page.text["errors"]
+    assert not page.of("audio")
+
+
+def test_a_page_while_folds_are_missing(copy, read_page):
+    shutil.rmtree(copy.fold_folder(2, 1))
+    for fold in (1, 2):
+        shutil.rmtree(copy.fold_folder(3, fold))
+    rebuild(copy)
+
+    page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
+
+    assert "3 of 6 folds done" in page.text["header"]
+    assert "Folds are missing" in page.text["answer"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_shows_the_page_and_lets_its_script_run(copy, tmp_path):
+    path = write_page(copy, PageRequest(with_audit=False))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+
+    dumped = subprocess.run(
+        [CHROMIUM, *options, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    picture = tmp_path / "page.png"
+    subprocess.run([CHROMIUM, *options, f"--screenshot={picture}", path.as_uri()], capture_output=True, timeout=120, check=True)
+
+    assert '<button type="button">instance</button>' in dumped.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,86 @@
+"""The table for a paper: figures with intervals and marks, in LaTeX that compiles and in Markdown."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from xval.report.figures import Estimate
+from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
+from xval.results.comparison.compare import compare
+from xval.results.comparison.figures import Competitor, FoldFigure
+
+FIGURES = [[0.90, 0.92, 0.91, 0.93], [0.90, 0.91, 0.92, 0.92], [0.50, 0.53, 0.51, 0.52]]
+INTERVAL = {"items": 0.9, "pooled": 0.92, "of": "pooled", "low": 0.85, "high": 0.96, "chance": 0.5, "strategy": "guessing"}
+NASTY = r"50 % & 3_4 #1 $x$ {a} ~^ \end{table} <b> | naïve ±"
+
+
+@pytest.fixture
+def table(make_instance):
+    """Return a table of three instances, of which the first is the baseline."""
+    metric_dicts = [
+        make_instance(
+            number, [{"accuracy": value, "balanced_accuracy": value} for value in values], dataset="toy", comment_1=name
+        )
+        for number, (name, values) in enumerate(zip(("best", "as good", NASTY), FIGURES, strict=True), start=1)
+    ]
+    metric_dicts[0]["over_items"] = {"figures": {"test": {"accuracy": INTERVAL}}}
+    competitors = [
+        Competitor(
+            str(number),
+            "",
+            tuple(FoldFigure(fold, 1, value, (f"item {fold}",), 0.25, None) for fold, value in enumerate(values, start=1)),
+            {},
+        )
+        for number, values in enumerate(FIGURES, start=1)
+    ]
+    comparison = {"figure": "accuracy", "higher_is_better": True, "rope": 0.05}
+    names = ("balanced_accuracy", "accuracy")
+    return make_table(
+        metric_dicts, {name: compare(competitors[1:], competitors[0], metric=name, **comparison) for name in names}
+    )
+
+
+def test_marks_say_what_the_comparison_says(table):
+    marks = [[mark for _, mark in cells] for _, cells in table.rows]
+
+    assert marks == [["", ""], ["=", "="], ["-", "-"]]
+    assert table.header == ["test balanced accuracy ↑", "test accuracy ↑"]
+    assert "worse (-) than instance 1" in table.note
+    assert "2 comparisons" in table.note
+    assert "test accuracy ↑: mean over folds or pooled over all test examples; in brackets the 95 % interval" in table.note
+
+
+def test_markdown_has_a_row_per_instance_and_no_broken_cells(table):
+    lines = to_markdown(table).splitlines()
+
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 4 for line in lines[:5])
+    assert lines[2] == "| 1 best | 0.915 | 0.920 [0.850, 0.960] |"
+    assert lines[4].endswith(" - |")
+
+
+def test_latex_compiles_whatever_the_comments_hold(table, tmp_path):
+    latex = to_latex(table, label="tab:toy")
+    assert r"\begin{tabular}{lll}" in latex
+    assert latex.count(r"\end{table}") == 1
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no LaTeX on this machine")
+    document = f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}\n{latex}\n\\end{{document}}\n"
+    (tmp_path / "paper.tex").write_text(document, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert ended.returncode == 0, ended.stdout[-2000:]
+    assert (tmp_path / "paper.pdf").stat().st_size > 0
+
+
+def test_figures_without_interval_or_value():
+    cells = [
+        (Estimate(None, None, None, "mean over folds", None, ()), ""),
+        (Estimate(-0.2, -0.5, 0.1, "mean over items", 0.0, ()), "+"),
+    ]
+    table = PaperTable(["a", "b"], [("1 x", cells)], "note")
+
+    assert "| 1 x | – | -0.200 [-0.500, 0.100] + |" in to_markdown(table)

@@ -1,0 +1,41 @@
+"""The page and a run: it is written beside the results, and never stops them."""
+
+import pytest
+
+from xval.errors import ResultsError
+from xval.report.request import PageRequest
+from xval.report.write import write_page
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_page_that_cannot_be_written_does_not_fail_the_run(project, monkeypatch, read_page):
+    def refuse(*_):
+        raise OSError("the disk is full")
+
+    project.write_script({"architecture": "mlp", "n_units": (4,)}, num_epochs=1, num_folds=2, page="complete")
+    with monkeypatch.context() as patched:
+        patched.setattr("xval.experiment.run.write_page", refuse)
+        ended = project.run()
+    assert ended.returncode == 0, ended.stderr
+    assert "the page is not up to date: OSError: the disk is full" in ended.stdout
+    assert not (project.results / "report.html").exists()
+
+    ended = project.run_module("xval", "report", str(project.results))
+
+    assert ended.returncode == 0, ended.stderr
+    page = read_page(project.results / "report.html")
+    assert "handed in as arrays" in page.text["errors"]
+    assert "1 instance to compare" in page.text["comparison"]
+    assert "Leakage was audited by" in page.text["protocol"]
+
+
+def test_an_instance_without_a_finished_fold_has_no_errors_to_show(copy):
+    with pytest.raises(ResultsError, match=r"instance 9 has no finished fold. Instances that have one: 1, 2, 3"):
+        write_page(copy, PageRequest(instance=9))
+
+
+def test_a_damaged_file_is_named(copy):
+    (copy.fold_folder(1, 1) / "predictions.parquet").write_text("no table")
+
+    with pytest.raises(ResultsError, match=r"fold_1/predictions.parquet: damaged"):
+        write_page(copy, PageRequest(instance=1))

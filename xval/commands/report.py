@@ -1,0 +1,93 @@
+"""Write the page of an experiment, report.html: one file with the answer, pictures, and the worst errors to listen to.
+
+The page fetches nothing and can be mailed. It embeds short clips of the corpus; --no-audio leaves them out. A run keeps it
+up to date and completes it at its end; this writes it anew, with the leakage audit.
+
+--latex and --markdown print the table for a paper instead: the main test figures with their intervals, and what the comparison
+with a baseline says. LaTeX needs the package booktabs.
+
+exit code: 0
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from preprocessing.console import make_console
+from xval.errors import ResultsError
+from xval.report.request import PageRequest
+from xval.report.write import write_page
+from xval.results.folder import ExperimentFolder, find_experiment
+from xval.results.ranking import rank_instances
+from xval.results.rebuild import is_stale, read_metric_dicts, rebuild
+from xval.settings.tasks import find_task
+
+SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "instances", type=int, nargs="*", metavar="INSTANCE", help="of the table for a paper (default: all that have a result)"
+    )
+    parser.add_argument("--latex", action="store_true", help="print the table for a paper as LaTeX")
+    parser.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    parser.add_argument(
+        "--baseline", type=int, metavar="INSTANCE", help="of the table (default: the one that validation selects)"
+    )
+    parser.add_argument(
+        "--errors-of", type=int, metavar="INSTANCE", help="whose worst answers the page shows (default: the same)"
+    )
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
+    parser.add_argument("--no-audio", action="store_true", help="embed no clips")
+    parser.add_argument("--no-audit", action="store_true", help="leave the leakage audit out")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page, or print the table.
+
+    Raises:
+        ResultsError: The folder is no experiment's, a file is damaged, or no fold is finished.
+    """
+    folder = find_experiment(options.folder)
+    if is_stale(folder):
+        for line in rebuild(folder):
+            sys.stderr.write(f"left out: {line}\n")
+    if options.latex or options.markdown:
+        _print_table(folder, options)
+        return 0
+    request = PageRequest(
+        options.errors_of, options.data_folder, with_audio=not options.no_audio, with_audit=not options.no_audit
+    )
+    path = write_page(folder, request)
+    make_console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
+    from xval.report.figures import main_columns
+    from xval.report.paper_table import make_table, to_latex, to_markdown
+    from xval.results.comparison.choose import compare_instances
+
+    metric_dicts = read_metric_dicts(folder, folder.instances())
+    done = [found["instance"] for found in metric_dicts if found["folds_done"]]
+    wanted = options.instances or done
+    asked = [*wanted, *([] if options.baseline is None else [options.baseline])]
+    if not done or set(asked) - set(done):
+        listed = ", ".join(map(str, done)) or "none"
+        raise ResultsError(
+            f"{folder.path}: instances with finished folds are {listed}; received {', '.join(map(str, asked)) or 'none'}."
+        )
+    chosen = [found for found in metric_dicts if found["instance"] in asked]
+    baseline = options.baseline or rank_instances(chosen).selected
+    comparisons = {}
+    if baseline is not None and len(chosen) > 1:
+        numbers = [found["instance"] for found in chosen]
+        for _, name in main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics):
+            comparisons[name] = compare_instances(folder.path, numbers, baseline=baseline, metric=name)
+    table = make_table(chosen, comparisons)
+    if options.latex:
+        sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
+    if options.markdown:
+        sys.stdout.write(to_markdown(table))

@@ -1,0 +1,181 @@
+"""The pictures of the page: instances as dots, learning curves, predicted against true numbers, events on a time line.
+
+Comes in: figures, histories, answers, events. Goes out: SVG.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from markupsafe import Markup
+
+from xval.report import svg
+from xval.report.figures import Estimate
+from xval.results.read import Curves
+
+_ROW, _LEFT, _WIDTH = 26, 250, 780
+_SMALL_WIDTH, _SMALL_HEIGHT = 380, 230
+_MOST_EPOCHS = 60  # of a curve; of more epochs some are drawn
+_MOST_DOTS = 3000
+_LANE = 16
+_N_COLOURS = 6  # of events, in the style sheet
+
+
+class Row(NamedTuple):
+    """An instance in the picture of all.
+
+    Attributes:
+        number: Of the instance.
+        name: What it is called.
+        estimate: Its figure.
+        is_selected: Whether the validation figures select it.
+    """
+
+    number: int
+    name: str
+    estimate: Estimate
+    is_selected: bool
+
+
+def draw_instances(rows: Sequence[Row], title: str) -> Markup:
+    """Draw a row per instance: its figure, the interval, the values of the folds (rings) and the chance level (dashes)."""
+    values = [
+        value
+        for row in rows
+        for value in (row.estimate.value, row.estimate.low, row.estimate.high, row.estimate.chance, *row.estimate.folds)
+        if value is not None
+    ]
+    scale = svg.spanning(values, _LEFT, _WIDTH - 20)
+    bottom = 30 + _ROW * len(rows)
+    parts = [_grid(scale, 26, bottom)]
+    for place, row in enumerate(rows):
+        y = 26 + _ROW * (place + 0.5)
+        found = row.estimate
+        mark = " selected" if row.is_selected else ""
+        parts.append(svg.text(_LEFT - 12, y + 4, svg.shortened(f"{row.number}  {row.name}", 36), f"end{mark}"))
+        if found.chance is not None:
+            parts.append(svg.line(scale(found.chance), y - _ROW / 2, scale(found.chance), y + _ROW / 2, "chance"))
+        parts += [svg.element("circle", cx=scale(value), cy=y, r=3, class_="fold") for value in found.folds]
+        if found.low is not None and found.high is not None:
+            parts.append(svg.line(scale(found.low), y, scale(found.high), y, f"interval{mark}"))
+        if found.value is not None:
+            hint = svg.element("title", f"instance {row.number}: {found.text}, {found.of}")
+            parts.append(svg.element("circle", hint, cx=scale(found.value), cy=y, r=5, class_=f"mean{mark}"))
+    return svg.picture(_WIDTH, bottom + 24, title, parts)
+
+
+def draw_curves(histories: Mapping[int, Curves], metric: str, best_epochs: Mapping[int, int], limits: svg.Scale) -> Markup:
+    """Draw the curves of all folds in one picture, training and validation, and a dot at the best epoch of each.
+
+    Args:
+        histories: By fold.
+        metric: The column of the training side; that of validation begins with ``val_``.
+        best_epochs: By fold.
+        limits: The values of the picture; the same for all instances.
+    """
+    last = max((found["epoch"][-1] for found in histories.values() if len(found["epoch"])), default=1.0)
+    across = svg.Scale(0, max(last, 1.0), 48, _SMALL_WIDTH - 10)
+    up = svg.Scale(limits.low, limits.high, _SMALL_HEIGHT - 30, 12)
+    parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 10)]
+    best = []
+    for fold, found in histories.items():
+        chosen = _evenly(len(found["epoch"]))
+        for column, class_ in ((metric, "training"), (f"val_{metric}", "validation")):
+            if column in found:
+                points = [(across(found["epoch"][place]), _place(up, found[column][place])) for place in chosen]
+                parts.append(svg.curve(points, f"curve {class_}"))
+        epoch = best_epochs.get(fold)
+        if epoch and f"val_{metric}" in found and epoch <= len(found["epoch"]):
+            value = found[f"val_{metric}"][epoch - 1]
+            best += [(across(epoch), up(value))] if math.isfinite(value) else []
+    parts.append(svg.dots(best, "dots validation"))
+    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, f"{metric} over epochs", parts)
+
+
+def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
+    """Draw predicted against true values of one target, and the line where they are equal."""
+    true, predicted = (answers[f"{kind}_{name}"].to_numpy() for kind in ("target", "predicted"))
+    step = -(-len(true) // _MOST_DOTS) or 1
+    both = svg.spanning([*true, *predicted], 0, 1)
+    across = svg.Scale(both.low, both.high, 56, 376)
+    up = svg.Scale(both.low, both.high, 332, 12)
+    parts = [
+        _grid(across, 12, 332),
+        _side_axis(up, 56, 376),
+        svg.line(across(both.low), up(both.low), across(both.high), up(both.high), "chance"),
+        svg.dots([(across(x), up(y)) for x, y in zip(true[::step], predicted[::step], strict=True)], "dots faint"),
+        svg.text(376, 374, "true", "end axis"),
+        svg.text(56, 8, f"predicted {name}" if name != "0" else "predicted", "axis"),
+    ]
+    return svg.picture(390, 380, f"predicted against true {name}", parts)
+
+
+def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], duration_s: float) -> Markup:
+    """Draw the events of a recording on a time line, a lane for what was annotated and one for each instance.
+
+    Args:
+        lanes: start_s, end_s and label of each event, by the name of the lane.
+        labels: All classes of events, which decide the colours.
+        duration_s: Of the recording.
+    """
+    left, bottom = 130, 8 + (_LANE + 6) * len(lanes)
+    across = svg.Scale(0, max(duration_s, 1e-3), left, _WIDTH - 10)
+    parts = [_grid(across, 4, bottom)]
+    for place, (lane, events) in enumerate(lanes.items()):
+        y = 8 + (_LANE + 6) * place
+        parts.append(svg.text(left - 8, y + 12, svg.shortened(lane, 20), "end axis"))
+        for start_s, end_s, label in zip(events["start_s"], events["end_s"], events["label"], strict=True):
+            hint = svg.element("title", f"{label}, {start_s:.2f} to {end_s:.2f} s")
+            shape = {"x": across(start_s), "y": y, "width": max(across(end_s) - across(start_s), 1.0), "height": _LANE}
+            parts.append(svg.element("rect", hint, class_=f"event{event_colour(labels, label)}", **shape))
+    return svg.picture(_WIDTH, bottom + 22, "annotated and found events over time (s)", parts)
+
+
+def event_colour(labels: Sequence[str], label: str) -> int:
+    """Return the number of the colour of a class of events."""
+    return (labels.index(label) if label in labels else 0) % _N_COLOURS
+
+
+def curve_limits(histories: Iterable[Mapping[int, Curves]], metric: str) -> svg.Scale:
+    """Return a scale for the curves of all instances; losses far above the others do not stretch it."""
+    values = [
+        value
+        for of_folds in histories
+        for found in of_folds.values()
+        for column in (metric, f"val_{metric}")
+        for value in found.get(column, ())
+        if math.isfinite(value)
+    ]
+    values.sort()
+    return svg.spanning([values[0], values[min(len(values) - 1, int(0.98 * len(values)))]] if values else [], 0, 1)
+
+
+def _grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) -> Markup:
+    """Return vertical lines with their values below; `whole`: only at whole numbers."""
+    parts = []
+    for value in svg.ticks(scale):
+        if whole and not float(value).is_integer():
+            continue
+        parts.append(svg.line(scale(value), top, scale(value), bottom, "grid"))
+        parts.append(svg.text(scale(value), bottom + 16, f"{round(value, 9):g}", "middle axis"))
+    return Markup("").join(parts)
+
+
+def _side_axis(scale: svg.Scale, left: float, right: float) -> Markup:
+    parts = []
+    for value in svg.ticks(scale):
+        parts.append(svg.line(left, scale(value), right, scale(value), "grid"))
+        parts.append(svg.text(left - 6, scale(value) + 4, f"{round(value, 9):g}", "end axis"))
+    return Markup("").join(parts)
+
+
+def _place(scale: svg.Scale, value: float) -> float:
+    """Return the place of a value; NaN where it is not finite."""
+    return scale(value) if math.isfinite(value) else math.nan
+
+
+def _evenly(number: int) -> list[int]:
+    """Return at most so many places of a curve, the first and the last among them."""
+    step = max(1, (number - 1) / (_MOST_EPOCHS - 1))
+    return sorted({min(round(place * step), number - 1) for place in range(min(number, _MOST_EPOCHS))})

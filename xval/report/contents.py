@@ -1,0 +1,191 @@
+"""Read what the page of an experiment shows.
+
+Comes in: a results folder whose metrics.json are up to date. Goes out: `PageContents`. Files of single folds are read only of
+the instances that the page shows in detail, so that a thousand instances take seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from preprocessing.corpus import Corpus, open_corpus
+from xval.audit import audit
+from xval.audit.verdict import Verdict
+from xval.errors import CorpusError, ResultsError, UsageError
+from xval.report.answers import read_answers, read_events
+from xval.report.request import PageRequest
+from xval.report.sounds import Sounds
+from xval.results.comparison.choose import compare_instances
+from xval.results.comparison.outcome import Comparison
+from xval.results.folder import ExperimentFolder
+from xval.results.ranking import Ranking, rank_instances
+from xval.results.read import Curves, WrittenFolds, read_folds, read_history
+from xval.results.rebuild import read_metric_dicts
+from xval.results.summary import MetricDict, done_records, settings_of
+from xval.settings.tasks import find_task
+
+MOST_COMPARED = 10
+"""Instances in the comparison matrix."""
+
+_MOST_SIDE_BY_SIDE = 4  # instances whose answers stand side by side
+_MOST_PREDICTED = 20  # instances whose predicted numbers are drawn
+_MOST_SOUND_BYTES = 6_000_000
+
+
+@dataclass(frozen=True)
+class PageContents:
+    """What the page of an experiment shows.
+
+    Attributes:
+        folder: The results folder.
+        folds: The folds.
+        metric_dicts: Of every instance, by number.
+        ranking: Of the instances.
+        histories: Of the finished folds, by instance and fold.
+        comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
+        comparison_note: Why nothing is compared, or which instances are left out.
+        errors_of: The instance whose worst answers are shown; None: no fold is finished.
+        answers: Its answers, and those of the best other instances; of numbers those of more instances.
+        events: Events of recordings by instance, where frames are classified.
+        corpus: None where it cannot be read.
+        sounds: None: no audio is embedded.
+        sound_note: Why.
+        verdicts: Of the leakage audit; None: it was not run.
+    """
+
+    folder: ExperimentFolder
+    folds: WrittenFolds
+    metric_dicts: list[MetricDict]
+    ranking: Ranking
+    histories: Mapping[int, Mapping[int, Curves]]
+    comparisons: Sequence[Comparison] = ()
+    comparison_note: str = ""
+    errors_of: int | None = None
+    answers: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    events: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    corpus: Corpus | None = None
+    sounds: Sounds | None = None
+    sound_note: str = ""
+    verdicts: Sequence[Verdict] | None = None
+
+    @cached_property
+    def by_number(self) -> dict[int, MetricDict]:
+        """The metric dicts by the number of the instance."""
+        return {found["instance"]: found for found in self.metric_dicts}
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """The numbers of all instances, the best by validation first, those without a rank last."""
+        return list(dict.fromkeys([*self.ranking.instances, *self.by_number]))
+
+    def name_of(self, instance: int) -> str:
+        """Return what an instance is called: its first comment, or else its architecture."""
+        settings = settings_of(self.by_number[instance])
+        return settings.comment_1 or settings.architecture
+
+
+def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContents:
+    """Read what a page shows.
+
+    Raises:
+        ResultsError: folds.json or a file of an instance that is shown is damaged, no instance has a metrics.json, or the
+            request names an instance that has no finished fold.
+    """
+    folds = read_folds(folder)
+    metric_dicts = read_metric_dicts(folder, folder.instances())
+    if not metric_dicts:
+        raise ResultsError(f"{folder.path}: no instance has a metrics.json. Run the experiment first.")
+    ranking = rank_instances(metric_dicts)
+    done = [found["instance"] for found in metric_dicts if found["folds_done"]]
+    best = [number for number in dict.fromkeys([*ranking.instances, *done]) if number in done]
+    if request.instance is not None and request.instance not in done:
+        raise ResultsError(
+            f"{folder.path}: instance {request.instance} has no finished fold. "
+            f"Instances that have one: {', '.join(map(str, done)) or 'none'}."
+        )
+    errors_of = request.instance or next(iter(best), None)
+    comparisons, comparison_note = _compare(folder, best, ranking.selected)
+    corpus, sound_note = _open_corpus(metric_dicts[0], folds, request)
+    sounds = None
+    if corpus is not None and errors_of is not None and request.with_audio:
+        if corpus.is_custom:
+            sound_note = "The examples of this corpus were handed in as arrays, so there is no audio to listen to."
+        else:
+            settings = settings_of(next(found for found in metric_dicts if found["instance"] == errors_of))
+            sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
+    shown = [number for number in dict.fromkeys([errors_of, *best]) if number is not None]
+    answers, events = _read_answers(folder, metric_dicts, shown)
+    return PageContents(
+        folder=folder,
+        folds=folds,
+        metric_dicts=metric_dicts,
+        ranking=ranking,
+        histories={found["instance"]: _read_histories(folder, found) for found in metric_dicts},
+        comparisons=comparisons,
+        comparison_note=comparison_note,
+        errors_of=errors_of,
+        answers=answers,
+        events=events,
+        corpus=corpus,
+        sounds=sounds,
+        sound_note=sound_note,
+        verdicts=audit(folder, request.data_folder) if request.with_audit else None,
+    )
+
+
+def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
+    """Return the comparison of the best instances with each of them, and what to say about it."""
+    compared = best[:MOST_COMPARED]
+    baselines = [None if number == selected else number for number in compared]  # None: as validation selects
+    try:
+        found = [compare_instances(folder.path, compared, baseline=baseline) for baseline in baselines]
+    except UsageError as error:
+        return [], str(error)
+    left_out = len(best) - len(compared)
+    note = f"The {len(compared)} best of {len(best)} instances by validation; compare names any others." if left_out else ""
+    return found, note
+
+
+def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, request: PageRequest) -> tuple[Corpus | None, str]:
+    """Return the corpus that the folds were made from, or why it cannot be had."""
+    settings = settings_of(metric_dict)
+    try:
+        corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
+    except CorpusError as error:
+        return None, str(error)
+    if corpus.index_hash != folds.plan.index_hash:
+        return None, f"The corpus in {corpus.folder} is not the one that the folds were made from."
+    return corpus, "" if request.with_audio else "No audio is embedded, as asked for."
+
+
+def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[int, Curves]:
+    """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is left out."""
+    found: dict[int, Curves] = {}
+    for record in done_records(metric_dict):
+        try:
+            found[record["fold"]] = read_history(folder.fold_folder(metric_dict["instance"], record["fold"]) / "history.csv")
+        except (OSError, ResultsError):
+            continue
+    return found
+
+
+def _read_answers(
+    folder: ExperimentFolder, metric_dicts: Sequence[MetricDict], shown: Sequence[int]
+) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
+    """Return the answers and events of the instances that are shown in detail."""
+    by_number = {found["instance"]: found for found in metric_dicts}
+    answers, events = {}, {}
+    for place, number in enumerate(shown):
+        settings = settings_of(by_number[number])
+        task = find_task(settings.task_type, settings.label_form)
+        if place >= (_MOST_PREDICTED if task.has_clip_numbers else _MOST_SIDE_BY_SIDE):
+            break
+        records = done_records(by_number[number])
+        folders = {record["fold"]: folder.fold_folder(number, record["fold"]) for record in records}
+        answers[number] = read_answers(task, settings, records[0].get("class_names", []), folders)
+        if task.is_framewise:
+            events[number] = read_events(folders)
+    return answers, events

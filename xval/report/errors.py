@@ -1,0 +1,115 @@
+"""The worst answers of an instance, to listen to and to look at, beside those of other instances.
+
+Comes in: answers of instances on the test clips, events, sounds. Goes out: a `WorstClip` for each.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+from markupsafe import Markup
+
+from xval.report.charts import draw_events
+from xval.report.contents import PageContents
+from xval.report.figures import fixed
+from xval.report.sounds import Sound
+from xval.settings.tasks import Task
+
+MOST_CLIPS = 12
+_MOST_LANES = 4
+
+
+class Answer(NamedTuple):
+    """The answer of an instance on a clip.
+
+    Attributes:
+        instance: Its number.
+        answer: As text; empty for frames and reconstructions.
+        sure: The probability of the answer, as text; empty without classes.
+        error: How wrong it is, as text; empty for classes.
+        is_right: The class is the right one.
+    """
+
+    instance: int
+    answer: str
+    sure: str
+    error: str
+    is_right: bool
+
+
+class WorstClip(NamedTuple):
+    """A clip that was answered wrongly.
+
+    Attributes:
+        clip: Its name.
+        item: Whose it is.
+        fold: That tested it.
+        true: The true class, or the true numbers.
+        answers: Of the instance whose errors these are, then of others.
+        sound: To listen to and to look at.
+        time_line: Of recordings: annotated and found events.
+    """
+
+    clip: str
+    item: str
+    fold: int
+    true: str
+    answers: list[Answer]
+    sound: Sound
+    time_line: Markup | None
+
+
+def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
+    """Return the clips that were answered worst, the worst first; those that were answered rightly are left out."""
+    if contents.errors_of is None or contents.errors_of not in contents.answers:
+        return []
+    own = contents.answers[contents.errors_of]
+    compared = [number for number in contents.answers if number != contents.errors_of][: _MOST_LANES - 1]
+    others = {number: {row["clip"]: row for row in contents.answers[number].to_dict("records")} for number in compared}
+    found = []
+    for row in own[own["error"] > 0].drop_duplicates("clip").head(MOST_CLIPS).to_dict("records"):
+        clip = str(row["clip"])
+        answers = [_answer(contents.errors_of, row, task)]
+        answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
+        sound = contents.sounds.get(clip) if contents.sounds else Sound()
+        time_line = _time_line(contents, clip, row["end_s"]) if task.is_framewise else None
+        found.append(WorstClip(clip, str(row["item"]), row["fold"], str(row["true"]), answers, sound, time_line))
+    return found
+
+
+def event_labels(contents: PageContents) -> list[str]:
+    """Return the classes of events, in the order of their colours."""
+    return sorted({str(label) for events in contents.events.values() for label in events["label"]})
+
+
+def describe_order(task: Task) -> str:
+    """Return what is worst, in a sentence."""
+    if task.is_framewise:
+        return "Recordings with the most seconds of wrongly labelled frames first."
+    if task.is_reconstruction:
+        return "Clips with the largest squared error of the reconstruction first."
+    if task.has_clip_numbers:
+        return "Clips with the largest absolute error first (in standard deviations of the target)."
+    return "Wrong answers only; first those that are surest of the wrong class and least of the right one."
+
+
+def _answer(instance: int, row: Mapping[Any, Any], task: Task) -> Answer:
+    answer = str(row["answer"])
+    if task.has_clip_classes:
+        return Answer(instance, answer, f"{row['sure']:.0%}", "", answer == row["true"])
+    error = f"{row['error']:.2f} s wrong" if task.is_framewise else f"error {fixed(float(row['error']))}"
+    return Answer(instance, answer, "", error, is_right=False)
+
+
+def _time_line(contents: PageContents, clip: str, duration_s: float) -> Markup:
+    labels = event_labels(contents)
+    own: pd.DataFrame = contents.events[contents.errors_of or 0]
+    lanes = {"annotated": own[(own["clip"] == clip) & (own["source"] == "annotated")]}
+    for number, events in list(contents.events.items())[:_MOST_LANES]:
+        lanes[f"instance {number}"] = events[(events["clip"] == clip) & (events["source"] == "found")]
+    return draw_events(_without_empty_rows(lanes), labels, duration_s)
+
+
+def _without_empty_rows(lanes: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return lanes without the rows that say that nothing was found."""
+    return {name: events.dropna(subset=["start_s", "end_s"]) for name, events in lanes.items()}

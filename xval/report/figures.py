@@ -1,0 +1,69 @@
+"""The figures of an instance that the page shows: a value, its interval, the values of the folds.
+
+Comes in: metric dicts. Goes out: an `Estimate` for an instance and a metric.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from xval.results.ranking import test_side
+from xval.results.summary import MetricDict, chance_level, figure, fold_values, item_figure
+
+FOLDS = "mean over folds"
+_OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
+
+
+class Estimate(NamedTuple):
+    """A test metric of an instance.
+
+    Attributes:
+        value: The figure; None: undefined or not there yet.
+        low: Lower end of its 95 % interval over items; None: there is none.
+        high: Upper end.
+        of: What the figure is: ``mean over items``, ``pooled over all test examples`` or ``mean over folds``.
+        chance: What the best strategy reaches that does not listen; None: not known.
+        folds: The value of each fold and repeat that has one.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    of: str
+    chance: float | None
+    folds: tuple[float, ...]
+
+    @property
+    def text(self) -> str:
+        """``0.842 [0.766, 0.901]``, ``0.842`` or ``–``."""
+        if self.value is None:
+            return "–"
+        return fixed(self.value) + (f" [{fixed(self.low)}, {fixed(self.high)}]" if self.low is not None else "")
+
+
+def estimate(metric_dict: MetricDict, side: str, metric: str) -> Estimate:
+    """Return a test metric of an instance: the figure that has an interval, or else the mean over folds."""
+    folds = tuple(fold_values(metric_dict, side, metric).values())
+    level = chance_level([metric_dict], metric, side)
+    chance = level.lowest if level else None
+    found = item_figure(metric_dict, side, metric)
+    if found is None or found[found["of"]] is None:
+        return Estimate(figure(metric_dict, side, metric)["mean"], None, None, FOLDS, chance, folds)
+    return Estimate(found[found["of"]], found["low"], found["high"], _OF[found["of"]], chance, folds)
+
+
+def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the side and name of each main metric that some instance has."""
+    side = test_side(metric_dicts)
+    return [(side, name) for name in main if any(figure(each, side, name)["n"] for each in metric_dicts)]
+
+
+def fixed(number: float | None) -> str:
+    """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
+    if number is None:
+        return "–"
+    return f"{number:.3f}" if number == 0 or 0.001 <= abs(number) < 100 else f"{number:.3g}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 fold`` or ``3 folds``."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

@@ -1,0 +1,53 @@
+"""The card of a final model, in Markdown: what it is, what is known of it, and what is not.
+
+Comes in: the record of a refit and the settings of its instance. Goes out: model_card.md beside the model.
+
+The parts are those of Mitchell et al. (2019), Model cards for model reporting.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xval.json_files import write_atomically
+from xval.results.ranking import format_figure
+from xval.results.summary import SIDE_NAMES
+from xval.settings.schema import Settings
+
+CARD_NAME = "model_card.md"
+
+
+def write_card(folder: Path, record: Mapping[str, Any], settings: Settings) -> None:
+    """Write the card into the folder of a final model.
+
+    Args:
+        folder: With the model.
+        record: record.json of the refit.
+        settings: Of the instance.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    write_atomically(folder / CARD_NAME, describe_model(record, settings).encode())
+
+
+def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
+    """Return the card; the arguments are those of `write_card`."""
+    from xval.report.rendering import make_environment
+
+    environment = make_environment()
+    environment.filters["plain"] = _plain
+    side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])
+    expected = [
+        (f"{side} {name}", format_figure(found, n_folds))
+        for name, found in record["expected"].items()
+        if found["mean"] is not None
+    ]
+    template = environment.get_template("model_card.md")
+    return template.render(record=record, settings=settings, task=settings.task, expected=expected)
+
+
+def _plain(text: object) -> str:
+    """Return text in one line that neither Markdown nor HTML reads as anything else."""
+    escaped = "".join(f"\\{letter}" if letter in "\\`*_[]|#" else letter for letter in " ".join(str(text).split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

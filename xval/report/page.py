@@ -1,0 +1,191 @@
+"""Put the page of an experiment together: report.html, one file that fetches nothing.
+
+Comes in: `PageContents`. Goes out: HTML. All that comes from files is escaped by the templates; the only script that may run is
+the page's own, by its hash.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from xval.report import charts, errors, protocol, tables
+from xval.report.contents import PageContents
+from xval.report.figures import Estimate, estimate, main_columns
+from xval.report.rendering import make_environment, read_source
+from xval.report.sections import instance_sections
+from xval.results.comparison import text as comparison_text
+from xval.results.comparison.outcome import LEVEL, Comparison, Pair
+from xval.results.findings import find_findings
+from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
+from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
+
+_MOST_PICTURED = 50  # instances in the picture of all
+_MOST_COLUMNS = 12  # instances in the table of items
+_VERDICTS = {
+    "better": "worse than {}",
+    "worse": "better than {}",
+    "practically equal": "practically equal to {}",
+    "undecided": "not told apart from {}",
+    "no test": "not tested against {}",
+}
+"""What the baseline is, by the verdict on the other instance."""
+
+
+class InstanceRow(NamedTuple):
+    """A row of the table of instances.
+
+    Attributes:
+        number: Of the instance.
+        comment: Its comments.
+        architecture: Its architecture.
+        parameters: Those that differ between instances, as text.
+        validation: The figure that ranks it; None: it has none.
+        estimates: Its main test figures.
+        means: Mean and standard deviation of these over folds, as text.
+        time: h:mm:ss.
+        folds: Finished of all.
+        is_selected: Whether the validation figures select it.
+        has_section: Whether it has a section of its own.
+    """
+
+    number: int
+    comment: str
+    architecture: str
+    parameters: list[str]
+    validation: float | None
+    estimates: list[Estimate]
+    means: list[str]
+    time: str
+    folds: str
+    is_selected: bool
+    has_section: bool
+
+
+class Shade(NamedTuple):
+    """The colour of a value in a table: the redder, the worse."""
+
+    low: float
+    high: float
+    higher_is_better: bool
+
+    def of(self, value: float | None) -> str:
+        """Return the strength of the colour, 0 to 0.6."""
+        if value is None or self.high == self.low:
+            return "0"
+        share = (value - self.low) / (self.high - self.low)
+        return f"{0.6 * (1 - share if self.higher_is_better else share):.2f}"
+
+
+def make_page(contents: PageContents) -> str:
+    """Return the page."""
+    environment = make_environment()
+    script = read_source("page.js")
+    metric_dicts = contents.metric_dicts
+    settings = settings_of(metric_dicts[0])
+    task = settings.task
+    columns = main_columns(metric_dicts, task.main_metrics)
+    parameters = differing_parameters([found["parameters"] for found in metric_dicts])
+    sections = instance_sections(environment, contents, task)
+    compared = contents.numbers[:_MOST_COLUMNS]
+    item_metric, higher, items = tables.worst_items([contents.by_number[number] for number in compared])
+    values = [value for row in items for value in row.values if value is not None]
+    paragraphs = protocol.describe_protocol(contents)
+    return environment.get_template("page.html").render(
+        contents=contents,
+        settings=settings,
+        task=task,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        style=Markup(read_source("page.css")),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - a file of this package
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        n_done=sum(found["folds_done"] for found in metric_dicts),
+        n_failed=sum(found["folds_failed"] for found in metric_dicts),
+        n_folds=sum(found["folds_total"] for found in metric_dicts),
+        answer=describe_answer(contents),
+        columns=[f"{SIDE_NAMES[side]} {name}" for side, name in columns],
+        validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
+        parameter_names=parameters,
+        rows=_rows(contents, columns, parameters, sections),
+        pictures=[_picture(contents, side, name) for side, name in columns],
+        n_pictured=min(_MOST_PICTURED, len(metric_dicts)),
+        matrix=_matrix(contents.comparisons),
+        comparison_text=comparison_text,
+        sections=list(sections.values()),
+        item_metric=item_metric,
+        item_instances=compared,
+        items=items,
+        item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
+        worst=errors.worst_clips(contents, task),
+        worst_order=errors.describe_order(task),
+        event_labels=errors.event_labels(contents),
+        protocol=paragraphs,
+        bibtex=protocol.bibtex(paragraphs),
+    )
+
+
+def describe_answer(contents: PageContents) -> list[str]:
+    """Return what the experiment says so far, in sentences."""
+    compared = [_describe_verdicts(contents.comparisons[0])] if contents.comparisons else []
+    return [describe_selection(contents.metric_dicts), *compared, *(each.text for each in find_findings(contents.metric_dicts))]
+
+
+def _describe_verdicts(comparison: Comparison) -> str:
+    """Return which instances the baseline is better or worse than, and which it cannot be told from."""
+    by_verdict: dict[str, list[str]] = {}
+    for pair in comparison.pairs:
+        by_verdict.setdefault(pair.verdict, []).append(pair.instance)
+    told = "; ".join(words.format(", ".join(by_verdict[name])) for name, words in _VERDICTS.items() if name in by_verdict)
+    return (
+        f"In {comparison.figure}, instance {comparison.baseline} is {told} (corrected resampled t test, Holm, level {LEVEL}; "
+        "equality by the Bayesian correlated t test)."
+    )
+
+
+def _rows(
+    contents: PageContents,
+    columns: Sequence[tuple[str, str]],
+    parameters: Sequence[str],
+    sections: Mapping[int, Markup],
+) -> list[InstanceRow]:
+    rows = []
+    for found in contents.metric_dicts:
+        settings, number = settings_of(found), found["instance"]
+        rows.append(
+            InstanceRow(
+                number=number,
+                comment=", ".join(filter(None, (settings.comment_1, settings.comment_2))),
+                architecture=settings.architecture,
+                parameters=[str(found["parameters"].get(name, "–")) for name in parameters],
+                validation=figure(found, contents.ranking.side, contents.ranking.metric)["mean"],
+                estimates=[estimate(found, side, name) for side, name in columns],
+                means=[format_figure(figure(found, side, name), found["folds_total"]) for side, name in columns],
+                time=format_time(found["seconds"]),
+                folds=format_folds(found),
+                is_selected=number == contents.ranking.selected,
+                has_section=number in sections,
+            )
+        )
+    return rows
+
+
+def _picture(contents: PageContents, side: str, metric: str) -> Markup:
+    rows = [
+        charts.Row(
+            number,
+            contents.name_of(number),
+            estimate(contents.by_number[number], side, metric),
+            number == contents.ranking.selected,
+        )
+        for number in contents.numbers[:_MOST_PICTURED]
+    ]
+    return charts.draw_instances(rows, f"{SIDE_NAMES[side]} {metric} of each instance")
+
+
+def _matrix(comparisons: Sequence[Comparison]) -> list[tuple[str, list[Pair | None]]]:
+    """Return a row per instance: its pair with each baseline, None for itself and where there is none."""
+    of_baseline = [{pair.instance: pair for pair in comparison.pairs} for comparison in comparisons]
+    return [(comparison.baseline, [pairs.get(comparison.baseline) for pairs in of_baseline]) for comparison in comparisons]

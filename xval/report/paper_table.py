@@ -1,0 +1,122 @@
+"""The table of instances for a paper, as LaTeX (booktabs) or Markdown: figures with intervals, marks of significance.
+
+Comes in: metric dicts, and a comparison with a baseline for each main metric. Goes out: text.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from xval.report.figures import Estimate, count, estimate, main_columns
+from xval.results.comparison.outcome import LEVEL, Comparison
+from xval.results.summary import SIDE_NAMES, MetricDict, direction, settings_of
+from xval.settings.tasks import find_task
+
+_MARKS = {"better": "+", "worse": "-", "practically equal": "="}
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+}  # fmt: skip
+
+
+class PaperTable(NamedTuple):
+    """The table of a paper.
+
+    Attributes:
+        header: What each column of figures has; an arrow says whether more (↑) or less (↓) is better.
+        rows: Name of the instance, and a figure with its mark per column.
+        note: What the figures, intervals and marks are.
+    """
+
+    header: list[str]
+    rows: list[tuple[str, list[tuple[Estimate, str]]]]
+    note: str = ""
+
+
+def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Comparison]) -> PaperTable:
+    """Return the table of some instances.
+
+    Args:
+        metric_dicts: Of the instances, in their order.
+        comparisons: Of each main metric, all with the same baseline; empty: nothing is compared.
+    """
+    columns = main_columns(metric_dicts, find_task(metric_dicts[0]["task_type"]).main_metrics)
+    rows = [(_name(found), [_cell(found, side, name, comparisons) for side, name in columns]) for found in metric_dicts]
+    table = PaperTable([_title(side, name, direction(metric_dicts, name)) for side, name in columns], rows)
+    return table._replace(note=_note(table, metric_dicts[0], comparisons))
+
+
+def to_markdown(table: PaperTable) -> str:
+    """Return the table as Markdown."""
+    lines = [["instance", *table.header], ["---"] * (1 + len(table.header))]
+    lines += [[name, *(f"{found.text}{mark and f' {mark}'}" for found, mark in cells)] for name, cells in table.rows]
+    rows = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines]
+    return "\n".join([*rows, "", table.note, ""])
+
+
+def to_latex(table: PaperTable, *, label: str) -> str:
+    """Return the table as LaTeX, for a document that uses the package booktabs.
+
+    Args:
+        table: The table.
+        label: Of the table, for references.
+    """
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        "  \\centering",
+        f"  \\caption{{{_escape(table.note)}}}",
+        f"  \\label{{{label}}}",
+        f"  \\begin{{tabular}}{{l{'l' * len(table.header)}}}",
+        "    \\toprule",
+        f"    {' & '.join(['Instance', *map(_escape, table.header)])} \\\\",
+        "    \\midrule",
+        *(f"    {' & '.join([_escape(name), *(_latex_cell(*cell) for cell in cells)])} \\\\" for name, cells in table.rows),
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        "\\end{table}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(metric_dict: MetricDict, side: str, metric: str, comparisons: Mapping[str, Comparison]) -> tuple[Estimate, str]:
+    verdicts = {pair.instance: pair.verdict for pair in comparisons[metric].pairs} if metric in comparisons else {}
+    return estimate(metric_dict, side, metric), _MARKS.get(verdicts.get(str(metric_dict["instance"]), ""), "")
+
+
+def _latex_cell(found: Estimate, mark: str) -> str:
+    return _escape(found.text).replace("–", "--").replace("[-", "[$-$") + (f"$^{{{mark}}}$" if mark else "")
+
+
+def _name(metric_dict: MetricDict) -> str:
+    settings = settings_of(metric_dict)
+    return f"{metric_dict['instance']} {settings.comment_1 or settings.architecture}"
+
+
+def _title(side: str, metric: str, higher_is_better: bool | None) -> str:
+    arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
+    return f"{SIDE_NAMES[side]} {metric.replace('_', ' ')}{arrow}"
+
+
+def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Comparison]) -> str:
+    """Return the caption of a table that has none yet."""
+    kinds = []
+    for column, title in enumerate(table.header):
+        of = sorted({cells[column][0].of for _, cells in table.rows})
+        kinds.append(f"{title}: {' or '.join(of)}")
+    text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}. {'; '.join(kinds)}"
+    if any(found.low is not None for _, cells in table.rows for found, _ in cells):
+        text += "; in brackets the 95 % interval over items"
+    if comparisons:
+        n, baseline = max((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values())
+        text += (
+            f". Better (+) or worse (-) than instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
+            f"{count(n, 'comparison')} per column), practically equal to it (=) by the Bayesian correlated t test, or "
+            "undecided (no mark)"
+        )
+    return f"{text}."
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text.replace("\n", " "))

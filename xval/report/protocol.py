@@ -1,0 +1,159 @@
+"""How an experiment was made, as the methods section of a paper has it, with its sources as BibTeX.
+
+Comes in: what the page shows. Goes out: sentences and BibTeX entries.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from xval.audit.verdict import Verdict
+from xval.report.contents import PageContents
+from xval.report.figures import count
+from xval.results.comparison.text import describe_methods
+from xval.results.ranking import test_side
+from xval.results.summary import SIDE_NAMES, done_records, settings_of
+from xval.settings.architectures import COMBINATION
+from xval.settings.schema import Settings
+
+_STRATEGIES = {
+    "balanced": "items were dealt to folds so that labels are balanced",
+    "leave_one_out": "each fold tests one item",
+    "predefined": "the folds are those of the corpus",
+    "holdout": "one part of the items was tested",
+}
+_BIBTEX = {
+    "Chollet et al., 2015": """@misc{chollet2015keras,
+  title = {Keras}, author = {Chollet, Fran\\c{c}ois and others}, year = {2015}, howpublished = {\\url{https://keras.io}}
+}""",
+    "Nadeau & Bengio, 2003": """@article{nadeau2003inference,
+  title = {Inference for the Generalization Error}, author = {Nadeau, Claude and Bengio, Yoshua},
+  journal = {Machine Learning}, volume = {52}, pages = {239--281}, year = {2003}
+}""",
+    "Benavoli et al., 2017": """@article{benavoli2017time,
+  title = {Time for a Change: a Tutorial for Comparing Multiple Classifiers Through {Bayesian} Analysis},
+  author = {Benavoli, Alessio and Corani, Giorgio and Dem\\v{s}ar, Janez and Zaffalon, Marco},
+  journal = {Journal of Machine Learning Research}, volume = {18}, number = {77}, pages = {1--36}, year = {2017}
+}""",
+    "Holm, 1979": """@article{holm1979simple,
+  title = {A Simple Sequentially Rejective Multiple Test Procedure}, author = {Holm, Sture},
+  journal = {Scandinavian Journal of Statistics}, volume = {6}, number = {2}, pages = {65--70}, year = {1979}
+}""",
+    "Phipson & Smyth, 2010": """@article{phipson2010permutation,
+  title = {Permutation {P}-values Should Never Be Zero: Calculating Exact {P}-values When Permutations Are Randomly Drawn},
+  author = {Phipson, Belinda and Smyth, Gordon K.},
+  journal = {Statistical Applications in Genetics and Molecular Biology}, volume = {9}, number = {1}, year = {2010}
+}""",
+    "Efron & Stein, 1981": """@article{efron1981jackknife,
+  title = {The Jackknife Estimate of Variance}, author = {Efron, Bradley and Stein, Charles},
+  journal = {The Annals of Statistics}, volume = {9}, number = {3}, pages = {586--596}, year = {1981}
+}""",
+    "Efron, 1987": """@article{efron1987better,
+  title = {Better Bootstrap Confidence Intervals}, author = {Efron, Bradley},
+  journal = {Journal of the American Statistical Association}, volume = {82}, number = {397}, pages = {171--185}, year = {1987}
+}""",
+    "Varma & Simon, 2006": """@article{varma2006bias,
+  title = {Bias in Error Estimation When Using Cross-validation for Model Selection},
+  author = {Varma, Sudhir and Simon, Richard},
+  journal = {BMC Bioinformatics}, volume = {7}, pages = {91}, year = {2006}
+}""",
+}
+
+
+def describe_protocol(contents: PageContents) -> list[str]:
+    """Return the protocol, a paragraph per part."""
+    first = contents.metric_dicts[0]
+    settings = settings_of(contents.by_number[contents.ranking.selected or first["instance"]])
+    parts = [_describe_folds(contents, settings), _describe_training(contents), _describe_figures(contents)]
+    if contents.comparisons:
+        parts.append(describe_methods(contents.comparisons[0]))
+    parts.append(describe_audit(contents.verdicts))
+    return parts
+
+
+def bibtex(paragraphs: Sequence[str]) -> str:
+    """Return the entries of what some paragraphs cite, as ``Holm, 1979``."""
+    text = " ".join(paragraphs)
+    return "\n".join(entry for citation, entry in _BIBTEX.items() if citation in text)
+
+
+def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
+    """Return what the leakage audit found, in a sentence or two."""
+    if verdicts is None:
+        return "The leakage audit was not run for this page; python -m xval report runs it."
+    states = [verdict.state for verdict in verdicts]
+    counted = ", ".join(
+        f"{states.count(state)} {state}" for state in ("ok", "warning", "not checkable", "FAILED") if state in states
+    )
+    failed = [verdict.rule for verdict in verdicts if verdict.state == "FAILED"]
+    broken = f" Broken: {', '.join(failed)}." if failed else ""
+    return f"Leakage was audited by {count(len(verdicts), 'rule')} on the files of the experiment: {counted}.{broken}"
+
+
+def _describe_folds(contents: PageContents, settings: Settings) -> str:
+    plan = contents.folds.plan
+    tested = {item for fold in plan.folds for item in fold.test}
+    sizes = sorted({(len(fold.training), len(fold.validation), len(fold.test)) for fold in plan.folds})
+    strategy = str(plan.settings.get("fold_strategy", settings.fold_strategy))
+    clips = ""
+    if contents.corpus is not None:
+        index = contents.corpus.index
+        n_clips = int((~index["augmented"].astype(bool)).sum())
+        clips = f" ({count(n_clips, settings.task.clip_word)})"
+    listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
+    return (
+        f"Models of {count(len(contents.metric_dicts), 'instance')} were tested by cross-validation with "
+        f"{count(len(plan.folds), 'fold')} over {count(len(tested), 'item')} of the corpus '{settings.dataset}'{clips}; "
+        f"{_STRATEGIES.get(strategy, strategy)} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item is on two "
+        f"sides of a fold, and all instances have the same folds (items per fold: {listed}; hash {contents.folds.hash})."
+    )
+
+
+def _describe_training(contents: PageContents) -> str:
+    settings = [settings_of(found) for found in contents.metric_dicts]
+    networks = [each for each in settings if each.architecture != COMBINATION]
+    sentences = []
+    if networks:
+        stopping = ""
+        if any(each.early_stopping for each in networks):
+            stopping = f", stopped after {_values(each.patience for each in networks)} epochs without improvement"
+        sentences.append(
+            "Networks were trained with Keras (Chollet et al., 2015) for at most "
+            f"{_values(each.num_epochs for each in networks)} epochs{stopping}; the epoch with the best {_values(each.monitor for each in networks)} was kept, computed on the "
+            "validation items where it begins with val_."
+        )
+    if len(networks) < len(settings):
+        sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
+    if any(each.normalization in ("per_bin", "global") for each in networks):
+        sentences.append("Statistics that normalise features are those of the training items.")
+    sentences.append(f"Seed {_values(each.seed for each in settings)}, from which each fold derives its own.")
+    records: list[dict[str, Any]] = [record for found in contents.metric_dicts for record in done_records(found)]
+    versions = sorted({f"{name} {value}" for record in records for name, value in record.get("versions", {}).items()})
+    return " ".join([*sentences, f"Software: {', '.join(versions)}." if versions else ""]).strip()
+
+
+def _values(values: Iterable[object]) -> str:
+    return " or ".join(dict.fromkeys(map(str, values)))
+
+
+def _describe_figures(contents: PageContents) -> str:
+    side = SIDE_NAMES[test_side(contents.metric_dicts)]
+    ranking = contents.ranking
+    methods = {
+        found["method"]
+        for metric_dict in contents.metric_dicts
+        if "over_items" in metric_dict
+        for of_side in metric_dict["over_items"]["figures"].values()
+        for found in of_side.values()
+        if found["method"]
+    }
+    kinds = []
+    if any(method.startswith("t") for method in methods):
+        kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
+    if "BCa bootstrap" in methods:
+        kinds.append("BCa bootstrap (Efron, 1987)")
+    intervals = f"; 95 % intervals are over items, not clips ({' or '.join(kinds)})" if kinds else ""
+    return (
+        f"Figures are those of the {side} examples{intervals}. An instance was selected by the best mean "
+        f"{SIDE_NAMES[ranking.side]} {ranking.metric}; test figures chose nothing. The mean validation figure uses items that "
+        "other folds test, so that the test figure of the selected instance is too good (Varma & Simon, 2006)."
+    )

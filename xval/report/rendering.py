@@ -1,0 +1,31 @@
+"""The templates of the page and of the model card.
+
+Goes out: the Jinja environment, in which HTML templates escape all that is no markup, and the text of files beside them.
+"""
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from xval.report.figures import count, fixed
+
+_FOLDER = Path(__file__).with_name("templates")
+
+
+def make_environment() -> Environment:
+    """Return the environment."""
+    environment = Environment(
+        loader=PackageLoader("xval.report"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["fixed"] = fixed
+    environment.globals["count"] = count
+    return environment
+
+
+def read_source(name: str) -> str:
+    """Return the text of a file beside the templates."""
+    return (_FOLDER / name).read_text(encoding="utf-8")

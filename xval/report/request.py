@@ -1,0 +1,21 @@
+"""What a page is to hold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """What a page is to hold.
+
+    Attributes:
+        instance: Whose worst answers are shown; None: those of the instance that the validation figures select.
+        data_folder: Where the corpora lie; None: as the settings say.
+        with_audio: Embed the clips of the worst answers.
+        with_audit: Run the leakage audit.
+    """
+
+    instance: int | None = None
+    data_folder: Path | None = None
+    with_audio: bool = True
+    with_audit: bool = True

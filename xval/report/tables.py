@@ -1,0 +1,94 @@
+"""The tables of the page: confusion matrices and their differences, the worst items.
+
+Comes in: metric dicts. Goes out: counts, shares and rows.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.results.summary import MetricDict, done_records, value_of
+from xval.settings.tasks import find_task
+
+MOST_CLASSES = 25
+"""With more classes the most frequent confusions are listed in the place of a matrix."""
+
+_MOST_CONFUSIONS = 30
+
+
+class Confusion(NamedTuple):
+    """The answers of an instance over all folds.
+
+    Attributes:
+        class_names: Of rows (true) and columns (answered).
+        counts: int64 (n_classes, n_classes), of the test clips.
+        shares: float64, counts over the sum of their row; 0 in empty rows.
+    """
+
+    class_names: tuple[str, ...]
+    counts: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+    @property
+    def most_frequent(self) -> list[tuple[str, str, int, float]]:
+        """The most frequent confusions: true class, answer, how often, and the share of the true class."""
+        wrong = self.counts.copy()
+        np.fill_diagonal(wrong, 0)
+        places = [np.unravel_index(flat, wrong.shape) for flat in np.argsort(-wrong, axis=None, kind="stable")]
+        return [
+            (self.class_names[row], self.class_names[column], int(wrong[row, column]), float(self.shares[row, column]))
+            for row, column in places[:_MOST_CONFUSIONS]
+            if wrong[row, column]
+        ]
+
+
+class ItemRow(NamedTuple):
+    """An item, and its metric by each instance.
+
+    Attributes:
+        item: Its name.
+        n_clips: How many were tested.
+        mean: Over the instances that have tested it.
+        values: By instance; None: not tested or undefined.
+    """
+
+    item: str
+    n_clips: int
+    mean: float | None
+    values: list[float | None]
+
+
+def confusion(metric_dict: MetricDict) -> Confusion | None:
+    """Return the confusion matrix over all folds; None where there is none."""
+    records = [record for record in done_records(metric_dict) if "confusion_matrix" in record]
+    if not records:
+        return None
+    counts = np.sum([record["confusion_matrix"]["test"] for record in records], axis=0)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return Confusion(tuple(records[0]["class_names"]), counts, shares)
+
+
+def worst_items(metric_dicts: Sequence[MetricDict]) -> tuple[str, bool, list[ItemRow]]:
+    """Return the metric of items, whether higher is better, and a row per item, the worst first."""
+    task = find_task(metric_dicts[0]["task_type"])
+    metric, higher = task.item_metric, task.higher_is_better(task.item_metric)
+    found: dict[str, list[list[float]]] = {}
+    n_clips: dict[str, int] = {}
+    for place, metric_dict in enumerate(metric_dicts):
+        for record in done_records(metric_dict):
+            figures: dict[str, Any]
+            for item, figures in record["item_metrics"]["test"].items():
+                n_clips[item] = int(figures.get("n_clips", 0))
+                value = value_of(figures.get(metric))
+                if value is not None:
+                    found.setdefault(item, [[] for _ in metric_dicts])[place].append(value)
+    rows = []
+    for item, n in n_clips.items():
+        values = [fmean(each) if each else None for each in found.get(item, [[] for _ in metric_dicts])]
+        numbers = [value for value in values if value is not None]
+        rows.append(ItemRow(item, n, fmean(numbers) if numbers else None, values))
+    rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))
+    return metric, higher, rows

@@ -1,0 +1,27 @@
+"""Write report.html into the folder of an experiment.
+
+Comes in: a results folder. Goes out: the page, whole or not at all.
+"""
+
+from pathlib import Path
+
+from xval.json_files import write_atomically
+from xval.report.request import PageRequest
+from xval.results.folder import ExperimentFolder
+
+PAGE_NAME = "report.html"
+
+
+def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
+    """Write the page from metrics.json of the instances and what it shows in detail; see `contents.read_contents`.
+
+    Raises:
+        ResultsError: As `read_contents`.
+        OSError: The disk is full or not writable; an old page stays.
+    """
+    from xval.report.contents import read_contents
+    from xval.report.page import make_page
+
+    path = folder.path / PAGE_NAME
+    write_atomically(path, make_page(read_contents(folder, request)).encode())
+    return path
