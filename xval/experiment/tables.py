@@ -54,7 +54,9 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     elsewhere = sum(outcome.status == "elsewhere" for outcome in outcomes)
     if elsewhere:
         console.print(f"{elsewhere} job(s) are being run by another process; it adds them to the workbook.")
-    console.print(Text(str(planned.folder.workbook)), soft_wrap=True)
+    for path in (planned.folder.workbook, planned.folder.page):
+        if path.exists():
+            console.print(Text(str(path)), soft_wrap=True)
     return 1 if failures else 0
 
 

@@ -118,8 +118,8 @@ def _describe_training(contents: PageContents) -> str:
             stopping = f", stopped after {_values(each.patience for each in networks)} epochs without improvement"
         sentences.append(
             "Networks were trained with Keras (Chollet et al., 2015) for at most "
-            f"{_values(each.num_epochs for each in networks)} epochs{stopping}; the epoch with the best {_values(each.monitor for each in networks)} was kept, computed on the "
-            "validation items where it begins with val_."
+            f"{_values(each.num_epochs for each in networks)} epochs{stopping}; the epoch with the best "
+            f"{_values(each.monitor for each in networks)} was kept (val_: of the validation items)."
         )
     if len(networks) < len(settings):
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")

@@ -73,6 +73,11 @@ class ExperimentFolder:
         """Path of results.xlsx."""
         return self.path / "results.xlsx"
 
+    @property
+    def page(self) -> Path:
+        """Path of report.html."""
+        return self.path / "report.html"
+
     def instance_folder(self, instance: int) -> Path:
         """Return the folder of an instance."""
         return self.path / f"instance_{instance}"

@@ -212,15 +212,24 @@ def format_test(metric_dict: MetricDict, side: str, metric: str) -> str:
 
     Where the interval is that of the pooled figure, it stands behind that one: ``0.396 ± 0.102, pooled 0.663 [0.512, 0.787]``.
     """
-    folds = format_figure(figure(metric_dict, side, metric), metric_dict["folds_total"])
+    over_folds = figure(metric_dict, side, metric)
+    folds = format_figure(over_folds, metric_dict["folds_total"])
     found = item_figure(metric_dict, side, metric)
-    return folds if found is None else f"{folds}{format_interval(found)}"
+    if found is None:
+        return folds
+    is_same = None not in (over_folds["mean"], found["pooled"]) and f"{over_folds['mean']:.3f}" == f"{found['pooled']:.3f}"
+    return f"{folds}{format_interval(found, told_apart=not is_same)}"
 
 
-def format_interval(found: ItemFigure) -> str:
-    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``; without what is not known."""
+def format_interval(found: ItemFigure, *, told_apart: bool = True) -> str:
+    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``; without what is not known.
+
+    Args:
+        found: The figure over items.
+        told_apart: Name the pooled figure, if the interval is its own; without, the mean over folds before it is the same.
+    """
     interval = "" if found["low"] is None or found["high"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
-    if found["of"] == "items":
+    if found["of"] == "items" or not told_apart:
         return interval
     return ", pooled NaN" if found["pooled"] is None else f", pooled {found['pooled']:.3f}{interval}"
 
