@@ -1,7 +1,6 @@
 """The index of a corpus: a table with one row per usable clip.
 
-Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet and left_out.csv, and a
-`Corpus`.
+Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet, left_out.csv and a `Corpus`.
 """
 
 import hashlib
