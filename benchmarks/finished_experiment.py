@@ -122,7 +122,7 @@ def write_finished(folder: Path, declaration: Declaration) -> ExperimentFolder:
     """
     run_script(folder, "1", "--quiet")
     results = ExperimentFolder(folder / "results" / "tones" / "experiment_1")
-    folds = results.folds(1)
+    folds = [key.fold for key in results.jobs(1)]
     records = {fold: json.loads((results.fold_folder(1, fold) / "record.json").read_bytes()) for fold in folds}
     for fold in folds:
         _lengthen_history(results.fold_folder(1, fold) / "history.csv")

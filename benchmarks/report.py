@@ -14,7 +14,6 @@ from pathlib import Path
 
 from finished_experiment import declare, run_python, write_corpus, write_finished
 
-from xval.report.write import PAGE_NAME
 from xval.results.rebuild import rebuild
 
 MOST_S, MOST_MB = 60.0, 30.0
@@ -35,7 +34,7 @@ def main() -> None:
         started = time.perf_counter()
         run_python(folder, "-m", "xval", "report", str(results.path), "--no-audit")
         page_s = time.perf_counter() - started
-        page_mb = (results.path / PAGE_NAME).stat().st_size / 1e6
+        page_mb = results.page.stat().st_size / 1e6
     print(f"{n_instances} instances of {n_folds} folds: metrics.json and workbook {rebuilt_s:.1f} s")
     print(f"page: {page_s:.1f} s, {page_mb:.1f} MB")
     print(f"ratio {max(page_s / MOST_S, page_mb / MOST_MB):.3f}")

@@ -1,7 +1,6 @@
 """The index of a corpus: a table with one row per usable clip.
 
-Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet and left_out.csv, and a
-`Corpus`.
+Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet, left_out.csv and a `Corpus`.
 """
 
 import hashlib
@@ -22,6 +21,7 @@ from preprocessing.clips.index_file import (
     read_index,
     write_index_files,
 )
+from preprocessing.clips.same_files import first_paths
 from preprocessing.clips.table import SEVERAL, check_clips, label_columns, natural_key
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError, suggestion
@@ -46,7 +46,8 @@ class Corpus:
         folder: data/<dataset>.
         dataset: Name of the corpus in experiments.
         corpus: The file of corpora/ that listed it, or ``custom``.
-        index: One row per usable clip, sorted by item and clip. Columns: clip, path (posix, relative to audio_folder),
+        index: One row per usable clip, sorted by item and clip. Columns: clip, path (posix, relative to audio_folder; where
+            clips are stretches, the first path of those with the same content),
             item, label (str for classification, float64 for regression; a regression with several targets has float64
             columns ``label:<name>`` instead), start_s, end_s (float64; NaN: the file's begin, the file's end),
             duration_s, sample_rate_hz, phase (training, validation, test or null), fold (Int64), source_clip (str or
@@ -160,7 +161,7 @@ def make_corpus(
     events = None if annotations is None else _events_of(annotations, index)
     labelled = index if events is None else events.dropna(subset=["start_s"])
     opened = write_index(
-        index,
+        index.assign(path=first_paths(index, audio_folder)),
         folder=folder,
         corpus=corpus,
         audio_folder=audio_folder,

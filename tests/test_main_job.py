@@ -54,7 +54,15 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(project):
     tested = [item for fold in (1, 2, 3) for item in found[1, fold]["items"]["test"]]
     assert sorted(tested) == [f"speaker_{number}" for number in range(6)]
     fold_files = {path.name for path in (project.results / "instance_1" / "fold_1").iterdir()}
-    assert fold_files == {"history.csv", "model.json", "model.keras", "predictions.parquet", "record.json", "seen_audio.npy"}
+    assert fold_files == {
+        "history.csv",
+        "model.json",
+        "model.keras",
+        "predictions.parquet",
+        "record.json",
+        "seen_audio.npy",
+        "trained_audio.npy",
+    }
     metric_dict = json.loads((project.results / "instance_2" / "metrics.json").read_text())
     mean = np.mean([found[2, fold]["metrics"]["test"]["accuracy"] for fold in (1, 2, 3)])
     assert metric_dict["summary"]["test"]["accuracy"]["mean"] == pytest.approx(mean)
@@ -204,7 +212,7 @@ def test_a_diverging_job_fails_alone_and_is_marked(project):
     ended = project.run()
 
     assert ended.returncode == 1
-    assert "2 job(s) failed (instance 2 fold" in ended.stdout
+    assert "2 job(s) failed (instance 2, fold" in ended.stdout
     found = project.records()
     assert [found[1, fold]["status"] for fold in (1, 2)] == ["done", "done"]
     assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]

@@ -75,15 +75,15 @@ def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
     return table.to_pandas().astype({"fold": "Int64"}), facts
 
 
-def read_audio_hashes(folder: Path) -> dict[str, list[str]] | None:
-    """Return the hashes of the clips of each item, without reading the rest of an index.
+def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
+    """Return the audio hashes of the clips, without reading the rest of an index.
 
     Args:
         folder: data/<dataset>.
 
     Returns:
-        For each item the audio hashes of its clips, augmented copies included; None where there is no index, or one without
-        hashes (arrays of a script).
+        item, clip and audio_hash of every clip, augmented copies included; None where there is no index, or a clip without a
+        hash.
 
     Raises:
         CorpusError: The index is damaged.
@@ -91,10 +91,8 @@ def read_audio_hashes(folder: Path) -> dict[str, list[str]] | None:
     path = folder / INDEX_NAME
     if not path.is_file():
         return None
-    table = _read_table(path, columns=["item", "audio_hash"]).to_pandas()
-    if table["audio_hash"].isna().any() or (table["audio_hash"] == "").any():
-        return None
-    return {str(item): hashes.tolist() for item, hashes in table.groupby("item")["audio_hash"]}
+    table: pd.DataFrame = _read_table(path, columns=["item", "clip", "audio_hash"]).to_pandas()
+    return table if table["audio_hash"].fillna("").ne("").all() else None
 
 
 def hash_index(

@@ -45,8 +45,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
 
     Raises:
         CorpusError: A required column is missing, a column is unknown, there are no clips, an item or label is empty,
-            labels are neither all text nor all numbers, a phase or stretch is impossible, or one clip is listed twice,
-            under one item or under two.
+            labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
+            under one item or under two, or two items differ in case or spaces alone.
     """
     import pandas as pd
 
@@ -66,12 +66,32 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     checked.insert(0, "clip", [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches)
     impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
     _refuse(checked, checked["item"] == "", "no item")
+    refuse_alike(checked["item"])
     _refuse(checked, checked["clip"] == "", "no clip name")
     _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
     _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
     _refuse_repeated(checked, pd.Series(stretches), "clip (file and stretch)")
     _refuse_repeated(checked, checked["clip"], "clip name")
     return checked
+
+
+def refuse_alike(items: Iterable[str]) -> None:
+    """Refuse names of items that differ in case or spaces alone: they may be one speaker, on two sides of a fold.
+
+    Raises:
+        CorpusError: There are such names.
+    """
+    alike: dict[str, list[str]] = {}
+    for item in dict.fromkeys(items):
+        alike.setdefault("".join(item.casefold().split()), []).append(item)
+    several = [sorted(names) for names in alike.values() if len(names) > 1]
+    if several:
+        names = " and ".join(f"'{name}'" for name in several[0])
+        more = f" {len(several)} names are written in several ways." if len(several) > 1 else ""
+        raise CorpusError(
+            f"The items {names} differ in case or spaces alone: are they the same? If so, write them alike; if not, give one "
+            f"of them another name.{more}"
+        )
 
 
 def natural_key(text: str) -> tuple[list[int | str], str]:

@@ -52,9 +52,11 @@ def main(arguments: Sequence[str]) -> None:
         SystemExit: After ``--help``.
     """
     values, corpus = _parse(arguments)
+    from preprocessing.clips.same_files import first_paths
     from preprocessing.corpus import corpus_folder
     from preprocessing.quality.facts import measure, read_headers
     from preprocessing.quality.faults import find_faults
+    from preprocessing.quality.near_duplicates import find_near_duplicates
     from preprocessing.quality.report import Subject
     from preprocessing.quality.rules import Criteria
 
@@ -72,6 +74,9 @@ def main(arguments: Sequence[str]) -> None:
     if not values.headers_only:
         with progress_bar(console, "Decoding") as progress:
             facts = measure(facts, corpus.audio_folder, n_processes=n_processes, progress=progress)
+        with progress_bar(console, "Comparing", "pairs") as progress:
+            facts = find_near_duplicates(facts, corpus.audio_folder, n_processes=n_processes, progress=progress)
+    facts = facts.assign(recording=first_paths(facts, corpus.audio_folder))
     criteria = Criteria(values.min_duration_s, values.clipped_share, task_type)
     facts, findings = find_faults(facts, criteria)
     subject = Subject(corpus.dataset, corpus.reader.name, str(corpus.audio_folder), values.headers_only, refusal, note)

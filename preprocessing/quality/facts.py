@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.read import AudioHeader, decode, read_header
 from preprocessing.clips.facts import Stretch, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
+from preprocessing.quality.near_duplicates import fingerprint
 from xval.errors import AudioError
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def measure(
 
     Returns:
         The facts with peak_dbfs, rms_dbfs (-inf for zeros), dc_offset (mean sample, full scale is 1) and audio_hash (as in the
-        index of a corpus), all of the mean of the channels; and clipped_share (of the samples, 0 to 1) of the worst channel.
+        index of a corpus), all of the mean of the channels; fingerprint (float32 arrays, see near_duplicates.py); and
+        clipped_share (of the samples, 0 to 1) of the worst channel.
         duration_s becomes that of the decoded audio.
 
     Raises:
@@ -111,10 +113,10 @@ def measure(
     readable = facts.index[facts["broken"].isna()]
     tasks = list_stretches(facts.loc[readable], audio_folder)
     outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress))
-    columns = [*MEASURED_COLUMNS, "duration_s", "broken", "reason"]
+    columns = [*MEASURED_COLUMNS, "fingerprint", "duration_s", "broken", "reason"]
     measured = pd.DataFrame(outcomes, index=readable, columns=columns).astype({"broken": "object", "reason": "object"})
     added = facts.copy()
-    for column in MEASURED_COLUMNS:
+    for column in (*MEASURED_COLUMNS, "fingerprint"):
         added[column] = measured[column]
     for column in ("duration_s", "broken", "reason"):
         added[column] = measured[column].combine_first(facts[column])
@@ -195,6 +197,7 @@ def _measure(clip: Stretch) -> dict[str, Any]:
         "dc_offset": float(samples.mean(dtype=np.float64)),
         "clipped_share": share,
         "audio_hash": decoded.audio_hash,
+        "fingerprint": fingerprint(samples, decoded.sample_rate_hz),
         "duration_s": samples.size / decoded.sample_rate_hz,
     }
 

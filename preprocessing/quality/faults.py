@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
+from preprocessing.quality import rules
 from preprocessing.quality.facts import (
     DOES_NOT_DECODE,
     DOES_NOT_OPEN,
@@ -16,25 +17,7 @@ from preprocessing.quality.facts import (
     NOT_FINITE,
     OUTSIDE,
 )
-from preprocessing.quality.rules import (
-    LARGEST_SHARE_OF_DURATIONS,
-    SMALLEST_N_ITEMS,
-    Criteria,
-    Reasons,
-    Rule,
-    audio_across_items,
-    audio_with_other_label,
-    audio_within_item,
-    broken_clips,
-    class_of_one_clip,
-    class_of_one_item,
-    clips_where,
-    copies_across_items,
-    durations_of_classes,
-    item_of_one_clip,
-    mixed_rates,
-    too_few_items,
-)
+from preprocessing.quality.rules import LARGEST_SHARE_OF_DURATIONS, SMALLEST_N_ITEMS, Criteria, Reasons, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +68,8 @@ def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFram
     """Judge every clip and the corpus as a whole.
 
     Args:
-        facts: As `facts.read_headers` or `facts.measure` returns it, rows numbered from 0. Without the columns of the latter,
-            only what the headers tell is judged.
+        facts: As `facts.read_headers` or `near_duplicates.find_near_duplicates` returns it, rows numbered from 0, and the
+            column recording (`clips.same_files.first_paths`). Without those of the latter, what the headers tell is judged.
         criteria: What counts as a fault.
 
     Returns:
@@ -117,7 +100,15 @@ FAULTS = (
         "clips",
         "The same decoded audio stands under several items: a model that trains on one is tested on the other (leakage).",
         "Give both clips the same item, or leave one of them out of the corpus.",
-        audio_across_items,
+        rules.audio_across_items,
+    ),
+    Fault(
+        "overlapping across items",
+        "refused",
+        "clips",
+        "Stretches of one file, of links to it or of copies of it overlap and stand under several items (leakage).",
+        "Give both clips the same item, or correct where they begin and end.",
+        rules.overlaps_across_items,
     ),
     Fault(
         "copies across items",
@@ -125,7 +116,7 @@ FAULTS = (
         "clips",
         "A clip and copies of it (column source_clip) stand under several items (leakage).",
         "Give a copy the item of its source.",
-        copies_across_items,
+        rules.copies_across_items,
     ),
     Fault(
         "too few items",
@@ -133,7 +124,7 @@ FAULTS = (
         "items",
         f"Training, validation and test need an item each: {SMALLEST_N_ITEMS} at least.",
         "Check what was chosen as the item (--item), or add speakers.",
-        too_few_items,
+        rules.too_few_items,
     ),
     Fault(
         "class of one item",
@@ -141,7 +132,16 @@ FAULTS = (
         "classes",
         "Only one item has clips of this class: when it is tested, no model has seen the class.",
         "Leave the class out, join it with another, or give it at least two items, better three.",
-        class_of_one_item,
+        rules.class_of_one_item,
+    ),
+    Fault(
+        "nearly identical across items",
+        "doubtful",
+        "clips",
+        "One recording stands under several items at another level, in another encoding or with other ends: a model that "
+        "trains on one is tested on the other (leakage). Folds do not see this.",
+        "Listen; give both clips the same item, or leave one of them out of the corpus.",
+        rules.nearly_identical(across_items=True),
     ),
     Fault(
         "identical, other label",
@@ -149,7 +149,7 @@ FAULTS = (
         "clips",
         "The same decoded audio has several labels.",
         "Listen, and correct the wrong label; leave out clips that are ambiguous.",
-        audio_with_other_label,
+        rules.audio_with_other_label,
     ),
     Fault(
         MISSING,
@@ -157,7 +157,7 @@ FAULTS = (
         "clips",
         "The corpus lists a file that is not there.",
         "Fetch the corpus again, or correct the path in its list.",
-        broken_clips(MISSING),
+        rules.broken_clips(MISSING),
     ),
     Fault(
         EMPTY,
@@ -165,7 +165,7 @@ FAULTS = (
         "clips",
         "The file has 0 bytes, or a header and no samples.",
         "Fetch the file again; its download or recording broke off.",
-        broken_clips(EMPTY),
+        rules.broken_clips(EMPTY),
     ),
     Fault(
         DOES_NOT_OPEN,
@@ -173,7 +173,7 @@ FAULTS = (
         "clips",
         "The file has no header of an audio file, or it ends before its header says.",
         "Fetch the file again, or convert it to wav with the program that wrote it.",
-        broken_clips(DOES_NOT_OPEN),
+        rules.broken_clips(DOES_NOT_OPEN),
     ),
     Fault(
         OUTSIDE,
@@ -181,7 +181,7 @@ FAULTS = (
         "clips",
         "The annotated stretch does not lie in its file.",
         "Check the unit of the annotation (seconds, samples) and that it belongs to this file.",
-        broken_clips(OUTSIDE),
+        rules.broken_clips(OUTSIDE),
     ),
     Fault(
         DOES_NOT_DECODE,
@@ -189,7 +189,7 @@ FAULTS = (
         "clips",
         "The header can be read, the audio cannot, or not all of it.",
         "Fetch the file again; it is damaged or broken off.",
-        broken_clips(DOES_NOT_DECODE),
+        rules.broken_clips(DOES_NOT_DECODE),
     ),
     Fault(
         NOT_FINITE,
@@ -197,7 +197,7 @@ FAULTS = (
         "clips",
         "Some samples are NaN or infinite.",
         "Export the file again; a program that processed it divided by zero.",
-        broken_clips(NOT_FINITE),
+        rules.broken_clips(NOT_FINITE),
     ),
     Fault(
         "silent",
@@ -205,7 +205,7 @@ FAULTS = (
         "clips",
         f"No sample reaches {SILENCE_PEAK_DBFS:g} dBFS.",
         "Check the recording; it is left out of training and test.",
-        clips_where("peak_dbfs", lambda peaks, _: peaks < SILENCE_PEAK_DBFS, "peak {:.1f} dBFS"),
+        rules.clips_where("peak_dbfs", lambda peaks, _: peaks < SILENCE_PEAK_DBFS, "peak {:.1f} dBFS"),
     ),
     Fault(
         "too short",
@@ -213,7 +213,7 @@ FAULTS = (
         "clips",
         "Shorter than {min_duration_s:g} s.",
         "Listen whether the label can be heard at all; leave out what is cut off.",
-        clips_where("duration_s", lambda durations, criteria: durations < criteria.min_duration_s, "{:.4g} s"),
+        rules.clips_where("duration_s", lambda durations, criteria: durations < criteria.min_duration_s, "{:.4g} s"),
     ),
     Fault(
         "clipped",
@@ -223,7 +223,7 @@ FAULTS = (
         "samples in a row at the highest or lowest value of the clip, reached or left with a jump "
         "(below full scale: at least two such tops).",
         "Keep them if all classes and items have them alike; else the distortion may be learnt instead of the label.",
-        clips_where("clipped_share", lambda shares, criteria: shares >= criteria.clipped_share, "{:.2%} of the samples"),
+        rules.clips_where("clipped_share", lambda shares, criteria: shares >= criteria.clipped_share, "{:.2%} of the samples"),
     ),
     Fault(
         "identical",
@@ -231,7 +231,15 @@ FAULTS = (
         "clips",
         "The same decoded audio is there more than once, under one item.",
         "Leave one out; it counts twice in training and in the test.",
-        audio_within_item,
+        rules.audio_within_item,
+    ),
+    Fault(
+        "nearly identical",
+        "doubtful",
+        "clips",
+        "One recording is there more than once under one item, at another level, in another encoding or with other ends.",
+        "Leave one out; it counts twice in training and in the test.",
+        rules.nearly_identical(across_items=False),
     ),
     Fault(
         "mixed sample rates",
@@ -239,7 +247,7 @@ FAULTS = (
         "sample rates",
         "Files of several sample rates. All are resampled, but where the spectrum of a file ends still tells them apart.",
         "Set sample_rate_hz to the lowest of them, above all if rates go with classes or items.",
-        mixed_rates,
+        rules.mixed_rates,
     ),
     Fault(
         "durations go with classes",
@@ -248,7 +256,7 @@ FAULTS = (
         f"Over {LARGEST_SHARE_OF_DURATIONS:.0%} of the variance of the durations (of their ranks) lies between classes: the "
         "zeros behind a short clip then tell its class.",
         "Cut clips into windows (example_length_s) or crops (crop_s), or stretch them to one length (stretch_frames).",
-        durations_of_classes,
+        rules.durations_of_classes,
     ),
     Fault(
         "DC offset",
@@ -256,7 +264,7 @@ FAULTS = (
         "clips",
         f"The mean of the samples is more than {LARGEST_DC_OFFSET:g} of full scale away from 0.",
         "Harmless for mel features with fmin_hz above 20; else high-pass the files.",
-        clips_where("dc_offset", lambda means, _: means.abs() > LARGEST_DC_OFFSET, "mean {:+.3f}"),
+        rules.clips_where("dc_offset", lambda means, _: means.abs() > LARGEST_DC_OFFSET, "mean {:+.3f}"),
     ),
     Fault(
         "class of one clip",
@@ -264,7 +272,7 @@ FAULTS = (
         "classes",
         "The class has a single clip.",
         "Leave the class out, or join it with another.",
-        class_of_one_clip,
+        rules.class_of_one_clip,
     ),
     Fault(
         "item of one clip",
@@ -272,7 +280,7 @@ FAULTS = (
         "items",
         "The item has a single clip, while others have more; a misspelt name makes such items.",
         "Check the name; its figures in the results rest on one clip.",
-        item_of_one_clip,
+        rules.item_of_one_clip,
     ),
 )
 """Every kind of fault, the worst first."""

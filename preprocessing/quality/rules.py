@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.table import label_columns, natural_key
+from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +76,17 @@ def copies_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     }
 
 
+def overlaps_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find stretches of one recording that overlap and stand under several items."""
+    clips = facts.assign(path=facts["recording"], audio_hash=None, source_clip=None)
+    return {
+        row: text.replace("same audio as", "overlaps with")
+        for _, group in find_shared_audio(clips)
+        if group[["start_s", "end_s"]].notna().any(axis=None)
+        for row, text in _others(group, "item")
+    }
+
+
 def audio_with_other_label(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find clips whose decoded audio has another label elsewhere."""
     targets = label_columns(facts.columns)
@@ -87,6 +99,23 @@ def audio_with_other_label(facts: "pd.DataFrame", _: Criteria) -> Reasons:
 def audio_within_item(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find clips whose decoded audio is there again under the same item, and under no other."""
     return {row: text for group in _same_audio(facts) if group["item"].nunique() == 1 for row, text in _others(group, None)}
+
+
+def nearly_identical(*, across_items: bool) -> Rule:
+    """Return a function that finds clips that hold the recording of another clip, of another item or of the same one."""
+
+    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+        if "twin" not in facts:
+            return {}
+        clips = facts[facts["twin"].notna()]
+        others = facts.loc[clips["twin"], ["clip", "item"]].itertuples(index=False)
+        return {
+            int(row): f"the recording of {clip} (item {other}), likeness {likeness:.2f}"
+            for (row, item, likeness), (clip, other) in zip(clips[["item", "likeness"]].itertuples(), others, strict=True)
+            if (item != other) is across_items
+        }
+
+    return find
 
 
 def _same_audio(facts: "pd.DataFrame") -> "Iterator[pd.DataFrame]":

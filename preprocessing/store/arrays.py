@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from preprocessing.clips.table import natural_key
+from preprocessing.clips.table import natural_key, refuse_alike
 from preprocessing.corpus import CUSTOM, corpus_folder, write_index
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import CorpusError, suggestion
@@ -64,6 +64,7 @@ def check_arrays(
         raise CorpusError(
             f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
         )
+    refuse_alike(predictors)
     if predictors.keys() != targets.keys():
         odd = sorted(map(repr, predictors.keys() ^ targets.keys()))
         raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")

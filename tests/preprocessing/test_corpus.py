@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from preprocessing.clips.table import natural_key
 from preprocessing.corpus import corpus_folder, fingerprint, make_corpus, open_corpus
 from xval.errors import CorpusError
+from xval.folds.shared_audio import find_shared_audio
 
 RATE_HZ = 8000
 
@@ -221,9 +222,39 @@ def test_two_stretches_of_one_file_are_two_clips(audio: Path) -> None:
     assert list(corpus.index["clip"]) == ["a1.wav#0.0-0.1", "a1.wav#0.1-end"]
 
 
+def test_stretches_of_links_and_copies_of_one_recording_have_its_path(audio: Path) -> None:
+    write_tone(audio / "long.wav", seconds=2.0)
+    shutil.copy(audio / "long.wav", audio / "copy.wav")
+    (audio / "link.wav").symlink_to(audio / "copy.wav")
+    write_tone(audio / "other.wav", seconds=2.0, pitch_hz=300.0)
+    paths = ["long.wav", "copy.wav", "link.wav", "other.wav"]
+    rows = [(path, f"s{number}", "xy"[number % 2], 0.1 * number, 1.0) for number, path in enumerate(paths)]
+    clips = pd.DataFrame(rows, columns=["path", "item", "label", "start_s", "end_s"])
+
+    index = make(clips, audio)[0].index
+
+    assert dict(zip(index["clip"], index["path"], strict=True)) == {
+        "long.wav#0.0-1.0": "long.wav",
+        "copy.wav#0.1-1.0": "long.wav",
+        "link.wav#0.2-1.0": "long.wav",
+        "other.wav#0.30000000000000004-1.0": "other.wav",
+    }
+    shared = [(what, set(group["item"])) for what, group in find_shared_audio(index)]
+    assert shared == [("overlapping stretches of one file", {"s0", "s1", "s2"})]
+
+
 def test_one_name_written_in_two_ways_is_one_item(audio: Path, clips: pd.DataFrame) -> None:
     corpus, _ = make(clips.assign(item=["Zoé", "Zoe\u0301 ", "b", "b"]), audio)
     assert corpus.index["item"].nunique() == 2
+
+
+@pytest.mark.parametrize("other", ["A", "a  1", "A 1 "])
+def test_items_that_differ_in_case_or_spaces_alone_are_asked_about(audio: Path, clips: pd.DataFrame, other: str) -> None:
+    first = "a" if other == "A" else "a 1"
+    with pytest.raises(CorpusError, match=r"The items .* differ in case or spaces alone: are they the same\?") as caught:
+        make(clips.assign(item=[first, other, "b", "b"]), audio)
+    assert f"'{first}'" in str(caught.value)
+    assert f"'{other.strip()}'" in str(caught.value)
 
 
 @pytest.mark.parametrize("item", ["../../x", "a/b", "CON", "=1+1", "名前"])

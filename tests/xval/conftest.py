@@ -229,5 +229,13 @@ def trap(tmp_path, monkeypatch):
     assert not set(modules) & set(sys.modules)
     assert not list(temporary.iterdir())
     written = {path.name for path in tmp_path.iterdir()} - {f"{name}.py" for name in modules}
-    assert written <= {"temporary", "model.keras", "model.json", "seen_audio.npy", "model.skops", "elsewhere.h5"}
+    assert written <= {
+        "temporary",
+        "model.keras",
+        "model.json",
+        "seen_audio.npy",
+        "trained_audio.npy",
+        "model.skops",
+        "elsewhere.h5",
+    }
     assert not (tmp_path.parent / "escaped").exists()

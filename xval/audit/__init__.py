@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     hashes.SETTINGS_HASH,
     hashes.CODE_HASH,
     seeds.SEEDS,
+    seeds.REPEATS,
     split.RANDOM_SPLIT,
 )
 """The rules, in the order of their verdicts."""

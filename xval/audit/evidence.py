@@ -16,6 +16,7 @@ from xval.errors import CorpusError, ResultsError
 from xval.folds.split import SIDES
 from xval.json_files import JsonObject, read_json
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.results.read import Record, WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
 from xval.settings.schema import Settings
 
@@ -47,7 +48,12 @@ class JobEvidence:
     @property
     def name(self) -> str:
         """Its name in messages."""
-        return f"instance {self.record['instance']}, fold {self.record['fold']}"
+        return str(self.key)
+
+    @property
+    def key(self) -> JobKey:
+        """What names it."""
+        return JobKey.of(self.record)
 
     @property
     def sides(self) -> dict[str, frozenset[str]]:
@@ -159,8 +165,8 @@ class Evidence:
         records, damaged = read_records(self.folder, instance)
         self.damage += damaged.values()
         self.jobs += [
-            JobEvidence(self.folder.fold_folder(instance, fold), record, self.instances.get(instance))
-            for fold, record in records.items()
+            JobEvidence(self.folder.fold_folder(*key), record, self.instances.get(instance))
+            for key, record in records.items()
             if record["status"] == "done"
         ]
 

@@ -10,7 +10,8 @@ from xval.audit.verdict import Findings, Rule, quoted
 from xval.errors import ResultsError
 from xval.folds.shared_audio import find_shared_audio
 from xval.folds.split import SIDES, Fold
-from xval.saved_models.description import SEEN_AUDIO_NAME, read_seen_audio, short_hash
+from xval.saved_models.description import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
+from xval.saved_models.seen import short_hashes
 
 COPIES = "copies of one source clip"
 
@@ -57,21 +58,27 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             try:
-                seen = read_seen_audio(job.model_path)
+                heard, trained = (read_audio_hashes(job.folder / name) for name in (SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME))
             except ResultsError as error:
                 findings.faults.append(f"{job.name}: {error}")
                 continue
-            if seen is None:
+            if heard is None or trained is None:
                 raise NotCheckableError(
-                    f"no {SEEN_AUDIO_NAME} beside its model: the corpus, or a model that it was made of, had no audio hashes"
+                    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} beside its model: the corpus, or a model that it was made "
+                    "of, had no audio hashes"
                 )
             index = evidence.corpus.index
             index = index[index["audio_hash"].fillna("") != ""]
-            is_seen = np.isin(np.array([short_hash(each) for each in index["audio_hash"]], np.uint64), seen)
-            sides = job.sides
+            hashes, sides = short_hashes(index["audio_hash"]), job.sides
+            is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
             leaked = index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]
             if len(leaked):
                 findings.faults.append(f"{job.name}: its model has seen the audio of the tested clip {quoted(set(leaked))}")
+            leaked = index.loc[has_trained & index["item"].isin(sides["validation"]), "clip"]
+            if len(leaked):
+                findings.faults.append(
+                    f"{job.name}: its model was trained on the audio of clip {quoted(set(leaked))}, which validates"
+                )
             known = sides["training"] | sides["validation"]
             missing = index.loc[~is_seen & index["item"].isin(known), "clip"]
             if len(missing):
@@ -87,6 +94,6 @@ IDENTICAL_AUDIO = Rule(
 )
 SEEN_AUDIO = Rule(
     "seen audio",
-    "no model has seen the audio of a clip that its fold tests; what it has seen is written beside it",
+    "no model has heard a clip that its fold tests, or was trained on one that validates; what it heard is written beside it",
     _check_seen,
 )

@@ -23,10 +23,11 @@ from xval.combination.classifier import FittedClassifier
 from xval.combination.pipeline_file import load_pipeline
 from xval.errors import ResultsError, SettingsError
 from xval.jobs.job import Job
-from xval.jobs.model_files import describe_model, seen_audio, write_seen_audio
+from xval.jobs.model_files import describe_model, write_heard_audio
 from xval.json_files import read_json, write_json
 from xval.saved_models.description import read_description
 from xval.saved_models.load import read_keras_model
+from xval.saved_models.seen import read_seen
 from xval.settings.combination import CombinationOptions
 
 
@@ -73,18 +74,14 @@ def save(folder: Path, fitted: FittedClassifier, networks: Sequence[keras.Model]
     from skops import io
 
     io.dump(fitted.pipeline, folder / "model.skops")
-    described = describe_model(job, store, store.class_names)
-    seen_items = {dataset: set(items) for dataset, items in described["seen_items"].items()}
     options = CombinationOptions.of(job.options)
     paths = [Path(path) for path in options.model_paths(job.fold.number)]
+    earlier = [read_seen(path) for path in paths]
     for number, (network, path) in enumerate(zip(networks, paths, strict=True), start=1):
-        of_network = read_json(path.with_name("model.json")) or {}
-        for dataset, items in (of_network.get("seen_items") or {}).items():
-            seen_items[dataset] = seen_items.get(dataset, set()) | set(items)
         network_path = _network_path(folder, number)
         network_path.parent.mkdir()
         network.save(network_path)
-        write_json(network_path.with_name("model.json"), of_network)
+        write_json(network_path.with_name("model.json"), read_json(path.with_name("model.json")) or {})
     combination = {
         "classifier": options.classifier,
         "classifier_settings": fitted.settings,
@@ -93,9 +90,9 @@ def save(folder: Path, fitted: FittedClassifier, networks: Sequence[keras.Model]
         "layers_dropped": options.layers_dropped,
         "basic_features": options.basic_features,
     }
-    described["seen_items"] = {dataset: sorted(items) for dataset, items in seen_items.items()}
+    described = describe_model(job, store, store.class_names, earlier)
     write_json(folder / "model.json", described | {"combination": combination})
-    write_seen_audio(folder, seen_audio(job, store, paths))
+    write_heard_audio(folder, job, store, earlier)
 
 
 def load(folder: str | Path) -> Combination:

@@ -93,5 +93,7 @@ def _model_name(path: Path) -> str:
 
 def _describe_model(model: "SavedModel") -> str:
     n_members, first = len(model.descriptions), model.description
-    which = f"ensemble of {n_members} folds" if n_members > 1 else f"fold {first.fold}" if first.fold else "all items"
+    n_folds = len({each.fold for each in model.descriptions})
+    repeats = f", {n_members} models" if n_members > n_folds else ""
+    which = f"ensemble of {n_folds} folds{repeats}" if n_members > 1 else f"fold {first.fold}" if first.fold else "all items"
     return f"{model.path} ({first.architecture}, trained on {first.dataset}, {which})"

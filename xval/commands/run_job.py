@@ -1,4 +1,4 @@
-"""Run one job of an experiment: one fold of one instance, from a file that `--executor command` and others write.
+"""Run one job of an experiment: one fold of one instance with one seed, from a file that `--executor command` and others write.
 
 The job runs on the copy of the code that it belongs to, whatever has been edited since. It trains and tests, publishes its fold
 folder, and writes what became of it beside the file (instance_1_fold_1.outcome.json). A job that is done is not run again, and
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     _check_code(path, Path(code_folder(path)))
     job, wanted = read_job_file(path)
     (slot, *_), where = devices.make_slots(options.gpu or wanted.device, workers=1, threads=wanted.threads)
-    sys.stdout.write(f"instance {job.instance}, fold {job.fold.number}: {where}\n")
+    sys.stdout.write(f"{job.key}: {where}\n")
     sys.stdout.flush()
     slot = replace(slot, memory_share=wanted.memory_share)
     variables = os.environ | devices.environment(slot, job.settings.backend)

@@ -9,8 +9,8 @@ states of a job:
 
 --json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
 damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
-architecture, the same numbers, seconds_left and jobs: fold, state, reason, since (Unix time), epoch, epochs, seconds; null
-where there is none.
+architecture, the same numbers, seconds_left and jobs: fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds;
+null where there is none.
 
 exit code: 0; 1 when a job has failed, or its record is damaged
 """
@@ -96,11 +96,13 @@ def _row(name: str, texts: tuple[str, str], status: ExperimentStatus | InstanceS
 def _describe_jobs(status: InstanceStatus) -> list[str]:
     """Return a line per running job, and one for the jobs that share another state and its reason."""
     lines = [_describe_running(job) for job in status.jobs if job.state == "running"]
-    alike: dict[tuple[str, str], list[int]] = {}
+    alike: dict[tuple[str, str, str], list[int]] = {}
     for job in status.jobs:
         if job.reason:
-            alike.setdefault((job.state, job.reason), []).append(job.fold)
-    return lines + [f"fold {describe_numbers(folds)}: {state}: {reason}" for (state, reason), folds in alike.items()]
+            alike.setdefault((_repeat(job), job.state, job.reason), []).append(job.fold)
+    return lines + [
+        f"fold {describe_numbers(folds)}{repeat}: {state}: {reason}" for (repeat, state, reason), folds in alike.items()
+    ]
 
 
 def _describe_running(job: JobStatus) -> str:
@@ -109,4 +111,8 @@ def _describe_running(job: JobStatus) -> str:
         begun = datetime.fromtimestamp(job.since).astimezone()
         since = f" since {begun:%H:%M:%S} ({describe_duration(max(time.time() - job.since, 0))})"
     epochs = f", epoch {job.epoch} of {job.epochs}" if job.epoch else ""
-    return f"fold {job.fold}: running{since}{epochs}"
+    return f"fold {job.fold}{_repeat(job)}: running{since}{epochs}"
+
+
+def _repeat(job: JobStatus) -> str:
+    return f", repeat {job.repeat}" if job.repeat > 1 else ""

@@ -22,6 +22,7 @@ from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 
 _SECONDS_BETWEEN_POLLS = 0.5
 
@@ -107,7 +108,7 @@ def run_launched(
                     continue
                 del running[path]
                 if outcome is None:
-                    outcome = JobOutcome(job.instance, job.fold.number, "crashed", error=end)
+                    outcome = JobOutcome.of(job.key, "crashed", error=end)
                     counter, most = losses, engine.attempts_when_lost
                 else:
                     counter, most = crashes, ATTEMPTS
@@ -142,7 +143,7 @@ class _Display:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._lines: dict[tuple[int, int], tuple[int, int]] = {}  # (instance, fold) -> (line of the display, epoch)
+        self._lines: dict[JobKey, tuple[int, int]] = {}  # job -> (line of the display, epoch)
         self._next = 0.0
 
     def update(self, jobs: Iterable[Job]) -> None:
@@ -150,20 +151,20 @@ class _Display:
         started = time.monotonic()
         if started < self._next:
             return
-        now: dict[tuple[int, int], int] = {}
+        now: dict[JobKey, int] = {}
         for job in jobs:
             folder = ExperimentFolder(Path(job.experiment_folder))
-            notes = [note for leftover in folder.leftovers(job.instance, job.fold.number) if (note := read_note(leftover))]
+            notes = [note for leftover in folder.leftovers(*job.key) if (note := read_note(leftover))]
             if notes:
-                now[job.instance, job.fold.number] = notes[-1].epoch
+                now[job.key] = notes[-1].epoch
         self._lines = {key: line for key, line in self._lines.items() if key in now}
         for key, epoch in now.items():
             self._show(key, epoch)
         ended = time.monotonic()
         self._next = ended + 20 * (ended - started)
 
-    def _show(self, key: tuple[int, int], epoch: int) -> None:
-        event: Mapping[str, Any] = {"instance": key[0], "fold": key[1], "values": {}}
+    def _show(self, key: JobKey, epoch: int) -> None:
+        event: Mapping[str, Any] = {**key._asdict(), "values": {}}
         taken = {line for line, _ in self._lines.values()}
         if key not in self._lines:
             self._lines[key] = min(set(range(len(taken) + 1)) - taken), 0

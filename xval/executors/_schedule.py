@@ -92,15 +92,15 @@ class Schedule:
             self._work_done[key] = self._work_done.get(key, 0.0) + _n_epochs(job) * max(1, n_items)
 
     def learn_from_records(self) -> None:
-        """Take note of how long the finished folds of the waiting instances took; a few of each are read.
+        """Take note of how long the finished jobs of the waiting instances took; a few of each are read.
 
         Raises:
             ResultsError: A record is damaged.
         """
         for job in {job.instance: job for groups in self._waiting.values() for group in groups for job in group}.values():
             folder = ExperimentFolder(Path(job.experiment_folder))
-            for fold in islice(folder.folds(job.instance), _RECORDS_PER_INSTANCE):
-                record = folder.record(job.instance, fold)
+            for key in islice(folder.jobs(job.instance), _RECORDS_PER_INSTANCE):
+                record = folder.record(*key)
                 if record and record["status"] == "done" and is_current(record, job.settings_hash, job.folds_hash):
                     self.learn(job, record.get("seconds", 0.0), n_training_items=len(record["items"]["training"]))
 

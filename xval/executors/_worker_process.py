@@ -22,13 +22,12 @@ from xval.executors._schedule import JobGroup
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import describe_exit, with_code_first
+from xval.results.job_key import JobKey
 
 WORKER_MODULE = "xval.worker.serve"
 _SECONDS_TO_END = 5.0
 _LOG_TAIL = 4000
 
-JobName = tuple[int, int]
-"""The instance and the fold of a job."""
 Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
 
 
@@ -43,7 +42,7 @@ class Worker:
         module: What the process runs.
 
     Attributes:
-        jobs: Those that it runs and that have no outcome yet, by instance and fold.
+        jobs: Those that it runs and that have no outcome yet.
         backend: What it has loaded.
         started: When the process began (monotonic s).
         must_restart: A job crashed in it, or it takes more memory than a worker may.
@@ -52,7 +51,7 @@ class Worker:
 
     def __init__(self, number: int, slot: Slot, job: Job, messages: Messages, module: str = WORKER_MODULE) -> None:
         self.number = number
-        self.jobs: dict[JobName, Job] = {}
+        self.jobs: dict[JobKey, Job] = {}
         self.must_restart = self.is_disconnected = False
         self.started = time.monotonic()
         self.backend = job.settings.backend
@@ -83,7 +82,7 @@ class Worker:
             group: What it runs now.
             upcoming: What it will probably run next; its data are loaded meanwhile, where they are others.
         """
-        self.jobs = {name_of(job): job for job in group}
+        self.jobs = {job.key: job for job in group}
         order: dict[str, Any] = {"jobs": [job.to_dict() for job in group], "next_store": None}
         if upcoming and upcoming.settings.backend == self.backend and upcoming.store_folder != group[-1].store_folder:
             order |= {"next_store": upcoming.store_folder, "next_settings": upcoming.settings.model_dump(mode="json")}
@@ -112,7 +111,7 @@ class Worker:
     def outcomes_of_lost_jobs(self) -> list[JobOutcome]:
         """Return the outcome of each job that a dead worker had."""
         reason, printed = self.describe_end()
-        return [JobOutcome(*name, "crashed", error=reason, details=printed) for name in self.jobs]
+        return [JobOutcome.of(key, "crashed", error=reason, details=printed) for key in self.jobs]
 
     def end(self) -> None:
         """End the process, by force if need be."""
@@ -135,11 +134,6 @@ class Worker:
             return  # it was killed in the middle of a line; its end says the rest
         finally:
             messages.put((self, None))
-
-
-def name_of(job: Job) -> JobName:
-    """Return the instance and the fold of a job."""
-    return job.instance, job.fold.number
 
 
 def check_models_apart(jobs: Sequence[Job], slot: Slot) -> None:

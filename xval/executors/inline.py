@@ -43,7 +43,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
         report({"worker": 0, **event})
 
     def show_begin(job: Job) -> None:
-        show({"instance": job.instance, "fold": job.fold.number, "epoch": 0, "values": {}})
+        show({**job.key._asdict(), "epoch": 0, "values": {}})
 
     if raise_errors:
         for job in jobs:
@@ -51,11 +51,11 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
             yield run_job(job, show, device=slot.device, raise_errors=True)
         return
     for group in group_jobs(jobs):
-        waiting = {(job.instance, job.fold.number): job for job in group}
+        waiting = {job.key: job for job in group}
         crashed = []
         show_begin(group[0])
         for outcome in run_jobs(group, show, device=slot.device):
-            job = waiting.pop((outcome.instance, outcome.fold))
+            job = waiting.pop(outcome.key)
             if outcome.status == "crashed":
                 crashed.append(job)
             else:

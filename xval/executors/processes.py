@@ -12,11 +12,12 @@ from dataclasses import replace
 
 from xval.backend.devices import Slot
 from xval.executors._schedule import ATTEMPTS, JobGroup, Schedule
-from xval.executors._worker_process import WORKER_MODULE, JobName, Messages, Worker, build_models, name_of
+from xval.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.groups import group_jobs
 from xval.jobs.job import Job
 from xval.jobs.job_file import remove_leftovers
+from xval.results.job_key import JobKey
 
 
 def run(
@@ -49,8 +50,8 @@ class _Workers:
         self._schedule = Schedule(groups, n_workers=min(len(slots), len(groups)))
         self._messages: Messages = queue.Queue()
         self._workers: dict[int, Worker] = {}
-        self._attempts: Counter[JobName] = Counter()
-        self._crashed: dict[JobName, float] = {}  # when a job last did (monotonic s)
+        self._attempts: Counter[JobKey] = Counter()
+        self._crashed: dict[JobKey, float] = {}  # when a job last did (monotonic s)
 
     @property
     def are_busy(self) -> bool:
@@ -120,7 +121,7 @@ class _Workers:
 
     def _will_do(self, worker: Worker, group: JobGroup) -> bool:
         """Return whether a worker can run a group: it lives, has the right backend, and none of the jobs crashed in it."""
-        has_crashed_since = any(worker.started < self._crashed.get(name_of(job), 0.0) for job in group)
+        has_crashed_since = any(worker.started < self._crashed.get(job.key, 0.0) for job in group)
         return not worker.has_ended() and worker.backend == group[0].settings.backend and not has_crashed_since
 
     def _keep_busy(self, first: int) -> None:
@@ -132,21 +133,20 @@ class _Workers:
 
     def _take_outcome(self, worker: Worker, outcome: JobOutcome) -> JobOutcome | None:
         """Take a job from a worker; return its outcome, or None where it is tried once more."""
-        name = (outcome.instance, outcome.fold)
-        job = worker.jobs.pop(name)
-        self._attempts[name] += 1
+        key = outcome.key
+        job = worker.jobs.pop(key)
+        self._attempts[key] += 1
         worker.must_restart |= outcome.status == "crashed" or outcome.memory_mb > job.settings.max_worker_memory_mb
         if outcome.status == "done":
             self._schedule.learn(job, outcome.seconds)
         if outcome.status != "crashed":
             return outcome
-        self._crashed[name] = time.monotonic()
-        if self._attempts[name] < ATTEMPTS:
+        self._crashed[key] = time.monotonic()
+        if self._attempts[key] < ATTEMPTS:
             self._schedule.retry([job])
             return None
         return replace(outcome, error=f"{outcome.error}, {ATTEMPTS} times")
 
     def _report_begin(self, worker: Worker) -> None:
         """Say which job a worker begins; of jobs that it trains together, the first."""
-        instance, fold = next(iter(worker.jobs))
-        self._report({"worker": worker.number, "instance": instance, "fold": fold, "epoch": 0, "values": {}})
+        self._report({"worker": worker.number, **next(iter(worker.jobs))._asdict(), "epoch": 0, "values": {}})

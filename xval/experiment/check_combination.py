@@ -10,10 +10,11 @@ from pathlib import Path
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
 from xval.combination.checks import check_files, check_made_for, check_skops
-from xval.combination.leakage import judge
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
 from xval.jobs.plan import Plan
+from xval.saved_models.leakage import judge
+from xval.saved_models.seen import read_seen
 from xval.settings.architectures import COMBINATION
 from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
@@ -26,15 +27,15 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list
     """
     if instance.settings.architecture != COMBINATION:
         return []
-    folds = {fold.number: fold for fold in planned.folds.folds}
-    chosen = [folds[fold] for number, fold in planned.to_do if number == instance.number]
+    to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
+    chosen = [fold for fold in planned.folds.folds if fold.number in to_do]
     if not chosen:
         return []
     settings = {other.number: other.settings for other in planned.instances}
     to_come = {
-        planned.folder.fold_folder(number, fold).resolve() / "model.keras": settings[number].feature_settings()
-        for number, fold in planned.to_do
-        if settings[number].architecture != COMBINATION
+        planned.folder.fold_folder(*key).resolve() / "model.keras": settings[key.instance].feature_settings()
+        for key in planned.to_do
+        if settings[key.instance].architecture != COMBINATION
     }
     return check_combined_models(
         CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, chosen, to_come
@@ -59,12 +60,13 @@ def check_combined_models(
             their instances.
 
     Returns:
-        A warning for each model that may have seen what is tested or validated.
+        A warning for each model of which is not known all that it has heard.
 
     Raises:
         SettingsError: skops is missing, a model is, or one was made for other features.
         CorpusError: Basic features are wanted of a corpus without audio.
-        FoldsError: A model has been trained on test items, or a fold has one training item alone.
+        FoldsError: A model has heard what its fold tests or was trained on what it validates with, or a fold has one training
+            item alone.
         ResultsError: A file beside a model is damaged.
     """
     check_skops()
@@ -88,15 +90,14 @@ def check_combined_models(
                 check_made_for(path, written.model_dump(mode="json"), features, is_custom=corpus.is_custom)
                 continue
             check_files(path, features, is_custom=corpus.is_custom)
-            verdict = judge(path, fold, corpus.dataset)
-            if verdict.state != "clean":
+            verdict = judge(read_seen(path), fold, corpus.dataset, corpus.folder)
+            if verdict.state == "leaked":
+                raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
+            if verdict.state == "unknown":
                 unclear.setdefault((pattern, verdict.reason), []).append(fold.number)
     return [_warning(pattern, reason, numbers) for (pattern, reason), numbers in unclear.items()]
 
 
 def _warning(pattern: str, reason: str, folds: Collection[int]) -> str:
     listed = ", ".join(map(str, folds))
-    return (
-        f"possible leakage: {pattern} (fold {listed}): {reason}. Test figures hold only if it has not seen the test items; "
-        "models of this corpus with {fold} in their path are checked."
-    )
+    return f"possible leakage: {pattern} (fold {listed}): {reason}. Test figures hold only if it has not heard the test items."

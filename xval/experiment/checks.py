@@ -5,6 +5,7 @@ resolved (settings/), what only Keras can tell in the process that will train (w
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from preprocessing.annotations.labels import resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
@@ -37,8 +38,9 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         UsageError: The instance cannot be run; `SettingsError` where its settings are the reason.
     """
     check_features(corpus, instance)
-    folds = [fold for fold in planned.folds.folds if (instance.number, fold.number) in planned.to_do]
-    warnings = [*check_initial_models(instance.settings, folds), *check_combination(planned, instance, corpus)]
+    to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
+    folds = [fold for fold in planned.folds.folds if fold.number in to_do]
+    warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
     engine = describe_engine(instance.settings, planned.instances[0].settings.executor)
     return [*warnings, *([engine] if engine else [])]
 
@@ -99,15 +101,16 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
         )
 
 
-def check_initial_models(settings: Settings, folds: Iterable[Fold]) -> list[str]:
+def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
     """Check the initial model of each fold before anything is trained.
 
     Args:
         settings: As for `find_initial_model`.
         folds: The folds to be trained.
+        corpus_folder: data/<dataset>.
 
     Returns:
-        A line per model of which is not known what it was trained on.
+        A line per model of which is not known all that it has heard.
 
     Raises:
         SettingsError: As `find_initial_model`; the faults of all folds, a line each.
@@ -115,14 +118,14 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold]) -> list[str]
     faults, unknown = [], {}
     for fold in folds:
         try:
-            found = find_initial_model(settings, fold)
+            found = find_initial_model(settings, fold, corpus_folder)
         except SettingsError as error:
             faults.append(str(error))
         else:
-            if found and not found.seen.is_complete:
+            if found and found.leakage.state == "unknown":
                 unknown[found.path] = (
-                    f"initial_model: nothing says what {found.path} was trained on; if test items were among it, the test "
-                    "figures are too good. The records say 'initial_model_items: unknown'."
+                    f"possible leakage: initial_model {found.path}: {found.leakage.reason}. If it has heard what is tested, "
+                    "the test figures are too good. The records say 'initial_model_items: unknown'."
                 )
     if faults:
         raise SettingsError("\n".join(faults))

@@ -69,6 +69,9 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU, sharing its memory")
     parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
     parser.add_argument("--folds", metavar="1,3", help="only these folds")
+    parser.add_argument(
+        "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; figures are averaged"
+    )
     add_settings_argument(parser, "override a parameter for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
@@ -109,6 +112,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         "workers": options.workers,
         "workers_per_gpu": options.workers_per_gpu,
         "executor": options.executor,
+        "repeats": options.repeats,
         "overwrite_results": options.overwrite or None,
         "debug_mode": options.debug or None,
     }

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xval.jobs.claim import JobOutcome
+from xval.results.job_key import JobKey
 from xval.settings.tasks import find_task
 
 
@@ -55,9 +56,9 @@ class JobProgress:
             self._live.stop()
 
     def report(self, event: Mapping[str, Any]) -> None:
-        """Take an event of an executor: ``{"worker", "instance", "fold", "epoch", "values"}``; epoch 0 begins a job.
+        """Take an event of an executor: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``; epoch 0 begins a job.
 
-        Or a note on an instance, ``{"worker", "instance", "fold", "note"}``, which is printed once.
+        Or a note on an instance, ``{"worker", "instance", "fold", "repeat", "note"}``, which is printed once.
         """
         if "note" in event:
             note = f"instance {event['instance']}: {event['note']}"
@@ -72,7 +73,7 @@ class JobProgress:
     def end_job(self, outcome: JobOutcome) -> None:
         """Take the outcome of a job and print its line."""
         self._n_ended += 1
-        name = f"instance {outcome.instance}, fold {outcome.fold}"
+        name = str(outcome.key)
         count = f"{self._n_ended}/{self._n_jobs}"
         if outcome.status == "done":
             metric = f"test {self._metric} {outcome.test_metrics[self._metric]:.3f}"
@@ -96,14 +97,14 @@ class JobProgress:
         left = f", {self._time_left()}" if self._n_ended else ""
         table = Table(title=f"{self._n_ended} of {self._n_jobs} jobs{left}", title_justify="left", box=None)
         metric = self._metric
-        for header in ("worker", "instance", "fold", "epoch", "loss", "val_loss", metric, f"val_{metric}", "time"):
+        for header in ("worker", "instance", "fold", "repeat", "epoch", "loss", "val_loss", metric, f"val_{metric}", "time"):
             table.add_column(header, justify="right")
         for number, state in sorted(self._workers.items()):
             values = state["values"]
             shown = (f"{values[key]:.3f}" if key in values else "" for key in ("loss", "val_loss", metric, f"val_{metric}"))
             epochs = f"{state['epoch']}/{self._n_epochs[state['instance']]}"
             since = describe_duration(time.monotonic() - state["since"])
-            table.add_row(str(number + 1), str(state["instance"]), str(state["fold"]), epochs, *shown, since)
+            table.add_row(str(number + 1), *map(str, JobKey.of(state)), epochs, *shown, since)
         return table
 
 

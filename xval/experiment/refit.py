@@ -1,6 +1,6 @@
 """Train the final model of an instance, on all items, as long as its folds chose.
 
-Comes in: the results folder of an experiment and the number of an instance, all of whose folds are done. Goes out:
+Comes in: the results folder of an experiment and the number of an instance, all of whose folds and repeats are done. Goes out:
 ``instance_<i>/refit/`` with a model that nothing has tested. It is a job like those of the folds, run by the same executors;
 its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
 """
@@ -29,6 +29,7 @@ from xval.report.model_card import write_card
 from xval.results import ranking, rebuild
 from xval.results.findings import find_findings
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
+from xval.results.job_key import JobKey, job_keys
 from xval.results.read import Record, is_current, read_done, read_folds, read_history
 from xval.results.summary import SIDE_NAMES
 from xval.saved_models.initial import find_initial_model, has_changed
@@ -80,7 +81,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     instance = read_instance(folder, request.instance or _select(folder, console))
     _refuse_what_needs_folds(instance)
     folds = read_folds(folder).plan
-    records = _finished_folds(folder, instance, folds)
+    records = _finished_jobs(folder, instance, folds)
     refit = _plan_refit(folder, instance, records, request.epochs)
     console.print(_describe_epochs(instance, records, request.epochs, refit))
     path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
@@ -126,52 +127,52 @@ def _refuse_what_needs_folds(instance: Instance) -> None:
         )
 
 
-def _finished_folds(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[int, dict[str, Any]]:
-    """Return the records of all folds, by number.
+def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
+    """Return the records of all folds and repeats.
 
     Raises:
         ResultsError: One is missing, or started from another model than lies there now.
     """
-    numbers = [fold.number for fold in folds.folds]
+    wanted = job_keys(instance.number, [fold.number for fold in folds.folds], instance.settings.repeats)
     records = {
-        number: record
-        for number, record in read_done(folder, instance.number, numbers).items()
+        key: record
+        for key, record in read_done(folder, sorted({*wanted, *folder.jobs(instance.number)})).items()
         if is_current(record, instance.settings_hash, folds.hash)
     }
-    missing = [str(number) for number in numbers if number not in records]
+    missing = [key.of_instance for key in wanted if key not in records]
     if missing:
         written = folder.settings(instance.number) or {}
         given = [f"{name}={instance.parameters[name]}" for name, source in instance.sources.items() if source == "--set"]
         overrides = "".join(f" --set {shlex.quote(each)}" for each in given)
         command = f"python {written.get('script') or 'SCRIPT_OF_THE_EXPERIMENT.py'} {instance.number}{overrides}"
         raise ResultsError(
-            f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(numbers)} folds are not done with its present "
-            f"settings (fold {', '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "
+            f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(wanted)} jobs are not done with its present "
+            f"settings ({'; '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "
             f"them first: {command}"
         )
-    changed = [str(number) for number, record in records.items() if has_changed(record, instance.settings)]
+    changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
     if changed:
         raise ResultsError(
             f"instance {instance.number}: another model lies at initial_model='{instance.settings.initial_model}' than the one "
-            f"that folds {', '.join(changed)} started from. Put that one back, or run the instance again with --overwrite."
+            f"that {'; '.join(changed)} started from. Put that one back, or run the instance again with --overwrite."
         )
     return records
 
 
-def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[int, Record], epochs: int | None) -> Refit:
+def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[JobKey, Record], epochs: int | None) -> Refit:
     """Return how to train: epochs, learning rates, and what the record says of both and of what to expect."""
-    best_epochs = {number: int(record["best_epoch"]) for number, record in records.items()}
-    chosen = epochs or choose_epochs(list(best_epochs.values()))
-    histories = [
-        read_history(folder.fold_folder(instance.number, number) / "history.csv")["learning_rate"] for number in records
-    ]
+    best_epochs: dict[str, list[int]] = {}
+    for key, record in records.items():
+        best_epochs.setdefault(str(key.fold), []).append(int(record["best_epoch"]))
+    chosen = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
+    histories = [read_history(folder.fold_folder(*key) / "history.csv")["learning_rate"] for key in records]
     metric_dict = rebuild.gather_metrics(folder, instance.number, over_items=False)
     if metric_dict is None:
         raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
     side = ranking.test_side([metric_dict])
     facts = {
         "epochs_chosen_by": "folds" if epochs is None else "--epochs",
-        "best_epochs_of_folds": {str(number): best for number, best in best_epochs.items()},
+        "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
         "expected": expected_figures(metric_dict, side),
         "expected_side": side,
         "expected_note": _EXPECTED_NOTE,
@@ -179,7 +180,7 @@ def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[i
     return Refit(chosen, choose_learning_rates(instance.settings, chosen, histories), facts)
 
 
-def _describe_epochs(instance: Instance, records: Mapping[int, Record], epochs: int | None, refit: Refit) -> str:
+def _describe_epochs(instance: Instance, records: Mapping[JobKey, Record], epochs: int | None, refit: Refit) -> str:
     listed = ", ".join(str(record["best_epoch"]) for record in records.values())
     if epochs is not None:
         return f"Instance {instance.number}: {epochs} epochs, as asked for; folds chose epochs {listed}."
@@ -217,7 +218,7 @@ def _make_job(
     instance: Instance,
     folds: FoldPlan,
     refit: Refit,
-    records: Mapping[int, Record],
+    records: Mapping[JobKey, Record],
     request: Request,
     console: Console,
 ) -> Job:
@@ -233,7 +234,7 @@ def _make_job(
         )
     fold = all_items(folds)
     try:
-        find_initial_model(instance.settings, fold)
+        find_initial_model(instance.settings, fold, corpus.folder)
     except SettingsError as error:
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
     store = make_instance_store(corpus, instance, console, where=f"instance {instance.number}", quiet=False)

@@ -31,7 +31,9 @@ from xval.report.write import write_page
 from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import job_keys
 from xval.results.read import is_current, read_done
+from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.worker.run import record_failure
 
@@ -113,6 +115,8 @@ def _run(
     slots, where = make_slots(executor, settings)
     if not command.quiet:
         console.print(where)
+        for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
+            console.print(describe_seed_twins(group), soft_wrap=True)
     jobs = _prepare(planned, declaration, console, quiet=command.quiet)
     progress = JobProgress(
         console,
@@ -135,7 +139,7 @@ def _run(
             with closing(cast("Generator[JobOutcome]", run(stage, slots, progress.report))) as endings:
                 for outcome in endings:
                     if outcome.status in FAILED:
-                        job = next(job for job in stage if (job.instance, job.fold.number) == (outcome.instance, outcome.fold))
+                        job = next(job for job in stage if job.key == outcome.key)
                         _record_failure(job, outcome, console)
                     outcomes.append(outcome)
                     progress.end_job(outcome)
@@ -149,7 +153,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
 
     settings = planned.instances[0].settings
     data_folder = Path(settings.data_folder)
-    numbers = {number for number, _ in planned.to_do}
+    numbers = {key.instance for key in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
     for instance in planned.instances:
         with name_in_errors(_where(declaration, instance)):
@@ -164,7 +168,8 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     if settings.overwrite_results:
         staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
         for number in sorted(numbers):
-            planned.folder.replace(number, {*planned.chosen_folds, *planned.folder.folds(number)} - staying)
+            present = {key for key in planned.folder.jobs(number) if key.fold not in staying}
+            planned.folder.replace(number, present.union(planned.jobs_of(number)))
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
     own = {module for instance in planned.instances for module in instance.settings.own_modules()}
     code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
@@ -176,11 +181,12 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
 
 def _end_replacing(planned: Plan) -> None:
     """Delete replaced results that all have their successors."""
-    available = [fold.number for fold in planned.folds.folds]
+    folds = [fold.number for fold in planned.folds.folds]
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
-            records = read_done(planned.folder, instance.number, available)
-            done = [fold for fold, found in records.items() if is_current(found, instance.settings_hash, planned.folds.hash)]
+            available = job_keys(instance.number, folds, instance.settings.repeats)
+            records = read_done(planned.folder, available)
+            done = [key for key, found in records.items() if is_current(found, instance.settings_hash, planned.folds.hash)]
             planned.folder.end_replacing(instance.number, done, available)
 
 
@@ -193,7 +199,7 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
     try:
         record_failure(job, outcome)
     except OSError as error:
-        console.print(f"instance {job.instance}, fold {job.fold.number}: its failure cannot be recorded: {error}")
+        console.print(f"{job.key}: its failure cannot be recorded: {error}")
 
 
 @contextmanager

@@ -14,8 +14,10 @@ from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
 from xval.results.findings import find_findings
-from xval.results.summary import done_records
+from xval.results.repeats import describe_components, jobs_of
+from xval.results.summary import SIDE_NAMES
 from xval.settings.resolve import Instance
+from xval.settings.tasks import find_task
 
 _LISTED_JOBS = 5
 _MOST_ROWS = 100
@@ -32,23 +34,29 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
         for finding in find_findings(metric_dicts):
             console.print(Text(f"- {finding.text}"), soft_wrap=True)
+    side = ranking.test_side(metric_dicts)
     for metric_dict in metric_dicts:
-        codes = sorted({record["code_hash"] for record in done_records(metric_dict)})
+        main = find_task(metric_dict["task_type"]).main_metrics[0]
+        if deviations := describe_components(metric_dict, side, main):
+            console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {deviations}", soft_wrap=True)
+        codes = sorted({record["code_hash"] for record in jobs_of(metric_dict).values() if record["status"] == "done"})
         if len(codes) > 1:
             listed = f"code/{', code/'.join(codes)}"
             console.print(f"instance {metric_dict['instance']}: its folds ran on {len(codes)} versions of the code ({listed}).")
     failures: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.status in FAILED:
-            failures.setdefault(outcome.error, []).append(f"instance {outcome.instance} fold {outcome.fold}")
+            failures.setdefault(outcome.error, []).append(str(outcome.key))
     for error, jobs in failures.items():
         more = " ..." if len(jobs) > _LISTED_JOBS else ""
-        listed = ", ".join(jobs[:_LISTED_JOBS])
+        listed = "; ".join(jobs[:_LISTED_JOBS])
         console.print(Text(f"{len(jobs)} job(s) failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
     elsewhere = sum(outcome.status == "elsewhere" for outcome in outcomes)
     if elsewhere:
         console.print(f"{elsewhere} job(s) are being run by another process; it adds them to the workbook.")
-    console.print(Text(str(planned.folder.workbook)), soft_wrap=True)
+    for path in (planned.folder.workbook, planned.folder.page):
+        if path.exists():
+            console.print(Text(str(path)), soft_wrap=True)
     return 1 if failures else 0
 
 
@@ -68,10 +76,10 @@ def instance_table(instances: Sequence[Instance]) -> Table:
 def job_table(planned: Plan) -> Table:
     """Return the jobs, done or to do, with the items that each tests."""
     folds = {fold.number: fold for fold in planned.folds.folds}
-    jobs = sorted([(*job, "done") for job in planned.done] + [(*job, "to do") for job in planned.to_do])
+    jobs = sorted([(key, "done") for key in planned.done] + [(key, "to do") for key in planned.to_do])
     return make_table(
-        ("instance", "fold", "state", "test items"),
-        [(str(instance), str(fold), state, ", ".join(folds[fold].test)) for instance, fold, state in jobs],
+        ("instance", "fold", "repeat", "state", "test items"),
+        [(*map(str, key), state, ", ".join(folds[key.fold].test)) for key, state in jobs],
     )
 
 

@@ -20,6 +20,7 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
 from xval.json_files import part_path, remove_stale_parts, write_atomically
+from xval.results.job_key import JobKey
 from xval.saved_models.description import ModelDescription, check_description, read_description
 from xval.saved_models.load import read_keras_model
 
@@ -64,7 +65,8 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     """
     kind, path = find_format(format_name), find_model(model)
     described = read_description(path)
-    part = "refit" if described.is_untested else f"fold_{described.fold}"
+    key = JobKey(described.instance, described.fold, described.repeat)
+    part = "refit" if described.is_untested else key.folder_name
     target = output or Path(f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}")
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
     content = path.with_suffix(".json").read_bytes()

@@ -9,13 +9,15 @@ from typing import NamedTuple
 from xval.errors import ResultsError
 from xval.json_files import read_json
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.results.ranking import rank_instances
 from xval.results.rebuild import gather_finished
 from xval.results.summary import SIDE_NAMES
 
 KERAS_NAME, COMBINATION_NAME = "model.keras", "model.skops"
 _WANTED = (
-    "a .keras file, a fold folder, an instance folder (the ensemble of its folds), or an experiment folder (its best instance)"
+    "a .keras file, a fold folder, an instance folder (the ensemble of its folds and repeats), or an experiment folder (its "
+    "best instance)"
 )
 
 
@@ -50,7 +52,7 @@ def find_members(path: Path) -> Found:
     if one := _model_in(path):
         return Found([one], "")
     if of_folds := _models_of_folds(path):
-        return Found(of_folds, f"{path}: {_describe_folds(path, len(of_folds))}")
+        return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
     if (path / "folds.json").is_file():
         return _selected(ExperimentFolder(path))
     raise ResultsError(f"{path}: holds no finished model. Wanted is {_WANTED}.")
@@ -67,20 +69,23 @@ def _selected(folder: ExperimentFolder) -> Found:
         raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {SIDE_NAMES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, len(members))}",
+        f"{chosen}: selected by {SIDE_NAMES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, members)}",
     )
 
 
-def _describe_folds(instance: Path, n_models: int) -> str:
-    """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds`` if some have no model."""
+def _describe_folds(instance: Path, members: list[Path]) -> str:
+    """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds`` if some have no model; ``, 12 models`` with repeats."""
+    n_models, n_done = len(members), len({key.fold for path in members if (key := JobKey.of_folder(0, path.parent.name))})
     n_folds = len((read_json(instance.parent / "folds.json") or {}).get("folds", ()))
-    of_all = f" of {n_folds}" if n_folds > n_models else ""
-    return f"ensemble of {n_models}{of_all} folds" if n_models > 1 else f"one fold{of_all}"
+    of_all = f" of {n_folds}" if n_folds > n_done else ""
+    repeats = f", {n_models} models" if n_models > n_done else ""
+    return f"ensemble of {n_done}{of_all} folds{repeats}" if n_models > 1 else f"one fold{of_all}"
 
 
 def _models_of_folds(instance: Path) -> list[Path]:
-    numbered = {int(each.name[5:]): each for each in instance.glob("fold_*") if each.name[5:].isdecimal()}
-    return [model for number in sorted(numbered) if (model := _model_in(numbered[number]))]
+    """Return the models of all folds and repeats: repeats are never chosen among, so each of them is a member."""
+    folders = {key: each for each in instance.glob("fold_*") if (key := JobKey.of_folder(0, each.name))}
+    return [model for key in sorted(folders) if (model := _model_in(folders[key]))]
 
 
 def _model_in(folder: Path) -> Path | None:

@@ -19,6 +19,7 @@ from xval.jobs.job import Job
 from xval.json_files import write_json
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.results.read import is_current
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -40,6 +41,7 @@ class JobOutcome:
         seconds: Wall-clock time.
         test_metrics: Of a done job; none where no items are left to test.
         memory_mb: Resident memory of the process after the job.
+        repeat: Number of the repeat.
     """
 
     instance: int
@@ -50,6 +52,17 @@ class JobOutcome:
     seconds: float = 0.0
     test_metrics: dict[str, float] = field(default_factory=dict)
     memory_mb: float = 0.0
+    repeat: int = 1
+
+    @classmethod
+    def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
+        """Return the outcome of a job."""
+        return cls(key.instance, key.fold, status, repeat=key.repeat, **found)
+
+    @property
+    def key(self) -> JobKey:
+        """What names the job."""
+        return JobKey(self.instance, self.fold, self.repeat)
 
 
 def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]], None]:
@@ -57,7 +70,7 @@ def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
         known = {name: round(float(value), 6) for name, value in values.items()}
-        report({"instance": job.instance, "fold": job.fold.number, "epoch": epoch, "values": known})
+        report({**job.key._asdict(), "epoch": epoch, "values": known})
 
     return report_epoch
 
@@ -84,10 +97,10 @@ class ClaimedFold:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            ours = stack.enter_context(self._folder.claim(self._job.instance, self._job.fold.number))
+            ours = stack.enter_context(self._folder.claim(*self._job.key))
             self.outcome = self._known_outcome() if ours else self._outcome("elsewhere")
             if self.outcome is None:
-                self.temporary = self._folder.begin_fold(self._job.instance, self._job.fold.number)
+                self.temporary = self._folder.begin_fold(*self._job.key)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
                 self._note = EpochNote(self.temporary, self._job.settings.num_epochs)
                 self._stack = stack.pop_all()
@@ -117,7 +130,7 @@ class ClaimedFold:
         completed = {**record, "seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self._device}
         write_json(self.temporary / "record.json", completed, flushed=False)
         self._note.remove()
-        self._folder.publish(self.temporary, self._job.instance, self._job.fold.number)
+        self._folder.publish(self.temporary, *self._job.key)
         self._stack.close()
         return self._outcome("done", seconds=seconds, test_metrics=record["metrics"].get("test", {}), memory_mb=memory_mb())
 
@@ -128,8 +141,7 @@ class ClaimedFold:
             FirstJobError: `raise_errors` is set.
         """
         if raise_errors:
-            where = f"instance {self._job.instance}, fold {self._job.fold.number}"
-            raise FirstJobError(f"{where}: {one_line(error)}") from error
+            raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
         self._stack.close()
         out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
         return self._outcome(
@@ -142,7 +154,7 @@ class ClaimedFold:
 
     def _known_outcome(self) -> JobOutcome | None:
         """Return the outcome if another run has finished the job meanwhile."""
-        finished = self._folder.record(self._job.instance, self._job.fold.number)
+        finished = self._folder.record(*self._job.key)
         if not finished or finished["status"] != "done":
             return None
         if is_current(finished, self._job.settings_hash, self._job.folds_hash):
@@ -152,4 +164,4 @@ class ClaimedFold:
         return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
 
     def _outcome(self, status: Status, **found: Any) -> JobOutcome:
-        return JobOutcome(self._job.instance, self._job.fold.number, status, **found)
+        return JobOutcome.of(self._job.key, status, **found)

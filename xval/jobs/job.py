@@ -1,4 +1,4 @@
-"""What a job is: one fold of one instance, as plain values."""
+"""What a job is: one fold of one instance with one seed, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xval.folds.split import Fold
+from xval.results.job_key import JobKey
 from xval.settings.parameters import from_parameters, to_parameters
 from xval.settings.schema import Settings
 
@@ -35,7 +36,7 @@ class Refit:
 
 @dataclass(frozen=True)
 class Job:
-    """One fold of one instance, as plain values: it can be written to a file and run anywhere.
+    """One fold of one instance with one seed, as plain values: it can be written to a file and run anywhere.
 
     Attributes:
         experiment_folder: Where its results go.
@@ -47,8 +48,9 @@ class Job:
         options: Every option of the architecture.
         settings_hash: Of the parameters that can change a result.
         folds_hash: Of all folds of the experiment.
-        seed: Of weights, dropout and shuffling; the same for a fold in every instance.
+        seed: Of weights, dropout and shuffling; the same for a fold and repeat in every instance.
         refit: How to train on all items, without validation and test; None: as the fold says.
+        repeat: Which training of the fold, from 1.
     """
 
     experiment_folder: str
@@ -62,6 +64,12 @@ class Job:
     folds_hash: str
     seed: int
     refit: Refit | None = None
+    repeat: int = 1
+
+    @property
+    def key(self) -> JobKey:
+        """What names it."""
+        return JobKey(self.instance, self.fold.number, self.repeat)
 
     @property
     def code_hash(self) -> str:
@@ -87,6 +95,7 @@ class Job:
             "folds_hash": self.folds_hash,
             "seed": self.seed,
             "refit": None if self.refit is None else asdict(self.refit),
+            "repeat": self.repeat,
         }
 
     @classmethod
@@ -106,6 +115,13 @@ class Job:
         return cls(fold=Fold(number=fold["number"], **sides), settings=settings, options=options, refit=refit, **values)
 
 
-def job_seed(seed: int, fold: int) -> int:
-    """Derive the seed of a fold (0: of all items) from that of the settings; a number that every backend and NumPy take."""
-    return int.from_bytes(blake2b(f"{seed}/{fold}".encode(), digest_size=4).digest(), "big") % (2**31)
+def job_seed(seed: int, fold: int, repeat: int = 1) -> int:
+    """Derive the seed of a job from that of the settings; a number that every backend and NumPy take.
+
+    Args:
+        seed: Of the settings.
+        fold: Number of the fold; 0: of all items.
+        repeat: From 1; the first has the seed of a fold without repeats.
+    """
+    text = f"{seed}/{fold}" if repeat == 1 else f"{seed}/{fold}/{repeat}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % (2**31)

@@ -1,6 +1,7 @@
 """A job as a file, what became of it as a file beside it, and the process that takes the one to the other.
 
     <experiment>/jobs/instance_3_fold_1.json           the job, and the device and threads that it wants
+                      instance_3_fold_1_repeat_2.json  likewise, from the second repeat on
                       instance_3_fold_1.outcome.json   what became of it; it appears when the job has ended
                       instance_3_fold_1.log            what its process printed, where an executor started it
 
@@ -39,7 +40,7 @@ _INTERRUPTED = (EXIT_INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUS
 
 def job_file(job: Job) -> Path:
     """Return where the file of a job lies, whether it is written or not."""
-    return Path(job.experiment_folder) / "jobs" / f"instance_{job.instance}_fold_{job.fold.number}.json"
+    return Path(job.experiment_folder) / "jobs" / f"instance_{job.instance}_{job.key.folder_name}.json"
 
 
 def write_job_file(job: Job, slot: Slot) -> Path:
@@ -168,7 +169,7 @@ class JobProcess:
             self._input.close()
         if code not in _INTERRUPTED and not self._ended_by_us and not outcome_file(self._path).exists():
             job, _ = read_job_file(self._path)
-            outcome = JobOutcome(job.instance, job.fold.number, "crashed", error=describe_exit(code), details=self._printed())
+            outcome = JobOutcome.of(job.key, "crashed", error=describe_exit(code), details=self._printed())
             write_outcome(self._path, outcome)
         return code
 
@@ -217,7 +218,7 @@ def describe_exit(code: int) -> str:
 
 def remove_leftovers(job: Job) -> None:
     """Remove what a process that has ended left of a job; of one that another process runs, nothing."""
-    with ExperimentFolder(Path(job.experiment_folder)).claim(job.instance, job.fold.number):
+    with ExperimentFolder(Path(job.experiment_folder)).claim(*job.key):
         pass  # the claim removes it
 
 

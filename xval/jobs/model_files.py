@@ -1,4 +1,4 @@
-"""The files of a fold's model: the model, its description, the audio that it has seen."""
+"""The files of a fold's model: the model, its description, the audio that it has heard."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, write_json
-from xval.saved_models.description import SEEN_AUDIO_NAME, read_seen_audio, short_hash
+from xval.saved_models.description import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.saved_models.initial import InitialModel
+from xval.saved_models.seen import Heard, Seen, read_clips, short_hashes
 from xval.settings.schema import FRAME_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -45,20 +45,23 @@ def save_model(
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
-    write_json(folder / "model.json", describe_model(job, store, class_names, initial), flushed=False)
-    write_seen_audio(folder, seen_audio(job, store, [initial.path] if initial else []))
+    earlier = [initial.seen] if initial else []
+    described = describe_model(job, store, class_names, earlier) | (initial.facts if initial else {})
+    write_json(folder / "model.json", described, flushed=False)
+    write_heard_audio(folder, job, store, earlier)
 
 
-def describe_model(
-    job: Job, store: FeatureStore, class_names: Sequence[str], initial: InitialModel | None = None
-) -> dict[str, Any]:
-    """Return the content of model.json; the arguments are those of `save_model`."""
+def describe_model(job: Job, store: FeatureStore, class_names: Sequence[str], earlier: Sequence[Seen] = ()) -> dict[str, Any]:
+    """Return the content of model.json.
+
+    Args:
+        job: As of `save_model`.
+        store: As of `save_model`.
+        class_names: As of `save_model`.
+        earlier: What the saved models have heard that it was made of.
+    """
     settings = job.settings
     training_items = sorted({*job.fold.training, *job.fold.validation})
-    dataset = settings.dataset
-    earlier = initial.seen.by_corpus if initial else {}
-    seen_items = {corpus: sorted(items) for corpus, items in earlier.items()}
-    seen_items[dataset] = sorted({*training_items, *seen_items.get(dataset, ())})
     return {
         "format_version": FORMAT_VERSION,
         "task_type": settings.task_type,
@@ -72,54 +75,53 @@ def describe_model(
         "example_s": _example_s(store, settings),
         "clip_average": settings.clip_average,
         "backend": settings.backend,
-        "dataset": dataset,
+        "dataset": settings.dataset,
         "instance": job.instance,
         "fold": job.fold.number,
+        "repeat": job.repeat,
         "is_untested": job.refit is not None,
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
-        "seen_items": seen_items,
-        **(initial.facts if initial else {}),
+        "seen_items": _join(settings.dataset, training_items, [each.all for each in earlier]),
+        "trained_items": _join(settings.dataset, job.fold.training, [each.training for each in earlier]),
         "settings_hash": job.settings_hash,
         "code_hash": job.code_hash,
         "folds_hash": job.folds_hash,
     }
 
 
-def seen_audio(job: Job, store: FeatureStore, earlier: Iterable[Path] = ()) -> NDArray[np.uint64] | None:
-    """Return the hashes of the audio that a model has seen when its job is done.
+def write_heard_audio(folder: Path, job: Job, store: FeatureStore, earlier: Sequence[Seen] = ()) -> None:
+    """Write seen_audio.npy and trained_audio.npy: uint64 (n_clips,), sorted; each only where all hashes are known.
+
+    The first has the clips that trained or validated, here or for an earlier model, the second those that trained.
 
     Args:
+        folder: Where to.
         job: What trained the model.
         store: What it was trained on; the index of its corpus lies above it.
-        earlier: The saved models that it was made of.
-
-    Returns:
-        uint64 (n_clips,), sorted: the first 8 bytes of the audio hash of each clip that trained or validated, here or for an
-        earlier model. None where they are not all known.
-
-    Raises:
-        CorpusError: The index of the corpus is damaged.
-        ResultsError: So are the hashes of an earlier model.
-    """
-    from preprocessing.clips.index_file import read_audio_hashes
-
-    by_item = read_audio_hashes(store.folder.parents[1])
-    known = [read_seen_audio(path) for path in earlier]
-    if by_item is None or any(each is None for each in known):
-        return None
-    items = (*job.fold.training, *job.fold.validation)
-    here = np.array([short_hash(each) for item in items for each in by_item.get(item, ())], np.uint64)
-    return np.unique(np.concatenate([here, *(each for each in known if each is not None)]))
-
-
-def write_seen_audio(folder: Path, hashes: NDArray[np.uint64] | None) -> None:
-    """Write seen_audio.npy; None: nothing is known, and nothing written.
+        earlier: What the saved models have heard that it was made of.
 
     Raises:
         OSError: The disk is full or not writable.
+        CorpusError: The index of the corpus is damaged.
     """
-    if hashes is not None:
-        np.save(folder / SEEN_AUDIO_NAME, hashes, allow_pickle=False)
+    clips = read_clips(store.folder.parents[1])
+    for name, items, before in (
+        (SEEN_AUDIO_NAME, (*job.fold.training, *job.fold.validation), [each.all.audio for each in earlier]),
+        (TRAINED_AUDIO_NAME, job.fold.training, [each.training.audio for each in earlier]),
+    ):
+        known = [each for each in before if each is not None]
+        if clips is not None and len(known) == len(before):
+            here = short_hashes(clips["audio_hash"][clips["item"].isin(items)])
+            np.save(folder / name, np.unique(np.concatenate([here, *known])), allow_pickle=False)
+
+
+def _join(dataset: str, items: Iterable[str], earlier: Iterable[Heard]) -> dict[str, list[str]]:
+    """Return the items of this corpus and those that earlier models have heard, by corpus."""
+    joined = {dataset: set(items)}
+    for heard in earlier:
+        for corpus, known in heard.items.items():
+            joined.setdefault(corpus, set()).update(known)
+    return {corpus: sorted(known) for corpus, known in joined.items()}
 
 
 def _example_s(store: FeatureStore, settings: Settings) -> float | None:

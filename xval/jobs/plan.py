@@ -1,4 +1,4 @@
-"""Instances times folds: the jobs, and which of them are done already.
+"""Instances times folds times repeats: the jobs, and which of them are done already.
 
 Comes in: resolved instances, the fold plan, and the results folder. Goes out: a `Plan` with frozen jobs to run. A plan that
 contradicts what the folder holds is refused here, before anything is trained.
@@ -14,6 +14,7 @@ from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
 from xval.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey, job_keys
 from xval.results.read import is_current, read_done
 from xval.saved_models.initial import has_changed
 from xval.settings.parameters import hash_parameters
@@ -29,16 +30,20 @@ class Plan:
         folds: The folds of the experiment.
         instances: The chosen instances.
         chosen_folds: The numbers of the folds to run.
-        to_do: (instance number, fold number) of every job that is not done.
-        done: The same of every job that is.
+        to_do: The jobs that are not done.
+        done: Those that are.
     """
 
     folder: ExperimentFolder
     folds: FoldPlan
     instances: Sequence[Instance]
     chosen_folds: tuple[int, ...]
-    to_do: list[tuple[int, int]] = field(default_factory=list)
-    done: list[tuple[int, int]] = field(default_factory=list)
+    to_do: list[JobKey] = field(default_factory=list)
+    done: list[JobKey] = field(default_factory=list)
+
+    def jobs_of(self, instance: int) -> list[JobKey]:
+        """Return the chosen jobs of an instance, done or to do."""
+        return [key for key in (*self.done, *self.to_do) if key.instance == instance]
 
 
 def write_settings(folder: ExperimentFolder, instance: Instance, description: str, script: str = "") -> None:
@@ -94,19 +99,19 @@ def make_plan(
     replaced = {instance.number for instance in instances} if overwrite and fold_numbers is None else set()
     _refuse_other_folds(folder, folds, replaced)
     for instance in instances:
-        records = read_done(folder, instance.number, available)
+        records = read_done(folder, (key for key in folder.jobs(instance.number) if key.fold in available))
         others = [
-            number
-            for number, record in records.items()
+            key
+            for key, record in records.items()
             if not is_current(record, instance.settings_hash, folds.hash) or has_changed(record, instance.settings)
         ]
-        staying = [number for number in others if not overwrite or number not in chosen]
+        staying = [key for key in others if not overwrite or key.fold not in chosen]
         if staying:
             faults.append(_describe_difference(folder, instance, staying))
-        for number in chosen:
-            finished = number in records and number not in others
-            kept = finished and (not overwrite or folder.is_replacement(instance.number, number))
-            (plan.done if kept else plan.to_do).append((instance.number, number))
+        for key in job_keys(instance.number, chosen, instance.settings.repeats):
+            finished = key in records and key not in others
+            kept = finished and (not overwrite or folder.is_replacement(*key))
+            (plan.done if kept else plan.to_do).append(key)
     if faults:
         raise ResultsError("\n".join(faults))
     return plan
@@ -129,9 +134,10 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
             options=instances[number].options,
             settings_hash=instances[number].settings_hash,
             folds_hash=plan.folds.hash,
-            seed=job_seed(instances[number].settings.seed, fold),
+            seed=job_seed(instances[number].settings.seed, fold, repeat),
+            repeat=repeat,
         )
-        for number, fold in plan.to_do
+        for number, fold, repeat in plan.to_do
     ]
 
 
@@ -143,9 +149,7 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     before, now = FoldPlan.from_dict(written).settings, folds.settings
     if written["hash"] == folds.hash and before.get("task_type") == now.get("task_type"):
         return
-    finished = [
-        number for number in folder.instances() if number not in replaced and read_done(folder, number, folder.folds(number))
-    ]
+    finished = [number for number in folder.instances() if number not in replaced and read_done(folder, folder.jobs(number))]
     if not finished:
         return
     changed = [f"{key} was {before.get(key)}, now {value}" for key, value in now.items() if before.get(key) != value] or [
@@ -157,8 +161,9 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     )
 
 
-def _describe_difference(folder: ExperimentFolder, instance: Instance, folds: Collection[int]) -> str:
+def _describe_difference(folder: ExperimentFolder, instance: Instance, jobs: Collection[JobKey]) -> str:
     """Return which parameters differ from those that finished results were made with."""
+    folds = sorted({key.fold for key in jobs})
     written = folder.settings(instance.number) or {"parameters": {}}
     before, now = written["parameters"], instance.parameters
     if hash_parameters(before) == instance.settings_hash:

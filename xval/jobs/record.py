@@ -20,6 +20,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "status": "failed",
         "instance": job.instance,
         "fold": job.fold.number,
+        "repeat": job.repeat,
         "settings_hash": job.settings_hash,
         "code_hash": job.code_hash,
         "folds_hash": job.folds_hash,

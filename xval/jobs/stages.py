@@ -42,7 +42,7 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 def _written(job: Job) -> Path:
-    return ExperimentFolder(Path(job.experiment_folder)).fold_folder(job.instance, job.fold.number).resolve() / "model.keras"
+    return ExperimentFolder(Path(job.experiment_folder)).fold_folder(*job.key).resolve() / "model.keras"
 
 
 def _read(job: Job) -> set[Path]:

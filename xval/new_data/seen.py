@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.new_data.labelled_clips import LabelledClips
-from xval.saved_models.description import ModelDescription, read_seen_audio, short_hash
+from xval.saved_models.description import SEEN_AUDIO_NAME, ModelDescription, read_audio_hashes
+from xval.saved_models.seen import Heard
 
 _N_SHOWN = 3
 
@@ -57,18 +58,21 @@ def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Seque
     Raises:
         ResultsError: A seen_audio.npy is damaged.
     """
-    items = clips.table["item"].to_numpy(dtype=str)
-    own = {item for each in descriptions for item in each.seen_items.get(clips.dataset or "", ())}
-    others = {
-        item for each in descriptions for name, listed in each.seen_items.items() if name != clips.dataset for item in listed
-    }
-    known = [read_seen_audio(member) for member in members]
-    by_audio = None
-    if all(each is not None for each in known):
-        hashes = np.array([short_hash(each) for each in clips.table["audio_hash"]], np.uint64)
-        by_audio = np.isin(hashes, np.concatenate([each for each in known if each is not None]))
-    by_item = np.isin(items, sorted(own)) if own else np.zeros(len(items), bool)
-    return Seen(by_audio, by_item, tuple(sorted(others & set(items) - own)))
+    found = [
+        Heard(
+            {corpus: frozenset(items) for corpus, items in description.seen_items.items()},
+            read_audio_hashes(member.with_name(SEEN_AUDIO_NAME)),
+        ).find(clips.table, clips.dataset or "")
+        for member, description in zip(members, descriptions, strict=True)
+    ]
+    by_audio = [each.by_audio for each in found if each.by_audio is not None]
+    by_item = np.logical_or.reduce([each.by_item for each in found])
+    perhaps = np.logical_or.reduce([each.perhaps for each in found]) & ~by_item
+    return Seen(
+        np.logical_or.reduce(by_audio) if len(by_audio) == len(found) else None,
+        by_item,
+        tuple(sorted(set(clips.table["item"][perhaps]))),
+    )
 
 
 def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out: bool) -> list[str]:

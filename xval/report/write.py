@@ -9,8 +9,6 @@ from xval.json_files import write_atomically
 from xval.report.request import PageRequest
 from xval.results.folder import ExperimentFolder
 
-PAGE_NAME = "report.html"
-
 
 def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
     """Write the page from metrics.json of the instances and what it shows in detail; see `contents.read_contents`.
@@ -22,6 +20,5 @@ def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
     from xval.report.contents import read_contents
     from xval.report.page import make_page
 
-    path = folder.path / PAGE_NAME
-    write_atomically(path, make_page(read_contents(folder, request)).encode())
-    return path
+    write_atomically(folder.page, make_page(read_contents(folder, request)).encode())
+    return folder.page

@@ -5,7 +5,8 @@ fold records.
 
     from xval import load_results
     table = load_results("results/demo/experiment_1")
-    table.query("side == 'test' and metric == 'accuracy'").groupby("instance")["value"].agg(["mean", "std"])
+    folds = table.query("side == 'test' and metric == 'accuracy'").groupby(["instance", "fold"])["value"].mean()
+    folds.groupby("instance").agg(["mean", "std"])
 """
 
 import math
@@ -18,33 +19,29 @@ import pandas as pd
 
 from xval.errors import ResultsError, suggestion
 from xval.results.finished_folds import InstanceRecords, expect, find_instances
+from xval.results.job_key import JobKey
+from xval.results.read import FIGURE_PLACES
 from xval.results.rebuild import gather_metrics
 from xval.results.summary import differing_parameters, figure, value_of
 
 _DTYPES = {
-    "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "side": "str", "metric": "str",
-    "value": "float64",
+    "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
+    "metric": "str", "value": "float64",
 }  # fmt: skip
 _FIGURE_DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "side": "str", "metric": "str", "mean": "float64",
     "std": "float64", "n_folds": "int64", "items": "float64", "n_items": "int64", "pooled": "float64", "low": "float64",
     "high": "float64", "of": "str", "method": "object", "chance": "float64", "strategy": "str",
 }  # fmt: skip
-# The sides of the table, and the places of their metrics in a record.
-_PLACES = {
-    "training": ("metrics", "training"),
-    "validation": ("metrics", "validation"),
-    "test": ("metrics", "test"),
-    "clip_validation": ("clip_metrics", "validation"),
-    "clip_test": ("clip_metrics", "test"),
-    "chance": ("chance", "test"),
-}
+_KEY = ["instance", "fold", "repeat"]
 _ITEM_SIDE = "item_test"
 _DESCRIBED = ("comment_1", "comment_2", "architecture")
 
 
 def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
-    """Return the metrics of finished folds, one row per instance, fold, side and metric.
+    """Return the metrics of finished folds, one row per instance, fold, repeat, side and metric.
+
+    Repeats of a fold are no further folds: average over them first, as above.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,
@@ -54,12 +51,12 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
         items: Add a column ``item``, and rows of the side ``item_test`` for each test item, with n_clips among the metrics.
 
     Returns:
-        The columns dataset (text), experiment, instance, fold (int64), side, metric (text), value (float64; NaN: undefined),
-        item (text) if asked for, then the parameters; rows in the order of experiments, instances, folds, sides. The sides:
+        The columns dataset (text), experiment, instance, fold, repeat (int64), side, metric (text), value (float64; NaN:
+        undefined), item (text) if asked for, then the parameters; rows by experiment, instance, fold, repeat, side. The sides:
         training, validation and test, of examples (without ``evaluate_training``, training has only the loss and the accuracy
         or error that training followed); clip_validation and clip_test, of clips; chance, what a constant answer reaches on
         the test examples. ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment,
-        instance, fold, status (``failed``, or ``missing``: not run yet, or run with other settings) and error.
+        instance, fold, repeat, status (``failed``, or ``missing``: not run yet, or run with other settings) and error.
 
     Warns:
         UserWarning: Folds failed or are missing, so means over folds leave test items out.
@@ -126,10 +123,10 @@ def load_predictions(
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it.
         instances: The number of an instance, or several; all when omitted. Nothing is read of the others.
-        columns: Which columns to read besides instance and fold; all when omitted.
+        columns: Which columns to read besides instance, fold and repeat; all when omitted.
 
     Returns:
-        A row per example, or per frame of a recording. The columns instance and fold (int64), then those of
+        A row per example, or per frame of a recording. The columns instance, fold and repeat (int64), then those of
         predictions.parquet: item, clip, start_s, end_s, side, and, by task, target, predicted and probability_<class>
         (float32), target_<name> and predicted_<name>, or squared_error; NaN where an instance lacks a column.
         ``table.attrs["not_done"]``: as of `load_results`.
@@ -144,33 +141,27 @@ def load_predictions(
     experiments = {str(instance.experiment.path) for instance in chosen}
     if len(experiments) > 1:
         raise ResultsError(f"{folder}: holds several experiments, name one of {', '.join(sorted(experiments))}.")
-    files = {
-        (instance.number, fold): instance.fold_folder(fold) / "predictions.parquet"
-        for instance in chosen
-        for fold in instance.done
-    }
+    files = {key: instance.experiment.fold_folder(*key) / "predictions.parquet" for instance in chosen for key in instance.done}
     held = {path: _column_names(path) for path in files.values()}
     known = list(dict.fromkeys(name for names in held.values() for name in names))
     for name in columns or ():
         if files and name not in known:
             raise ResultsError(f"{folder}: no prediction has a column '{name}'. {suggestion(name, known)}")
     wanted = known if columns is None else list(dict.fromkeys(columns))
-    tables = [pd.DataFrame(columns=["instance", "fold", *wanted])] if not files else []
-    for (instance, fold), path in files.items():
+    tables = [pd.DataFrame(columns=[*_KEY, *wanted])] if not files else []
+    for key, path in files.items():
         table = _read_parquet(path, [name for name in wanted if name in held[path]])
-        table.insert(0, "instance", instance)
-        table.insert(1, "fold", fold)
-        tables.append(table)
-    found = pd.concat(tables, ignore_index=True)[["instance", "fold", *wanted]].astype({"instance": "int64", "fold": "int64"})
+        tables.append(table.assign(**key._asdict()))
+    found = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
     found.attrs["not_done"] = _not_done(chosen)
     return found
 
 
 def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[dict[str, Any]]:
     """Yield the rows of an instance, without its parameters."""
-    for fold, record in instance.done.items():
-        path, keys = instance.fold_folder(fold) / "record.json", instance.keys | {"fold": fold}
-        for side, (part, of_part) in _PLACES.items():
+    for key, record in instance.done.items():
+        path, keys = instance.experiment.fold_folder(*key) / "record.json", instance.keys | key._asdict()
+        for side, (part, of_part) in FIGURE_PLACES.items():
             figures = expect(expect(record, part, dict, path), of_part, dict, path)
             yield from (keys | {"side": side, "metric": name, "value": _number(value)} for name, value in figures.items())
         if with_items:
@@ -200,12 +191,11 @@ def _plain(value: object) -> object:
 
 
 def _not_done(instances: Iterable[InstanceRecords]) -> list[dict[str, Any]]:
-    """Return the folds that are not done, and warn of them."""
-    found = [fold for instance in instances for fold in instance.not_done()]
+    """Return the jobs that are not done, and warn of them."""
+    found = [job for instance in instances for job in instance.not_done()]
     if found:
         listed = "; ".join(
-            "experiment {experiment} of {dataset}, instance {instance}, fold {fold} {status}".format(**fold)
-            for fold in found[:5]
+            f"experiment {job['experiment']} of {job['dataset']}, {JobKey.of(job)} {job['status']}" for job in found[:5]
         )
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         message = f"{len(found)} fold(s) are not in the table, so that means leave items out: {listed}{more}."

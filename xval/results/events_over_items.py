@@ -25,7 +25,7 @@ _Both = tuple[Counts, Counts]
 
 
 def measure_events(
-    folders: Mapping[int, Path], class_names: Sequence[str], settings: FrameSettings, of_record: Mapping[str, ItemFigure]
+    folders: Sequence[Path], class_names: Sequence[str], settings: FrameSettings, of_record: Mapping[str, ItemFigure]
 ) -> dict[str, ItemFigure]:
     """Return the figures of segments and events.
 
@@ -33,7 +33,7 @@ def measure_events(
     of them all the time.
 
     Args:
-        folders: The folder of each finished fold.
+        folders: Of the finished folds; with repeats, whose counts are added, of each of their repeats.
         class_names: Of the model.
         settings: Of frames and events.
         of_record: The figures that the records have, with their means over items; no others are computed.
@@ -43,7 +43,7 @@ def measure_events(
         FileNotFoundError: A file is missing.
     """
     labels = [name for name in class_names if name != BACKGROUND]
-    recordings = [found for folder in folders.values() for found in _recordings(read_frames(folder), labels)]
+    recordings = [found for folder in folders for found in _recordings(read_frames(folder), labels)]
     items = sorted({item for item, _ in recordings})
     by_item = [_count([events for name, events in recordings if name == item], labels, settings) for item in items]
     pooled = _figures(_add(by_item))

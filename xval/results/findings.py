@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.results.ranking import Ranking, find_ties, rank_instances, test_side
+from xval.results.repeats import describe_seed_twins, parameters_of, seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     MetricDict,
@@ -19,7 +20,6 @@ from xval.results.summary import (
     figure,
     fold_values,
     item_figure,
-    seed_twins,
 )
 from xval.settings.tasks import find_task
 from xval.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
@@ -133,11 +133,10 @@ def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
 
 
 def _seeds(done: Sequence[MetricDict]) -> Iterable[Finding]:
-    for group in seed_twins(done):
+    for group in seed_twins(parameters_of(done)):
         yield Finding(
             "seeds",
-            f"Instances {_list(group)} differ in their seed alone: they are repeats of one method, have one rank by their "
-            f"common mean, and none is better. Declare one instance with repeats = {len(group)} instead.",
+            describe_seed_twins(group),
             group,
         )
 
@@ -173,7 +172,7 @@ def _tie(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
     if ranking.selected is None:
         return None
     best = by_number[ranking.selected]
-    own = next((group for group in seed_twins(done) if ranking.selected in group), ())
+    own = next((group for group in seed_twins(parameters_of(done)) if ranking.selected in group), ())
     others = [by_number[number] for number in ranking.instances[1:] if number not in own]
     ties = find_ties(best, others, ranking.side, ranking.metric)
     if not ties:
@@ -189,7 +188,7 @@ def _tie(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
 
 def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
     """Say what choosing in each fold by that fold's own validation figure yields, with the seeds of a method averaged."""
-    groups = seed_twins(done)
+    groups = seed_twins(parameters_of(done))
     twins = {number for group in groups for number in group}
     groups += [(each["instance"],) for each in done if each["instance"] not in twins]
     if ranking.selected is None or len(groups) < 2:

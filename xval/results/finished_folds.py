@@ -1,4 +1,4 @@
-"""Which folds of experiments are done, which failed and which are missing.
+"""Which jobs of experiments are done, which failed and which are missing.
 
 Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: an `InstanceRecords` for
 each instance, with the records of its present settings and folds.
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from xval.errors import ResultsError
 from xval.results.folder import ExperimentFolder, find_experiment
+from xval.results.job_key import JobKey, job_keys
 from xval.results.read import REMEDY, Record, WrittenInstance, is_current, read_folds, read_record, read_settings
 
 T = TypeVar("T")
@@ -21,21 +22,21 @@ _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
 
 @dataclass(frozen=True)
 class InstanceRecords:
-    """The folds of an instance.
+    """The jobs of an instance.
 
     Attributes:
         experiment: The experiment of the instance.
         written: The content of its settings.json.
-        wanted: The numbers of the folds that were asked for.
-        done: The records of finished folds, by number.
-        failed: The records of failed folds, by number.
+        wanted: The jobs that were asked for.
+        done: The records of finished jobs.
+        failed: The records of failed jobs.
     """
 
     experiment: ExperimentFolder
     written: WrittenInstance
-    wanted: tuple[int, ...]
-    done: Mapping[int, Record]
-    failed: Mapping[int, Record]
+    wanted: tuple[JobKey, ...]
+    done: Mapping[JobKey, Record]
+    failed: Mapping[JobKey, Record]
 
     @property
     def number(self) -> int:
@@ -48,19 +49,14 @@ class InstanceRecords:
         settings = self.written.settings
         return {"dataset": settings.dataset, "experiment": settings.num_experiment, "instance": self.number}
 
-    def fold_folder(self, fold: int) -> Path:
-        """Return the folder of a fold."""
-        return self.experiment.fold_folder(self.number, fold)
-
     def not_done(self) -> list[dict[str, Any]]:
-        """Return the keys, status (failed or missing) and error of each wanted fold that is not done."""
-        return [
-            self.keys | {"fold": fold, "status": "failed", "error": self.failed[fold]["error"]}
-            if fold in self.failed
-            else self.keys | {"fold": fold, "status": "missing", "error": None}
-            for fold in self.wanted
-            if fold not in self.done
-        ]
+        """Return the keys, status (failed or missing) and error of each wanted job that is not done."""
+        found = []
+        for key in self.wanted:
+            if key not in self.done:
+                status, error = ("failed", self.failed[key]["error"]) if key in self.failed else ("missing", None)
+                found.append(self.keys | key._asdict() | {"status": status, "error": error})
+        return found
 
 
 def find_instances(folder: Path, numbers: Collection[int] | None = None) -> list[InstanceRecords]:
@@ -77,13 +73,13 @@ def find_instances(folder: Path, numbers: Collection[int] | None = None) -> list
     below = sorted({path.parent for pattern in _BELOW for path in folder.glob(pattern)}, key=_natural)
     found: list[InstanceRecords] = []
     for path in below or [folder]:
-        experiment, instances, folds = _find_jobs(path)
+        experiment, instances, chosen = _find_jobs(path)
         if numbers is not None:
             if unknown := sorted(set(numbers) - set(instances)):
                 listed = ", ".join(map(str, instances)) or "none"
                 raise ResultsError(f"{path}: no instance {', '.join(map(str, unknown))}. Available: {listed}.")
             instances = [number for number in instances if number in numbers]
-        found += _read_instances(experiment, instances, folds)
+        found += _read_instances(experiment, instances, chosen)
     _refuse_same_experiment(found)
     return found
 
@@ -101,41 +97,44 @@ def expect(content: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T
     return value
 
 
-def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], tuple[int, ...]]:
-    """Return the experiment that a path belongs to, the instances in the path, and its fold; no folds: all."""
+def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
+    """Return the experiment that a path belongs to, the instances in the path, and its job; None: all."""
     experiment = find_experiment(path)
     parts = path.resolve().relative_to(experiment.path.resolve()).parts
     if not parts:
-        return experiment, experiment.instances(), ()
-    named = re.fullmatch(r"instance_(\d+)(?:/fold_(\d+))?", "/".join(parts))
-    if named is None:
+        return experiment, experiment.instances(), None
+    named = re.fullmatch(r"instance_(\d+)", parts[0])
+    chosen = JobKey.of_folder(int(named.group(1)), parts[1]) if named and len(parts) == 2 else None
+    if named is None or (parts[1:] and chosen is None):
         raise ResultsError(
             f"{path}: wanted is the folder of an experiment, an instance or a fold. The experiment is {experiment.path}."
         )
-    return experiment, [int(named.group(1))], (int(named.group(2)),) if named.group(2) else ()
+    return experiment, [int(named.group(1))], chosen
 
 
-def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen: tuple[int, ...]) -> Iterator[InstanceRecords]:
+def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen: JobKey | None) -> Iterator[InstanceRecords]:
     folds = read_folds(experiment)
-    wanted = chosen or tuple(folds.numbers)
     for number in numbers:
-        present = experiment.folds(number)
+        present = experiment.jobs(number)
         if not present and experiment.settings(number) is None:
             continue  # a run is just beginning it
         written = read_settings(experiment, number)
-        current: dict[int, Record] = {}
-        for fold in sorted(set(present) & set(wanted)):
-            record = read_record(experiment, number, fold)
+        wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
+        current: dict[JobKey, Record] = {}
+        for key in present:
+            if key not in wanted and (chosen or key.fold not in folds.numbers):
+                continue
+            record = read_record(experiment, key)
             if record is None:
-                raise ResultsError(f"{experiment.fold_folder(number, fold)}: has no record.json. {REMEDY}")
+                raise ResultsError(f"{experiment.fold_folder(*key)}: has no record.json. {REMEDY}")
             if is_current(record, written.settings_hash, folds.hash):
-                current[fold] = record
+                current[key] = record
         yield InstanceRecords(
             experiment,
             written,
-            wanted,
-            {fold: record for fold, record in current.items() if record["status"] == "done"},
-            {fold: record for fold, record in current.items() if record["status"] == "failed"},
+            tuple(sorted(wanted)),
+            {key: record for key, record in current.items() if record["status"] == "done"},
+            {key: record for key, record in current.items() if record["status"] == "failed"},
         )
 
 

@@ -4,6 +4,7 @@
         description.txt  folds.json  results.xlsx  code/<hash>/
         instance_<i>/settings.json  metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
+                     fold_<k>_repeat_<r>/ likewise, from the second repeat on
                      refit/record.json  model.keras  history.csv
 
 Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
@@ -21,13 +22,13 @@ from filelock import FileLock
 
 from xval.errors import ResultsError
 from xval.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
+from xval.results.job_key import JobKey
 from xval.results.lock import hold, is_held
 
 ALL_ITEMS = 0
 """The fold number of the job that trains on all items; its folder is called refit."""
 
 _INSTANCE = re.compile(r"instance_(\d+)")
-_FOLD = re.compile(r"fold_(\d+)")
 _BEGUN = "begun"
 
 
@@ -72,6 +73,11 @@ class ExperimentFolder:
         """Path of results.xlsx."""
         return self.path / "results.xlsx"
 
+    @property
+    def page(self) -> Path:
+        """Path of report.html."""
+        return self.path / "report.html"
+
     def instance_folder(self, instance: int) -> Path:
         """Return the folder of an instance."""
         return self.path / f"instance_{instance}"
@@ -80,17 +86,18 @@ class ExperimentFolder:
         """Return where the old results of an instance are kept while new ones replace them."""
         return self.path / f"instance_{instance}.replaced"
 
-    def fold_folder(self, instance: int, fold: int) -> Path:
+    def fold_folder(self, instance: int, fold: int, repeat: int = 1) -> Path:
         """Return the folder of one job."""
-        return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS else f"fold_{fold}")
+        name = "refit" if fold == ALL_ITEMS else JobKey(instance, fold, repeat).folder_name
+        return self.instance_folder(instance) / name
 
     def instances(self) -> list[int]:
         """Return the numbers of the instances that have a folder."""
-        return _numbers(self.path, _INSTANCE)
+        return sorted(int(found.group(1)) for name in _names(self.path) if (found := _INSTANCE.fullmatch(name)))
 
-    def folds(self, instance: int) -> list[int]:
-        """Return the numbers of the folds of an instance that have a folder."""
-        return _numbers(self.instance_folder(instance), _FOLD)
+    def jobs(self, instance: int) -> list[JobKey]:
+        """Return the jobs of an instance that have a folder, by fold and repeat."""
+        return _jobs(self.instance_folder(instance), instance)
 
     def last_change_ns(self, instance: int) -> int:
         """Return when a fold folder of an instance was last written (Unix time, ns); 0: there is none."""
@@ -106,17 +113,17 @@ class ExperimentFolder:
         """Return the stat results of the fold folders of an instance, by name."""
         try:
             with os.scandir(self.instance_folder(instance)) as entries:
-                return {entry.name: entry.stat() for entry in entries if _FOLD.fullmatch(entry.name)}
+                return {entry.name: entry.stat() for entry in entries if JobKey.of_folder(instance, entry.name)}
         except (FileNotFoundError, NotADirectoryError):
             return {}
 
-    def record(self, instance: int, fold: int) -> JsonObject | None:
+    def record(self, instance: int, fold: int, repeat: int = 1) -> JsonObject | None:
         """Return the record of a job, or None if the job has not ended.
 
         Raises:
             ResultsError: The record is no JSON, or of a newer format.
         """
-        return read_json(self.fold_folder(instance, fold) / "record.json")
+        return read_json(self.fold_folder(instance, fold, repeat) / "record.json")
 
     def settings(self, instance: int) -> JsonObject | None:
         """Return settings.json of an instance, or None.
@@ -131,7 +138,7 @@ class ExperimentFolder:
         return FileLock(self.path / ".rebuild.lock")
 
     @contextmanager
-    def claim(self, instance: int, fold: int) -> Iterator[bool]:
+    def claim(self, instance: int, fold: int, repeat: int = 1) -> Iterator[bool]:
         """Hold a job for this process, until the block or the process ends, however it ends.
 
         Yields:
@@ -139,30 +146,30 @@ class ExperimentFolder:
         """
         folder = self.instance_folder(instance)
         folder.mkdir(parents=True, exist_ok=True)
-        with hold(self._lock_file(instance, fold)) as ours:
+        with hold(self._lock_file(instance, fold, repeat)) as ours:
             if ours:
-                for leftover in self.leftovers(instance, fold):
+                for leftover in self.leftovers(instance, fold, repeat):
                     shutil.rmtree(leftover)
             yield ours
 
-    def is_claimed(self, instance: int, fold: int) -> bool:
+    def is_claimed(self, instance: int, fold: int, repeat: int = 1) -> bool:
         """Return whether some process holds a job; nothing is written."""
-        return is_held(self._lock_file(instance, fold))
+        return is_held(self._lock_file(instance, fold, repeat))
 
-    def leftovers(self, instance: int, fold: int) -> list[Path]:
+    def leftovers(self, instance: int, fold: int, repeat: int = 1) -> list[Path]:
         """Return the temporary folders of a job: of the process that runs it, or of one that died."""
-        return sorted(self.instance_folder(instance).glob(f".fold_{fold}.*.part"))
+        return sorted(self.instance_folder(instance).glob(f".{JobKey(instance, fold, repeat).folder_name}.*.part"))
 
-    def _lock_file(self, instance: int, fold: int) -> Path:
-        return self.instance_folder(instance) / f".fold_{fold}.lock"
+    def _lock_file(self, instance: int, fold: int, repeat: int) -> Path:
+        return self.instance_folder(instance) / f".{JobKey(instance, fold, repeat).folder_name}.lock"
 
-    def begin_fold(self, instance: int, fold: int) -> Path:
+    def begin_fold(self, instance: int, fold: int, repeat: int = 1) -> Path:
         """Make and return a temporary folder to write a job into; `publish` names it."""
-        folder = part_path(self.instance_folder(instance) / f"fold_{fold}")
+        folder = part_path(self.instance_folder(instance) / JobKey(instance, fold, repeat).folder_name)
         folder.mkdir(parents=True)
         return folder
 
-    def publish(self, temporary: Path, instance: int, fold: int) -> None:
+    def publish(self, temporary: Path, instance: int, fold: int, repeat: int = 1) -> None:
         """Flush a written job folder to the disk and give it its name; it replaces a record of a failure.
 
         The caller holds the claim of the job.
@@ -171,7 +178,7 @@ class ExperimentFolder:
             OSError: The disk is full or gone; the temporary folder is not renamed, and an old record stays.
         """
         flush_all([*temporary.rglob("*"), temporary])
-        final = self.fold_folder(instance, fold)
+        final = self.fold_folder(instance, fold, repeat)
         if final.exists():
             aside = temporary.with_name(f"{temporary.name}.old.part")
             final.rename(aside)
@@ -182,7 +189,7 @@ class ExperimentFolder:
         os.utime(final)  # derived files that were begun before now may lack it
         flush_all([final, final.parent])
 
-    def replace(self, instance: int, folds: Collection[int]) -> None:
+    def replace(self, instance: int, jobs: Collection[JobKey]) -> None:
         """Move results away, so that their jobs run again; results since replacing began are kept.
 
         Replacing begins with the first call and ends with `end_replacing`, also if runs are interrupted in between.
@@ -190,43 +197,43 @@ class ExperimentFolder:
         Raises:
             ResultsError: Another process is running one of the jobs.
         """
-        for fold in folds:
-            with self.claim(instance, fold) as ours:
+        for key in jobs:
+            with self.claim(*key) as ours:
                 if not ours:
                     raise ResultsError(
-                        f"{self.fold_folder(instance, fold)}: another process is running it; overwrite it when it is done."
+                        f"{self.fold_folder(*key)}: another process is running it; overwrite it when it is done."
                     )
         replaced = self.replaced_folder(instance)
         replaced.mkdir(exist_ok=True)
         if not (replaced / _BEGUN).exists():
             write_atomically(replaced / _BEGUN, b"")
-        for fold in folds:
-            old = self.fold_folder(instance, fold)
-            if old.exists() and not self.is_replacement(instance, fold):
+        for key in jobs:
+            old = self.fold_folder(*key)
+            if old.exists() and not self.is_replacement(*key):
                 shutil.rmtree(replaced / old.name, ignore_errors=True)
                 old.rename(replaced / old.name)
 
-    def is_replacement(self, instance: int, fold: int) -> bool:
+    def is_replacement(self, instance: int, fold: int, repeat: int = 1) -> bool:
         """Return whether a job has ended since its instance began to be replaced."""
         try:
             begun = (self.replaced_folder(instance) / _BEGUN).stat().st_mtime_ns
-            return (self.fold_folder(instance, fold) / "record.json").stat().st_mtime_ns > begun
+            return (self.fold_folder(instance, fold, repeat) / "record.json").stat().st_mtime_ns > begun
         except FileNotFoundError:
             return False
 
-    def replaced_folds(self, instance: int) -> list[int]:
-        """Return the folds whose old results are still kept."""
-        return _numbers(self.replaced_folder(instance), _FOLD)
+    def replaced_jobs(self, instance: int) -> list[JobKey]:
+        """Return the jobs whose old results are still kept."""
+        return _jobs(self.replaced_folder(instance), instance)
 
-    def end_replacing(self, instance: int, done: Collection[int], available: Collection[int]) -> None:
+    def end_replacing(self, instance: int, done: Collection[JobKey], available: Collection[JobKey]) -> None:
         """Delete the old results of an instance, once each of them has a new one.
 
         Args:
             instance: The instance.
-            done: The folds that have a finished result with the present settings.
-            available: The folds of the experiment; old results of other folds need no new ones.
+            done: The jobs that have a finished result with the present settings.
+            available: The jobs of the instance; old results of others need no new ones.
         """
-        if set(self.replaced_folds(instance)) & set(available) <= set(done):
+        if set(self.replaced_jobs(instance)) & set(available) <= set(done):
             shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
 
 
@@ -264,9 +271,12 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:
+def _jobs(folder: Path, instance: int) -> list[JobKey]:
+    return sorted(key for name in _names(folder) if (key := JobKey.of_folder(instance, name)))
+
+
+def _names(folder: Path) -> list[str]:
     try:
-        names = [entry.name for entry in os.scandir(folder)]
+        return [entry.name for entry in os.scandir(folder)]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(int(found.group(1)) for name in names if (found := pattern.fullmatch(name)))

@@ -8,7 +8,7 @@ against means over folds: a fold without some class has no AUC, and another macr
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from xval import metrics
 from xval.metrics.registry import Metric
 from xval.results.events_over_items import measure_events
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
+from xval.results.job_key import JobKey
 from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
 from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings.tasks import Task, find_task
@@ -29,12 +30,12 @@ MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item l
 _Values = dict[str, NDArray[np.float64]]
 
 
-def measure_over_items(metric_dict: MetricDict, folders: Mapping[int, Path]) -> OverItems:
-    """Compute all figures over items.
+def measure_over_items(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> OverItems:
+    """Compute all figures over items. Pooled figures are those of each repeat that has all finished folds, averaged.
 
     Args:
         metric_dict: Of the instance.
-        folders: The folder of each finished fold.
+        folders: The folder of each finished job.
 
     Raises:
         ResultsError: A predictions.parquet is damaged.
@@ -51,47 +52,68 @@ def measure_over_items(metric_dict: MetricDict, folders: Mapping[int, Path]) -> 
     task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
     clip_side = "clip_test" if has_windows([metric_dict]) else "test"
     found["figures"][clip_side] = {name: _of_record(values) for name, values in of_record.items()}
-    paths = {fold: folder / "predictions.parquet" for fold, folder in folders.items()}
+    repeats = _whole_repeats({int(record["fold"]) for record in records}, folders)
     class_names = records[0].get("class_names", [])
-    n_values = sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
-    if absent := [str(fold) for fold, path in paths.items() if not path.exists()]:
-        found["missing"] = f"fold {', '.join(absent)} has no predictions.parquet"
+    n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
+    if not repeats:
+        found["missing"] = "no repeat has all the folds that are finished"
+        return found
+    if absent := [path.parent.name for paths in repeats for path in paths.values() if not path.exists()]:
+        found["missing"] = f"{', '.join(absent)}: no predictions.parquet"
         return found
     if n_values > _MOST_VALUES:
         found["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
         return found
     for side in dict.fromkeys((clip_side, "test")):
         clip_average = settings.clip_average if side == "clip_test" else None
-        examples = read_examples(task, paths, class_names, clip_average)
-        known = of_record if side == clip_side and list(examples.names) == sorted(by_item) else None
+        examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
+        known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         found["figures"].setdefault(side, {}).update(_measure(task, examples, known))
-        numbers, codes = np.unique(examples.folds, return_inverse=True)
-        found["folds_lacking_classes"] = numbers[_lack_classes(task, examples.targets, codes)].tolist()
+        numbers, codes = np.unique(examples[0].folds, return_inverse=True)
+        found["folds_lacking_classes"] = numbers[_lack_classes(task, examples[0].targets, codes)].tolist()
     if task.is_framewise:
         frames = settings.frame_settings()
-        found["figures"]["test"].update(measure_events(folders, class_names, frames, found["figures"]["test"]))
+        of_all = [path.parent for paths in repeats for path in paths.values()]
+        found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))
     return found
 
 
-def _measure(task: Task, examples: TestedExamples, of_items: _Values | None) -> dict[str, ItemFigure]:
+def _whole_repeats(folds: set[int], folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
+    """Return the predictions.parquet by fold, of each repeat that has all these folds."""
+    by_repeat: dict[int, dict[int, Path]] = {}
+    for key, folder in folders.items():
+        by_repeat.setdefault(key.repeat, {})[key.fold] = folder / "predictions.parquet"
+    return [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
+
+
+def _measure(task: Task, repeats: Sequence[TestedExamples], of_items: _Values | None) -> dict[str, ItemFigure]:
     """Return the figures that targets and predictions give.
 
     Args:
         task: Of the instance.
-        examples: All that were tested.
+        repeats: All that were tested, in each repeat.
         of_items: Their metrics of each item, in the order of the items' names, where the records have them.
     """
-    targets, predictions, rows = examples.targets, examples.predictions, examples.rows
-    pooled = metrics.compute(task.name, targets, predictions)
+    first = repeats[0]
+    targets, rows = first.targets, first.rows
+    pooled = _mean_of([metrics.compute(task.name, each.targets, each.predictions) for each in repeats])
     if of_items is None:
-        each = [metrics.compute(task.name, targets[own], predictions[own]) for own in rows]
-        of_items = {name: np.array([values[name] for values in each]) for name in pooled}
-    is_whole = len(rows) == len(np.unique(examples.folds)) and not _lack_classes(task, targets, examples.items).any()
+        each_item = [
+            _mean_of(
+                [
+                    metrics.compute(task.name, each.targets[own], each.predictions[own])
+                    for each, own in zip(repeats, of_item, strict=True)
+                ]
+            )
+            for of_item in zip(*(each.rows for each in repeats), strict=True)
+        ]
+        of_items = {name: np.array([values[name] for values in each_item]) for name in pooled}
+    is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     weights = {
         "pooled": np.full(len(targets), 1 / len(targets)),
-        "items": 1 / (len(rows) * np.bincount(examples.items)[examples.items]),
+        "items": 1 / (len(rows) * np.bincount(first.items)[first.items]),
     }
-    n_values = predictions.size * min(len(rows), MOST_LEFT_OUT)
+    n_values = sum(each.predictions.size for each in repeats) * min(len(rows), MOST_LEFT_OUT)
     found = {}
     for name, value in pooled.items():
         metric, values = metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
@@ -102,7 +124,7 @@ def _measure(task: Task, examples: TestedExamples, of_items: _Values | None) -> 
             of = "items"
             interval = mean_interval(values, bounds=metric.bounds)
         elif n_values <= MOST_VALUES_OF_INTERVAL:
-            interval = _pooled_interval(metric, examples)
+            interval = _pooled_interval(metric, repeats)
         chance = metric.chance and metric.chance(targets, weights[of])
         found[name] = _figure(
             items=float(values.mean()), pooled=value, of=of, interval=interval,
@@ -111,12 +133,19 @@ def _measure(task: Task, examples: TestedExamples, of_items: _Values | None) -> 
     return found
 
 
-def _pooled_interval(metric: Metric, examples: TestedExamples) -> Interval | None:
-    def compute(drawn: NDArray[np.intp]) -> float:
-        chosen = np.concatenate([examples.rows[item] for item in drawn])
-        return metric.function(examples.targets[chosen], examples.predictions[chosen])
+def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([each[name] for each in values])) for name in values[0]}
 
-    return figure_interval(len(examples.rows), compute, bounds=metric.bounds, bootstrap=False)
+
+def _pooled_interval(metric: Metric, repeats: Sequence[TestedExamples]) -> Interval | None:
+    def compute(drawn: NDArray[np.intp]) -> float:
+        figures = []
+        for each in repeats:
+            chosen = np.concatenate([each.rows[item] for item in drawn])
+            figures.append(metric.function(each.targets[chosen], each.predictions[chosen]))
+        return float(np.mean(figures))
+
+    return figure_interval(len(repeats[0].rows), compute, bounds=metric.bounds, bootstrap=False)
 
 
 def _of_record(values: NDArray[np.float64]) -> ItemFigure:

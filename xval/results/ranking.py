@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xval.results.item_figures import ItemFigure
+from xval.results.repeats import parameters_of, seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     ChanceLevel,
@@ -23,7 +24,6 @@ from xval.results.summary import (
     fold_values,
     has_windows,
     item_figure,
-    seed_twins,
     settings_of,
 )
 from xval.settings.schema import names_of
@@ -89,7 +89,7 @@ def find_best(
     means = {number: found["mean"] for number, found in figures.items() if found["n"] == most}
     deviations = {number: found["std"] for number, found in figures.items() if found["n"] == most > 1}
     sign = _sign(metric_dicts, metric)
-    twins = seed_twins(metric_dicts) if twins is None else twins
+    twins = seed_twins(parameters_of(metric_dicts)) if twins is None else twins
     signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
     spread = {number: deviation for number, deviation in deviations.items() if deviation is not None}
     best = _smallest(signed)
@@ -137,7 +137,7 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     sign = _sign(metric_dicts, metric)
     figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
     signed = {number: sign * found["mean"] for number, found in figures.items() if found["mean"] is not None}
-    together = _together(signed, seed_twins(metric_dicts))
+    together = _together(signed, seed_twins(parameters_of(metric_dicts)))
     keys = sorted((-figures[number]["n"], mean, number) for number, mean in together.items())
     return Ranking(tuple(number for _, _, number in keys), side, metric)
 
@@ -212,15 +212,24 @@ def format_test(metric_dict: MetricDict, side: str, metric: str) -> str:
 
     Where the interval is that of the pooled figure, it stands behind that one: ``0.396 ± 0.102, pooled 0.663 [0.512, 0.787]``.
     """
-    folds = format_figure(figure(metric_dict, side, metric), metric_dict["folds_total"])
+    over_folds = figure(metric_dict, side, metric)
+    folds = format_figure(over_folds, metric_dict["folds_total"])
     found = item_figure(metric_dict, side, metric)
-    return folds if found is None else f"{folds}{format_interval(found)}"
+    if found is None:
+        return folds
+    is_same = None not in (over_folds["mean"], found["pooled"]) and f"{over_folds['mean']:.3f}" == f"{found['pooled']:.3f}"
+    return f"{folds}{format_interval(found, told_apart=not is_same)}"
 
 
-def format_interval(found: ItemFigure) -> str:
-    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``; without what is not known."""
+def format_interval(found: ItemFigure, *, told_apart: bool = True) -> str:
+    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``; without what is not known.
+
+    Args:
+        found: The figure over items.
+        told_apart: Name the pooled figure, if the interval is its own; without, the mean over folds before it is the same.
+    """
     interval = "" if found["low"] is None or found["high"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
-    if found["of"] == "items":
+    if found["of"] == "items" or not told_apart:
         return interval
     return ", pooled NaN" if found["pooled"] is None else f", pooled {found['pooled']:.3f}{interval}"
 
@@ -240,9 +249,10 @@ def format_time(seconds: float) -> str:
 
 
 def format_folds(metric_dict: MetricDict) -> str:
-    """Return ``5/6``, or ``4/6, 1 failed``."""
+    """Return ``5/6``, or ``4/6, 1 failed``; with repeats ``5/6, 16/18 jobs``."""
     failed = f", {metric_dict['folds_failed']} failed" if metric_dict["folds_failed"] else ""
-    return f"{metric_dict['folds_done']}/{metric_dict['folds_total']}{failed}"
+    jobs = f", {metric_dict['jobs_done']}/{metric_dict['jobs_total']} jobs" if "jobs_total" in metric_dict else ""
+    return f"{metric_dict['folds_done']}/{metric_dict['folds_total']}{jobs}{failed}"
 
 
 def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:

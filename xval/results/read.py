@@ -17,6 +17,7 @@ from xval.errors import ResultsError
 from xval.folds.split import SIDES, FoldPlan
 from xval.json_files import read_json
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.settings.schema import Settings
 
 Record = dict[str, Any]
@@ -25,10 +26,20 @@ Curves = Mapping[str, Sequence[float]]
 """The columns of a history.csv: epoch, loss, val_loss, ..., a value per epoch."""
 REMEDY = "Move its folder away to run that part again."
 
+FIGURE_PLACES = {
+    "training": ("metrics", "training"),
+    "validation": ("metrics", "validation"),
+    "test": ("metrics", "test"),
+    "clip_validation": ("clip_metrics", "validation"),
+    "clip_test": ("clip_metrics", "test"),
+    "chance": ("chance", "test"),
+}
+"""The sides of a table of figures, and the places of their metrics in a record."""
+
 _Kinds = Mapping[str, type | tuple[type, ...]]
 _RECORD: _Kinds = {
-    "status": str, "instance": int, "fold": int, "settings_hash": str, "code_hash": str, "folds_hash": str, "store": str,
-    "seed": int, "items": dict, "seconds": (int, float),
+    "status": str, "instance": int, "fold": int, "repeat": int, "settings_hash": str, "code_hash": str, "folds_hash": str,
+    "store": str, "seed": int, "items": dict, "seconds": (int, float),
 }  # fmt: skip
 _DONE: _Kinds = {
     "metrics": dict, "clip_metrics": dict, "item_metrics": dict, "chance": dict, "n_examples": dict,
@@ -146,16 +157,17 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
         ) from error
 
 
-def read_record(folder: ExperimentFolder, instance: int, fold: int) -> Record | None:
+def read_record(folder: ExperimentFolder, key: JobKey) -> Record | None:
     """Return the record of a job, or None if the job has not ended.
 
     Raises:
         ResultsError: It is no JSON, of a newer format or of another job, or something in it is missing or of a wrong type.
     """
-    found: Record | None = folder.record(instance, fold)
+    found: Record | None = folder.record(*key)
     if found is None:
         return None
-    where = folder.fold_folder(instance, fold) / "record.json"
+    found.setdefault("repeat", 1)  # what was written before there were repeats
+    where = folder.fold_folder(*key) / "record.json"
     kinds = {**_RECORD, **(_FAILED if found.get("status") == "failed" else _DONE)}
     wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name, ...), kind)]
     if found.get("status") not in ("done", "failed"):
@@ -165,32 +177,32 @@ def read_record(folder: ExperimentFolder, instance: int, fold: int) -> Record | 
         wrong.append("models")
     if wrong:
         raise ResultsError(f"{where}: no record of a fold, it has {_describe(found, wrong)}. {REMEDY}")
-    if (found["instance"], found["fold"]) != (instance, fold):
-        raise ResultsError(f"{where}: the record of instance {found['instance']}, fold {found['fold']}. {REMEDY}")
+    if JobKey.of(found) != key:
+        raise ResultsError(f"{where}: the record of {JobKey.of(found)}. {REMEDY}")
     sides = [side for side in SIDES if not isinstance(found["items"].get(side), list)]
     if sides:
         raise ResultsError(f"{where}: no record of a fold, it names no {sides[0]} items. {REMEDY}")
     return found
 
 
-def read_records(folder: ExperimentFolder, instance: int) -> tuple[dict[int, Record], dict[int, str]]:
-    """Return the records of an instance by fold, and the reasons why others cannot be read, also by fold."""
+def read_records(folder: ExperimentFolder, instance: int) -> tuple[dict[JobKey, Record], dict[JobKey, str]]:
+    """Return the records of the jobs of an instance, and the reasons why others cannot be read."""
     records, damaged = {}, {}
-    for fold in folder.folds(instance):
+    for key in folder.jobs(instance):
         try:
-            record = read_record(folder, instance, fold)
+            record = read_record(folder, key)
         except (ResultsError, OSError) as error:
-            damaged[fold] = str(error)
+            damaged[key] = str(error)
         else:
             if record is not None:
-                records[fold] = record
+                records[key] = record
     return records, damaged
 
 
-def read_done(folder: ExperimentFolder, instance: int, folds: Iterable[int]) -> dict[int, Record]:
-    """Return the records of the finished folds of an instance, by fold."""
-    records = {fold: folder.record(instance, fold) for fold in folds}
-    return {fold: record for fold, record in records.items() if record and record["status"] == "done"}
+def read_done(folder: ExperimentFolder, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
+    """Return the records of those jobs that are finished."""
+    records = {key: folder.record(*key) for key in jobs}
+    return {key: record for key, record in records.items() if record and record["status"] == "done"}
 
 
 def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -> bool:

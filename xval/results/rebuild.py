@@ -17,8 +17,10 @@ from xval.errors import ResultsError, XvalError
 from xval.json_files import flush, part_of, read_json, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
+from xval.results.job_key import JobKey
 from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
-from xval.results.summary import MetricDict, done_records, make_metric_dict
+from xval.results.repeats import jobs_of
+from xval.results.summary import MetricDict, make_metric_dict
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,12 @@ class _Gathered:
     Attributes:
         state: Of its files when they were read; see `ExperimentFolder.state`.
         metric_dict: Its metric dict.
-        histories: Of its finished folds.
+        histories: Of its finished jobs.
     """
 
     state: object
     metric_dict: MetricDict
-    histories: Mapping[int, Curves]
+    histories: Mapping[JobKey, Curves]
 
 
 class DerivedFiles:
@@ -58,9 +60,7 @@ class DerivedFiles:
             found = [gathered for number in folder.instances() if (gathered := self._gather(number, folds, damaged))]
             if not found:
                 return damaged
-            histories = {
-                (each.metric_dict["instance"], fold): history for each in found for fold, history in each.histories.items()
-            }
+            histories = {key: history for each in found for key, history in each.histories.items()}
             write_workbook(temporary, [each.metric_dict for each in found], histories)
             flush(temporary)
             os.utime(temporary, ns=(begun_ns, begun_ns))  # so that a fold that has ended since makes it stale
@@ -80,9 +80,9 @@ class DerivedFiles:
         if metric_dict is None:
             return None
         write_if_changed(metrics_file, metric_dict)
-        done = [int(fold) for fold, record in metric_dict["folds"].items() if record["status"] == "done"]
-        paths = {fold: self._folder.fold_folder(instance, fold) / "history.csv" for fold in done}
-        histories = {fold: found for fold, path in paths.items() if (found := _read_history(path, damaged))}
+        done = [key for key, record in jobs_of(metric_dict).items() if record["status"] == "done"]
+        paths = {key: self._folder.fold_folder(*key) / "history.csv" for key in done}
+        histories = {key: found for key, path in paths.items() if (found := _read_history(path, damaged))}
         gathered = _Gathered(state, metric_dict, histories)
         if len(damaged) == n_damaged:  # damage is named by every rebuild
             self._known[instance] = gathered
@@ -166,7 +166,7 @@ def _gather(
     folder: ExperimentFolder, instance: int, folds: WrittenFolds, damaged: list[str], *, over_items: bool = True
 ) -> MetricDict | None:
     """Return the metric dict of the readable records, and note what is wrong with the others."""
-    if not folder.folds(instance) and folder.settings(instance) is None:
+    if not folder.jobs(instance) and folder.settings(instance) is None:
         return None  # another run is about to begin it
     try:
         settings = read_settings(folder, instance)
@@ -189,7 +189,8 @@ def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: 
     if known is None:
         from xval.results.over_items import measure_over_items  # here, because it loads pandas and scipy
 
-        folders = {record["fold"]: folder.fold_folder(instance, record["fold"]) for record in done_records(metric_dict)}
+        done = [key for key, record in jobs_of(metric_dict).items() if record["status"] == "done"]
+        folders = {key: folder.fold_folder(*key) for key in done}
         try:
             known = measure_over_items(metric_dict, folders)
         except (XvalError, OSError) as error:
@@ -204,7 +205,7 @@ def _known_over_items(metrics_file: Path, metric_dict: MetricDict) -> OverItems 
         old = read_json(metrics_file)
     except ResultsError:
         return None  # it is written anew
-    if not old or old.get("folds") != metric_dict["folds"]:
+    if not old or any(old.get(name) != metric_dict.get(name) for name in ("folds", "repeats")):
         return None
     found = old.get("over_items")
     is_whole = isinstance(found, dict) and found.get("version") == OVER_ITEMS_VERSION and not found.get("missing")

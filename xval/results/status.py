@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from xval.errors import ResultsError
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey, job_keys
 from xval.results.read import WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
 
 JobState = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
@@ -36,6 +37,7 @@ class JobStatus:
         epoch: The last finished epoch of a running job; 0: none.
         epochs: Most epochs that it will train.
         seconds: Wall-clock time of a finished job.
+        repeat: Number of the repeat.
     """
 
     fold: int
@@ -45,6 +47,7 @@ class JobStatus:
     epoch: int | None = None
     epochs: int | None = None
     seconds: float | None = None
+    repeat: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class InstanceStatus:
         comment_1: Of its settings; empty if they cannot be read.
         comment_2: Likewise.
         architecture: Likewise.
-        jobs: Every fold of the experiment, and those that have a folder.
+        jobs: Every fold of the experiment with its repeats, and those that have a folder.
         seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, nothing has finished yet.
     """
 
@@ -107,9 +110,9 @@ def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     for number, of_instance in jobs.items():
         texts = _read(partial(_texts, written[number]), faults) or ("", "", "")
         instances.append(InstanceStatus(number, *texts, tuple(of_instance), _seconds_left(of_instance, every, n_at_once)))
-        if replaced := folder.replaced_folds(number):
-            listed = ", ".join(map(str, replaced))
-            faults.append(f"{folder.replaced_folder(number)}: old results of fold(s) {listed} wait here for new ones.")
+        if replaced := folder.replaced_jobs(number):
+            listed = "; ".join(key.of_instance for key in replaced)
+            faults.append(f"{folder.replaced_folder(number)}: old results of {listed} wait here for new ones.")
     known = [instance.seconds_left for instance in instances if instance.seconds_left is not None]
     total = sum(known) if len(known) == len(instances) else None
     return ExperimentStatus(folder.path, None if folds is None else len(folds.numbers), tuple(instances), tuple(faults), total)
@@ -138,37 +141,40 @@ def _read_jobs(
     records, damaged = read_records(folder, instance)
     available = [] if folds is None else folds.numbers
     wanted = {"settings_hash": written and written.settings_hash, "folds_hash": folds and folds.hash}
+    repeats = written.settings.repeats if written else 1
     jobs = []
-    for fold in sorted({*available, *folder.folds(instance)}):
-        record = records.get(fold)
+    for key in sorted({*job_keys(instance, available, repeats), *folder.jobs(instance)}):
+        record = records.get(key)
         others = [] if record is None else [name for name, known in wanted.items() if known and record[name] != known]
-        if available and fold not in available:
+        if available and key.fold not in available:
             others.append("number, which folds.json does not have")
         is_done = record is not None and record["status"] == "done"
+        job = partial(JobStatus, key.fold, repeat=key.repeat)
         if record and is_done and not others:
-            jobs.append(JobStatus(fold, "done", seconds=float(record["seconds"])))
-        elif folder.is_claimed(instance, fold):
-            jobs.append(_running(folder, instance, fold))
-        elif fold in damaged:
-            jobs.append(JobStatus(fold, "damaged", damaged[fold]))
+            jobs.append(job("done", seconds=float(record["seconds"])))
+        elif folder.is_claimed(*key):
+            jobs.append(_running(folder, key))
+        elif key in damaged:
+            jobs.append(job("damaged", damaged[key]))
         elif is_done:
-            jobs.append(JobStatus(fold, "stale", f"done with another {' and '.join(others)}"))
+            jobs.append(job("stale", f"done with another {' and '.join(others)}"))
         elif record and not others:
-            jobs.append(JobStatus(fold, "failed", str(record["error"]), seconds=float(record["seconds"])))
-        elif leftovers := folder.leftovers(instance, fold):
+            jobs.append(job("failed", str(record["error"]), seconds=float(record["seconds"])))
+        elif leftovers := folder.leftovers(*key):
             since = max(map(_changed, leftovers))
-            jobs.append(JobStatus(fold, "interrupted", "its process died; the next run starts it again", since=since))
+            jobs.append(job("interrupted", "its process died; the next run starts it again", since=since))
         else:
-            jobs.append(JobStatus(fold, "to do"))
+            jobs.append(job("to do"))
     return jobs
 
 
-def _running(folder: ExperimentFolder, instance: int, fold: int) -> JobStatus:
-    leftovers = folder.leftovers(instance, fold)
+def _running(folder: ExperimentFolder, key: JobKey) -> JobStatus:
+    leftovers = folder.leftovers(*key)
+    job = partial(JobStatus, key.fold, "running", repeat=key.repeat)
     note = next((found for path in leftovers if (found := read_note(path))), None)
     if note is None:
-        return JobStatus(fold, "running", since=max(map(_changed, leftovers), default=None))
-    return JobStatus(fold, "running", since=note.started, epoch=note.epoch, epochs=note.epochs)
+        return job(since=max(map(_changed, leftovers), default=None))
+    return job(since=note.started, epoch=note.epoch, epochs=note.epochs)
 
 
 def _changed(path: Path) -> float:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from xval.json_files import FORMAT_VERSION
 from xval.metrics import higher_is_better, metric_names
 from xval.results.item_figures import ItemFigure, OverItems
 from xval.results.read import Record, WrittenInstance, settings_among
+from xval.results.repeats import average_repeats, repeats_content
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 from xval.settings.tasks import find_task
 
@@ -56,10 +57,16 @@ class MetricDict(TypedDict):
         further_metrics: The directions of metrics beside those of the task (True: higher is better).
         parameters: Every setting and option of the instance.
         sources: Where each of them came from.
-        folds: The records by fold, done and failed.
+        folds_done: Folds that have figures.
+        folds_failed: Folds of which a job failed.
+        folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
         summary: A `Figure` for each metric of each side.
         over_items: Figures over items, where the predictions of the finished folds have been read.
-        seconds: Of all folds together.
+        seconds: Of all jobs together.
+        jobs_total: Folds times repeats; this and the following only where folds are trained more than once.
+        jobs_done: How many of them are finished.
+        repeats: The record of each job, by fold and repeat.
+        components: The variance of each metric of each side between folds and between seeds, see `repeats_content`.
     """
 
     format_version: int
@@ -78,6 +85,10 @@ class MetricDict(TypedDict):
     over_items: NotRequired[OverItems]
     seconds: float
     n_parameters: int | None
+    jobs_total: NotRequired[int]
+    jobs_done: NotRequired[int]
+    repeats: NotRequired[list[Record]]
+    components: NotRequired[dict[str, dict[str, dict[str, Any]]]]
 
 
 class ChanceLevel(NamedTuple):
@@ -93,10 +104,11 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
 
     Args:
         written: The content of the instance's settings.json.
-        records: The fold records so far, done and failed, in any order.
+        records: The records of the jobs so far, done and failed, in any order.
         folds_total: Number of folds of the experiment.
     """
-    folds = sorted(records, key=lambda record: int(record["fold"]))
+    jobs = list(records)
+    folds = average_repeats(jobs)
     done = [record for record in folds if record["status"] == "done"]
     return {
         "format_version": FORMAT_VERSION,
@@ -109,7 +121,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         "sources": written.sources,
         "folds_total": folds_total,
         "folds_done": len(done),
-        "folds_failed": sum(record["status"] == "failed" for record in folds),
+        "folds_failed": len({record["fold"] for record in jobs if record["status"] == "failed"}),
         "folds": {str(record["fold"]): dict(record) for record in folds},
         "summary": {
             "training": _summarise([record["metrics"]["training"] for record in done]),
@@ -121,6 +133,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         },
         "seconds": sum(record["seconds"] for record in folds),
         "n_parameters": done[0]["n_parameters"] if done else None,
+        **repeats_content(jobs, folds_total=folds_total, repeats=written.settings.repeats),  # type: ignore[typeddict-item]
     }
 
 
@@ -216,19 +229,6 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
     apart = _APART | {"architecture"}
     names = dict.fromkeys(name for each in parameters for name in each)
     return tuple(name for name in names if name not in apart and _differs(name, parameters))
-
-
-def seed_twins(metric_dicts: Sequence[MetricDict]) -> list[tuple[int, ...]]:
-    """Return the groups of instances that differ in their seed alone (and their comments)."""
-    groups: dict[str, list[MetricDict]] = {}
-    for metric_dict in metric_dicts:
-        rest = {name: value for name, value in metric_dict["parameters"].items() if name not in _APART and name != "seed"}
-        groups.setdefault(repr(sorted(rest.items())), []).append(metric_dict)
-    return [
-        tuple(metric_dict["instance"] for metric_dict in group)
-        for group in groups.values()
-        if len({repr(metric_dict["parameters"].get("seed")) for metric_dict in group}) > 1
-    ]
 
 
 def chance_level(metric_dicts: Sequence[MetricDict], metric: str, side: str = "test") -> ChanceLevel | None:

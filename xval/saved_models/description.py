@@ -1,4 +1,4 @@
-"""Read the description of a saved model: model.json, and seen_audio.npy, the hashes of the clips that the model has seen.
+"""Read the description of a saved model: model.json, and the hashes of the clips that the model has heard.
 
 Comes in: the path of a saved model. Goes out: a checked `ModelDescription`; the hashes.
 """
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 SEEN_AUDIO_NAME = "seen_audio.npy"
-_HASH_DIGITS = 16
+"""Hashes of the clips that trained a model or chose its epoch, or did so for a model that it started from."""
+TRAINED_AUDIO_NAME = "trained_audio.npy"
+"""The part of them that trained."""
 _MOST_NETWORKS = 1000
 # A changed model.json must not ask for more memory than any experiment needs.
 LARGEST_EXAMPLE = 1 << 30
@@ -87,6 +89,7 @@ class ModelDescription(BaseModel):
         dataset: The corpus.
         instance: Number of the instance.
         fold: Number of the fold; 0: trained on all items.
+        repeat: Which training of the fold, from 1.
         is_untested: Whether no item was left to test it.
         seen_items: The items, by corpus, that trained it or chose its epoch, or did so for a model that it started from.
         frames: Of a model that labels frames.
@@ -108,6 +111,7 @@ class ModelDescription(BaseModel):
     dataset: str
     instance: int
     fold: int
+    repeat: int = 1
     is_untested: bool = False
     seen_items: dict[str, tuple[str, ...]]
     frames: FrameSettings | None = None
@@ -180,16 +184,15 @@ def read_description(model: Path) -> ModelDescription:
         ) from error
 
 
-def read_seen_audio(model: Path) -> NDArray[np.uint64] | None:
-    """Return the hashes of the audio that a saved model has seen, or None if they are not known.
+def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
+    """Return the hashes of the audio that a saved model has heard, uint64 (n_clips,), or None if they are not known.
 
     Args:
-        model: Its .keras file, with seen_audio.npy beside it.
+        path: seen_audio.npy or trained_audio.npy beside its .keras file.
 
     Raises:
         ResultsError: The file is damaged.
     """
-    path = model.with_name(SEEN_AUDIO_NAME)
     if not path.is_file():
         return None
     try:
@@ -201,11 +204,6 @@ def read_seen_audio(model: Path) -> NDArray[np.uint64] | None:
     if found.dtype != np.uint64 or found.ndim != 1:
         raise ResultsError(f"{path}: holds {found.dtype} {found.shape}; uint64 (n_clips,) is wanted.")
     return found
-
-
-def short_hash(audio_hash: str) -> int:
-    """Return an audio hash (`preprocessing.audio.read.audio_hash`) as the number in seen_audio.npy."""
-    return int(audio_hash[:_HASH_DIGITS], 16)
 
 
 def check_description(model: "keras.Model", description: "ModelDescription", path: Path) -> None:

@@ -1,8 +1,7 @@
 """The saved model that training starts from: which file it is for a fold, what it holds, and which items it has seen.
 
 Comes in: `initial_model` of the settings and a fold. Goes out: an `InitialModel`, checked without loading Keras: the file is
-whole, and it has seen none of the items that the fold tests, as far as is known. What is known stands in the .json beside the
-.keras file, which xval writes.
+whole, and it has neither heard what the fold tests nor been trained on what it validates with, as far as is known (leakage.py).
 """
 
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from xval.folds.split import Fold
 from xval.json_files import read_json
 from xval.saved_models.archive import read_chunks
 from xval.saved_models.keras_file import open_model
-from xval.saved_models.seen_items import SeenItems
+from xval.saved_models.leakage import Leakage, judge
+from xval.saved_models.seen import Seen, read_seen
 from xval.settings.schema import Settings
 
 _FOLD = "{fold}"
@@ -32,37 +32,45 @@ class InitialModel:
         path: The .keras file.
         hash: Sixteen hex digits of its architecture and weights; saving the same model again does not change them.
         description: The content of the .json file beside it, which has its name otherwise; empty where there is none.
+        seen: What it has heard.
+        leakage: Whether it has heard what the fold tests or validates with: clean or unknown.
     """
 
     path: Path
     hash: str
     description: Mapping[str, Any]
-
-    @property
-    def seen(self) -> SeenItems:
-        """The items that it has seen, as far as is known."""
-        return SeenItems.of(self.description)
+    seen: Seen
+    leakage: Leakage
 
     @property
     def facts(self) -> dict[str, str]:
         """What the record of a fold and model.json say of it."""
-        return {"initial_model_hash": self.hash, "initial_model_items": "unseen" if self.seen.is_complete else "unknown"}
+        if self.leakage.state == "clean":
+            return {"initial_model_hash": self.hash, "initial_model_items": "unseen"}
+        return {
+            "initial_model_hash": self.hash,
+            "initial_model_items": "unknown",
+            "initial_model_reason": self.leakage.reason,
+        }
 
 
-def find_initial_model(settings: Settings, fold: Fold) -> InitialModel | None:
+def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> InitialModel | None:
     """Return the model that a fold starts from.
 
     Args:
         settings: initial_model, a path below the current folder in which ``{fold}`` stands for the number of the fold, from
             1; and dataset.
         fold: The fold.
+        corpus_folder: data/<dataset>, whose index has the audio hashes of the fold's clips.
 
     Returns:
         The model; None where the settings name none.
 
     Raises:
-        SettingsError: There is no such file, it is damaged or no .keras file, or it has seen items that the fold tests.
-        ResultsError: The .json file beside it is not readable.
+        SettingsError: There is no such file, it is damaged or no .keras file, it has heard what the fold tests, or it was
+            trained on what the fold validates with.
+        CorpusError: The index of the corpus is damaged.
+        ResultsError: A file beside it is not readable.
     """
     if settings.initial_model is None:
         return None
@@ -72,14 +80,12 @@ def find_initial_model(settings: Settings, fold: Fold) -> InitialModel | None:
             f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or mend the path; "
             f"{_FOLD} in it stands for the number of the fold, from 1."
         )
-    found = InitialModel(path, _hash_of(path, fold.number), read_json(path.with_suffix(".json")) or {})
-    if tested := found.seen.among(settings.dataset, fold.test):
-        raise SettingsError(
-            f"fold {fold.number}: initial_model: {path} has been trained on items that this fold tests "
-            f"({tested}). Put {_FOLD} in the path, and give both experiments the same folds, so "
-            "that each fold starts from the model that has not seen its test items; or start from a model of another corpus."
-        )
-    return found
+    content_hash = _hash_of(path, fold.number)
+    seen = read_seen(path)
+    leakage = judge(seen, fold, settings.dataset, corpus_folder)
+    if leakage.state == "leaked":
+        raise SettingsError(f"fold {fold.number}: initial_model: {path} {leakage.reason}")
+    return InitialModel(path, content_hash, read_json(path.with_suffix(".json")) or {}, seen, leakage)
 
 
 def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:

@@ -58,6 +58,6 @@ def set_up_fold(job: Job) -> FoldSetup:
         random_excerpts=settings.random_excerpts,
     )
     model = build_model(settings, job.options, store, data.training_items)
-    initial = find_initial_model(settings, job.fold)
+    initial = find_initial_model(settings, job.fold, store.folder.parents[1])
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
     return FoldSetup(store, data, compile_model(model, settings, seed=job.seed), initial, facts)

@@ -64,7 +64,7 @@ def _check_model(job: Job) -> int:
             cut_models(job, store)
         return len(store.class_names)
     model = build_model(job.settings, job.options, store, store.items)
-    if initial := find_initial_model(job.settings, job.fold):
+    if initial := find_initial_model(job.settings, job.fold, store.folder.parents[1]):
         start_from(model, initial, job.settings, store)
     fitted_model = augmented(model, job.settings, seed=job.seed)
     if job.settings.task.is_reconstruction:

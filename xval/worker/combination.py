@@ -17,15 +17,17 @@ from xval.combination import persistence
 from xval.combination.basic_features import all_examples, read_basic_features
 from xval.combination.checks import check_files, check_skops
 from xval.combination.classifier import FittedClassifier, fit_classifier
-from xval.combination.leakage import judge
 from xval.data.fold import Examples, load_fold
+from xval.errors import FoldsError
 from xval.evaluation.clips import evaluate_predictions
 from xval.jobs.job import Job
 from xval.jobs.prepare import prepare_for
 from xval.jobs.record import versions
 from xval.models.cut import cut_model, embed
 from xval.saved_models.initial import hash_model
+from xval.saved_models.leakage import judge
 from xval.saved_models.load import read_keras_model
+from xval.saved_models.seen import read_seen
 from xval.settings.combination import CombinationOptions
 
 
@@ -43,7 +45,7 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
 
     Raises:
         SettingsError: As `check_instance` and `cut_model`.
-        FoldsError: A model has been trained on test items; a side has no examples.
+        FoldsError: A model has heard what is tested or was trained on what validates; a side has no examples.
         JobError: As `fit_classifier`.
     """
     settings = job.settings
@@ -111,9 +113,11 @@ def _combine(examples: Examples, networks: list[Any], job: Job, store: FeatureSt
 
 
 def _describe_model(path: Path, job: Job, features: FeatureSettings, store: FeatureStore) -> dict[str, str]:
-    """Return what the record says of a model: its path and hash, and whether it may have seen what is tested."""
+    """Return what the record says of a model: its path and hash, and whether it may have heard what is tested."""
     check_files(path, features, is_custom=store.description.feature_settings is None)
-    verdict = judge(path, job.fold, job.settings.dataset)
+    verdict = judge(read_seen(path), job.fold, job.settings.dataset, store.folder.parents[1])
+    if verdict.state == "leaked":
+        raise FoldsError(f"fold {job.fold.number}: models: {path} {verdict.reason}")
     return {"path": str(path), "hash": hash_model(path), "leakage": verdict.state, "leakage_reason": verdict.reason}
 
 

@@ -50,7 +50,7 @@ def _run(path: Path) -> int:
     if outcome.status in FAILED:
         record_failure(job, outcome)
     write_outcome(path, outcome)
-    name = f"instance {outcome.instance}, fold {outcome.fold}"
+    name = str(outcome.key)
     if outcome.status == "done":
         sys.stdout.write(f"{name}: done in {outcome.seconds:.1f} s\n")
         return 0

@@ -20,6 +20,7 @@ from xval.jobs.model_files import save_model
 from xval.jobs.record import describe_job, versions
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.settings import user_code
 from xval.settings.architectures import COMBINATION
 from xval.settings.schema import Settings
@@ -43,7 +44,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     Args:
         job: The job.
         temporary: Where its files go.
-        report: Called after each epoch: ``{"instance", "fold", "epoch", "values"}``.
+        report: Called after each epoch: ``{"instance", "fold", "repeat", "epoch", "values"}``.
 
     Returns:
         The record, but for what only the end knows.
@@ -83,7 +84,7 @@ def run_job(
 
     Args:
         job: What to run.
-        report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
+        report: Called with what progresses: ``{"instance", "fold", "repeat", "epoch", "values"}``.
         device: Named in the record.
         raise_errors: Raise the error of the job instead of recording it.
         work: What is done; another than the job itself is for measuring what is done around it.
@@ -105,8 +106,8 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
 
     Args:
         jobs: A job, or several that one program may train.
-        report: Called with what progresses, as by `run_job`; and with ``{"instance", "fold", "note"}`` for a job of a group
-            that is trained by itself, with the reason.
+        report: Called with what progresses, as by `run_job`; and with ``{"instance", "fold", "repeat", "note"}`` for a job of a
+            group that is trained by itself, with the reason.
         device: Named in the records.
 
     Yields:
@@ -122,18 +123,18 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
         for job in jobs:
             fold = stack.enter_context(ClaimedFold(job, report, device=device))
             if fold.outcome is None:
-                claimed[job.instance, job.fold.number] = job, fold
+                claimed[job.key] = job, fold
             else:
                 yield fold.outcome
 
         def report_to_fold(event: Mapping[str, Any]) -> None:
-            claimed[event["instance"], event["fold"]][1].report(event)
+            claimed[JobKey.of(event)][1].report(event)
 
         n_claimed = len(claimed)
-        apart: dict[tuple[int, int], Mapping[str, Any]] = {}
+        apart: dict[JobKey, Mapping[str, Any]] = {}
         try:
             for result in train_together([job for job, _ in claimed.values()], report_to_fold):
-                key = result.job.instance, result.job.fold.number
+                key = result.job.key
                 fold = claimed[key][1]
                 if isinstance(result, Trained):
                     fold.n_sharing = n_claimed
@@ -148,7 +149,7 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
             reason = f"training together ended with {one_line(error)}"
             apart |= {key: one_by_one(job, reason) for key, (job, _) in claimed.items() if key not in apart}
         for key, (job, fold) in claimed.items():
-            report({"instance": key[0], "fold": key[1], "note": f"trained by itself: {apart[key]['engine']['reason']}"})
+            report({**key._asdict(), "note": f"trained by itself: {apart[key]['engine']['reason']}"})
             fold.restart_clock()
             yield _publish(fold, partial(_work_apart, job, fold, apart[key]))
 
@@ -160,11 +161,11 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
         OSError: The disk is full or gone.
     """
     folder = ExperimentFolder(Path(job.experiment_folder))
-    with folder.claim(job.instance, job.fold.number) as ours:
-        finished = folder.record(job.instance, job.fold.number)
+    with folder.claim(*job.key) as ours:
+        finished = folder.record(*job.key)
         if not ours or (finished and finished["status"] == "done"):
             return
-        temporary = folder.begin_fold(job.instance, job.fold.number)
+        temporary = folder.begin_fold(*job.key)
         record = _describe(job) | {
             "status": "failed",
             "error": outcome.error,
@@ -172,7 +173,7 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
             "seconds": outcome.seconds,
         }
         write_json(temporary / "record.json", record, flushed=False)
-        folder.publish(temporary, job.instance, job.fold.number)
+        folder.publish(temporary, *job.key)
 
 
 def _publish(fold: ClaimedFold, work: Callable[[], Mapping[str, Any]], *, raise_errors: bool = False) -> JobOutcome:

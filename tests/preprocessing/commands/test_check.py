@@ -1,8 +1,10 @@
 """The quality report finds every fault that was planted, says where, and stays silent about a clean corpus."""
 
 import csv
+import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from html.parser import HTMLParser
 from pathlib import Path
@@ -192,7 +194,7 @@ def test_silent_short_clipped_and_offset_clips(corpus: Corpus) -> None:
     corpus.add("silent_too.wav", "bob", "no", np.zeros(RATE_HZ, np.float32))
     corpus.add("short.wav", "ann", "no", noise(70, 0.05))
     corpus.add("clipped.wav", "ann", "no", np.clip(loud, -1, 1))
-    corpus.add("lowered.wav", "bob", "no", 0.2 * np.clip(0.9 * loud, -1, 1))
+    corpus.add("lowered.wav", "bob", "no", 0.2 * np.clip(1.4 * np.sin(2 * np.pi * 270 * time_s), -1, 1))
     one_channel = np.stack([np.clip(0.8 * loud, -1, 1), 0.3 * np.sin(2 * np.pi * 330 * time_s).astype(np.float32)], axis=1)
     corpus.add("left_clipped.wav", "cem", "no", one_channel)
     corpus.add("offset.wav", "cem", "no", noise(71) + 0.1)
@@ -351,6 +353,24 @@ def test_stretches_are_judged_one_by_one(corpus: Corpus) -> None:
     assert "(2.3 s)" in table["long.wav#2.0-3.0"]["reason"]
 
 
+@pytest.mark.parametrize("link", [shutil.copy, os.symlink])
+def test_stretches_of_a_copy_or_link_overlap_under_two_items(corpus: Corpus, link: Callable[[Path, Path], object]) -> None:
+    corpus.header = "path,item,label,start_s,end_s"
+    corpus.rows = [(*row, "", "") for row in corpus.rows]
+    soundfile.write(corpus.folder / "long.wav", noise(60, 2.0), RATE_HZ)
+    link(corpus.folder / "long.wav", corpus.folder / "other.wav")
+    corpus.rows += [("long.wav", "ann", "no", "0", "0.5"), ("long.wav", "bob", "no", "0.6", "1.2")]
+    corpus.rows.append(("other.wav", "dee", "no", "1.1", "1.6"))
+
+    found = corpus.check()[0]
+
+    assert {clip: row["faults"] for clip, row in found.items() if row["faults"]} == {
+        "long.wav#0.6-1.2": "overlapping across items",
+        "other.wav#1.1-1.6": "overlapping across items",
+    }
+    assert found["other.wav#1.1-1.6"]["reason"] == "overlaps with long.wav#0.6-1.2 (item bob)"
+
+
 def test_augmented_copies_are_compared_but_not_counted(corpus: Corpus) -> None:
     lines = [",".join(COPIES_COLUMNS)]
     for number, seed in ((1, 500), (2, 4)):
@@ -372,6 +392,12 @@ def test_a_refused_list_is_reported_and_the_clips_still_checked(corpus: Corpus, 
     text = capsys.readouterr().out
     assert "Refused    the list of clips: The clip (file and stretch) 'ann_no_1.wav' is listed 2 times" in text
     assert "identical across items" in faults
+
+
+def test_items_that_differ_in_case_alone_are_asked_about(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus.add("Ann.wav", "Ann", "no", noise(99))
+    assert "The items &#x27;Ann&#x27; and &#x27;ann&#x27; differ in case or spaces alone" in corpus.check()[1]
+    assert "Refused    the list of clips: The items 'Ann' and 'ann' differ" in capsys.readouterr().out
 
 
 def test_regression_has_targets_instead_of_classes(corpus: Corpus) -> None:

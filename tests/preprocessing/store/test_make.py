@@ -26,7 +26,7 @@ from xval.errors import CorpusError, SettingsError, WorkerError
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE_HZ = 8000
-FEW = ("s1", "s2", "S2")
+FEW = ("s1", "s2", "S3")
 
 
 def settings_with(**changes: object) -> FeatureSettings:
@@ -229,7 +229,7 @@ def test_a_clip_that_cannot_be_read_any_more_is_left_out(corpus: Corpus) -> None
     (corpus.audio_folder / "0/1.wav").unlink()
     (corpus.audio_folder / "1/2.wav").write_text("no audio any more")
     store, left_out = make_store(corpus, settings_with())
-    assert store.counts == {"S2": 3, "s1": 2, "s2": 2}
+    assert store.counts == {"S3": 3, "s1": 2, "s2": 2}
     assert left_out.to_dict("records") == [
         {"path": "0/1.wav", "item": "s1", "reason": "no such file."},
         {"path": "1/2.wav", "item": "s2", "reason": "cannot be decoded as audio (Format not recognised)."},

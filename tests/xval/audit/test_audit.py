@@ -83,7 +83,7 @@ def test_without_the_corpus_what_needs_it_is_not_checkable_and_says_so(copy):
     verdicts = copy.audit()
 
     assert {rule for rule, verdict in verdicts.items() if verdict.state == "ok"} == {
-        "files", "items", "earlier models", "folds hash", "settings hash", "code hash", "seeds",
+        "files", "items", "earlier models", "folds hash", "settings hash", "code hash", "seeds", "repeats",
     }  # fmt: skip
     others = [verdict for verdict in verdicts.values() if verdict.state != "ok"]
     assert {verdict.state for verdict in others} == {"not checkable"}
@@ -325,6 +325,11 @@ def test_a_tested_clip_among_what_a_model_has_seen(copy, instance):
     )  # fmt: skip
 
 
+def test_a_validation_clip_among_what_trained_a_model(copy):
+    shutil.copy(copy.fold() / "seen_audio.npy", copy.fold() / "trained_audio.npy")
+    assert "instance 1, fold 1: its model was trained on the audio of clip '" in copy.faults_of_only("seen audio")
+
+
 def test_a_training_clip_that_is_missing_from_what_a_model_has_seen(copy):
     path = copy.fold() / "seen_audio.npy"
     np.save(path, np.load(path)[1:])
@@ -392,10 +397,18 @@ def test_a_model_that_has_seen_a_tested_item(copy):
     assert faults == f"instance 3, fold 1: its model, or one that it was made of, has seen the tested '{item}'"
 
 
+def test_a_model_that_was_trained_on_a_validation_item(copy):
+    item = copy.record()["items"]["validation"][0]
+    copy.edit(copy.fold(3) / "model.json", lambda content: content["trained_items"]["tones"].append(item))
+    fault = f"instance 3, fold 1: its model, or one that it was made of, was trained on '{item}', which validates"
+    assert copy.faults_of_only("earlier models") == fault
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"initial_model_items": "unknown"}, "nothing says what its initial model was trained on"),
+        ({"initial_model_items": "unknown"}, "its initial model: nothing says what it was trained on"),
+        ({"initial_model_items": "unknown", "initial_model_reason": "nobody knows"}, "its initial model: nobody knows"),
         ({"models": [{"path": "a.keras", "leakage": "unknown", "leakage_reason": "nobody knows"}]}, "a.keras: nobody knows"),
         ({"models": [{"path": "a.keras"}]}, "a.keras: nothing says what it has seen"),
     ],
@@ -416,7 +429,7 @@ def test_an_initial_model_of_which_the_record_says_nothing(copy):
     verdict = copy.audit()["earlier models"]
 
     assert verdict.state == "not checkable"
-    reason = "nothing says what its initial model was trained on"
+    reason = "its initial model: nothing says what it was trained on"
     assert verdict.not_checkable == (f"instance 3, fold 1; instance 3, fold 2: {reason}",)
 
 

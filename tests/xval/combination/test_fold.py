@@ -28,7 +28,7 @@ def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, mak
     record = train_and_test(combination_of(custom_store, make_job, make_network), folder)
 
     assert {path.name for path in folder.iterdir()} == {
-        "grid.csv", "model.json", "model.skops", "network_1", "predictions.parquet", "seen_audio.npy"
+        "grid.csv", "model.json", "model.skops", "network_1", "predictions.parquet", "seen_audio.npy", "trained_audio.npy"
     }  # fmt: skip
     assert record["status"] == "done"
     assert record["n_examples"] == {"training": 27, "validation": 9, "test": 18}
@@ -94,7 +94,7 @@ def test_a_model_that_has_seen_the_test_items_is_refused_also_where_the_job_runs
         basic_features=False,
     )  # fmt: skip
 
-    with pytest.raises(FoldsError, match="trained on s0, s1, which fold 2 tests"):
+    with pytest.raises(FoldsError, match=r"has heard what fold 2 tests: item s0, s1 and \d+ of its"):
         train_and_test(job, folder)
 
 

@@ -73,18 +73,17 @@ def test_networks_train_first_and_their_features_are_combined_to_the_workbook(to
     ("model", "message"),
     [
         (MODEL, r"instance 2: models: results/toy/experiment_1/instance_1/fold_1/model.keras does not exist"),
-        ("other/fold_{fold}/model.keras", "has been trained on"),
+        ("other/fold_{fold}/model.keras", "has heard what fold 1 tests: item"),
     ],
     ids=["missing", "leaking"],
 )
 def test_what_cannot_be_combined_is_refused_before_anything_is_trained(project, model, message):
-    items = {"training": ["speaker_0", "speaker_1"], "validation": ["speaker_2"], "test": ["speaker_3"]}
     for fold in (1, 2, 3):
         folder = project.folder / "other" / f"fold_{fold}"
         folder.mkdir(parents=True)
         (folder / "model.keras").write_bytes(b"")
-        (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
-        (folder / "model.json").write_text(json.dumps({"format_version": 1, "feature_settings": {}}))
+        seen = {"toy": [f"speaker_{number}" for number in range(3)]}
+        (folder / "model.json").write_text(json.dumps({"format_version": 1, "feature_settings": {}, "seen_items": seen}))
     project.write_script(NETWORK, {**COMBINED, "models": [model], "basic_features": False})
 
     ended = project.run("2", "2")

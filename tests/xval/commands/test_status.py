@@ -11,6 +11,7 @@ import pytest
 
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.results.status import read_status
 
 HOLDER = (
@@ -204,11 +205,11 @@ def test_before_the_first_instance(command, results):
 
 
 def test_old_results_that_wait_to_be_replaced_are_named(command, results):
-    ExperimentFolder(results).replace(1, [2])
+    ExperimentFolder(results).replace(1, [JobKey(1, 2), JobKey(1, 2, 3)])
 
     _, printed, _ = command("status", results)
 
-    assert "instance_1.replaced: old results of fold(s) 2 wait here for new ones." in printed
+    assert "instance_1.replaced: old results of fold 2 wait here for new ones." in printed
 
 
 def test_looking_changes_nothing(command, results):

@@ -1,5 +1,6 @@
 """What every executor that is installed does alike: the same records, failure, kill, retry, resume, interrupt."""
 
+import json
 import os
 import signal
 import subprocess
@@ -53,9 +54,11 @@ def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(proje
     assert not project.leftovers()
 
     stamp = project.stamp((2, 1))
-    code, printed = engines.run_all(project, executor, "2", "2", "--folds", "1")
+    code, printed = engines.run_all(project, executor, "2", "2", "--folds", "1", "--repeats", "2")
     assert code == 0, printed
     assert project.stamp((2, 1)) == stamp
+    second = json.loads((project.results / "instance_2" / "fold_1_repeat_2" / "record.json").read_text())
+    assert (second["status"], second["repeat"], second["seed"] != found[2, 1]["seed"]) == ("done", 2, True)
 
 
 @pytest.mark.slow

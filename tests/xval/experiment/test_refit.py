@@ -28,8 +28,10 @@ from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.split import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
+from xval.jobs.refit import choose_epochs
 from xval.results.folder import ExperimentFolder
-from xval.saved_models.description import read_description, read_seen_audio
+from xval.results.job_key import JobKey
+from xval.saved_models.description import read_audio_hashes, read_description
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
@@ -161,7 +163,8 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
     assert f"Next: python -m xval predict {path} FILE" in printed
     files = {file.name for file in path.parent.iterdir()}
-    assert files == {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy", "model_card.md"}
+    wanted = {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy", "trained_audio.npy", "model_card.md"}
+    assert files == wanted
 
 
 def test_its_weights_are_its_own_and_it_normalises_by_all_items(experiment, make, finished):
@@ -196,6 +199,23 @@ def test_the_same_command_makes_the_same_model_bit_for_bit(make):
     assert all(map(np.array_equal, first[:2], other[:2]))  # the moments of all items
 
 
+def test_repeats_have_a_say_in_the_epochs(experiment, make):
+    for fold, best_epoch in ((1, 1), (2, 2)):
+        for repeat in (2, 3):
+            further = experiment.fold_folder(1, fold, repeat)
+            shutil.copytree(experiment.fold_folder(1, fold), further)
+            record = json.loads((further / "record.json").read_text()) | {"repeat": repeat, "best_epoch": best_epoch}
+            (further / "record.json").write_text(json.dumps(record))
+    own = [experiment.record(1, fold)["best_epoch"] for fold in (1, 2)]
+
+    path, printed = make()
+
+    record = record_of(path)
+    assert record["best_epochs_of_folds"] == {"1": [own[0], 1, 1], "2": [own[1], 2, 2]}
+    assert record["epochs"] == choose_epochs([*own, 1, 1, 2, 2])
+    assert "from 2 folds" in printed
+
+
 def test_without_a_number_validation_selects_the_instance(experiment, make):
     path, printed = make(None)
 
@@ -212,7 +232,7 @@ def test_results_and_workbook_stay_as_they_are_and_runs_take_no_notice(experimen
 
     after = contents(experiment.path)
     assert {path: after[path] for path in before} == before
-    assert experiment.folds(1) == [1, 2]
+    assert experiment.jobs(1) == [JobKey(1, 1), JobKey(1, 2)]
     run(declare(finished, INSTANCES, experiment_folder=str(experiment.path.parents[1])), [1, 2])
     again = contents(experiment.path)
     changed = {path.name for path in before if again[path] != before[path]}
@@ -274,7 +294,7 @@ def test_a_fold_that_is_not_done_is_named_with_the_command(experiment, make, epo
     shutil.rmtree(experiment.fold_folder(1, 2))
 
     with pytest.raises(
-        ResultsError, match=r"instance_1: 1 of 2 folds are not done .*\(fold 2\).*Run them first: python exp.py 1"
+        ResultsError, match=r"instance_1: 1 of 2 jobs are not done .*\(fold 2\).*Run them first: python exp.py 1"
     ):
         make(epochs=epochs)
 
@@ -395,9 +415,9 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
 
     path = refit_instance(folder, Request(1), Console(file=StringIO()))
 
-    of_folds = [set(read_seen_audio(folder.fold_folder(1, fold) / "model.keras")) for fold in (1, 2)]
-    assert set(read_seen_audio(path)) == of_folds[0] | of_folds[1]
-    assert len(read_seen_audio(path)) == 12
+    of_folds = [set(read_audio_hashes(folder.fold_folder(1, fold) / "seen_audio.npy")) for fold in (1, 2)]
+    assert set(read_audio_hashes(path.with_name("seen_audio.npy"))) == of_folds[0] | of_folds[1]
+    assert len(read_audio_hashes(path.with_name("seen_audio.npy"))) == 12
     saved = xval.load_model(path)
     assert saved.is_untested
     assert set(saved.predict(tmp_path / "audio" / f"{ITEMS[0]}_1.wav")["predicted"]) <= {"low", "mid", "high"}

@@ -42,6 +42,18 @@ def test_an_instance_folder_means_its_folds_in_order(experiment):
     assert note.endswith("instance_1: ensemble of 3 folds")
 
 
+def test_repeats_of_a_fold_are_further_members(experiment):
+    further = experiment / "instance_1" / "fold_2_repeat_2"
+    further.mkdir()
+    (further / "model.keras").touch()
+
+    members, note = find_members(experiment / "instance_1")
+
+    assert [path.parent.name for path in members] == ["fold_1", "fold_2", "fold_2_repeat_2", "fold_10"]
+    assert note.endswith("instance_1: ensemble of 3 folds, 4 models")
+    assert find_members(further) == ([further / "model.keras"], "")
+
+
 def test_an_experiment_folder_means_the_instance_that_validation_selects(experiment):
     members, note = find_members(experiment)
 

@@ -34,6 +34,14 @@ def test_the_engine_sequential_leaves_every_job_alone():
     assert group_jobs(jobs) == [(job,) for job in jobs]
 
 
+def test_repeats_of_a_fold_are_in_the_group_of_its_instance():
+    jobs = jobs_of({}, n_folds=2, **FUSED)
+
+    (group,) = group_jobs([*jobs, *(replace(job, repeat=2, seed=job.seed + 9) for job in jobs)])
+
+    assert [job.key for job in group] == [(1, 1, 1), (1, 2, 1), (1, 1, 2), (1, 2, 2)]
+
+
 def test_folds_of_an_instance_and_of_instances_that_differ_in_what_each_member_has_for_itself_are_a_group():
     jobs = jobs_of(
         {"dropout": 0.3},

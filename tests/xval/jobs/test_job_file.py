@@ -82,7 +82,7 @@ def test_a_job_file_has_all_settings_and_options_under_one_name(job):
 
     assert list(written) == [
         "experiment_folder", "code_folder", "store_folder", "instance", "fold", "parameters", "option_names", "settings_hash",
-        "folds_hash", "seed", "refit",
+        "folds_hash", "seed", "refit", "repeat",
     ]  # fmt: skip
     assert written["parameters"] == job.settings.model_dump(mode="json") | {"n_units": [8], "dropout": 0.3}
     assert written["option_names"] == ["n_units", "dropout"]

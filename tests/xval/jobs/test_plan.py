@@ -1,10 +1,11 @@
 import json
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
 from preprocessing import store
-from xval.errors import CorpusError, FoldsError, ResultsError
+from xval.errors import CorpusError, FoldsError, ResultsError, SettingsError
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import make_jobs, make_plan, write_settings
@@ -43,27 +44,57 @@ def made(tmp_path):
 
 def finish(planned, *jobs, status="done"):
     hashes = {instance.number: instance.settings_hash for instance in planned.instances}
-    for instance, fold in jobs:
-        temporary = planned.folder.begin_fold(instance, fold)
+    for instance, *numbers in jobs:
+        temporary = planned.folder.begin_fold(instance, *numbers)
         record = {"status": status, "settings_hash": hashes[instance], "folds_hash": planned.folds.hash}
         write_json(temporary / "record.json", record)
-        planned.folder.publish(temporary, instance, fold)
+        planned.folder.publish(temporary, instance, *numbers)
 
 
 def test_every_fold_of_every_instance_is_a_job_until_it_is_done(made):
     planned = made([{}, {"learning_rate": 0.1}])
-    assert planned.to_do == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert planned.to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1), (2, 3, 1)]
 
     finish(planned, (1, 2), (2, 3))
     finish(planned, (1, 1), status="failed")
 
     again = made([{}, {"learning_rate": 0.1}])
-    assert again.done == [(1, 2), (2, 3)]
-    assert again.to_do == [(1, 1), (1, 3), (2, 1), (2, 2)]
+    assert again.done == [(1, 2, 1), (2, 3, 1)]
+    assert again.to_do == [(1, 1, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1)]
+
+
+def test_raising_the_repeats_adds_the_new_ones_behind_what_there_is(made):
+    finish(made([{}], repeats=2), (1, 1), (1, 2), (1, 3), (1, 1, 2))
+
+    assert made([{}], repeats=2).to_do == [(1, 2, 2), (1, 3, 2)]
+    again = made([{}], repeats=3)
+    assert again.to_do == [(1, 2, 2), (1, 3, 2), (1, 1, 3), (1, 2, 3), (1, 3, 3)]
+    assert made([{}], repeats=3, fold_numbers=[2]).to_do == [(1, 2, 2), (1, 2, 3)]
+    assert made([{}]).to_do == []
+
+
+def test_the_first_repeat_is_the_job_that_there_is_without_repeats(made):
+    once, twice = made([{}]), made([{}], repeats=2)
+    (job, *_), jobs = (
+        make_jobs(planned, made.folder.path / "code" / "abc", {1: made.data_folder}) for planned in (once, twice)
+    )
+
+    first, second = jobs[0], jobs[3]
+    assert (first.settings_hash, first.folds_hash, first.seed) == (job.settings_hash, job.folds_hash, job.seed)
+    assert job.seed == int.from_bytes(blake2b(b"1/1", digest_size=4).digest(), "big") % 2**31
+    assert (first.key, second.key) == ((1, 1, 1), (1, 1, 2))
+    assert second.settings_hash == first.settings_hash
+    assert len({each.seed for each in jobs}) == len(jobs) == 6
+    assert Job.from_dict(json.loads(json.dumps(second.to_dict()))) == second
+
+
+def test_an_instance_does_not_choose_its_repeats(made):
+    with pytest.raises(SettingsError, match="'repeats' belongs to the whole experiment"):
+        made([{"repeats": 3}])
 
 
 def test_only_chosen_folds_are_planned(made):
-    assert made([{}], fold_numbers=[3, 1]).to_do == [(1, 1), (1, 3)]
+    assert made([{}], fold_numbers=[3, 1]).to_do == [(1, 1, 1), (1, 3, 1)]
     with pytest.raises(FoldsError, match=r"no fold 4\. Available: 1-3"):
         made([{}], fold_numbers=[4])
 
@@ -78,30 +109,30 @@ def test_other_settings_under_a_used_number_are_an_error_that_lists_the_differen
 def test_other_settings_are_no_error_while_nothing_is_finished(made):
     finish(made([{"learning_rate": 0.1}]), (1, 1), status="failed")
 
-    assert made([{"learning_rate": 0.2}]).to_do == [(1, 1), (1, 2), (1, 3)]
+    assert made([{"learning_rate": 0.2}]).to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1)]
 
 
 def test_a_comment_may_change(made):
     finish(made([{}]), (1, 1))
 
-    assert made([{"comment_1": "new"}]).done == [(1, 1)]
+    assert made([{"comment_1": "new"}]).done == [(1, 1, 1)]
 
 
 def test_overwriting_plans_finished_jobs_again(made):
     finish(made([{}]), (1, 1), (1, 2))
 
-    assert made([{"learning_rate": 0.2}], overwrite=True).to_do == [(1, 1), (1, 2), (1, 3)]
+    assert made([{"learning_rate": 0.2}], overwrite=True).to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1)]
 
 
 def test_an_interrupted_overwrite_goes_on_where_it_stopped(made):
     finish(made([{}]), (1, 1), (1, 2))
     planned = made([{"learning_rate": 0.2}], overwrite=True)
-    planned.folder.replace(1, {1, 2, 3})
+    planned.folder.replace(1, planned.jobs_of(1))
     finish(planned, (1, 2))
 
     again = made([{"learning_rate": 0.2}], overwrite=True)
 
-    assert (again.done, again.to_do) == ([(1, 2)], [(1, 1), (1, 3)])
+    assert (again.done, again.to_do) == ([(1, 2, 1)], [(1, 1, 1), (1, 3, 1)])
 
 
 def test_overwriting_some_folds_never_mixes_settings(made):
@@ -109,7 +140,7 @@ def test_overwriting_some_folds_never_mixes_settings(made):
 
     with pytest.raises(ResultsError, match=r"finished results \(folds 2\).*learning_rate was 0\.001, now 0\.2"):
         made([{"learning_rate": 0.2}], overwrite=True, fold_numbers=[1])
-    assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1)]
+    assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1, 1)]
 
 
 def test_folds_cannot_change_under_finished_results(made):

@@ -12,7 +12,7 @@ from xval.folds.split import Fold
 from xval.json_files import write_json
 from xval.models.build import build_model
 from xval.models.transfer import network_blocks, start_from
-from xval.saved_models.initial import find_initial_model
+from xval.saved_models.initial import find_initial_model, hash_model
 from xval.settings.resolve import Declaration, resolve
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model
@@ -76,7 +76,7 @@ def start(tmp_path, build):
         folder = tmp_path / f"target_{classes}_{len(list(tmp_path.iterdir()))}"
         opened = corpus(folder, classes, shape)
         chosen, model = build(opened, architecture, initial_model=str(path), **changes)
-        facts = start_from(model, find_initial_model(chosen, FOLD), chosen, opened)
+        facts = start_from(model, find_initial_model(chosen, FOLD, folder / "small"), chosen, opened)
         return opened, chosen, model, facts
 
     return start
@@ -266,7 +266,7 @@ def test_settings_that_contradict_each_other_are_refused(parameters, message):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_an_experiment_goes_on_from_another_one(project, make_settings):
+def test_an_experiment_goes_on_from_another_one(project):
     pattern = "results/toy/experiment_1/instance_1/fold_{fold}/model.keras"
     small = {"architecture": "mlp", "n_units": (6,)}
     project.write_script(small, num_epochs=1, executor="inline", num_folds=2)
@@ -298,15 +298,12 @@ def test_an_experiment_goes_on_from_another_one(project, make_settings):
         assert equal(weights(model), weights(source)) == [True, False]
         record, beside = (json.loads((folders[1] / name).read_text()) for name in ("record.json", "model.json"))
         for content in (record, beside):
-            assert (
-                content["initial_model_hash"]
-                == find_initial_model(make_settings(initial_model=str(folders[0] / "model.keras"), dataset="toy"), FOLD).hash
-            )
+            assert content["initial_model_hash"] == hash_model(folders[0] / "model.keras")
             assert content["initial_model_items"] == "unseen"
         assert len(record["layers_copied"]) == 2
         assert beside["seen_items"] == {"toy": sorted({*record["items"]["training"], *record["items"]["validation"]})}
 
-    line = "instance 2: initial_model: nothing says what foreign.keras was trained on"
+    line = "instance 2: possible leakage: initial_model foreign.keras: nothing beside it says all"
     assert ended.stdout.count(line) == 1
     record = json.loads((project.results.with_name("experiment_2") / "instance_2" / "fold_1" / "record.json").read_text())
     assert record["initial_model_items"] == "unknown"
@@ -314,5 +311,19 @@ def test_an_experiment_goes_on_from_another_one(project, make_settings):
     refused = project.run(3)
 
     assert refused.returncode == 2
-    assert re.search(r"error: exp\.py, instance 3: fold 2: initial_model: .* Put \{fold\} in the path", refused.stderr)
+    assert re.search(r"error: exp\.py, instance 3: fold 2: initial_model: .* Put \{fold\} in its path", refused.stderr)
     assert not (project.results.with_name("experiment_2") / "instance_3" / "settings.json").exists()
+
+    # The same audio with random labels, under another name of the corpus and of each item.
+    opened, rng = store.open_store(project.folder / "data" / "toy" / "features" / "custom"), np.random.default_rng(1)
+    examples = {f"new {item}": opened.predictors(item) for item in opened.items}
+    labels = {f"new {item}": rng.permutation(opened.targets(item)) for item in opened.items}
+    store.write("renamed", examples, labels, data_folder=project.folder / "data")
+    project.write_script({**small, "initial_model": pattern}, dataset="renamed", executor="inline", num_folds=2, fold_seed=3)
+
+    refused = project.run()
+
+    assert refused.returncode == 2
+    for knows in ("has heard what fold 1 tests", "has heard what fold 2 tests"):
+        assert re.search(rf"{knows}: \d+ of its \d+ clips by their audio \(new speaker_\d#0", refused.stderr), refused.stderr
+    assert not (project.folder / "results" / "renamed" / "experiment_1" / "instance_1").exists()

@@ -10,7 +10,7 @@ from xval import metrics
 from xval.errors import AudioError, CorpusError, SettingsError
 from xval.new_data.evaluation import Choices, evaluate_on
 from xval.new_data.labelled_clips import ReadOptions, read_labelled_clips
-from xval.saved_models.description import short_hash
+from xval.saved_models.seen import short_hashes
 from xval.statistics.intervals import figure_interval
 
 PATTERN = r"s\d"
@@ -36,7 +36,7 @@ def answers_of(seed=0):
 def hash_of(clips, *paths):
     from preprocessing.audio.read import describe_audio
 
-    return [short_hash(describe_audio(clips.audio_folder / path).audio_hash) for path in paths]
+    return short_hashes([describe_audio(clips.audio_folder / path).audio_hash for path in paths])
 
 
 def test_the_figures_are_those_of_an_experiment_on_the_same_clips(animals, make_model, watch):

@@ -14,7 +14,7 @@ from xval import load_predictions, load_results
 from xval.errors import ResultsError
 from xval.json_files import write_json
 
-KEYS = ["dataset", "experiment", "instance", "fold", "side", "metric", "value"]
+KEYS = ["dataset", "experiment", "instance", "fold", "repeat", "side", "metric", "value"]
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_an_experiment_without_any_fold_is_an_empty_table(results):
 
     assert (len(table), list(table.columns)) == (0, [*KEYS, "comment_1", "comment_2", "architecture"])
     assert str(table["value"].dtype) == "float64"
-    assert (len(predictions), list(predictions.columns)) == (0, ["instance", "fold"])
+    assert (len(predictions), list(predictions.columns)) == (0, ["instance", "fold", "repeat"])
 
 
 def test_records_of_other_settings_or_folds_do_not_count(two_instances):
@@ -207,7 +207,7 @@ def test_a_folder_without_an_experiment_is_refused(two_instances, tmp_path):
 def test_predictions_have_instance_and_fold_first_and_keep_their_types(two_instances):
     table = load_predictions(two_instances.folder.path)
 
-    assert list(table.columns) == ["instance", "fold", "item", "side", "probability_x"]
+    assert list(table.columns) == ["instance", "fold", "repeat", "item", "side", "probability_x"]
     assert table[["instance", "fold"]].to_numpy().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
     assert (str(table["fold"].dtype), str(table["probability_x"].dtype)) == ("int64", "float32")
     assert table["probability_x"].to_list() == [0.25, 0.5, 0.25, 0.5]
@@ -219,7 +219,7 @@ def test_nothing_is_read_but_the_instances_and_columns_that_are_wanted(two_insta
     some = load_predictions(two_instances.folder.path, instances=2, columns=["probability_x"])
     again = load_predictions(two_instances.folder.instance_folder(2), instances=[2], columns=["probability_x"])
 
-    assert list(some.columns) == ["instance", "fold", "probability_x"]
+    assert list(some.columns) == ["instance", "fold", "repeat", "probability_x"]
     assert set(some["instance"]) == {2}
     pd.testing.assert_frame_equal(some, again)
     with pytest.raises(ResultsError, match=r"instance_1.fold_1.predictions\.parquet: damaged"):

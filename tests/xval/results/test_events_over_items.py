@@ -44,7 +44,7 @@ def write(tmp_path):
 
 def measure(folders, settings=SETTINGS):
     of_record = {name: _figure(0.25, math.nan, "items", None, math.nan, "") for name in NAMES}
-    return measure_events(dict(enumerate(folders, start=1)), ("background", "bark", "call"), settings, of_record)
+    return measure_events(folders, ("background", "bark", "call"), settings, of_record)
 
 
 def test_pooled_figures_count_the_events_of_all_folds_together(write):

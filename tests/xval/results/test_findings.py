@@ -50,7 +50,7 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
     metric_dicts = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
     found = texts(metric_dicts)
-    assert "Instances 1, 2, 3 differ in their seed alone" in found["seeds"]
+    assert "Instances 1-3 differ in their seed alone" in found["seeds"]
     assert "repeats = 3" in found["seeds"]
     assert not {"tie", "nested"} & set(found)
 

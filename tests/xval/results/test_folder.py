@@ -7,6 +7,7 @@ import pytest
 from xval.errors import ResultsError
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 
 
 @pytest.fixture
@@ -26,12 +27,12 @@ def test_a_fold_is_not_there_before_it_is_published_and_whole_after(folder):
     temporary = folder.begin_fold(3, 1)
     write_json(temporary / "record.json", {"status": "done"})
     assert folder.record(3, 1) is None
-    assert folder.folds(3) == []
+    assert folder.jobs(3) == []
 
     folder.publish(temporary, 3, 1)
 
     assert folder.record(3, 1) == {"status": "done"}
-    assert (folder.instances(), folder.folds(3)) == ([3], [1])
+    assert (folder.instances(), folder.jobs(3)) == ([3], [JobKey(3, 1)])
     assert not temporary.exists()
 
 
@@ -104,33 +105,34 @@ def test_replacing_moves_the_named_folds_away_and_keeps_the_others(folder):
     for fold in (1, 2, 3):
         publish(folder, 1, fold)
 
-    folder.replace(1, {1, 3})
+    folder.replace(1, {JobKey(1, 1), JobKey(1, 3)})
 
-    assert folder.folds(1) == [2]
+    assert folder.jobs(1) == [JobKey(1, 2)]
     assert sorted(path.name for path in folder.replaced_folder(1).glob("fold_*")) == ["fold_1", "fold_3"]
 
 
 def test_replacing_is_resumed_and_not_begun_again(folder):
     publish(folder, 1, 1, settings_hash="old")
     publish(folder, 1, 2, settings_hash="old")
-    folder.replace(1, {1})
+    folder.replace(1, {JobKey(1, 1)})
     publish(folder, 1, 1, settings_hash="new")
 
-    folder.replace(1, {1, 2})
+    folder.replace(1, {JobKey(1, 1), JobKey(1, 2)})
 
     assert folder.record(1, 1)["settings_hash"] == "new"
-    assert (folder.is_replacement(1, 1), folder.folds(1)) == (True, [1])
+    assert (folder.is_replacement(1, 1), folder.jobs(1)) == (True, [JobKey(1, 1)])
     assert sorted(path.name for path in folder.replaced_folder(1).glob("fold_*")) == ["fold_1", "fold_2"]
 
 
 def test_replaced_results_go_only_when_each_has_a_successor(folder):
     for fold in (1, 2, 5):
         publish(folder, 1, fold)
-    folder.replace(1, {1, 2, 5})
+    folder.replace(1, {JobKey(1, 1), JobKey(1, 2), JobKey(1, 5)})
 
-    folder.end_replacing(1, done=[1], available=[1, 2, 3])
+    available = [JobKey(1, 1), JobKey(1, 2), JobKey(1, 3)]
+    folder.end_replacing(1, done=available[:1], available=available)
     assert folder.replaced_folder(1).exists()
-    folder.end_replacing(1, done=[1, 2], available=[1, 2, 3])
+    folder.end_replacing(1, done=available[:2], available=available)
     assert not folder.replaced_folder(1).exists()
 
 
@@ -144,9 +146,9 @@ def test_a_running_job_is_not_replaced(folder):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         with pytest.raises(ResultsError, match="another process is running it"):
-            folder.replace(1, {1})
+            folder.replace(1, {JobKey(1, 1)})
         other.stdin.close()
         other.wait()
         other.stdout.close()
 
-    assert folder.folds(1) == [1]
+    assert folder.jobs(1) == [JobKey(1, 1)]

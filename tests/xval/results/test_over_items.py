@@ -9,6 +9,8 @@ import xval
 from xval import metrics
 from xval.json_files import read_json
 from xval.results.findings import find_findings
+from xval.results.job_key import JobKey
+from xval.results.over_items import measure_over_items
 from xval.results.ranking import format_test, summary_table
 from xval.results.rebuild import read_metric_dicts, rebuild
 from xval.results.summary import chance_level, item_figure
@@ -158,7 +160,7 @@ def test_they_are_computed_once_and_again_when_a_record_changes(run):
     run.results.add_fold(1, 2, record["metrics"]["test"], draw(seed=1)[1], seconds=11.0)
     rebuild(folder)
     after = read_metric_dicts(folder, [1])[0]
-    assert after["over_items"]["missing"] == "fold 1, 3, 4, 5, 6 has no predictions.parquet"
+    assert after["over_items"]["missing"] == "fold_1, fold_3, fold_4, fold_5, fold_6: no predictions.parquet"
     assert "no pooled figures" in {finding.kind for finding in find_findings([after])}
 
 
@@ -219,3 +221,23 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
     assert any(text.startswith("4 items tell little about others") for text in texts)
     assert any(text.startswith("Smallest deviation: over 4 folds") for text in texts)
+
+
+def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run, tmp_path):
+    first, rng = draw(), np.random.default_rng(1)
+    second = [table(of["item"].iloc[0], (of["target"] == "yes").astype(int), rng.random(len(of))) for of in first]
+    metric_dict = run(first)
+    folders = {JobKey(1, fold): run.results.folder.fold_folder(1, fold) for fold in range(1, 7)}
+    for fold, of in enumerate(second, start=1):
+        folders[JobKey(1, fold, 2)] = tmp_path / f"fold_{fold}_repeat_2"
+        folders[JobKey(1, fold, 2)].mkdir()
+        of.to_parquet(folders[JobKey(1, fold, 2)] / "predictions.parquet")
+    folders[JobKey(1, 3, 3)] = tmp_path / "fold_3_repeat_3"  # without the other folds, and without files
+
+    found = measure_over_items(metric_dict, folders)["figures"]["test"]["auc"]
+
+    wholes = [pd.concat(tables) for tables in (first, second)]
+    aucs = [compute(whole["target"], whole["probability_yes"].to_numpy())["auc"] for whole in wholes]
+    assert aucs[0] != aucs[1]
+    assert found["pooled"] == pytest.approx(np.mean(aucs))
+    assert found["low"] < found["pooled"] < found["high"]

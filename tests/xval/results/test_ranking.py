@@ -114,8 +114,7 @@ def test_instances_that_differ_in_their_seed_alone_have_one_rank_and_are_best_to
 @given(st.lists(st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=3, max_size=3), min_size=2, max_size=6))
 def test_the_best_have_the_extreme_values_and_nobody_else_has(folds):
     metric_dicts = [
-        {"instance": number, "task_type": "classification",
-         "parameters": {}, "folds": {},
+        {"instance": number, "task_type": "classification", "parameters": {}, "folds": {}, "folds_done": 3,
          "summary": {"test": {"accuracy": {"mean": sum(values) / 3, "std": max(values), "n": 3, "min": None, "max": None}}}}
         for number, values in enumerate(folds)
     ]  # fmt: skip

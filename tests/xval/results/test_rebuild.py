@@ -39,7 +39,7 @@ def end_fold(results):
 def figures(folder):
     """Return what the workbook says of each fold."""
     rows = openpyxl.load_workbook(folder.workbook)["folds"].iter_rows(min_row=2, values_only=True)
-    return {(row[0], row[2]): row[9] for row in rows}
+    return {(row[0], row[2]): row[10] for row in rows}
 
 
 def written(folder, instance):

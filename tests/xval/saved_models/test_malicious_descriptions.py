@@ -11,7 +11,7 @@ import pytest
 from xval import json_files
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
-from xval.saved_models.description import check_description, read_description, read_seen_audio
+from xval.saved_models.description import check_description, read_audio_hashes, read_description
 from xval.saved_models.load import read_keras_model
 
 DEEP = b'{"a":' + b"[" * 200_000
@@ -178,19 +178,19 @@ def npy(descr, shape, content=b""):
 def test_hashes_of_audio_that_are_none_are_refused(trap, tmp_path, content, match):
     (tmp_path / "seen_audio.npy").write_bytes(content)
     with pytest.raises(ResultsError, match=match):
-        read_seen_audio(tmp_path / "model.keras")
+        read_audio_hashes(tmp_path / "seen_audio.npy")
 
 
 def test_pickled_hashes_are_refused(trap, tmp_path):
     path = tmp_path / "seen_audio.npy"
     np.save(path, np.array([Payload(trap)], dtype=object), allow_pickle=True)
     with pytest.raises(ResultsError, match="holds Python objects"):
-        read_seen_audio(tmp_path / "model.keras")
+        read_audio_hashes(tmp_path / "seen_audio.npy")
     path.write_bytes(pickle.dumps(Payload(trap)))
     with pytest.raises(ResultsError, match="damaged"):
-        read_seen_audio(tmp_path / "model.keras")
+        read_audio_hashes(tmp_path / "seen_audio.npy")
 
 
 def test_good_hashes_are_read(trap, tmp_path):
     np.save(tmp_path / "seen_audio.npy", np.array([1, 2], np.uint64))
-    assert read_seen_audio(tmp_path / "model.keras").tolist() == [1, 2]
+    assert read_audio_hashes(tmp_path / "seen_audio.npy").tolist() == [1, 2]

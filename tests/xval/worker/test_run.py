@@ -93,7 +93,7 @@ def test_a_fold_is_let_go_when_it_is_published_and_when_it_cannot_be_begun(jobs,
         fold.publish({"status": "done", "metrics": {}})
         assert is_free(folder, jobs[0])
 
-    def begin_fold(self, instance, fold):
+    def begin_fold(self, *key):
         raise OSError("the disk is full")
 
     monkeypatch.setattr(ExperimentFolder, "begin_fold", begin_fold)

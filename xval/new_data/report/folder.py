@@ -113,7 +113,7 @@ def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescri
         "format_version": FORMAT_VERSION,
         "kind": _KIND,
         "model": subject.model,
-        "members": [{"dataset": each.dataset, "instance": each.instance, "fold": each.fold} for each in descriptions],
+        "members": [each.model_dump(include={"dataset", "instance", "fold", "repeat"}) for each in descriptions],
         "data": subject.data,
         "task_type": subject.task_type,
         "class_names": list(subject.class_names),

@@ -17,8 +17,9 @@ from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances
 from xval.results.read import read_folds
+from xval.results.repeats import seed_twins
 from xval.results.summary import SIDE_NAMES, MetricDict, direction, has_windows, make_metric_dict
-from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, names_of
+from xval.settings.schema import names_of
 from xval.settings.tasks import find_task
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
@@ -147,19 +148,13 @@ def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
 
 def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
     """Refuse instances that differ in the seed alone."""
-    apart = EXPERIMENT_KEYS | UNHASHED_KEYS | {"seed"}
-    groups: dict[str, list[_Chosen]] = {}
-    for each in chosen:
-        rest = {name: value for name, value in each.records.written.parameters.items() if name not in apart}
-        groups.setdefault(repr(sorted(rest.items())), []).append(each)
-    for group in groups.values():
-        seeds = [each.records.written.parameters.get("seed") for each in group]
-        if len(set(map(str, seeds))) > 1:
-            names = ", ".join(each.name for each in group)
-            raise ResultsError(
-                f"instances {names} differ in the seed alone ({', '.join(map(str, seeds))}): they are repeats of one method, "
-                f"never competitors. Train one of them with repeats = {len(group)}, or name the instances to compare."
-            )
+    for group in seed_twins({place: each.records.written.parameters for place, each in enumerate(chosen)}):
+        names = ", ".join(chosen[place].name for place in group)
+        seeds = ", ".join(str(chosen[place].records.written.parameters["seed"]) for place in group)
+        raise ResultsError(
+            f"instances {names} differ in the seed alone ({seeds}): they are repeats of one method, never competitors. Train "
+            f"one of them with repeats = {len(group)}, or name the instances to compare."
+        )
 
 
 def _check_metric(metric: str, chosen: Sequence[_Chosen], metric_dicts: Sequence[MetricDict]) -> bool:

@@ -88,7 +88,7 @@ def _test_metrics(record: Record) -> dict[str, Any]:
 
 
 def _fold_figure(instance: InstanceRecords, record: Record, metric: str) -> FoldFigure:
-    path = instance.experiment.fold_folder(instance.number, record["fold"]) / "record.json"
+    path = instance.experiment.fold_folder(instance.number, record["fold"], record.get("repeat", 1)) / "record.json"
     tested, training = record["items"]["test"], record["items"]["training"]
     if not training:
         raise ResultsError(f"{path}: damaged, no item has trained. {REMEDY}")

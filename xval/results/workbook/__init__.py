@@ -1,7 +1,8 @@
 """Write results.xlsx: the figures of all instances.
 
 Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
-that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file.
+that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file. One
+with a function `is_needed(contents)` is left out where that says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +11,19 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from xval.results.findings import find_findings
+from xval.results.job_key import JobKey
 from xval.results.ranking import rank_instances
 from xval.results.read import Curves
 from xval.results.summary import MetricDict
 
 
-def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[tuple[int, int], Curves]) -> None:
+def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[JobKey, Curves]) -> None:
     """Write the workbook of an experiment; the same content for the same figures.
 
     Args:
         path: The file; it is overwritten. Its links are relative to its folder, with the folders instance_<i>/fold_<k>.
         metric_dicts: One per instance, at least one, in any order.
-        histories: By (instance, fold).
+        histories: Of finished jobs.
 
     Raises:
         OSError: The file cannot be written.
@@ -38,6 +40,7 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
     sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}
     for name in sorted(sheets, key=lambda name: sheets[name].POSITION):
-        sheets[name].fill(workbook.create_sheet(name), contents)
+        if getattr(sheets[name], "is_needed", bool)(contents):
+            sheets[name].fill(workbook.create_sheet(name), contents)
     with path.open("wb") as file:
         workbook.save(file)

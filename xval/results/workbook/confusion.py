@@ -1,4 +1,4 @@
-"""The sheet *confusion*: a confusion matrix per instance, summed over its folds.
+"""The sheet *confusion*: a confusion matrix per instance, summed over its folds; with repeats, each fold's mean over them.
 
 Comes in: metric dicts and their ranking. Goes out: counts of test clips (rows: true class, columns: predicted class) with a
 colour scale, and the recall of each class. If there are too many matrices, only the best instances have theirs.
@@ -55,7 +55,7 @@ def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names
         for true, line in enumerate(record["confusion_matrix"]["test"]):
             for predicted, count in enumerate(line):
                 counts[true][predicted] += count
-    folds = f"{len(records)} of {metric_dict['folds_total']} folds, {sum(map(sum, counts))} clips"
+    folds = f"{len(records)} of {metric_dict['folds_total']} folds, {sum(map(sum, counts)):.0f} clips"
     title = cells.put(sheet, row, 1, f"{cells.title_of(metric_dict)} ({folds})")
     title.font = cells.BOLD
     for column, name in enumerate(("true \\ predicted", *class_names, "recall"), start=1):
@@ -65,7 +65,7 @@ def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names
         at = row + 2 + true
         cells.put(sheet, at, 1, name).font = cells.BOLD
         for column, count in enumerate(line, start=2):
-            cells.put(sheet, at, column, count)
+            cells.put(sheet, at, column, count, "" if isinstance(count, int) else "0.0")
         recall = line[true] / sum(line) if sum(line) else float("nan")
         cells.put(sheet, at, len(class_names) + 2, recall, "0.00")
         sheet.conditional_formatting.add(f"B{at}:{last_column}{at}", _colour_scale(sum(line)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xval.results.findings import Finding
+from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking
 from xval.results.read import Curves
 from xval.results.summary import MetricDict
@@ -17,10 +18,10 @@ class Contents:
         metric_dicts: By instance number, at least one.
         ranking: Of these instances; where a sheet has no room for all, the best are shown.
         findings: What has to be said beside the figures.
-        histories: Columns of history.csv by (instance, fold): epoch, loss, val_loss ...
+        histories: Columns of history.csv by job: epoch, loss, val_loss ...
     """
 
     metric_dicts: Sequence[MetricDict]
     ranking: Ranking
     findings: Sequence[Finding]
-    histories: Mapping[tuple[int, int], Curves]
+    histories: Mapping[JobKey, Curves]

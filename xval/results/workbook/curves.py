@@ -43,21 +43,23 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     cells.set_up_page(sheet)
-    recorded = {instance for instance, _ in contents.histories}
+    recorded = {key.instance for key in contents.histories}
     by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if metric_dict["instance"] in recorded}
     shown = ranking.best_of(by_number, MOST_CHARTED)
     if not shown:
         finished = any(metric_dict["folds_done"] for metric_dict in metric_dicts)
         cells.put_notes(sheet, 1, ["What is finished was not trained in epochs." if finished else "No fold is finished yet."])
         return
-    notes = ["Means over the folds that trained for at least so many epochs; the numbers stand to the right of the charts."]
+    notes = [
+        "Means over the folds (and repeats) that trained for so many epochs; the numbers stand to the right of the charts."
+    ]
     if len(shown) < len(by_number):
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
     cells.put_notes(sheet, 1, notes)
     names = ("loss", find_task(metric_dicts[0]["task_type"]).training_metric)
     for position, number in enumerate(shown):
         column = _FIRST_DATA_COLUMN + position * (3 + 2 * len(names))
-        folds = [history for (instance, _), history in sorted(contents.histories.items()) if instance == number]
+        folds = [history for key, history in sorted(contents.histories.items()) if key.instance == number]
         n_epochs = _put_data(sheet, column, cells.title_of(by_number[number]), folds, names)
         for place, name in enumerate(names):
             chart = _make_chart(sheet, column, column + 2 + 2 * place, n_epochs, name)

@@ -6,18 +6,25 @@ Comes in: metric dicts. Goes out: the fold records as a table.
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from xval.results.job_key import JobKey
 from xval.results.read import Record
+from xval.results.repeats import jobs_of
 from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_columns, settings_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 
 POSITION = 3
 
-_FIRST = ("instance", "comment_1", "fold", "status", "test items", "validation items", "n test", "n validation", "n training")
+_FIRST = (
+    "instance", "comment_1", "fold", "repeat", "status", "test items", "validation items", "n test", "n validation",
+    "n training",
+)  # fmt: skip
 _LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
+_EARLIER = "earlier models"
 _WIDTHS = {
     "comment_1": 24, "test items": 24, "validation items": 24, "n validation": 12, "best_epoch": 12, "peak_memory_mb": 17,
     "seed": 13, "device": 16, "error": 90,
+    _EARLIER: 60,
 }  # fmt: skip
 
 
@@ -25,48 +32,60 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts = contents.metric_dicts
     pairs = metric_columns(metric_dicts)
-    header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST]
+    jobs = [job for metric_dict in metric_dicts for job in jobs_of(metric_dict).items()]
+    earlier = [_EARLIER] if any(_earlier_models(record) for _, record in jobs) else []
+    header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST, *earlier]
     cells.put_header(sheet, header, height=48)
     for column, (side, metric) in enumerate(pairs, start=len(_FIRST) + 1):
         cells.style_header(sheet.cell(1, column), side)
         cells.set_width(sheet, column, max(9, len(metric) + 2))
     for column, name in enumerate(header, start=1):
-        if name in _FIRST or name in _LAST:
+        if name in _FIRST or name in _LAST or name in earlier:
             cells.set_width(sheet, column, _WIDTHS.get(name, 10))
-    jobs = [(metric_dict["instance"], record) for metric_dict in metric_dicts for record in metric_dict["folds"].values()]
     comments = {metric_dict["instance"]: settings_of(metric_dict).comment_1 for metric_dict in metric_dicts}
     formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
-    for row, (number, record) in enumerate(jobs, start=2):
-        first, last = _first_values(number, comments[number], record), [record.get(name) for name in _LAST]
+    for row, (key, record) in enumerate(jobs, start=2):
+        first, last = _first_values(key, comments[key.instance], record), [record.get(name) for name in _LAST]
         figures = [_metric(record, side, metric) for side, metric in pairs]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
-        for column, value in enumerate([*first, *figures, *last], start=1):
+        said = [_earlier_models(record)] if earlier else []
+        for column, value in enumerate([*first, *figures, *last, *said], start=1):
             number_format = number_formats[column - 1] if column <= len(number_formats) else ""
             cells.put(sheet, row, column, value, number_format)
         if 2 * len(jobs) <= cells.MOST_LINKS:
-            cells.link(sheet.cell(row, 1), f"instance_{number}")
-            cells.link(sheet.cell(row, 3), f"instance_{number}/fold_{record['fold']}")
+            cells.link(sheet.cell(row, 1), f"instance_{key.instance}")
+            cells.link(sheet.cell(row, 3), f"instance_{key.instance}/{key.folder_name}")
         if record["status"] == "failed":
             cells.redden(sheet, row, len(header))
-    sheet.freeze_panes = "D2"
+    sheet.freeze_panes = "E2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
     cells.set_up_page(sheet, header_rows=1)
     cells.split_pages(
-        sheet, cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header))), len(jobs) + 1, len(header), title_columns=3
+        sheet, cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header))), len(jobs) + 1, len(header), title_columns=4
     )
 
 
-def _first_values(instance: int, comment: str, record: Record) -> list[object]:
+def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:
     n_examples = record.get("n_examples", {})
     return [
-        instance,
+        key.instance,
         comment,
-        record["fold"],
+        key.fold,
+        key.repeat,
         record["status"],
         ", ".join(record["items"]["test"]),
         ", ".join(record["items"]["validation"]),
         *(n_examples.get(side) for side in ("test", "validation", "training")),
     ]
+
+
+def _earlier_models(record: Record) -> str:
+    """Return whether the models that a fold started from or combines have heard what it tests: unseen, or unknown and why."""
+    found = [(model.get("leakage"), model.get("leakage_reason", "")) for model in record.get("models", ())]
+    if "initial_model_items" in record:
+        found.append((record["initial_model_items"], record.get("initial_model_reason", "")))
+    unknown = sorted({reason for state, reason in found if state == "unknown"})
+    return f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if found else ""
 
 
 def _metric(record: Record, side: str, metric: str) -> float | None:

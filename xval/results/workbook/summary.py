@@ -14,6 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.metrics.registry import describe
 from xval.results.ranking import Best, describe_selection, find_best, format_chance, format_folds, format_interval
+from xval.results.repeats import parameters_of, seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     Figure,
@@ -24,7 +25,6 @@ from xval.results.summary import (
     figure,
     item_figure,
     metric_columns,
-    seed_twins,
 )
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
@@ -56,7 +56,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
     pairs = metric_columns(metric_dicts)
-    twins = seed_twins(metric_dicts)
+    twins = seed_twins(parameters_of(metric_dicts))
     firsts = list(accumulate((_n_columns(*pair, metric_dicts) for pair in pairs), initial=len(names) + 1))
     first_last = firsts[-1]
     last_column = first_last + len(LAST_COLUMNS) - 1

@@ -146,6 +146,6 @@ class Member:
         for callback in self._between.callbacks:
             callback.on_train_end()
         if self._model.weights is None:
-            raise RuntimeError(f"instance {self.job.instance}, fold {self.job.fold.number}: no epoch was the best one")
+            raise RuntimeError(f"{self.job.key}: no epoch was the best one")
         history = History(self._rows, self._between.best_epoch(len(self._rows)), self._between.predictions)
         return history, self._model.weights

@@ -64,7 +64,7 @@ def train_together(jobs: Sequence[Job], report: Report) -> Iterator[Result]:
 
     Args:
         jobs: A group of `group_jobs`.
-        report: Called with what progresses: ``{"instance", "fold", "epoch", "values"}``.
+        report: Called with what progresses: ``{"instance", "fold", "repeat", "epoch", "values"}``.
 
     Yields:
         A result for each job, in the order in which they end.

@@ -3,6 +3,7 @@
 import openpyxl
 import pytest
 
+from xval.results.job_key import JobKey
 from xval.results.workbook import write_workbook
 
 
@@ -12,7 +13,7 @@ def workbook_of(tmp_path):
 
     def write(metric_dicts, histories=None):
         path = tmp_path / "results.xlsx"
-        write_workbook(path, metric_dicts, histories or {})
+        write_workbook(path, metric_dicts, {JobKey(*key): history for key, history in (histories or {}).items()})
         return openpyxl.load_workbook(path)
 
     return write

@@ -42,3 +42,15 @@ def test_clips_have_columns_where_they_are_cut_into_windows(workbook_of, make_in
     record["clip_metrics"]["test"]["accuracy"] = 0.9
     (row,) = rows_of(workbook_of([make_instance(1, [record])])["folds"])
     assert (row["test clip accuracy"].value, row["test accuracy"].value) == (0.9, 0.5)
+
+
+def test_what_earlier_models_have_heard_has_a_column_where_there_are_such(workbook_of, make_instance, make_record):
+    def record(**facts):
+        return make_record(1, {"accuracy": 0.5}) | facts
+
+    known, unknown = {"initial_model_items": "unseen"}, {"initial_model_items": "unknown", "initial_model_reason": "no hashes"}
+    models = [{"leakage": "clean"}, {"leakage": "unknown", "leakage_reason": "nobody knows"}]
+    records = [record(), record(**known), record(**unknown), record(models=models)]
+    rows = rows_of(workbook_of([make_instance(number, [each]) for number, each in enumerate(records, start=1)])["folds"])
+    assert [row["earlier models"].value for row in rows] == [None, "unseen", "unknown: no hashes", "unknown: nobody knows"]
+    assert "earlier models" not in rows_of(workbook_of([make_instance(1, [record()])])["folds"])[0]

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from xval.results.job_key import JobKey
 from xval.results.workbook import write_workbook
 
 
@@ -34,7 +35,7 @@ def test_tables_have_a_frozen_header_a_filter_and_repeat_the_header_in_print(wor
 
 def test_the_same_figures_give_the_same_content_in_any_order(tmp_path, make_instance):
     metric_dicts = [make_instance(number, [0.5, 0.6]) for number in (1, 2, 3)]
-    histories = {(number, fold): history() for number in (1, 2, 3) for fold in (1, 2)}
+    histories = {JobKey(number, fold): history() for number in (1, 2, 3) for fold in (1, 2)}
     parts = []
     for order in (1, -1):
         write_workbook(tmp_path / "results.xlsx", metric_dicts[::order], dict(list(histories.items())[::order]))

@@ -1,0 +1,44 @@
+"""One path for each recording: links and files with the same bytes get the path of the first of them.
+
+Comes in: a list of clips. Goes out: a path for each, by which stretches of one recording are found to overlap whatever their
+files are called.
+"""
+
+import hashlib
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def first_paths(clips: "pd.DataFrame", audio_folder: Path) -> list[str]:
+    """Return for each clip the first path in the list that has the same content.
+
+    Files are compared where a clip is a stretch (whole files are compared by their audio); only those of equal size are read.
+
+    Args:
+        clips: One row per clip: path, start_s, end_s. A path where there is no file stays as it is.
+        audio_folder: What the paths are relative to.
+    """
+    paths = [str(path) for path in clips["path"]]
+    if clips[["start_s", "end_s"]].isna().all(axis=None):
+        return paths
+    by_size: dict[int, dict[Path, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in dict.fromkeys(paths):
+        file = (Path(audio_folder) / path).resolve()
+        if file.is_file():
+            by_size[file.stat().st_size][file].append(path)
+    first: dict[tuple[int, object], str] = {}
+    names: dict[str, str] = {}
+    for size, files in by_size.items():
+        for file, its_paths in files.items():
+            content = _hash_file(file) if len(files) > 1 else file
+            names |= dict.fromkeys(its_paths, first.setdefault((size, content), its_paths[0]))
+    return [names.get(path, path) for path in paths]
+
+
+def _hash_file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").digest()

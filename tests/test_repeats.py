@@ -1,0 +1,96 @@
+"""Repeats as a user has them: each fold trained with further seeds, added later, killed, looked at and audited."""
+
+import json
+import shutil
+
+import pytest
+
+from xval import load_results
+from xval.audit import audit
+from xval.inference.locate import find_members
+from xval.results.folder import ExperimentFolder
+from xval.results.read import read_records
+from xval.results.status import read_status
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def run(project, in_process):
+    """Return a function that runs a script of one instance on two folds, and gives its results folder."""
+    project.write_script({"architecture": "mlp", "n_units": (4,)}, num_folds=2, num_epochs=1)
+
+    def run(*arguments):
+        ended = project.run("--quiet", *arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ExperimentFolder(project.results), ended.stdout
+
+    return run
+
+
+def test_repeats_are_added_resumed_and_averaged_while_the_first_stays_as_it_was(run):
+    folder, _ = run()
+    first = {key: files_of(folder.fold_folder(*key)) for key in folder.jobs(1)}
+    settings_hash = folder.settings(1)["settings_hash"]
+
+    folder, printed = run("--repeats", "2")
+
+    assert folder.jobs(1) == [(1, 1, 1), (1, 1, 2), (1, 2, 1), (1, 2, 2)]
+    assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
+    assert folder.settings(1)["settings_hash"] == settings_hash
+    records, _ = read_records(folder, 1)
+    assert len({record["seed"] for record in records.values()}) == 4
+    assert "between seeds within a fold (2 folds, 2 repeats)" in printed
+
+    # A process was killed in the second repeat of the first fold.
+    killed, kept = folder.fold_folder(1, 1, 2), files_of(folder.fold_folder(1, 2, 2))
+    killed.rename(folder.instance_folder(1) / ".fold_1_repeat_2.dead.part")
+    assert read_status(folder).count("interrupted") == 1
+
+    folder, _ = run("--repeats", "3")
+
+    assert len(folder.jobs(1)) == 6
+    assert not list(folder.instance_folder(1).glob("*.part"))
+    assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
+    assert files_of(folder.fold_folder(1, 2, 2)) == kept
+    again, _ = read_records(folder, 1)
+    assert again[1, 1, 2]["metrics"] == records[1, 1, 2]["metrics"]
+    status = read_status(folder)
+    assert (status.count("done"), len(status.instances[0].jobs)) == (6, 6)
+
+    table = load_results(folder.path).query("side == 'test' and metric == 'accuracy'")
+    means = table.groupby("fold")["value"].mean()
+    assert table["repeat"].to_list() == [1, 2, 3] * 2
+    summary = json.loads((folder.instance_folder(1) / "metrics.json").read_text())["summary"]["test"]["accuracy"]
+    assert (summary["mean"], summary["std"], summary["n"]) == (pytest.approx(means.mean()), pytest.approx(means.std()), 2)
+    assert len(find_members(folder.path).members) == 6
+
+
+def test_the_audit_finds_repeats_that_are_copies_or_have_changed_places(run):
+    folder, _ = run("--repeats", "3")
+    first, second, third = (folder.fold_folder(1, 1, repeat) for repeat in (1, 2, 3))
+
+    def faults():
+        return {verdict.rule: " ".join(verdict.faults) for verdict in audit(folder) if verdict.faults}
+
+    assert faults() == {}
+
+    swapped = second.rename(second.with_name("aside"))
+    third.rename(second)
+    swapped.rename(third)
+    assert "fold_1_repeat_2/record.json: the record of instance 1, fold 1, repeat 3" in faults()["files"]
+
+    for folder_, repeat in ((second, 2), (third, 3)):  # the records are made to fit
+        record = json.loads((folder_ / "record.json").read_text())
+        (folder_ / "record.json").write_text(json.dumps(record | {"repeat": repeat}))
+    found = faults()
+    assert set(found) == {"seeds", "repeats"}
+    assert "instance 1, fold 1, repeat 2: has the seed" in found["seeds"]
+    assert "instance 1, fold 1, repeat 2: its model.json is that of instance 1, fold 1, repeat 3" in found["repeats"]
+
+    for name in ("model.keras", "predictions.parquet"):
+        shutil.copyfile(first / name, second / name)
+        said = f"instance 1, fold 1, repeat 2: its {name} is that of instance 1, fold 1, which was trained with another seed"
+        assert said in faults()["repeats"]

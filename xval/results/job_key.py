@@ -1,0 +1,54 @@
+"""What names a job: its instance, its fold and its repeat.
+
+Comes in: numbers, or anything that holds them by name. Goes out: a `JobKey`, its place in messages and the name of its folder.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+_FOLDER = re.compile(r"fold_(\d+)(?:_repeat_([2-9]|[1-9]\d+))?")
+
+
+class JobKey(NamedTuple):
+    """One training of one fold of one instance; as text, what messages call it.
+
+    Attributes:
+        instance: Number of the instance.
+        fold: Number of the fold; 0: of all items.
+        repeat: From 1; each trains the fold with another seed. The first has the names that a job without repeats has.
+    """
+
+    instance: int
+    fold: int
+    repeat: int = 1
+
+    def __str__(self) -> str:
+        return f"instance {self.instance}, {self.of_instance}"
+
+    @property
+    def of_instance(self) -> str:
+        """What messages call it that have named the instance."""
+        return f"fold {self.fold}" + (f", repeat {self.repeat}" if self.repeat > 1 else "")
+
+    @property
+    def folder_name(self) -> str:
+        """The name of its folder."""
+        return f"fold_{self.fold}" + (f"_repeat_{self.repeat}" if self.repeat > 1 else "")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "JobKey":
+        """Return the key that a record, an event or a model.json holds; without a repeat it is the first."""
+        return cls(values["instance"], values["fold"], values.get("repeat", 1))
+
+    @classmethod
+    def of_folder(cls, instance: int, name: str) -> "JobKey | None":
+        """Return the key of a folder of an instance, or None if its name is not that of a job."""
+        found = _FOLDER.fullmatch(name)
+        return cls(instance, int(found.group(1)), int(found.group(2) or 1)) if found else None
+
+
+def job_keys(instance: int, folds: Iterable[int], repeats: int) -> list[JobKey]:
+    """Return the jobs of an instance: all folds once, then all of them again."""
+    numbers = list(folds)
+    return [JobKey(instance, fold, repeat) for repeat in range(1, repeats + 1) for fold in numbers]
