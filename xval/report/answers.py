@@ -12,6 +12,7 @@ import pandas as pd
 
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError
+from xval.results.job_key import JobKey
 from xval.results.read import REMEDY
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
@@ -20,39 +21,40 @@ _TEST = [("side", "==", "test")]
 _THRESHOLD = 0.5
 
 
-def read_answers(task: Task, settings: Settings, class_names: Sequence[str], folders: Mapping[int, Path]) -> pd.DataFrame:
+def read_answers(task: Task, settings: Settings, class_names: Sequence[str], folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     """Return the answers on the test clips of some folds.
 
     Args:
         task: Of the instance, with its label_form.
         settings: Of the instance.
         class_names: Of the probabilities.
-        folders: The folder of each finished fold.
+        folders: Of each finished fold and repeat.
 
     Returns:
-        A row per clip, the worst answer first: clip (text), item, fold, start_s, end_s, true and answer (text; empty for frames
-        and reconstructions), sure (probability of the answer; NaN without classes) and error: of classes the probability of
-        the answer less that of the true class, 0 where it is right; of numbers the absolute error in standard deviations of
-        the target, summed over targets; of frames the seconds with a wrong label; of reconstructions the mean squared error.
+        A row per clip (and repeat), the worst answer first: clip, item, job (``fold 1``), start_s, end_s, true and answer
+        (text; empty for frames and reconstructions), sure (probability of the answer; NaN without classes) and error: of
+        classes the probability of the answer less that of the true class, 0 where it is right; of numbers the absolute error in
+        standard deviations of the target, summed over targets; of frames the seconds with a wrong label; of reconstructions the
+        mean squared error.
         For numbers also target_<name> and predicted_<name>.
 
     Raises:
         ResultsError: A file is damaged.
     """
     tables = [
-        _answers(task, settings, class_names, _read(folder / "predictions.parquet")).assign(fold=fold)
-        for fold, folder in folders.items()
+        _answers(task, settings, class_names, _read(folder / "predictions.parquet")).assign(job=key.of_instance)
+        for key, folder in folders.items()
         if (folder / "predictions.parquet").exists()
     ]
     if not tables:
-        return pd.DataFrame(columns=["clip", "item", "fold", "start_s", "end_s", "true", "answer", "sure", "error"])
+        return pd.DataFrame(columns=["clip", "item", "job", "start_s", "end_s", "true", "answer", "sure", "error"])
     table = pd.concat(tables, ignore_index=True)
     if task.has_clip_numbers:
         table["error"] = _deviations(table)
     return table.sort_values("error", ascending=False, kind="stable", ignore_index=True)
 
 
-def read_events(folders: Mapping[int, Path]) -> pd.DataFrame:
+def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     """Return the annotated and found events of the test recordings: clip, source, start_s, end_s, label.
 
     Raises:

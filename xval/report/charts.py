@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from xval.report import svg
 from xval.report.figures import Estimate
+from xval.results.job_key import JobKey
 from xval.results.read import Curves
 
 _ROW, _LEFT, _WIDTH = 26, 250, 780
@@ -65,13 +66,15 @@ def draw_instances(rows: Sequence[Row], title: str) -> Markup:
     return svg.picture(_WIDTH, bottom + 24, title, parts)
 
 
-def draw_curves(histories: Mapping[int, Curves], metric: str, best_epochs: Mapping[int, int], limits: svg.Scale) -> Markup:
+def draw_curves(
+    histories: Mapping[JobKey, Curves], metric: str, best_epochs: Mapping[JobKey, int], limits: svg.Scale
+) -> Markup:
     """Draw the curves of all folds in one picture, training and validation, and a dot at the best epoch of each.
 
     Args:
-        histories: By fold.
+        histories: By fold and repeat.
         metric: The column of the training side; that of validation begins with ``val_``.
-        best_epochs: By fold.
+        best_epochs: Likewise.
         limits: The values of the picture; the same for all instances.
     """
     last = max((found["epoch"][-1] for found in histories.values() if len(found["epoch"])), default=1.0)
@@ -79,13 +82,13 @@ def draw_curves(histories: Mapping[int, Curves], metric: str, best_epochs: Mappi
     up = svg.Scale(limits.low, limits.high, _SMALL_HEIGHT - 30, 12)
     parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 10)]
     best = []
-    for fold, found in histories.items():
+    for key, found in histories.items():
         chosen = _evenly(len(found["epoch"]))
         for column, class_ in ((metric, "training"), (f"val_{metric}", "validation")):
             if column in found:
                 points = [(across(found["epoch"][place]), _place(up, found[column][place])) for place in chosen]
                 parts.append(svg.curve(points, f"curve {class_}"))
-        epoch = best_epochs.get(fold)
+        epoch = best_epochs.get(key)
         if epoch and f"val_{metric}" in found and epoch <= len(found["epoch"]):
             value = found[f"val_{metric}"][epoch - 1]
             best += [(across(epoch), up(value))] if math.isfinite(value) else []
@@ -137,7 +140,7 @@ def event_colour(labels: Sequence[str], label: str) -> int:
     return (labels.index(label) if label in labels else 0) % _N_COLOURS
 
 
-def curve_limits(histories: Iterable[Mapping[int, Curves]], metric: str) -> svg.Scale:
+def curve_limits(histories: Iterable[Mapping[JobKey, Curves]], metric: str) -> svg.Scale:
     """Return a scale for the curves of all instances; losses far above the others do not stretch it."""
     values = [
         value

@@ -21,10 +21,12 @@ from xval.report.sounds import Sounds
 from xval.results.comparison.choose import compare_instances
 from xval.results.comparison.outcome import Comparison
 from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history
 from xval.results.rebuild import read_metric_dicts
-from xval.results.summary import MetricDict, done_records, settings_of
+from xval.results.repeats import jobs_of
+from xval.results.summary import MetricDict, settings_of
 
 MOST_COMPARED = 10
 """Instances in the comparison matrix."""
@@ -43,7 +45,7 @@ class PageContents:
         folds: The folds.
         metric_dicts: Of every instance, by number.
         ranking: Of the instances.
-        histories: Of the finished folds, by instance and fold.
+        histories: Of the finished folds, by instance, fold and repeat.
         comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
         comparison_note: Why nothing is compared, or which instances are left out.
         errors_of: The instance whose worst answers are shown; None: no fold is finished.
@@ -59,7 +61,7 @@ class PageContents:
     folds: WrittenFolds
     metric_dicts: list[MetricDict]
     ranking: Ranking
-    histories: Mapping[int, Mapping[int, Curves]]
+    histories: Mapping[int, Mapping[JobKey, Curves]]
     comparisons: Sequence[Comparison] = ()
     comparison_note: str = ""
     errors_of: int | None = None
@@ -161,12 +163,17 @@ def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, data_folder: Path
     return corpus, ""
 
 
-def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[int, Curves]:
+def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Path]:
+    """Return the folder of each finished fold and repeat of an instance."""
+    return {key: folder.fold_folder(*key) for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
+
+
+def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Curves]:
     """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is left out."""
-    found: dict[int, Curves] = {}
-    for record in done_records(metric_dict):
+    found: dict[JobKey, Curves] = {}
+    for key, path in _done_folders(folder, metric_dict).items():
         try:
-            found[record["fold"]] = read_history(folder.fold_folder(metric_dict["instance"], record["fold"]) / "history.csv")
+            found[key] = read_history(path / "history.csv")
         except (OSError, ResultsError):
             continue
     return found
@@ -183,9 +190,9 @@ def _read_answers(
         task = settings.task
         if place >= (_MOST_PREDICTED if task.has_clip_numbers else _MOST_SIDE_BY_SIDE):
             break
-        records = done_records(by_number[number])
-        folders = {record["fold"]: folder.fold_folder(number, record["fold"]) for record in records}
-        answers[number] = read_answers(task, settings, records[0].get("class_names", []), folders)
+        folders = _done_folders(folder, by_number[number])
+        class_names = jobs_of(by_number[number])[next(iter(folders))].get("class_names", [])
+        answers[number] = read_answers(task, settings, class_names, folders)
         if task.is_framewise:
             events[number] = read_events(folders)
     return answers, events

@@ -3,8 +3,6 @@
 Comes in: `PageContents`. Goes out: HTML by instance.
 """
 
-from typing import Any
-
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -12,7 +10,8 @@ from xval.report import charts, svg, tables
 from xval.report.contents import PageContents
 from xval.report.figures import estimate
 from xval.results.ranking import format_folds
-from xval.results.summary import SIDE_NAMES, direction, done_records, figure, metric_columns
+from xval.results.repeats import jobs_of
+from xval.results.summary import SIDE_NAMES, direction, figure, metric_columns
 from xval.settings.tasks import Task
 
 _MOST_BYTES = 20_000_000
@@ -65,8 +64,8 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
 
 def _curves(contents: PageContents, number: int, limits: dict[str, svg.Scale]) -> list[tuple[str, Markup]]:
     histories = contents.histories[number]
-    records = done_records(contents.by_number[number])
-    best: dict[int, Any] = {record["fold"]: record["best_epoch"] for record in records if record.get("best_epoch")}
+    records = jobs_of(contents.by_number[number])
+    best = {key: int(record["best_epoch"]) for key, record in records.items() if record.get("best_epoch")}
     return [
         (name, charts.draw_curves(histories, name, best, scale))
         for name, scale in limits.items()

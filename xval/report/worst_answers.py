@@ -43,7 +43,7 @@ class WorstClip(NamedTuple):
     Attributes:
         clip: Its name.
         item: Whose it is.
-        fold: That tested it.
+        job: The fold (and repeat) that tested it.
         true: The true class, or the true numbers.
         answers: Of the instance whose errors these are, then of others.
         sound: To listen to and to look at.
@@ -52,7 +52,7 @@ class WorstClip(NamedTuple):
 
     clip: str
     item: str
-    fold: int
+    job: str
     true: str
     answers: list[Answer]
     sound: Sound
@@ -60,12 +60,18 @@ class WorstClip(NamedTuple):
 
 
 def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
-    """Return the clips that were answered worst, the worst first; those that were answered rightly are left out."""
+    """Return the clips that were answered worst, the worst first, without those that were answered rightly.
+
+    Of repeats the worst answer counts.
+    """
     if contents.errors_of is None or contents.errors_of not in contents.answers:
         return []
     own, labels = contents.answers[contents.errors_of], event_labels(contents)
     compared = [number for number in contents.answers if number != contents.errors_of][: _MOST_LANES - 1]
-    others = {number: {row["clip"]: row for row in contents.answers[number].to_dict("records")} for number in compared}
+    others = {
+        number: {row["clip"]: row for row in contents.answers[number].drop_duplicates("clip").to_dict("records")}
+        for number in compared
+    }
     found = []
     for row in own[own["error"] > 0].drop_duplicates("clip").head(MOST_CLIPS).to_dict("records"):
         clip = str(row["clip"])
@@ -73,7 +79,7 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
         answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
         time_line = _time_line(contents.events, clip, labels, row["end_s"]) if task.is_framewise else None
-        found.append(WorstClip(clip, str(row["item"]), row["fold"], str(row["true"]), answers, sound, time_line))
+        found.append(WorstClip(clip, str(row["item"]), str(row["job"]), str(row["true"]), answers, sound, time_line))
     return found
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from xval.report.answers import read_answers, read_events
+from xval.results.job_key import JobKey
 from xval.settings.tasks import find_task
 
 CLASSES = ["no", "yes"]
@@ -20,7 +21,7 @@ def answers(tmp_path, make_settings):
             table["side"] = "test"
         table.assign(item="anna").to_parquet(tmp_path / "predictions.parquet")
         settings = make_settings(task_type=task_type, **changes)
-        return read_answers(find_task(task_type, label_form), settings, class_names, {3: tmp_path})
+        return read_answers(find_task(task_type, label_form), settings, class_names, {JobKey(1, 3): tmp_path})
 
     return read
 
@@ -43,7 +44,10 @@ def test_windows_become_the_answer_of_their_clip_as_clip_average_says(answers):
     mean = answers(rows)
     votes = answers(rows, clip_average="votes")
 
-    assert mean[["clip", "true", "answer", "fold"]].to_numpy().tolist() == [["b", "yes", "no", 3], ["a", "no", "no", 3]]
+    assert mean[["clip", "true", "answer", "job"]].to_numpy().tolist() == [
+        ["b", "yes", "no", "fold 3"],
+        ["a", "no", "no", "fold 3"],
+    ]
     assert mean["sure"].tolist() == pytest.approx([0.8, 1.75 / 3])
     assert mean["error"].tolist() == pytest.approx([0.6, 0.0])
     assert mean[["start_s", "end_s"]].to_numpy().tolist() == [[0, 2], [0, 4]]
@@ -88,6 +92,6 @@ def test_events_are_those_of_the_tested_recordings(tmp_path):
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "events.csv", index=False)
 
-    found = read_events({1: tmp_path, 2: tmp_path / "none"})
+    found = read_events({JobKey(1, 1): tmp_path, JobKey(1, 2): tmp_path / "none"})
 
     assert found.to_numpy().tolist() == [["a", "found", 0.5, 1.0, "call"]]

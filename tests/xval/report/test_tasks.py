@@ -60,3 +60,18 @@ def test_recordings_have_time_lines_of_annotated_and_found_events(project, read_
     html = (project.results / "report.html").read_text()
     assert html.count("<title>call, 0.50 to 1.00 s</title>") >= 4
     assert "Recordings with the most seconds" in page.text["errors"]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_repeats_are_all_in_the_curves_and_their_worst_answers_count(tones, read_page):
+    tones.prepare("toy.csv")
+    network = {"architecture": "mlp", "n_units": (2,)}
+    tones.write_script(network, num_folds=2, repeats=2, num_epochs=2, page="complete", **tones.settings)
+
+    ended = tones.run()
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    html = (tones.results / "report.html").read_text()
+    assert html.count('class="curve validation"') == 2 * 2 * 2  # folds, repeats, loss and accuracy
+    clips = [found["alt"] for found in read_page(tones.results / "report.html").of("img")]
+    assert len(clips) == len(set(clips)) > 0
