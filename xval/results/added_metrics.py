@@ -4,11 +4,11 @@ Comes in: names, as the parameter ``metrics`` takes them. Goes out: added_metric
 later rebuilds follow, for folds that end later too; and the metrics themselves. Without this file they are gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.errors import ResultsError, SettingsError, one_line, suggestion
 from xval.json_files import FORMAT_VERSION, read_json, write_json
-from xval.metrics.registry import Chance, Metric, MetricFunction
+from xval.metrics.registry import Chance, Metric
 from xval.results.folder import ExperimentFolder
 from xval.results.read import Record, WrittenInstance, is_current, read_folds, read_records, read_settings
 from xval.settings import further_metrics, keras_names, user_code
 from xval.settings.tasks import Task, find_task
 
+T = TypeVar("T")
 _PROJECT = ("xval", "architectures", "preprocessing", "augmentation")
 
 
@@ -48,7 +49,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
 
     Raises:
         SettingsError: A metric is unknown, has a name that is taken, or cannot be computed from stored predictions.
-        ResultsError: No fold is finished, or a file is damaged.
+        ResultsError: No fold is finished, a file is damaged, or the user's module cannot be imported.
     """
     with folder.lock():
         known = requested(folder)
@@ -56,12 +57,15 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
         instances = [read for number in folder.instances() if (read := _read_done(folder, number))[1]]
         if not instances:
             raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
-        for name in names:
+        by_short = {path.rpartition(".")[2]: path for path in known}
+        for name in (by_short.get(name, name) for name in names):
             for instance, records in instances:
                 canonical, is_there = _resolve(instance, records, name)
                 short = canonical.rpartition(".")[2]
-                found[short if canonical == name else f"{name} ({short})"] = short
-                wanted += [] if is_there or canonical in wanted else [canonical]
+                found[short if name in (canonical, short) else f"{name} ({short})"] = short
+                if not is_there and canonical not in wanted:
+                    load_metric(instance.settings.task_type, canonical)  # so that what cannot be imported is not noted
+                    wanted.append(canonical)
         all_short = [name.rpartition(".")[2] for name in wanted]
         if twice := [name for name in all_short if all_short.count(name) > 1]:
             paths = ", ".join(path for path in wanted if path.rpartition(".")[2] == twice[0])
@@ -107,21 +111,31 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         raise
     except Exception as error:
         raise ResultsError(f"metric '{written}': {module.file} cannot be imported ({one_line(error)}).") from error
-    return AddedMetric(name, metric._replace(function=_guarded(written, metric.function)), version)
+    function, chance = metric.function, metric.chance
+    guarded = metric._replace(
+        function=_guarded(written, lambda targets, predictions: float(function(targets, predictions))),
+        chance=chance and _guarded(f"{written}, chance", lambda targets, weights: Chance(*chance(targets, weights))),
+    )
+    return AddedMetric(name, guarded, version)
 
 
-def constant_chance(metric: Metric, targets: NDArray[Any], n_outputs: int) -> Chance:
-    """Return what the best constant answer in the sense of the loss reaches, for a metric that names no chance level.
+def constant_chance(
+    metric: Metric, targets: NDArray[Any], weights: NDArray[np.float64], n_outputs: int, groups: Sequence[NDArray[np.intp]]
+) -> Chance:
+    """Return what always answering with the shares of the classes reaches, or with the mean target.
 
     Args:
-        metric: The metric.
+        metric: One that names no chance level.
         targets: int64 (n,) class numbers, or float32 (n, n_outputs).
+        weights: float64 (n,), of each example; their sum is 1.
         n_outputs: Of the predictions.
+        groups: The rows of each item if the figure is a mean over items; otherwise all rows.
     """
     is_class = targets.ndim == 1
-    answer = np.bincount(targets, minlength=n_outputs) / len(targets) if is_class else targets.mean(axis=0, dtype=np.float64)
+    answer = np.bincount(targets, weights, n_outputs) if is_class else weights @ targets.astype(np.float64)
+    answers = np.tile(answer.astype(np.float32), (len(targets), 1))
     try:
-        value = float(metric.function(targets, np.tile(answer.astype(np.float32), (len(targets), 1))))
+        value = float(np.mean([metric.function(targets[rows], answers[rows]) for rows in groups]))
     except ResultsError:  # the user's code has no answer to that
         value = float("nan")
     return Chance(value, "always the shares of the classes" if is_class else "always the mean of the targets")
@@ -193,16 +207,16 @@ def _computable(task: Task, records: Sequence[Record]) -> list[str]:
     return [alias for name in found for alias in (name, *metrics.find(task.name, name).aliases)]
 
 
-def _guarded(path: str, function: MetricFunction) -> MetricFunction:
+def _guarded(name: str, function: Callable[[NDArray[Any], NDArray[Any]], T]) -> Callable[[NDArray[Any], NDArray[Any]], T]:
     """Return a function of the user's whose errors say whose they are."""
 
-    def compute(targets: NDArray[Any], predictions: NDArray[Any]) -> float:
+    def compute(targets: NDArray[Any], others: NDArray[Any]) -> T:
         try:
-            return float(function(targets, predictions))
+            return function(targets, others)
         except Exception as error:
             raise ResultsError(
-                f"metric '{path}' fails with targets {targets.shape} and predictions {predictions.shape} ({one_line(error)}); "
-                "where it is undefined it has to return float('nan')."
+                f"metric '{name}' fails with arrays of {targets.shape} and {others.shape} ({one_line(error)}); where it is "
+                "undefined it has to return float('nan')."
             ) from error
 
     return compute

@@ -134,7 +134,8 @@ def _measure(
             interval = _pooled_interval(metric, repeats)
         chance = metric.chance and metric.chance(targets, weights[of])
         if name in further and chance is None:
-            chance = constant_chance(metric, targets, first.predictions.shape[-1])
+            groups = rows if of == "items" else [np.arange(len(targets))]
+            chance = constant_chance(metric, targets, weights[of], first.predictions.shape[-1], groups)
         found[name] = _figure(
             items=float(values.mean()), pooled=value, of=of, interval=interval,
             chance=chance.value if chance else math.nan, strategy=chance.strategy if chance else "",

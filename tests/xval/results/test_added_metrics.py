@@ -27,6 +27,15 @@ def mistakes(targets, predictions):
     return (predictions.argmax(axis=1) != targets).mean()
 
 
+def _guess(targets, weights):
+    return weights[targets == 0].sum(), "always no"
+
+
+@metric(higher_is_better=True, chance=_guess)
+def share(targets, predictions):
+    return (predictions.argmax(axis=1) == targets).mean()
+
+
 @metric(higher_is_better=True)
 def picky(targets, predictions):
     if len(set(targets)) < 2:
@@ -83,7 +92,6 @@ def experiment(make_results, tmp_path):
         results.add_instance(instance, clip_average="probabilities", batch_size=16 * instance)
         for fold, predictions in enumerate(TABLES, start=1):
             add(results, instance, fold, predictions)
-    assert rebuild(results.folder) == []
     return results
 
 
@@ -119,6 +127,7 @@ def records(folder):
 
 
 def test_uar_of_finished_folds_is_what_the_stored_predictions_give_by_hand(experiment):
+    assert rebuild(experiment.folder) == []
     before = records(experiment.folder)
 
     assert request_metrics(experiment.folder, ["uar"]) == {"uar (balanced_accuracy)": "balanced_accuracy"}
@@ -198,13 +207,32 @@ def test_what_all_records_have_is_not_computed_again(experiment):
 def test_a_metric_of_the_users_own_has_direction_interval_and_chance(experiment, write_own):
     request_metrics(experiment.folder, ["own_metrics.mistakes"])
     assert rebuild(experiment.folder) == []
-    # 13 clips, 6 of them wrong; 6 'no' and 7 'yes', so that the shares of the classes say 'yes'.
-    assert figures_of(experiment, "mistakes") == pytest.approx(((1 / 4 + 3 / 5 + 2 / 4) / 3, 6 / 13, 6 / 13))
+    assert request_metrics(experiment.folder, ["mistakes"]) == {"mistakes": "mistakes"}
+    # Of the mean over items: 'no' has a share of 0.48, so that the shares of the classes answer 'yes'.
+    of_no = (3 / 4 + 1 / 5 + 2 / 4) / 3
+    assert figures_of(experiment, "mistakes") == pytest.approx(((1 / 4 + 3 / 5 + 2 / 4) / 3, 6 / 13, of_no))
     metric_dicts = read_metric_dicts(experiment.folder, [1, 2])
     assert direction(metric_dicts, "mistakes") is False
     found = item_figure(metric_dicts[0], "test", "mistakes")
     assert (found["of"], found["strategy"]) == ("items", "always the shares of the classes")
     assert 0 < found["low"] < found["items"] < found["high"] < 1
+
+
+def test_chance_is_what_the_users_metric_says_or_a_fault_of_the_users(experiment, write_own):
+    request_metrics(experiment.folder, ["own_metrics.share"])
+    assert rebuild(experiment.folder) == []
+    assert figures_of(experiment, "share")[2] == pytest.approx((3 / 4 + 1 / 5 + 2 / 4) / 3)  # each item counts once
+    write_own(OWN.replace('return weights[targets == 0].sum(), "always no"', "return 0.5"))
+    lines = rebuild(experiment.folder)
+    assert [line for line in lines if "metric 'own_metrics.share, chance' fails" in line] == lines
+    assert len(lines) == 2
+
+
+def test_a_module_that_cannot_be_imported_is_not_noted(experiment, write_own):
+    write_own(f"import no_such_module\n{OWN}")
+    with pytest.raises(ResultsError, match=r"cannot be imported.*no_such_module"):
+        request_metrics(experiment.folder, ["own_metrics.mistakes"])
+    assert not experiment.folder.added_metrics.exists()
 
 
 def test_later_folds_and_instances_have_the_added_figures_too(experiment, write_own):
