@@ -34,7 +34,7 @@ PARAMETERS = {
 }
 
 
-def _record(fold, metrics, **changes):
+def _record(fold, metrics, /, **changes):
     """Return a done record; `metrics` are those of the test side, validation lies 0.1 above and training 0.2."""
     raised = {
         side: {name: None if value is None else value + shift for name, value in metrics.items()}

@@ -4,6 +4,12 @@ Nothing is trained, and no fold folder is touched; a workbook that was edited by
 settings of an instance that are damaged are left out and named; all else is written. While a run of the experiment writes the
 same files, this waits for it.
 
+With --metrics, further metrics are computed from the stored predictions (predictions.parquet) of each fold: metrics of the
+task, or functions of your own by dotted path, as in the parameter `metrics`. From then on they stand in metrics.json,
+results.xlsx, `load_results`, `compare` and `report`, for folds that end later too. Records stay as they are:
+added_metrics.json has the figures. To be rid of them, delete that file and rebuild. A function of your own has to be found
+where commands are called and by the script; all of them search the root of the project.
+
 exit code: 0; 1 when something was left out
 """
 
@@ -12,8 +18,12 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import EXIT_FAILED, make_console
+from xval.results.added_metrics import request_metrics
 from xval.results.folder import find_experiment
-from xval.results.rebuild import rebuild
+from xval.results.ranking import format_test, test_side
+from xval.results.rebuild import read_metric_dicts, rebuild
+from xval.results.summary import SIDE_NAMES
+from xval.settings.further_metrics import split_names
 
 SUMMARY = "write metric dicts and results.xlsx again from the fold records"
 
@@ -21,6 +31,9 @@ SUMMARY = "write metric dicts and results.xlsx again from the fold records"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "--metrics", nargs="+", metavar="NAME", default=[], help="metrics to add, such as uar or my_module.my_metric"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,8 +41,11 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ResultsError: The folder is no experiment's, or its folds.json is damaged.
+        SettingsError: A metric cannot be computed from stored predictions.
     """
     folder = find_experiment(options.folder)
+    names = [name for text in options.metrics for name in split_names(text)]
+    figures = request_metrics(folder, names) if names else {}
     damaged = rebuild(folder)
     for line in damaged:
         sys.stderr.write(f"left out: {line}\n")
@@ -39,4 +55,8 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"Written from {len(written)} instance(s): metrics.json of each, {folder.workbook}")
     else:
         console.print(f"{folder.path}: no instance has settings, so there is nothing to write.")
+    for metric_dict in read_metric_dicts(folder, written if figures else []):
+        side = test_side([metric_dict])
+        found = [f"{label} {format_test(metric_dict, side, name)}" for label, name in figures.items()]
+        console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {'; '.join(found)}", markup=False)
     return EXIT_FAILED if damaged else 0

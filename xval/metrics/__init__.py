@@ -5,9 +5,20 @@ one function in the file of its task, under `@metric`.
 """
 
 from xval.metrics.classification import class_metrics, confusion_matrix
-from xval.metrics.registry import Metric, compute, find, higher_is_better, least_outputs, metric, metric_names, task_types
+from xval.metrics.registry import (
+    Metric,
+    canonical_name,
+    compute,
+    find,
+    higher_is_better,
+    least_outputs,
+    measure,
+    metric,
+    metric_names,
+    task_types,
+)  # fmt: skip
 
 __all__ = [
-    "Metric", "class_metrics", "compute", "confusion_matrix", "find", "higher_is_better", "least_outputs", "metric",
-    "metric_names", "task_types",
+    "Metric", "canonical_name", "class_metrics", "compute", "confusion_matrix", "find", "higher_is_better", "least_outputs",
+    "measure", "metric", "metric_names", "task_types",
 ]  # fmt: skip

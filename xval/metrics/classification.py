@@ -50,25 +50,25 @@ def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: AR
     return Chance(0.5, "any answer that does not depend on the audio")
 
 
-@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent)
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent, aliases=("war",))
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of examples whose predicted class is the true one."""
     return float(np.mean(np.argmax(predictions, axis=1) == targets))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all, aliases=("uar",))
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall (UAR): the mean recall of the classes that occur in the targets."""
     return float(np.nanmean(_per_class(targets, predictions).recall))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_guess)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_guess, aliases=("f1_macro",))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes that occur in the targets or among the predicted classes."""
     return float(np.nanmean(_per_class(targets, predictions).f1))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_guess)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_guess, aliases=("precision_macro",))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the macro precision: the mean over the classes that occur in the targets or among the predicted classes.
 
@@ -78,7 +78,7 @@ def precision(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(np.nan_to_num(figures.precision)[~np.isnan(figures.f1)]))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all, aliases=("recall_macro",))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the macro recall: the mean over the classes that occur in the targets or among the predicted classes.
 
@@ -88,7 +88,7 @@ def recall(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(np.nan_to_num(figures.recall)[~np.isnan(figures.f1)]))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_half)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc",))
 def auc(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the ROC curve, each class against the rest, averaged over classes (Fawcett 2006).
 

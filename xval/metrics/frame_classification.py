@@ -108,7 +108,7 @@ def accuracy(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(true == predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_balanced)
+@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_balanced, aliases=("uar",))
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall of what there is to be told apart.
 

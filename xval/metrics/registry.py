@@ -47,6 +47,7 @@ class Metric(NamedTuple):
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         is_mean: Whether it is the mean of a value of each example, so that an item or a fold without some class has it too.
         chance: Returns its chance level; None: not known.
+        aliases: Other names that it is known by.
     """
 
     function: MetricFunction
@@ -55,6 +56,7 @@ class Metric(NamedTuple):
     bounds: Bounds | None = None
     is_mean: bool = False
     chance: ChanceFunction | None = None
+    aliases: tuple[str, ...] = ()
 
 
 _METRICS: dict[str, dict[str, Metric]] = {}
@@ -68,6 +70,7 @@ def metric(
     bounds: Bounds | None = None,
     is_mean: bool = False,
     chance: ChanceFunction | None = None,
+    aliases: tuple[str, ...] = (),
 ) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
 
@@ -79,17 +82,19 @@ def metric(
         bounds: Least and largest possible value, which intervals keep within; see `Metric`.
         is_mean: Whether it is the mean of a value of each example.
         chance: From targets and weights to its chance level; see `Metric`.
+        aliases: Other names that users may ask for it by; figures have the name of the function.
 
     Returns:
-        The decorator, which leaves the function as it is but for an attribute ``higher_is_better``.
+        The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
     """
 
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
+        found = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
         if package == _PACKAGE:
-            found = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance)
             _METRICS.setdefault(task_type, {})[function.__name__] = found
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]
+        function.metric = found  # type: ignore[attr-defined]
         return function
 
     return register
@@ -142,6 +147,17 @@ def find(task_type: str, name: str) -> Metric:
     return found[name]
 
 
+def canonical_name(task_type: str, name: str) -> str:
+    """Return the name under which a metric of a task has its figures: ``balanced_accuracy`` for ``uar``.
+
+    Any other name is returned as it is.
+
+    Raises:
+        SettingsError: There is no such task.
+    """
+    return next((known for known, found in _metrics(task_type).items() if name in found.aliases), name)
+
+
 def describe(task_type: str, name: str) -> str:
     """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task.
 
@@ -172,7 +188,19 @@ def compute(
         DivergenceError: A prediction is NaN or infinite.
         JobError: There is no example, or targets and predictions do not fit each other.
     """
-    metrics = _metrics(task_type)
+    n_outputs = predictions.shape[-1]
+    fitting = {name: found for name, found in _metrics(task_type).items() if n_outputs >= found.least_outputs}
+    return measure(task_type, targets, predictions, {**fitting, **(further or {})})
+
+
+def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], chosen: Mapping[str, Metric]) -> dict[str, float]:
+    """Return chosen metrics of targets and predictions, as `compute` takes them.
+
+    Raises:
+        SettingsError: There is no such task.
+        DivergenceError: A prediction is NaN or infinite.
+        JobError: There is no example, or targets and predictions do not fit each other.
+    """
     if len(targets) == 0 or len(targets) != len(predictions):
         raise JobError(
             f"metrics of {task_type}: received {len(targets)} targets and {len(predictions)} predictions; "
@@ -185,8 +213,7 @@ def compute(
             f"a smaller learning_rate or clip_norm may help."
         )
     _task_module(task_type).check(targets, predictions)
-    fitting = {name: found for name, found in metrics.items() if predictions.shape[-1] >= found.least_outputs}
-    return {name: float(found.function(targets, predictions)) for name, found in {**fitting, **(further or {})}.items()}
+    return {name: float(found.function(targets, predictions)) for name, found in chosen.items()}
 
 
 def _metrics(task_type: str) -> dict[str, Metric]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from xval.errors import ResultsError
+from xval.results.added_figures import merge_added
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import REMEDY, Record, WrittenInstance, is_current, read_folds, read_record, read_settings
@@ -129,6 +130,7 @@ def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen
                 raise ResultsError(f"{experiment.fold_folder(*key)}: has no record.json. {REMEDY}")
             if is_current(record, written.settings_hash, folds.hash):
                 current[key] = record
+        current = merge_added(experiment, number, current)
         yield InstanceRecords(
             experiment,
             written,

@@ -2,7 +2,8 @@
 
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  results.xlsx  code/<hash>/
-        instance_<i>/settings.json  metrics.json
+        added_metrics.json                       where metrics were added
+        instance_<i>/settings.json  metrics.json  added_metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
                      fold_<k>_repeat_<r>/ likewise, from the second repeat on
                      refit/record.json  model.keras  history.csv
@@ -74,6 +75,11 @@ class ExperimentFolder:
         return self.path / "results.xlsx"
 
     @property
+    def added_metrics(self) -> Path:
+        """Path of added_metrics.json: the metrics that were asked for after the training."""
+        return self.path / "added_metrics.json"
+
+    @property
     def page(self) -> Path:
         """Path of report.html."""
         return self.path / "report.html"
@@ -104,9 +110,13 @@ class ExperimentFolder:
         return max((found.st_mtime_ns for found in self._fold_stats(instance).values()), default=0)
 
     def state(self, instance: int) -> tuple[object, ...]:
-        """Return a value that changes when the settings or a fold record of an instance are written; no file is read."""
+        """Return a value that changes when settings, fold records or added metrics are written; no file is read."""
         folder = self.instance_folder(instance)
-        paths = [folder / "settings.json", *(folder / name / "record.json" for name in sorted(self._fold_stats(instance)))]
+        paths = [
+            self.added_metrics,
+            folder / "settings.json",
+            *(folder / name / "record.json" for name in sorted(self._fold_stats(instance))),
+        ]
         return tuple((path.parent.name, _state(path)) for path in paths)
 
     def _fold_stats(self, instance: int) -> dict[str, os.stat_result]:

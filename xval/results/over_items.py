@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.metrics.registry import Metric
+from xval.results.added_metrics import constant_chance
 from xval.results.events_over_items import measure_events
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
@@ -30,12 +31,15 @@ MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item l
 _Values = dict[str, NDArray[np.float64]]
 
 
-def measure_over_items(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> OverItems:
+def measure_over_items(
+    metric_dict: MetricDict, folders: Mapping[JobKey, Path], further: Mapping[str, Metric] | None = None
+) -> OverItems:
     """Compute all figures over items. Pooled figures are those of each repeat that has all finished folds, averaged.
 
     Args:
         metric_dict: Of the instance.
         folders: The folder of each finished job.
+        further: Metrics beside those of the task, by name.
 
     Raises:
         ResultsError: A predictions.parquet is damaged.
@@ -68,7 +72,7 @@ def measure_over_items(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) 
         clip_average = settings.clip_average if side == "clip_test" else None
         examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
-        found["figures"].setdefault(side, {}).update(_measure(task, examples, known))
+        found["figures"].setdefault(side, {}).update(_measure(task, examples, known, further or {}))
         numbers, codes = np.unique(examples[0].folds, return_inverse=True)
         found["folds_lacking_classes"] = numbers[_lack_classes(task, examples[0].targets, codes)].tolist()
     if task.is_framewise:
@@ -86,22 +90,25 @@ def _whole_repeats(folds: set[int], folders: Mapping[JobKey, Path]) -> list[dict
     return [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
 
 
-def _measure(task: Task, repeats: Sequence[TestedExamples], of_items: _Values | None) -> dict[str, ItemFigure]:
+def _measure(
+    task: Task, repeats: Sequence[TestedExamples], of_items: _Values | None, further: Mapping[str, Metric]
+) -> dict[str, ItemFigure]:
     """Return the figures that targets and predictions give.
 
     Args:
         task: Of the instance.
         repeats: All that were tested, in each repeat.
         of_items: Their metrics of each item, in the order of the items' names, where the records have them.
+        further: Metrics beside those of the task.
     """
     first = repeats[0]
     targets, rows = first.targets, first.rows
-    pooled = _mean_of([metrics.compute(task.name, each.targets, each.predictions) for each in repeats])
+    pooled = _mean_of([metrics.compute(task.name, each.targets, each.predictions, further) for each in repeats])
     if of_items is None:
         each_item = [
             _mean_of(
                 [
-                    metrics.compute(task.name, each.targets[own], each.predictions[own])
+                    metrics.compute(task.name, each.targets[own], each.predictions[own], further)
                     for each, own in zip(repeats, of_item, strict=True)
                 ]
             )
@@ -116,7 +123,7 @@ def _measure(task: Task, repeats: Sequence[TestedExamples], of_items: _Values | 
     n_values = sum(each.predictions.size for each in repeats) * min(len(rows), MOST_LEFT_OUT)
     found = {}
     for name, value in pooled.items():
-        metric, values = metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
+        metric, values = further.get(name) or metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         of: Literal["items", "pooled"] = "pooled"
         interval = None
@@ -126,6 +133,9 @@ def _measure(task: Task, repeats: Sequence[TestedExamples], of_items: _Values | 
         elif n_values <= MOST_VALUES_OF_INTERVAL:
             interval = _pooled_interval(metric, repeats)
         chance = metric.chance and metric.chance(targets, weights[of])
+        if name in further and chance is None:
+            groups = rows if of == "items" else [np.arange(len(targets))]
+            chance = constant_chance(metric, targets, weights[of], first.predictions.shape[-1], groups)
         found[name] = _figure(
             items=float(values.mean()), pooled=value, of=of, interval=interval,
             chance=chance.value if chance else math.nan, strategy=chance.strategy if chance else "",

@@ -15,6 +15,8 @@ from typing import cast
 
 from xval.errors import ResultsError, XvalError
 from xval.json_files import flush, part_of, read_json, write_if_changed
+from xval.metrics import Metric
+from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
@@ -76,7 +78,7 @@ class DerivedFiles:
             self._known[instance] = known
             return known
         n_damaged = len(damaged)
-        metric_dict = _gather(self._folder, instance, folds, damaged)
+        metric_dict = _gather(self._folder, instance, folds, damaged, computes_added=True)
         if metric_dict is None:
             return None
         write_if_changed(metrics_file, metric_dict)
@@ -163,9 +165,18 @@ def gather_finished(folder: ExperimentFolder, *, over_items: bool = True) -> lis
 
 
 def _gather(
-    folder: ExperimentFolder, instance: int, folds: WrittenFolds, damaged: list[str], *, over_items: bool = True
+    folder: ExperimentFolder,
+    instance: int,
+    folds: WrittenFolds,
+    damaged: list[str],
+    *,
+    over_items: bool = True,
+    computes_added: bool = False,
 ) -> MetricDict | None:
-    """Return the metric dict of the readable records, and note what is wrong with the others."""
+    """Return the metric dict of the readable records, and note what is wrong with the others.
+
+    With `computes_added`, figures of added metrics that are not stored yet are computed and stored.
+    """
     if not folder.jobs(instance) and folder.settings(instance) is None:
         return None  # another run is about to begin it
     try:
@@ -175,24 +186,36 @@ def _gather(
         return None
     found, damaged_records = read_records(folder, instance)
     damaged += damaged_records.values()
-    records = [record for record in found.values() if is_current(record, settings.settings_hash, folds.hash)]
-    metric_dict = make_metric_dict(settings, records, folds_total=len(folds.numbers))
+    current = {key: record for key, record in found.items() if is_current(record, settings.settings_hash, folds.hash)}
+    added: Mapping[str, Metric] = {}
+    try:
+        if computes_added:
+            added = update_added(folder, settings, current, damaged)
+        current = merge_added(folder, instance, current)
+    except ResultsError as error:
+        damaged.append(str(error))
+    metric_dict = make_metric_dict(settings, current.values(), folds_total=len(folds.numbers))
     if over_items and metric_dict["folds_done"]:
-        _add_over_items(folder, metric_dict, damaged)
+        _add_over_items(folder, metric_dict, damaged, added)
     return metric_dict
 
 
-def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: list[str]) -> None:
-    """Add the figures over items: those of metrics.json, where that has the same records; otherwise computed."""
+def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: list[str], added: Mapping[str, Metric]) -> None:
+    """Add the figures over items: those of metrics.json, where that has the same records; otherwise computed.
+
+    Added metrics are among them if all finished jobs have them.
+    """
     instance = metric_dict["instance"]
     known = _known_over_items(folder.instance_folder(instance) / "metrics.json", metric_dict)
     if known is None:
         from xval.results.over_items import measure_over_items  # here, because it loads pandas and scipy
 
-        done = [key for key, record in jobs_of(metric_dict).items() if record["status"] == "done"]
+        done = {key: record for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
         folders = {key: folder.fold_folder(*key) for key in done}
+        tested = [record["metrics"].get("test", {}) for record in done.values()]
+        further = {name: metric for name, metric in added.items() if all(name in of_job for of_job in tested)}
         try:
-            known = measure_over_items(metric_dict, folders)
+            known = measure_over_items(metric_dict, folders, further)
         except (XvalError, OSError) as error:
             damaged.append(f"{error} The pooled figures of instance {instance} are missing.")
             return

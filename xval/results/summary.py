@@ -203,7 +203,7 @@ def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str],
         found |= {
             name
             for each in metric_dicts
-            for name in known
+            for name in [*known, *each["further_metrics"]]
             if (of := item_figure(each, side, name)) and of["pooled"] is not None
         }
         others = sorted(found - set(known) - {"loss"})

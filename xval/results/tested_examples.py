@@ -52,9 +52,9 @@ class TestedExamples:
 
 
 def read_examples(
-    task: Task, paths: Mapping[int, Path], class_names: Sequence[str], clip_average: str | None
+    task: Task, paths: Mapping[int, Path], class_names: Sequence[str], clip_average: str | None, side: str = "test"
 ) -> TestedExamples:
-    """Return the test examples of some folds.
+    """Return the test examples of some folds, or their validation examples.
 
     Args:
         task: Of the instance.
@@ -62,12 +62,13 @@ def read_examples(
         class_names: Of the columns; empty where there are no classes.
         clip_average: Combine the examples of each clip so, as `combine_examples` does; None: the examples themselves. Frames
             stay as they are, but those without weight are left out.
+        side: test or validation.
 
     Raises:
         ResultsError: A file is damaged.
         FileNotFoundError: A file is missing.
     """
-    parts = [_read_fold(task, path, class_names, clip_average) for path in paths.values()]
+    parts = [_read_fold(task, path, class_names, clip_average, side) for path in paths.values()]
     items, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
     return TestedExamples(items, folds, targets, predictions)
@@ -81,7 +82,7 @@ def read_frames(folder: Path) -> Frames:
         FileNotFoundError: A file is missing.
     """
     columns = ["item", "clip", "start_s", "end_s", "weight"]
-    table = _read(folder / "predictions.parquet", columns)
+    table = _read(folder / "predictions.parquet", "test", columns)
     try:
         events = pd.read_csv(folder / "events.csv", dtype={"item": str, "clip": str, "label": str})
         return Frames(table, events[events["side"] == "test"])
@@ -92,10 +93,10 @@ def read_frames(folder: Path) -> Frames:
 
 
 def _read_fold(
-    task: Task, path: Path, class_names: Sequence[str], clip_average: str | None
+    task: Task, path: Path, class_names: Sequence[str], clip_average: str | None, side: str
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:
     """Return items, targets and predictions."""
-    table = _read(path)
+    table = _read(path, side)
     try:
         if task.is_framewise:
             table = table[table["weight"] > 0]
@@ -127,11 +128,11 @@ def _arrays(task: Task, table: pd.DataFrame, class_names: Sequence[str]) -> tupl
     return np.array([known[name] for name in table["target"]], np.int64), predictions
 
 
-def _read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def _read(path: Path, side: str, columns: list[str] | None = None) -> pd.DataFrame:
     try:
         with ParquetFile(path) as file:  # pandas takes four times as long for a small file
             table: pd.DataFrame = file.read(None if columns is None else [*columns, "side"]).to_pandas()
-        return table[table["side"] == "test"]
+        return table[table["side"] == side]
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError) as error:

@@ -42,6 +42,8 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
     for name in names:
         own = user_code.is_dotted(name)
+        if (known := metrics.canonical_name(task_type, name)) != name:
+            raise SettingsError(f"metric '{name}': it is '{known}', which is computed already; leave it out.")
         short, higher = _own_direction(name) if own else _keras_direction(task, name)
         if short in found or short in taken:
             raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
@@ -62,9 +64,10 @@ def load(task_type: str, text: str) -> dict[str, Metric]:
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' is no function that says whether more is better; {_HOW_TO_SAY}.")
+            declared = getattr(function, "metric", None)
+            found[name] = declared._replace(function=function) if isinstance(declared, Metric) else Metric(function, higher)
         else:
-            function = _KerasFunction(task.keras_metrics[name].class_name, has_classes=task.has_clip_classes)
-        found[name] = Metric(function, higher)
+            found[name] = Metric(_KerasFunction(task.keras_metrics[name].class_name, has_classes=task.has_clip_classes), higher)
     return found
 
 

@@ -82,6 +82,25 @@ def test_a_damaged_history_costs_its_curves_alone(command, results):
     assert metric_dicts(results)["instance_1"]["folds_done"] == 2
 
 
+def test_added_metrics_are_printed_for_each_instance_and_the_records_stay(command, results):
+    def state():
+        return {path: path.read_bytes() for path in results.glob("instance_*/fold_*/record.json")}
+
+    before = state()
+    code, printed, errors = command("rebuild", results, "--metrics", "uar")
+    assert (code, errors) == (0, "")
+    found = metric_dicts(results)
+    for number in (1, 2, 3):
+        mean = found[f"instance_{number}"]["summary"]["test"]["balanced_accuracy"]["mean"]
+        assert f"instance {number}: test uar (balanced_accuracy) {mean:.3f}" in printed
+
+    own = "experiments.own_metrics"
+    code, _, errors = command("rebuild", results, "--metrics", f"uar,{own}.x")
+    assert code == 2
+    assert f"'{own}.x'" in errors or "no module" in errors
+    assert state() == before
+
+
 def test_without_instances_there_is_nothing_to_write(command, results):
     for path in results.glob("instance_*"):
         shutil.rmtree(path)

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from xval.errors import DivergenceError, JobError, SettingsError
-from xval.metrics import Metric, compute, higher_is_better, least_outputs, metric, metric_names, task_types
+from xval.metrics import (
+    Metric,
+    canonical_name,
+    compute,
+    find,
+    higher_is_better,
+    least_outputs,
+    metric,
+    metric_names,
+    task_types,
+)
+from xval.settings.tasks import find_task
 
 
 def test_every_task_lists_its_metrics_in_the_order_of_its_file():
@@ -56,6 +67,20 @@ def test_unknown_names_get_suggestions():
         higher_is_better("classification", "acuracy")
     with pytest.raises(SettingsError, match=r"unknown task_type 'regresion'\. .*Did you mean 'regression'\?"):
         metric_names("regresion")
+
+
+def test_names_that_are_usual_elsewhere_mean_a_metric_of_the_task_and_none_of_them_is_taken():
+    assert canonical_name("classification", "uar") == canonical_name("frame_classification", "uar") == "balanced_accuracy"
+    assert canonical_name("classification", "accuracy") == "accuracy"
+    assert canonical_name("regression", "uar") == "uar"
+    for task_type in task_types():
+        names = metric_names(task_type)
+        every = [
+            *names,
+            *(alias for name in names for alias in find(task_type, name).aliases),
+            *find_task(task_type).keras_metrics,
+        ]
+        assert len(set(every)) == len(every)
 
 
 def test_names_and_directions_load_no_heavy_package():

@@ -30,7 +30,7 @@ class Results:
         self.folder.instance_folder(number).mkdir(exist_ok=True)
         write_json(self.folder.instance_folder(number) / "settings.json", content)
 
-    def add_fold(self, number, fold, metrics, predictions=None, **changes):
+    def add_fold(self, number, fold, metrics, predictions=None, /, **changes):
         """Publish a fold as a job does, and return its folder."""
         temporary = self.folder.begin_fold(number, fold)
         hashes = {"instance": number, "settings_hash": f"s{number}", "folds_hash": "f", "code_hash": "c", "store": "x"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xval.errors import ResultsError, SettingsError, suggestion
+from xval.metrics import canonical_name
 from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import metric_names, read_competitor
 from xval.results.comparison.outcome import Comparison
@@ -68,7 +69,7 @@ def compare_instances(
             raise ResultsError(f"{home.path}: no instance has a validation figure to select a baseline by. Use --baseline.")
         first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}"
     task = find_task(chosen[0].records.written.settings.task_type)
-    metric = metric or task.main_metrics[0]
+    metric = canonical_name(task.name, metric or task.main_metrics[0])
     higher_is_better = _check_metric(metric, chosen, metric_dicts)
     competitors = [read_competitor(records, name, metric) for name, records in chosen]
     unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit

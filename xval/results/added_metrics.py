@@ -1,0 +1,227 @@
+"""Metrics that are asked for after the training: which can be computed from stored predictions, and which were asked for.
+
+Comes in: names, as the parameter ``metrics`` takes them. Goes out: added_metrics.json in the folder of the experiment, which
+later rebuilds follow, for folds that end later too; and the metrics themselves. Without this file they are gone.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval import metrics
+from xval.errors import ResultsError, SettingsError, one_line, suggestion
+from xval.json_files import FORMAT_VERSION, read_json, write_json
+from xval.metrics.registry import Chance, Metric
+from xval.results.folder import ExperimentFolder
+from xval.results.read import Record, WrittenInstance, is_current, read_folds, read_records, read_settings
+from xval.settings import further_metrics, keras_names, user_code
+from xval.settings.tasks import Task, find_task
+
+T = TypeVar("T")
+_PROJECT = ("xval", "architectures", "preprocessing", "augmentation")
+
+
+class AddedMetric(NamedTuple):
+    """A metric that was asked for.
+
+    Attributes:
+        name: Of its figures.
+        metric: What computes it; an error in the user's own code is a `ResultsError`.
+        version: Sixteen hex digits of its source, and of what that imports of the user's own.
+    """
+
+    name: str
+    metric: Metric
+    version: str
+
+
+def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str, str]:
+    """Note that metrics are wanted beside those of the records, and return the names of their figures by what they are called.
+
+    Args:
+        folder: The results folder.
+        names: Metrics of the task, their aliases, or dotted paths of the user's own. Those that all records have are not noted.
+
+    Raises:
+        SettingsError: A metric is unknown, has a name that is taken, or cannot be computed from stored predictions.
+        ResultsError: No fold is finished, a file is damaged, or the user's module cannot be imported.
+    """
+    with folder.lock():
+        known = requested(folder)
+        wanted, found = list(known), dict[str, str]()
+        instances = [read for number in folder.instances() if (read := _read_done(folder, number))[1]]
+        if not instances:
+            raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
+        by_short = {path.rpartition(".")[2]: path for path in known}
+        for name in (by_short.get(name, name) for name in names):
+            for instance, records in instances:
+                canonical, is_there = _resolve(instance, records, name)
+                short = canonical.rpartition(".")[2]
+                found[short if name in (canonical, short) else f"{name} ({short})"] = short
+                if not is_there and canonical not in wanted:
+                    load_metric(instance.settings.task_type, canonical)  # so that what cannot be imported is not noted
+                    wanted.append(canonical)
+        all_short = [name.rpartition(".")[2] for name in wanted]
+        if twice := [name for name in all_short if all_short.count(name) > 1]:
+            paths = ", ".join(path for path in wanted if path.rpartition(".")[2] == twice[0])
+            raise SettingsError(f"--metrics: {paths} have one name; rename one of them, or delete {folder.added_metrics}.")
+        if wanted != known:
+            write_json(folder.added_metrics, {"format_version": FORMAT_VERSION, "metrics": wanted})
+    return found
+
+
+def requested(folder: ExperimentFolder) -> list[str]:
+    """Return the metrics that were asked for: names of the task's, and dotted paths.
+
+    Raises:
+        ResultsError: added_metrics.json is damaged.
+    """
+    try:
+        content = read_json(folder.added_metrics) or {"metrics": []}
+    except ResultsError:
+        content = {}
+    names = content.get("metrics")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ResultsError(f"{folder.added_metrics}: damaged. Delete it and add the metrics again: rebuild --metrics.")
+    return names
+
+
+@cache
+def load_metric(task_type: str, written: str) -> AddedMetric:
+    """Return a metric that was asked for; the user's module is imported here.
+
+    Raises:
+        SettingsError: It is unknown, or does not say which direction is better.
+        ResultsError: The user's module cannot be imported.
+    """
+    if not user_code.is_dotted(written):
+        file = Path(str(metrics.__file__)).with_name(f"{task_type}.py")
+        return AddedMetric(written, metrics.find(task_type, written), _hash([file]))
+    further_metrics.directions(task_type, written)
+    module = user_code.find_definition(written).module
+    version = _hash([module.file, *user_code.own_files([module.name], known=_PROJECT).values()])
+    try:
+        ((name, metric),) = further_metrics.load(task_type, written).items()
+    except SettingsError:
+        raise
+    except Exception as error:
+        raise ResultsError(f"metric '{written}': {module.file} cannot be imported ({one_line(error)}).") from error
+    function, chance = metric.function, metric.chance
+    guarded = metric._replace(
+        function=_guarded(written, lambda targets, predictions: float(function(targets, predictions))),
+        chance=chance and _guarded(f"{written}, chance", lambda targets, weights: Chance(*chance(targets, weights))),
+    )
+    return AddedMetric(name, guarded, version)
+
+
+def constant_chance(
+    metric: Metric, targets: NDArray[Any], weights: NDArray[np.float64], n_outputs: int, groups: Sequence[NDArray[np.intp]]
+) -> Chance:
+    """Return what always answering with the shares of the classes reaches, or with the mean target.
+
+    Args:
+        metric: One that names no chance level.
+        targets: int64 (n,) class numbers, or float32 (n, n_outputs).
+        weights: float64 (n,), of each example; their sum is 1.
+        n_outputs: Of the predictions.
+        groups: The rows of each item if the figure is a mean over items; otherwise all rows.
+    """
+    is_class = targets.ndim == 1
+    answer = np.bincount(targets, weights, n_outputs) if is_class else weights @ targets.astype(np.float64)
+    answers = np.tile(answer.astype(np.float32), (len(targets), 1))
+    try:
+        value = float(np.mean([metric.function(targets[rows], answers[rows]) for rows in groups]))
+    except ResultsError:  # the user's code has no answer to that
+        value = float("nan")
+    return Chance(value, "always the shares of the classes" if is_class else "always the mean of the targets")
+
+
+def _read_done(folder: ExperimentFolder, instance: int) -> tuple[WrittenInstance, list[Record]]:
+    """Return the settings of an instance and its finished records; those that are damaged are named by the rebuild."""
+    written, folds = read_settings(folder, instance), read_folds(folder)
+    records = read_records(folder, instance)[0].values()
+    return written, [
+        each for each in records if each["status"] == "done" and is_current(each, written.settings_hash, folds.hash)
+    ]
+
+
+def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) -> tuple[str, bool]:
+    """Return the written name of a metric, without alias, and whether all records of an instance have it.
+
+    Raises:
+        SettingsError: It cannot be computed.
+    """
+    task = find_task(instance.settings.task_type, str(instance.parameters.get("label_form", "multi_class")))
+    canonical = metrics.canonical_name(task.name, name)
+    short = canonical.rpartition(".")[2]
+    have = [short in record["metrics"].get("test", {}) for record in records]
+    trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
+    if all(have) and (canonical == short or canonical in trained_with):
+        return canonical, True
+    if user_code.is_dotted(canonical):
+        further_metrics.directions(task.name, canonical)
+        if any(have):
+            raise SettingsError(
+                f"--metrics {name}: records of instance {instance.instance} have another '{short}'; rename yours."
+            )
+        return canonical, False
+    if reason := _why_not(task, canonical, records):
+        those = suggestion(canonical, _computable(task, records))
+        raise SettingsError(
+            f"--metrics {name}: {reason}. From stored predictions come functions of your own (my_module.my_metric) and the "
+            f"metrics of the task. {those}"
+        )
+    return canonical, False
+
+
+def _why_not(task: Task, name: str, records: Sequence[Record]) -> str:
+    """Return why a metric cannot be computed from stored predictions; empty: it can be."""
+    if task.is_reconstruction:
+        return "what a representation is measured by needs its features, of which no prediction is stored"
+    if name in _computable(task, records):
+        return ""
+    if name in metrics.metric_names(task.name):
+        return f"it is computed from {metrics.least_outputs(task.name, name)} classes on"
+    if name == "loss":
+        return "the loss is Keras's, and is computed while a model trains"
+    if name in task.final_metrics:
+        return "of the figures of events, finished experiments have those of their records alone"
+    if keras_names.match(name, task.keras_metrics):
+        return "it is a metric of Keras, which is not loaded here"
+    return f"unknown metric of {task.name}"
+
+
+def _computable(task: Task, records: Sequence[Record]) -> list[str]:
+    """Return the metrics of a task, under all their names, that are computed for so many classes."""
+    if task.is_reconstruction:
+        return []
+    n_classes = len(records[0].get("class_names", []))
+    found = [
+        name for name in metrics.metric_names(task.name) if not n_classes or metrics.least_outputs(task.name, name) <= n_classes
+    ]
+    return [alias for name in found for alias in (name, *metrics.find(task.name, name).aliases)]
+
+
+def _guarded(name: str, function: Callable[[NDArray[Any], NDArray[Any]], T]) -> Callable[[NDArray[Any], NDArray[Any]], T]:
+    """Return a function of the user's whose errors say whose they are."""
+
+    def compute(targets: NDArray[Any], others: NDArray[Any]) -> T:
+        try:
+            return function(targets, others)
+        except Exception as error:
+            raise ResultsError(
+                f"metric '{name}' fails with arrays of {targets.shape} and {others.shape} ({one_line(error)}); where it is "
+                "undefined it has to return float('nan')."
+            ) from error
+
+    return compute
+
+
+def _hash(files: Sequence[Path]) -> str:
+    contents = [file.read_bytes() for file in dict.fromkeys(files)]
+    return blake2b(b"\0".join(contents), digest_size=8).hexdigest()
