@@ -3,6 +3,8 @@
 Comes in: a chart of openpyxl. Goes out: the same chart with titles that do not overlap it and axes that every program shows.
 """
 
+from math import ceil, floor, log10
+
 from openpyxl.chart import LineChart
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import RichText, Text
@@ -11,6 +13,7 @@ from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.text import CharacterProperties, Paragraph, ParagraphProperties, RegularTextRun
 
 _AXIS_TITLE_POINTS = 9
+_MOST_STEPS = 6  # of an axis
 
 
 def style_axes(chart: LineChart, below: str, beside: str) -> None:
@@ -21,6 +24,15 @@ def style_axes(chart: LineChart, below: str, beside: str) -> None:
     chart.y_axis.number_format = "General"
     chart.y_axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill="D9D9D9"))
     chart.legend.position = "b"
+
+
+def round_limits(low: float, high: float) -> tuple[float, float, float]:
+    """Return the ends of an axis that holds two values, and its step: 1, 2 or 5 times a power of ten."""
+    wanted = (high - low or 1.0) / _MOST_STEPS
+    power = 10.0 ** floor(log10(wanted))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted)
+    lowest = floor(low / step)
+    return lowest * step, max(ceil(high / step), lowest + 1) * step, step
 
 
 def title(text: str, points: int) -> Title:

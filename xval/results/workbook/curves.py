@@ -6,7 +6,7 @@ have charts.
 """
 
 from collections.abc import Sequence
-from math import ceil, floor, log10
+from math import ceil
 from statistics import fmean, median
 
 from openpyxl.chart import LineChart, Reference, Series
@@ -16,7 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from xval.results.read import Curves
 from xval.results.summary import value_of
 from xval.results.workbook import cells
-from xval.results.workbook.charts import style_axes, title
+from xval.results.workbook.charts import round_limits, style_axes, title
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
@@ -33,7 +33,6 @@ _CHART_WIDTH_CM, _CHART_HEIGHT_CM = 15.0, 8.2
 _LINE_WIDTH_EMU = 22_000
 _TITLE_POINTS = 11
 _MOST_LABELS = 8  # of the epoch axis
-_MOST_STEPS = 6  # of the other axis
 _CUT_FROM = 2  # times the middle of the highest values of the instances; curves above would flatten all others
 _COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
 
@@ -145,8 +144,4 @@ def _limits(instances: Sequence[Sequence[float]], name: str) -> tuple[float, flo
     highest = [max(values) for values in known]
     middle = median(highest)
     high = min(max(highest), _CUT_FROM * middle) if middle > 0 else max(0.0, *highest)
-    wanted = (high - low or 1.0) / _MOST_STEPS
-    power = 10.0 ** floor(log10(wanted))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted)
-    lowest = floor(low / step)
-    return lowest * step, max(ceil(high / step), lowest + 1) * step, step
+    return round_limits(low, high)

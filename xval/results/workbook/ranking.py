@@ -17,7 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from xval.results.ranking import test_side
 from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, direction, figure, item_figure, settings_of
 from xval.results.workbook import cells
-from xval.results.workbook.charts import style_axes, title
+from xval.results.workbook.charts import round_limits, style_axes, title
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
@@ -77,8 +77,14 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     sheet.auto_filter.ref = f"A{_HEADER_ROW}:{get_column_letter(len(header))}{last_row}"
     cells.set_up_page(sheet)
     rows = range(_HEADER_ROW + 1, _HEADER_ROW + 1 + n_charted)
-    if any(sheet.cell(row, _FIGURE).value is not None for row in rows):
-        sheet.add_chart(_make_chart(sheet, rows, name), f"A{_CHART_ROW}")
+    shown = [sheet.cell(row, column).value for row in rows for column in range(_FIGURE, _CHANCE + 1)]
+    numbers_shown = [float(value) for value in shown if isinstance(value, int | float)]
+    if numbers_shown:
+        chart = _make_chart(sheet, rows, name)
+        # Programs choose an axis for the points alone, which cuts error bars off.
+        limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
+        chart.y_axis.scaling.min, chart.y_axis.scaling.max, chart.y_axis.majorUnit = limits
+        sheet.add_chart(chart, f"A{_CHART_ROW}")
 
 
 def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | None, float | None, float | None, str]:
