@@ -65,7 +65,11 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         cells.style_header(cells.put(sheet, _HEADER_ROW, column, text))
         texts = [sheet.cell(row, column).value for row in range(_HEADER_ROW + 1, last_row + 1)]
         is_text = header[column - 1] in ("comment_1", "figure", "label")
-        cells.set_width(sheet, column, cells.text_width(texts, lowest=18, highest=64) if is_text else 11)
+        cells.set_width(
+            sheet,
+            column,
+            cells.text_width(texts, lowest=18, highest=64) if is_text else max(11, *(len(word) + 2 for word in text.split())),
+        )
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
         f"Best first by the mean {ranked_by}. Points: {name}; bars: its 95 % interval over items; line: chance.",
