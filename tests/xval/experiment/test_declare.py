@@ -28,6 +28,7 @@ def test_comments_of_grids_are_unique_and_leave_out_what_all_instances_share():
     experiment = Experiment("a test")
     for architecture in ("mlp", "crnn", "crnn"):
         experiment.grid(architecture=[architecture], learning_rate=[0.1, 0.1 + 0.2], seed=[1])
+    experiment.grid(dropout=[0.5, 0.5 + 1e-9])
 
     assert [experiment[number]["comment_1"] for number in experiment] == [
         "learning_rate 0.1",
@@ -36,6 +37,8 @@ def test_comments_of_grids_are_unique_and_leave_out_what_all_instances_share():
         "crnn, learning_rate 0.3, seed 1",
         "crnn, learning_rate 0.1, seed 1 (5)",
         "crnn, learning_rate 0.3, seed 1 (6)",
+        "dropout 0.5",
+        "dropout 0.5 (8)",
     ]
 
 
