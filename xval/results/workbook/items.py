@@ -94,7 +94,7 @@ def _fill_with_clips(sheet: Worksheet, rows: Sequence[_Row]) -> None:
     notes = (
         f"Every clip is an item of its own, and right or wrong: here are the {len(rows)} clips by their mean over instances.",
         "0: no instance gets them right; 1: all do. Only instances that have tested every clip count, while there are such.",
-        "Nothing here tells of items that a model has never heard. The clips of each fold: its predictions.parquet.",
+        "If clips share speakers or recordings, this split tells nothing of unseen ones. Every answer: predictions.parquet.",
     )
     cells.put_notes(sheet, number + 2, notes)
     sheet.freeze_panes = "A2"

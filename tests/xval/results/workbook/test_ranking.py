@@ -51,9 +51,7 @@ def test_the_chart_has_points_with_error_bars_and_a_line_at_chance(workbook_of, 
     assert (chance.val.numRef.f, chance.errBars) == ("'ranking'!$H$35:$H$37", None)
     assert points.cat.numRef.f == "'ranking'!$J$35:$J$37"
     axis = chart.y_axis
-    assert (axis.scaling.min, axis.scaling.max, axis.majorUnit) == pytest.approx((0, 0.8, 0.2)), (
-        "the upper end of 0.71 is inside"
-    )
+    assert (axis.scaling.min, axis.scaling.max, axis.majorUnit) == pytest.approx((0, 1, 0.2)), "the upper end of 0.91 is inside"
 
 
 def test_of_too_many_instances_the_best_are_charted_and_all_are_listed(workbook_of, instances, monkeypatch):
