@@ -86,8 +86,7 @@ def _fill_with_clips(sheet: Worksheet, rows: Sequence[_Row]) -> None:
         for column, (value, number_format) in enumerate(
             zip(values, (cells.SCORE_FORMAT, "0", "0.0%", ""), strict=True), start=1
         ):
-            cells.put(sheet, number, column, value, number_format)
-        sheet.cell(number, len(values)).alignment = cells.WRAPPED
+            cells.put(sheet, number, column, value, number_format).alignment = cells.WRAPPED
         sheet.row_dimensions[number].height = 15 * ceil(len(str(values[-1])) / (_WIDTH_OF_NAMES - 10))
     for column, width in enumerate((12, 10, 10, _WIDTH_OF_NAMES), start=1):
         cells.set_width(sheet, column, width)
