@@ -72,7 +72,9 @@ class Experiment:
         return len(self._declaration.instances)
 
     def grid(self, **values: Iterable[object]) -> list[int]:
-        """Add the product of values as further instances; comment_1 names what differs.
+        """Add the product of values as further instances; comment_1 names what differs between them.
+
+        It leaves out what all of them share, unless an instance from elsewhere already has that comment.
 
         Args:
             **values: For each parameter the values that it takes.
@@ -91,11 +93,15 @@ class Experiment:
                     f"{self._declaration.script}, grid: {name}: a list of values is wanted; received {choices!r}."
                 )
         first = max(self._declaration.instances, default=0) + 1
+        used = {parameters.get("comment_1") for parameters in self._declaration.instances.values()}
+        varied = [name for name, choices in columns.items() if len(choices) > 1 and name not in ("comment_1", "comment_2")]
         numbers = []
         for number, combination in enumerate(product(*columns.values()), start=first):
             parameters = dict(zip(columns, combination, strict=True))
-            comment = {"comment_1": ", ".join(f"{name} {value}" for name, value in parameters.items())}
-            self[number] = comment | parameters
+            short, long = _describe({name: parameters[name] for name in varied}), _describe(parameters)
+            comment = next((text for text in (short, long) if text and text not in used), f"{long} ({number})" if long else "")
+            used.add(comment)
+            self[number] = {"comment_1": comment} | parameters
             numbers.append(number)
         return numbers
 
@@ -109,6 +115,12 @@ class Experiment:
             SystemExit: Always: 0 all done, 1 some job failed, 2 wrong usage or settings, 130 interrupted.
         """
         sys.exit(command_line.main_of_script(self._declaration, sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _describe(parameters: Mapping[str, object]) -> str:
+    """Return ``crnn, learning_rate 0.001``."""
+    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in parameters.items()}
+    return ", ".join(text if name == "architecture" else f"{name} {text}" for name, text in shown.items())
 
 
 def _relative(script: Path) -> str:

@@ -189,13 +189,15 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
 
 
 def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str], ...]:
-    """Return the (side, metric) pairs that some instance has: test first, metrics in the order of their file, loss last.
+    """Return the (side, metric) pairs that some instance has: test first, of each side the main metrics first, the loss last.
 
-    Figures of clips are left out if each clip is one example, and a metric that is undefined in every fold and pooled.
+    The other metrics stand in the order of their file. Figures of clips are left out if each clip is one example, and a metric
+    that is undefined in every fold and pooled.
     """
     sides = [side for side in SIDE_NAMES if side not in CLIP_SIDES or has_windows(metric_dicts)]
     tasks = sorted({metric_dict["task_type"] for metric_dict in metric_dicts})
-    known = [name for task in tasks for name in metric_names(task)]
+    main = [name for task in tasks for name in find_task(task).main_metrics]
+    known = list(dict.fromkeys([*main, *(name for task in tasks for name in metric_names(task))]))
     columns = []
     for side in sides:
         summaries = [metric_dict["summary"].get(side, {}) for metric_dict in metric_dicts]

@@ -21,7 +21,25 @@ def test_a_grid_adds_the_product_after_the_last_number():
     numbers = experiment.grid(architecture=["mlp", "crnn"], learning_rate=[0.1, 0.01, 0.001])
 
     assert numbers == [5, 6, 7, 8, 9, 10]
-    assert experiment[6] == {"comment_1": "architecture mlp, learning_rate 0.01", "architecture": "mlp", "learning_rate": 0.01}
+    assert experiment[6] == {"comment_1": "mlp, learning_rate 0.01", "architecture": "mlp", "learning_rate": 0.01}
+
+
+def test_comments_of_grids_are_unique_and_leave_out_what_all_instances_share():
+    experiment = Experiment("a test")
+    for architecture in ("mlp", "crnn", "crnn"):
+        experiment.grid(architecture=[architecture], learning_rate=[0.1, 0.1 + 0.2], seed=[1])
+    experiment.grid(dropout=[0.5, 0.5 + 1e-9])
+
+    assert [experiment[number]["comment_1"] for number in experiment] == [
+        "learning_rate 0.1",
+        "learning_rate 0.3",
+        "crnn, learning_rate 0.1, seed 1",
+        "crnn, learning_rate 0.3, seed 1",
+        "crnn, learning_rate 0.1, seed 1 (5)",
+        "crnn, learning_rate 0.3, seed 1 (6)",
+        "dropout 0.5",
+        "dropout 0.5 (8)",
+    ]
 
 
 def test_a_comment_in_a_grid_is_kept():

@@ -118,9 +118,10 @@ def test_a_single_instance_differs_in_nothing(make_instance):
     assert _differing([make_instance(1, [0.5])]) == ()
 
 
-def test_metrics_come_test_first_in_the_order_of_their_file_with_the_loss_last(make_instance):
-    metric_dicts = [make_instance(1, [{"loss": 1.0, "auc": 0.5}]), make_instance(2, [{"accuracy": 0.5, "older_score": 0.1}])]
-    names = ("accuracy", "auc", "older_score", "loss")
+def test_metrics_come_test_first_the_main_ones_before_the_order_of_their_file_with_the_loss_last(make_instance):
+    first, second = {"loss": 1.0, "auc": 0.5, "macro_f1": 0.5}, {"accuracy": 0.5, "balanced_accuracy": 0.5, "older_score": 0.1}
+    metric_dicts = [make_instance(1, [first]), make_instance(2, [second])]
+    names = ("balanced_accuracy", "accuracy", "macro_f1", "auc", "older_score", "loss")
     assert metric_columns(metric_dicts) == tuple((side, name) for side in ("test", "validation", "training") for name in names)
 
 

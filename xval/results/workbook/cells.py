@@ -49,6 +49,7 @@ SIDE_FILLS = {"test": _fill("1F4E79"), "validation": _fill("3A6EA5"), "training"
 CENTRE = Alignment(horizontal="center", vertical="center", wrap_text=True)
 RIGHT = Alignment(horizontal="right")
 LEFT = Alignment(horizontal="left")
+WRAPPED = Alignment(wrap_text=True, vertical="top")
 
 SCORE_FORMAT = "0.000"
 # Errors have no lower end: small ones would all read 0.000.

@@ -1,7 +1,7 @@
 """The sheet *confusion*: a confusion matrix per instance, summed over its folds; with repeats, each fold's mean over them.
 
-Comes in: metric dicts and their ranking. Goes out: counts of test clips (rows: true class, columns: predicted class) with a
-colour scale, and the recall of each class. If there are too many matrices, only the best instances have theirs.
+Comes in: metric dicts and their ranking. Goes out: counts of test clips or frames (rows: true class, columns: predicted class)
+with a colour scale, and the recall of each class. If there are too many matrices, only the best instances have theirs.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.summary import MetricDict, done_records
+from xval.results.repeats import repeat_of
+from xval.results.summary import MetricDict, done_records, has_windows
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
-POSITION = 5
+POSITION = 6
 
 MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to write and to open
 
@@ -35,19 +36,23 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     shown = ranking.best_of(finished, max(1, MOST_CELLS // len(class_names) ** 2))
     unit = find_task(metric_dicts[0]["task_type"]).unit
     notes = [f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."]
+    if has_windows(finished.values()):
+        notes.append(
+            "Clips are cut into windows: a clip has one prediction, made of those of its windows; windows are not counted."
+        )
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
     cells.put_notes(sheet, 1, notes)
     row = len(notes) + 2
     for number in shown:
-        row = _put_matrix(sheet, row, finished[number], class_names)
+        row = _put_matrix(sheet, row, finished[number], class_names, unit)
     cells.set_width(sheet, 1, cells.text_width(class_names, lowest=18))
     for column in range(2, len(class_names) + 3):
         cells.set_width(sheet, column, cells.text_width(class_names, highest=16))
     sheet.freeze_panes = "B2"
 
 
-def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names: Sequence[str]) -> int:
+def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names: Sequence[str], unit: str) -> int:
     """Write title, header and counts of an instance from a row on; return the row for the next."""
     records = done_records(metric_dict)
     counts = [[0] * len(class_names) for _ in class_names]
@@ -55,8 +60,10 @@ def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names
         for true, line in enumerate(record["confusion_matrix"]["test"]):
             for predicted, count in enumerate(line):
                 counts[true][predicted] += count
-    folds = f"{len(records)} of {metric_dict['folds_total']} folds, {sum(map(sum, counts)):.0f} clips"
-    title = cells.put(sheet, row, 1, f"{cells.title_of(metric_dict)} ({folds})")
+    n_repeats = max(map(repeat_of, metric_dict.get("repeats", ())), default=1)
+    repeats = f", mean of up to {n_repeats} repeats of a fold" if n_repeats > 1 else ""
+    counted = f"{len(records)} of {metric_dict['folds_total']} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
+    title = cells.put(sheet, row, 1, f"{cells.title_of(metric_dict)} ({counted})")
     title.font = cells.BOLD
     for column, name in enumerate(("true \\ predicted", *class_names, "recall"), start=1):
         cells.style_header(cells.put(sheet, row + 1, column, name))

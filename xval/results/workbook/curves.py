@@ -1,29 +1,26 @@
 """The sheet *curves*: learning curves, two charts per instance, with their numbers to the right.
 
 Comes in: metric dicts, their ranking, and the histories of finished folds. Goes out: charts of the training and validation loss
-and of the metric that training follows, as means over folds. If there are too many instances, only the best have charts.
+and of the metric that training follows, as means over folds, on common axes. If there are too many instances, only the best
+have charts.
 """
 
 from collections.abc import Sequence
 from math import ceil
-from statistics import fmean
+from statistics import fmean, median
 
 from openpyxl.chart import LineChart, Reference, Series
-from openpyxl.chart.shapes import GraphicalProperties
-from openpyxl.chart.text import RichText, Text
-from openpyxl.chart.title import Title
-from openpyxl.drawing.line import LineProperties
-from openpyxl.drawing.text import CharacterProperties, Paragraph, ParagraphProperties, RegularTextRun
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xval.results.read import Curves
 from xval.results.summary import value_of
 from xval.results.workbook import cells
+from xval.results.workbook.charts import round_limits, style_axes, title
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
-POSITION = 6
+POSITION = 7
 
 MOST_CHARTED = 20  # instances
 _FIRST_CHART_ROW = 4
@@ -34,8 +31,9 @@ _CHART_COLUMN_WIDTH = 8.7  # nine of them are a little wider than a chart
 _FIRST_DATA_COLUMN = 20
 _CHART_WIDTH_CM, _CHART_HEIGHT_CM = 15.0, 8.2
 _LINE_WIDTH_EMU = 22_000
-_TITLE_POINTS, _AXIS_TITLE_POINTS = 11, 9
+_TITLE_POINTS = 11
 _MOST_LABELS = 8  # of the epoch axis
+_CUT_FROM = 2  # times the middle of the highest values of the instances; curves above would flatten all others
 _COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
 
 
@@ -51,19 +49,28 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         cells.put_notes(sheet, 1, ["What is finished was not trained in epochs." if finished else "No fold is finished yet."])
         return
     notes = [
-        "Means over the folds (and repeats) that trained for so many epochs; the numbers stand to the right of the charts."
+        "Means over the folds (and repeats) that trained for so many epochs; the numbers stand to the right of the charts.",
     ]
     if len(shown) < len(by_number):
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
+    notes.append("All instances have the same axes; what lies far above most others is cut off.")
     cells.put_notes(sheet, 1, notes)
     names = ("loss", find_task(metric_dicts[0]["task_type"]).training_metric)
-    for position, number in enumerate(shown):
-        column = _FIRST_DATA_COLUMN + position * (3 + 2 * len(names))
+    columns = [_FIRST_DATA_COLUMN + position * (3 + 2 * len(names)) for position in range(len(shown))]
+    n_epochs = []
+    for number, column in zip(shown, columns, strict=True):
         folds = [history for key, history in sorted(contents.histories.items()) if key.instance == number]
-        n_epochs = _put_data(sheet, column, cells.title_of(by_number[number]), folds, names)
+        n_epochs.append(_put_data(sheet, column, cells.title_of(by_number[number]), folds, names))
+    longest = columns[n_epochs.index(max(n_epochs))]
+    limits = [
+        _limits([_values(sheet, column + 2 + 2 * place, max(n_epochs)) for column in columns], name)
+        for place, name in enumerate(names)
+    ]
+    for position, (number, column) in enumerate(zip(shown, columns, strict=True)):
         for place, name in enumerate(names):
-            chart = _make_chart(sheet, column, column + 2 + 2 * place, n_epochs, name)
-            chart.title = _title(f"{cells.title_of(by_number[number])}: {name}", _TITLE_POINTS)
+            chart = _make_chart(sheet, longest, column + 2 + 2 * place, max(n_epochs), name)
+            chart.y_axis.scaling.min, chart.y_axis.scaling.max, chart.y_axis.majorUnit = limits[place]
+            chart.title = title(f"{cells.title_of(by_number[number])}: {name}", _TITLE_POINTS)
             anchor = get_column_letter(1 + place * (_SECOND_CHART_COLUMN - 1))
             sheet.add_chart(chart, f"{anchor}{_FIRST_CHART_ROW + position * _ROWS_PER_CHART}")
     _set_up_pages(sheet, len(shown))
@@ -100,7 +107,7 @@ def _put_data(sheet: Worksheet, column: int, title: str, folds: Sequence[Curves]
 
 
 def _make_chart(sheet: Worksheet, epoch_column: int, first_column: int, n_epochs: int, name: str) -> LineChart:
-    """Return a chart of two neighbouring columns, training and validation, over the epochs."""
+    """Return a chart of two neighbouring columns, training and validation, over the epochs of another."""
     chart = LineChart()
     chart.width, chart.height = _CHART_WIDTH_CM, _CHART_HEIGHT_CM
     for column, colour in enumerate(_COLOURS.values(), start=first_column):
@@ -111,20 +118,30 @@ def _make_chart(sheet: Worksheet, epoch_column: int, first_column: int, n_epochs
         series.marker.symbol = "circle" if n_epochs == 1 else "none"
         chart.series.append(series)
     chart.set_categories(Reference(sheet, min_col=epoch_column, min_row=4, max_row=3 + n_epochs))
-    for axis, title in ((chart.x_axis, "epoch"), (chart.y_axis, name)):
-        axis.delete = False
-        axis.title = _title(title, _AXIS_TITLE_POINTS)
-    if name == "accuracy":
-        chart.y_axis.scaling.min, chart.y_axis.scaling.max, chart.y_axis.majorUnit = 0, 1, 0.2
+    style_axes(chart, "epoch", name)
     chart.x_axis.tickLblSkip = chart.x_axis.tickMarkSkip = ceil(n_epochs / _MOST_LABELS)
-    chart.x_axis.number_format, chart.y_axis.number_format = "0", "General"
-    chart.y_axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill="D9D9D9"))
-    chart.legend.position = "b"
+    chart.x_axis.number_format = "0"
     return chart
 
 
-def _title(text: str, points: int) -> Title:
-    """Return a title that does not overlap the chart."""
-    looks = CharacterProperties(sz=100 * points, b=True)
-    paragraph = Paragraph(pPr=ParagraphProperties(defRPr=looks), r=[RegularTextRun(rPr=looks, t=text)])
-    return Title(tx=Text(rich=RichText(p=[paragraph])), overlay=False)
+def _values(sheet: Worksheet, first_column: int, n_epochs: int) -> list[float]:
+    """Return the numbers of both curves of an instance."""
+    cells_of = sheet.iter_rows(4, 3 + n_epochs, first_column, first_column + len(_COLOURS) - 1, values_only=True)
+    return [float(value) for row in cells_of for value in row if isinstance(value, int | float)]
+
+
+def _limits(instances: Sequence[Sequence[float]], name: str) -> tuple[float, float, float]:
+    """Return the lowest and the highest value of an axis that all instances share, and its step.
+
+    Args:
+        instances: The numbers of each.
+        name: Accuracies always have 0 to 1.
+    """
+    known = [values for values in instances if values]
+    if name == "accuracy" or not known:
+        return 0, 1, 0.2
+    low = min(0.0, *map(min, known))
+    highest = [max(values) for values in known]
+    middle = median(highest)
+    high = min(max(highest), _CUT_FROM * middle) if middle > 0 else max(0.0, *highest)
+    return round_limits(low, high)

@@ -10,8 +10,9 @@ from xval.results.ranking import test_side
 from xval.results.summary import SIDE_NAMES, direction, figure, item_figure, metric_columns, settings_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.folding import describe_folded, fold_equal
 
-POSITION = 2
+POSITION = 3
 
 _HEADER = (
     "instance", "comment_1", "of", "metric", "mean over folds", "std over folds", "folds", "mean over items", "items", "pooled",
@@ -55,7 +56,10 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
                 cells.put(sheet, row, column, value, number_format if name in _NUMBERS else "")
     for column, name in enumerate(_HEADER, start=1):
         cells.set_width(sheet, column, _WIDTHS.get(name, 11))
-    cells.put_notes(sheet, row + 2, _NOTES if row > 1 else ("No predictions of a finished fold have been read.",))
+    may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
+    folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(metric_dicts) > 1])
+    notes = (*_NOTES, *describe_folded(folded)) if row > 1 else ("No predictions of a finished fold have been read.",)
+    cells.put_notes(sheet, row + 2, notes)
     sheet.freeze_panes = "E2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(_HEADER))}{row}"
     cells.set_up_page(sheet, header_rows=1)

@@ -3,6 +3,7 @@
 Comes in: metric dicts. Goes out: the fold records as a table.
 """
 
+from openpyxl.comments import Comment
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -12,8 +13,9 @@ from xval.results.repeats import jobs_of
 from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_columns, settings_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.folding import describe_folded, fold_equal
 
-POSITION = 3
+POSITION = 4
 
 _FIRST = (
     "instance", "comment_1", "fold", "repeat", "status", "test items", "validation items", "n test", "n validation",
@@ -57,6 +59,11 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
             cells.link(sheet.cell(row, 3), f"instance_{key.instance}/{key.folder_name}")
         if record["status"] == "failed":
             cells.redden(sheet, row, len(header))
+    shown = {"instance", "fold", "status", _EARLIER, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs)}
+    may_fold = [place for place, name in enumerate(header, start=1) if name not in shown and len(metric_dicts) > 1]
+    folded = fold_equal(sheet, range(2, len(jobs) + 2), [range(place, place + 1) for place in may_fold])
+    for note in describe_folded(folded):
+        sheet.cell(1, 1).comment = Comment(note, "xval", width=360, height=90)
     sheet.freeze_panes = "E2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
     cells.set_up_page(sheet, header_rows=1)

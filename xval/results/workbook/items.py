@@ -1,9 +1,12 @@
 """The sheet *items*: a metric of each test item by each instance, the worst items first.
 
-Comes in: metric dicts. Goes out: a row per item, a column per instance, and a colour scale.
+Comes in: metric dicts. Goes out: a row per item, a column per instance, and a colour scale. Where every clip is an item of its
+own and either right or wrong, there is a row for all clips that equally many instances get right.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from math import ceil
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -16,9 +19,11 @@ from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.settings.tasks import find_task
 
-POSITION = 4
+POSITION = 5
 
 _FIRST = ("item", "fold", "clips", "mean")
+_MOST_NAMED = 30  # clips
+_WIDTH_OF_NAMES = 120
 _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 
 
@@ -40,7 +45,11 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     scores = task.higher_is_better(metric)
     rows = _rows(metric_dicts, metric)
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if scores else -1), row.item))
-    cells.put_header(sheet, [*_FIRST, *(cells.title_of(metric_dict) for metric_dict in metric_dicts)], height=64)
+    if rows and metric == "accuracy" and all(row.n_clips == 1 for row in rows):
+        _fill_with_clips(sheet, rows)
+        return
+    titles = [cells.title_of(metric_dict) for metric_dict in metric_dicts]
+    cells.put_header(sheet, [*_FIRST, *titles], height=max(64, 18 * ceil(max(map(len, titles)) / 12)))
     number_format = cells.metric_format(scores)
     for number, row in enumerate(rows, start=2):
         for column, value in enumerate((row.item, row.fold, row.n_clips), start=1):
@@ -62,6 +71,33 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     cells.put_notes(sheet, last_row + 2, notes)
     sheet.freeze_panes = sheet.cell(2, len(_FIRST) + 1)
     sheet.auto_filter.ref = f"A1:{get_column_letter(last_column)}{last_row}"
+    cells.set_up_page(sheet, header_rows=1)
+
+
+def _fill_with_clips(sheet: Worksheet, rows: Sequence[_Row]) -> None:
+    """Write a row for all clips of the same mean, the hardest first."""
+    cells.put_header(sheet, ("mean accuracy", "clips", "share of clips", "which"))
+    number = 1
+    for mean, group in groupby(rows, key=lambda row: row.mean):
+        names = [row.item for row in group]
+        further = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        number += 1
+        values = (mean, len(names), len(names) / len(rows), ", ".join(names[:_MOST_NAMED]) + further)
+        for column, (value, number_format) in enumerate(
+            zip(values, (cells.SCORE_FORMAT, "0", "0.0%", ""), strict=True), start=1
+        ):
+            cells.put(sheet, number, column, value, number_format).alignment = cells.WRAPPED
+        sheet.row_dimensions[number].height = 15 * ceil(len(str(values[-1])) / (_WIDTH_OF_NAMES - 10))
+    for column, width in enumerate((12, 10, 10, _WIDTH_OF_NAMES), start=1):
+        cells.set_width(sheet, column, width)
+    notes = (
+        f"Every clip is an item of its own, and right or wrong: here are the {len(rows)} clips by their mean over instances.",
+        "0: no instance gets them right; 1: all do. Only instances that have tested every clip count, while there are such.",
+        "If clips share speakers or recordings, this split tells nothing of unseen ones. Every answer: predictions.parquet.",
+    )
+    cells.put_notes(sheet, number + 2, notes)
+    sheet.freeze_panes = "A2"
+    sheet.auto_filter.ref = f"A1:D{number}"
     cells.set_up_page(sheet, header_rows=1)
 
 

@@ -12,7 +12,7 @@ from xval.results.summary import SIDE_NAMES, direction, figure, metric_columns, 
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 
-POSITION = 7
+POSITION = 8
 
 _HEADER = ("instance", "comment_1", "figure", "mean", "std", "std folds", "std seeds", "folds", "repeats")
 _NOTES = (

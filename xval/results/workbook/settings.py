@@ -1,4 +1,4 @@
-"""The sheet *settings*: every parameter of every instance, and the sources of those that override a default.
+"""The sheet *settings*: every parameter of every instance, those that differ first, and what overrides a default.
 
 Comes in: metric dicts. Goes out: a row per parameter, and two columns per instance.
 """
@@ -11,18 +11,23 @@ from openpyxl.worksheet.worksheet import Worksheet
 from xval.results.summary import MetricDict, differing_parameters
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.folding import fold
 
-POSITION = 7
+POSITION = 9
 
-_NOTE = "Bold: the parameter differs between instances. Yellow: the value overrides a default; its source stands beside it."
+_NOTES = (
+    "Bold, on top: what differs between instances. Yellow: the value overrides a default; its source stands beside it.",
+    "The sources are folded away; the + above the columns shows them.",
+)
 
 
 def fill(sheet: Worksheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts = contents.metric_dicts
-    names = list(dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"]))
-    differing = differing_parameters([found["parameters"] for found in metric_dicts])
-    bold = {"architecture", "comment_1", "comment_2", *differing}
+    found = dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"])
+    first = ("comment_1", "comment_2", "architecture", *differing_parameters([each["parameters"] for each in metric_dicts]))
+    bold = [name for name in first if name in found]
+    names = list(dict.fromkeys([*bold, *found]))
     header = ["parameter"]
     for metric_dict in metric_dicts:
         header += [f"instance {metric_dict['instance']}", f"source {metric_dict['instance']}"]
@@ -33,9 +38,11 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
             cell.font = cells.BOLD
     for column, metric_dict in enumerate(metric_dicts):
         _put_instance(sheet, 2 + 2 * column, metric_dict, names)
+        if len(metric_dicts) > 1:
+            fold(sheet, range(3 + 2 * column, 4 + 2 * column))
     last_row = len(names) + 1
     cells.set_width(sheet, 1, cells.text_width(names))
-    cells.put_notes(sheet, last_row + 2, [_NOTE])
+    cells.put_notes(sheet, last_row + 2, _NOTES[: min(len(metric_dicts), 2)])
     sheet.freeze_panes = "B2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{last_row}"
     cells.set_up_page(sheet, header_rows=1)

@@ -5,7 +5,7 @@ test figures also the interval), a row per instance, the findings and notes.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from textwrap import wrap
 
 from openpyxl.comments import Comment
@@ -28,6 +28,7 @@ from xval.results.summary import (
 )
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.folding import describe_folded, fold_equal
 from xval.settings.tasks import find_task
 
 POSITION = 1
@@ -75,7 +76,12 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         _put_metric(sheet, first, side, metric, metric_dicts, twins)
     last_row = HEADER_ROWS + len(metric_dicts)
     said = [line for finding in contents.findings for line in wrap(finding.text, _LONGEST_LINE, subsequent_indent=" " * 8)]
-    cells.put_notes(sheet, last_row + 2, (describe_selection(metric_dicts), *_deviation_note(metric_dicts), *_NOTES), said)
+    main = find_task(metric_dicts[0]["task_type"]).main_metrics
+    blocks = [range(column, column + 1) for column in (*range(2, len(names) + 1), first_last + 1)]
+    blocks += [range(*ends) for ends, (_, metric) in zip(pairwise(firsts), pairs, strict=True) if metric not in main]
+    folded = describe_folded(fold_equal(sheet, range(HEADER_ROWS + 1, last_row + 1), blocks))
+    notes = (describe_selection(metric_dicts), *_deviation_note(metric_dicts), *folded, *_NOTES)
+    cells.put_notes(sheet, last_row + 2, notes, said)
     sheet.row_dimensions[1].height = 32
     sheet.freeze_panes = sheet.cell(HEADER_ROWS + 1, 3)
     sheet.auto_filter.ref = f"A{HEADER_ROWS}:{get_column_letter(last_column)}{last_row}"

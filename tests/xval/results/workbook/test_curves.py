@@ -78,3 +78,20 @@ def test_what_was_not_trained_in_epochs_is_not_charted(workbook_of, make_instanc
     assert alone["A1"].value == "What is finished was not trained in epochs."
     beside = workbook_of([make_instance(1, [0.5]), make_instance(2, [0.6])], {(2, 1): history([2.0, 1.0])})["curves"]
     assert texts(beside._charts[0].title) == "instance 2: loss"
+
+
+def test_all_instances_have_the_same_axes_and_one_that_diverges_does_not_flatten_the_others(workbook_of, make_instance):
+    losses = {1: [1.0, 0.8, 0.6], 2: [1.2, 0.9], 3: [1.1, 500.0]}
+    histories = {(number, 1): history(values) for number, values in losses.items()}
+    charts = workbook_of([make_instance(number, [0.5]) for number in losses], histories)["curves"]._charts
+    axes = {(texts(chart.y_axis.title), chart.y_axis.scaling.min, chart.y_axis.scaling.max) for chart in charts}
+    assert axes == {("loss", 0, 5), ("accuracy", 0, 1)}, "twice the middle of 2.0, 2.4 and 1000, rounded up"
+    assert {series.cat.numRef.f for chart in charts for series in chart.series} == {"'curves'!$T$4:$T$6"}
+
+
+@pytest.mark.parametrize(
+    ("losses", "wanted"), [([-3.0, -1.0], (-6, 0, 1)), ([0.0, 0.0], (0, 0.2, 0.2)), ([0.004], (0, 0.008, 0.002))]
+)
+def test_an_axis_has_round_ends(workbook_of, make_instance, losses, wanted):
+    axis = workbook_of([make_instance(1, [0.5])], {(1, 1): history(losses)})["curves"]._charts[0].y_axis
+    assert (axis.scaling.min, axis.scaling.max, axis.majorUnit) == pytest.approx(wanted)

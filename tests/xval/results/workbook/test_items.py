@@ -46,3 +46,15 @@ def test_colours_go_from_red_for_low_scores_to_green_and_the_other_way_for_error
     sheet = workbook_of([instance])["items"]
     assert [colour.rgb[2:] for colour in scales(sheet)["E2:E3"].color] == ["63BE7B", "FFEB84", "F8696B"]
     assert [row[0] for row in read(sheet)[1]] == ["speaker 2", "speaker 1"]
+
+
+def test_clips_that_are_items_of_their_own_have_a_row_for_each_mean(workbook_of, make_instance, make_record):
+    def record(*right):
+        items = {f"clip {number}": {"n_clips": 1, "accuracy": value} for number, value in enumerate(right)}
+        return make_record(1, {"accuracy": 0.5}, item_metrics={"test": items})
+
+    header, rows = read(
+        workbook_of([make_instance(1, [record(1.0, 0.0, 1.0, 0.0)]), make_instance(2, [record(1.0, 1.0, 0.0, 0.0)])])["items"]
+    )
+    assert header == ["mean accuracy", "clips", "share of clips", "which"]
+    assert rows == [[0, 1, 0.25, "clip 3"], [0.5, 2, 0.5, "clip 1, clip 2"], [1, 1, 0.25, "clip 0"]]

@@ -36,3 +36,13 @@ def test_names_of_parameters_that_differ_are_bold(read, make_instance):
     assert {"learning_rate", "comment_1"} <= bold
     assert "batch_size" not in bold
     assert "loss" not in bold
+
+
+def test_what_differs_stands_first_and_the_sources_are_folded(workbook_of, make_instance):
+    instances = [make_instance(number, [0.5], threads_per_job=number, comment_1="x") for number in (1, 2)]
+    sheet = workbook_of(instances)["settings"]
+    names = [cell.value for cell in sheet["A"]][1:]
+    assert names[:4] == ["comment_1", "comment_2", "architecture", "threads_per_job"]
+    assert len(names[: names.index(None)]) == len(set(names) - {None}) - 2, "each parameter once, and two notes"
+    assert [sheet.column_dimensions[letter].hidden for letter in "BCDE"] == [False, True, False, True]
+    assert not workbook_of(instances[:1])["settings"].column_dimensions["C"].hidden

@@ -17,7 +17,7 @@ def history(n_epochs=2):
 
 def test_it_has_all_sheets_ready_to_print_as_wide_as_a_page(workbook_of, make_instance):
     workbook = workbook_of([make_instance(1, [0.5, 0.6])], {(1, 1): history()})
-    assert workbook.sheetnames == ["summary", "figures", "folds", "items", "confusion", "curves", "settings"]
+    assert workbook.sheetnames == ["summary", "ranking", "figures", "folds", "items", "confusion", "curves", "settings"]
     for sheet in workbook:
         assert sheet.page_setup.orientation == "landscape"
         assert sheet.sheet_properties.pageSetUpPr.fitToPage
