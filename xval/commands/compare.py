@@ -30,7 +30,9 @@ _WIDTH_OF_FILES = 200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
-    parser.add_argument("instances", nargs="*", metavar="INSTANCE", help="a number, or path:number of another experiment")
+    parser.add_argument(
+        "instances", nargs="*", default=[], metavar="INSTANCE", help="a number, or path:number of another experiment"
+    )
     parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that the validation figures select")
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
     parser.add_argument(

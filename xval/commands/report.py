@@ -29,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
     parser.add_argument(
-        "instances", type=int, nargs="*", metavar="INSTANCE", help="of the table for a paper (default: all that have a result)"
+        "instances",
+        type=int,
+        nargs="*",
+        default=[],
+        metavar="INSTANCE",
+        help="of the table for a paper (default: all that have a result)",
     )
     parser.add_argument("--latex", action="store_true", help="print the table for a paper as LaTeX")
     parser.add_argument("--markdown", action="store_true", help="print it as Markdown")

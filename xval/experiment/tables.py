@@ -21,6 +21,7 @@ from xval.settings.tasks import find_task
 
 _LISTED_JOBS = 5
 _MOST_ROWS = 100
+_LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
 
 
 def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
@@ -29,6 +30,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     if metric_dicts:
         header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
         console.print(make_table(header, rows))
+        console.print(_LEGEND, soft_wrap=True, markup=False)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
@@ -51,7 +53,10 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         more = " ..." if len(jobs) > _LISTED_JOBS else ""
         listed = "; ".join(jobs[:_LISTED_JOBS])
         console.print(Text(f"{len(jobs)} job(s) failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
-    elsewhere = sum(outcome.status == "elsewhere" for outcome in outcomes)
+    finished = {
+        key for metric_dict in metric_dicts for key, record in jobs_of(metric_dict).items() if record["status"] == "done"
+    }
+    elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
         console.print(f"{elsewhere} job(s) are being run by another process; it adds them to the workbook.")
     for path in (planned.folder.workbook, planned.folder.page):

@@ -26,8 +26,8 @@ from xval.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
 from xval.statistics.selection import select_nested
 
 Kind = Literal[
-    "random split", "folds missing", "few items", "folds lacking classes", "seeds", "not above chance", "tie", "nested",
-    "no pooled figures",
+    "random split", "folds missing", "few items", "few validation items", "folds lacking classes", "seeds", "not above chance",
+    "tie", "nested", "no pooled figures",
 ]  # fmt: skip
 _MOST_LISTED = 10
 
@@ -60,6 +60,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         _random_split(done),
         _folds_missing(metric_dicts),
         _few_items(done),
+        _few_validation_items(done),
         _folds_lacking_classes(done),
         _no_pooled_figures(done),
         *_seeds(done),
@@ -100,6 +101,20 @@ def _few_items(done: Sequence[MetricDict]) -> Finding | None:
         return None
     what = Interval(0, 1, n_items, "").caution
     return Finding("few items", f"{what[:1].upper()}{what[1:]}. Record more items before you rely on a figure.")
+
+
+def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
+    """Say when several instances are ranked by validation figures of less than half of the items."""
+    records = done_records(done[0])
+    validated = {item for record in records for item in record["items"]["validation"]}
+    n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
+    if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
+        return None
+    return Finding(
+        "few validation items",
+        f"The validation figures, which rank instances and choose epochs, are of {len(validated)} of the {n_items} items: "
+        "those that were drawn, some in several folds. With validation = next_fold each item validates once.",
+    )
 
 
 def _items(metric_dict: MetricDict) -> set[str]:
@@ -201,12 +216,15 @@ def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
     own = figure(next(each for each in done if each["instance"] == ranking.selected), side, metric)["mean"]
     if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:
         return None
+    chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
+    which = "it happens to be the same figure here." if chosen == reached else f"report {reached}."
     return Finding(
         "nested",
-        f"{nested.test_mean:.3f} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
+        f"{reached} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
         "validation items (nested selection): the estimate of choosing and training in this way, on new items. The "
-        f"{own:.3f} of instance {ranking.selected} estimates this one instance, and is too good on average: the validation "
-        "items that chose it are test items of other folds. Report the first, or test the instance on items that no fold has.",
+        f"{chosen} of instance {ranking.selected} estimates this one instance, and is too good on average: the validation "
+        f"items that chose it are test items of other folds. For what your way of choosing reaches, {which} For this one "
+        "model, test it on items that no fold has.",
     )
 
 

@@ -95,3 +95,11 @@ def test_no_backend_is_loaded(experiment):
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert "ENDED 0 []" in ended.stdout
+
+
+@pytest.mark.parametrize("name", ["compare", "report"])
+def test_an_experiment_is_all_that_has_to_be_named(command, name):
+    code, _, errors = command(name)
+
+    assert code == 2
+    assert "required: EXPERIMENT." in errors

@@ -44,7 +44,21 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
     text = texts(metric_dicts)["nested"]
     assert text.startswith("0.500 is the mean test balanced_accuracy if each fold chooses among the 2 instances")
     assert "The 0.667 of instance 1" in text
+    assert "reaches, report 0.500." in text
     assert "nested" not in texts(metric_dicts[:1])
+
+
+def test_few_validation_items_are_said_where_they_rank_instances(make_instance, make_record):
+    def instance(number, *validating):
+        records = [with_sides(make_record, fold, 0.5, 0.5) for fold in (1, 2)]
+        for record, item in zip(records, validating, strict=True):
+            record["items"] = {"training": ["a", "b"], "validation": [*item], "test": ["d", "e"]}
+        return make_instance(number, records, learning_rate=number)
+
+    text = texts([instance(1, "c", "c"), instance(2, "c", "c")])["few validation items"]
+    assert "are of 1 of the 5 items" in text
+    assert "few validation items" not in texts([instance(1, "c", "c")])
+    assert "few validation items" not in texts([instance(number, "abc", "ab") for number in (1, 2)])
 
 
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
