@@ -3,7 +3,7 @@
 Run by test_contract.py as `python -I backend_probe.py FOLDER PROJECT_ROOT`: FOLDER holds for each name <name>.keras,
 <name>.npz (inputs, targets, predictions) and <name>.json (options, output_shape, has_own_layers). Models of Keras's own
 layers are loaded first, before anything of the project can be imported. Prints one line of JSON: {"imported": [...],
-"loaded": {name: difference}, "trained": {name: {"loss", "change", "difference"}}}.
+"loaded": {name: difference}, "trained": {name: {"loss", "still", "difference"}}}.
 """
 
 import json
@@ -25,8 +25,8 @@ def load(folder: Path, name: str) -> float:
         return float(np.abs(predict(model, arrays["inputs"]) - arrays["predictions"]).max())
 
 
-def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float]:
-    """Train one step, save, load as the engine loads, and return the loss, the change of weights, that of predictions."""
+def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, object]:
+    """Train one step, save, load as the engine loads; return loss, weights that stayed, the difference of predictions."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         inputs, targets = arrays["inputs"][:6], arrays["targets"][:6]
     keras.utils.set_random_seed(1)
@@ -40,13 +40,15 @@ def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, float
     model.compile("adam", loss, jit_compile="auto" if IS_JAX else False, run_eagerly=not IS_JAX)
     before = model.get_weights()
     value = float(model.train_on_batch(inputs, targets))
-    change = max(float(np.abs(new - old).max()) for new, old in zip(model.get_weights(), before, strict=True))
+    trainable = {weight.path for weight in model.trainable_weights}
+    pairs = zip(model.weights, before, model.get_weights(), strict=True)
+    still = [weight.path for weight, old, new in pairs if weight.path in trainable and np.array_equal(old, new)]
     path = folder / f"{name}_{keras.backend.backend()}.keras"
     model.save(path)
     from xval.saved_models.load import read_keras_model
 
     difference = np.abs(predict(read_keras_model(path), inputs) - predict(model, inputs)).max()
-    return {"loss": value, "change": change, "difference": float(difference)}
+    return {"loss": value, "still": still, "difference": float(difference)}
 
 
 def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:

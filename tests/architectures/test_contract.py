@@ -290,8 +290,11 @@ def test_other_axes_are_read_or_refused_with_the_axes_that_it_reads(name, shape)
     assert re.search(received + wanted, message)
 
 
-def test_its_documented_parameter_count_is_true(name):
+def test_its_documented_parameter_count_is_true(name, monkeypatch):
     module = module_of(name)
+    # Only sizes count here, and orthogonal values of large recurrent layers take seconds.
+    zeros = keras.initializers.Zeros()
+    monkeypatch.setattr(keras.initializers.Orthogonal, "__call__", lambda _, *args, **options: zeros(*args, **options))
     count, axes, n_classes = re.search(
         r"([\d,]+) parameters at ([\d x]+\d)(?: and (\d+) classes)?", " ".join(module.__doc__.split())
     ).groups()
@@ -374,5 +377,5 @@ def test_a_saved_model_loads_on_any_backend_without_this_project_where_keras_has
 def test_it_trains_saves_and_loads_on_any_backend(name, backend, probe):
     found = probe(backend)["trained"][name]
     assert np.isfinite(found["loss"])
-    assert found["change"] > 0
+    assert found["still"] == []
     assert found["difference"] < 1e-6

@@ -49,24 +49,6 @@ def build(folder: Path, name: str, shape: tuple[int, ...]) -> keras.Model:
     return model
 
 
-def train(folder: Path, name: str) -> dict[str, object]:
-    """Train one step, save and load; return the loss, the weights that stayed as they were, and what loading changed."""
-    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        inputs = arrays["inputs"]
-    model = build(folder, name, inputs.shape)
-    before = model.get_weights()
-    classes = np.arange(inputs.shape[0] * inputs.shape[1]).reshape(inputs.shape[:2]) % N_CLASSES
-    loss = float(model.train_on_batch(inputs, classes))
-    trainable = {weight.path for weight in model.trainable_weights}
-    pairs = zip(model.weights, before, model.get_weights(), strict=True)
-    unchanged = [weight.path for weight, old, new in pairs if weight.path in trainable and np.array_equal(old, new)]
-    path = folder / f"{name}_{keras.backend.backend()}.keras"
-    model.save(path)
-    loaded = keras.saving.load_model(path, safe_mode=True).get_weights()
-    difference = max(float(np.abs(one - other).max()) for one, other in zip(loaded, model.get_weights(), strict=True))
-    return {"loss": loss, "unchanged": unchanged, "difference": difference}
-
-
 def gradient_error(step_khz: float = 1e-4) -> float:
     """Return how far the gradient at the cut-offs, read from a step of SGD, lies from differences of the loss (relative)."""
     from architectures._sinc_conv import SincConv
@@ -125,7 +107,6 @@ def main() -> None:
                 "backend": keras.backend.backend(),
                 "layers": layers(folder),
                 "loaded": {name: load(folder, name) for name in names},
-                "trained": {name: train(folder, name) for name in names},
             }
         )
     )
