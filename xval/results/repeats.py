@@ -139,6 +139,8 @@ def _sorted(records: Iterable[Record]) -> list[Record]:
 
 
 def _average(records: Sequence[Record]) -> Record:
+    if len(records) == 1:
+        return records[0]
     counted = [record for record in records if record["status"] == "done"] or records[:1]
     first = counted[0]
     agreed = {name: value for name, value in first.items() if all(name in other and other[name] == value for other in counted)}
