@@ -151,7 +151,7 @@ def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
     """Refuse instances that differ in the seed alone."""
     for group in seed_twins({place: each.records.written.parameters for place, each in enumerate(chosen)}):
         names = ", ".join(chosen[place].name for place in group)
-        seeds = ", ".join(str(chosen[place].records.written.parameters["seed"]) for place in group)
+        seeds = ", ".join(str(chosen[place].records.written.settings.seed) for place in group)
         raise ResultsError(
             f"instances {names} differ in the seed alone ({seeds}): they are repeats of one method, never competitors. Train "
             f"one of them with repeats = {len(group)}, or name the instances to compare."
