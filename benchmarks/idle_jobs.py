@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from xval.folds.split import SIDES
+from xval.folds.predefined import SIDES
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.record import describe_job

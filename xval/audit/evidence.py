@@ -13,7 +13,7 @@ from preprocessing.corpus import Corpus, corpus_folder, open_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.errors import CorpusError, ResultsError
-from xval.folds.split import SIDES
+from xval.folds.predefined import SIDES
 from xval.json_files import JsonObject, read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey

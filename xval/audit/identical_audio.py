@@ -8,8 +8,9 @@ import numpy as np
 from xval.audit.evidence import Evidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
 from xval.errors import ResultsError
+from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import find_shared_audio
-from xval.folds.split import SIDES, Fold
+from xval.folds.split import Fold
 from xval.saved_models.description import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 from xval.saved_models.seen import short_hashes
 

@@ -1,4 +1,4 @@
-"""The rule that each item is on one side of a fold, the side of folds.json, and is tested once.
+"""The rule that each item is on one side of a fold, the side of folds.json, and is tested once in each deal.
 
 Comes in: evidence. Goes out: findings.
 """
@@ -9,7 +9,8 @@ from itertools import combinations
 
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, Rule, quoted
-from xval.folds.split import SIDES, FoldPlan
+from xval.folds.predefined import SIDES
+from xval.folds.split import FoldPlan
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
@@ -27,7 +28,8 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 continue
             fold = planned.get(job.record["fold"])
             if fold is None:
-                findings.faults.append(f"{job.name}: folds.json has no such fold")
+                listed = findings.warnings if plan.settings.get("fold_strategy") == "balanced" else findings.faults
+                listed.append(f"{job.name}: folds.json has no such fold; its results count nowhere")
                 continue
             for side in SIDES:
                 moved = job.sides[side] ^ fold[side]
@@ -44,17 +46,23 @@ def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
 
 
 def _tested_otherwise(plan: FoldPlan) -> list[str]:
-    """Return which items are not tested exactly once, if the strategy promises that (a column phase does not)."""
+    """Return which items a deal does not test exactly once, if the strategy promises that (a column phase does not)."""
     strategy = plan.settings.get("fold_strategy")
     if strategy not in ("balanced", "leave_one_out") and not (strategy == "predefined" and len(plan.folds) > 1):
         return []
-    times = Counter(item for fold in plan.folds for item in fold.test)
     everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
-    never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
-    wrong = {"in no fold": never, "in several folds": often}
-    return [f"folds.json: {quoted(items)} is tested {how}" for how, items in wrong.items() if items]
+    faults = []
+    for number, folds in enumerate(plan.deals, start=1):
+        of_deal = f" of deal {number}" if plan.n_deals > 1 else ""
+        times = Counter(item for fold in folds for item in fold.test)
+        never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
+        wrong = {f"in no fold{of_deal}": never, f"in several folds{of_deal}": often}
+        faults += [f"folds.json: {quoted(items)} is tested {how}" for how, items in wrong.items() if items]
+    return faults
 
 
 ITEMS = Rule(
-    "items", "no item is on two sides of a fold, every record has the items of folds.json, every item is tested once", _check
+    "items",
+    "no item is on two sides of a fold, every record has the items of folds.json, every item is tested once (in each deal)",
+    _check,
 )

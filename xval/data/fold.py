@@ -21,7 +21,8 @@ from xval.data import store_memory
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.data.frames import FrameExamples, frame_class_names
 from xval.errors import FoldsError
-from xval.folds.split import SIDES, Fold
+from xval.folds.predefined import SIDES
+from xval.folds.split import Fold
 
 Examples: TypeAlias = StoredExamples | WaveformExamples | FrameExamples
 

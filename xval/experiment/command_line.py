@@ -72,6 +72,9 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument(
         "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; figures are averaged"
     )
+    parser.add_argument(
+        "--fold-repeats", type=int, metavar="D", help="deal the items into folds D times, each time others together"
+    )
     add_settings_argument(parser, "override a parameter for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
@@ -113,6 +116,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         "workers_per_gpu": options.workers_per_gpu,
         "executor": options.executor,
         "repeats": options.repeats,
+        "fold_repeats": options.fold_repeats,
         "overwrite_results": options.overwrite or None,
         "debug_mode": options.debug or None,
     }

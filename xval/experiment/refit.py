@@ -137,7 +137,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     records = {
         key: record
         for key, record in read_done(folder, sorted({*wanted, *folder.jobs(instance.number)})).items()
-        if is_current(record, instance.settings_hash, folds.hash)
+        if is_current(record, instance.settings_hash, folds.hash_of(key.fold))
     }
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:

@@ -96,6 +96,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             outcomes = _run(planned, declaration, command, console, derived)
     else:
         outcomes = []
+        write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
@@ -186,7 +187,11 @@ def _end_replacing(planned: Plan) -> None:
         if planned.folder.replaced_folder(instance.number).exists():
             available = job_keys(instance.number, folds, instance.settings.repeats)
             records = read_done(planned.folder, available)
-            done = [key for key, found in records.items() if is_current(found, instance.settings_hash, planned.folds.hash)]
+            done = [
+                key
+                for key, found in records.items()
+                if is_current(found, instance.settings_hash, planned.folds.hash_of(key.fold))
+            ]
             planned.folder.end_replacing(instance.number, done, available)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
+from xval.results.deals import describe_deals
 from xval.results.findings import find_findings
 from xval.results.repeats import describe_components, jobs_of
 from xval.results.summary import SIDE_NAMES
@@ -39,8 +40,9 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     side = ranking.test_side(metric_dicts)
     for metric_dict in metric_dicts:
         main = find_task(metric_dict["task_type"]).main_metrics[0]
-        if deviations := describe_components(metric_dict, side, main):
-            console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {deviations}", soft_wrap=True)
+        for described in (describe_components(metric_dict, side, main), describe_deals(metric_dict, side, main)):
+            if described:
+                console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {described}", soft_wrap=True)
         codes = sorted({record["code_hash"] for record in jobs_of(metric_dict).values() if record["status"] == "done"})
         if len(codes) > 1:
             listed = f"code/{', code/'.join(codes)}"
@@ -81,10 +83,14 @@ def instance_table(instances: Sequence[Instance]) -> Table:
 def job_table(planned: Plan) -> Table:
     """Return the jobs, done or to do, with the items that each tests."""
     folds = {fold.number: fold for fold in planned.folds.folds}
+    has_deals = planned.folds.n_deals > 1
     jobs = sorted([(key, "done") for key in planned.done] + [(key, "to do") for key in planned.to_do])
     return make_table(
-        ("instance", "fold", "repeat", "state", "test items"),
-        [(*map(str, key), state, ", ".join(folds[key.fold].test)) for key, state in jobs],
+        ("instance", "fold", "repeat", *["deal"] * has_deals, "state", "test items"),
+        [
+            (*map(str, key), *[str(planned.folds.deal_of(key.fold))] * has_deals, state, ", ".join(folds[key.fold].test))
+            for key, state in jobs
+        ],
     )
 
 

@@ -6,8 +6,12 @@ Comes in: items with their numbers of clips per label. Goes out: sets of item na
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+Order = Literal["size", "blocks", "any"]
+"""In which order items are dealt: the largest first; likewise, but shuffled within as many as there are groups; shuffled."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,17 @@ class Item:
         return self.labels.total()
 
 
-def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator) -> list[set[str]]:
-    """Deal items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them."""
-    order = sorted(rng.permutation(len(items)), key=lambda position: -items[position].n_clips)
+def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: Order = "size") -> list[set[str]]:
+    """Deal items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them.
+
+    By size, items of other sizes are dealt alike by every generator; the other orders are for further deals.
+    """
+    positions = list(rng.permutation(len(items)))
+    if order != "any":
+        positions.sort(key=lambda position: -items[position].n_clips)
+    if order == "blocks":
+        blocks = [positions[start : start + n_groups] for start in range(0, len(positions), n_groups)]
+        positions = [position for block in blocks for position in rng.permutation(block)]
     labels = sorted({label for item in items for label in item.labels})
     target = {label: sum(item.labels[label] for item in items) / n_groups for label in labels}
     groups: list[list[Item]] = [[] for _ in range(n_groups)]
@@ -46,7 +58,7 @@ def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator) -> list
         )
         return round(rise, 9), len(groups[group])
 
-    for position in order:
+    for position in positions:
         item = items[position]
         best = min((group for group in range(n_groups) if has_room(group)), key=lambda group: excess(group, item))
         groups[best].append(item)

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xval.errors import FoldsError
-from xval.folds.dealing import Item, deal, draw
+from xval.folds.checks import check_fold, refuse_lonely_labels, refuse_shared_audio
+from xval.folds.dealing import Item, Order, deal, draw
+from xval.folds.deals import add_deals
+from xval.folds.predefined import SIDES, read_predefined
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SIDES = ("training", "validation", "test")
 _REGRESSION_STRATA = 4
 _MIN_FOLDS_OF_NEXT_FOLD = 3
 
@@ -53,18 +55,23 @@ class FoldSettings:
     validation: str
     validation_fraction: float
     test_fraction: float
+    fold_repeats: int = 1
 
     def of_task(self, task_type: str) -> dict[str, object]:
-        """Return what folds.json says of them, the task included that decides how labels are counted."""
-        return asdict(self) | {"task_type": task_type}
+        """Return what folds.json says of them, the task included that decides how labels are counted.
+
+        One deal is not named, so that folds.json is what it was before there were several.
+        """
+        named = {name: value for name, value in asdict(self).items() if name != "fold_repeats" or value != 1}
+        return named | {"task_type": task_type}
 
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """All folds of an experiment.
+    """All folds of an experiment, of one deal of the items or of several.
 
     Attributes:
-        folds: In the order of their numbers.
+        folds: In the order of their numbers; the second deal goes on with the number after the last fold of the first.
         settings: The fold settings that made them.
         index_hash: The content hash of the corpus index that they were made from.
     """
@@ -79,14 +86,46 @@ class FoldPlan:
 
         Raises:
             KeyError, TypeError: Something is missing, or of another type.
+            ValueError: The deals have not the same number of folds.
         """
         folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
-        return cls(tuple(folds), written["settings"], written["index_hash"])
+        plan = cls(tuple(folds), written["settings"], written["index_hash"])
+        if plan.n_deals < 1 or len(plan.folds) % plan.n_deals:
+            raise ValueError(f"{len(plan.folds)} folds of {plan.n_deals} deals")
+        return plan
+
+    @property
+    def n_deals(self) -> int:
+        """How many times the items are dealt into folds."""
+        return int(self.settings.get("fold_repeats", 1))  # type: ignore[call-overload, no-any-return]
+
+    @property
+    def deals(self) -> tuple[tuple[Fold, ...], ...]:
+        """The folds of each deal."""
+        size = len(self.folds) // self.n_deals
+        return tuple(self.folds[start : start + size] for start in range(0, len(self.folds), size))
+
+    def deal_of(self, number: int) -> int:
+        """Return the deal, from 1, that a fold belongs to; 0: there is no such fold."""
+        return next((deal for deal, folds in enumerate(self.deals, 1) for fold in folds if fold.number == number), 0)
+
+    @cached_property
+    def deal_hashes(self) -> tuple[str, ...]:
+        """The hash of each deal, which its records have: a further deal changes none of them."""
+        return tuple(self._hash(folds) for folds in self.deals)
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hex digits of the folds and of the corpus index."""
-        content = dumps([[asdict(fold) for fold in self.folds], self.index_hash], sort_keys=True)
+        """Sixteen hex digits of all folds and of the corpus index; of one deal it is the hash of the deal."""
+        return self._hash(self.folds)
+
+    def hash_of(self, number: int) -> str:
+        """Return the hash of the deal of a fold; empty: there is no such fold."""
+        deal = self.deal_of(number)
+        return self.deal_hashes[deal - 1] if deal else ""
+
+    def _hash(self, folds: Sequence[Fold]) -> str:
+        content = dumps([[asdict(fold) for fold in folds], self.index_hash], sort_keys=True)
         return blake2b(content.encode(), digest_size=8).hexdigest()
 
 
@@ -96,7 +135,8 @@ def make_folds(
     """Split the items of a corpus.
 
     `balanced` deals whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
-    folds differ by one item at most. Every item is tested exactly once by `balanced`, `leave_one_out` and a column `fold`.
+    folds differ by one item at most. Every item is tested exactly once by `balanced`, `leave_one_out` and a column `fold`; with
+    `fold_repeats` of `balanced` once in each deal, see `add_deals`.
     Augmented clips never count and, on their own, make no item.
 
     Args:
@@ -111,20 +151,41 @@ def make_folds(
         The folds, a pure function of the arguments.
 
     Raises:
-        FoldsError: More folds than items; too few items; a label that only one item has; identical audio or a copied clip on
-            two sides; a phase or fold column that is missing, incomplete or puts one item on two sides.
+        FoldsError: More folds than items; too few items; no further deal; a label that only one item has; identical audio or
+            a copied clip on two sides; a phase or fold column that is missing, incomplete or puts one item on two sides.
     """
     original = index[~index["augmented"].astype(bool)]
     items = _items(original, has_classes=has_classes)
-    rng = np.random.default_rng(settings.fold_seed)
-    strategy = settings.fold_strategy
-    if strategy == "predefined":
-        test_sets, phases = _predefined(original)
-    else:
-        phases = None
-        test_sets = _split_tests(items, strategy, settings, rng)
+    shared = list(find_shared_audio(index))
+    given = read_predefined(original) if settings.fold_strategy == "predefined" else None
+    if given is None:
+        _refuse_few_items(items, settings)
     if has_classes:
-        _refuse_lonely_labels(items)
+        refuse_lonely_labels(items)
+
+    def make(rng: np.random.Generator, order: Order) -> tuple[Fold, ...]:
+        folds = _make_deal(items, given, settings, rng, order, has_classes=has_classes)
+        for fold in folds:
+            check_fold(fold, items, has_classes=has_classes)
+        refuse_shared_audio(shared, folds)
+        return folds
+
+    folds = make(np.random.default_rng(settings.fold_seed), "size")
+    folds = add_deals(folds, settings.fold_repeats, settings.fold_seed, make)
+    return FoldPlan(folds, settings.of_task(task_type), index_hash)
+
+
+def _make_deal(
+    items: Sequence[Item],
+    given: tuple[list[set[str]], dict[str, set[str]] | None] | None,
+    settings: FoldSettings,
+    rng: np.random.Generator,
+    order: Order,
+    *,
+    has_classes: bool,
+) -> tuple[Fold, ...]:
+    """Return the folds of one deal, numbered from 1."""
+    test_sets, phases = given or (_split_tests(items, settings, rng, order), None)
     folds = []
     for number, tested in enumerate(test_sets, start=1):
         if phases is not None:
@@ -141,11 +202,7 @@ def make_folds(
             )
             training = {item.name for item in items} - tested - set(validation)
         folds.append(Fold(number, *(tuple(sorted(side)) for side in (training, validation, tested))))
-    chosen = tuple(folds)
-    for fold in chosen:
-        _check_fold(fold, items, has_classes=has_classes)
-    _refuse_shared_audio(index, chosen)
-    return FoldPlan(chosen, settings.of_task(task_type), index_hash)
+    return tuple(folds)
 
 
 def _items(index: "pd.DataFrame", *, has_classes: bool) -> list[Item]:
@@ -164,19 +221,16 @@ def _items(index: "pd.DataFrame", *, has_classes: bool) -> list[Item]:
     return [Item(name, counts[name]) for name in sorted(counts)]
 
 
-def _split_tests(items: Sequence[Item], strategy: str, settings: FoldSettings, rng: np.random.Generator) -> list[set[str]]:
-    """Return the test items of every fold."""
+def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
+    """Refuse a number of folds, or of deals, that the items do not allow."""
     if len(items) < _MIN_FOLDS_OF_NEXT_FOLD:
         raise FoldsError(
             f"the corpus has {len(items)} item(s) ({', '.join(item.name for item in items)}); training, validation and test "
             "need one each. If several speakers share a name, correct the column item."
         )
-    if strategy == "leave_one_out":
-        return [{item.name} for item in items]
-    if strategy == "holdout":
-        n_test = min(max(1, round(settings.test_fraction * len(items))), len(items) - 2)
-        return [draw(items, n_test, rng)]
     num_folds = settings.num_folds
+    if settings.fold_strategy != "balanced":
+        return
     if num_folds > len(items):
         raise FoldsError(
             f"num_folds={num_folds} is more than the {len(items)} items of the corpus; "
@@ -184,7 +238,16 @@ def _split_tests(items: Sequence[Item], strategy: str, settings: FoldSettings, r
         )
     if num_folds < 2:
         raise FoldsError(f"num_folds={num_folds}; allowed: 2 to {len(items)}, or fold_strategy=holdout for one split.")
-    return deal(items, num_folds, rng)
+
+
+def _split_tests(items: Sequence[Item], settings: FoldSettings, rng: np.random.Generator, order: Order) -> list[set[str]]:
+    """Return the test items of every fold."""
+    if settings.fold_strategy == "leave_one_out":
+        return [{item.name} for item in items]
+    if settings.fold_strategy == "holdout":
+        n_test = min(max(1, round(settings.test_fraction * len(items))), len(items) - 2)
+        return [draw(items, n_test, rng)]
+    return deal(items, settings.num_folds, rng, order)
 
 
 def _choose_validation(
@@ -217,84 +280,3 @@ def _next_fold(following: set[str], test_sets: Sequence[set[str]], items: Sequen
     if len(test_sets) < _MIN_FOLDS_OF_NEXT_FOLD or following & tested or len(following | tested) == len(items):
         raise FoldsError(f"validation=next_fold needs three folds or more; there are {len(test_sets)}.")
     return following
-
-
-def _predefined(index: "pd.DataFrame") -> tuple[list[set[str]], dict[str, set[str]] | None]:
-    """Read the column fold (each number is tested once), or else the column phase (one fold)."""
-    for column in ("fold", "phase"):
-        if column in index and index[column].notna().any():
-            break
-    else:
-        raise FoldsError(
-            "fold_strategy=predefined needs a column fold or phase in the corpus; it has neither. "
-            "Add one to the table, or choose balanced or leave_one_out."
-        )
-    if index[column].isna().any():
-        clip = index.loc[index[column].isna(), "clip"].iloc[0]
-        raise FoldsError(f"column {column} is empty for clip '{clip}'; every clip needs a value.")
-    sides: dict[Any, set[str]] = defaultdict(set)
-    owner: dict[str, Any] = {}
-    for item, value in zip(index["item"].astype(str), index[column], strict=True):
-        if owner.setdefault(item, value) != value:
-            raise FoldsError(f"item '{item}' is in {column} {owner[item]} and in {column} {value}; an item has one side.")
-        sides[value].add(item)
-    if column == "fold":
-        if len(sides) < 2:
-            raise FoldsError(f"column fold has the one value {next(iter(sides))}; two folds or more are needed.")
-        return [sides[value] for value in sorted(sides)], None
-    unknown = set(sides) - set(SIDES)
-    if unknown or not sides["test"] or not sides["training"]:
-        raise FoldsError(
-            f"column phase has {', '.join(map(str, sorted(value for value in sides if sides[value])))}; "
-            "training and test are needed, validation is optional, nothing else is allowed."
-        )
-    return [sides["test"]], {side: sides[side] for side in SIDES}
-
-
-def _refuse_lonely_labels(items: Sequence[Item]) -> None:
-    owners: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        for label in item.labels:
-            owners[label].append(item.name)
-    lonely = {label: names[0] for label, names in owners.items() if len(names) == 1}
-    if lonely:
-        listed = ", ".join(f"'{label}' (item '{item}')" for label, item in sorted(lonely.items())[:5])
-        raise FoldsError(
-            f"{len(lonely)} label(s) occur in one item only: {listed}. When that item is tested, no model has seen its label; "
-            "leave those clips out, or give each label at least two items, better three."
-        )
-
-
-def _check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
-    """Refuse a fold with an empty side, an item on two sides, or a tested label that nothing trained."""
-    for side in SIDES:
-        if not getattr(fold, side):
-            raise FoldsError(f"fold {fold.number} has no {side} items; use fewer folds or more items.")
-    placed = Counter((*fold.training, *fold.validation, *fold.test))
-    twice = sorted(item for item, count in placed.items() if count > 1)
-    if twice:
-        raise FoldsError(f"fold {fold.number}: item '{twice[0]}' is on two sides.")
-    if not has_classes:
-        return
-    labels = {item.name: set(item.labels) for item in items}
-    trained = set().union(*(labels[item] for item in fold.training))
-    for side in ("validation", "test"):
-        unseen = set().union(*(labels[item] for item in getattr(fold, side))) - trained
-        if unseen:
-            raise FoldsError(
-                f"fold {fold.number}: label '{min(unseen)}' occurs among the {side} items but not among the training items. "
-                "Use more folds, another fold_seed, or give the label more items."
-            )
-
-
-def _refuse_shared_audio(index: "pd.DataFrame", folds: Sequence[Fold]) -> None:
-    """Refuse clips that share audio, under items that some fold puts on two sides."""
-    for what, group in find_shared_audio(index):
-        first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))
-        for fold in folds:
-            sides = {item: side for side in SIDES for item in getattr(fold, side)}
-            if len({sides.get(item, "training") for item in group["item"]}) > 1:
-                raise FoldsError(
-                    f"{what} on two sides of fold {fold.number}: clip '{first['clip']}' of item '{first['item']}' and clip "
-                    f"'{second['clip']}' of item '{second['item']}'. Leave one of them out, or give both the same item."
-                )

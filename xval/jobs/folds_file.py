@@ -59,6 +59,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
         "hash": folds.hash,
         "index_hash": folds.index_hash,
         "corpus_fingerprint": corpus.fingerprint(dataset, data_folder),
+        **({"deal_hashes": folds.deal_hashes} if folds.n_deals > 1 else {}),
         "settings": dict(folds.settings),
         "folds": [asdict(fold) for fold in folds.folds],
     }

@@ -47,7 +47,7 @@ class Job:
         settings: Every setting of its instance.
         options: Every option of the architecture.
         settings_hash: Of the parameters that can change a result.
-        folds_hash: Of all folds of the experiment.
+        folds_hash: Of all folds of its deal; of a model of all items, of all folds.
         seed: Of weights, dropout and shuffling; the same for a fold and repeat in every instance.
         refit: How to train on all items, without validation and test; None: as the fold says.
         repeat: Which training of the fold, from 1.

@@ -103,7 +103,7 @@ def make_plan(
         others = [
             key
             for key, record in records.items()
-            if not is_current(record, instance.settings_hash, folds.hash) or has_changed(record, instance.settings)
+            if not is_current(record, instance.settings_hash, folds.hash_of(key.fold)) or has_changed(record, instance.settings)
         ]
         staying = [key for key in others if not overwrite or key.fold not in chosen]
         if staying:
@@ -133,7 +133,7 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list
             settings=instances[number].settings,
             options=instances[number].options,
             settings_hash=instances[number].settings_hash,
-            folds_hash=plan.folds.hash,
+            folds_hash=plan.folds.hash_of(fold),
             seed=job_seed(instances[number].settings.seed, fold, repeat),
             repeat=repeat,
         )
@@ -147,7 +147,9 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     if written is None:
         return
     before, now = FoldPlan.from_dict(written).settings, folds.settings
-    if written["hash"] == folds.hash and before.get("task_type") == now.get("task_type"):
+    # A deal more or less changes none of the others.
+    deals = zip(written.get("deal_hashes", [written["hash"]]), folds.deal_hashes, strict=False)
+    if all(earlier == present for earlier, present in deals) and before.get("task_type") == now.get("task_type"):
         return
     finished = [number for number in folder.instances() if number not in replaced and read_done(folder, folder.jobs(number))]
     if not finished:

@@ -10,7 +10,8 @@ from statistics import median, median_low
 from typing import Any
 
 from xval.errors import SettingsError
-from xval.folds.split import SIDES, Fold, FoldPlan
+from xval.folds.predefined import SIDES
+from xval.folds.split import Fold, FoldPlan
 from xval.results.folder import ALL_ITEMS
 from xval.results.summary import MetricDict
 from xval.settings.optimizers import schedule_name

@@ -29,6 +29,11 @@ _BIBTEX = {
   title = {Inference for the Generalization Error}, author = {Nadeau, Claude and Bengio, Yoshua},
   journal = {Machine Learning}, volume = {52}, pages = {239--281}, year = {2003}
 }""",
+    "Bouckaert & Frank, 2004": """@inproceedings{bouckaert2004evaluating,
+  title = {Evaluating the Replicability of Significance Tests for Comparing Learning Algorithms},
+  author = {Bouckaert, Remco R. and Frank, Eibe},
+  booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)}, pages = {3--12}, year = {2004}
+}""",
     "Benavoli et al., 2017": """@article{benavoli2017time,
   title = {Time for a Change: a Tutorial for Comparing Multiple Classifiers Through {Bayesian} Analysis},
   author = {Benavoli, Alessio and Corani, Giorgio and Dem\\v{s}ar, Janez and Zaffalon, Marco},
@@ -99,12 +104,18 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         index = contents.corpus.index
         n_clips = int((~index["augmented"].astype(bool)).sum())
         clips = f" ({count(n_clips, settings.task.clip_word)})"
+    deals = ""
+    if plan.n_deals > 1:
+        deals = (
+            f", {plan.n_deals} times, each time others together; each item was tested {plan.n_deals} times, and its figures "
+        )
+        deals += "averaged"
     listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
     return (
         f"Models of {count(len(contents.metric_dicts), 'instance')} were tested by cross-validation with "
         f"{count(len(plan.folds), 'fold')} over {count(len(tested), 'item')} of the corpus '{settings.dataset}'{clips}; "
-        f"{_STRATEGIES.get(strategy, strategy)} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item is on two "
-        f"sides of a fold, and all instances have the same folds (items per fold: {listed}; hash {contents.folds.hash})."
+        f"{_STRATEGIES.get(strategy, strategy)}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item is "
+        f"on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash {contents.folds.hash})."
     )
 
 

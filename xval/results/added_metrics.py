@@ -146,7 +146,9 @@ def _read_done(folder: ExperimentFolder, instance: int) -> tuple[WrittenInstance
     written, folds = read_settings(folder, instance), read_folds(folder)
     records = read_records(folder, instance)[0].values()
     return written, [
-        each for each in records if each["status"] == "done" and is_current(each, written.settings_hash, folds.hash)
+        each
+        for each in records
+        if each["status"] == "done" and is_current(each, written.settings_hash, folds.hash_of(each["fold"]))
     ]
 
 

@@ -33,7 +33,7 @@ def measure_events(
     of them all the time.
 
     Args:
-        folders: Of the finished folds; with repeats, whose counts are added, of each of their repeats.
+        folders: Of the finished folds; with repeats or deals, whose counts are added, of each of them.
         class_names: Of the model.
         settings: Of frames and events.
         of_record: The figures that the records have, with their means over items; no others are computed.

@@ -128,7 +128,7 @@ def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen
             record = read_record(experiment, key)
             if record is None:
                 raise ResultsError(f"{experiment.fold_folder(*key)}: has no record.json. {REMEDY}")
-            if is_current(record, written.settings_hash, folds.hash):
+            if is_current(record, written.settings_hash, folds.hash_of(key.fold)):
                 current[key] = record
         current = merge_added(experiment, number, current)
         yield InstanceRecords(

@@ -4,7 +4,8 @@ Comes in: the metric dict of an instance and its predictions.parquet files. Goes
 computed once: as long as the records are those in metrics.json, what stands there is taken.
 
 Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
-against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus.
+against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus. With several deals
+they are those of each deal, averaged, and the figures of an item are averaged over deals first.
 """
 
 import math
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.metrics.registry import Metric
 from xval.results.added_metrics import constant_chance
+from xval.results.deals import deals_of, tested_items
 from xval.results.events_over_items import measure_events
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
@@ -34,7 +36,7 @@ _Values = dict[str, NDArray[np.float64]]
 def measure_over_items(
     metric_dict: MetricDict, folders: Mapping[JobKey, Path], further: Mapping[str, Metric] | None = None
 ) -> OverItems:
-    """Compute all figures over items. Pooled figures are those of each repeat that has all finished folds, averaged.
+    """Compute all figures over items. Pooled figures are those of each deal and repeat that is whole, averaged.
 
     Args:
         metric_dict: Of the instance.
@@ -48,7 +50,7 @@ def measure_over_items(
     found: OverItems = {"version": OVER_ITEMS_VERSION, "n_items": 0, "folds_lacking_classes": [], "missing": "", "figures": {}}
     if not records:
         return found
-    by_item = {item: values for record in records for item, values in record["item_metrics"]["test"].items()}
+    by_item = tested_items(metric_dict)
     found["n_items"] = len(by_item)
     names = {name for values in by_item.values() for name in values} - {"n_clips"}
     of_record = {name: np.array([_number(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
@@ -56,9 +58,10 @@ def measure_over_items(
     task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
     clip_side = "clip_test" if has_windows([metric_dict]) else "test"
     found["figures"][clip_side] = {name: _of_record(values) for name, values in of_record.items()}
-    repeats = _whole_repeats({int(record["fold"]) for record in records}, folders)
+    repeats = _whole_repeats(metric_dict, folders)
     class_names = records[0].get("class_names", [])
-    n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
+    n_examples = {int(record["fold"]): record["n_examples"]["test"] for record in records}
+    n_values = sum(n_examples[fold] for paths in repeats for fold in paths) * max(1, len(class_names))
     if not repeats:
         found["missing"] = "no repeat has all the folds that are finished"
         return found
@@ -73,8 +76,7 @@ def measure_over_items(
         examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         found["figures"].setdefault(side, {}).update(_measure(task, examples, known, further or {}))
-        numbers, codes = np.unique(examples[0].folds, return_inverse=True)
-        found["folds_lacking_classes"] = numbers[_lack_classes(task, examples[0].targets, codes)].tolist()
+        found["folds_lacking_classes"] = sorted({fold for each in examples for fold in _lacking_folds(task, each)})
     if task.is_framewise:
         frames = settings.frame_settings()
         of_all = [path.parent for paths in repeats for path in paths.values()]
@@ -82,12 +84,23 @@ def measure_over_items(
     return found
 
 
-def _whole_repeats(folds: set[int], folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
-    """Return the predictions.parquet by fold, of each repeat that has all these folds."""
-    by_repeat: dict[int, dict[int, Path]] = {}
-    for key, folder in folders.items():
-        by_repeat.setdefault(key.repeat, {})[key.fold] = folder / "predictions.parquet"
-    return [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
+def _whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
+    """Return the predictions.parquet by fold, of each repeat of a deal that has all finished folds of the deal.
+
+    All of them have the same items: those of the deal that has tested most so far.
+    """
+    deals = deals_of(metric_dict).values()
+    items = [{item for record in records for item in record["item_metrics"]["test"]} for records in deals]
+    found = []
+    for records, tested in zip(deals, items, strict=True):
+        folds = {int(record["fold"]) for record in records}
+        by_repeat: dict[int, dict[int, Path]] = {}
+        for key, folder in folders.items():
+            if key.fold in folds:
+                by_repeat.setdefault(key.repeat, {})[key.fold] = folder / "predictions.parquet"
+        if tested == max(items, key=len):
+            found += [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
+    return found
 
 
 def _measure(
@@ -97,7 +110,7 @@ def _measure(
 
     Args:
         task: Of the instance.
-        repeats: All that were tested, in each repeat.
+        repeats: All that were tested, in each repeat of each deal.
         of_items: Their metrics of each item, in the order of the items' names, where the records have them.
         further: Metrics beside those of the task.
     """
@@ -182,6 +195,12 @@ def _figure(
 def _number(value: object) -> float:
     number = value_of(value)
     return math.nan if number is None else number
+
+
+def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:
+    """Return the folds that lack some class that others have."""
+    numbers, codes = np.unique(examples.folds, return_inverse=True)
+    return [int(number) for number in numbers[_lack_classes(task, examples.targets, codes)]]
 
 
 def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:

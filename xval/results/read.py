@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from xval.errors import ResultsError
-from xval.folds.split import SIDES, FoldPlan
+from xval.folds.predefined import SIDES
+from xval.folds.split import FoldPlan
 from xval.json_files import read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -55,15 +56,22 @@ class WrittenFolds:
     Attributes:
         plan: The folds.
         hash: The hash in the file; if the folds have been edited, it is not theirs.
+        deal_hashes: Likewise, of each deal; records have that of the deal of their fold.
     """
 
     plan: FoldPlan
     hash: str
+    deal_hashes: tuple[str, ...]
 
     @property
     def numbers(self) -> list[int]:
         """The numbers of the folds."""
         return [fold.number for fold in self.plan.folds]
+
+    def hash_of(self, number: int) -> str:
+        """Return the hash in the file of the deal of a fold; empty: there is no such fold."""
+        deal = self.plan.deal_of(number)
+        return self.deal_hashes[deal - 1] if deal else ""
 
 
 class _WrittenSettings(Settings):
@@ -126,10 +134,13 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
     if written is None:
         raise ResultsError(f"{folder.folds_file}: missing.")
     try:
-        found = WrittenFolds(FoldPlan.from_dict(written), str(written["hash"]))
+        plan, whole = FoldPlan.from_dict(written), str(written["hash"])
+        found = WrittenFolds(plan, whole, tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (whole,))
         names = [item for fold in found.plan.folds for side in SIDES for item in getattr(fold, side)]
         if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, found.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below
+        if len(found.deal_hashes) != plan.n_deals:
+            raise ValueError(f"{len(found.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301 - likewise
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "

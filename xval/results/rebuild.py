@@ -119,10 +119,12 @@ def without_collector() -> Iterator[None]:
 
 
 def is_stale(folder: ExperimentFolder) -> bool:
-    """Return whether a derived file is missing or older than a fold folder, as after a run that was killed."""
+    """Return whether a derived file is missing, or older than a fold folder or the folds, as after a run that was killed."""
     if not folder.workbook.exists():
         return True
     built_ns = folder.workbook.stat().st_mtime_ns
+    if folder.folds_file.exists() and folder.folds_file.stat().st_mtime_ns > built_ns:
+        return True
     return any(folder.last_change_ns(instance) > built_ns for instance in folder.instances())
 
 
@@ -186,7 +188,9 @@ def _gather(
         return None
     found, damaged_records = read_records(folder, instance)
     damaged += damaged_records.values()
-    current = {key: record for key, record in found.items() if is_current(record, settings.settings_hash, folds.hash)}
+    current = {
+        key: record for key, record in found.items() if is_current(record, settings.settings_hash, folds.hash_of(key.fold))
+    }
     added: Mapping[str, Metric] = {}
     try:
         if computes_added:
@@ -194,7 +198,7 @@ def _gather(
         current = merge_added(folder, instance, current)
     except ResultsError as error:
         damaged.append(str(error))
-    metric_dict = make_metric_dict(settings, current.values(), folds_total=len(folds.numbers))
+    metric_dict = make_metric_dict(settings, current.values(), folds_total=len(folds.numbers), deals=folds.plan.n_deals)
     if over_items and metric_dict["folds_done"]:
         _add_over_items(folder, metric_dict, damaged, added)
     return metric_dict

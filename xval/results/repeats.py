@@ -144,18 +144,20 @@ def _average(records: Sequence[Record]) -> Record:
     counted = [record for record in records if record["status"] == "done"] or records[:1]
     first = counted[0]
     agreed = {name: value for name, value in first.items() if all(name in other and other[name] == value for other in counted)}
-    figures = {name: _mean([record[name] for record in counted]) for name in _FIGURES if name in first}
+    figures = {name: average([record[name] for record in counted]) for name in _FIGURES if name in first}
     return agreed | figures | {"seconds": sum(record["seconds"] for record in records)}
 
 
-def _mean(values: Sequence[Any]) -> Any:
-    """Return the mean of numbers; of dicts and lists that of each entry; of anything else the first."""
+def average(values: Sequence[Any]) -> Any:
+    """Return the mean of numbers that are defined; of dicts and lists that of each entry; of anything else the first."""
+    if len(values) == 1:
+        return values[0]
     first = values[0]
     if isinstance(first, Mapping):
         names = dict.fromkeys(name for value in values for name in value)
-        return {name: _mean([value[name] for value in values if name in value]) for name in names}
+        return {name: average([value[name] for value in values if name in value]) for name in names}
     if isinstance(first, list):
-        return [_mean(entries) for entries in zip(*values, strict=True)]
+        return [average(entries) for entries in zip(*values, strict=True)]
     numbers = _defined(values)
     return fmean(numbers) if len(set(numbers)) > 1 else (numbers or values)[0]
 

@@ -140,11 +140,11 @@ def _read_jobs(
     """Return the state of every job of an instance."""
     records, damaged = read_records(folder, instance)
     available = [] if folds is None else folds.numbers
-    wanted = {"settings_hash": written and written.settings_hash, "folds_hash": folds and folds.hash}
     repeats = written.settings.repeats if written else 1
     jobs = []
     for key in sorted({*job_keys(instance, available, repeats), *folder.jobs(instance)}):
         record = records.get(key)
+        wanted = {"settings_hash": written and written.settings_hash, "folds_hash": folds and folds.hash_of(key.fold)}
         others = [] if record is None else [name for name, known in wanted.items() if known and record[name] != known]
         if available and key.fold not in available:
             others.append("number, which folds.json does not have")

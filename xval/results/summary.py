@@ -57,6 +57,8 @@ class MetricDict(TypedDict):
         further_metrics: The directions of metrics beside those of the task (True: higher is better).
         parameters: Every setting and option of the instance.
         sources: Where each of them came from.
+        folds_total: Folds of all deals together.
+        deals: How many times the items are dealt into folds, where that is more than once.
         folds_done: Folds that have figures.
         folds_failed: Folds of which a job failed.
         folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
@@ -78,6 +80,7 @@ class MetricDict(TypedDict):
     parameters: dict[str, object]
     sources: dict[str, str]
     folds_total: int
+    deals: NotRequired[int]
     folds_done: int
     folds_failed: int
     folds: dict[str, Record]
@@ -99,13 +102,14 @@ class ChanceLevel(NamedTuple):
     strategy: str = ""
 
 
-def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, folds_total: int) -> MetricDict:
+def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, folds_total: int, deals: int = 1) -> MetricDict:
     """Return the metric dict of an instance.
 
     Args:
         written: The content of the instance's settings.json.
         records: The records of the jobs so far, done and failed, in any order.
-        folds_total: Number of folds of the experiment.
+        folds_total: Number of folds of the experiment, of all deals.
+        deals: Number of deals.
     """
     jobs = list(records)
     folds = average_repeats(jobs)
@@ -120,6 +124,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         "parameters": written.parameters,
         "sources": written.sources,
         "folds_total": folds_total,
+        **({"deals": deals} if deals > 1 else {}),  # type: ignore[typeddict-item]
         "folds_done": len(done),
         "folds_failed": len({record["fold"] for record in jobs if record["status"] == "failed"}),
         "folds": {str(record["fold"]): dict(record) for record in folds},

@@ -53,6 +53,11 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
         raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={settings.num_folds}")
+    if settings.fold_repeats > 1 and settings.fold_strategy != "balanced":
+        raise ValueError(
+            f"fold_repeats={settings.fold_repeats} deals the items anew, which fold_strategy='{settings.fold_strategy}' does "
+            "not; allowed: 1, or fold_strategy=balanced. With repeats, the same folds are trained with other seeds"
+        )
 
 
 def _check_engine(settings: "Settings") -> None:

@@ -116,6 +116,7 @@ class Settings(FeatureSettings):
     validation: Annotated[Literal["fraction", "next_fold"], _FOLDS]
     validation_fraction: Annotated[Share, _FOLDS]
     test_fraction: Annotated[Share, _FOLDS]
+    fold_repeats: Annotated[PositiveInt, _FOLDS] = 1  # as repeats
     repeats: Annotated[PositiveInt, _RUN] = 1  # what was written before there were repeats has none
     # model
     architecture: Annotated[str, Scope.MODEL]

@@ -74,7 +74,9 @@ class Posterior(NamedTuple):
 def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 0.95) -> CorrectedT:
     """Return the corrected resampled t test (Nadeau and Bengio, Machine Learning 52, 2003).
 
-    The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom.
+    The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom. Of several deals
+    all folds count, as Bouckaert and Frank (PAKDD 2004) have it for repeated cross-validation. The ratio stays, so that more
+    deals alone never make the error small.
 
     Args:
         differences: float (n_folds,), averaged over repeats: repeats are no further folds.

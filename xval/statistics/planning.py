@@ -23,23 +23,32 @@ class Study(NamedTuple):
 
     Attributes:
         n_items: Number of items that are tested.
-        n_folds: Number of folds.
+        n_folds: Number of folds, of all deals.
         n_repeats: Number of repeats of each fold.
         ratio: Number of test items over that of the items that really train, mean of the folds.
+        n_deals: How many times the items are dealt into folds, so that each is tested as often.
     """
 
     n_items: int
     n_folds: int
     n_repeats: int
     ratio: float
+    n_deals: float = 1
+
+    @property
+    def items_per_fold(self) -> float:
+        """Number of items that a fold tests."""
+        return self.n_items * self.n_deals / self.n_folds
 
     def resized(self, *, n_items: int, n_repeats: int, n_folds: int | None = None) -> "Study":
-        """Return a study of another size with the same share of validation items.
+        """Return a study of another size with the same share of validation items and the same deals.
 
         Without `n_folds`, as many items are tested per fold as now, and the number of folds follows that of the items.
         """
-        folds = max(2, round(self.n_folds * n_items / self.n_items)) if n_folds is None else n_folds
-        return Study(n_items, folds, n_repeats, self.ratio * (self.n_folds - 1) / (folds - 1))
+        now = self.n_folds / self.n_deals
+        of_deal = max(2, round(now * n_items / self.n_items)) if n_folds is None else n_folds / self.n_deals
+        ratio = self.ratio * (now - 1) / (of_deal - 1)
+        return Study(n_items, round(of_deal * self.n_deals), n_repeats, ratio, self.n_deals)
 
 
 def power(difference: float, standard_error: float, n_folds: int, *, level: float = 0.05) -> float:
@@ -105,6 +114,5 @@ def planned_error(differences: Components, now: Study, planned: Study) -> float:
     seed = differences.seed
     if math.isnan(seed) and planned.n_repeats == now.n_repeats:
         seed = 0.0
-    items_per_fold_now, items_per_fold = now.n_items / now.n_folds, planned.n_items / planned.n_folds
-    variance = differences.fold * items_per_fold_now / items_per_fold + seed / planned.n_repeats
+    variance = differences.fold * now.items_per_fold / planned.items_per_fold + seed / planned.n_repeats
     return float(np.sqrt(variance * (1 / planned.n_folds + planned.ratio)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.errors import one_line
-from xval.folds.split import SIDES
+from xval.folds.predefined import SIDES
 from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
 from xval.jobs.groups import one_by_one
 from xval.jobs.job import Job

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xval.errors import ResultsError, SettingsError, suggestion
+from xval.folds.split import FoldPlan
 from xval.metrics import canonical_name
 from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import metric_names, read_competitor
@@ -58,10 +59,10 @@ def compare_instances(
     """
     home = find_experiment(Path(folder))
     chosen = _choose(home, list(instances), baseline)
-    n_folds = _check_folds(chosen)
+    folds = _check_folds(chosen)
     _refuse_other_tasks(chosen)
     _refuse_seeds(chosen)
-    metric_dicts = _metric_dicts(chosen, n_folds)
+    metric_dicts = _metric_dicts(chosen, folds)
     first, reason = 0, "as chosen"
     if baseline is None:
         ranking = rank_instances(metric_dicts)
@@ -113,31 +114,34 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     return chosen
 
 
-def _metric_dicts(chosen: Sequence[_Chosen], n_folds: int) -> list[MetricDict]:
+def _metric_dicts(chosen: Sequence[_Chosen], folds: FoldPlan) -> list[MetricDict]:
     """Return the metric dicts, each under its place among the chosen as number: experiments have the same numbers."""
     found = []
     for place, (_, records) in enumerate(chosen):
         every = [*records.done.values(), *records.failed.values()]
-        metric_dict = make_metric_dict(records.written, every, folds_total=n_folds)
+        metric_dict = make_metric_dict(records.written, every, folds_total=len(folds.folds), deals=folds.n_deals)
         metric_dict["instance"] = place
         found.append(metric_dict)
     return found
 
 
-def _check_folds(chosen: Sequence[_Chosen]) -> int:
-    """Refuse experiments with other folds; return the number of folds."""
+def _check_folds(chosen: Sequence[_Chosen]) -> FoldPlan:
+    """Refuse experiments with other folds, but for deals that one of them has not; return the folds of the first.
+
+    Deals that one lacks are left out of the comparison, as other missing folds are.
+    """
     first = chosen[0].records.experiment
     wanted = read_folds(first)
     for path in dict.fromkeys(records.experiment.path for _, records in chosen):
         folds = read_folds(ExperimentFolder(path))
-        if folds.hash != wanted.hash:
+        if any(one != other for one, other in zip(folds.deal_hashes, wanted.deal_hashes, strict=False)):
             same_corpus = folds.plan.index_hash == wanted.plan.index_hash
             differs = "the fold settings differ" if same_corpus else "the corpora differ"
             raise ResultsError(
                 f"{path}: has other folds than {first.path} ({folds.hash} and {wanted.hash}: {differs}), so that their folds "
                 "do not test the same items. Run one of them again, with the corpus and the fold settings of the other."
             )
-    return len(wanted.numbers)
+    return wanted.plan
 
 
 def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:

@@ -2,10 +2,11 @@
 
 Comes in: a `Competitor` for each instance and one for the baseline. Goes out: a `Comparison`.
 
-Items are the unit: figures are averaged over repeats within a fold first, so that repeats are no further folds, and no test
-takes clips as units. The main test is the corrected resampled t test over folds (Nadeau and Bengio 2003), with Holm's (1979)
-adjustment in the family "all against the baseline"; the sign flip over items (Phipson and Smyth 2010) is secondary; the
-Bayesian correlated t test (Benavoli et al. 2017) says whether instances are practically equal.
+Items are the unit: figures are averaged over repeats within a fold first, so that repeats are no further folds, and those of an
+item over the deals that test it; no test takes clips as units. The main test is the corrected resampled t test over folds
+(Nadeau and Bengio 2003), with Holm's (1979) adjustment in the family "all against the baseline"; the sign flip over items
+(Phipson and Smyth 2010) is secondary; the Bayesian correlated t test (Benavoli et al. 2017) says whether instances are
+practically equal.
 """
 
 import math
@@ -88,6 +89,8 @@ def _compare_pair(
     flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
     components = _components(own, other, differences)
     notes = [f"Compared on {len(folds)} fold(s); left out: {left_out}."] if left_out else []
+    tested = [next(iter(of.values())).tested for of in own.values()]
+    n_items = len({item for items in tested for item in items})
     n_repeats = tuple(sorted({len(of) for each in (own, other) for of in each.values()}))
     notes += _describe_limits(test, flips, n_repeats)
     return Pair(
@@ -97,7 +100,7 @@ def _compare_pair(
         baseline_mean=fmean(map(_mean, other.values())),
         of_folds=of_folds,
         of_items=of_items,
-        n_items=len({item for of in own.values() for figure in of.values() for item in figure.tested}),
+        n_items=n_items,
         n_repeats=n_repeats,
         ratio=ratio,
         test=test,
@@ -107,6 +110,7 @@ def _compare_pair(
         components=components,
         level=LEVEL,
         notes=tuple(notes),
+        n_deals=sum(map(len, tested)) / n_items,
     )
 
 
@@ -115,7 +119,7 @@ def _mean(repeats: Mapping[int, FoldFigure]) -> float:
 
 
 def _item_differences(own: _ByFold, other: _ByFold) -> dict[str, float]:
-    """Return the difference of each item, averaged over repeats; empty where a fold has no figures of items."""
+    """Return the difference of each item, averaged over repeats and deals; empty where a fold has no figures of items."""
     means: list[dict[str, float]] = []
     for by_fold in (own, other):
         values: dict[str, list[float]] = {}

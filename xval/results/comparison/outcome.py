@@ -41,6 +41,7 @@ class Pair:
             seeds is NaN with one.
         level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
         notes: What limits this comparison, in sentences.
+        n_deals: How often an item is tested: the number of deals, if no fold is left out.
     """
 
     instance: str
@@ -59,6 +60,7 @@ class Pair:
     components: Components
     level: float
     notes: tuple[str, ...]
+    n_deals: float = 1.0
 
     @property
     def least_detectable(self) -> float:
@@ -84,7 +86,7 @@ class Pair:
         Returns:
             The difference; NaN where it is not known: other repeats are planned from one repeat, or no deviation is known.
         """
-        now = Study(self.n_items, self.test.n_folds, round(self.components.n_repeats), self.ratio)
+        now = Study(self.n_items, self.test.n_folds, round(self.components.n_repeats), self.ratio, self.n_deals)
         planned = now.resized(n_items=n_items, n_repeats=n_repeats)
         return _detectable(planned_error(self.components, now, planned), planned.n_folds, self.level)
 
@@ -130,7 +132,8 @@ class Comparison:
             "higher_is_better": self.higher_is_better, "mean": pair.mean, "baseline_mean": pair.baseline_mean,
             "difference": pair.test.difference, "low_95": pair.test.low, "high_95": pair.test.high,
             "standard_error": pair.test.standard_error, "n_folds": pair.test.n_folds, "n_items": pair.n_items,
-            "n_repeats": pair.components.n_repeats, "ratio": pair.ratio, "p": pair.test.p, "p_holm": pair.p_holm,
+            "n_repeats": pair.components.n_repeats, "n_deals": pair.n_deals, "ratio": pair.ratio, "p": pair.test.p,
+            "p_holm": pair.p_holm,
             "n_comparisons": self.n_comparisons, "p_sign_flip": (pair.flips or none).p,
             "least_p_sign_flip": (pair.flips or none).least_p, "rope": self.rope, "p_better": pair.posterior.better,
             "p_equal": pair.posterior.equal, "p_worse": pair.posterior.worse, "variance_folds": pair.components.fold,

@@ -12,6 +12,8 @@ HEADER = ("instance", "comment_1", "mean", "difference [95 %]", "p", "p Holm", "
 SOURCES = {
     "Benavoli et al., 2017": "Benavoli, A., Corani, G., Demsar, J. & Zaffalon, M. (2017). Time for a change: a tutorial for "
     "comparing multiple classifiers through Bayesian analysis. Journal of Machine Learning Research 18(77).",
+    "Bouckaert & Frank, 2004": "Bouckaert, R. R. & Frank, E. (2004). Evaluating the replicability of significance tests for "
+    "comparing learning algorithms. Advances in Knowledge Discovery and Data Mining (PAKDD), 3-12.",
     "Holm, 1979": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
     "Statistics 6, 65-70.",
     "Nadeau & Bengio, 2003": "Nadeau, C. & Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, "
@@ -96,10 +98,15 @@ def describe_methods(comparison: Comparison) -> str:
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
     n_folds, n_items = (_range_of_counts(counts) for counts in zip(*((len(p.of_folds), p.n_items) for p in pairs), strict=True))
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
+    n_deals = max(round(pair.n_deals) for pair in pairs)
+    dealt, sources = "", "Nadeau & Bengio, 2003"
+    if n_deals > 1:
+        dealt = f", which were dealt into folds {n_deals} times"
+        sources += "; for several deals: Bouckaert & Frank, 2004"
     text = (
         f"{_capital(comparison.figure)} was compared between {names} and the baseline, instance {comparison.baseline} "
-        f"({comparison.baseline_reason}), on the same {n_folds} folds of {n_items} items, {seeds}. "
-        "Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003; ratio of test "
+        f"({comparison.baseline_reason}), on the same {n_folds} folds of {n_items} items{dealt}, {seeds}. "
+        f"Differences per fold were tested, two-sided, by the corrected resampled t test ({sources}; ratio of test "
         f"to training items {_range([pair.ratio for pair in pairs])})"
     )
     if comparison.n_comparisons > 1:

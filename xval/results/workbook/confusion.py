@@ -62,6 +62,8 @@ def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names
                 counts[true][predicted] += count
     n_repeats = max(map(repeat_of, metric_dict.get("repeats", ())), default=1)
     repeats = f", mean of up to {n_repeats} repeats of a fold" if n_repeats > 1 else ""
+    if "deals" in metric_dict:
+        repeats += f", {metric_dict['deals']} deals, which test each anew"
     counted = f"{len(records)} of {metric_dict['folds_total']} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
     title = cells.put(sheet, row, 1, f"{cells.title_of(metric_dict)} ({counted})")
     title.font = cells.BOLD

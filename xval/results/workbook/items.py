@@ -14,6 +14,7 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from xval.results.deals import tested_items
 from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
@@ -28,10 +29,10 @@ _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 
 
 class _Row(NamedTuple):
-    """One item, and its metric by each instance (None: that fold is not done, NaN: undefined)."""
+    """One item, the folds that test it, and its metric by each instance (None: that fold is not done, NaN: undefined)."""
 
     item: str
-    fold: int
+    fold: int | str
     n_clips: int
     mean: float | None
     values: list[float | None]
@@ -65,7 +66,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     for column in range(len(_FIRST), last_column + 1):
         cells.set_width(sheet, column, 10 if column == len(_FIRST) else 14)
     notes = (
-        f"{metric} on the clips of each item, from the fold that tests it; the item with the worst mean first.",
+        f"{metric} on the clips of each item, from the fold that tests it (several deals: their mean); the worst item first.",
         "mean: over the instances that have tested every item, so that items compare; over all instances while there are none.",
     )
     cells.put_notes(sheet, last_row + 2, notes)
@@ -115,12 +116,15 @@ def _rows(metric_dicts: Sequence[MetricDict], metric: str) -> list[_Row]:
     return rows
 
 
-def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int, Mapping[str, Any]]]:
-    """Return the fold that tests each item, and its figures there."""
+def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int | str, Mapping[str, Any]]]:
+    """Return the fold that tests each item, or those of several deals as text, and its figures, averaged over these."""
+    folds: dict[str, list[int]] = {}
+    for record in done_records(metric_dict):
+        for item in record["item_metrics"]["test"]:
+            folds.setdefault(item, []).append(record["fold"])
     return {
-        item: (record["fold"], figures)
-        for record in done_records(metric_dict)
-        for item, figures in record["item_metrics"]["test"].items()
+        item: (folds[item][0] if len(folds[item]) == 1 else ", ".join(map(str, folds[item])), figures)
+        for item, figures in tested_items(metric_dict).items()
     }
 
 

@@ -1,0 +1,67 @@
+"""What no fold may have: an empty side, an item or audio on two sides, a label that nothing trains.
+
+Comes in: folds, the items with their labels, clips that share audio. Goes out: nothing, or a `FoldsError`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xval.errors import FoldsError
+from xval.folds.dealing import Item
+from xval.folds.predefined import SIDES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xval.folds.split import Fold
+
+
+def refuse_lonely_labels(items: Sequence[Item]) -> None:
+    """Refuse labels that one item alone has."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        for label in item.labels:
+            owners[label].append(item.name)
+    lonely = {label: names[0] for label, names in owners.items() if len(names) == 1}
+    if lonely:
+        listed = ", ".join(f"'{label}' (item '{item}')" for label, item in sorted(lonely.items())[:5])
+        raise FoldsError(
+            f"{len(lonely)} label(s) occur in one item only: {listed}. When that item is tested, no model has seen its label; "
+            "leave those clips out, or give each label at least two items, better three."
+        )
+
+
+def check_fold(fold: "Fold", items: Sequence[Item], *, has_classes: bool) -> None:
+    """Refuse a fold with an empty side, an item on two sides, or a tested label that nothing trained."""
+    for side in SIDES:
+        if not getattr(fold, side):
+            raise FoldsError(f"fold {fold.number} has no {side} items; use fewer folds or more items.")
+    placed = Counter((*fold.training, *fold.validation, *fold.test))
+    twice = sorted(item for item, count in placed.items() if count > 1)
+    if twice:
+        raise FoldsError(f"fold {fold.number}: item '{twice[0]}' is on two sides.")
+    if not has_classes:
+        return
+    labels = {item.name: set(item.labels) for item in items}
+    trained = set().union(*(labels[item] for item in fold.training))
+    for side in ("validation", "test"):
+        unseen = set().union(*(labels[item] for item in getattr(fold, side))) - trained
+        if unseen:
+            raise FoldsError(
+                f"fold {fold.number}: label '{min(unseen)}' occurs among the {side} items but not among the training items. "
+                "Use more folds, another fold_seed, or give the label more items."
+            )
+
+
+def refuse_shared_audio(shared: Sequence[tuple[str, "pd.DataFrame"]], folds: Sequence["Fold"]) -> None:
+    """Refuse clips that share audio, under items that some fold puts on two sides."""
+    for what, group in shared:
+        first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))
+        for fold in folds:
+            sides = {item: side for side in SIDES for item in getattr(fold, side)}
+            if len({sides.get(item, "training") for item in group["item"]}) > 1:
+                raise FoldsError(
+                    f"{what} on two sides of fold {fold.number}: clip '{first['clip']}' of item '{first['item']}' and clip "
+                    f"'{second['clip']}' of item '{second['item']}'. Leave one of them out, or give both the same item."
+                )

@@ -1,0 +1,66 @@
+"""Further deals of the folds: the same items dealt into as many folds again, with others tested together.
+
+Comes in: the folds of the first deal, and a function that deals again. Goes out: the folds of all deals, numbered through.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xval.errors import FoldsError
+from xval.folds.dealing import Order
+
+if TYPE_CHECKING:
+    from xval.folds.split import Fold
+
+_MOST_TRIES = 100
+
+
+def add_deals(
+    first: tuple["Fold", ...],
+    n_deals: int,
+    seed: int,
+    make: Callable[[np.random.Generator, Order], tuple["Fold", ...]],
+) -> tuple["Fold", ...]:
+    """Return the folds of all deals: those of deal d are numbered from ``(d - 1) * len(first) + 1`` on.
+
+    A deal depends on its number, the seed and the deals before it, so that more of them change none that is there. Each has
+    another set of folds than all before it. A deal that cannot be (a label that no training item has) is dealt again.
+
+    Args:
+        first: The folds of the first deal, numbered from 1.
+        n_deals: How many deals there are to be, the first included.
+        seed: fold_seed.
+        make: Returns the folds of a deal, numbered from 1, or raises `FoldsError`.
+
+    Raises:
+        FoldsError: No further deal is found.
+    """
+    folds, known = list(first), {_test_sets(first)}
+    for number in range(2, n_deals + 1):
+        rng = np.random.default_rng([seed, number])
+        error: FoldsError | None = None
+        for attempt in range(_MOST_TRIES):
+            try:
+                found = make(rng, "blocks" if attempt < _MOST_TRIES // 2 else "any")
+            except FoldsError as caught:
+                error = caught
+                continue
+            if _test_sets(found) not in known:
+                break
+        else:
+            why = f" Some were refused: {error}" if error else ""
+            raise FoldsError(
+                f"fold_repeats={n_deals}: the items can be dealt into {len(first)} folds in {number - 1} way(s), as far as "
+                f"{_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the same "
+                f"folds with other seeds.{why}"
+            )
+        known.add(_test_sets(found))
+        folds += [replace(fold, number=(number - 1) * len(first) + fold.number) for fold in found]
+    return tuple(folds)
+
+
+def _test_sets(folds: tuple["Fold", ...]) -> frozenset[tuple[str, ...]]:
+    return frozenset(fold.test for fold in folds)

@@ -1,0 +1,56 @@
+"""Folds that the corpus brings along, in its column fold or phase.
+
+Comes in: a table of clips. Goes out: the test items of each fold, and the other sides where they are given too.
+"""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from xval.errors import FoldsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIDES = ("training", "validation", "test")
+
+
+def read_predefined(index: "pd.DataFrame") -> tuple[list[set[str]], dict[str, set[str]] | None]:
+    """Read the column fold (each number is tested once), or else the column phase (one fold).
+
+    Args:
+        index: One row per clip: clip, item, and fold or phase.
+
+    Returns:
+        The test items of each fold; with a column phase also the items of each side, otherwise None.
+
+    Raises:
+        FoldsError: The columns are missing, incomplete or unknown, or put one item on two sides.
+    """
+    for column in ("fold", "phase"):
+        if column in index and index[column].notna().any():
+            break
+    else:
+        raise FoldsError(
+            "fold_strategy=predefined needs a column fold or phase in the corpus; it has neither. "
+            "Add one to the table, or choose balanced or leave_one_out."
+        )
+    if index[column].isna().any():
+        clip = index.loc[index[column].isna(), "clip"].iloc[0]
+        raise FoldsError(f"column {column} is empty for clip '{clip}'; every clip needs a value.")
+    sides: dict[Any, set[str]] = defaultdict(set)
+    owner: dict[str, Any] = {}
+    for item, value in zip(index["item"].astype(str), index[column], strict=True):
+        if owner.setdefault(item, value) != value:
+            raise FoldsError(f"item '{item}' is in {column} {owner[item]} and in {column} {value}; an item has one side.")
+        sides[value].add(item)
+    if column == "fold":
+        if len(sides) < 2:
+            raise FoldsError(f"column fold has the one value {next(iter(sides))}; two folds or more are needed.")
+        return [sides[value] for value in sorted(sides)], None
+    unknown = set(sides) - set(SIDES)
+    if unknown or not sides["test"] or not sides["training"]:
+        raise FoldsError(
+            f"column phase has {', '.join(map(str, sorted(value for value in sides if sides[value])))}; "
+            "training and test are needed, validation is optional, nothing else is allowed."
+        )
+    return [sides["test"]], {side: sides[side] for side in SIDES}
