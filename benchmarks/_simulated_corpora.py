@@ -27,18 +27,29 @@ N_NEW = 3000  # new clips of each class, each of a new speaker
 
 @dataclass(frozen=True)
 class Cell:
-    """The size of a study; `is_uneven`: speakers have unlike numbers of clips, and unlike classes."""
+    """The size of a study.
+
+    Attributes:
+        n_items: Number of speakers.
+        n_folds: Number of folds of each deal.
+        n_repeats: Number of seeds.
+        is_uneven: Speakers have unlike numbers of clips, and unlike classes.
+        n_windows: Number of windows of each clip.
+        n_deals: How many times the speakers are dealt into folds.
+    """
 
     n_items: int
     n_folds: int
     n_repeats: int
     is_uneven: bool = False
     n_windows: int = 1
+    n_deals: int = 1
 
     def __str__(self) -> str:
         uneven = ", uneven" if self.is_uneven else ""
         windows = f", {self.n_windows} windows" if self.n_windows > 1 else ""
-        return f"{self.n_items}/{self.n_folds}/{self.n_repeats}{uneven}{windows}"
+        deals = f", {self.n_deals} deals" if self.n_deals > 1 else ""
+        return f"{self.n_items}/{self.n_folds}/{self.n_repeats}{uneven}{windows}{deals}"
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,8 @@ class Layout:
     Attributes:
         labels: int64 (n_items, n_clips), any number where there is no clip.
         is_clip: bool (n_items, n_clips).
-        is_training: float64 (n_folds, n_items), 1 for items that train.
-        fold_of: int64 (n_items,), the fold that tests the item.
+        is_training: float64 (n_folds, n_items), 1 for items that train; the folds of all deals.
+        fold_of: int64 (n_items,), the fold that tests the item; of several deals (n_deals, n_items).
         ratio: Number of test items over that of training items, mean of the folds.
         n_windows: Number of windows of each clip.
     """
@@ -78,12 +89,13 @@ def make_layout(cell: Cell, seed: int) -> Layout:
     index = pd.DataFrame({"item": [f"{item:02}" for item in items], "label": labels[is_clip].astype(str)})
     index = index.assign(clip=names, audio_hash=names, augmented=False, source_clip=None)
     index = index.assign(path=names, start_s=np.nan, end_s=np.nan)
-    settings = FoldSettings(cell.n_folds, "balanced", seed, "fraction", 0.2, 0.2)
+    settings = FoldSettings(cell.n_folds, "balanced", seed, "fraction", 0.2, 0.2, cell.n_deals)
     folds = make_folds(index, "", task_type="classification", has_classes=True, settings=settings).folds
-    is_training, fold_of = np.zeros((cell.n_folds, cell.n_items)), np.zeros(cell.n_items, dtype=np.int64)
+    is_training, fold_of = np.zeros((len(folds), cell.n_items)), np.zeros((cell.n_deals, cell.n_items), dtype=np.int64)
     for number, fold in enumerate(folds):
         is_training[number, [int(item) for item in fold.training]] = 1
-        fold_of[[int(item) for item in fold.test]] = number
+        fold_of[number // cell.n_folds, [int(item) for item in fold.test]] = number
+    fold_of = fold_of if cell.n_deals > 1 else fold_of[0]
     ratio = float(np.mean([len(fold.test) / len(fold.training) for fold in folds]))
     return Layout(labels, is_clip, is_training, fold_of, ratio, cell.n_windows)
 
@@ -100,7 +112,8 @@ def draw_answers(
         separations: float (n_algorithms,), how far apart the classes are in the features of each.
 
     Returns:
-        int64 (n_items, n_repeats, n_algorithms, n_clips): the class that each clip is taken for when its item is tested.
+        int64 (n_items, n_repeats, n_algorithms, n_clips): the class that each clip is taken for when its item is tested; of
+        several deals (n_deals, n_items, ...).
         float64 (n_folds, n_repeats, n_algorithms, n_features, n_classes): the weights of the models.
     """
     n_items, n_algorithms, n_folds = len(layout.labels), len(separations), len(layout.is_training)

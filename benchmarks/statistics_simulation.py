@@ -4,11 +4,12 @@ python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FI
 
 Each repetition draws a corpus (speakers differ, and in each class too), deals it into the project's own folds, trains four
 algorithms that are equal in the population with every seed, and compares the second with the first by the corrected t test and
-others, and all three with the first by Holm's method. A study is named items/folds/seeds. Wanted: false positives of the
-corrected t test and of Holm's family at most 5 % + 2 standard errors in every study (the ratio is the highest of all to that),
-and intervals over items that cover in 93 to 97 % what the models reach on speakers that are drawn anew. How often they cover
-the mean over all corpora stands beside it: training sets and seeds vary too, which an interval over items does not know. The
-power is that of finding a second algorithm that is better, beside the power that xval.statistics.planning expects.
+others, and all three with the first by Holm's method. A study is named items/folds/seeds (of several deals: the folds of
+each). Wanted: false positives of the corrected t test and of Holm's family at most 5 % + 2 standard errors in every study (the
+ratio is the highest of all to that), and intervals over items that cover in 93 to 97 % what the models reach on speakers that
+are drawn anew. How often they cover the mean over all corpora stands beside it: training sets and seeds vary too, which an
+interval over items does not know. The power is that of finding a second algorithm that is better, beside the power that
+xval.statistics.planning expects.
 """
 
 import argparse
@@ -36,6 +37,7 @@ CELLS = (
     Cell(4, 4, 1), Cell(6, 6, 1), Cell(6, 6, 5), Cell(6, 5, 3, is_uneven=True), Cell(6, 6, 1, n_windows=4), Cell(10, 5, 1),
     Cell(10, 4, 3, is_uneven=True), Cell(12, 12, 2), Cell(24, 6, 1), Cell(24, 5, 5, is_uneven=True),
 )  # fmt: skip
+DEAL_CELLS = (Cell(6, 3, 1, n_deals=4), Cell(12, 4, 1, n_deals=5), Cell(12, 4, 3, is_uneven=True, n_deals=3))
 POWER_CELLS = (Cell(6, 6, 1), Cell(6, 6, 5), Cell(12, 12, 5), Cell(24, 6, 5))
 SEPARATIONS = (2.0, 2.2, 2.4, 2.7, 3.1, 3.6)
 WANTED = ("corrected t", "Holm, 3 tests")
@@ -46,10 +48,11 @@ COVERAGE = (0.93, 0.97)
 
 def compare(answers: np.ndarray, layout: Layout) -> dict[str, float]:
     """Return which tests find a difference between the algorithms, with the difference of the second to the first."""
-    of_items = accuracies_of(answers, layout).mean(axis=1)
-    n_clips = layout.is_clip.sum(axis=1)
-    shares = np.eye(len(layout.is_training))[:, layout.fold_of] * n_clips
-    of_folds = shares / shares.sum(axis=1, keepdims=True) @ of_items
+    of_tests = accuracies_of(answers, layout).mean(axis=-2).reshape(layout.fold_of.size, -1)  # of each item in each deal
+    n_clips = np.resize(layout.is_clip.sum(axis=1), layout.fold_of.size)
+    shares = np.eye(len(layout.is_training))[:, layout.fold_of.ravel()] * n_clips
+    of_folds = shares / shares.sum(axis=1, keepdims=True) @ of_tests
+    of_items = of_tests.reshape(-1, len(layout.labels), N_ALGORITHMS).mean(axis=0)
     tests = [corrected_t(other - of_folds[:, 0], layout.ratio) for other in of_folds.T[1:]]
     test, n_folds = tests[0], len(of_folds)
     plain = test.difference / test.standard_error * math.sqrt(1 + n_folds * layout.ratio)
@@ -64,9 +67,9 @@ def compare(answers: np.ndarray, layout: Layout) -> dict[str, float]:
 
 
 def accuracies_of(answers: np.ndarray, layout: Layout) -> np.ndarray:
-    """Return the accuracy of each item, float64 (n_items, n_repeats, n_algorithms)."""
+    """Return the accuracy of each item, float64 (n_items, n_repeats, n_algorithms), or of each in each deal."""
     is_right = (answers == layout.labels[:, np.newaxis, np.newaxis]) & layout.is_clip[:, np.newaxis, np.newaxis]
-    return is_right.sum(axis=3) / layout.is_clip.sum(axis=1)[:, np.newaxis, np.newaxis]
+    return is_right.sum(axis=-1) / layout.is_clip.sum(axis=1)[:, np.newaxis, np.newaxis]
 
 
 def estimate(answers: np.ndarray, layout: Layout, new: np.ndarray) -> dict[str, float]:
@@ -120,7 +123,8 @@ def simulate(cell: Cell, n_repetitions: int, *, separation: float = SEPARATION, 
             rows[-1] |= estimate(answers, layout, answer_new(rng, weights[:, :, 0], SEPARATION, cell.n_windows))
     table = pd.DataFrame(rows).astype(float)
     found = table.mean()
-    found["planned power"] = power(found["difference"], math.sqrt(found["variance"]), cell.n_folds)
+    n_folds = cell.n_deals * cell.n_folds
+    found["planned power"] = power(found["difference"], math.sqrt(found["variance"]), n_folds)
     for name in FIGURES if has_figures else ():
         low, high = table[f"{name} low"], table[f"{name} high"]
         for what, figure in (("models", table[f"{name}, new"]), ("corpora", found[name])):
@@ -160,22 +164,24 @@ def main(n_repetitions: int, csv: Path | None, picture: Path | None) -> None:
     """Simulate all studies and print the figures."""
     with threadpool_limits(1):
         equal = pd.DataFrame({cell: simulate(cell, n_repetitions) for cell in CELLS}).T
+        dealt = pd.DataFrame({cell: simulate(cell, n_repetitions, has_figures=False) for cell in DEAL_CELLS}).T
         pairs = [(cell, separation) for cell in POWER_CELLS for separation in SEPARATIONS]
         found = [simulate(cell, n_repetitions, separation=separation, has_figures=False) for cell, separation in pairs]
     unequal = pd.DataFrame(found, index=pd.MultiIndex.from_tuples([(str(cell), separation) for cell, separation in pairs]))
     limit = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions)
     covered = [f"{name}, {what}" for name in FIGURES for what in ("models", "corpora")]
     print(f"{n_repetitions} corpora per study; rates of false positives, at most {limit:.3f} wanted of the first two")
-    print(equal[list(TESTS)].to_string(float_format="%.3f"))
+    print(pd.concat([equal, dealt])[list(TESTS)].to_string(float_format="%.3f"))
     print(f"\nshare of intervals that cover the figure of these models, and the mean over corpora; {COVERAGE} wanted of models")
     print(equal[covered].to_string(float_format="%.3f"))
     print("\npower of the corrected t test, and as planned, by the separation of the second algorithm")
     print(unequal[["difference", "corrected t", "planned power"]].to_string(float_format="%.3f"))
+    highest = pd.concat([equal, dealt])[list(WANTED)].max(axis=None)
     if csv:
-        equal.assign(limit=limit).rename_axis("study").to_csv(csv)
+        pd.concat([equal, dealt]).assign(limit=limit).rename_axis("study").to_csv(csv)
     if picture:
         draw_picture(equal, unequal, limit, picture)
-    print(f"ratio of the highest rate to {limit:.3f}  {equal[list(WANTED)].max(axis=None) / limit:.3f}")
+    print(f"ratio of the highest rate to {limit:.3f}  {highest / limit:.3f}")
 
 
 if __name__ == "__main__":

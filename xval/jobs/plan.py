@@ -154,9 +154,11 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     finished = [number for number in folder.instances() if number not in replaced and read_done(folder, folder.jobs(number))]
     if not finished:
         return
-    changed = [f"{key} was {before.get(key)}, now {value}" for key, value in now.items() if before.get(key) != value] or [
-        "the corpus has changed"
-    ]
+    changed = [
+        f"{key} was {before.get(key)}, now {value}"
+        for key, value in now.items()
+        if before.get(key) != value and key != "fold_repeats"
+    ] or ["the corpus has changed"]
     raise ResultsError(
         f"{folder.path}: instances {', '.join(map(str, finished))} were tested on other folds ({'; '.join(changed)}). "
         "Choose another num_experiment, or overwrite all of these instances (--overwrite)."

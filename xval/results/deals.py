@@ -21,7 +21,7 @@ def deals_of(metric_dict: MetricDict) -> dict[int, list[Record]]:
     return found
 
 
-def tested_items(metric_dict: MetricDict) -> dict[str, dict[str, Any]]:
+def item_means(metric_dict: MetricDict) -> dict[str, dict[str, Any]]:
     """Return n_clips and the figures of each tested item, those that several deals have tested averaged over these."""
     found: dict[str, list[dict[str, Any]]] = {}
     for record in done_records(metric_dict):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.metrics.registry import Metric
 from xval.results.added_metrics import constant_chance
-from xval.results.deals import deals_of, tested_items
+from xval.results.deals import deals_of, item_means
 from xval.results.events_over_items import measure_events
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
@@ -50,7 +50,7 @@ def measure_over_items(
     found: OverItems = {"version": OVER_ITEMS_VERSION, "n_items": 0, "folds_lacking_classes": [], "missing": "", "figures": {}}
     if not records:
         return found
-    by_item = tested_items(metric_dict)
+    by_item = item_means(metric_dict)
     found["n_items"] = len(by_item)
     names = {name for values in by_item.values() for name in values} - {"n_clips"}
     of_record = {name: np.array([_number(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}

@@ -1,4 +1,6 @@
+import json
 import sys
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from xval.errors import FoldsError
-from xval.folds.split import FoldSettings, make_folds
+from xval.folds.split import FoldPlan, FoldSettings, make_folds
 
 DEFAULTS = {
     "num_folds": 3,
@@ -295,3 +297,48 @@ def test_a_copy_of_a_copy_is_followed_to_its_source():
     index.loc[stranger, "source_clip"] = index.loc[1, "clip"]
     with pytest.raises(FoldsError, match=r"copies of one source clip .* 'speaker_00' .* 'speaker_03'"):
         split(index, fold_strategy="leave_one_out")
+
+
+UNLIKE = index_of({f"s{number}": ["a", "b"] * (number + 1) for number in range(9)})
+
+
+@pytest.mark.parametrize(("index", "wanted"), [(speakers(12), "b57947758b98f738"), (UNLIKE, "1ec3f86ea29e7f9b")])
+def test_deals_differ_test_each_item_once_and_leave_those_before_as_they_were(index, wanted):
+    once, twice, four = (split(index, fold_repeats=n_deals) for n_deals in (1, 2, 4))
+
+    assert (once.hash, once.deal_hashes) == (wanted, (wanted,))  # as it was before there were deals
+    assert "fold_repeats" not in once.settings
+    assert (twice.folds[:3], four.folds[:6]) == (once.folds, twice.folds)
+    assert four.deal_hashes[:2] == twice.deal_hashes
+    assert [four.hash_of(number) for number in (1, 3, 4, 12)] == [four.deal_hashes[deal] for deal in (0, 0, 1, 3)]
+    assert (four.hash_of(13), four.deal_of(12)) == ("", 4)
+    assert len({four.hash, *four.deal_hashes}) == 5
+    assert [fold.number for fold in four.folds] == list(range(1, 13))
+    assert len({frozenset(fold.test for fold in deal) for deal in four.deals}) == 4
+    for deal in four.deals:
+        assert sorted(item for fold in deal for item in fold.test) == sorted(index["item"].unique())
+        assert max(len(fold.test) for fold in deal) - min(len(fold.test) for fold in deal) <= 1
+    written = {"folds": [asdict(fold) for fold in four.folds], "settings": four.settings, "index_hash": "hash"}
+    assert FoldPlan.from_dict(json.loads(json.dumps(written))) == four
+
+
+def test_deals_are_nearly_as_balanced_as_the_first():
+    index = index_of({f"{label}{number}": [label] * (number + 1) for label in "abc" for number in range(8)})
+
+    for deal in split(index, num_folds=4, fold_repeats=5).deals:
+        for fold in deal:
+            assert sorted(item[0] for item in fold.test) == ["a", "a", "b", "b", "c", "c"]
+
+
+def test_a_deal_that_leaves_a_label_untrained_is_dealt_again():
+    rare = index_of({f"s{number}": ["a", "b"] + ["rare"] * (number in (2, 5)) for number in range(9)})
+
+    for fold in split(rare, fold_repeats=8).folds:
+        assert {"s2", "s5"} & set(fold.training)
+
+
+@pytest.mark.parametrize(("n_items", "num_folds", "possible"), [(4, 4, 1), (4, 2, 3)])
+def test_more_deals_than_the_items_allow_are_refused_with_the_number_that_is_possible(n_items, num_folds, possible):
+    assert split(speakers(n_items), num_folds=num_folds, fold_repeats=possible).n_deals == possible
+    with pytest.raises(FoldsError, match=rf"in {possible} way\(s\).* Use fold_repeats={possible}, fewer folds, or repeats"):
+        split(speakers(n_items), num_folds=num_folds, fold_repeats=possible + 1)

@@ -46,7 +46,7 @@ def finish(planned, *jobs, status="done"):
     hashes = {instance.number: instance.settings_hash for instance in planned.instances}
     for instance, *numbers in jobs:
         temporary = planned.folder.begin_fold(instance, *numbers)
-        record = {"status": status, "settings_hash": hashes[instance], "folds_hash": planned.folds.hash}
+        record = {"status": status, "settings_hash": hashes[instance], "folds_hash": planned.folds.hash_of(numbers[0])}
         write_json(temporary / "record.json", record)
         planned.folder.publish(temporary, instance, *numbers)
 
@@ -86,6 +86,33 @@ def test_the_first_repeat_is_the_job_that_there_is_without_repeats(made):
     assert second.settings_hash == first.settings_hash
     assert len({each.seed for each in jobs}) == len(jobs) == 6
     assert Job.from_dict(json.loads(json.dumps(second.to_dict()))) == second
+
+
+def test_raising_and_lowering_the_deals_keeps_what_is_finished(made):
+    once = made([{}])
+    before = made.folder.folds_file.read_bytes()
+    finish(once, (1, 1), (1, 2), (1, 3))
+
+    twice = made([{}], fold_repeats=2)
+    assert (twice.done, twice.to_do) == ([(1, 1, 1), (1, 2, 1), (1, 3, 1)], [(1, 4, 1), (1, 5, 1), (1, 6, 1)])
+    jobs = make_jobs(twice, made.folder.path / "code" / "abc", {1: made.data_folder})
+    assert {job.folds_hash for job in jobs} == {twice.folds.deal_hashes[1]}
+    assert made([{}], fold_repeats=3, fold_numbers=[8]).to_do == [(1, 8, 1)]
+    finish(made([{}], fold_repeats=2), (1, 4))
+
+    assert made([{}]).to_do == []
+    assert made.folder.folds_file.read_bytes() == before
+    assert made([{}], fold_repeats=2).to_do == [(1, 5, 1), (1, 6, 1)]
+    with pytest.raises(ResultsError, match=r"instances 1 were tested on other folds \(fold_seed was 1, now 2"):
+        made([{}], fold_repeats=2, fold_seed=2)
+
+
+@pytest.mark.parametrize("strategy", ["leave_one_out", "predefined", "holdout"])
+def test_what_cannot_be_dealt_anew_has_no_deals(made, strategy):
+    with pytest.raises(
+        SettingsError, match=f"fold_repeats=2 .*fold_strategy='{strategy}'.* allowed: 1, or fold_strategy=balanced"
+    ):
+        made([{}], fold_repeats=2, fold_strategy=strategy)
 
 
 def test_an_instance_does_not_choose_its_repeats(made):

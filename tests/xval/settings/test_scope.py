@@ -15,7 +15,7 @@ from xval.settings.schema import (
 )
 from xval.settings.scope import Scope
 
-FOLDS = ("num_folds", "fold_strategy", "fold_seed", "validation", "validation_fraction", "test_fraction")
+FOLDS = ("num_folds", "fold_strategy", "fold_seed", "validation", "validation_fraction", "test_fraction", "fold_repeats")
 FRAMES = (
     "label_form", "label_frame_s", "sequence_frames", "frame_overlap", "annotation_policy", "random_excerpts",
     "event_threshold", "event_median_frames", "event_min_duration_s", "segment_s",

@@ -14,7 +14,7 @@ from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xval.results.deals import tested_items
+from xval.results.deals import item_means
 from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
@@ -124,7 +124,7 @@ def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int | str, Mapping[str,
             folds.setdefault(item, []).append(record["fold"])
     return {
         item: (folds[item][0] if len(folds[item]) == 1 else ", ".join(map(str, folds[item])), figures)
-        for item, figures in tested_items(metric_dict).items()
+        for item, figures in item_means(metric_dict).items()
     }
 
 
