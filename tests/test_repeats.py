@@ -1,4 +1,4 @@
-"""Repeats as a user has them: each fold trained with further seeds, added later, killed, looked at and audited."""
+"""Repeats and deals as a user has them: added later, killed, looked at and audited."""
 
 import json
 import shutil
@@ -8,6 +8,8 @@ import pytest
 from xval import load_results
 from xval.audit import audit
 from xval.inference.locate import find_members
+from xval.report.request import PageRequest
+from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_records
 from xval.results.status import read_status
@@ -94,3 +96,28 @@ def test_the_audit_finds_repeats_that_are_copies_or_have_changed_places(run):
         shutil.copyfile(first / name, second / name)
         said = f"instance 1, fold 1, repeat 2: its {name} is that of instance 1, fold 1, which was trained with another seed"
         assert said in faults()["repeats"]
+
+
+def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_them(run):
+    folder, _ = run()
+    first = {key: files_of(folder.fold_folder(*key)) for key in folder.jobs(1)}
+
+    folder, printed = run("--fold-repeats", "2")
+
+    assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2, 3, 4)]
+    assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
+    assert "balanced_accuracy deal 1 0." in printed
+    assert [verdict for verdict in audit(folder) if verdict.faults or verdict.warnings] == []
+    assert len(find_members(folder.instance_folder(1)).members) == 4
+    assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4
+    write_page(folder, PageRequest(with_audio=False, with_audit=False))
+    assert "2 times, each time others together; each item was tested 2 times" in folder.page.read_text()
+    assert read_status(folder).count("done") == 4
+
+    run()  # one deal again, and nothing to do
+
+    assert len(folder.jobs(1)) == 4
+    metrics = json.loads((folder.instance_folder(1) / "metrics.json").read_text())
+    assert (metrics["folds_total"], metrics["folds_done"]) == (2, 2)
+    assert len(find_members(folder.instance_folder(1)).members) == 2
+    assert [verdict.rule for verdict in audit(folder) if verdict.faults or verdict.warnings] == ["items"]

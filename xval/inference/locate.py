@@ -76,16 +76,25 @@ def _selected(folder: ExperimentFolder) -> Found:
 def _describe_folds(instance: Path, members: list[Path]) -> str:
     """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds`` if some have no model; ``, 12 models`` with repeats."""
     n_models, n_done = len(members), len({key.fold for path in members if (key := JobKey.of_folder(0, path.parent.name))})
-    n_folds = len((read_json(instance.parent / "folds.json") or {}).get("folds", ()))
+    n_folds = len(_numbers_of_folds(instance))
     of_all = f" of {n_folds}" if n_folds > n_done else ""
     repeats = f", {n_models} models" if n_models > n_done else ""
     return f"ensemble of {n_done}{of_all} folds{repeats}" if n_models > 1 else f"one fold{of_all}"
 
 
 def _models_of_folds(instance: Path) -> list[Path]:
-    """Return the models of all folds and repeats: repeats are never chosen among, so each of them is a member."""
+    """Return the models of all folds, deals and repeats: these are never chosen among, so each of them is a member.
+
+    Those of a deal that folds.json does not have any more are none.
+    """
     folders = {key: each for each in instance.glob("fold_*") if (key := JobKey.of_folder(0, each.name))}
-    return [model for key in sorted(folders) if (model := _model_in(folders[key]))]
+    numbers = _numbers_of_folds(instance) or {key.fold for key in folders}
+    return [model for key in sorted(folders) if key.fold in numbers and (model := _model_in(folders[key]))]
+
+
+def _numbers_of_folds(instance: Path) -> set[int]:
+    """Return the numbers of the folds of the experiment of an instance; none if there is no folds.json."""
+    return {fold["number"] for fold in (read_json(instance.parent / "folds.json") or {}).get("folds", ())}
 
 
 def _model_in(folder: Path) -> Path | None:
