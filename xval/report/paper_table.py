@@ -105,7 +105,8 @@ def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Compar
     for column, title in enumerate(table.header):
         of = sorted({cells[column][0].of for _, cells in table.rows})
         kinds.append(f"{title}: {' or '.join(of)}")
-    text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}. {'; '.join(kinds)}"
+    deals = f" ({first['deals']} deals of the items)" if "deals" in first else ""
+    text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}{deals}. {'; '.join(kinds)}"
     if any(found.low is not None for _, cells in table.rows for found, _ in cells):
         text += "; in brackets the 95 % interval over items"
     if comparisons:

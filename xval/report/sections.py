@@ -50,6 +50,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             ],
             curves=_curves(contents, number, limits),
             confusion=own,
+            deals=metric_dict.get("deals"),
             difference=own.shares - reference.shares if has_difference and own and reference else None,
             selected=selected,
             most_classes=tables.MOST_CLASSES,

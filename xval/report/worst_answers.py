@@ -62,7 +62,7 @@ class WorstClip(NamedTuple):
 def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
     """Return the clips that were answered worst, the worst first, without those that were answered rightly.
 
-    Of repeats the worst answer counts.
+    Of repeats and deals the worst answer counts.
     """
     if contents.errors_of is None or contents.errors_of not in contents.answers:
         return []

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 3
 _WHAT_TO_DO = (
-    "Put {fold} in its path and give both experiments the same folds (num_folds, fold_strategy, fold_seed, validation), so "
-    "that each fold takes the model that was not trained on them; or take a model of other recordings."
+    "Put {fold} in its path and give both experiments the same folds (num_folds, fold_strategy, fold_seed, fold_repeats, "
+    "validation), so that each fold takes the model that was not trained on them; or take a model of other recordings."
 )
 
 
