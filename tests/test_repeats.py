@@ -111,8 +111,18 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     assert len(find_members(folder.instance_folder(1)).members) == 4
     assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4
     write_page(folder, PageRequest(with_audio=False, with_audit=False))
-    assert "2 times, each time others together; each item was tested 2 times" in folder.page.read_text()
+    assert "2 times, each time grouped differently; each item was tested 2 times, and" in folder.page.read_text()
     assert read_status(folder).count("done") == 4
+
+    written = json.loads(folder.folds_file.read_text())
+    moved = written["folds"][2]["test"][0]
+    written["folds"][3] = {"number": 4, "training": [], "validation": [], "test": [*written["folds"][3]["test"], moved]}
+    kept = folder.folds_file.read_bytes()
+    folder.folds_file.write_text(json.dumps(written))
+    faults = {verdict.rule: " ".join(verdict.faults) for verdict in audit(folder)}
+    assert f"folds.json: '{moved}' is tested in several folds of deal 2" in faults["items"]
+    assert "it has been edited" in faults["folds hash"]
+    folder.folds_file.write_bytes(kept)
 
     run()  # one deal again, and nothing to do
 

@@ -73,7 +73,7 @@ def _parser(declaration: Declaration) -> Parser:
         "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; figures are averaged"
     )
     parser.add_argument(
-        "--fold-repeats", type=int, metavar="D", help="deal the items into folds D times, each time others together"
+        "--fold-repeats", type=int, metavar="D", help="deal the items into folds D times, each time grouped differently"
     )
     add_settings_argument(parser, "override a parameter for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")

@@ -1,6 +1,7 @@
-"""Further deals of the folds: the same items dealt into as many folds again, with others tested together.
+"""Further deals of the folds: the same items dealt into as many folds again, grouped differently.
 
-Comes in: the folds of the first deal, and a function that deals again. Goes out: the folds of all deals, numbered through.
+Comes in: the folds of the first deal, and a function that deals again. Goes out: the folds of all deals, with consecutive
+numbers. Repeated cross-validation, as Bouckaert and Frank (PAKDD 2004) use it.
 """
 
 from collections.abc import Callable

@@ -86,13 +86,9 @@ class FoldPlan:
 
         Raises:
             KeyError, TypeError: Something is missing, or of another type.
-            ValueError: The deals have not the same number of folds.
         """
         folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
-        plan = cls(tuple(folds), written["settings"], written["index_hash"])
-        if plan.n_deals < 1 or len(plan.folds) % plan.n_deals:
-            raise ValueError(f"{len(plan.folds)} folds of {plan.n_deals} deals")
-        return plan
+        return cls(tuple(folds), written["settings"], written["index_hash"])
 
     @property
     def n_deals(self) -> int:
@@ -101,13 +97,17 @@ class FoldPlan:
 
     @property
     def deals(self) -> tuple[tuple[Fold, ...], ...]:
-        """The folds of each deal."""
-        size = len(self.folds) // self.n_deals
+        """The folds of each deal, which has as many as the others."""
+        size = -(-len(self.folds) // self.n_deals)
         return tuple(self.folds[start : start + size] for start in range(0, len(self.folds), size))
 
     def deal_of(self, number: int) -> int:
         """Return the deal, from 1, that a fold belongs to; 0: there is no such fold."""
-        return next((deal for deal, folds in enumerate(self.deals, 1) for fold in folds if fold.number == number), 0)
+        return self._deal_of_folds.get(number, 0)
+
+    @cached_property
+    def _deal_of_folds(self) -> dict[int, int]:
+        return {fold.number: deal for deal, folds in enumerate(self.deals, start=1) for fold in folds}
 
     @cached_property
     def deal_hashes(self) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ def _items(index: "pd.DataFrame", *, has_classes: bool) -> list[Item]:
 
 
 def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
-    """Refuse a number of folds, or of deals, that the items do not allow."""
+    """Refuse a number of folds that the items do not allow."""
     if len(items) < _MIN_FOLDS_OF_NEXT_FOLD:
         raise FoldsError(
             f"the corpus has {len(items)} item(s) ({', '.join(item.name for item in items)}); training, validation and test "

@@ -106,10 +106,8 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         clips = f" ({count(n_clips, settings.task.clip_word)})"
     deals = ""
     if plan.n_deals > 1:
-        deals = (
-            f", {plan.n_deals} times, each time others together; each item was tested {plan.n_deals} times, and its figures "
-        )
-        deals += "averaged"
+        n_times = f"{plan.n_deals} times"
+        deals = f", {n_times}, each time grouped differently; each item was tested {n_times}, and its figures averaged"
     listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
     return (
         f"Models of {count(len(contents.metric_dicts), 'instance')} were tested by cross-validation with "

@@ -14,7 +14,9 @@ from xval.results.summary import MetricDict, done_records, fold_values
 
 def deals_of(metric_dict: MetricDict) -> dict[int, list[Record]]:
     """Return the records of the finished folds of each deal that has one, by its number."""
-    size = metric_dict["folds_total"] // metric_dict.get("deals", 1)
+    if "deals" not in metric_dict:
+        return {1: records} if (records := done_records(metric_dict)) else {}
+    size = metric_dict["folds_total"] // metric_dict["deals"]
     found: dict[int, list[Record]] = {}
     for record in done_records(metric_dict):
         found.setdefault((int(record["fold"]) - 1) // size + 1, []).append(record)

@@ -139,8 +139,8 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
         names = [item for fold in found.plan.folds for side in SIDES for item in getattr(fold, side)]
         if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, found.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below
-        if len(found.deal_hashes) != plan.n_deals:
-            raise ValueError(f"{len(found.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301 - likewise
+        if len(found.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
+            raise ValueError(f"{len(plan.folds)} folds and {len(found.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "
