@@ -41,7 +41,8 @@ _DESCRIBED = ("comment_1", "comment_2", "architecture")
 def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
     """Return the metrics of finished folds, one row per instance, fold, repeat, side and metric.
 
-    Repeats of a fold are no further folds: average over them first, as above.
+    Repeats of a fold are no further folds: average over them first, as above. The folds of a second deal go on with the
+    numbers, so that an item is tested by a fold of each deal.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,
