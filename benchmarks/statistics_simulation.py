@@ -186,9 +186,9 @@ def main(n_repetitions: int, csv: Path | None, picture: Path | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="False positives, coverage and power of the project's statistics.")
-    parser.add_argument("--quick", action="store_true", help="20 corpora per study, which measure nothing")
+    parser.add_argument("--quick", action="store_true", help="6 corpora per study, which measure nothing")
     parser.add_argument("--repetitions", type=int, default=N_REPETITIONS, help=f"corpora per study (default: {N_REPETITIONS})")
     parser.add_argument("--csv", type=Path, help="write the first two tables")
     parser.add_argument("--picture", type=Path, help="write a picture of all figures")
     given = parser.parse_args()
-    main(20 if given.quick else given.repetitions, given.csv, given.picture)
+    main(6 if given.quick else given.repetitions, given.csv, given.picture)

@@ -187,12 +187,9 @@ class Project:
     settings: dict = field(default_factory=lambda: dict(SMALL_FEATURES))
 
     def records(self):
-        """Return the record of every job that has ended."""
-        found = {}
-        for path in sorted(self.results.glob("instance_*/fold_*/record.json")):
-            record = json.loads(path.read_text())
-            found[record["instance"], record["fold"]] = record
-        return found
+        """Return the record of every job of the first repeat that has ended."""
+        read = (json.loads(path.read_text()) for path in sorted(self.results.glob("instance_*/fold_*/record.json")))
+        return {(record["instance"], record["fold"]): record for record in read if record["repeat"] == 1}
 
     def figures(self, experiment_folder="results"):
         """Return what must be equal bit for bit between runs."""

@@ -77,7 +77,7 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(project):
 
 
 def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
-    project.run("--folds", "1,2")
+    project.run("--folds", "1,2", "--executor", "inline")
     before = project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns
 
     ended = run_light(project, "--folds", "1,2")

@@ -18,7 +18,7 @@ KINDS = {
     "front end, windows": {**CNN, **FRONT_END, "example_length_s": 0.1, "clip_average": "logits"},
     "front end, clips of any length": {**CNN, **FRONT_END, "crop_s": 0.15},
 }
-ON_ALL = ("windows", "front end", "front end, windows")
+ON_ALL = ("front end, windows",)
 BACKENDS = ("tensorflow", "torch", "jax")
 
 

@@ -14,6 +14,7 @@ FRONT_END = {"features": "waveform", "frontend": "logmel"}
 SMALL = {"architecture": "cnn_small", "n_filters": (4, 4)}
 
 
+@pytest.mark.usefixtures("in_process")
 def test_crops_train_and_whole_clips_are_tested(tones):
     tones.prepare("toy.csv")
     cropped = {**SMALL, **FRONT_END, "crop_s": 0.15}
@@ -24,22 +25,18 @@ def test_crops_train_and_whole_clips_are_tested(tones):
         {"architecture": "mlp", "n_units": (8,), "features": "waveform", "crop_s": 0.15, "example_length_s": 0.15},
         num_epochs=2,
         num_folds=2,
-        workers=2,
         **tones.settings,
     )
-    ended = tones.run()
+    ended = tones.run("--folds", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
     records = tones.records()
-    assert {(job, record["status"]) for job, record in records.items()} == {
-        ((i, f), "done") for i in range(1, 5) for f in (1, 2)
-    }
-    for fold in (1, 2):
-        assert records[1, fold]["metrics"] == records[2, fold]["metrics"]
-        assert records[1, fold]["metrics"] != records[3, fold]["metrics"]
-        whole, windows = records[1, fold]["n_examples"], records[4, fold]["n_examples"]
-        assert sum(whole.values()) == 40
-        assert windows["test"] > whole["test"]
+    assert {job: record["status"] for job, record in records.items()} == dict.fromkeys([(i, 1) for i in range(1, 5)], "done")
+    assert records[1, 1]["metrics"] == records[2, 1]["metrics"]
+    assert records[1, 1]["metrics"] != records[3, 1]["metrics"]
+    whole, windows = records[1, 1]["n_examples"], records[4, 1]["n_examples"]
+    assert sum(whole.values()) == 40
+    assert windows["test"] > whole["test"]
     # All four read the same samples.
     assert len({record["store"] for record in records.values()}) == 1
 

@@ -7,23 +7,40 @@ from pathlib import Path
 import pytest
 
 PROJECT_ROOT = Path(__file__).parents[2]
+# JAX compiles each network for seconds. These are made of layers that others have: `make test-slow` has them on JAX.
+LIKE_OTHERS = ("fma_cnn", "rnn_small", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox")
 QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
+
+
+def pytest_collection_modifyitems(items):
+    """Leave networks that are like others on JAX to the slow tests."""
+    for item in items:
+        chosen = getattr(getattr(item, "callspec", None), "params", {})
+        if chosen.get("backend") == "jax" and chosen.get("name") in LIKE_OTHERS:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
 def ask_backend(make_once, run_on):
-    """Return a function that gives what a probe of this folder prints on a backend, of networks that `train` gives by name."""
+    """Return a function that gives what a probe of this folder prints on a backend, of networks that `train` gives by name.
 
-    def ask(script, backend, train, names):
+    Of the names, those that are like others are asked about apart from the rest on JAX.
+    """
+
+    def ask(script, backend, train, names, name=""):
+        is_apart = backend == "jax" and name in LIKE_OTHERS
+        asked = [each for each in names if backend != "jax" or (each in LIKE_OTHERS) == is_apart]
+
         def save(folder):
-            (trained,) = {train(name).path.parent for name in names}
-            shutil.copytree(trained, folder, dirs_exist_ok=True)
+            for path in (file for each in asked for file in train(each).path.parent.iterdir()):
+                if path.stem in asked or path.stem not in names:
+                    shutil.copy(path, folder)
 
         def run(folder):
-            models = make_once(f"models_of_{script}", save)
+            models = make_once(f"models_of_{script}_{len(asked)}", save)
             probe = Path(__file__).with_name(script)
             (folder / "printed").write_text(run_on(backend, probe, models, PROJECT_ROOT, XLA_FLAGS=QUICK_COMPILATION))
 
-        return json.loads((make_once(f"{script}_on_{backend}", run) / "printed").read_text().splitlines()[-1])
+        return json.loads((make_once(f"{script}_on_{backend}_{len(asked)}", run) / "printed").read_text().splitlines()[-1])
 
     return ask

@@ -211,9 +211,9 @@ def has_own_layers(model: keras.Model) -> bool:
 
 
 @pytest.fixture(scope="module")
-def probe(train, ask_backend) -> Callable[[str], dict]:
-    """Return a function that gives what backend_probe.py printed for a backend."""
-    return lambda backend: ask_backend("backend_probe.py", backend, train, NAMES)
+def probe(train, ask_backend) -> Callable[[str, str], dict]:
+    """Return a function that gives what backend_probe.py printed for a backend, of a network and others."""
+    return lambda backend, name: ask_backend("backend_probe.py", backend, train, NAMES, name)
 
 
 def test_reads_examples_of_any_length_or_says_that_it_cannot(name: str) -> None:
@@ -368,14 +368,14 @@ def test_a_saved_model_gives_the_same_predictions(name, train):
 
 @on_any_backend
 def test_a_saved_model_loads_on_any_backend_without_this_project_where_keras_has_its_layers(name, backend, probe):
-    found = probe(backend)
+    found = probe(backend, name)
     assert found["imported"] == []
     assert found["loaded"][name] < 1e-3
 
 
 @on_any_backend
 def test_it_trains_saves_and_loads_on_any_backend(name, backend, probe):
-    found = probe(backend)["trained"][name]
+    found = probe(backend, name)["trained"][name]
     assert np.isfinite(found["loss"])
     assert found["still"] == []
     assert found["difference"] < 1e-6

@@ -63,6 +63,7 @@ def test_recordings_have_time_lines_of_annotated_and_found_events(project, read_
 
 
 @pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process")
 def test_repeats_are_all_in_the_curves_and_their_worst_answers_count(tones, read_page):
     tones.prepare("toy.csv")
     network = {"architecture": "mlp", "n_units": (2,)}
