@@ -52,18 +52,16 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
 
 
 def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dict as `write_json` does, unless that is what stands there; writing waits for the disk, reading does not.
+    """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading.
 
     Raises:
         OSError: The disk is full or not writable; what stood there stays.
     """
-    text = json_text(content).encode()
-    try:
-        if path.read_bytes() == text:
+    plain = _without_nan(content)
+    with suppress(ResultsError):  # what is damaged is written anew
+        if read_json(path) == plain:
             return
-    except FileNotFoundError:
-        pass
-    write_atomically(path, text)
+    write_json(path, content)
 
 
 def json_text(content: Mapping[str, Any]) -> str:
