@@ -61,12 +61,12 @@ def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
     with suppress(ResultsError):  # what is damaged is written anew
         if read_json(path) == plain:
             return
-    write_json(path, content)
+    write_atomically(path, _encode(plain).encode())
 
 
 def json_text(content: Mapping[str, Any]) -> str:
     """Return the text that `write_json` writes of a dict: a value per line, NaN and infinities as null."""
-    return json.dumps(_without_nan(content), indent=1, allow_nan=False)
+    return _encode(_without_nan(content))
 
 
 def read_json(path: Path) -> JsonObject | None:
@@ -196,6 +196,10 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _encode(plain: object) -> str:
+    return json.dumps(plain, indent=1, allow_nan=False)
 
 
 def _without_nan(value: object) -> object:
