@@ -52,23 +52,21 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
 
 
 def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dict as `write_json` does, unless that is what stands there; writing waits for the disk, reading does not.
+    """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading.
 
     Raises:
         OSError: The disk is full or not writable; what stood there stays.
     """
-    text = json_text(content).encode()
-    try:
-        if path.read_bytes() == text:
+    plain = _without_nan(content)
+    with suppress(ResultsError):  # what is damaged is written anew
+        if read_json(path) == plain:
             return
-    except FileNotFoundError:
-        pass
-    write_atomically(path, text)
+    write_atomically(path, _encode(plain).encode())
 
 
 def json_text(content: Mapping[str, Any]) -> str:
     """Return the text that `write_json` writes of a dict: a value per line, NaN and infinities as null."""
-    return json.dumps(_without_nan(content), indent=1, allow_nan=False)
+    return _encode(_without_nan(content))
 
 
 def read_json(path: Path) -> JsonObject | None:
@@ -198,6 +196,10 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _encode(plain: object) -> str:
+    return json.dumps(plain, indent=1, allow_nan=False)
 
 
 def _without_nan(value: object) -> object:

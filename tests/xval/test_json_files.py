@@ -74,6 +74,15 @@ def test_what_stands_there_already_is_not_written_again(tmp_path):
     assert (path.stat().st_mtime_ns > 0, read_json(path)) == (True, {"a": 2})
 
 
+def test_a_damaged_file_is_written_again(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{"a": 1')
+
+    write_if_changed(path, {"a": 1})
+
+    assert read_json(path) == {"a": 1}
+
+
 def test_a_flush_that_fails_is_an_error(tmp_path):
     (tmp_path / "x").touch()
 

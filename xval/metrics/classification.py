@@ -223,6 +223,5 @@ def _per_class(targets: Targets, predictions: Predictions) -> _PerClass:
 def _count(targets: Targets, predictions: Predictions) -> NDArray[np.int64]:
     """Return int64 (n_classes, n_classes): rows true, columns predicted."""
     n_classes = predictions.shape[1]
-    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(counts, (targets, np.argmax(predictions, axis=1)), 1)
-    return counts
+    pairs = targets * n_classes + np.argmax(predictions, axis=1)
+    return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)

@@ -57,27 +57,26 @@ def measure_over_items(
     settings = settings_of(metric_dict)
     task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
     clip_side = "clip_test" if has_windows([metric_dict]) else "test"
-    found["figures"][clip_side] = {name: _of_record(values) for name, values in of_record.items()}
     repeats = _whole_repeats(metric_dict, folders)
     class_names = records[0].get("class_names", [])
     n_examples = {int(record["fold"]): record["n_examples"]["test"] for record in records}
     n_values = sum(n_examples[fold] for paths in repeats for fold in paths) * max(1, len(class_names))
     if not repeats:
         found["missing"] = "no repeat has all the folds that are finished"
-        return found
-    if absent := [path.parent.name for paths in repeats for path in paths.values() if not path.exists()]:
+    elif absent := [path.parent.name for paths in repeats for path in paths.values() if not path.exists()]:
         found["missing"] = f"{', '.join(absent)}: no predictions.parquet"
-        return found
-    if n_values > _MOST_VALUES:
+    elif n_values > _MOST_VALUES:
         found["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
-        return found
-    for side in dict.fromkeys((clip_side, "test")):
+    for side in () if found["missing"] else dict.fromkeys((clip_side, "test")):
         clip_average = settings.clip_average if side == "clip_test" else None
         examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
-        found["figures"].setdefault(side, {}).update(_measure(task, examples, known, further or {}))
+        found["figures"][side] = _measure(task, examples, known, further or {})
         found["folds_lacking_classes"] = sorted({fold for each in examples for fold in _lacking_folds(task, each)})
-    if task.is_framewise:
+    of_clips = found["figures"].get(clip_side, {})
+    known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
+    found["figures"][clip_side] = known_figures | of_clips
+    if task.is_framewise and not found["missing"]:
         frames = settings.frame_settings()
         of_all = [path.parent for paths in repeats for path in paths.values()]
         found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))

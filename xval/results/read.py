@@ -230,9 +230,11 @@ def read_history(path: Path) -> dict[str, list[float]]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
+            names, *rows = [row for row in csv.reader(file) if row] or [[]]
+        if not rows:
+            return {}
+        return {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    except (ValueError, csv.Error) as error:
         raise ResultsError(f"{path}: damaged ({error}).") from error
 
 

@@ -5,9 +5,9 @@ parameters that a table has as columns; the chance level. Nothing is read or wri
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
+from math import fsum, isfinite, sqrt
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from xval.json_files import FORMAT_VERSION
@@ -266,11 +266,18 @@ def _figure(values: Sequence[float | None]) -> Figure:
     numbers = [value for value in values if value is not None]
     return Figure(
         mean=fmean(numbers) if numbers else None,
-        std=stdev(numbers) if len(numbers) > 1 else None,
+        std=_deviation(numbers) if len(numbers) > 1 else None,
         n=len(numbers),
         min=min(numbers, default=None),
         max=max(numbers, default=None),
     )
+
+
+def _deviation(numbers: Sequence[float]) -> float:
+    """Return the sample standard deviation, 0 of equal numbers; `statistics.stdev` takes ten times as long, with fractions."""
+    shifted = [number - numbers[0] for number in numbers]
+    mean = fsum(shifted) / len(shifted)
+    return sqrt(fsum([(number - mean) * (number - mean) for number in shifted]) / (len(shifted) - 1))
 
 
 def _differs(name: str, parameters: Sequence[Mapping[str, object]]) -> bool:

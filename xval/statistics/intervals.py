@@ -32,6 +32,7 @@ _ROUNDING = 1e-9
 Bounds = tuple[float, float]
 _Items = NDArray[np.intp]
 _Numbers = NDArray[np.float64]
+_Sets = _Items | list[_Items]
 
 
 class Interval(NamedTuple):
@@ -85,10 +86,11 @@ def mean_interval(
         parts = (min(at_once, N_RESAMPLES - start) for start in range(0, N_RESAMPLES, at_once))
         return np.concatenate([values[rng.integers(n_items, size=(n_drawn, n_items))].mean(axis=1) for n_drawn in parts])
 
-    def mean(items: _Items) -> float:
-        return float(values[items].mean())
+    def means(sets: _Sets) -> _Numbers:
+        parts = [sets] if isinstance(sets, np.ndarray) else [items[np.newaxis] for items in sets]
+        return np.concatenate([values[part].mean(axis=1) for part in parts])
 
-    return _interval(n_items, mean, resample, bounds, confidence, seed)
+    return _interval(n_items, means, resample, bounds, confidence, seed)
 
 
 def figure_interval(
@@ -128,12 +130,15 @@ def figure_interval(
     def resample(rng: np.random.Generator) -> _Numbers:
         return np.array([compute(rng.integers(n_items, size=n_items)) for _ in range(N_RESAMPLES)])
 
-    return _interval(n_items, compute, resample if bootstrap else None, bounds, confidence, seed)
+    def figures(sets: _Sets) -> _Numbers:
+        return np.array([compute(items) for items in sets])
+
+    return _interval(n_items, figures, resample if bootstrap else None, bounds, confidence, seed)
 
 
 def _interval(
     n_items: int,
-    compute: Callable[[_Items], float],
+    compute: Callable[[_Sets], _Numbers],
     resample: Callable[[np.random.Generator], _Numbers] | None,
     bounds: Bounds | None,
     confidence: float,
@@ -146,15 +151,18 @@ def _interval(
     if n_items < FEWEST_ITEMS:
         return None
     numbers = np.arange(n_items)
-    estimate = compute(numbers)
+    estimate = float(compute(numbers[np.newaxis])[0])
     if not math.isfinite(estimate):
         return None
     low, high = bounds or (-math.inf, math.inf)
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
         raise SettingsError(f"interval: received the figure {estimate}; allowed: {low} to {high}.")
     rng = np.random.default_rng(seed)
-    left_out = np.array_split(rng.permutation(n_items) if n_items > MOST_LEFT_OUT else numbers, min(n_items, MOST_LEFT_OUT))
-    without, n_undefined = _defined(np.array([compute(np.delete(numbers, group)) for group in left_out]))
+    if n_items > MOST_LEFT_OUT:
+        left_out = np.array_split(rng.permutation(n_items), MOST_LEFT_OUT)
+        without, n_undefined = _defined(compute([np.delete(numbers, group) for group in left_out]))
+    else:  # in each row one item is left out
+        without, n_undefined = _defined(compute(numbers[:-1] + (numbers[:-1] >= numbers[:, np.newaxis])))
     if len(without) < FEWEST_ITEMS:
         return None
     tail = (1 - confidence) / 2

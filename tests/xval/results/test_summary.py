@@ -53,6 +53,10 @@ def test_the_metric_dict_holds_settings_records_and_figures(make_record, make_fa
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+def test_equal_folds_have_no_deviation_at_all(make_instance):
+    assert figure(make_instance(1, [0.1, 0.1, 0.1]), "test", "accuracy")["std"] == 0
+
+
 def test_one_fold_has_a_mean_and_no_deviation(make_instance):
     found = figure(make_instance(1, [0.7]), "test", "accuracy")
     assert found == {"mean": 0.7, "std": None, "n": 1, "min": 0.7, "max": 0.7}

@@ -6,8 +6,10 @@ is not a number.
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from math import isfinite, isnan
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from openpyxl.cell import Cell
 from openpyxl.styles import Alignment, Font, PatternFill
@@ -50,6 +52,9 @@ CENTRE = Alignment(horizontal="center", vertical="center", wrap_text=True)
 RIGHT = Alignment(horizontal="right")
 LEFT = Alignment(horizontal="left")
 WRAPPED = Alignment(wrap_text=True, vertical="top")
+
+_styles: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
+"""Of each workbook: what a cell refers to after it was given looks, by what it referred to before and the looks."""
 
 SCORE_FORMAT = "0.000"
 # Errors have no lower end: small ones would all read 0.000.
@@ -109,10 +114,21 @@ def parameter_value(value: object) -> object:
     return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
 
 
+def style(cell: Cell, **looks: Any) -> None:
+    """Give a cell looks (font, fill, alignment) of this module, as its attributes do, which hash a look at every use."""
+    known = _styles.setdefault(cell.parent.parent, {})
+    key = (tuple(cell._style or ()), *looks, *map(id, looks.values()))
+    if key not in known:
+        for name, look in looks.items():
+            setattr(cell, name, look)
+        known[key] = cell._style
+    cell._style = copy(known[key])
+
+
 def link(cell: Cell, folder: str) -> None:
     """Link a cell to a folder beside the workbook."""
     cell.hyperlink = f"{folder}/"
-    cell.font, cell.alignment = LINK, CENTRE
+    style(cell, font=LINK, alignment=CENTRE)
 
 
 def put_header(sheet: Worksheet, names: Sequence[str], *, height: float = 32) -> None:
@@ -124,8 +140,8 @@ def put_header(sheet: Worksheet, names: Sequence[str], *, height: float = 32) ->
 
 def style_header(cell: Cell, side: str = "") -> None:
     """Style a cell as a header, in the colour of its side of the split."""
-    cell.font, cell.alignment = HEADER_FONT, CENTRE
-    cell.fill = next((fill for name, fill in SIDE_FILLS.items() if side.endswith(name)), HEADER_FILL)
+    fill = next((fill for name, fill in SIDE_FILLS.items() if side.endswith(name)), HEADER_FILL)
+    style(cell, font=HEADER_FONT, alignment=CENTRE, fill=fill)
 
 
 def set_width(sheet: Worksheet, column: int, width: float) -> None:
@@ -151,9 +167,7 @@ def redden(sheet: Worksheet, row: int, last_column: int) -> None:
     """Mark a row red; links stay blue."""
     for column in range(1, last_column + 1):
         cell = sheet.cell(row, column)
-        cell.fill = RED_FILL
-        if cell.hyperlink is None:
-            cell.font = RED
+        style(cell, fill=RED_FILL, **({} if cell.hyperlink else {"font": RED}))
 
 
 def set_up_page(sheet: Worksheet, *, header_rows: int = 0) -> None:

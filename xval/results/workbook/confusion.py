@@ -72,7 +72,7 @@ def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names
     last_column = get_column_letter(len(class_names) + 1)
     for true, (name, line) in enumerate(zip(class_names, counts, strict=True)):
         at = row + 2 + true
-        cells.put(sheet, at, 1, name).font = cells.BOLD
+        cells.style(cells.put(sheet, at, 1, name), font=cells.BOLD)
         for column, count in enumerate(line, start=2):
             cells.put(sheet, at, column, count, "" if isinstance(count, int) else "0.0")
         recall = line[true] / sum(line) if sum(line) else float("nan")

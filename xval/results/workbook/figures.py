@@ -36,6 +36,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         (pair for pair in metric_columns(metric_dicts) if pair[0].endswith("test")), key=lambda pair: pair[0] != main
     )
     cells.put_header(sheet, _HEADER)
+    comments = {metric_dict["instance"]: settings_of(metric_dict).comment_1 for metric_dict in metric_dicts}
     row = 1
     for side, metric in pairs:
         number_format = cells.metric_format(direction(metric_dicts, metric))
@@ -46,7 +47,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
             row += 1
             folds = figure(metric_dict, side, metric)
             n_items = metric_dict["over_items"]["n_items"]
-            identity = (metric_dict["instance"], settings_of(metric_dict).comment_1, SIDE_NAMES[side], metric)
+            identity = (metric_dict["instance"], comments[metric_dict["instance"]], SIDE_NAMES[side], metric)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], found["items"], n_items, found["pooled"],
                 found["low"], found["high"], found["of"] if found["low"] is not None else None, found["method"],

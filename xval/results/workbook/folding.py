@@ -19,7 +19,7 @@ def fold_equal(sheet: Worksheet, rows: range, blocks: Iterable[range]) -> list[s
     """
     folded = []
     for block in blocks if len(rows) > 1 else ():
-        if all(len({sheet.cell(row, column).value for row in rows}) == 1 for column in block):
+        if all(sheet.cell(row, column).value == sheet.cell(rows[0], column).value for column in block for row in rows):
             fold(sheet, block)
             folded.append(str(sheet.cell(1, block[0]).value))
     return folded

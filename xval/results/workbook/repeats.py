@@ -32,8 +32,12 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     cells.put_header(sheet, _HEADER, height=20)
     row = 1
+    columns = [
+        (side, metric, cells.metric_format(direction(contents.metric_dicts, metric)))
+        for side, metric in metric_columns(contents.metric_dicts)
+    ]
     for metric_dict in contents.metric_dicts:
-        for side, metric in metric_columns(contents.metric_dicts):
+        for side, metric, number_format in columns:
             found = metric_dict.get("components", {}).get(side, {}).get(metric)
             if found is None:
                 continue
@@ -41,7 +45,6 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
             named = (metric_dict["instance"], settings_of(metric_dict).comment_1, f"{SIDE_NAMES[side]} {metric}")
             deviations = (None if found[name] is None else sqrt(found[name]) for name in ("fold", "seed"))
             figures = (found["mean"], figure(metric_dict, side, metric)["std"], *deviations)
-            number_format = cells.metric_format(direction(contents.metric_dicts, metric))
             for column, value in enumerate((*named, *figures, found["n_folds"], found["n_repeats"]), start=1):
                 is_figure = len(named) < column <= len(named) + len(figures)
                 cells.put(sheet, row, column, value, number_format if is_figure else "")

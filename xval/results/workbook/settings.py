@@ -55,10 +55,10 @@ def _put_instance(sheet: Worksheet, column: int, metric_dict: MetricDict, names:
             continue
         cell = cells.put(sheet, row, column, cells.parameter_value(parameters[name]))
         if cell.data_type != "s":
-            cell.alignment = cells.LEFT
+            cells.style(cell, alignment=cells.LEFT)
         if overrides(sources.get(name, "")):
-            cell.fill = cells.YELLOW_FILL
-            cells.put(sheet, row, column + 1, sources[name]).font = cells.GREY
+            cells.style(cell, fill=cells.YELLOW_FILL)
+            cells.style(cells.put(sheet, row, column + 1, sources[name]), font=cells.GREY)
     values = [sheet.cell(row, column).value for row in range(1, len(names) + 2)]
     cells.set_width(sheet, column, cells.text_width(values, lowest=12, highest=24))
     cells.set_width(sheet, column + 1, 12)

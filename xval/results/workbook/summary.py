@@ -65,7 +65,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         _put_identity(sheet, row, metric_dict, names)
         cells.put(sheet, row, first_last, metric_dict["seconds"], cells.COUNT_FORMAT)
         cells.put(sheet, row, first_last + 1, metric_dict["n_parameters"], cells.COUNT_FORMAT)
-        cells.put(sheet, row, last_column, format_folds(metric_dict)).alignment = cells.RIGHT
+        cells.style(cells.put(sheet, row, last_column, format_folds(metric_dict)), alignment=cells.RIGHT)
         if metric_dict["folds_failed"]:
             cells.redden(sheet, row, last_column)
         if metric_dict["instance"] == ranking.selected:
@@ -132,7 +132,7 @@ def _put_metric(
         over_items = item_figure(metric_dict, side, metric)
         if over_items is not None and n_columns == 3:
             intervals.append(format_interval(over_items).strip(", "))
-            cells.put(sheet, row, last, intervals[-1] or "-").alignment = cells.RIGHT
+            cells.style(cells.put(sheet, row, last, intervals[-1] or "-"), alignment=cells.RIGHT)
         if metric in metric_dict["summary"].get(side, {}):
             found = figure(metric_dict, side, metric)
             partial = f'" (n={found["n"]})"' if 0 < found["n"] < metric_dict["folds_total"] else ""
@@ -159,11 +159,11 @@ def _mark_best(sheet: Worksheet, row: int, column: int, instance: int, best: Bes
     """Fill the best and those that tie with it; the best alone are bold."""
     mean, deviation = sheet.cell(row, column), sheet.cell(row, column + 1)
     if instance in best.mean | best.mean_ties:
-        mean.fill = cells.GREEN_FILL
+        cells.style(mean, fill=cells.GREEN_FILL)
     if instance in best.mean:
         mean.font = cells.GREEN_FONT
     if instance in best.std | best.std_ties:
-        deviation.fill = cells.BLUE_FILL
+        cells.style(deviation, fill=cells.BLUE_FILL)
     if instance in best.std:
         deviation.font = cells.BLUE_FONT
 
