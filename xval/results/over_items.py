@@ -56,7 +56,7 @@ def measure_over_items(
     task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
     clip_side = "clip_test" if has_windows([metric_dict]) else "test"
     found["figures"][clip_side] = {name: _of_record(values) for name, values in of_record.items()}
-    repeats = _whole_repeats({int(record["fold"]) for record in records}, folders)
+    repeats = whole_repeats({int(record["fold"]) for record in records}, folders)
     class_names = records[0].get("class_names", [])
     n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
     if not repeats:
@@ -82,7 +82,7 @@ def measure_over_items(
     return found
 
 
-def _whole_repeats(folds: set[int], folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
+def whole_repeats(folds: set[int], folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
     """Return the predictions.parquet by fold, of each repeat that has all these folds."""
     by_repeat: dict[int, dict[int, Path]] = {}
     for key, folder in folders.items():
