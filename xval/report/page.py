@@ -20,6 +20,7 @@ from xval.report.sections import instance_sections
 from xval.results.comparison import text as comparison_text
 from xval.results.comparison.outcome import LEVEL, Comparison, Pair
 from xval.results.findings import find_findings
+from xval.results.groups import describe_gap
 from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
 from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
 
@@ -119,6 +120,7 @@ def make_page(contents: PageContents) -> str:
         item_instances=compared,
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
+        describe_gap=describe_gap,
         worst=worst_answers.worst_clips(contents, task),
         worst_order=worst_answers.describe_order(task),
         event_labels=worst_answers.event_labels(contents),

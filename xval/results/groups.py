@@ -20,7 +20,7 @@ from xval.metrics.registry import Metric
 from xval.results.added_metrics import load_metric
 from xval.results.folder import ExperimentFolder
 from xval.results.group_columns import GroupColumn
-from xval.results.over_items import whole_repeats
+from xval.results.over_items import MOST_VALUES_OF_INTERVAL, whole_repeats
 from xval.results.repeats import jobs_of
 from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
 from xval.results.tested_examples import TestedExamples, read_examples
@@ -107,7 +107,7 @@ class Groups(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_tested(folder: ExperimentFolder, metric_dict: MetricDict) -> Answers:
+def read_answers_of(folder: ExperimentFolder, metric_dict: MetricDict) -> Answers:
     """Read the stored predictions of an instance.
 
     Raises:
@@ -213,6 +213,7 @@ class _Members:
     Attributes:
         items: intp (n_items,), the numbers of the items that have examples in the group.
         n_clips: How many clips of it were tested.
+        is_too_large: Whether an interval, for which each item is left out once, would take minutes.
     """
 
     def __init__(self, tested: Answers, column: GroupColumn, group: str, metric: Metric) -> None:
@@ -226,6 +227,8 @@ class _Members:
             self._rows.append(dict(zip(items.tolist(), np.split(order, first[1:]), strict=True)) if len(rows) else {})
         self.items = np.array(sorted(self._rows[0]), np.intp)
         self.n_clips = len(clips & set(tested.repeats[0].clips))
+        n_values = sum(each.predictions[0].size for each in tested.repeats) * sum(map(len, self._rows[0].values()))
+        self.is_too_large = not metric.is_mean and n_values * len(self.items) > MOST_VALUES_OF_INTERVAL
         self._values = np.array([self._pooled([item]) for item in self.items.tolist()]) if metric.is_mean else None
 
     def figure(self, places: NDArray[np.intp]) -> float:
@@ -242,6 +245,8 @@ class _Members:
         """Return the 95 % interval over the items."""
         if self._values is not None:
             return mean_interval(self._values, bounds=self._metric.bounds) if np.isfinite(self._values).all() else None
+        if self.is_too_large:
+            return None
         return figure_interval(len(self.items), self.figure, bounds=self._metric.bounds, bootstrap=False)
 
     def _pooled(self, items: Sequence[int]) -> float:
@@ -262,6 +267,8 @@ def _find_gap(figures: Sequence[GroupFigure], members: dict[str, _Members]) -> G
     n_pairs = len(compared) * (len(compared) - 1) // 2
     confidence = 1 - _LEVEL / n_pairs
     is_within = bool(np.isin(first.items, second.items).any())
+    if first.is_too_large or second.is_too_large:
+        return Gap(high.group, low.group, high.value - low.value, None, n_pairs, is_within)
     if is_within:
         everyone = np.union1d(first.items, second.items)
 

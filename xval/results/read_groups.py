@@ -13,7 +13,7 @@ from preprocessing.corpus import Corpus, open_corpus
 from xval.errors import CorpusError, ResultsError
 from xval.results.folder import ExperimentFolder
 from xval.results.group_columns import find_groups, group_columns
-from xval.results.groups import Groups, measure_groups, read_tested
+from xval.results.groups import Groups, measure_groups, read_answers_of
 from xval.results.ranking import rank_instances
 from xval.results.read import read_folds
 from xval.results.rebuild import gather_finished
@@ -59,7 +59,7 @@ def read_groups(
             f"{corpus.folder}: no further column puts its clips into 2 to 20 groups. Add one (gender, age, recorder ...) to "
             "the table and prepare the corpus again, which leaves folds and results as they are; or name a column with --by."
         )
-    tested = read_tested(folder, chosen)
+    tested = read_answers_of(folder, chosen)
     return [measure_groups(tested, find_groups(table, name), metric) for name in columns]
 
 
