@@ -72,6 +72,9 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument(
         "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; figures are averaged"
     )
+    parser.add_argument(
+        "--where", metavar="EXPR", help="train and test on a part: 'language == \"de\"' (sets train_where and test_where)"
+    )
     add_settings_argument(parser, "override a parameter for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
@@ -113,6 +116,8 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         "workers_per_gpu": options.workers_per_gpu,
         "executor": options.executor,
         "repeats": options.repeats,
+        "train_where": options.where,
+        "test_where": options.where,
         "overwrite_results": options.overwrite or None,
         "debug_mode": options.debug or None,
     }
