@@ -83,7 +83,7 @@ def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str) -> Mark
     if (chance := found[0].chance) is not None:
         parts.append(svg.line(48, up(chance), _SMALL_WIDTH - 14, up(chance), "chance"))
     line = [(across(n_items), up(row.estimate.value)) for n_items, row in points if row.estimate.value is not None]
-    parts.append(svg.curve(line, "curve validation"))
+    parts.append(svg.curve(line, "curve training"))
     for n_items, row in points:
         each, x = row.estimate, across(n_items)
         parts += [svg.element("circle", cx=x, cy=up(value), r=3, class_="fold") for value in each.folds]

@@ -149,7 +149,7 @@ def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = No
     filled = {group: of for group, of in members.items() if len(of.items)}
     figures = tuple(GroupFigure(group, len(of.items), of.n_clips, of.all(), of.interval()) for group, of in filled.items())
     gap = _find_gap(figures, filled)
-    n_without = len({clip for clip in tested.repeats[0].clips if clip not in column.groups.index})
+    n_without = len(set(tested.repeats[0].clips) - set(column.groups.index))
     few = [f"{each.group} ({each.n_items})" for each in figures if each.n_items < FEWEST_ITEMS_TO_RELY_ON]
     notes = [column.note]
     notes.append(f"{n_without} test clips have no {column.name} and are left out." if n_without else "")
@@ -221,7 +221,7 @@ class _Members:
         clips = set(column.groups.index[column.groups == group])
         self._rows: list[dict[int, NDArray[np.intp]]] = []
         for each in tested.repeats:
-            rows = np.flatnonzero([clip in clips for clip in each.clips])
+            rows = np.flatnonzero(pd.Series(each.clips).isin(clips))
             order = rows[np.argsort(each.items[rows], kind="stable")]
             items, first = np.unique(each.items[order], return_index=True)
             self._rows.append(dict(zip(items.tolist(), np.split(order, first[1:]), strict=True)) if len(rows) else {})
