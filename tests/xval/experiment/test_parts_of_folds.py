@@ -1,6 +1,7 @@
 """Instances that train on a share of the items, or train and test on clips that satisfy a condition."""
 
 import json
+from html import unescape
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,9 @@ import pandas as pd
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from preprocessing.store import open_store
+from xval.report.request import PageRequest
+from xval.report.write import write_page
+from xval.results.folder import ExperimentFolder
 
 NETWORK = {"architecture": "mlp", "n_units": (4,)}
 FAR = 'item != "speaker_0" and recorder == "far"'
@@ -44,6 +48,12 @@ def test_parts_of_folds_are_trained_tested_and_audited(project, in_process):
         assert of_side.to_dict() == {"test": {"far"}, "validation": {"near"}}
         assert set(share["items"]["training"]) < set(whole["items"]["training"])
         assert (share["items"]["validation"], share["items"]["test"]) == (whole["items"]["validation"], whole["items"]["test"])
+
+    page = unescape(write_page(ExperimentFolder(project.results), PageRequest(with_audio=False, with_audit=False)).read_text())
+    assert f'Instance 1 was trained and validated on clips with recorder == "near", and tested on clips with {FAR}.' in page
+    assert "Instance 2 was trained on 40 % of the training items of each fold, drawn by the seed." in page
+    assert "Instances (train_fraction): 2 (0.4), 3 (1)." in page
+    assert "Instances differ in test_where and train_where" in page
 
     checked = project.run_module("xval", "check", str(project.results))
     assert checked.returncode == 0, checked.stdout + checked.stderr
