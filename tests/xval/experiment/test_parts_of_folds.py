@@ -2,13 +2,17 @@
 
 import json
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
+from preprocessing.store.waveforms import waveform_moments
+from xval.data.examples import WaveformExamples
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
@@ -93,3 +97,18 @@ def test_statistics_of_a_condition_are_those_of_its_clips(project):
     np.testing.assert_allclose(found.mean(), frames.reshape(-1, frames.shape[-1]).mean(axis=0), rtol=1e-6)
     everything = store.moments(["speaker_1", "speaker_2"])
     np.testing.assert_allclose(store.moments(["speaker_1", "speaker_2"], set(recorder)).sum, everything.sum, rtol=1e-9)
+
+
+def test_waveforms_of_chosen_clips_are_read_and_measured_alone(finished):
+    record = finished.records()[2, 1]
+    parameters = json.loads((finished.results / "instance_2" / "settings.json").read_text())["parameters"]
+    settings = FeatureSettings(**{name: parameters[name] for name in FeatureSettings.model_fields})
+    store = open_store(finished.folder / "data" / "tones" / "features" / Path(record["store"]).name)
+    items = tuple(record["items"]["training"])
+    of_items = store.examples[store.examples["item"].isin(items)]
+    chosen = set(of_items["clip"].iloc[::3])
+
+    assert set(WaveformExamples(store, items, settings, augmented=True, clips=chosen).table["clip"]) == chosen
+    everything = waveform_moments(store, settings, items)
+    np.testing.assert_allclose(waveform_moments(store, settings, items, set(of_items["clip"])).sum, everything.sum, rtol=1e-9)
+    assert waveform_moments(store, settings, items, chosen).count < everything.count
