@@ -100,7 +100,7 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
             name = "test_where" if side == "test" else "train_where"
             raise FoldsError(
                 f"fold {fold.number}: {name}={getattr(settings, name)!r} leaves none of its {len(getattr(fold, side))} {side} "
-                "items a clip; use another condition, or fewer folds."
+                "items a clip; use another condition or other folds."
             )
     order = _order(labels["training"], seed)
     n_training = max(1, round(settings.train_fraction * len(order)))
