@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from preprocessing import corpora
 from preprocessing.clips.augmented_copies import add_copies
+from preprocessing.clips.columns import collect_columns, write_columns
 from preprocessing.clips.facts import describe_clips
 from preprocessing.clips.index_file import (
     ANNOTATIONS_NAME,
     FORMAT_VERSION,
     INDEX_NAME,
+    events_of,
     hash_index,
     read_index,
     write_index_files,
@@ -141,6 +143,7 @@ def make_corpus(
     """
     folder = corpus_folder(dataset, data_folder)
     listed = check_clips(clips, audio_folder, task_type=task_type)
+    further = collect_columns(clips, listed["clip"])
     if annotations is None:
         listed = add_copies(listed, audio_folder)
     described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
@@ -158,7 +161,7 @@ def make_corpus(
             f"Every clip of {corpus} in {audio_folder} that can be used is an augmented copy, and copies are never tested. "
             f"{folder / LEFT_OUT_NAME} says what is wrong with the others; list the originals too."
         )
-    events = None if annotations is None else _events_of(annotations, index)
+    events = None if annotations is None else events_of(annotations, index)
     labelled = index if events is None else events.dropna(subset=["start_s"])
     opened = write_index(
         index.assign(path=first_paths(index, audio_folder)),
@@ -168,6 +171,7 @@ def make_corpus(
         task_type=task_type,
         class_names=sorted(set(labelled["label"]), key=natural_key) if task_type in _WITH_CLASSES else (),
         annotations=events,
+        further=further,
     )
     return opened, left_out
 
@@ -222,8 +226,9 @@ def write_index(
     task_type: str,
     class_names: Iterable[str],
     annotations: "pd.DataFrame | None" = None,
+    further: "pd.DataFrame | None" = None,
 ) -> Corpus:
-    """Write corpus.parquet, whole or not at all, and open it; annotations.parquet comes before it.
+    """Write corpus.parquet, whole or not at all, and open it; annotations.parquet and columns.parquet come before it.
 
     Args:
         index: The columns of `Corpus.index`; others are dropped.
@@ -233,6 +238,7 @@ def write_index(
         task_type: One of `clips.table.TASK_TYPES`.
         class_names: The labels in their order; empty where there are no classes.
         annotations: As of `Corpus.annotations`; None: there are none.
+        further: Further columns, as of `clips.columns.collect_columns`; None: there are none.
 
     Returns:
         The corpus as `open_corpus` gives it.
@@ -240,6 +246,7 @@ def write_index(
     Raises:
         CorpusError: The folder cannot be written.
     """
+    write_columns(folder, index, further)
     write_index_files(
         folder,
         index,
@@ -264,18 +271,6 @@ def corpus_folder(dataset: str, data_folder: Path) -> Path:
             "'_', '-', '.' or spaces and does not begin with a dot. Give another with --dataset."
         )
     return Path(data_folder) / dataset
-
-
-def _events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the events of the recordings in the index, with their clips in place of their paths.
-
-    Raises:
-        CorpusError: There is none.
-    """
-    events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
-    if events.empty:
-        raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
-    return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 
 def _index_path(dataset: str, data_folder: Path) -> Path:

@@ -95,6 +95,18 @@ def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
     return table if table["audio_hash"].fillna("").ne("").all() else None
 
 
+def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the events of the recordings in the index, with their clips in place of their paths.
+
+    Raises:
+        CorpusError: There is none.
+    """
+    events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
+    if events.empty:
+        raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
+    return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
+
+
 def hash_index(
     index: "pd.DataFrame", *, task_type: str, class_names: Iterable[str], annotations: "pd.DataFrame | None" = None
 ) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
 
     Args:
         clips: One row per clip. Required columns: path, item, label (or two or more ``label:<name>``). Optional: clip (else
-            made of path and stretch), phase, fold, start_s, end_s, source_clip, augmented.
+            made of path and stretch), phase, fold, start_s, end_s, source_clip, augmented. Others are left out here, see
+            columns.py.
         audio_folder: What the paths are relative to.
         task_type: ``regression``: labels become float64; else they become text (1.0 becomes ``1``). ``representation``: there
             may be none.
@@ -44,7 +46,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
 
     Raises:
-        CorpusError: A required column is missing, a column is unknown, there are no clips, an item or label is empty,
+        CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty,
             labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
             under one item or under two, or two items differ in case or spaces alone.
     """
@@ -123,7 +125,7 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
         if column not in columns:
             raise CorpusError(f"The list of clips has no column '{column}'. {suggestion(column, columns)}")
     for column in columns:
-        if column not in known:
+        if column not in known and get_close_matches(column, known, n=1, cutoff=0.8):
             raise CorpusError(f"The list of clips has an unknown column '{column}'. {suggestion(column, known)}")
     if clips.empty:
         raise CorpusError("The list of clips is empty.")

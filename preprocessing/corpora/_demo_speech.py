@@ -52,6 +52,7 @@ class Recording(NamedTuple):
     path: Path
     speaker: str
     word: str
+    pitch_hz: float
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def write_demo_speech(folder: Path, *, n_speakers: int, seed: int) -> list[Recor
                     rng = np.random.default_rng([seed, number, word_number, take])
                     path = folder / f"{word}_{name}_{take}.wav"
                     _write_wav(path, speak(word, speaker, rng))
-                    recordings.append(Recording(path, name, word))
+                    recordings.append(Recording(path, name, word, speaker.pitch_hz))
     except OSError as error:
         raise CorpusError(f"{folder}: the demo corpus cannot be written there: {error.strerror}.") from error
     return recordings

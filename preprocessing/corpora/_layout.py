@@ -72,7 +72,8 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
     """Choose item and label among what is known of each clip.
 
     Args:
-        facts: path, and a column per fact; phase, fold, start_s, end_s and clip are kept as they are.
+        facts: path, and a column per fact; phase, fold, start_s, end_s and clip are kept as they are, and gender, age, accent
+            and native_speaker as further columns, for figures by group.
         item: The column of the foldable item; ``fold`` too, where the corpus comes in folds.
         label: The column of the target, or several with commas: names are joined (``angry_strong``), numbers become
             several targets of a regression.
@@ -104,7 +105,8 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
             clips.insert(2 + position, f"label:{name}", facts[name])
     else:
         clips.insert(2, "label", facts[chosen].astype(str).agg("_".join, axis=1))
-    return clips.sort_values("path", kind="stable", ignore_index=True)
+    further = [name for name in _FURTHER if name in facts and name not in (item, *chosen)]
+    return clips.assign(**{name: facts[name] for name in further}).sort_values("path", kind="stable", ignore_index=True)
 
 
 def add_gender_folds(facts: "pd.DataFrame", label: str) -> "pd.DataFrame":
@@ -143,3 +145,4 @@ def split_names(text: str) -> list[str]:
 
 _GENDER_FOLDS = {"female": 1, "male": 2}
 _KEPT = ("path", "clip", "phase", "fold", "start_s", "end_s")
+_FURTHER = ("gender", "age", "accent", "native_speaker")

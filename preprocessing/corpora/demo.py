@@ -27,7 +27,8 @@ def list_clips(
         seed: Another number from 0 gives other speakers.
 
     Returns:
-        path, item, label (word), in the order of speakers, words and takes.
+        path, item, label (word) and pitch_hz (the usual fundamental frequency of the speaker), in the order of speakers,
+        words and takes.
 
     Raises:
         SettingsError: A number out of its range.
@@ -43,10 +44,15 @@ def list_clips(
         raise SettingsError(f"--seed {seed}: a seed is 0 or more.")
     recordings = write_demo_speech(audio_folder, n_speakers=n_speakers, seed=seed)
     rows = [
-        (recording.path.name, recording.speaker if item == "speaker" else recording.path.stem, recording.word)
+        (
+            recording.path.name,
+            recording.speaker if item == "speaker" else recording.path.stem,
+            recording.word,
+            round(recording.pitch_hz),
+        )
         for recording in recordings
     ]
-    return pd.DataFrame(rows, columns=["path", "item", "label"])
+    return pd.DataFrame(rows, columns=["path", "item", "label", "pitch_hz"])
 
 
 def default_audio_folder(data_folder: Path, **_: object) -> Path:

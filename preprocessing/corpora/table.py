@@ -2,8 +2,9 @@
 
 Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel file (.xlsx), whose first sheet is read; or a
 .parquet file. The first line names the columns: path, item, label; optionally clip,
-phase, fold, start_s, end_s, source_clip, augmented. Other columns are ignored. For a regression with several targets there
-are two or more columns ``label:<name>`` (``label:arousal``, ``label:valence``) instead of label.
+phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language, recorder ...) are kept as they are,
+for figures by group and for choosing clips. For a regression with several targets there are two or more columns
+``label:<name>`` (``label:arousal``, ``label:valence``) instead of label.
 Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
 """
@@ -41,7 +42,7 @@ def list_clips(
             or several; representation: nothing is predicted, and the column label may be missing.
 
     Returns:
-        The columns of the table that xval knows, with one type each.
+        The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
 
     Raises:
         CorpusError: The file is missing or no such table, or cells are wrong: each with its line, its column, what it
@@ -69,10 +70,10 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, needs_item: b
             continue
         row: dict[str, object] = {}
         for column, text in zip(columns, map(str.strip, cells), strict=True):
-            if column not in _READERS and column not in targets:
+            if not column:
                 continue
             try:
-                read = _number if column in targets and task_type == "regression" else _READERS[column]
+                read = _number if column in targets and task_type == "regression" else _READERS.get(column, _optional_text)
                 row[column] = text if column == "label" and task_type == "representation" else read(text)
             except ValueError as error:
                 faults.append(f"line {line}, column {column}: received '{text}'; allowed: {error}")
@@ -112,7 +113,7 @@ def _check_header(table: Path, columns: list[str], task_type: str, *, needs_item
         if column not in columns:
             raise CorpusError(f"{table}, line 1: no column '{column}'. {suggestion(column, columns)}")
     for column in columns:
-        if column in known and columns.count(column) > 1:
+        if column and columns.count(column) > 1:
             raise CorpusError(f"{table}, line 1: column '{column}' stands there {columns.count(column)} times; keep one.")
         if column not in known and get_close_matches(column.lower(), known, n=1, cutoff=0.8):
             raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), known)}")

@@ -7,7 +7,7 @@ arrays stay on disk until they are used.
 import json
 import math
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from preprocessing.corpus import CUSTOM
 from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, write_arrays
-from preprocessing.store.moments import Moments, read_moments
+from preprocessing.store.moments import ItemSums, Moments, read_moments
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -138,13 +138,23 @@ class FeatureStore:
         """
         return self._table(self.folder / layout.ANNOTATIONS_NAME)
 
-    def moments(self, items: Iterable[str]) -> Moments:
+    def moments(self, items: Iterable[str], clips: Collection[str] | None = None) -> Moments:
         """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.
+
+        Args:
+            items: Whose examples.
+            clips: Only the examples of these clips, which are read for it; None: all.
 
         Raises:
             CorpusError: No items, an item that is not in the store, or moments.npz is missing or damaged.
         """
         n_bins = 1 if self.is_waveform else self.example_shape[-1]
+        if clips is not None:
+            chosen = self.examples[self.examples["item"].isin(list(items)) & self.examples["clip"].isin(clips)]
+            sums = ItemSums(n_bins)
+            for item, of_item in chosen.groupby("item"):
+                sums.add(self.predictors(str(item))[of_item["row"].to_numpy()])
+            return sums.moments()
         return read_moments(self.folder / layout.MOMENTS_NAME, self.items, items, n_bins=n_bins)
 
     def _count(self, item: str) -> int:

@@ -76,6 +76,10 @@ class ItemSums:
         self.sum_of_squares += squares
         return True
 
+    def moments(self) -> Moments:
+        """Return the sums so far."""
+        return Moments(self.count, self.sum, self.sum_of_squares)
+
     def merge(self, other: "ItemSums") -> None:
         """Add the sums of other values."""
         self.count += other.count

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -175,12 +175,27 @@ def make_moments(
     replace_file(path, lambda temporary: write_moments(temporary, list(sums.values())))
 
 
-def waveform_moments(store: FeatureStore, settings: FeatureSettings, items: Iterable[str]) -> Moments:
+def waveform_moments(
+    store: FeatureStore, settings: FeatureSettings, items: Iterable[str], clips: Collection[str] | None = None
+) -> Moments:
     """Return the sums over the features of some items, as `make_moments` left them.
+
+    Args:
+        store: A store of waveforms.
+        settings: The front end.
+        items: Whose clips.
+        clips: Only these clips, whose features are computed for it; None: all.
 
     Raises:
         CorpusError: They are missing or damaged.
     """
+    if clips is not None:
+        table = store.examples[store.examples["item"].isin(list(items)) & store.examples["clip"].isin(clips)]
+        padded, longest = _clip_form(store, settings)
+        sums = ItemSums(n_bins(settings))
+        for row in zip(table["item"], table["first"], table["stop"], strict=True):
+            sums.merge(_clip_sums(_Stretch(*row), folder=store.folder, settings=settings, padded=padded, longest=longest))
+        return sums.moments()
     return read_moments(_moments_path(store, settings), store.items, items, n_bins=n_bins(settings))
 
 

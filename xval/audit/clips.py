@@ -65,8 +65,14 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
     expected = originals
     if find_task(store.task_type).is_framewise:
         expected = originals[originals["clip"].isin(_annotated(job, store))]
+    chosen = job.chosen_clips(store)
     for side in _KEPT_SIDES:
         wanted = expected[expected["item"].isin(job.sides[side])]
+        if side in chosen:
+            wanted = wanted[wanted["clip"].isin(chosen[side])]
+            outside = set(predictions.loc[predictions["side"] == side, "clip"]) - chosen[side]
+            if outside:
+                faults.append(f"clip {quoted(outside)} is in the {side} predictions against the condition of the instance")
         found = predictions[predictions["side"] == side]
         missing = set(wanted["clip"]) - set(found["clip"])
         if missing:
@@ -95,7 +101,9 @@ def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.D
 def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd.DataFrame":
     """Return the examples that the clips of a side are cut into."""
     try:
-        return WaveformExamples(store, tuple(job.sides[side]), job.feature_settings(), augmented=False).table
+        return WaveformExamples(
+            store, tuple(job.sides[side]), job.feature_settings(), augmented=False, clips=job.chosen_clips(store).get(side)
+        ).table
     except (XvalError, *DAMAGE) as error:
         raise NotCheckableError(
             f"its feature store {store.folder} is damaged ({' '.join(str(error).split())[:100]})"

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from preprocessing.corpus import Corpus, corpus_folder, open_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
-from xval.errors import CorpusError, ResultsError
+from xval.errors import CorpusError, ResultsError, SettingsError
 from xval.folds.predefined import SIDES
+from xval.jobs.fold_part import Clips, read_clips_of
 from xval.json_files import JsonObject, read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -80,6 +81,17 @@ class JobEvidence:
         if self.written is None:
             raise NotCheckableError(f"settings.json of instance {self.record['instance']} is damaged")
         return self.written.settings
+
+    def chosen_clips(self, store: FeatureStore) -> Clips:
+        """Return the clips that the conditions of its instance choose, by side; of a side that is missing all count.
+
+        Raises:
+            NotCheckableError: settings.json or the corpus cannot be read, or a condition does not fit it.
+        """
+        try:
+            return read_clips_of(self.settings, store.folder.parents[1])
+        except (CorpusError, SettingsError) as error:
+            raise NotCheckableError(str(error)) from error
 
     def feature_settings(self) -> FeatureSettings:
         """Return the feature settings of its instance.

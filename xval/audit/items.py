@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import combinations
 
-from xval.audit.evidence import Evidence
+from preprocessing.clips.columns import with_columns
+from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
+from xval.errors import XvalError
 from xval.folds.predefined import SIDES
-from xval.folds.split import FoldPlan
+from xval.folds.split import Fold, FoldPlan
+from xval.jobs.fold_part import part_of_fold, uses_part
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
@@ -31,12 +34,24 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 listed = findings.warnings if plan.settings.get("fold_strategy") == "balanced" else findings.faults
                 listed.append(f"{job.name}: folds.json has no such fold; its results count nowhere")
                 continue
+            where = "of folds.json"
+            if uses_part(job.settings):
+                part = _part(evidence, job)
+                fold, where = {side: frozenset(getattr(part, side)) for side in SIDES}, "that its settings leave of folds.json"
             for side in SIDES:
                 moved = job.sides[side] ^ fold[side]
                 if moved:
-                    findings.faults.append(
-                        f"{job.name}: the {side} items of its record and of folds.json differ in {quoted(moved)}"
-                    )
+                    findings.faults.append(f"{job.name}: the {side} items of its record and {where} differ in {quoted(moved)}")
+
+
+def _part(evidence: Evidence, job: JobEvidence) -> Fold:
+    """Return the part of its fold that the settings of a job choose."""
+    corpus = evidence.corpus
+    dealt = next(fold for fold in evidence.folds.plan.folds if fold.number == job.record["fold"])
+    try:
+        return part_of_fold(dealt, job.settings, with_columns(corpus.index, corpus.folder), job.record["seed"])
+    except XvalError as error:
+        raise NotCheckableError(str(error)) from error
 
 
 def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:

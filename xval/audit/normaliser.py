@@ -54,7 +54,7 @@ def _fault(saved: Scaling, job: JobEvidence, store: FeatureStore, normalization:
     training = job.sides["training"] & set(store.items)
     if not training:
         raise NotCheckableError("its feature store has none of its training items")
-    wanted = _moments(job, store, training).scaling(normalization)
+    wanted = _moments(job, store, training, job.chosen_clips(store).get("training")).scaling(normalization)
     everyone = set().union(*job.sides.values()) & set(store.items)
     if _are_equal(saved, wanted):
         if _are_equal(saved, _moments(job, store, everyone).scaling(normalization)):
@@ -77,9 +77,11 @@ def _fault(saved: Scaling, job: JobEvidence, store: FeatureStore, normalization:
     )
 
 
-def _moments(job: JobEvidence, store: FeatureStore, items: Collection[str]) -> Moments:
+def _moments(job: JobEvidence, store: FeatureStore, items: Collection[str], clips: Collection[str] | None = None) -> Moments:
     try:
-        return waveform_moments(store, job.feature_settings(), items) if store.is_waveform else store.moments(items)
+        if store.is_waveform:
+            return waveform_moments(store, job.feature_settings(), items, clips)
+        return store.moments(items, clips)
     except CorpusError as error:
         raise NotCheckableError(str(error)) from error
 

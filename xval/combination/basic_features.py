@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -136,11 +136,20 @@ def features_of_stretches(
     return found
 
 
-def all_examples(store: FeatureStore, settings: FeatureSettings, items: Sequence[str]) -> ExamplesOfClips:
-    """Return the examples of some items, augmented ones included; clips are cut as they are tested, never cropped."""
+def all_examples(
+    store: FeatureStore, settings: FeatureSettings, items: Sequence[str], clips: Collection[str] | None = None
+) -> ExamplesOfClips:
+    """Return the examples of some items, augmented ones included; clips are cut as they are tested, never cropped.
+
+    Args:
+        store: The feature store.
+        settings: They say how waveforms are cut.
+        items: Whose examples.
+        clips: Only those of these clips; None: of all.
+    """
     if store.is_waveform:
-        return WaveformExamples(store, tuple(items), settings, augmented=True)
-    return StoredExamples(store, tuple(items), augmented=True)
+        return WaveformExamples(store, tuple(items), settings, augmented=True, clips=clips)
+    return StoredExamples(store, tuple(items), augmented=True, clips=clips)
 
 
 def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> NDArray[np.float32]:

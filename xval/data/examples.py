@@ -4,6 +4,7 @@ Comes in: an open store and the items of a side. Goes out: a table of the exampl
 batch at a time, from the store in memory or from its files.
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,14 +28,23 @@ class StoredExamples:
         items: The items of the side.
         augmented: Whether augmented examples belong to it.
         held: The store in memory, of which examples are rows; None: read them from its files.
+        clips: Only the examples of these clips belong to it; None: those of all.
 
     Attributes:
         table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
         targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
     """
 
-    def __init__(self, store: FeatureStore, items: tuple[str, ...], *, augmented: bool, held: HeldStore | None = None) -> None:
-        self.table = _rows(store, items, augmented=augmented)
+    def __init__(
+        self,
+        store: FeatureStore,
+        items: tuple[str, ...],
+        *,
+        augmented: bool,
+        held: HeldStore | None = None,
+        clips: Collection[str] | None = None,
+    ) -> None:
+        self.table = _rows(store, items, augmented=augmented, clips=clips)
         self._items = sorted(self.table["item"].unique())
         self._held = held
         self._files = StoreFiles(store)
@@ -103,6 +113,7 @@ class WaveformExamples:
         augmented: Whether augmented clips belong to it.
         held: The store in memory, of which examples are stretches; None: read them from its files.
         crop: Give a crop of each clip, from where `begin_epoch` draws.
+        clips: As of `StoredExamples`.
 
     Attributes:
         table: As of `StoredExamples`; start_s and end_s of windows are theirs, row counts the examples of an item.
@@ -118,23 +129,24 @@ class WaveformExamples:
         augmented: bool,
         held: HeldStore | None = None,
         crop: bool = False,
+        clips: Collection[str] | None = None,
     ) -> None:
-        clips = _rows(store, items, augmented=augmented)
+        whole = _rows(store, items, augmented=augmented, clips=clips)
         self._lengths: Lengths = example_lengths(store, settings)
         self._crop = crop
-        first, stop = clips["first"].to_numpy(np.int64), clips["stop"].to_numpy(np.int64)
+        first, stop = whole["first"].to_numpy(np.int64), whole["stop"].to_numpy(np.int64)
         if crop or settings.example_length_s is None:
-            clip_of, begin, end = np.arange(len(clips)), first, stop
+            clip_of, begin, end = np.arange(len(whole)), first, stop
             if self._lengths.n_longest is not None:
                 end = np.minimum(stop, first + self._lengths.n_longest)
         else:
             bounds = [cut_clip(int(n), settings, self._lengths) for n in stop - first]
-            clip_of = np.repeat(np.arange(len(clips)), [len(starts) for starts, _ in bounds])
+            clip_of = np.repeat(np.arange(len(whole)), [len(starts) for starts, _ in bounds])
             none = np.empty(0, np.int64)
             begin = first[clip_of] + np.concatenate([none, *(starts for starts, _ in bounds)])
             end = first[clip_of] + np.concatenate([none, *(ends for _, ends in bounds)])
         rate_hz = settings.sample_rate_hz
-        self.table = clips.iloc[clip_of].reset_index(drop=True)
+        self.table = whole.iloc[clip_of].reset_index(drop=True)
         self.table["end_s"] = self.table["start_s"] + (end - first[clip_of]) / rate_hz
         self.table["start_s"] += (begin - first[clip_of]) / rate_hz
         self.table["row"] = self.table.groupby("item").cumcount()
@@ -144,7 +156,7 @@ class WaveformExamples:
         items_here = sorted(set(self._item_of))
         self._source = StoreFiles(store) if held is None else held
         targets = {item: np.array((store if held is None else held).targets(item)) for item in items_here}
-        rows = zip(clips["item"], clips["row"], strict=True)
+        rows = zip(whole["item"], whole["row"], strict=True)
         self.targets: NDArray[Any] = np.array([targets[item][row] for item, row in rows])[clip_of]
 
     def __len__(self) -> int:
@@ -190,9 +202,11 @@ class WaveformExamples:
         return gathered
 
 
-def _rows(store: FeatureStore, items: tuple[str, ...], *, augmented: bool) -> "pd.DataFrame":
-    """Return the examples of some items in the order of items and rows."""
+def _rows(store: FeatureStore, items: tuple[str, ...], *, augmented: bool, clips: Collection[str] | None) -> "pd.DataFrame":
+    """Return the examples of some items, and of some clips of them, in the order of items and rows."""
     table: pd.DataFrame = store.examples[store.examples["item"].isin(items)]
+    if clips is not None:
+        table = table[table["clip"].isin(clips)]
     if not augmented:
         table = table[~table["augmented"]]
     return table.sort_values(["item", "row"], kind="stable").reset_index(drop=True)

@@ -6,8 +6,8 @@ every backend. Augmented examples only ever train, and random crops are cut and 
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -37,6 +37,7 @@ class FoldData:
         class_names: What the classes 0, 1, ... are; empty where there are none.
         training: What trains, augmented examples included.
         sides: For each side that has items what is evaluated, augmented examples left out.
+        clips: Which clips count, by side; of a side that is missing all do.
     """
 
     store: FeatureStore
@@ -44,6 +45,7 @@ class FoldData:
     class_names: tuple[str, ...]
     training: Examples
     sides: dict[str, Examples]
+    clips: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def training_items(self) -> tuple[str, ...]:
@@ -70,6 +72,7 @@ def load_fold(
     in_memory_mb: float = math.inf,
     frames: FrameSettings | None = None,
     random_excerpts: bool = False,
+    clips: Mapping[str, Collection[str]] | None = None,
 ) -> FoldData:
     """Return the examples of one fold.
 
@@ -82,6 +85,7 @@ def load_fold(
         in_memory_mb: The arrays of a larger store are read from the files all the same (MB).
         frames: How recordings are cut into frames, each with a label; None: clips have labels.
         random_excerpts: Train on sequences of frames from random places.
+        clips: Which clips count, by side; of a side that is missing all do.
 
     Returns:
         The fold.
@@ -89,6 +93,7 @@ def load_fold(
     Raises:
         FoldsError: A side has no example, because all clips of its items were left out of the store; or no frame that counts.
     """
+    clips = clips or {}
     held = store_memory.hold(store, in_memory_mb if in_memory else 0)
     if held is not None:
         store = held.store
@@ -104,7 +109,7 @@ def load_fold(
     elif store.is_waveform and settings is not None:
         read = partial(WaveformExamples, store, settings=settings, held=held)
         crop = {} if settings.crop_s is None else {"crop": True}
-    sides = {side: read(items=of_side, augmented=False) for side, of_side in items.items()}
+    sides = {side: read(items=of_side, augmented=False, clips=clips.get(side)) for side, of_side in items.items()}
     for side, examples in sides.items():
         if isinstance(examples, FrameExamples) and not examples.weights.any():
             raise FoldsError(
@@ -116,9 +121,11 @@ def load_fold(
                 f"fold {fold.number}: no {side} example is left in {store.folder}; see left_out.csv there for the reasons."
             )
     has_copies = bool(store.examples["augmented"].any())
-    training = read(items=items["training"], augmented=True, **crop) if crop or has_copies else sides["training"]
+    training = sides["training"]
+    if crop or has_copies:
+        training = read(items=items["training"], augmented=True, clips=clips.get("training"), **crop)
     class_names = store.class_names if frames is None else frame_class_names(store, frames.label_form)
-    return FoldData(store, fold, class_names, training, sides)
+    return FoldData(store, fold, class_names, training, sides, clips)
 
 
 def _read_frames(

@@ -4,6 +4,7 @@ Comes in: an open store of waveforms whose recordings have annotated events, and
 fixed number of frames, their targets and weights, and for every recording its frames in their order.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ class FrameExamples:
         sample_rate_hz: Of the recordings.
         held: The store in memory, of which sequences are stretches; None: read them from its files.
         random: Let `begin_epoch` draw where the sequences begin.
+        clips: Only these recordings belong to it; None: all of the items.
 
     Attributes:
         table: DataFrame, a row per sequence: item, row, clip, start_s, end_s, augmented.
@@ -89,13 +91,14 @@ class FrameExamples:
         *,
         held: HeldStore | None = None,
         random: bool = False,
+        clips: Collection[str] | None = None,
     ) -> None:
         import pandas as pd
 
         self._random = random
         self._frame_samples = settings.frame_samples(sample_rate_hz)
         self._length = settings.sequence_frames
-        self.recordings = _read_recordings(store, items, settings, sample_rate_hz)
+        self.recordings = _read_recordings(store, items, settings, sample_rate_hz, clips)
         counts = [-(-each.n_frames // self._length) for each in self.recordings]
         self._recording_of = np.repeat(np.arange(len(counts)), counts)
         self._grid = np.concatenate([np.arange(count) * self._length for count in counts] or [np.empty(0, int)])
@@ -190,7 +193,11 @@ def describe_too_short(clip: str, duration_s: float, settings: FrameSettings) ->
 
 
 def _read_recordings(
-    store: FeatureStore, items: tuple[str, ...], settings: FrameSettings, sample_rate_hz: int
+    store: FeatureStore,
+    items: tuple[str, ...],
+    settings: FrameSettings,
+    sample_rate_hz: int,
+    chosen: Collection[str] | None,
 ) -> list[Recording]:
     """Return the recordings of some items with the labels of their frames."""
     size = settings.frame_samples(sample_rate_hz)
@@ -198,7 +205,7 @@ def _read_recordings(
     resolved = resolve_recordings(store.annotations.rename(columns={"clip": "path"}), settings.annotation_policy)
     recordings = []
     # What the one annotator who is believed has not annotated is neither background nor anything else.
-    clips = clips[clips["clip"].isin(resolved)]
+    clips = clips[clips["clip"].isin(resolved if chosen is None else set(resolved) & set(chosen))]
     for item, clip, first, stop in clips[["item", "clip", "first", "stop"]].itertuples(index=False):
         n_frames = int(stop - first) // size
         if not n_frames:

@@ -9,13 +9,16 @@ from pathlib import Path
 
 from preprocessing.annotations.labels import resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
+from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
 from xval.data.frames import describe_too_short
 from xval.errors import SettingsError
 from xval.experiment.check_combination import check_combination
 from xval.folds.split import Fold
+from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
 from xval.jobs.groups import describe_engine
+from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
 from xval.saved_models.initial import find_initial_model
 from xval.settings.architectures import find_architecture
@@ -41,8 +44,23 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
     folds = [fold for fold in planned.folds.folds if fold.number in to_do]
     warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
+    warnings += _check_part(planned, instance, corpus)
     engine = describe_engine(instance.settings, planned.instances[0].settings.executor)
     return [*warnings, *([engine] if engine else [])]
+
+
+def _check_part(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
+    """Refuse conditions and shares that leave a side of a fold empty; say which items a condition leaves out."""
+    settings, found = instance.settings, list[str]()
+    if not uses_part(settings):
+        return found
+    clips = with_columns(corpus.index, corpus.folder)
+    folds = {fold.number: fold for fold in planned.folds.folds}
+    for key in planned.to_do:
+        if key.instance == instance.number:
+            part = part_of_fold(folds[key.fold], settings, clips, job_seed(settings.seed, key.fold, key.repeat))
+            found.append(describe_left_out(folds[key.fold], part, settings))
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def check_features(corpus: Corpus, instance: Instance) -> None:

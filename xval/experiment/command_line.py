@@ -75,6 +75,9 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument(
         "--fold-repeats", type=int, metavar="D", help="deal the items into folds D times, each time grouped differently"
     )
+    parser.add_argument(
+        "--where", metavar="EXPR", help="train and test on a part: 'language == \"de\"' (sets train_where and test_where)"
+    )
     add_settings_argument(parser, "override a parameter for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
@@ -117,6 +120,8 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         "executor": options.executor,
         "repeats": options.repeats,
         "fold_repeats": options.fold_repeats,
+        "train_where": options.where,
+        "test_where": options.where,
         "overwrite_results": options.overwrite or None,
         "debug_mode": options.debug or None,
     }

@@ -223,6 +223,7 @@ def _make_job(
     console: Console,
 ) -> Job:
     """Return the job of the final model, when its feature store and the copy of the code are there."""
+    from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
 
     settings = instance.settings
@@ -232,7 +233,7 @@ def _make_job(
             f"corpus '{settings.dataset}' in {corpus.folder} is not the one that the folds were dealt from. Name the folder of "
             "that one with --data-folder, or run the experiment again with --overwrite."
         )
-    fold = all_items(folds)
+    fold = all_items(folds, settings, with_columns(corpus.index, corpus.folder))
     try:
         find_initial_model(instance.settings, fold, corpus.folder)
     except SettingsError as error:

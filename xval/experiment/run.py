@@ -150,6 +150,7 @@ def _run(
 
 def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> list[Job]:
     """Write what stands before any training: folds, settings, the code, and the feature stores."""
+    from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
 
     settings = planned.instances[0].settings
@@ -177,7 +178,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     for instance in planned.instances:
         if instance.number in numbers:
             write_settings(planned.folder, instance, declaration.description, declaration.script)
-    return make_jobs(planned, code_folder, stores)
+    return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder))
 
 
 def _end_replacing(planned: Plan) -> None:

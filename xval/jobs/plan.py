@@ -7,9 +7,11 @@ contradicts what the folder holds is refused here, before anything is trained.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xval.errors import FoldsError, ResultsError
-from xval.folds.split import FoldPlan
+from xval.folds.split import Fold, FoldPlan
+from xval.jobs.fold_part import part_of_fold, uses_part
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
 from xval.json_files import FORMAT_VERSION, read_json, write_if_changed
@@ -19,6 +21,9 @@ from xval.results.read import is_current, read_done
 from xval.saved_models.initial import has_changed
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -117,19 +122,38 @@ def make_plan(
     return plan
 
 
-def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path]) -> list[Job]:
-    """Return the frozen jobs of a plan, in the order in which they are run."""
+def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], clips: "pd.DataFrame | None" = None) -> list[Job]:
+    """Return the frozen jobs of a plan, in the order in which they are run.
+
+    Args:
+        plan: The plan.
+        code_folder: The snapshot of the code.
+        stores: The feature store of each instance.
+        clips: As of `preprocessing.clips.columns.with_columns`; not needed where all instances use whole folds.
+
+    Raises:
+        UsageError: As `part_of_fold`.
+    """
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}
     experiment, code = str(plan.folder.path.resolve()), str(code_folder.resolve())
     store_folders = {number: str(folder.resolve()) for number, folder in stores.items()}
+
+    def items_of(number: int, fold: int, repeat: int) -> Fold:
+        settings = instances[number].settings
+        if not uses_part(settings):
+            return folds[fold]
+        if clips is None:
+            raise ValueError("train_where, test_where and train_fraction need the clips of the corpus")
+        return part_of_fold(folds[fold], settings, clips, job_seed(settings.seed, fold, repeat))
+
     return [
         Job(
             experiment_folder=experiment,
             code_folder=code,
             store_folder=store_folders[number],
             instance=number,
-            fold=folds[fold],
+            fold=items_of(number, fold, repeat),
             settings=instances[number].settings,
             options=instances[number].options,
             settings_hash=instances[number].settings_hash,

@@ -7,24 +7,42 @@ epochs that the folds chose with the learning rates that they had, and what cros
 import math
 from collections.abc import Sequence
 from statistics import median, median_low
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xval.errors import SettingsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import Fold, FoldPlan
+from xval.jobs.fold_part import part_of_fold
 from xval.results.folder import ALL_ITEMS
 from xval.results.summary import MetricDict
 from xval.settings.optimizers import schedule_name
 from xval.settings.schema import Settings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # These lead from the first to the last of num_epochs epochs, and to nothing behind it.
 _SPANNING = ("cosine", "linear", "logarithmic")
 
 
-def all_items(folds: FoldPlan) -> Fold:
-    """Return the fold in which the items of all folds train, and none is left to validate or test."""
+def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fold:
+    """Return the fold in which the items of all folds train, and none is left to validate or test.
+
+    Args:
+        folds: Of the experiment.
+        settings: Of the instance; items without a clip of train_where are left out.
+        clips: As of `preprocessing.clips.columns.with_columns`.
+
+    Raises:
+        SettingsError: The instance trains on a share of the items.
+    """
+    if settings.train_fraction < 1:
+        raise SettingsError(
+            f"train_fraction={settings.train_fraction:g} trains on a share of the items, the final model on all of them. Refit "
+            "an instance with train_fraction = 1."
+        )
     items = {item for fold in folds.folds for side in SIDES for item in getattr(fold, side)}
-    return Fold(ALL_ITEMS, tuple(sorted(items)), (), ())
+    return part_of_fold(Fold(ALL_ITEMS, tuple(sorted(items)), (), ()), settings, clips, settings.seed)
 
 
 def choose_epochs(best_epochs: Sequence[int]) -> int:

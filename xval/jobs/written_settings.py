@@ -12,7 +12,7 @@ from xval.errors import ResultsError
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
-from xval.settings.schema import UNHASHED_KEYS, Settings
+from xval.settings.schema import NEUTRAL, UNHASHED_KEYS, Settings
 
 
 def read_instance(folder: ExperimentFolder, number: int) -> Instance:
@@ -46,6 +46,7 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
+    before, now = {**NEUTRAL, **before}, {**NEUTRAL, **now}
     return [
         f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
         for name in sorted({*before, *now} - UNHASHED_KEYS)

@@ -26,7 +26,12 @@ _SMALLEST_DEVIATION = 1e-4
 
 
 def build_model(
-    settings: Settings, options: Mapping[str, object], store: FeatureStore, training_items: Collection[str]
+    settings: Settings,
+    options: Mapping[str, object],
+    store: FeatureStore,
+    training_items: Collection[str],
+    *,
+    clips: Collection[str] | None = None,
 ) -> keras.Model:
     """Build the whole model of a fold.
 
@@ -35,6 +40,7 @@ def build_model(
         options: Of the architecture's build(); feature settings that it takes by name (sample_rate_hz, say) are given besides.
         store: It gives the shapes and the moments.
         training_items: Whose moments normalise.
+        clips: Those of which the moments are; None: all of the items.
 
     Returns:
         A model, one layer behind the other, from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, or
@@ -47,7 +53,7 @@ def build_model(
     """
     penalty = settings.regularization_lambda
     inputs, read = _read(store, settings)
-    hidden = _normalize(read, settings.normalization, lambda: _moments(store, settings, training_items))
+    hidden = _normalize(read, settings.normalization, lambda: _moments(store, settings, training_items, clips))
     form = input_form(hidden.shape[1:], settings.reshaping_type, settings.architecture)
     if form != hidden.shape[1:]:
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
@@ -103,11 +109,11 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
     return inputs, build_frontend(length, chosen.spectral())(inputs)
 
 
-def _moments(store: FeatureStore, settings: Settings, items: Collection[str]) -> Moments:
+def _moments(store: FeatureStore, settings: Settings, items: Collection[str], clips: Collection[str] | None) -> Moments:
     """Return the statistics of the features of some items."""
     if store.is_waveform:
-        return waveform_moments(store, settings.feature_settings(), items)
-    return store.moments(items)
+        return waveform_moments(store, settings.feature_settings(), items, clips)
+    return store.moments(items, clips)
 
 
 def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Callable[[], Moments]) -> keras.KerasTensor:

@@ -66,6 +66,35 @@ def draw_instances(rows: Sequence[Row], title: str) -> Markup:
     return svg.picture(_WIDTH, bottom + 24, title, parts)
 
 
+def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str) -> Markup:
+    """Draw a figure over the number of training items: its interval, the values of the folds (rings), chance (dashes).
+
+    Args:
+        points: Number of training items and the instance, the smallest first.
+        title: What it shows.
+    """
+    found = [row.estimate for _, row in points]
+    values = [
+        value for each in found for value in (each.value, each.low, each.high, each.chance, *each.folds) if value is not None
+    ]
+    across = svg.Scale(0, max(n_items for n_items, _ in points), 48, _SMALL_WIDTH - 14)
+    up = svg.spanning(values, _SMALL_HEIGHT - 30, 12)
+    parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 14)]
+    if (chance := found[0].chance) is not None:
+        parts.append(svg.line(48, up(chance), _SMALL_WIDTH - 14, up(chance), "chance"))
+    line = [(across(n_items), up(row.estimate.value)) for n_items, row in points if row.estimate.value is not None]
+    parts.append(svg.curve(line, "curve training"))
+    for n_items, row in points:
+        each, x = row.estimate, across(n_items)
+        parts += [svg.element("circle", cx=x, cy=up(value), r=3, class_="fold") for value in each.folds]
+        if each.low is not None and each.high is not None:
+            parts.append(svg.line(x, up(each.low), x, up(each.high), "interval"))
+        if each.value is not None:
+            hint = svg.element("title", f"instance {row.number}, {n_items:g} items: {each.text}, {each.of}")
+            parts.append(svg.element("circle", hint, cx=x, cy=up(each.value), r=5, class_="mean"))
+    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, title, parts)
+
+
 def draw_curves(
     histories: Mapping[JobKey, Curves], metric: str, best_epochs: Mapping[JobKey, int], limits: svg.Scale
 ) -> Markup:

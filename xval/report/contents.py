@@ -21,9 +21,12 @@ from xval.report.sounds import Sounds
 from xval.results.comparison.choose import compare_instances
 from xval.results.comparison.outcome import Comparison
 from xval.results.folder import ExperimentFolder
+from xval.results.group_columns import find_groups, group_columns
+from xval.results.groups import Groups, measure_groups, read_answers_of
 from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history
+from xval.results.read_groups import clips_of
 from xval.results.rebuild import read_metric_dicts
 from xval.results.repeats import jobs_of
 from xval.results.summary import MetricDict, settings_of
@@ -51,6 +54,8 @@ class PageContents:
         errors_of: The instance whose worst answers are shown; None: no fold is finished.
         answers: Its answers, and those of the best other instances; of numbers those of more instances.
         events: Events of recordings by instance, where frames are classified.
+        groups: Main figure of that instance by the groups of each further column of the corpus.
+        group_note: Why there are none though there are such columns.
         corpus: None where it cannot be read.
         sounds: None: no audio is embedded.
         sound_note: Why.
@@ -67,6 +72,8 @@ class PageContents:
     errors_of: int | None = None
     answers: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     events: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    groups: Sequence[Groups] = ()
+    group_note: str = ""
     corpus: Corpus | None = None
     sounds: Sounds | None = None
     sound_note: str = ""
@@ -120,6 +127,8 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
     shown = [number for number in dict.fromkeys([errors_of, *best]) if number is not None]
     answers, events = _read_answers(folder, metric_dicts, shown)
+    measured = next((found for found in metric_dicts if found["instance"] == errors_of), None)
+    groups, group_note = _measure_groups(folder, measured, corpus)
     return PageContents(
         folder=folder,
         folds=folds,
@@ -131,6 +140,8 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         errors_of=errors_of,
         answers=answers,
         events=events,
+        groups=groups,
+        group_note=group_note,
         corpus=corpus,
         sounds=sounds,
         sound_note=sound_note,
@@ -161,6 +172,21 @@ def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, data_folder: Path
     if corpus.index_hash != folds.plan.index_hash:
         return None, f"The corpus in {corpus.folder} is not the one that the folds were made from."
     return corpus, ""
+
+
+def _measure_groups(
+    folder: ExperimentFolder, metric_dict: MetricDict | None, corpus: Corpus | None
+) -> tuple[list[Groups], str]:
+    """Return the figures of an instance by the groups of each further column, or why there are none in spite of columns."""
+    if metric_dict is None or corpus is None:
+        return [], ""
+    try:
+        clips = clips_of(corpus)
+        columns = group_columns(clips)
+        answers = read_answers_of(folder, metric_dict) if columns else None
+    except UsageError as error:
+        return [], str(error)
+    return [measure_groups(answers, find_groups(clips, name)) for name in columns] if answers else [], ""
 
 
 def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Path]:

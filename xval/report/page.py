@@ -20,6 +20,8 @@ from xval.report.sections import instance_sections
 from xval.results.comparison import text as comparison_text
 from xval.results.comparison.outcome import LEVEL, Comparison, Pair
 from xval.results.findings import find_findings
+from xval.results.groups import describe_gap
+from xval.results.learning_curves import learning_curves
 from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
 from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
 
@@ -111,6 +113,7 @@ def make_page(contents: PageContents) -> str:
         parameter_names=parameters,
         rows=_rows(contents, columns, parameters, sections),
         pictures=[_picture(contents, side, name) for side, name in columns],
+        learning_curves=_learning_curves(contents, *columns[0]) if columns else [],
         n_pictured=min(_MOST_PICTURED, len(metric_dicts)),
         matrix=_matrix(contents.comparisons),
         comparison_text=comparison_text,
@@ -119,6 +122,7 @@ def make_page(contents: PageContents) -> str:
         item_instances=compared,
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
+        describe_gap=describe_gap,
         worst=worst_answers.worst_clips(contents, task),
         worst_order=worst_answers.describe_order(task),
         event_labels=worst_answers.event_labels(contents),
@@ -183,6 +187,22 @@ def _picture(contents: PageContents, side: str, metric: str) -> Markup:
         for number in contents.numbers[:_MOST_PICTURED]
     ]
     return charts.draw_instances(rows, f"{SIDE_NAMES[side]} {metric} of each instance")
+
+
+def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, Markup]]:
+    """Return a picture of each learning curve, with the instances in it."""
+    found = []
+    for curve in learning_curves(contents.metric_dicts):
+        points = [
+            (
+                point.n_items,
+                charts.Row(point.instance, "", estimate(contents.by_number[point.instance], side, metric), is_selected=False),
+            )
+            for point in curve
+        ]
+        listed = ", ".join(f"{point.instance} ({point.fraction:g})" for point in curve)
+        found.append((listed, charts.draw_learning_curve(points, f"{SIDE_NAMES[side]} {metric} over training items")))
+    return found
 
 
 def _matrix(comparisons: Sequence[Comparison]) -> list[tuple[str, list[Pair | None]]]:

@@ -11,8 +11,9 @@ from xval.report.contents import PageContents
 from xval.report.figures import count
 from xval.results.comparison.text import describe_methods
 from xval.results.ranking import test_side
-from xval.results.summary import SIDE_NAMES, done_records, settings_of
+from xval.results.summary import SIDE_NAMES, MetricDict, done_records, settings_of
 from xval.settings.architectures import COMBINATION
+from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
 
 _STRATEGIES = {
@@ -68,7 +69,8 @@ def describe_protocol(contents: PageContents) -> list[str]:
     """Return the protocol, a paragraph per part."""
     first = contents.metric_dicts[0]
     settings = settings_of(contents.by_number[contents.ranking.selected or first["instance"]])
-    parts = [_describe_folds(contents, settings), _describe_training(contents), _describe_figures(contents)]
+    of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.metric_dicts)])
+    parts = [of_folds, _describe_training(contents), _describe_figures(contents)]
     if contents.comparisons:
         parts.append(describe_methods(contents.comparisons[0]))
     parts.append(describe_audit(contents.verdicts))
@@ -115,6 +117,26 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         f"{_STRATEGIES.get(strategy, strategy)}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item is "
         f"on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash {contents.folds.hash})."
     )
+
+
+def _describe_parts(metric_dicts: Sequence[MetricDict]) -> list[str]:
+    """Return which instances used a part of their folds, a sentence for each kind."""
+    kinds: dict[tuple[float, str | None, str | None], list[int]] = {}
+    for found in metric_dicts:
+        settings = settings_of(found)
+        kind = (settings.train_fraction, settings.train_where, settings.test_where)
+        kinds.setdefault(kind, []).append(found["instance"])
+    sentences = []
+    for (fraction, train_where, test_where), numbers in kinds.items():
+        said = (
+            [f"trained on {100 * fraction:g} % of the training items of each fold, drawn by the seed"] if fraction < 1 else []
+        )
+        said += [f"trained and validated on clips with {train_where}"] if train_where else []
+        said += [f"tested on clips with {test_where}"] if test_where else []
+        plural = "s" if len(numbers) > 1 else ""
+        verb = "were" if plural else "was"
+        sentences += [f"Instance{plural} {describe_numbers(numbers)} {verb} {', and '.join(said)}."] if said else []
+    return sentences
 
 
 def _describe_training(contents: PageContents) -> str:

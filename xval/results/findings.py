@@ -27,7 +27,7 @@ from xval.statistics.selection import select_nested
 
 Kind = Literal[
     "random split", "folds missing", "few items", "few validation items", "folds lacking classes", "seeds", "not above chance",
-    "tie", "nested", "no pooled figures",
+    "tie", "nested", "no pooled figures", "other clips",
 ]  # fmt: skip
 _MOST_LISTED = 10
 
@@ -58,6 +58,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
     ranking = rank_instances(done)
     found = (
         _random_split(done),
+        _other_clips(done),
         _folds_missing(metric_dicts),
         _few_items(done),
         _few_validation_items(done),
@@ -79,6 +80,19 @@ def _random_split(done: Sequence[MetricDict]) -> Finding | None:
         "random split",
         "Every clip is an item of its own, a random split: clips of one speaker, session or recording are on both sides, and "
         "the figures say nothing about unseen ones. If clips belong together, make what must stay unseen the item.",
+    )
+
+
+def _other_clips(done: Sequence[MetricDict]) -> Finding | None:
+    """Say when instances are tested, or ranked by validation figures, on other clips."""
+    wrong = {"test_where": "test figures", "train_where": "validation figures, which rank them,"}
+    differing = {name: what for name, what in wrong.items() if len({each["parameters"].get(name) for each in done}) > 1}
+    if not differing:
+        return None
+    return Finding(
+        "other clips",
+        f"Instances differ in {' and '.join(differing)}: their {' and their '.join(differing.values())} are of other clips and "
+        "do not compare, so that none of them is better by these. Compare instances that agree in both.",
     )
 
 

@@ -57,7 +57,7 @@ def measure_over_items(
     settings = settings_of(metric_dict)
     task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
     clip_side = "clip_test" if has_windows([metric_dict]) else "test"
-    repeats = _whole_repeats(metric_dict, folders)
+    repeats = whole_repeats(metric_dict, folders)
     class_names = records[0].get("class_names", [])
     n_examples = {int(record["fold"]): record["n_examples"]["test"] for record in records}
     n_values = sum(n_examples[fold] for paths in repeats for fold in paths) * max(1, len(class_names))
@@ -83,7 +83,7 @@ def measure_over_items(
     return found
 
 
-def _whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
+def whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
     """Return the predictions.parquet by fold, of each repeat of a deal that has all finished folds of the deal.
 
     All of them have the same items: those of the deal that has tested most so far.

@@ -29,21 +29,27 @@ class Frames(NamedTuple):
 
 
 class TestedExamples:
-    """Targets and predictions of test examples, with the item and the fold of each.
+    """Targets and predictions of test examples, with the item, the clip and the fold of each.
 
     Attributes:
         items: int64 (n,), a number for each item, from 0 without gaps.
         names: The name of each item number.
+        clips: object (n,), the names of the clips.
         folds: int64 (n,).
         targets: As the metrics of the task take them.
         predictions: float32 (n, n_outputs); of a representation (n,).
     """
 
     def __init__(
-        self, items: NDArray[Any], folds: NDArray[np.int64], targets: NDArray[Any], predictions: NDArray[np.float32]
+        self,
+        items: NDArray[Any],
+        clips: NDArray[Any],
+        folds: NDArray[np.int64],
+        targets: NDArray[Any],
+        predictions: NDArray[np.float32],
     ) -> None:
         names, codes = np.unique(items.astype(str), return_inverse=True)
-        self.items, self.names, self.folds = codes, tuple(names.tolist()), folds
+        self.items, self.names, self.clips, self.folds = codes, tuple(names.tolist()), clips, folds
         self.targets, self.predictions = targets, predictions
 
     @cached_property
@@ -71,9 +77,9 @@ def read_examples(
         FileNotFoundError: A file is missing.
     """
     parts = [_read_fold(task, path, class_names, clip_average, side) for path in paths.values()]
-    items, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
+    items, clips, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
-    return TestedExamples(items, folds, targets, predictions)
+    return TestedExamples(items, clips, folds, targets, predictions)
 
 
 def read_frames(folder: Path) -> Frames:
@@ -96,22 +102,22 @@ def read_frames(folder: Path) -> Frames:
 
 def _read_fold(
     task: Task, path: Path, class_names: Sequence[str], clip_average: str | None, side: str
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:
-    """Return items, targets and predictions."""
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]:
+    """Return items, clips, targets and predictions."""
     table = _read(path, side)
     try:
         if task.is_framewise:
             table = table.filter(pc.greater(table["weight"], 0))
         targets, predictions = _arrays(task, table, class_names)
-        items = table["item"].to_numpy().astype(str)
+        items, clips = table["item"].to_numpy().astype(str), table["clip"].to_numpy()
         if clip_average is None or task.is_framewise:
-            return items, targets, predictions
-        codes = pd.factorize(table["clip"].to_numpy())[0]
+            return items, clips, targets, predictions
+        codes = pd.factorize(clips)[0]
         first = np.unique(codes, return_index=True)[1]
         if task.is_reconstruction:
             both = combine_examples(np.stack([targets, predictions], axis=1), codes, clip_average)
-            return items[first], both[:, 0], both[:, 1]
-        return items[first], targets[first], combine_examples(predictions, codes, clip_average)
+            return items[first], clips[first], both[:, 0], both[:, 1]
+        return items[first], clips[first], targets[first], combine_examples(predictions, codes, clip_average)
     except (KeyError, ValueError, pa.ArrowException) as error:
         raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
 

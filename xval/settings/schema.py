@@ -22,7 +22,8 @@ from preprocessing.features.settings import (
     PositiveInt,
     none_from_text,
 )
-from xval.errors import suggestion
+from xval.errors import SettingsError, suggestion
+from xval.folds.condition import Condition
 from xval.folds.split import FoldSettings
 from xval.settings import architectures, contradictions, further_metrics, user_code
 from xval.settings.scope import Scope
@@ -48,6 +49,13 @@ def _check_executor(name: str) -> str:
     if name not in (names := architectures.executor_names()):
         raise ValueError(f"no such executor. {suggestion(name, names)}")
     return name
+
+
+def _check_condition(text: str | None) -> str | None:
+    try:
+        return text and Condition(text).text
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
 
 
 def _below_one(value: float | None) -> float | None:
@@ -118,6 +126,10 @@ class Settings(FeatureSettings):
     test_fraction: Annotated[Share, _FOLDS]
     fold_repeats: Annotated[PositiveInt, _FOLDS] = 1  # as repeats
     repeats: Annotated[PositiveInt, _RUN] = 1  # what was written before there were repeats has none
+    # what was written before there were these has none either, and keeps its hash: see NEUTRAL
+    train_fraction: Annotated[PositiveFloat, Field(le=1)] = 1.0
+    train_where: Annotated[OptionalText, AfterValidator(_check_condition), Scope.LOSS] = None
+    test_where: Annotated[OptionalText, AfterValidator(_check_condition)] = None
     # model
     architecture: Annotated[str, Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(_rename_reshaping), _NETWORK]
@@ -245,3 +257,5 @@ FRAME_KEYS = names_of(Scope.FRAMES)
 CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
+NEUTRAL: Mapping[str, object] = {"train_fraction": 1.0, "train_where": None, "test_where": None}
+"""Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from preprocessing.store import FeatureStore, open_store
 from xval.data.fold import FoldData, load_fold
+from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.jobs.prepare import prepare_for
 from xval.models.build import build_model
@@ -56,8 +57,9 @@ def set_up_fold(job: Job) -> FoldSetup:
         in_memory_mb=settings.in_memory_mb,
         frames=settings.frame_settings() if settings.task.is_framewise else None,
         random_excerpts=settings.random_excerpts,
+        clips=read_clips_of(settings, store.folder.parents[1]),
     )
-    model = build_model(settings, job.options, store, data.training_items)
+    model = build_model(settings, job.options, store, data.training_items, clips=data.clips.get("training"))
     initial = find_initial_model(settings, job.fold, store.folder.parents[1])
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
     return FoldSetup(store, data, compile_model(model, settings, seed=job.seed), initial, facts)

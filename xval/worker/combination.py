@@ -20,6 +20,7 @@ from xval.combination.classifier import FittedClassifier, fit_classifier
 from xval.data.fold import Examples, load_fold
 from xval.errors import FoldsError
 from xval.evaluation.clips import evaluate_predictions
+from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.jobs.prepare import prepare_for
 from xval.jobs.record import versions
@@ -55,9 +56,10 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     options = CombinationOptions.of(job.options)
     models = [_describe_model(Path(path), job, features, store) for path in options.model_paths(job.fold.number)]
     prepare_for(job)
-    data = load_fold(store, job.fold, features, in_memory=False)
+    clips = read_clips_of(settings, store.folder.parents[1])
+    data = load_fold(store, job.fold, features, in_memory=False, clips=clips)
     networks = cut_models(job, store)
-    training = all_examples(store, features, data.training_items)
+    training = all_examples(store, features, data.training_items, clips.get("training"))
     sides = {side: _combine(examples, networks, job, store) for side, examples in data.sides.items()}
     fitted = fit_classifier(
         _combine(training, networks, job, store),

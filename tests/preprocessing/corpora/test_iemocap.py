@@ -46,9 +46,9 @@ def folder(tmp_path: Path) -> Path:
 def test_four_classes_with_excited_as_happy(folder: Path) -> None:
     clips = list_clips(folder)
     assert clips.to_numpy().tolist() == [
-        [wav("Ses01F_impro01_F000"), "Ses01F", "neutral"],
-        [wav("Ses01F_impro01_M000"), "Ses01M", "happy"],
-        [wav("Ses05M_script01_1b_M012"), "Ses05M", "happy"],
+        [wav("Ses01F_impro01_F000"), "Ses01F", "neutral", "female"],
+        [wav("Ses01F_impro01_M000"), "Ses01M", "happy", "male"],
+        [wav("Ses05M_script01_1b_M012"), "Ses05M", "happy", "male"],
     ]
     assert clips.attrs["note"] == "2 of 5 utterances are left out: 1 xxx, 1 fru"
 
@@ -65,8 +65,8 @@ def test_other_items(folder: Path) -> None:
 
 def test_dimensions_are_numbers_and_leave_nothing_out(folder: Path) -> None:
     clips = list_clips(folder, label="valence,arousal,dominance")
-    assert list(clips.columns) == ["path", "item", "label:valence", "label:arousal", "label:dominance"]
-    assert clips.iloc[0, 2:].tolist() == [2.5, 2.0, 3.5]
+    assert list(clips.columns) == ["path", "item", "label:valence", "label:arousal", "label:dominance", "gender"]
+    assert clips.iloc[0, 2:5].tolist() == [2.5, 2.0, 3.5]
     assert (len(clips), clips.attrs["note"]) == (5, "")
     assert list_clips(folder, label="valence")["label"].tolist() == [2.5, 2.5, 4.0, 1.5, 4.5]
     assert (task_type(label="valence, arousal"), task_type(label="emotion")) == ("regression", "classification")

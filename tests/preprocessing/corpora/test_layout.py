@@ -96,8 +96,8 @@ def test_a_metadata_file_is_found_in_below_and_beside_the_folder(tmp_path: Path)
 def test_item_and_label_are_chosen_and_clips_sorted_by_path() -> None:
     clips = clip_table(FACTS, item="speaker", label="emotion", numbers=("age",))
     assert clips.to_dict("records") == [
-        {"path": "a.wav", "item": "8", "label": "happy", "fold": 1},
-        {"path": "b.wav", "item": "7", "label": "sad", "fold": 2},
+        {"path": "a.wav", "item": "8", "label": "happy", "fold": 1, "age": FACTS["age"][1]},
+        {"path": "b.wav", "item": "7", "label": "sad", "fold": 2, "age": FACTS["age"][0]},
     ]
     assert clip_table(FACTS, item="speaker", label=" emotion ").equals(clips)
     assert clip_table(FACTS, item="fold", label="emotion")["item"].tolist() == ["1", "2"]

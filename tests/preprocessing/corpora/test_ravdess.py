@@ -21,11 +21,11 @@ def folder(tmp_path: Path, lay_out) -> Path:
 def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
     clips = list_clips(folder)
     assert clips.to_numpy().tolist() == [
-        [SPEECH[0], "01", "neutral"],
-        [SPEECH[1], "01", "angry"],
-        [SPEECH[2], "16", "fearful"],
+        [SPEECH[0], "01", "neutral", "male"],
+        [SPEECH[1], "01", "angry", "male"],
+        [SPEECH[2], "16", "fearful", "female"],
     ]
-    assert list(clips.columns) == ["path", "item", "label"]
+    assert list(clips.columns) == ["path", "item", "label", "gender"]
 
 
 def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path, lay_out) -> None:

@@ -23,14 +23,14 @@ def test_the_three_columns_are_enough(tmp_path: Path) -> None:
     assert clips.to_numpy().tolist() == [["a.wav", "s1", "x"], ["sub/b.wav", "s2", "y"]]
 
 
-def test_every_column_gets_its_type_and_others_are_ignored(tmp_path: Path) -> None:
+def test_every_column_gets_its_type_and_others_are_kept_as_they_are(tmp_path: Path) -> None:
     clips = read(
         tmp_path,
         "label,age,item,path,clip,phase,fold,start_s,end_s,source_clip,augmented\n"
         'x,30,s1,"a, b.wav",c1,train,1,0.5,1e1,,\n'
         "y,31,s1,b.wav,c2,,,,,c1,TRUE\n",
     )
-    assert "age" not in clips
+    assert clips["age"].tolist() == ["30", "31"]
     first, second = clips.to_dict("records")
     assert (first["path"], first["phase"], first["fold"], first["start_s"], first["end_s"]) == (
         "a, b.wav",

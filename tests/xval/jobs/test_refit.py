@@ -1,6 +1,7 @@
 import json
 from dataclasses import asdict
 
+import pandas as pd
 import pytest
 
 from xval.errors import SettingsError
@@ -17,10 +18,15 @@ def test_the_epochs_are_the_median_and_a_half_goes_up(best_epochs, chosen):
     assert choose_epochs(best_epochs) == chosen
 
 
-def test_every_item_of_any_fold_trains_and_none_is_left():
+def test_every_item_of_any_fold_trains_and_none_is_left(make_settings):
     folds = FoldPlan((Fold(1, ("d", "b"), ("a",), ("c",)), Fold(2, ("c",), ("b",), ("e",))), {}, "index")
 
-    assert all_items(folds) == Fold(0, ("a", "b", "c", "d", "e"), (), ())
+    clips = pd.DataFrame({"clip": list("abcde"), "item": list("abcde"), "label": "x", "augmented": False})
+
+    assert all_items(folds, make_settings(), clips) == Fold(0, ("a", "b", "c", "d", "e"), (), ())
+    assert all_items(folds, make_settings(train_where="item != 'c'"), clips).training == ("a", "b", "d", "e")
+    with pytest.raises(SettingsError, match="the final model on all of them"):
+        all_items(folds, make_settings(train_fraction=0.5), clips)
 
 
 def test_plateau_has_the_median_rate_of_the_folds_and_never_rises_when_one_has_stopped(make_settings):

@@ -58,3 +58,22 @@ def test_events_lie_at_their_times_in_lanes():
 
     assert re.search(r'<rect class="event1" x="290" y="8" width="320" height="16"><title>call, 1\.00 to 3\.00 s', drawn)
     assert drawn.count("<rect") == 1
+
+
+def test_a_learning_curve_has_a_dot_with_its_interval_at_each_number_of_items():
+    estimates = [Estimate(0.5, 0.25, 0.75, "mean over items", 0.0, (0.2,)), Estimate(1.0, None, None, "pooled", 0.0, ())]
+    rows = [
+        (n_items, charts.Row(n_items, "", each, is_selected=False)) for n_items, each in zip((4, 8), estimates, strict=True)
+    ]
+
+    drawn = str(charts.draw_learning_curve(rows, "accuracy over training items"))
+
+    left, right, bottom, top = 48, 366, 200, 12  # of the axes 0 to 8 items and 0 to 1
+    middle = (left + right) / 2
+    assert (
+        f'cx="{middle:g}" cy="{(bottom + top) / 2:g}" r="5" class="mean"><title>instance 4, 4 items: 0.500 [0.250, 0.750]'
+        in drawn
+    )
+    assert f'd="M{middle:g} {bottom - 0.25 * (bottom - top):g}L{middle:g} {bottom - 0.75 * (bottom - top):g}"' in drawn
+    assert f'cx="{right}" cy="{top}" r="5" class="mean"' in drawn
+    assert f'd="M{left} {bottom}L{right} {bottom}" class="chance"' in drawn

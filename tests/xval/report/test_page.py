@@ -7,14 +7,18 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import soundfile
 
+from preprocessing.clips.columns import write_columns
+from preprocessing.corpus import open_corpus
 from xval import load_predictions
 from xval.report.request import PageRequest
 from xval.report.write import write_page
+from xval.results.read_groups import read_groups
 from xval.results.rebuild import rebuild
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -54,6 +58,19 @@ def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
     assert "default-src 'none'" in policy
+
+
+def test_figures_by_group_stand_there_if_the_corpus_has_further_columns(copy, read_page):
+    index = open_corpus("tones", Path("data")).index
+    microphones = [f"<mic {number % 2}>" for number in range(len(index))]
+    write_columns(Path("data") / "tones", index, pd.DataFrame({"clip": index["clip"], "microphone": microphones}))
+    page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
+
+    (table,) = page.tables["groups"]
+    assert [row[0]["text"] for row in table] == ["microphone", "<mic 0>", "<mic 1>"]
+    wanted = {found.group: found.value for found in read_groups(copy)[0].figures}
+    assert {row[0]["text"]: float(row[1]["value"]) for row in table[1:]} == pytest.approx(wanted)
+    assert "Gap in balanced_accuracy by microphone: " in page.text["groups"]
 
 
 def test_figures_are_those_of_metrics_json(copy, read_page):

@@ -117,3 +117,14 @@ def test_few_items_and_a_random_split_are_said(make_instance, make_record):
 
 def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):
     assert find_findings([make_instance(1, [make_failure(1)])]) == []
+
+
+def test_instances_of_other_clips_do_not_compare(make_instance):
+    def finding(*conditions):
+        found = [make_instance(number, [0.5, 0.6], **each) for number, each in enumerate(conditions, start=1)]
+        return texts(found).get("other clips", "")
+
+    english = 'language == "en"'
+    assert "differ in test_where: their test figures are of other clips" in finding({}, {"test_where": english})
+    assert "differ in test_where and train_where" in finding({}, {"test_where": english, "train_where": english})
+    assert finding({"train_where": english}, {"train_where": english}) == ""

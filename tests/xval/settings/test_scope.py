@@ -63,7 +63,7 @@ EXPECTED = {
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
         "initial_model", "frozen_layers", "frozen", *FeatureSettings.model_fields, *AUGMENTATION,
     ),
-    Scope.LOSS: ("loss", "example_length_s", "example_overlap"),
+    Scope.LOSS: ("loss", "example_length_s", "example_overlap", "train_where"),
     Scope.FEATURE_LOSS: ("normalization", *FeatureSettings.model_fields),
     Scope.FRAME_LOSS: ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
 }  # fmt: skip

@@ -62,6 +62,7 @@ def compare_instances(
     folds = _check_folds(chosen)
     _refuse_other_tasks(chosen)
     _refuse_seeds(chosen)
+    _refuse_other_clips(chosen)
     metric_dicts = _metric_dicts(chosen, folds)
     first, reason = 0, "as chosen"
     if baseline is None:
@@ -159,6 +160,17 @@ def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
         raise ResultsError(
             f"instances {names} differ in the seed alone ({seeds}): they are repeats of one method, never competitors. Train "
             f"one of them with repeats = {len(group)}, or name the instances to compare."
+        )
+
+
+def _refuse_other_clips(chosen: Sequence[_Chosen]) -> None:
+    """Refuse instances that were tested on other clips of the same folds."""
+    conditions = {name: records.written.parameters.get("test_where") for name, records in chosen}
+    if len(set(conditions.values())) > 1:
+        listed = "; ".join(f"{name}: {text or 'none'}" for name, text in conditions.items())
+        raise ResultsError(
+            f"instances with other test_where are tested on other clips, and no difference of theirs says which is better "
+            f"({listed}). Name those that agree in it."
         )
 
 

@@ -231,3 +231,10 @@ def test_without_any_finished_fold_there_is_nothing_to_compare(make_results, tmp
 
     with pytest.raises(ResultsError, match="no fold is finished yet"):
         compare_in(made, baseline=1)
+
+
+def test_instances_that_are_tested_on_other_clips_are_refused(experiment):
+    experiment.add_instance(4, batch_size=4, test_where='language == "de"')
+    add_folds(experiment, 4, (0.5, 0.6, 0.7))
+    with pytest.raises(ResultsError, match=r"tested on other clips.*1: none; 4: language == "):
+        compare_in(experiment, 1, 4)

@@ -1,0 +1,107 @@
+"""columns.parquet: the further columns of a corpus, such as gender, age, language or recorder, a row per clip.
+
+Comes in: the clips as a file of corpora/ lists them. Goes out: the file beside corpus.parquet, and its columns beside those of
+the index. They decide no fold and no feature, and so are no part of the hash of the index: a corpus that is prepared again with
+another column keeps its folds, its feature stores and its results.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preprocessing.clips.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
+from preprocessing.file_replacement import replace_file
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS_NAME = "columns.parquet"
+
+_MEASURED = ("duration_s", "sample_rate_hz", "audio_hash")  # of the index, where the audio says what they are
+# Without zeros in front: 007 is the name of a recorder.
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
+
+
+def further_columns(columns: Iterable[object]) -> list[str]:
+    """Return which of the columns of a list of clips are further ones, which say something of clips or of their items."""
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *_MEASURED)
+    return [name for name in map(str, columns) if name.strip() and name not in known and not name.startswith(SEVERAL)]
+
+
+def collect_columns(clips: "pd.DataFrame", names: Iterable[str]) -> "pd.DataFrame":
+    """Return the further columns of a list of clips.
+
+    Args:
+        clips: As a file of corpora/ lists them.
+        names: The clip of each row.
+
+    Returns:
+        clip, and each further column that is not empty throughout: float64 where every cell is a number (NaN: empty), else
+        text (None: empty).
+    """
+    import pandas as pd
+
+    collected = pd.DataFrame({"clip": list(names)})
+    for name in further_columns(clips.columns):
+        texts = [None if pd.isna(value) else _text(value) or None for value in clips[name]]
+        there = [text for text in texts if text is not None]
+        if there and all(map(_NUMBER.fullmatch, there)):
+            collected[name] = pd.Series([None if text is None else float(text) for text in texts], dtype="float64")
+        elif there:
+            collected[name] = pd.Series(texts, dtype=object)
+    return collected
+
+
+def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame | None") -> None:
+    """Write columns.parquet for the clips of an index, or remove it where there are no further columns.
+
+    Args:
+        folder: data/<dataset>.
+        index: Of it clip and source_clip; an augmented copy that was not listed has the values of its source.
+        collected: As of `collect_columns`; None: there are none.
+
+    Raises:
+        CorpusError: The folder cannot be written.
+    """
+    path = folder / COLUMNS_NAME
+    if collected is None or len(collected.columns) == 1:
+        path.unlink(missing_ok=True)
+        return
+    clips = index["clip"].where(index["clip"].isin(collected["clip"]), index["source_clip"])
+    columns = collected.set_index("clip").loc[list(clips)].reset_index(drop=True)
+    columns.insert(0, "clip", list(index["clip"]))
+    replace_file(path, lambda temporary: columns.to_parquet(temporary, index=False))
+
+
+def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
+    """Return an index with the further columns of its corpus beside its own; alone where there are none.
+
+    Args:
+        index: As of `preprocessing.corpus.Corpus`.
+        folder: data/<dataset>.
+
+    Raises:
+        CorpusError: columns.parquet is damaged, or not of this index.
+    """
+    import pandas as pd
+    import pyarrow
+
+    path = folder / COLUMNS_NAME
+    if not path.exists():
+        return index
+    try:
+        columns = pd.read_parquet(path).set_index("clip").loc[list(index["clip"])].reset_index(drop=True)
+    except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise CorpusError(f"{path}: damaged, or of another corpus ({reason}). Run python -m preprocessing again.") from error
+    return pd.concat([index.reset_index(drop=True), columns], axis=1)
+
+
+def _text(value: Any) -> str:
+    """Return a cell as NFC text without outer blanks; 1.0 becomes ``1``."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return unicodedata.normalize("NFC", str(value)).strip()

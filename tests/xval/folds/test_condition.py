@@ -1,0 +1,61 @@
+"""Conditions on columns: what they choose, and that nothing but comparisons is allowed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xval.errors import SettingsError
+from xval.folds.condition import Condition
+
+TABLE = pd.DataFrame(
+    {
+        "language": ["de", "en", "de", None],
+        "age": [20.0, 60.0, np.nan, 40.0],
+        "native language": ["de", "it's", "fr", "de"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ('language == "de"', [1, 0, 1, 0]),
+        ('language != "de"', [0, 1, 0, 0]),  # a clip without a language satisfies no comparison
+        ('not language == "de"', [0, 1, 0, 1]),
+        ('language in ("de", "fr") and age < 30', [1, 0, 0, 0]),
+        ('language not in ["de"]', [0, 1, 0, 0]),
+        ("20 < age <= 60", [0, 1, 0, 1]),
+        ("age >= 20 or language == 'de'", [1, 1, 1, 1]),
+        ("age > -1.5", [1, 1, 0, 1]),
+        ('`native language` == "it\'s"', [0, 1, 0, 0]),
+        ("language == 'a`b`'", [0, 0, 0, 0]),
+    ],
+)
+def test_rows_that_satisfy_the_comparisons_are_chosen(text: str, chosen: list[int]) -> None:
+    assert Condition(text).choose(TABLE).tolist() == [bool(each) for each in chosen]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "language", "True", "language ==", 'language = "de"', '__import__("os").system("ls") == 1', "age.real == 1",
+        "age[0] == 1", "@age == 1", "age + 1 == 2", "age == language", '(lambda: 1) == "x"', 'f"{age}" == "x"', "age is 1",
+        'language in "de"', "language in ()", "age == True", "age == (x := 1)", "[age for age in (1,)] == 1", "1 == 1",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_allowed(text: str) -> None:
+    with pytest.raises(SettingsError, match="allowed: names of columns"):
+        Condition(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('langauge == "de"', "no column 'langauge'. Available: age, language, native language. Did you mean 'language'"),
+        ('age == "20"', "column 'age' holds numbers; received '20'"),
+        ("language == 1", "column 'language' holds texts, which stand in quotes; received 1.0"),
+    ],
+)
+def test_what_does_not_fit_the_table_is_named(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Condition(text).choose(TABLE)

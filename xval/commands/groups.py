@@ -1,0 +1,71 @@
+"""Show test figures by group, such as gender, age or recorder, and the largest gap between groups.
+
+Groups are the further columns of the corpus: of the table that python -m preprocessing read. They are looked up when this runs,
+so that a corpus may be prepared again with another column after the training. Nothing is trained.
+
+  figure          the metric of the test clips of the group, averaged over repeats; means over the items of the group where the
+                  metric is a mean of examples, else pooled over its clips
+  95 %            interval over the items of the group
+  gap             the largest difference between two groups with 3 items or more; its interval is that of the difference, within
+                  items where items have clips in both, and holds for all pairs of groups together
+
+Numbers, such as age, are cut into bins at their quantiles.
+
+exit code: 0; 2 when there are no groups or no predictions
+"""
+
+import argparse
+from pathlib import Path
+
+from preprocessing.console import make_console
+
+SUMMARY = "test figures by gender, age, recorder ..., with intervals and the gap"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "instance", nargs="?", type=int, metavar="INSTANCE", help="default: the one that the validation figures select"
+    )
+    parser.add_argument(
+        "--by", action="append", metavar="COLUMN", help="a column (may be repeated; default: all that make 2 to 20 groups)"
+    )
+    parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers")
+    parser.add_argument("--data-folder", type=Path, metavar="FOLDER", help="folder of corpora (default: as it was then)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the figures of each column, and write the numbers.
+
+    Raises:
+        ResultsError: There is no such instance, no fold is finished, or a file is missing or damaged.
+        CorpusError: The corpus is missing, another one than then, or has no further columns.
+        SettingsError: A column or the metric is unknown.
+    """
+    from rich.text import Text
+
+    from xval.commands._tables import Output, print_table, write_table
+    from xval.results.folder import find_experiment
+    from xval.results.groups import describe_gap, groups_table
+    from xval.results.read_groups import read_groups
+
+    found = read_groups(
+        find_experiment(options.folder), options.instance, options.by, metric=options.metric, data_folder=options.data_folder
+    )
+    console = make_console()
+    for each in found:
+        table = groups_table([each])
+        is_gap = table["group"].str.startswith("gap: ") & table["items"].isna()
+        shown = table.loc[~is_gap, ["group", "figure", "low", "high", "items", "clips"]].rename(
+            columns={"group": each.column, "figure": each.metric, "low": "low 95 %", "high": "high 95 %"}
+        )
+        console.print(Text(f"Instance {each.instance}, test {each.metric} ({each.of}) by {each.column}"))
+        print_table(shown, console, "no test clip has a value")
+        for line in filter(None, (describe_gap(each), *each.notes)):
+            console.print(Text(line), soft_wrap=True)
+        console.print()
+    if options.csv is not None:
+        write_table(groups_table(found), Output("csv", options.csv), console)
+    return 0

@@ -1,0 +1,171 @@
+"""A condition on the columns of a corpus, such as ``language == "de" and age >= 60``.
+
+Comes in: text. Goes out: a `Condition`, which chooses rows of a table. Nothing is executed: the text is read by Python's
+parser, and only names of columns, constants, comparisons, ``in``, ``and``, ``or`` and ``not`` are allowed; there are no calls,
+no attributes and no subscripts.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.errors import SettingsError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_Rows: TypeAlias = NDArray[np.bool_]
+
+_ALLOWED = "names of columns (`in backticks` where they have blanks), texts in quotes, numbers, == != < <= > >= in, and or not"
+_LONGEST = 1000
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A checked condition.
+
+    Attributes:
+        text: As it was written.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no condition.
+
+        Raises:
+            SettingsError: The text is no expression, or has something in it that is not allowed.
+        """
+        self._check(self._parse()[0])
+
+    def choose(self, table: "pd.DataFrame") -> _Rows:
+        """Return which rows of a table satisfy the condition: bool (n_rows,).
+
+        A row without a value in a column satisfies no comparison with it, ``!=`` and ``not in`` included.
+
+        Raises:
+            SettingsError: There is no such column, or a text is compared with a number.
+        """
+        expression, names = self._parse()
+        return self._evaluate(expression, table, names)
+
+    def _parse(self) -> tuple[ast.expr, dict[str, str]]:
+        """Return the expression, and the columns that stand in backticks by the names that stand for them."""
+        columns: dict[str, str] = {}
+
+        def replace(found: re.Match[str]) -> str:
+            if found[1] is None:
+                return found[0]  # a text in quotes
+            name = f"column_{len(columns)}_in_backticks"
+            columns[name] = found[1]
+            return name
+
+        text = re.sub(r"\"[^\"]*\"|'[^']*'|`([^`]+)`", replace, self.text.strip())
+        if len(text) > _LONGEST:
+            raise SettingsError(f"condition of {len(text)} letters: allowed are {_LONGEST}; add a column to the table instead.")
+        try:
+            return ast.parse(text, mode="eval").body, columns
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise self._fault("it is no expression") from error
+
+    def _fault(self, what: str) -> SettingsError:
+        return SettingsError(f"condition {self.text!r}: {what}; allowed: {_ALLOWED}.")
+
+    def _check(self, node: ast.expr) -> None:
+        """Refuse what is neither true nor false of a row."""
+        match node:
+            case ast.BoolOp():
+                for part in node.values:
+                    self._check(part)
+            case ast.UnaryOp(op=ast.Not()):
+                self._check(node.operand)
+            case ast.Compare():
+                left = node.left
+                for kind, right in zip(node.ops, node.comparators, strict=True):
+                    self._check_comparison(left, kind, right)
+                    left = right
+            case _:
+                raise self._fault(f"'{ast.unparse(node)}' is no comparison")
+
+    def _check_comparison(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> None:
+        if isinstance(kind, ast.In | ast.NotIn):
+            if not (isinstance(left, ast.Name) and isinstance(right, ast.Tuple | ast.List) and right.elts):
+                raise self._fault('after in and not in stands a list such as ("de", "en"), before it a column')
+            for each in right.elts:
+                self._constant(each)
+        elif type(kind) not in _COMPARISONS:
+            raise self._fault("'is' is no comparison of values")
+        elif isinstance(left, ast.Name) == isinstance(right, ast.Name):
+            raise self._fault("a column is compared with a text or a number")
+        else:
+            self._constant(right if isinstance(left, ast.Name) else left)
+
+    def _constant(self, node: ast.expr) -> str | float:
+        sign = 1
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+            node, sign = node.operand, -1
+        value = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(value, str) and sign == 1:
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(sign * value)
+        raise self._fault(f"'{ast.unparse(node)}' is neither a text nor a number")
+
+    def _evaluate(self, node: ast.expr, table: "pd.DataFrame", names: dict[str, str]) -> _Rows:
+        if isinstance(node, ast.BoolOp):
+            parts = [self._evaluate(part, table, names) for part in node.values]
+            return np.asarray((np.all if isinstance(node.op, ast.And) else np.any)(parts, axis=0))
+        if isinstance(node, ast.UnaryOp):
+            return ~self._evaluate(node.operand, table, names)
+        assert isinstance(node, ast.Compare)  # noqa: S101 - as `_check` has seen
+        chosen, left = np.ones(len(table), bool), node.left
+        for kind, right in zip(map(type, node.ops), node.comparators, strict=True):
+            turned = isinstance(right, ast.Name)  # 60 <= age
+            column, constant = (right, left) if turned else (left, right)
+            chosen &= self._compare(column, _TURNED.get(kind, kind) if turned else kind, constant, table, names)
+            left = right
+        return chosen
+
+    def _compare(
+        self, column: ast.expr, kind: type[ast.cmpop], right: ast.expr, table: "pd.DataFrame", names: dict[str, str]
+    ) -> _Rows:
+        assert isinstance(column, ast.Name)  # noqa: S101 - as `_check` has seen
+        name = names.get(column.id, column.id)
+        if name not in table:
+            raise SettingsError(f"condition {self.text!r}: no column '{name}'. {suggestion(name, map(str, table.columns))}")
+        values = table[name]
+        wanted = [self._constant(each) for each in (right.elts if isinstance(right, ast.Tuple | ast.List) else [right])]
+        is_number = values.dtype.kind in "iuf"
+        if wrong := [each for each in wanted if isinstance(each, str) == is_number]:
+            holds = "numbers" if is_number else "texts, which stand in quotes"
+            raise SettingsError(f"condition {self.text!r}: column '{name}' holds {holds}; received {wrong[0]!r}.")
+        filled = values.notna().to_numpy(bool)
+        if kind in (ast.In, ast.NotIn):
+            found = values.isin(wanted).to_numpy(bool)
+            return filled & (found if kind is ast.In else ~found)
+        chosen = np.zeros(len(table), bool)
+        present = values[filled].astype(float if is_number else str).to_numpy(dtype=None if is_number else object)
+        chosen[filled] = _COMPARISONS[kind](present, wanted[0])
+        return chosen

@@ -1,0 +1,143 @@
+"""The part of a fold that an instance uses: train_where, test_where and train_fraction.
+
+Comes in: a fold of the experiment, the settings of an instance and the clips of the corpus. Goes out: the fold with the items
+that are left, and the clips of each side that count. Folds are dealt before and stay, so that instances remain comparable.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preprocessing.clips.columns import COLUMNS_NAME, with_columns
+from preprocessing.clips.index_file import INDEX_NAME, read_index
+from xval.errors import FoldsError, SettingsError
+from xval.folds.condition import Condition
+from xval.folds.split import SIDES, Fold
+from xval.settings.schema import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Clips = Mapping[str, frozenset[str]]
+"""The clips that count, by side; of a side that is missing all do."""
+
+
+def uses_part(settings: Settings) -> bool:
+    """Return whether an instance uses less than its folds."""
+    return settings.train_fraction < 1 or settings.train_where is not None or settings.test_where is not None
+
+
+def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
+    """Return the clips that the conditions of an instance choose: train_where those that train and validate.
+
+    Args:
+        settings: Of the instance.
+        clips: As of `preprocessing.clips.columns.with_columns`.
+
+    Raises:
+        SettingsError: A condition names no column of the corpus, or compares a text with a number.
+    """
+    conditions = {"training": settings.train_where, "validation": settings.train_where, "test": settings.test_where}
+    found = {}
+    for side, text in conditions.items():
+        if text is not None:
+            try:
+                found[side] = frozenset(clips.loc[Condition(text).choose(clips), "clip"])
+            except SettingsError as error:
+                raise SettingsError(f"{'test' if side == 'test' else 'train'}_where, {error}") from error
+    return found
+
+
+def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:
+    """Return the clips that the conditions of an instance choose, from the files of the corpus.
+
+    Args:
+        settings: Of the instance.
+        corpus_folder: data/<dataset>; it is not read where there are no conditions.
+
+    Raises:
+        SettingsError: As `choose_clips`.
+        CorpusError: The index or its further columns cannot be read.
+    """
+    if settings.train_where is None and settings.test_where is None:
+        return {}
+    stamps = [path.stat().st_mtime_ns for name in (INDEX_NAME, COLUMNS_NAME) if (path := corpus_folder / name).exists()]
+    return choose_clips(settings, _read_clips(corpus_folder.resolve(), tuple(stamps)))
+
+
+def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: int) -> Fold:
+    """Return a fold with the items that an instance uses.
+
+    Items of which a condition leaves no clip are left out. Of the training items that are left the share ``train_fraction``
+    stays, rounded, at least one: the first of an order that depends on the seed, so that those of a smaller share are among
+    those of a larger one. The order begins with items that together have every label.
+
+    Args:
+        fold: As dealt; a side may be empty.
+        settings: Of the instance.
+        clips: As of `preprocessing.clips.columns.with_columns`.
+        seed: Of the job.
+
+    Raises:
+        SettingsError: As `choose_clips`.
+        FoldsError: A side has no item left, or a label that is validated or tested is not trained.
+    """
+    original = clips[~clips["augmented"].astype(bool)]
+    chosen = choose_clips(settings, original)
+    labels: dict[str, dict[str, set[str]]] = {}
+    for side in SIDES:
+        of_side = original[original["item"].isin(getattr(fold, side))]
+        if side in chosen:
+            of_side = of_side[of_side["clip"].isin(chosen[side])]
+        names = of_side["label"].astype(str) if settings.task.has_clip_classes else [""] * len(of_side)
+        labels[side] = {item: set() for item in sorted(set(of_side["item"]))}
+        for item, label in zip(of_side["item"], names, strict=True):
+            labels[side][item].add(label)
+        if getattr(fold, side) and not labels[side]:
+            name = "test_where" if side == "test" else "train_where"
+            raise FoldsError(
+                f"fold {fold.number}: {name}={getattr(settings, name)!r} leaves none of its {len(getattr(fold, side))} {side} "
+                "items a clip; use another condition or other folds."
+            )
+    order = _order(labels["training"], seed)
+    n_training = max(1, round(settings.train_fraction * len(order)))
+    labels["training"] = {item: labels["training"][item] for item in sorted(order[:n_training])}
+    trained = set().union(*labels["training"].values())
+    for side in ("validation", "test"):
+        if unseen := set().union(*labels[side].values()) - trained:
+            raise FoldsError(
+                f"fold {fold.number}: the {n_training} training items (train_fraction={settings.train_fraction:g}, train_where="
+                f"{settings.train_where!r}) lack the label '{min(unseen)}', which {side} items have. Use a larger share or "
+                "another condition."
+            )
+    return Fold(fold.number, *(tuple(labels[side]) for side in SIDES))
+
+
+def describe_left_out(fold: Fold, part: Fold, settings: Settings) -> str:
+    """Return which items a condition leaves out of a fold; empty where it leaves out none."""
+    sides = SIDES if settings.train_fraction == 1 else ("validation", "test")  # a share is no condition
+    lost = {side: sorted(set(getattr(fold, side)) - set(getattr(part, side))) for side in sides}
+    listed = "; ".join(f"{side}: {', '.join(items)}" for side, items in lost.items() if items)
+    return listed and f"fold {fold.number}: no clip is left of the items {listed}"
+
+
+def _order(labels: Mapping[str, set[str]], seed: int) -> list[str]:
+    """Return items in the order in which they are taken: first those that together have every label, as few as can be."""
+    names = sorted(labels)
+    waiting = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    missing, first = set().union(*labels.values()), list[str]()
+    while missing:
+        best = max(waiting, key=lambda item: len(labels[item] & missing))  # the first of those that have as many
+        waiting.remove(best)
+        first.append(best)
+        missing -= labels[best]
+    return [*first, *waiting]
+
+
+@lru_cache(maxsize=1)
+def _read_clips(corpus_folder: Path, _stamps: tuple[int, ...]) -> "pd.DataFrame":
+    """Return the index with its further columns, once per process and state of the files."""
+    return with_columns(read_index(corpus_folder / INDEX_NAME)[0], corpus_folder)
