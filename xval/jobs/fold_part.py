@@ -15,7 +15,8 @@ from preprocessing.clips.columns import COLUMNS_NAME, with_columns
 from preprocessing.clips.index_file import INDEX_NAME, read_index
 from xval.errors import FoldsError, SettingsError
 from xval.folds.condition import Condition
-from xval.folds.split import SIDES, Fold
+from xval.folds.predefined import SIDES
+from xval.folds.split import Fold
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
