@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         console.width = max(console.width, _WIDTH_OF_FILES)
     console.print(Text(text.describe_baseline(found)))
     console.print(make_table(text.HEADER, text.table_rows(found)))
-    for line in [*text.describe_limits(found), *text.describe_plans(found)]:
+    for line in [text.describe_columns(found), *text.describe_limits(found), *text.describe_plans(found)]:
         console.print(Text(line))
     console.print(Text(f"\n{text.describe_to_publish(found)}"))
     if options.csv is not None:

@@ -58,6 +58,14 @@ def describe_baseline(comparison: Comparison) -> str:
     )
 
 
+def describe_columns(comparison: Comparison) -> str:
+    """Return what the columns of the table say that need a word."""
+    return (
+        f"Report p Holm, which is adjusted for {_comparisons(comparison)}. Better, equal, worse: how probable each is; equal: a "
+        f"difference within ±{comparison.rope:g} (--rope)."
+    )
+
+
 def describe_limits(comparison: Comparison) -> list[str]:
     """Return what limits the comparison, in sentences; pairs that share a limit share a sentence."""
     of_note: dict[str, list[str]] = {}
@@ -79,7 +87,9 @@ def describe_plans(comparison: Comparison) -> list[str]:
         values = [value for pair in pairs if not math.isnan(value := pair.planned(items, repeats))]
         if values and (items, repeats) != (n_items, n_repeats):
             found.append(f"{items} items and {_seeds(repeats)}: {_range(values)}")
-    level = f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}"
+    level = (
+        f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}, from the steadiest to the least steady"
+    )
     lines = [
         f"True difference that would be found with a probability of {WANTED_POWER:.0%} (level {level}): {'; '.join(found)}."
     ]
