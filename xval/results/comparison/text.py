@@ -61,8 +61,8 @@ def describe_baseline(comparison: Comparison) -> str:
 def describe_columns(comparison: Comparison) -> str:
     """Return what the columns of the table say that need a word."""
     return (
-        f"Report p Holm, which is adjusted for {_comparisons(comparison)}. Better, equal, worse: how probable each is; equal: a "
-        f"difference within ±{comparison.rope:g} (--rope)."
+        f"Report p Holm, which is adjusted for {_comparisons(comparison)}. Better, equal, worse: how probable each is; equal: "
+        f"a difference within ±{comparison.rope:g} (--rope)."
     )
 
 
