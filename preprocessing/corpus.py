@@ -22,7 +22,7 @@ from preprocessing.clips.index_file import (
     write_index_files,
 )
 from preprocessing.clips.same_files import first_paths
-from preprocessing.clips.table import SEVERAL, check_clips, label_columns, natural_key
+from preprocessing.clips.table import SEVERAL, check_clips, label_columns, natural_key, refuse_alike
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError, suggestion
 
@@ -267,14 +267,11 @@ def corpus_folder(dataset: str, data_folder: Path) -> Path:
 
 
 def _events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the events of the recordings in the index, with their clips in place of their paths.
-
-    Raises:
-        CorpusError: There is none.
-    """
+    """Return the events of the recordings in the index, with their clips in place of their paths."""
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
         raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
+    refuse_alike(events["label"], "classes")
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 

@@ -57,6 +57,7 @@ class MetricDict(TypedDict):
         further_metrics: The directions of metrics beside those of the task (True: higher is better).
         parameters: Every setting and option of the instance.
         sources: Where each of them came from.
+        cautions: What is to be known about the corpus with these features.
         folds_done: Folds that have figures.
         folds_failed: Folds of which a job failed.
         folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
@@ -77,6 +78,7 @@ class MetricDict(TypedDict):
     further_metrics: dict[str, bool]
     parameters: dict[str, object]
     sources: dict[str, str]
+    cautions: NotRequired[list[str]]
     folds_total: int
     folds_done: int
     folds_failed: int
@@ -119,6 +121,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         "further_metrics": {name: higher for record in done for name, higher in record.get("further_metrics", {}).items()},
         "parameters": written.parameters,
         "sources": written.sources,
+        "cautions": written.cautions,
         "folds_total": folds_total,
         "folds_done": len(done),
         "folds_failed": len({record["fold"] for record in jobs if record["status"] == "failed"}),

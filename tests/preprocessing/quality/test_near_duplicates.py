@@ -9,6 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from preprocessing.clips.table import check_clips
+from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, draw_speaker, speak
 from preprocessing.quality.facts import measure, read_headers
 from preprocessing.quality.near_duplicates import find_near_duplicates, fingerprint, likeness
@@ -69,7 +70,7 @@ def test_every_kind_of_copy_is_found_and_nothing_else(
     }
     assert found == dict(zip(copies, sources, strict=True))
     assert facts["twin"].notna().sum() == 2 * len(copies)
-    criteria = Criteria(0.1, 0.001, "classification")
+    criteria = Criteria(0.1, 0.001, "classification", read_settings([]))
     across, within = (nearly_identical(across_items=across)(facts, criteria) for across in (True, False))
     assert (len(across), len(within)) == ((12, 0) if item == "bob" else (0, 12))
     assert (across or within)[0] == f"the recording of louder.wav (item {item}), likeness 1.00"

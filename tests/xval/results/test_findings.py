@@ -117,3 +117,10 @@ def test_few_items_and_a_random_split_are_said(make_instance, make_record):
 
 def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):
     assert find_findings([make_instance(1, [make_failure(1)])]) == []
+
+
+def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_concern(make_instance):
+    metric_dicts = [make_instance(number, [0.5, 0.6], learning_rate=number) for number in (1, 2)]
+    metric_dicts[0]["cautions"], metric_dicts[1]["cautions"] = ["all are upsampled", "some are padded"], ["all are upsampled"]
+    found = {finding.text: finding.instances for finding in find_findings(metric_dicts) if finding.kind == "corpus"}
+    assert found == {"The corpus: all are upsampled.": (), "The corpus (instance 1): some are padded.": (1,)}
