@@ -42,7 +42,7 @@ def measured_labels(clips: "pd.DataFrame") -> str:
     names = sorted(set(clips["label"]), key=natural_key)
     if not all(NUMBER.fullmatch(name) for name in names):
         return ""
-    if not are_measurements(clips["label"]) and not any("." in name for name in names):
+    if not are_measurements(clips["label"].tolist()) and not any("." in name for name in names):
         return ""
     return (
         f"the {len(names)} classes of {len(clips)} clips are numbers ({_list(names)}), each a name like any other: if they "

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--items", default="", metavar="A,B", help="only the clips of these items")
     parser.add_argument("--item-pattern", default="none", metavar="REGEX", help="of a folder: finds the item in a file's path")
+    parser.add_argument(
+        "--label-pattern", default="none", metavar="REGEX", help="finds the label there, where no folder names it"
+    )
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
     parser.add_argument(
         "--data-folder", type=Path, default=Path("data"), metavar="DIR", help="folder of all corpora (default: %(default)s)"
