@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())
     # Before the backend is loaded: what is wrong with the data is said at once.
     task_type = read_description(find_members(options.model).members[0]).task_type
-    read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, items)
+    read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items)
     clips = read_labelled_clips(options.data, task_type, read)
     output = options.output or Path(f"evaluation_{_model_name(options.model)}_on_{clips.name}")
     check_output(output, overwrite=options.overwrite)
