@@ -77,7 +77,7 @@ FAULTS = (
         "refused",
         "items",
         f"Training, validation and test need an item each: {SMALLEST_N_ITEMS} at least.",
-        "Check what was chosen as the item (--item), or add speakers.",
+        "Check what was chosen as the item (--item, of folders --item-pattern), or add speakers.",
         rules.too_few_items,
     ),
     Fault(
