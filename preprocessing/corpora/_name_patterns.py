@@ -68,4 +68,6 @@ def _pattern(separator: str, number: int, n_parts: int) -> str:
     between = "[.]" if separator == "." else separator
     if number == n_parts - 1:
         return f"{between}([^{separator}]+)[.][^.]+$"
-    return f"^{f'(?:[^{separator}]+{between}){{{number}}}' if number else ''}([^{separator}]+){between}"
+    one = f"[^{separator}]+"
+    before = {0: "", 1: f"{one}{between}"}.get(number, f"(?:{one}{between}){{{number}}}")
+    return f"^{before}({one}){between}"
