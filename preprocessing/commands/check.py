@@ -80,7 +80,8 @@ def main(arguments: Sequence[str]) -> None:
         with progress_bar(console, "Comparing", "pairs") as progress:
             facts = find_near_duplicates(facts, corpus.audio_folder, n_processes=n_processes, progress=progress)
     facts = facts.assign(recording=first_paths(facts, corpus.audio_folder))
-    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type, settings)
+    has_examples = corpus.task_type != "frame_classification"
+    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type, settings, has_examples)
     facts, findings = find_faults(facts, criteria)
     subject = Subject(corpus.dataset, corpus.reader.name, str(corpus.audio_folder), values.headers_only, refusal, note)
     _write(folder, subject, facts, findings, criteria)

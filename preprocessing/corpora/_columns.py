@@ -4,10 +4,11 @@ Comes in: a table as `_tables.read_table` returns it, and what a user says. Goes
 and label (or several ``label:<name>``); or an error that names the column that is likely meant.
 """
 
+import glob
 import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from preprocessing.clips.listing import AudioFiles
@@ -93,6 +94,29 @@ def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> 
     if found is None:
         return f"Say which it is: --{role} COLUMN." + (" Where each file is an item: --item path." if role == "item" else "")
     return f"If it is '{found}', give --{role} {shlex.quote(found)}."
+
+
+def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
+    """Say where the files are, if they are not in the audio folder but in a folder inside it.
+
+    Args:
+        table: For the error.
+        paths: Of all clips.
+        audio_folder: What they should be relative to.
+
+    Raises:
+        CorpusError: None of the first files is there, and the first one is further inside.
+    """
+    first = PurePosixPath(paths[0])
+    if first.is_absolute() or ".." in first.parts or any((audio_folder / path).exists() for path in paths[:_N_LOOKED_AT]):
+        return
+    for found in sorted(audio_folder.rglob(glob.escape(first.name))):
+        if found.parts[-len(first.parts) :] == first.parts:
+            folder = found.parents[len(first.parts) - 1]
+            raise CorpusError(
+                f"{table}: its files are not in {audio_folder}, to which their paths are relative; {first} is in {folder}: "
+                f"give --audio-folder {shlex.quote(str(folder))}."
+            )
 
 
 def _column_of_files(header: Sequence[str], lines: Lines, audio_folder: Path) -> str | None:

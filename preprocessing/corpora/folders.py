@@ -44,7 +44,7 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
     """
     clips = list_labelled(audio_folder, item_pattern, label_pattern)
     if (item_pattern, label_pattern) == ("none", "none"):
-        _refuse_folders_of_folders(audio_folder, clips["path"].tolist())
+        clips.attrs["note"] = _look_at_inner_folders(audio_folder, clips["path"].tolist())
     labels = sorted(set(clips["label"]))
     if len(labels) == 1 and label_pattern != "none":
         raise CorpusError(f"--label-pattern {label_pattern} finds one class only in {len(clips)} files, '{labels[0]}'.")
@@ -108,18 +108,21 @@ def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str
     return found
 
 
-def _refuse_folders_of_folders(audio_folder: Path, paths: list[str]) -> None:
-    """Ask which folders are the classes, where all audio lies in folders inside folders."""
+def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:
+    """Ask which folders are the classes, where all audio lies in folders inside folders; return a note where some does."""
     inner: dict[str, set[str]] = {}
     for path in paths:
         first, *between, _ = path.split("/")
         inner.setdefault(first, set()).add(between[0] if between else "")
-    if any("" in names for names in inner.values()) or max(map(len, inner.values())) == 1:
-        return
-    first = next(name for name, names in inner.items() if len(names) > 1)
+    first = max(inner, key=lambda name: len(inner[name]))
+    names = sorted(inner[first] - {""})
+    if len(names) < 2:
+        return ""
+    if any("" in folders for folders in inner.values()):
+        return f"{first} holds the folders {_shorten(names)}: all of their audio is of the class {first}"
     raise CorpusError(
         f"The {len(inner)} folders in {audio_folder} hold no audio themselves, but folders with audio: {first} holds "
-        f"{_shorten(sorted(inner[first]))}. Is this one folder too high? Then give the right one. Are the inner folders the "
+        f"{_shorten(names)}. Is this one folder too high? Then give the right one. Are the inner folders the "
         f"classes? Give --label-pattern '{_INNER}', and where the outer ones are the speakers --item-pattern '{_OUTER}' too. "
         f"Are the outer ones the classes? Give --item-pattern '{_OUTER}' where the inner ones are the speakers, else "
         f"--label-pattern '{_OUTER}'."

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
-from preprocessing.corpora._columns import Columns, hint, rename_columns
+from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._tables import (
     NUMBER,
     PHASE_NAMES,
@@ -116,6 +116,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
     clips = pd.DataFrame(rows)
     files = AudioFiles(audio_folder)
     clips["path"] = [files.find(path) for path in clips["path"]]
+    refuse_other_folder(table, clips["path"].tolist(), audio_folder)
     if "item" not in clips:
         clips["item"] = clips["path"]
     if task_type != "regression" and "label" in clips and all(NUMBER.fullmatch(label) for label in clips["label"]):

@@ -29,11 +29,14 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
         CorpusError: The file of the near-duplicates, or that of the events, is damaged.
     """
     clips = corpus.index[~corpus.index["augmented"]]
-    found = [measured_labels(clips), lonely_classes(clips)] if corpus.task_type == "classification" else []
+    found: list[str] = []
+    if corpus.task_type == "classification":
+        found += [measured_labels(clips), lonely_classes(clips)]
     if corpus.task_type == "frame_classification":
         found.append(_lonely_events(corpus, clips))
     if not corpus.is_custom:
-        found += [_near_duplicates(corpus), upsampled(clips, settings), padded(clips, settings)]
+        found += [_near_duplicates(corpus), upsampled(clips, settings)]
+        found += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
     return [text for text in found if text]
 
 

@@ -137,6 +137,8 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
     import pandas as pd
 
     clips = corpus.index[~corpus.index["augmented"]].drop_duplicates("audio_hash").reset_index(drop=True)
+    first_minute_s = clips["start_s"].fillna(0.0) + _LONGEST_S  # no more of a long recording is read
+    clips["end_s"] = clips["end_s"].where(clips["duration_s"] <= _LONGEST_S, first_minute_s)
     stretches = list_stretches(clips, corpus.audio_folder)
     prints = pd.Series(list(map_in_processes(_fingerprint_of, stretches, n_processes=n_processes, progress=progress)))
     items, names = clips["item"].tolist(), clips["clip"].tolist()

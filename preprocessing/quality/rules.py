@@ -37,12 +37,14 @@ class Criteria:
         clipped_share: Clips with this share of their samples in flat tops, or more, are clipped.
         task_type: ``classification`` or ``regression``; only the first has classes.
         settings: The features that are to be made of the clips.
+        has_examples: Clips or windows of them are examples; not so where frames of whole recordings are labelled.
     """
 
     min_duration_s: float
     clipped_share: float
     task_type: str
     settings: FeatureSettings
+    has_examples: bool = True
 
 
 def count_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
@@ -226,6 +228,8 @@ def upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 
 def padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     """Find clips that are padded with zeros to many times their length."""
+    if not criteria.has_examples:
+        return {}
     short, length_s = padded_durations(count_clips(facts), criteria.settings)
     rows = zip(map(int, short.index), short, strict=True)
     return {row: f"{seconds:.2g} s, padded to {length_s:.3g} s" for row, seconds in rows}

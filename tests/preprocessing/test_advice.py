@@ -106,6 +106,7 @@ AGES = "".join(f"anna_no.wav,s{number % 3},{number},{number}e-3\n" for number in
         (FLAT, "path,item,label,start_s\n" + AGES, "table words/clips.csv", r"give (--task-type regression);"),
         (FLAT, "path,item,label,start_s\n" + AGES, "table words/clips.csv", r"of a class, (--task-type classification)\."),
         (FLAT, "path,item,label\n" + ROWS, "table words/clips.csv --audio-folder gone", r"give it with (--audio-folder)\."),
+        (FLAT, "path,item,label\n" + ROWS, "table clips.csv", r"give (--audio-folder words)\."),
     ],
 )
 def test_following_an_advice_leads_to_a_store(
@@ -113,7 +114,7 @@ def test_following_an_advice_leads_to_a_store(
 ) -> None:
     audio(*files)
     if table:
-        Path("words/clips.csv").write_text(table)
+        Path(command.split()[1]).write_text(table)
     assert main(command.split()) == 2
     found = re.search(advice, " ".join(capsys.readouterr().err.split()))
     assert found

@@ -167,3 +167,8 @@ def test_a_folder_one_level_too_high_is_asked_about_and_each_answer_works(
     clips = list_clips(tmp_path, **{name: patterns[which] for name, which in options.items()})
     assert (set(clips["label"]), clips["item"].nunique()) == (labels, items)
     assert len(list_clips(tmp_path / "anna")) == 2
+
+
+def test_folders_inside_some_classes_are_noted(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, "dog/1.wav", "cat/old/1.wav", "cat/new/1.wav")
+    assert list_clips(tmp_path).attrs["note"] == "cat holds the folders new, old: all of their audio is of the class cat"
