@@ -198,7 +198,7 @@ def _finish(
 
     if not rows:
         raise CorpusError(f"{folder}: none of its {n_unlabelled} files or segments has a value for {', '.join(names)}.")
-    facts = pd.DataFrame(rows)
+    facts = pd.DataFrame(rows, dtype=object)
     if item in names:
         raise CorpusError(f"--item {item} --label {item}: every fold would test what nothing trained. Choose another item.")
     if facts[item].isna().any():

@@ -73,7 +73,7 @@ def list_clips(
         for split, part in parts.items()
         for path, values in _write_audio(part.select_columns([column, *kept]), split, column, audio_folder)
     ]
-    facts = pd.DataFrame(rows)
+    facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such beside missing ones
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
     if labelled.empty:
         raise CorpusError(f"{source}: none of its {len(facts)} rows has a value for {', '.join(kept)}.")

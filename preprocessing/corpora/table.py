@@ -140,21 +140,11 @@ def default_dataset(*, table: Path, **_: object) -> str:
 
 
 def _find_targets(table: Path, columns: list[str], task_type: str) -> list[str]:
-    """Return the columns of targets; refuse several that are no such columns, or where one target is wanted."""
+    """Return the columns of targets."""
     several = [column for column in columns if column.startswith(SEVERAL)]
-    if not several:
-        return ["label"]
-    if task_type != "regression":
-        raise CorpusError(
-            f"{table}, line 1: the columns {', '.join(several)} are numbers to be predicted together; give --task-type "
-            "regression, or one column 'label' for classification."
-        )
-    if "label" in columns or len(several) == 1 or SEVERAL in several:
-        raise CorpusError(
-            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in several)}; allowed: "
-            f"one column 'label', or two or more '{SEVERAL}' with a name behind it."
-        )
-    return several
+    if several:
+        _check_targets(table, columns, several, task_type)
+    return several or ["label"]
 
 
 def _check_header(table: Path, columns: list[str], targets: list[str], written: dict[str, str]) -> None:
@@ -166,6 +156,20 @@ def _check_header(table: Path, columns: list[str], targets: list[str], written: 
             raise CorpusError(f"{table}, line 1: column '{column}' stands there {columns.count(column)} times; keep one.")
         if column not in (*known, *written.values()) and get_close_matches(column.lower(), expected, n=1, cutoff=0.8):
             raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), expected)}")
+
+
+def _check_targets(table: Path, columns: list[str], several: list[str], task_type: str) -> None:
+    """Refuse columns of several targets that are no such columns, or where one target is wanted."""
+    if task_type != "regression":
+        raise CorpusError(
+            f"{table}, line 1: the columns {', '.join(several)} are numbers to be predicted together; give --task-type "
+            "regression, or one column 'label' for classification."
+        )
+    if "label" in columns or len(several) == 1 or SEVERAL in several:
+        raise CorpusError(
+            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in several)}; allowed: "
+            f"one column 'label', or two or more '{SEVERAL}' with a name behind it."
+        )
 
 
 def _text(text: str) -> str:

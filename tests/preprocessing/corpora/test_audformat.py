@@ -76,6 +76,19 @@ def test_what_a_scheme_says_about_a_value_may_be_the_label(folder: Path, label: 
     assert len(clips) == 6
 
 
+def test_what_a_table_says_about_speakers_may_be_the_label(tmp_path: Path) -> None:
+    database = audformat.Database("voices")
+    database["speaker"] = audformat.MiscTable(pd.Index([1, 2], name="speaker", dtype="Int64"))
+    database["speaker"]["sex"] = audformat.Column()
+    database["speaker"]["sex"].set(["female", "male"])
+    database.schemes["speaker"] = audformat.Scheme("int", labels="speaker")
+    database["files"] = audformat.Table(audformat.filewise_index(FILES[:3]))
+    column(database["files"], "speaker", [1, 2, None])
+    database.save(str(tmp_path))
+    clips = list_clips(tmp_path, label="sex")
+    assert clips[["item", "label"]].to_numpy().tolist() == [["1", "female"], ["2", "male"]]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
