@@ -8,8 +8,8 @@ Source and licence: those of the dataset; of the format https://huggingface.co/d
 Needs the package datasets: pip install -e '.[huggingface]'
 """
 
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,8 +103,6 @@ def task_type(*, task_type: str, **_: object) -> str:
 
 def _load(source: str, config: str) -> dict[str, Any]:
     """Return the splits of a dataset by their names, without asking the network."""
-    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
-        os.environ.setdefault(name, "1")  # read when the library is imported
     try:
         import datasets
     except ImportError as error:
@@ -112,10 +110,11 @@ def _load(source: str, config: str) -> dict[str, Any]:
     folder = Path(source)
     was_saved = any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
     try:
-        if was_saved:
-            loaded = datasets.load_from_disk(source)
-        else:
-            loaded = datasets.load_dataset(source, None if config == "none" else config)
+        with _offline():
+            if was_saved:
+                loaded = datasets.load_from_disk(source)
+            else:
+                loaded = datasets.load_dataset(source, None if config == "none" else config)
     except Exception as error:  # a dataset may be wrong in as many ways as there are formats
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorpusError(
@@ -123,6 +122,23 @@ def _load(source: str, config: str) -> dict[str, Any]:
             f"python -c \"import datasets; datasets.load_dataset('{source}')\""
         ) from error
     return dict(loaded) if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep the library from the network; its environment variables count only before it is imported."""
+    import datasets
+    from huggingface_hub import constants
+
+    switches: tuple[Any, ...] = (constants, datasets.config)
+    before = [switch.HF_HUB_OFFLINE for switch in switches]
+    for switch in switches:
+        switch.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for switch, was_offline in zip(switches, before, strict=True):
+            switch.HF_HUB_OFFLINE = was_offline
 
 
 def _find_audio(features: Any, audio: str) -> str:
