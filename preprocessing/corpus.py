@@ -290,6 +290,9 @@ def _index_path(dataset: str, data_folder: Path) -> Path:
 def _command(dataset: str) -> str:
     """Return the command that makes a corpus, as far as its name tells."""
     names = corpora.corpus_names()
-    if dataset in names:
-        return corpora.find_corpus(dataset).usage
-    return f"python -m preprocessing CORPUS AUDIO_FOLDER --dataset {dataset}  (CORPUS is one of {', '.join(names)})"
+    if dataset not in names:
+        return f"python -m preprocessing CORPUS ... --dataset {dataset}  (CORPUS --help; one of {', '.join(names)})"
+    reader = corpora.find_corpus(dataset)
+    options = {option.name: option.default for option in reader.options}
+    is_default = not any(option.is_required for option in reader.options) and reader.default_dataset(**options) == dataset
+    return reader.usage + ("" if is_default else f" --dataset {dataset}")

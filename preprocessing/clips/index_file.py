@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.clips.table import label_columns
+from preprocessing.clips.table import label_columns, refuse_alike
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
 
@@ -99,11 +99,12 @@ def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFra
     """Return the events of the recordings in the index, with their clips in place of their paths.
 
     Raises:
-        CorpusError: There is none.
+        CorpusError: There is none, or classes differ in case or spaces alone.
     """
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
         raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
+    refuse_alike(events["label"], "classes")
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 

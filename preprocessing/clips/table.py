@@ -48,7 +48,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     Raises:
         CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty,
             labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
-            under one item or under two, or two items differ in case or spaces alone.
+            under one item or under two, or two items or classes differ in case or spaces alone.
     """
     import pandas as pd
 
@@ -68,7 +68,9 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     checked.insert(0, "clip", [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches)
     impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
     _refuse(checked, checked["item"] == "", "no item")
-    refuse_alike(checked["item"])
+    refuse_alike(checked["item"], "items")
+    if task_type == "classification":
+        refuse_alike(checked["label"], "classes")
     _refuse(checked, checked["clip"] == "", "no clip name")
     _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
     _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
@@ -77,21 +79,25 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     return checked
 
 
-def refuse_alike(items: Iterable[str]) -> None:
-    """Refuse names of items that differ in case or spaces alone: they may be one speaker, on two sides of a fold.
+def refuse_alike(names: Iterable[str], what: str) -> None:
+    """Refuse names that differ in case or spaces alone: of one speaker on two sides of a fold, or of one class taken for two.
+
+    Args:
+        names: Of items or classes, in any order; each may stand there several times.
+        what: What they name, in the plural: ``items``, ``classes``.
 
     Raises:
         CorpusError: There are such names.
     """
     alike: dict[str, list[str]] = {}
-    for item in dict.fromkeys(items):
-        alike.setdefault("".join(item.casefold().split()), []).append(item)
-    several = [sorted(names) for names in alike.values() if len(names) > 1]
+    for name in dict.fromkeys(names):
+        alike.setdefault("".join(name.casefold().split()), []).append(name)
+    several = [sorted(ways) for ways in alike.values() if len(ways) > 1]
     if several:
-        names = " and ".join(f"'{name}'" for name in several[0])
+        shown = " and ".join(f"'{name}'" for name in several[0])
         more = f" {len(several)} names are written in several ways." if len(several) > 1 else ""
         raise CorpusError(
-            f"The items {names} differ in case or spaces alone: are they the same? If so, write them alike; if not, give one "
+            f"The {what} {shown} differ in case or spaces alone: are they the same? If so, write them alike; if not, give one "
             f"of them another name.{more}"
         )
 

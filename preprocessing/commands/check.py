@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.commands.command_line import (
+    SETTINGS_HELP,
     CorpusChoice,
     make_corpus_parser,
     read_corpus_choice,
     read_corpus_name,
+    read_settings,
 )
 from preprocessing.console import make_console, progress_bar
-from preprocessing.options.argument_parser import add_workers_argument, number_reader
+from preprocessing.options.argument_parser import add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
 from xval.errors import CorpusError
 
@@ -46,12 +48,13 @@ def main(arguments: Sequence[str]) -> None:
         arguments: What follows ``python -m preprocessing check``.
 
     Raises:
-        SettingsError: An option is wrong.
+        SettingsError: An option, or a feature setting, is wrong.
         CorpusError: There is no such corpus, its folder has another layout, or the report cannot be written.
         WorkerError: A process died.
         SystemExit: After ``--help``.
     """
     values, corpus = _parse(arguments)
+    settings = read_settings(corpus.feature_overrides(values.overrides))
     from preprocessing.clips.same_files import first_paths
     from preprocessing.corpus import corpus_folder
     from preprocessing.quality.facts import measure, read_headers
@@ -77,7 +80,8 @@ def main(arguments: Sequence[str]) -> None:
         with progress_bar(console, "Comparing", "pairs") as progress:
             facts = find_near_duplicates(facts, corpus.audio_folder, n_processes=n_processes, progress=progress)
     facts = facts.assign(recording=first_paths(facts, corpus.audio_folder))
-    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type)
+    has_examples = corpus.task_type != "frame_classification"
+    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type, settings, has_examples)
     facts, findings = find_faults(facts, criteria)
     subject = Subject(corpus.dataset, corpus.reader.name, str(corpus.audio_folder), values.headers_only, refusal, note)
     _write(folder, subject, facts, findings, criteria)
@@ -107,6 +111,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder of the report (default: DATA_FOLDER/DATASET/quality)"
     )
+    add_settings_argument(parser, SETTINGS_HELP)
     add_workers_argument(parser, " that read audio")
     values = parser.parse_all(arguments[1:])
     return values, read_corpus_choice(values, reader)

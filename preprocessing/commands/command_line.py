@@ -39,6 +39,13 @@ class CorpusChoice:
     data_folder: Path
     task_type: str
 
+    def feature_overrides(self, overrides: Sequence[str]) -> list[str]:
+        """Return ``KEY=VALUE`` of a command line behind those that the task asks for.
+
+        Frames are labelled on the grid of the samples, so that there is no other form of features for them.
+        """
+        return [*(["features=waveform"] if self.task_type == "frame_classification" else []), *overrides]
+
 
 def read_settings(overrides: Sequence[str]) -> FeatureSettings:
     """Return the feature settings of config.ini with those of ``--set KEY=VALUE`` over them.

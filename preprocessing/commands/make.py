@@ -59,8 +59,7 @@ def main(arguments: Sequence[str]) -> None:
     add_workers_argument(parser, " that read audio")
     known = parser.parse_all(arguments[1:])
     chosen = read_corpus_choice(known, reader)
-    # Frames are labelled on the grid of the samples, so that there is no other form of features for them.
-    overrides = [*(["features=waveform"] if chosen.task_type == "frame_classification" else []), *known.overrides]
+    overrides = chosen.feature_overrides(known.overrides)
     settings = read_settings(overrides)
     _make_features(chosen, settings, overrides, download_first=known.download, n_processes=known.workers or count_cores())
 
@@ -71,6 +70,8 @@ def _make_features(
     """Do what the command line asks for, in this order: fetch, list, read, extract, report."""
     from preprocessing.corpus import corpus_folder, make_corpus
     from preprocessing.features.extract import check_settings
+    from preprocessing.quality.cautions import find_cautions
+    from preprocessing.quality.near_duplicates import MOST_COMPARED, write_across_items
     from preprocessing.store.make import make_store
 
     console = make_console()
@@ -105,7 +106,15 @@ def _make_features(
     with progress_bar(console, "Extracting features") as progress:
         store, left_out_later = make_store(corpus, settings, n_processes=n_processes, progress=progress)
     _report(console, corpus, store, left_out, left_out_later)
-    for warning in _warnings(corpus, settings):
+    if len(corpus.index) <= MOST_COMPARED:
+        with progress_bar(console, "Comparing") as progress:
+            write_across_items(corpus, n_processes=n_processes, progress=progress)
+    else:
+        console.print(
+            f"Note       more than {MOST_COMPARED} clips: only python -m preprocessing check {corpus.corpus} ... looks for "
+            "near-duplicates"
+        )
+    for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
         console.print(f"Beware     {warning}")
     console.print(f"Next       {_next_command(corpus, overrides)}")
 
@@ -164,14 +173,6 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
         found.append(
             "every clip is an item of its own, so that folds are a random split; for unseen speakers choose them as items"
         )
-    if corpus.task_type == "frame_classification":
-        events = corpus.annotations().dropna(subset=["start_s"]).merge(original[["clip", "item"]], on="clip")
-        n_items = events.groupby("label")["item"].nunique()
-        lonely = sorted(n_items.index[n_items == 1])
-        if lonely:
-            found.append(
-                f"{_shorten(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
-            )
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
         found.append(

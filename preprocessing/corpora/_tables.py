@@ -20,7 +20,35 @@ PHASES = {
 """The names that phases have in tables."""
 PHASE_NAMES = "training (train, 1), validation (val, valid, 2), test (3, 4)"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+MOST_NUMBERS = 10
+FEWEST_CLIPS_OF_A_NUMBER = 5
+"""More classes than `MOST_NUMBERS`, all named by numbers, with fewer clips each than this: they look like measurements."""
 _N_SHOWN = 5
+
+
+def are_measurements(labels: Sequence[str]) -> bool:
+    """Return whether names of classes are rather numbers to be predicted: many different ones, of few clips each."""
+    names = set(labels)
+    are_many = len(names) > MOST_NUMBERS and len(labels) < FEWEST_CLIPS_OF_A_NUMBER * len(names)
+    return are_many and all(NUMBER.fullmatch(name) for name in names)
+
+
+def refuse_measurements(labels: Sequence[str], where: str) -> None:
+    """Refuse numbers that would become classes, where nobody has said that they are classes.
+
+    Args:
+        labels: Of all clips.
+        where: Whose labels they are, to begin the error with.
+
+    Raises:
+        CorpusError: They look like measurements.
+    """
+    if are_measurements(labels):
+        names = sorted(set(labels), key=float)
+        raise CorpusError(
+            f"{where}: {len(names)} different numbers ({', '.join(names[:_N_SHOWN])}, ...) for {len(labels)} clips. To predict "
+            "them, give --task-type regression; if each is the name of a class, --task-type classification."
+        )
 
 
 def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None:

@@ -1,15 +1,18 @@
 """ESC-10, the ten easily told classes of ESC-50: 400 clips of 5 s, in the same five published folds.
 
-Layout: the folder of ESC-50, ``audio/1-100032-A-0.wav``; the clips of the other 40 classes are skipped. The item is the
-fold, the label the category.
+Layout: the folder of ESC-50, ``audio/1-100032-A-0.wav``; the clips of the other 40 classes are skipped. Or ESC-10 as it was
+first published, ``001 - Dog bark/1-100032-A.ogg``, whose names lack the number of the class. The item is the fold, the label
+the category.
 Source: https://github.com/karolpiczak/ESC-50 (Piczak, 2015). Licence: CC BY 3.0.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips.listing import list_audio
 from preprocessing.corpora import esc50
-from preprocessing.corpora._layout import clip_table
+from preprocessing.corpora._layout import clip_table, read_names
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -23,12 +26,29 @@ CATEGORIES = (
 )
 """Those that meta/esc50.csv marks as esc10."""
 
+_FIRST_NUMBERS = {
+    "001": "dog",
+    "002": "rain",
+    "003": "sea_waves",
+    "004": "crying_baby",
+    "005": "clock_tick",
+    "006": "sneezing",
+    "007": "helicopter",
+    "008": "chainsaw",
+    "009": "rooster",
+    "010": "crackling_fire",
+}
+_FIRST_PATTERN = re.compile(
+    r"(?:.*/)?(?P<number>0(?:0[1-9]|10)) - [^/]+/(?P<fold>[1-5])-(?P<source>\d+)-(?P<take>[A-Z])\w*\.\w+"
+)
+_FIRST_EXPECTED = "001 - Dog bark/1-100032-A.ogg"
+
 
 def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") -> "pd.DataFrame":
     """List the clips of the ten classes.
 
     Args:
-        audio_folder: The folder that holds ``audio/``, or that folder itself.
+        audio_folder: The folder that holds ``audio/``, or that folder itself; or the one that holds ``001 - Dog bark/``.
         item: What stays on one side of a split: the published fold, or the source recording.
 
     Returns:
@@ -37,6 +57,11 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
     Raises:
         CorpusError: The folder is missing, holds no clips of ESC-50, audio files of other names, or none of the ten classes.
     """
+    paths = list_audio(audio_folder, f"audio/1-100032-A-0.wav or {_FIRST_EXPECTED}")
+    if any(_FIRST_PATTERN.fullmatch(path) for path in paths):
+        facts = read_names(paths, _FIRST_PATTERN, _FIRST_EXPECTED, audio_folder)
+        facts["category"] = facts["number"].map(_FIRST_NUMBERS)
+        return clip_table(facts.drop(columns="number").astype({"fold": int}), item=item, label="category")
     facts = esc50.read_clips(audio_folder)
     chosen = facts[facts["category"].isin(CATEGORIES)]
     if chosen.empty:

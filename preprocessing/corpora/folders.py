@@ -1,8 +1,9 @@
-"""Any corpus whose folders are its classes.
+"""Any corpus whose folders, or file names, say its classes.
 
 Layout: ``{class}/.../{file}``, in any audio format: the folder's exact name is the label, and folders inside it belong to it.
 By default every file is an item of its own: that is a random split, and clips of one speaker (or of one recording) are trained
-on and tested. For results on unseen speakers give --item-pattern, which takes the speaker from the path.
+on and tested. For results on unseen speakers give --item-pattern, which takes the speaker from the path. Where files lie
+otherwise, flat or speaker by speaker, --label-pattern takes the label from the path too.
 Source and licence: those of the recordings.
 """
 
@@ -11,34 +12,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import list_audio
+from preprocessing.corpora._name_patterns import advise_patterns
 from xval.errors import CorpusError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _EXPECTED = "{class}/{file}, such as dog/7.wav"
+_OUTER, _INNER = "^([^/]+)/", "^[^/]+/([^/]+)/"
 _N_SHOWN = 3
 
 
-def list_clips(audio_folder: Path, *, item_pattern: str = "none") -> "pd.DataFrame":
+def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern: str = "none") -> "pd.DataFrame":
     """List the audio files below the classes' folders.
 
     Args:
         audio_folder: The folder of the classes' folders.
-        item_pattern: A regular expression that finds the item in a file's path below its class (sub/anna_07.wav): its group
-            named item, else its first group, else all that it matches; as in '([a-z]+)_[0-9]+[.]wav'. none: every file is an
-            item, a random split; results on unseen speakers need a pattern.
+        item_pattern: A regular expression that finds the item in a file's path below its class (sub/anna_07.wav), or, with
+            --label-pattern, in its whole path: its group named item, else its first group, else all that it matches; as in
+            '([a-z]+)_[0-9]+[.]wav'. none: every file is an item, a random split; results on unseen speakers need a pattern.
+        label_pattern: A regular expression that finds the label in a file's path below the audio folder (anna/dog_07.wav),
+            by its group named label, else as above; as in '([a-z]+)_[0-9]+[.]wav'. none: the first folder is the label.
 
     Returns:
         path, item, label (class), sorted by path.
 
     Raises:
-        CorpusError: There are no such folders, audio lies beside them, there is one class only, or the pattern finds nothing in
-            some files.
-        SettingsError: The pattern is no regular expression.
+        CorpusError: There are no such folders, audio lies beside them, all of it lies in folders inside them, there is one
+            class only, or a pattern finds nothing in some files.
+        SettingsError: A pattern is no regular expression.
     """
-    clips = list_labelled(audio_folder, item_pattern)
+    clips = list_labelled(audio_folder, item_pattern, label_pattern)
+    if (item_pattern, label_pattern) == ("none", "none"):
+        clips.attrs["note"] = _look_at_inner_folders(audio_folder, clips["path"].tolist())
     labels = sorted(set(clips["label"]))
+    if len(labels) == 1 and label_pattern != "none":
+        raise CorpusError(f"--label-pattern {label_pattern} finds one class only in {len(clips)} files, '{labels[0]}'.")
     if len(labels) == 1:
         raise CorpusError(
             f"{audio_folder} holds one folder with audio only, '{labels[0]}': that is one class. Expected: {_EXPECTED}. Give "
@@ -47,36 +56,28 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none") -> "pd.DataFra
     return clips
 
 
-def list_labelled(audio_folder: Path, item_pattern: str = "none") -> "pd.DataFrame":
+def list_labelled(audio_folder: Path, item_pattern: str = "none", label_pattern: str = "none") -> "pd.DataFrame":
     """List the audio files below the classes' folders, of which there may be one only: a class can be tested alone.
 
     Args and result are those of `list_clips`.
 
     Raises:
-        CorpusError: There are no such folders, audio lies beside them, or the pattern finds nothing in some files.
-        SettingsError: The pattern is no regular expression.
+        CorpusError: There are no such folders, audio lies beside them, or a pattern finds nothing in some files.
+        SettingsError: A pattern is no regular expression.
     """
     import pandas as pd
 
-    try:
-        pattern = None if item_pattern == "none" else re.compile(item_pattern)
-    except re.error as error:
-        raise SettingsError(f"--item-pattern {item_pattern}: no regular expression ({error}).") from error
-    paths = list_audio(audio_folder, _EXPECTED)
+    item, label = _compile("item", item_pattern), _compile("label", label_pattern)
+    paths = list_audio(audio_folder, _EXPECTED if label is None else "audio files")
     beside = [path for path in paths if "/" not in path]
-    if beside:
+    if beside and label is None:
         raise CorpusError(
             f"{audio_folder} holds {len(beside)} audio files that lie in no class's folder: {_shorten(beside)}. Expected: "
-            f"{_EXPECTED}. Move them into folders, one for each class."
+            f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}"
         )
-    labels = [path.split("/", maxsplit=1)[0] for path in paths]
-    items = [_find_item(pattern, path) for path in paths]
-    unmatched = [path for path, item in zip(paths, items, strict=True) if not item]
-    if unmatched:
-        raise CorpusError(
-            f"--item-pattern {item_pattern} finds no item in {len(unmatched)} of {len(paths)} files: {_shorten(unmatched)}. It "
-            "is searched in what follows the class's folder."
-        )
+    below = paths if label else [path.split("/", maxsplit=1)[1] for path in paths]
+    labels = _find("label", label, paths, paths) if label else [path.split("/", maxsplit=1)[0] for path in paths]
+    items = _find("item", item, below, paths) if item else paths
     return pd.DataFrame({"path": paths, "item": items, "label": labels})
 
 
@@ -85,15 +86,47 @@ def default_dataset(*, item_pattern: str, **_: object) -> str:
     return "folders_random_split" if item_pattern == "none" else "folders"
 
 
-def _find_item(pattern: re.Pattern[str] | None, path: str) -> str:
-    """Return the item of a file; empty where the pattern finds none. The class is no part of it: a speaker is one in all."""
-    if pattern is None:
-        return path
-    match = pattern.search(path.split("/", maxsplit=1)[1])
-    if match is None:
+def _compile(what: str, pattern: str) -> re.Pattern[str] | None:
+    try:
+        return None if pattern == "none" else re.compile(pattern)
+    except re.error as error:
+        raise SettingsError(f"--{what}-pattern {pattern}: no regular expression ({error}).") from error
+
+
+def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str]) -> list[str]:
+    """Return what a pattern finds in each text; refuse texts in which it finds nothing."""
+    group: str | int = what if what in pattern.groupindex else min(pattern.groups, 1)
+    matches = map(pattern.search, texts)
+    found = [(match[group] or "") if match else "" for match in matches]
+    unmatched = [path for path, name in zip(paths, found, strict=True) if not name]
+    if unmatched:
+        where = "their whole paths" if texts is paths else "what follows the class's folder"
+        raise CorpusError(
+            f"--{what}-pattern {pattern.pattern} finds no {what} in {len(unmatched)} of {len(paths)} files: "
+            f"{_shorten(unmatched)}. It is searched in {where}."
+        )
+    return found
+
+
+def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:
+    """Ask which folders are the classes, where all audio lies in folders inside folders; return a note where some does."""
+    inner: dict[str, set[str]] = {}
+    for path in paths:
+        first, *between, _ = path.split("/")
+        inner.setdefault(first, set()).add(between[0] if between else "")
+    first = max(inner, key=lambda name: len(inner[name]))
+    names = sorted(inner[first] - {""})
+    if len(names) < 2:
         return ""
-    group: str | int = "item" if "item" in pattern.groupindex else min(pattern.groups, 1)
-    return match[group] or ""
+    if any("" in folders for folders in inner.values()):
+        return f"{first} holds the folders {_shorten(names)}: all of their audio is of the class {first}"
+    raise CorpusError(
+        f"The {len(inner)} folders in {audio_folder} hold no audio themselves, but folders with audio: {first} holds "
+        f"{_shorten(names)}. Is this one folder too high? Then give the right one. Are the inner folders the "
+        f"classes? Give --label-pattern '{_INNER}', and where the outer ones are the speakers --item-pattern '{_OUTER}' too. "
+        f"Are the outer ones the classes? Give --item-pattern '{_OUTER}' where the inner ones are the speakers, else "
+        f"--label-pattern '{_OUTER}'."
+    )
 
 
 def _shorten(paths: list[str]) -> str:

@@ -4,7 +4,8 @@ Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel f
 .parquet file. The first line names the columns: path, item, label; optionally clip,
 phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language, recorder ...) are kept as they are,
 for figures by group and for choosing clips. For a regression with several targets there are two or more columns
-``label:<name>`` (``label:arousal``, ``label:valence``) instead of label.
+``label:<name>`` (``label:arousal``, ``label:valence``) instead of label. Where path, item and label have other names: --path,
+--item, --label.
 Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
 """
@@ -18,7 +19,15 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
-from preprocessing.corpora._tables import NUMBER, PHASE_NAMES, PHASES, read_table, refuse_faults
+from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
+from preprocessing.corpora._tables import (
+    NUMBER,
+    PHASE_NAMES,
+    PHASES,
+    read_table,
+    refuse_faults,
+    refuse_measurements,
+)
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -31,15 +40,22 @@ def list_clips(
     audio_folder: Path,
     *,
     table: Path,
-    task_type: Literal["classification", "regression", "representation"] = "classification",
+    path: str = "path",
+    item: str = "item",
+    label: str = "label",
+    task_type: Literal["auto", "classification", "regression", "representation"] = "auto",
 ) -> "pd.DataFrame":
     """Read the table.
 
     Args:
         audio_folder: What the paths are relative to (default: the folder of the table).
         table: The file.
+        path: The column of the audio files.
+        item: The column of what stays on one side of a split, such as the speaker; path: every file is an item (random split).
+        label: The column of the target, or several with commas: names are joined (angry_strong), numbers several targets.
         task_type: classification: labels are names, also when they are numbers; regression: labels are numbers, one column
-            or several; representation: nothing is predicted, and the column label may be missing.
+            or several; representation: nothing is predicted, and the column label may be missing; auto: classification, but
+            labels that look like measurements are asked about.
 
     Returns:
         The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
@@ -48,26 +64,43 @@ def list_clips(
         CorpusError: The file is missing or no such table, or cells are wrong: each with its line, its column, what it
             holds and what is allowed. The audio folder is missing.
     """
-    return read_clips(table, audio_folder, task_type)
+    clips = read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label))
+    if task_type == "auto" and "label" in clips:
+        refuse_measurements(clips["label"].tolist(), f"{table}, column {label}")
+    return clips
 
 
-def read_clips(table: Path, audio_folder: Path, task_type: str, *, needs_item: bool = True) -> "pd.DataFrame":
-    """Read a table of clips, which may do without the column item where none is needed: then every file is an item.
+def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Columns | None = None) -> "pd.DataFrame":
+    """Read a table of clips, which may do without the column item where the columns are not chosen: then every file is an item.
 
-    Args, result and errors are those of `list_clips`.
+    Args:
+        table: The file.
+        audio_folder: What the paths are relative to.
+        task_type: As of `list_clips`.
+        chosen: The columns; None: they have their own names.
+
+    Result and errors are those of `list_clips`.
     """
     import pandas as pd
 
-    columns, lines = read_table(table, ", ".join(REQUIRED_COLUMNS))
-    targets = _check_header(table, columns, task_type, needs_item=needs_item)
+    header, lines = read_table(table, ", ".join(REQUIRED_COLUMNS))
+    faults = [
+        f"line {line}: {len(cells)} cells, but the header has {len(header)}"
+        for line, cells in lines
+        if len(cells) != len(header)
+    ]
+    lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
+    columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), are_numbers=task_type == "regression")
+    targets = _find_targets(table, columns, task_type)
+    needed = ["path", *(["item"] if chosen else []), *(targets if task_type != "representation" else [])]
+    for role in (role for role in needed if role not in columns):
+        told = hint(role, header, lines, audio_folder) if chosen else ""
+        raise CorpusError(f"{table}, line 1: no column '{role}'. {suggestion(role, header)} {told}".rstrip())
+    _check_header(table, columns, targets, written)
     if not audio_folder.is_dir():
         raise CorpusError(f"No folder {audio_folder}. The paths in {table} are relative to it; give it with --audio-folder.")
     rows: list[dict[str, object]] = []
-    faults: list[str] = []
     for line, cells in lines:
-        if len(cells) != len(columns):
-            faults.append(f"line {line}: {len(cells)} cells, but the header has {len(columns)}")
-            continue
         row: dict[str, object] = {}
         for column, text in zip(columns, map(str.strip, cells), strict=True):
             if not column:
@@ -76,7 +109,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, needs_item: b
                 read = _number if column in targets and task_type == "regression" else _READERS.get(column, _optional_text)
                 row[column] = text if column == "label" and task_type == "representation" else read(text)
             except ValueError as error:
-                faults.append(f"line {line}, column {column}: received '{text}'; allowed: {error}")
+                faults.append(f"line {line}, column {written.get(column, column)}: received '{text}'; allowed: {error}")
         rows.append(row)
     refuse_faults(table, faults)
     if not rows:
@@ -84,6 +117,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, needs_item: b
     clips = pd.DataFrame(rows)
     files = AudioFiles(audio_folder)
     clips["path"] = [files.find(path) for path in clips["path"]]
+    refuse_other_folder(table, clips["path"].tolist(), audio_folder)
     if "item" not in clips:
         clips["item"] = clips["path"]
     if task_type != "regression" and "label" in clips and all(NUMBER.fullmatch(label) for label in clips["label"]):
@@ -96,28 +130,33 @@ def default_audio_folder(data_folder: Path, *, table: Path, **_: object) -> Path
     return table.parent
 
 
+def task_type(*, task_type: str, **_: object) -> str:
+    """Return what the labels are for."""
+    return "classification" if task_type == "auto" else task_type
+
+
 def default_dataset(*, table: Path, **_: object) -> str:
     """Return the name of the table's file without its ending."""
     return table.stem
 
 
-def _check_header(table: Path, columns: list[str], task_type: str, *, needs_item: bool) -> list[str]:
-    """Refuse a header without the required columns, with one twice, or with a misspelt one; return the columns of targets."""
+def _find_targets(table: Path, columns: list[str], task_type: str) -> list[str]:
+    """Return the columns of targets."""
     several = [column for column in columns if column.startswith(SEVERAL)]
     if several:
         _check_targets(table, columns, several, task_type)
-    without_label = several or task_type == "representation"
-    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *several)
-    may_miss = {*(["label"] if without_label else []), *([] if needs_item else ["item"])}
-    for column in (column for column in REQUIRED_COLUMNS if column not in may_miss):
-        if column not in columns:
-            raise CorpusError(f"{table}, line 1: no column '{column}'. {suggestion(column, columns)}")
+    return several or ["label"]
+
+
+def _check_header(table: Path, columns: list[str], targets: list[str], written: dict[str, str]) -> None:
+    """Refuse a column that stands there twice, or is misspelt."""
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *targets)
+    expected = [name for name in known if name not in written]
     for column in columns:
         if column and columns.count(column) > 1:
             raise CorpusError(f"{table}, line 1: column '{column}' stands there {columns.count(column)} times; keep one.")
-        if column not in known and get_close_matches(column.lower(), known, n=1, cutoff=0.8):
-            raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), known)}")
-    return several or ["label"]
+        if column not in (*known, *written.values()) and get_close_matches(column.lower(), expected, n=1, cutoff=0.8):
+            raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), expected)}")
 
 
 def _check_targets(table: Path, columns: list[str], several: list[str], task_type: str) -> None:

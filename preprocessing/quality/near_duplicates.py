@@ -23,8 +23,10 @@ from scipy import fft
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, read_audio, resample
 from preprocessing.clips.facts import Stretch, list_stretches
+from preprocessing.corpus import Corpus
+from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
-from xval.errors import AudioError
+from xval.errors import AudioError, CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +42,10 @@ _MODULATIONS_HZ = np.arange(24)
 SMALLEST_COSINE = 0.97
 N_NEIGHBOURS = 4
 _PARTIAL_WEIGHT = 0.5
+
+FILE_NAME = "near_duplicates.csv"
+MOST_COMPARED = 5000
+"""Of larger corpora only ``check`` compares the clips: its time grows with the square of their number."""
 
 
 class _Pair(NamedTuple):
@@ -111,6 +117,64 @@ def find_near_duplicates(
     return found
 
 
+def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progress | None = None) -> "pd.DataFrame":
+    """Find the clips of different items that hold one recording, and write them beside the index.
+
+    Clips with identical audio are not among them: their hashes tell them.
+
+    Args:
+        corpus: An opened corpus with audio.
+        n_processes: Processes that decode.
+        progress: Told how many clips, and then candidates, are done.
+
+    Returns:
+        clip, item, other_clip, other_item, likeness, the most alike first: the content of data/<dataset>/near_duplicates.csv.
+
+    Raises:
+        CorpusError: The folder cannot be written.
+        WorkerError: A process died.
+    """
+    import pandas as pd
+
+    clips = corpus.index[~corpus.index["augmented"]].drop_duplicates("audio_hash").reset_index(drop=True)
+    first_minute_s = clips["start_s"].fillna(0.0) + _LONGEST_S  # no more of a long recording is read
+    clips["end_s"] = clips["end_s"].where(clips["duration_s"] <= _LONGEST_S, first_minute_s)
+    stretches = list_stretches(clips, corpus.audio_folder)
+    prints = pd.Series(list(map_in_processes(_fingerprint_of, stretches, n_processes=n_processes, progress=progress)))
+    items, names = clips["item"].tolist(), clips["clip"].tolist()
+    pairs = [(first, second) for first, second in find_candidates(prints.dropna()) if items[first] != items[second]]
+    tasks = [_Pair(stretches[first], stretches[second]) for first, second in pairs]
+    judged = zip(pairs, map_in_processes(_judge, tasks, n_processes=n_processes), strict=True)
+    rows = [(names[i], items[i], names[j], items[j], peak) for (i, j), peak in judged if peak >= SMALLEST_LIKENESS]
+    found = pd.DataFrame(rows, columns=["clip", "item", "other_clip", "other_item", "likeness"])
+    found = found.sort_values("likeness", ascending=False, kind="stable", ignore_index=True)
+    table = found.assign(index_hash=corpus.index_hash)
+    replace_file(corpus.folder / FILE_NAME, lambda path: table.to_csv(path, index=False, encoding="utf-8"))
+    return found
+
+
+def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame":
+    """Return what `write_across_items` has written of this index; no rows where nothing has, or it was of another index.
+
+    Args:
+        folder: data/<dataset>.
+        index_hash: Of the opened corpus.
+
+    Raises:
+        CorpusError: The file is damaged.
+    """
+    import pandas as pd
+
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return pd.DataFrame()
+    try:
+        table = pd.read_csv(path, dtype={"likeness": float}, keep_default_na=False, encoding="utf-8")
+        return table[table["index_hash"] == index_hash].drop(columns="index_hash")
+    except (OSError, ValueError, KeyError) as error:
+        raise CorpusError(f"{path}: damaged ({error}). Delete it; python -m preprocessing writes it again.") from error
+
+
 def find_candidates(fingerprints: "pd.Series[Any]") -> list[tuple[int, int]]:
     """Return pairs of rows, each once, where one fingerprint is among the nearest of the other."""
     from sklearn.neighbors import NearestNeighbors
@@ -124,6 +188,15 @@ def find_candidates(fingerprints: "pd.Series[Any]") -> list[tuple[int, int]]:
     near, rank = np.nonzero(distances <= 1 - SMALLEST_COSINE)
     pairs = np.sort(np.column_stack([rows[near], rows[places[near, rank]]]), axis=1)
     return [(int(first), int(second)) for first, second in np.unique(pairs, axis=0)]
+
+
+def _fingerprint_of(clip: Stretch) -> NDArray[np.float32] | None:
+    """Return the fingerprint of a clip; None if it cannot be read any more, or is silent."""
+    try:
+        found = fingerprint(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s))
+    except AudioError:
+        return None
+    return found if found.any() else None
 
 
 def _judge(pair: _Pair) -> float:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.table import label_columns, natural_key
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.quality.cautions import measured_labels, padded_durations
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
@@ -34,11 +36,15 @@ class Criteria:
         min_duration_s: Clips shorter than this are too short.
         clipped_share: Clips with this share of their samples in flat tops, or more, are clipped.
         task_type: ``classification`` or ``regression``; only the first has classes.
+        settings: The features that are to be made of the clips.
+        has_examples: Clips or windows of them are examples; not so where frames of whole recordings are labelled.
     """
 
     min_duration_s: float
     clipped_share: float
     task_type: str
+    settings: FeatureSettings
+    has_examples: bool = True
 
 
 def count_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
@@ -211,3 +217,27 @@ def mixed_rates(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find the sample rates, where there are several."""
     counts = facts.loc[facts["broken"].isna(), "sample_rate_hz"].value_counts()
     return {f"{rate} Hz": f"{count} clips" for rate, count in counts.items()} if len(counts) > 1 else {}
+
+
+def upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find the sample rates below that of the features."""
+    rates = facts.loc[facts["broken"].isna(), "sample_rate_hz"]
+    counts = rates[rates < criteria.settings.sample_rate_hz].value_counts()
+    return {f"{rate} Hz": f"{count} clips, read at {criteria.settings.sample_rate_hz} Hz" for rate, count in counts.items()}
+
+
+def padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find clips that are padded with zeros to many times their length."""
+    if not criteria.has_examples:
+        return {}
+    short, length_s = padded_durations(count_clips(facts), criteria.settings)
+    rows = zip(map(int, short.index), short, strict=True)
+    return {row: f"{seconds:.2g} s, padded to {length_s:.3g} s" for row, seconds in rows}
+
+
+def numbers_as_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find classes that look like measurements."""
+    clips = count_clips(facts)
+    if criteria.task_type != "classification" or not measured_labels(clips):
+        return {}
+    return {str(label): f"{n_clips} clips" for label, n_clips in clips["label"].value_counts().items()}

@@ -64,7 +64,7 @@ def check_arrays(
         raise CorpusError(
             f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
         )
-    refuse_alike(predictors)
+    refuse_alike(predictors, "items")
     if predictors.keys() != targets.keys():
         odd = sorted(map(repr, predictors.keys() ^ targets.keys()))
         raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")
@@ -197,6 +197,7 @@ def _classes(
         values = list(names) if are_text == {True} else list(range(len(names)))
     if len(set(names)) != len(names):
         raise CorpusError(f"class_names holds a name twice: {', '.join(names)}.")
+    refuse_alike(names, "classes")
     codes = {value: code for code, value in enumerate(values)}
     for item, targets in y.items():
         for target in np.unique(targets).tolist():

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -197,7 +198,7 @@ def write_table(rows: list[str], header: str = "path,item,label") -> None:
 
 def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
-    assert main(["table", "words/words.csv", "--set", "example_length_s=0.5"]) == 0
+    assert main(["table", "words/words.csv", "--set", "example_length_s=0.5", "--set", "sample_rate_hz=8000"]) == 0
     text = said(capsys)
     assert "Beware     example_length_s=0.5 is not shorter than any clip (the longest has 0.5 s)" in text
     assert text.count("Beware") == 1
@@ -208,6 +209,49 @@ def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture
     text = said(capsys)
     assert "Beware     every clip is an item of its own, so that folds are a random split" in text
     assert "Beware     2 clips with identical audio under several items" in text
+
+
+def _add_copy() -> None:
+    soundfile.write("words/c1.wav", 0.5 * soundfile.read("words/a1.wav")[0], 8000)
+
+
+def _add_long() -> None:
+    soundfile.write("words/c1.wav", np.random.default_rng(0).normal(0, 0.1, 40_000), 8000)
+
+
+@pytest.mark.parametrize(
+    ("label", "change", "settings", "message"),
+    [
+        ("y", None, ["sample_rate_hz=16000"], "all clips have a lower rate than sample_rate_hz=16000 (the lowest 8000 Hz)"),
+        ("y", None, ["sample_rate_hz=8000"], ""),
+        ("z", None, ["sample_rate_hz=8000"], "1 of 3 classes are of one item alone (z)"),
+        (
+            "y",
+            _add_copy,
+            ["sample_rate_hz=8000"],
+            "1 pair of clips under different items hold nearly the same audio, as a1.wav",
+        ),
+        (
+            "y",
+            _add_long,
+            ["sample_rate_hz=8000"],
+            "5 of 6 clips are padded with zeros to more than 5 times their length: from 0.5 s",
+        ),
+        ("y", _add_long, ["sample_rate_hz=8000", "example_length_s=0.25"], ""),
+        ("2.5", None, ["sample_rate_hz=8000"], "the 3 classes of 6 clips are numbers (0.5, 1.5, 2.5)"),
+    ],
+)
+def test_what_trains_nonsense_is_named_with_what_to_do(
+    label: str, change: Callable[[], None] | None, settings: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = ["0.5", "1.5"] if label == "2.5" else ["x", "y"]
+    labels = [*others, *others, others[0], label]
+    write_table([f"{name}.wav,{name[0]},{labels[n]}" for n, name in enumerate(("a0", "a1", "b0", "b1", "c0", "c1"))])
+    if change:
+        change()
+    assert main(["table", "words/words.csv", *(word for setting in settings for word in ("--set", setting))]) == 0
+    beware = [line for line in said(capsys).splitlines() if line.startswith("Beware")]
+    assert any(message in line for line in beware) if message else beware == []
 
 
 def test_the_next_command_of_a_regression_says_so(capsys: pytest.CaptureFixture[str]) -> None:

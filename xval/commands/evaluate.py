@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--items", default="", metavar="A,B", help="only the clips of these items")
     parser.add_argument("--item-pattern", default="none", metavar="REGEX", help="of a folder: finds the item in a file's path")
+    parser.add_argument(
+        "--label-pattern", default="none", metavar="REGEX", help="finds the label there, where no folder names it"
+    )
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
     parser.add_argument(
         "--data-folder", type=Path, default=Path("data"), metavar="DIR", help="folder of all corpora (default: %(default)s)"
@@ -69,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())
     # Before the backend is loaded: what is wrong with the data is said at once.
     task_type = read_description(find_members(options.model).members[0]).task_type
-    read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, items)
+    read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items)
     clips = read_labelled_clips(options.data, task_type, read)
     output = options.output or Path(f"evaluation_{_model_name(options.model)}_on_{clips.name}")
     check_output(output, overwrite=options.overwrite)

@@ -152,6 +152,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     """Write what stands before any training: folds, settings, the code, and the feature stores."""
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
+    from preprocessing.quality.cautions import find_cautions
 
     settings = planned.instances[0].settings
     data_folder = Path(settings.data_folder)
@@ -163,10 +164,15 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
                 if not quiet:
                     console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     stores: dict[int, Path] = {}
+    cautions: dict[int, list[str]] = {}
     for instance in planned.instances:
         if instance.number in numbers:
             where = _where(declaration, instance)
             stores[instance.number] = make_instance_store(corpus, instance, console, where=where, quiet=quiet).folder
+            cautions[instance.number] = find_cautions(corpus, instance.settings.feature_settings())
+    for text in dict.fromkeys(text for texts in cautions.values() for text in texts):
+        if not quiet:
+            console.print(f"The corpus: {text}.", soft_wrap=True, markup=False)
     if settings.overwrite_results:
         staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
         for number in sorted(numbers):
@@ -177,7 +183,8 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
     for instance in planned.instances:
         if instance.number in numbers:
-            write_settings(planned.folder, instance, declaration.description, declaration.script)
+            about = cautions[instance.number]
+            write_settings(planned.folder, instance, declaration.description, declaration.script, about)
     return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder))
 
 

@@ -51,8 +51,10 @@ class Plan:
         return [key for key in (*self.done, *self.to_do) if key.instance == instance]
 
 
-def write_settings(folder: ExperimentFolder, instance: Instance, description: str, script: str = "") -> None:
-    """Write settings.json of an instance: every parameter, and where it came from.
+def write_settings(
+    folder: ExperimentFolder, instance: Instance, description: str, script: str = "", cautions: Sequence[str] = ()
+) -> None:
+    """Write settings.json of an instance: every parameter, where it came from, and the cautions about its corpus.
 
     Raises:
         OSError: The disk is full or not writable.
@@ -65,6 +67,7 @@ def write_settings(folder: ExperimentFolder, instance: Instance, description: st
         "settings_hash": instance.settings_hash,
         "parameters": instance.parameters,
         "sources": instance.sources,
+        "cautions": list(cautions),
     }
     folder.instance_folder(instance.number).mkdir(parents=True, exist_ok=True)
     write_if_changed(folder.instance_folder(instance.number) / "settings.json", content)

@@ -32,7 +32,8 @@ _WANTED = (
 )
 _FRAMES_WANTED = (
     "A model that labels frames is tested on recordings with annotated events: prepare them with "
-    "python -m preprocessing events AUDIO_FOLDER ANNOTATION --task-type frame_classification --dataset NAME, and give NAME."
+    "python -m preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
+    "give NAME."
 )
 
 
@@ -44,12 +45,14 @@ class ReadOptions:
         data_folder: Folder of all prepared corpora.
         audio_folder: What paths of a table or corpus are relative to; None: the folder of the table, or that of the corpus.
         item_pattern: Finds the item in the paths of a folder; see preprocessing/corpora/folders.py.
+        label_pattern: Finds the label there.
         items: Keep only these items; empty: all.
     """
 
     data_folder: Path = Path("data")
     audio_folder: Path | None = None
     item_pattern: str = "none"
+    label_pattern: str = "none"
     items: tuple[str, ...] = ()
 
 
@@ -185,7 +188,7 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
         paths = list_audio(folder, "audio files")  # a reconstruction needs no classes
         listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
     else:
-        listed = list_labelled(folder, options.item_pattern)
+        listed = list_labelled(folder, options.item_pattern, options.label_pattern)
     return _complete(folder.resolve().name, folder, listed, task_type)
 
 
@@ -198,7 +201,7 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         raise CorpusError(f"{path}: a table of clips. {_FRAMES_WANTED}")
     _refuse_pattern(options)
     audio_folder = options.audio_folder or path.parent
-    listed = read_clips(path, audio_folder, task_type, needs_item=False)
+    listed = read_clips(path, audio_folder, task_type)
     if "augmented" in listed:
         listed = listed[~listed["augmented"]]
     if listed.empty:
@@ -250,8 +253,9 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
 
 
 def _refuse_pattern(options: ReadOptions) -> None:
-    if options.item_pattern != "none":
-        raise SettingsError("--item-pattern: is for folders; in tables and prepared corpora the column item says it.")
+    for what, pattern in (("item", options.item_pattern), ("label", options.label_pattern)):
+        if pattern != "none":
+            raise SettingsError(f"--{what}-pattern: is for folders; in tables and prepared corpora the column {what} says it.")
 
 
 def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from xval.statistics.selection import select_nested
 
 Kind = Literal[
     "random split", "folds missing", "few items", "few validation items", "folds lacking classes", "seeds", "not above chance",
-    "tie", "nested", "no pooled figures", "other clips",
+    "tie", "nested", "no pooled figures", "other clips", "corpus",
 ]  # fmt: skip
 _MOST_LISTED = 10
 
@@ -57,6 +57,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         return []
     ranking = rank_instances(done)
     found = (
+        *_cautions(done),
         _random_split(done),
         _other_clips(done),
         _folds_missing(metric_dicts),
@@ -70,6 +71,17 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         _nested(done, ranking),
     )
     return [finding for finding in found if finding is not None]
+
+
+def _cautions(done: Sequence[MetricDict]) -> Iterable[Finding]:
+    """Say once what is to be known about the corpus with the features of some instances."""
+    concerned: dict[str, list[int]] = {}
+    for each in done:
+        for text in each.get("cautions", []):
+            concerned.setdefault(text, []).append(each["instance"])
+    for text, numbers in concerned.items():
+        whose = "" if len(numbers) == len(done) else f" ({_instances(numbers)})"
+        yield Finding("corpus", f"The corpus{whose}: {text}.", tuple(numbers) if whose else ())
 
 
 def _random_split(done: Sequence[MetricDict]) -> Finding | None:

@@ -97,6 +97,7 @@ class WrittenInstance(BaseModel):
         settings_hash: Of the parameters.
         parameters: Every setting and every option of the architecture, by name.
         sources: Where each of them came from.
+        cautions: What is to be known about its corpus with its features; see preprocessing/quality/cautions.py.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -107,6 +108,7 @@ class WrittenInstance(BaseModel):
     settings_hash: str
     parameters: dict[str, object]
     sources: dict[str, str]
+    cautions: list[str] = []
 
     @cached_property
     def settings(self) -> Settings:

@@ -59,6 +59,7 @@ class MetricDict(TypedDict):
         sources: Where each of them came from.
         folds_total: Folds of all deals together.
         deals: How many times the items are dealt into folds, where that is more than once.
+        cautions: What is to be known about the corpus with these features.
         folds_done: Folds that have figures.
         folds_failed: Folds of which a job failed.
         folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
@@ -79,6 +80,7 @@ class MetricDict(TypedDict):
     further_metrics: dict[str, bool]
     parameters: dict[str, object]
     sources: dict[str, str]
+    cautions: NotRequired[list[str]]
     folds_total: int
     deals: NotRequired[int]
     folds_done: int
@@ -123,6 +125,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         "further_metrics": {name: higher for record in done for name, higher in record.get("further_metrics", {}).items()},
         "parameters": written.parameters,
         "sources": written.sources,
+        "cautions": written.cautions,
         "folds_total": folds_total,
         **({"deals": deals} if deals > 1 else {}),  # type: ignore[typeddict-item]
         "folds_done": len(done),

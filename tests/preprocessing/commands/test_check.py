@@ -65,7 +65,8 @@ class Corpus:
         with (self.folder / "clips.csv").open("w", newline="") as file:
             csv.writer(file).writerows([self.header.split(","), *self.rows])
         output = self.folder.parent / "report"
-        command = ["check", "table", str(self.folder / "clips.csv"), "--output", str(output), "--workers", "1", *arguments]
+        command = ["check", "table", str(self.folder / "clips.csv"), "--output", str(output), "--workers", "1"]
+        command += ["--set", f"sample_rate_hz={RATE_HZ}", *arguments]
         with nullcontext() if self.draws else patch("preprocessing.quality.charts.draw_charts", return_value={}):
             assert main(command) == 0
         with (output / "quality.csv").open(newline="") as file:
@@ -394,10 +395,47 @@ def test_a_refused_list_is_reported_and_the_clips_still_checked(corpus: Corpus, 
     assert "identical across items" in faults
 
 
-def test_items_that_differ_in_case_alone_are_asked_about(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
-    corpus.add("Ann.wav", "Ann", "no", noise(99))
-    assert "The items &#x27;Ann&#x27; and &#x27;ann&#x27; differ in case or spaces alone" in corpus.check()[1]
-    assert "Refused    the list of clips: The items 'Ann' and 'ann' differ" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("item", "label", "what"), [("Ann", "no", "items 'Ann' and 'ann'"), ("ann", "Y es", "classes 'Y es' and 'yes'")]
+)
+def test_names_that_differ_in_case_or_spaces_alone_are_asked_about(
+    corpus: Corpus, capsys: pytest.CaptureFixture[str], item: str, label: str, what: str
+) -> None:
+    corpus.add("more.wav", item, label, noise(99))
+    assert f"The {what} differ in case or spaces alone" in Page(corpus.check()[1]).text
+    assert f"Refused    the list of clips: The {what} differ" in capsys.readouterr().out
+
+
+def _name_classes_by_numbers(corpus: Corpus) -> None:
+    corpus.rows = [(name, item, "1.5" if label == "no" else "2.5") for name, item, label in corpus.rows]
+
+
+@pytest.mark.parametrize(
+    ("add", "options", "fault", "clips"),
+    [
+        (lambda _: None, ["--set", "sample_rate_hz=16000"], "upsampled", set()),
+        (
+            lambda corpus: corpus.add("long.wav", "ann", "no", noise(30, 4.0)),
+            [],
+            "padded",
+            {f"{item}_{label}_{take}.wav" for item in ITEMS for label in CLASSES for take in "12"},
+        ),
+        (_name_classes_by_numbers, [], "numbers as classes", set()),
+    ],
+)
+def test_what_trains_nonsense_is_doubtful(
+    corpus: Corpus,
+    capsys: pytest.CaptureFixture[str],
+    add: Callable[[Corpus], object],
+    options: list[str],
+    fault: str,
+    clips: set[str],
+) -> None:
+    add(corpus)
+    table, page = corpus.check("--headers-only", *options)
+    assert {clip for clip, row in table.items() if fault in row["faults"]} == clips
+    assert f"Doubtful   {fault}: " in capsys.readouterr().out
+    assert f">{fault}</a>" in page
 
 
 def test_regression_has_targets_instead_of_classes(corpus: Corpus) -> None:

@@ -1,9 +1,11 @@
 """Folders as classes: names, items by pattern, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from preprocessing.corpora._name_patterns import find_parts
 from preprocessing.corpora.folders import default_dataset, list_clips
 from xval.errors import CorpusError, SettingsError
 
@@ -87,3 +89,86 @@ def test_a_wrong_folder_names_what_was_expected_and_found(animals: Path) -> None
         (animals / "dog" / name).unlink()
     with pytest.raises(CorpusError, match="one folder with audio only, 'more': that is one class"):
         list_clips(animals / "dog")
+
+
+FLAT = [f"{name}_{word}_{take}.wav" for name in ("anna", "ben", "cleo") for word in ("yes", "no") for take in (1, 2)]
+
+
+def options_in(message: str) -> list[dict[str, str]]:
+    """Return the options of each advice in an error, as `list_clips` takes them."""
+    found = re.findall(r"--(item|label)-pattern '([^']+)'", message)
+    return [{f"{what}_pattern": pattern for what, pattern in found}]
+
+
+@pytest.mark.parametrize(
+    ("names", "label", "item"),
+    [
+        (FLAT, "yes", "anna"),
+        ([name.replace("_", "-") for name in FLAT], "yes", "anna"),
+        ([name.replace("_", ".") for name in FLAT], "yes", "anna"),
+        ([f"{word} {number}.wav" for word in ("yes", "no") for number in (1, 2, 3)], "yes", "1"),
+        ([f"{number % 3}_{number}_{'ab'[number % 2]}.wav" for number in range(9)], "a", "0"),
+    ],
+)
+def test_the_patterns_that_are_advised_for_flat_files_find_label_and_item(
+    tmp_path: Path, lay_out, names: list[str], label: str, item: str
+) -> None:
+    lay_out(tmp_path, *names)
+    with pytest.raises(CorpusError, match="lie in no class's folder") as caught:
+        list_clips(tmp_path)
+    message = str(caught.value)
+    assert "python -m preprocessing table clips.csv" in message
+    assert f"(label '{label}', item '{item}' of {sorted(names)[0]})" in message.replace("'no'", "'yes'")
+    clips = list_clips(tmp_path, **options_in(message)[0])
+    assert len(clips) == len(names)
+    assert label in set(clips["label"])
+    assert item in set(clips["item"])
+
+
+def test_names_without_a_common_form_get_no_pattern(tmp_path: Path, lay_out) -> None:
+    assert find_parts(["a.wav", "b_c.wav"]) is None
+    with pytest.raises(
+        CorpusError, match=r"give --label-pattern and --item-pattern, .* such as a\.wav; or list them in a table"
+    ):
+        list_clips(lay_out(tmp_path, "a.wav", "b_c.wav"))
+
+
+def test_a_label_pattern_is_searched_in_the_whole_path(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, "anna/yes_1.wav", "anna/no_1.wav", "ben/yes_2.wav")
+    clips = list_clips(tmp_path, label_pattern="([a-z]+)_", item_pattern="^([^/]+)/")
+    assert clips["label"].tolist() == ["no", "yes", "yes"]
+    assert clips["item"].tolist() == ["anna", "anna", "ben"]
+    with pytest.raises(CorpusError, match=r"--label-pattern no finds no label in 2 of 3 files: .* in their whole paths"):
+        list_clips(tmp_path, label_pattern="no")
+    with pytest.raises(CorpusError, match="--label-pattern _ finds one class only in 3 files, '_'"):
+        list_clips(tmp_path, label_pattern="_")
+
+
+@pytest.mark.parametrize(
+    ("options", "labels", "items"),
+    [
+        ({"label_pattern": "inner"}, {"yes", "no"}, 4),
+        ({"label_pattern": "inner", "item_pattern": "outer"}, {"yes", "no"}, 2),
+        ({"item_pattern": "outer"}, {"anna", "ben"}, 2),
+        ({"label_pattern": "outer"}, {"anna", "ben"}, 4),
+    ],
+)
+def test_a_folder_one_level_too_high_is_asked_about_and_each_answer_works(
+    tmp_path: Path, lay_out, options: dict[str, str], labels: set[str], items: int
+) -> None:
+    lay_out(tmp_path, *(f"{name}/{word}/1.wav" for name in ("anna", "ben") for word in ("yes", "no")))
+    with pytest.raises(CorpusError, match=r"The 2 folders in .* but folders with audio: anna holds no, yes") as caught:
+        list_clips(tmp_path)
+    inner = re.search(r"inner folders the classes\? Give --label-pattern '([^']+)'", str(caught.value))
+    outer = re.search(r"else --label-pattern '([^']+)'", str(caught.value))
+    assert inner
+    assert outer
+    patterns = {"inner": inner[1], "outer": outer[1]}
+    clips = list_clips(tmp_path, **{name: patterns[which] for name, which in options.items()})
+    assert (set(clips["label"]), clips["item"].nunique()) == (labels, items)
+    assert len(list_clips(tmp_path / "anna")) == 2
+
+
+def test_folders_inside_some_classes_are_noted(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, "dog/1.wav", "cat/old/1.wav", "cat/new/1.wav")
+    assert list_clips(tmp_path).attrs["note"] == "cat holds the folders new, old: all of their audio is of the class cat"

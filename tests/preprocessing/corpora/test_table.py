@@ -87,7 +87,7 @@ def test_a_wrong_cell_is_named_by_line_and_column(tmp_path: Path, column: str, r
 
 def test_all_wrong_cells_are_told_at_once(tmp_path: Path) -> None:
     lines = "".join(f"{number}.wav,,x\n" for number in range(7))
-    with pytest.raises(CorpusError, match=r"(?s)line 2, .*line 6, .*and 3 more"):
+    with pytest.raises(CorpusError, match=r"(?s)line 9: 2 cells, .*line 2, .*line 5, .*and 3 more"):
         read(tmp_path, f"path,item,label\n{lines}a.wav,s\n")
     with pytest.raises(CorpusError, match="line 2: 2 cells, but the header has 3"):
         read(tmp_path, "path,item,label\na.wav,s\n")
@@ -177,6 +177,63 @@ def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
 def test_the_defaults_come_from_the_table(tmp_path: Path) -> None:
     assert default_audio_folder(tmp_path, table=Path("some/clips.csv")) == Path("some")
     assert default_dataset(table=Path("some/clips.csv"), task_type="regression") == "clips"
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        ({"label": "emotion"}, [("a.wav", "s1", "sad"), ("b.wav", "s2", "glad")]),
+        ({"label": "emotion,strength"}, [("a.wav", "s1", "sad_2"), ("b.wav", "s2", "glad_3")]),
+        ({"label": "emotion", "item": "path"}, [("a.wav", "a.wav", "sad"), ("b.wav", "b.wav", "glad")]),
+        ({"label": "age", "task_type": "regression"}, [("a.wav", "s1", 31.0), ("b.wav", "s2", 45.0)]),
+    ],
+)
+def test_columns_are_chosen(tmp_path: Path, options: dict[str, str], rows: list[tuple[object, ...]]) -> None:
+    text = "file,speaker,emotion,strength,age,label,items\na.wav,s1,sad,2,31,,x\nb.wav,s2,glad,3,45,,y\n"
+    clips = read(tmp_path, text, **{"path": "file", "item": "speaker", **options})
+    assert list(clips[["path", "item", "label"]].itertuples(index=False, name=None)) == rows
+
+
+def test_several_chosen_numbers_are_several_targets(tmp_path: Path) -> None:
+    text = "path,item,arousal,valence\na.wav,s,1,0.5\nb.wav,t,2,high\n"
+    with pytest.raises(CorpusError, match="line 3, column valence: received 'high'; allowed: a number"):
+        read(tmp_path, text, label="arousal,valence", task_type="regression")
+    clips = read(tmp_path, text.replace("high", "1"), label="arousal,valence", task_type="regression")
+    assert clips[["label:arousal", "label:valence"]].to_numpy().tolist() == [[1.0, 0.5], [2.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("header", "advice"),
+    [
+        ("wave,item,label", "--path wave"),
+        ("path,speaker_id,label", "--item speaker_id"),
+        ("path,item,Emotion", "--label Emotion"),
+        ("path,Item,label", "--item Item"),
+        ("path,who,label", "--item path"),
+    ],
+)
+def test_a_missing_column_is_followed_by_the_option_that_mends_it(tmp_path: Path, header: str, advice: str) -> None:
+    (tmp_path / "a.wav").touch()
+    text = f"{header}\na.wav,s,x\n"
+    with pytest.raises(CorpusError, match=rf"{advice}\.$"):
+        read(tmp_path, text)
+    option, column = advice.split()
+    assert len(read(tmp_path, text, **{option[2:]: column})) == 1
+
+
+def test_a_column_that_is_not_there_is_named_with_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"--item speakr: .* no such column\. Available: .*Did you mean 'speaker'"):
+        read(tmp_path, "path,speaker,label\na.wav,s,x\n", item="speakr")
+
+
+def test_numbers_as_labels_are_asked_about_unless_the_task_is_given(tmp_path: Path) -> None:
+    text = "path,item,age\n" + "".join(f"{number}.wav,s,{20 + number % 12}\n" for number in range(24))
+    with pytest.raises(CorpusError, match=r"column age: 12 different numbers \(20, .*for 24 clips.*--task-type regression"):
+        read(tmp_path, text, label="age")
+    assert read(tmp_path, text, label="age", task_type="regression")["label"].dtype == "float64"
+    assert read(tmp_path, text, label="age", task_type="classification")["label"].nunique() == 12
+    few = "path,item,label\n" + "".join(f"{number}.wav,s,{number % 10}\n" for number in range(20))
+    assert read(tmp_path, few)["label"].nunique() == 10
 
 
 @pytest.mark.parametrize("suffix", ["xlsx", "parquet"])

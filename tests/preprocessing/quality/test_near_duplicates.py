@@ -9,10 +9,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from preprocessing.clips.table import check_clips
+from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, draw_speaker, speak
 from preprocessing.quality.facts import measure, read_headers
-from preprocessing.quality.near_duplicates import find_near_duplicates, fingerprint, likeness
+from preprocessing.quality.near_duplicates import FILE_NAME, find_near_duplicates, fingerprint, likeness, read_across_items
 from preprocessing.quality.rules import Criteria, nearly_identical
+from xval.errors import CorpusError
 
 WORDS = ("had", "heed", "hod")
 SPEAKERS = ("ann", "bob", "cem")
@@ -69,7 +71,7 @@ def test_every_kind_of_copy_is_found_and_nothing_else(
     }
     assert found == dict(zip(copies, sources, strict=True))
     assert facts["twin"].notna().sum() == 2 * len(copies)
-    criteria = Criteria(0.1, 0.001, "classification")
+    criteria = Criteria(0.1, 0.001, "classification", read_settings([]))
     across, within = (nearly_identical(across_items=across)(facts, criteria) for across in (True, False))
     assert (len(across), len(within)) == ((12, 0) if item == "bob" else (0, 12))
     assert (across or within)[0] == f"the recording of louder.wav (item {item}), likeness 1.00"
@@ -90,3 +92,13 @@ def test_the_fingerprint_changes_neither_with_the_level_nor_with_the_place(speec
     assert likeness(samples, speech["cem_heed_1.wav"]) < 0.8
     assert likeness(samples, np.zeros(10, np.float32)) == 0
     assert not fingerprint(np.zeros(10, np.float32), SAMPLE_RATE_HZ).any()
+
+
+def test_pairs_are_told_of_the_index_that_they_were_found_in(tmp_path: Path) -> None:
+    assert read_across_items(tmp_path, "now").empty
+    lines = ["clip,item,other_clip,other_item,likeness,index_hash", "a.wav,1,b.wav,2,0.9,now", "c.wav,1,d.wav,2,0.9,before"]
+    (tmp_path / FILE_NAME).write_text("\n".join(lines))
+    assert read_across_items(tmp_path, "now")["clip"].tolist() == ["a.wav"]
+    (tmp_path / FILE_NAME).write_text("clip,likeness\na.wav,high\n")
+    with pytest.raises(CorpusError, match=r"damaged .*Delete it; python -m preprocessing writes it again"):
+        read_across_items(tmp_path, "now")

@@ -1,9 +1,13 @@
 """A folder, a table and a prepared corpus become the same labelled clips; what is none of them is refused."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from preprocessing.__main__ import main as preprocess
 from preprocessing.clips.table import check_clips
 from preprocessing.corpus import make_corpus
 from preprocessing.store import write
@@ -152,6 +156,28 @@ def test_what_is_no_data_or_of_another_task_is_refused(animals, tmp_path, monkey
     with pytest.raises(CorpusError, match=r"its audio is no longer in .*--audio-folder"):
         read(corpus.folder)
     assert len(read(corpus.folder, audio_folder=tmp_path / "moved")) == 18
+
+
+def test_what_is_advised_for_a_model_of_frames_makes_what_it_wants(animals, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CorpusError) as caught:
+        read_labelled_clips(str(animals), "frame_classification", ReadOptions())
+    advised = re.search(r"prepare them with python -m preprocessing (.*), and give NAME", str(caught.value))
+    paths = sorted(path.relative_to(animals).as_posix() for path in animals.rglob("*.wav"))
+    Path("calls.csv").write_text("path,start_s,end_s,label\n" + "".join(f"{path},0.01,0.05,call\n" for path in paths))
+    words = {"ANNOTATION": "calls.csv", "[--audio-folder": "--audio-folder", "DIR]": str(animals), "NAME": "calls"}
+    assert preprocess([words.get(word, word) for word in advised[1].split()] + ["--workers", "1"]) == 0
+    assert len(read_labelled_clips("calls", "frame_classification", ReadOptions())) == len(paths)
+
+
+def test_a_label_pattern_names_the_classes_of_flat_files(animals, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, path in enumerate(sorted(animals.rglob("*.wav"))):
+        (flat / f"{'dog' if number % 2 else 'cat'}_{number}.wav").symlink_to(path)
+    assert set(read(flat, label_pattern="^([a-z]+)_").table["label"]) == {"cat", "dog"}
+    with pytest.raises(SettingsError, match="--label-pattern: is for folders"):
+        read(prepare(animals, tmp_path / "data").folder, label_pattern="x")
 
 
 def test_a_damaged_table_is_an_error_that_names_it(tmp_path):

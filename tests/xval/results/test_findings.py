@@ -128,3 +128,10 @@ def test_instances_of_other_clips_do_not_compare(make_instance):
     assert "differ in test_where: their test figures are of other clips" in finding({}, {"test_where": english})
     assert "differ in test_where and train_where" in finding({}, {"test_where": english, "train_where": english})
     assert finding({"train_where": english}, {"train_where": english}) == ""
+
+
+def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_concern(make_instance):
+    metric_dicts = [make_instance(number, [0.5, 0.6], learning_rate=number) for number in (1, 2)]
+    metric_dicts[0]["cautions"], metric_dicts[1]["cautions"] = ["all are upsampled", "some are padded"], ["all are upsampled"]
+    found = {finding.text: finding.instances for finding in find_findings(metric_dicts) if finding.kind == "corpus"}
+    assert found == {"The corpus: all are upsampled.": (), "The corpus (instance 1): some are padded.": (1,)}

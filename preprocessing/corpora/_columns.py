@@ -1,0 +1,135 @@
+"""Which columns of a table hold the path, the item and the label of a clip.
+
+Comes in: a table as `_tables.read_table` returns it, and what a user says. Goes out: the same table with the names path, item
+and label (or several ``label:<name>``); or an error that names the column that is likely meant.
+"""
+
+import glob
+import shlex
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from preprocessing.clips.listing import AudioFiles
+from preprocessing.clips.table import SEVERAL
+from preprocessing.corpora._layout import split_names
+from xval.errors import CorpusError, suggestion
+
+Lines = list[tuple[int, list[str]]]
+
+
+class Columns(NamedTuple):
+    """The columns that a user names; several labels with commas."""
+
+    path: str = "path"
+    item: str = "item"
+    label: str = "label"
+
+
+class Renamed(NamedTuple):
+    """A table under the names that xval knows.
+
+    Attributes:
+        header: The names; empty for a column that another one has displaced.
+        lines: The number and the cells of each line.
+        written: The table's own names of renamed columns, for errors.
+    """
+
+    header: list[str]
+    lines: Lines
+    written: dict[str, str]
+
+
+_OTHER_NAMES = {
+    "path": ("file", "filename", "file_name", "filepath", "audio", "wav", "recording"),
+    "item": ("speaker", "subject", "participant", "actor", "session", "artist", "client", "patient", "person", "recorder"),
+    "label": ("class", "category", "target", "emotion", "word", "digit", "genre", "species"),
+}
+_N_LOOKED_AT = 20
+
+
+def rename_columns(table: Path, header: Sequence[str], lines: Lines, chosen: Columns, *, are_numbers: bool) -> Renamed:
+    """Give the chosen columns the names that xval knows.
+
+    Args:
+        table: For errors.
+        header: Its columns.
+        lines: The number and the cells of each line, as many as the header has.
+        chosen: What the user says. A column may serve twice: ``--item path`` makes every file an item.
+        are_numbers: Several labels become several targets; else they are joined with ``_``.
+
+    Raises:
+        CorpusError: There is no such column, or it stands there twice.
+    """
+    named = {role: split_names(names) for role, names in chosen._asdict().items() if names != role}
+    if named.get("item") == ["path"]:
+        named["item"] = [chosen.path]
+    for role, names in named.items():
+        for name in names:
+            if header.count(name) != 1:
+                what = "no such column" if name not in header else f"this column {header.count(name)} times"
+                raise CorpusError(f"--{role} {name}: {table} has {what}. {suggestion(name, header)}")
+    renamed, written, added = ["" if name in named else name for name in header], dict[str, str](), list[list[int]]()
+    for role, names in named.items():
+        positions = [header.index(name) for name in names]
+        parts = [(f"{SEVERAL}{name}", [place]) for name, place in zip(names, positions, strict=True)]
+        for new, places in parts if are_numbers and len(names) > 1 else [(role, positions)]:
+            renamed.append(new)
+            added.append(places)
+            written[new] = ", ".join(header[place] for place in places)
+    joined = [(number, [*cells, *(_join([cells[place] for place in places]) for places in added)]) for number, cells in lines]
+    return Renamed(renamed, joined, written)
+
+
+def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> str:
+    """Return which column is likely meant by a role, and how to say so; for paths the one whose cells are existing files."""
+    found = _column_of_files(header, lines, audio_folder) if role == "path" else None
+    for column in header:
+        words = column.lower()
+        if found is None and words and any(name in words for name in _OTHER_NAMES[role]):
+            found = column
+    close = get_close_matches(role, header, n=1, cutoff=0.6)
+    found = found or (close[0] if close else None)
+    if found is None:
+        return f"Say which it is: --{role} COLUMN." + (" Where each file is an item: --item path." if role == "item" else "")
+    return f"If it is '{found}', give --{role} {shlex.quote(found)}."
+
+
+def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
+    """Say where the files are, if they are not in the audio folder but in a folder inside it.
+
+    Args:
+        table: For the error.
+        paths: Of all clips.
+        audio_folder: What they should be relative to.
+
+    Raises:
+        CorpusError: None of the first files is there, and the first one is further inside.
+    """
+    first = PurePosixPath(paths[0])
+    if first.is_absolute() or ".." in first.parts or any((audio_folder / path).exists() for path in paths[:_N_LOOKED_AT]):
+        return
+    for found in sorted(audio_folder.rglob(glob.escape(first.name))):
+        if found.parts[-len(first.parts) :] == first.parts:
+            folder = found.parents[len(first.parts) - 1]
+            raise CorpusError(
+                f"{table}: its files are not in {audio_folder}, to which their paths are relative; {first} is in {folder}: "
+                f"give --audio-folder {shlex.quote(str(folder))}."
+            )
+
+
+def _column_of_files(header: Sequence[str], lines: Lines, audio_folder: Path) -> str | None:
+    """Return the first column whose cells are files in a folder."""
+    files = AudioFiles(audio_folder)
+    for place, column in enumerate(header):
+        names = [cells[place].strip() for _, cells in lines[:_N_LOOKED_AT]]
+        if names and all(name and (audio_folder / files.find(name)).is_file() for name in names):
+            return column
+    return None
+
+
+def _join(cells: Sequence[str]) -> str:
+    """Return the cells of several columns as one label; empty if one of them is."""
+    stripped = [cell.strip() for cell in cells]
+    return "_".join(stripped) if all(stripped) else ""

@@ -1,0 +1,73 @@
+"""Regular expressions that find label and item in the names of files, made from the names themselves.
+
+Comes in: the names of files that lie in no folder of a class. Goes out: what to do with them, with an example that works.
+"""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+_SEPARATORS = ("_", "-", " ", ".")
+_TABLE = (
+    "list them in a table with the columns path, item, label: python -m preprocessing table clips.csv --audio-folder FOLDER"
+)
+
+
+def advise_patterns(names: Sequence[str]) -> str:
+    """Return an advice: two patterns made for these names, and a table.
+
+    Args:
+        names: Of files, without folders.
+
+    Returns:
+        What follows "or": patterns that find something in every name, with what they find in the first; general ones where the
+        names have no common form.
+    """
+    found = find_parts(names)
+    if found is None:
+        return (
+            "give --label-pattern and --item-pattern, regular expressions whose group is the label, and the speaker, in a path "
+            f"such as {names[0]}; or {_TABLE}"
+        )
+    separator, label, item = found
+    parts = _split(names[0], separator)
+    options = f"--label-pattern '{_pattern(separator, label, len(parts))}'"
+    meaning = f"label '{parts[label]}'"
+    if item is not None:
+        options += f" --item-pattern '{_pattern(separator, item, len(parts))}'"
+        meaning += f", item '{parts[item]}'"
+    return (
+        f"give regular expressions whose group is the label, and the speaker, in the path, as {options} ({meaning} of "
+        f"{names[0]}); or {_TABLE}"
+    )
+
+
+def find_parts(names: Sequence[str]) -> tuple[str, int, int | None] | None:
+    """Return a separator, and which part of all names may be the label and which the item, from 0; None: no common form.
+
+    Parts of words come before numbers. The label has the fewest different values, the item more of them.
+    """
+    for separator in _SEPARATORS:
+        split = [_split(name, separator) for name in names]
+        if len({len(parts) for parts in split}) > 1 or len(split[0]) < 2 or not all(all(parts) for parts in split):
+            continue
+        columns = list(zip(*split, strict=True))
+        # Parts that are all alike, or different in every file, tell neither a class nor a speaker.
+        useful = [number for number, column in enumerate(columns) if 1 < len(set(column)) < len(names)]
+        useful.sort(key=lambda number: (all(part.isdigit() for part in columns[number]), len(set(columns[number]))))
+        if useful:
+            return separator, useful[0], useful[1] if len(useful) > 1 else None
+    return None
+
+
+def _split(name: str, separator: str) -> list[str]:
+    return PurePosixPath(name).stem.split(separator)
+
+
+def _pattern(separator: str, number: int, n_parts: int) -> str:
+    """Return a pattern whose group is one part of a name."""
+    between = "[.]" if separator == "." else separator
+    if number == n_parts - 1:
+        return f"{between}([^{separator}]+)[.][^.]+$"
+    one = f"[^{separator}]+"
+    before = {0: "", 1: f"{one}{between}"}.get(number, f"(?:{one}{between}){{{number}}}")
+    return f"^{before}({one}){between}"

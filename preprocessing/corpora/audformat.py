@@ -1,0 +1,219 @@
+"""Any corpus in audformat, the format of the databases that audb publishes: emodb, crema-d, iemocap, msp-podcast and others.
+
+Layout: ``db.yaml`` beside its tables ``db.{table}.csv`` (or parquet) and the audio, as ``audb.load(..., full_path=False)`` or
+``db.save`` leaves it. Columns of tables, and what a scheme says about their values (of a speaker: gender, age), can be label
+or item. A table of a split train, dev or test gives the phases training, validation and test. Segments become stretches.
+Source and licence: those of the database, in db.yaml; of the format https://audeering.github.io/audformat/.
+Needs the package audformat: pip install -e '.[audformat]'
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from preprocessing.corpora._layout import clip_table, split_names
+from preprocessing.corpora._tables import refuse_measurements
+from xval.errors import CorpusError, how_to_install, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EXPECTED = "db.yaml, the header of a database in audformat"
+_PHASES = {"train": "training", "dev": "validation", "test": "test"}
+
+
+class _Source(NamedTuple):
+    """Where a fact stands: a column of a table, or what the column's scheme says about its values."""
+
+    table: str
+    column: str
+    field: str | None
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    label: str = "auto",
+    item: str = "speaker",
+    table: str = "all",
+    task_type: Literal["auto", "classification", "regression"] = "auto",
+) -> "pd.DataFrame":
+    """List the files or segments that have a label.
+
+    Args:
+        audio_folder: The folder of db.yaml.
+        label: A column, or a field of a scheme's labels (gender of speaker), or several with commas: names are joined, numbers
+            become several targets; auto: the only column there is beside the item.
+        item: The column or field of what stays on one side of a split; file: every file is an item, a random split.
+        table: The table, or several with commas, that the label is taken of; all: every table that has it.
+        task_type: classification, regression; auto: classification, but numbers are asked about.
+
+    Returns:
+        path, item, label (or several), start_s, end_s, phase, sorted by path. A note tells how many have no label.
+
+    Raises:
+        CorpusError: There is no such database, column or table; tables contradict each other; labels are numbers, and no
+            task type is given.
+    """
+    database = _load(audio_folder)
+    known = _find_sources(database)
+    names = _choose_labels(known, label, item)
+    tables = list(database.tables) if table == "all" else split_names(table)
+    for name in tables:
+        if name not in database.tables:
+            raise CorpusError(f"--table {name}: {audio_folder} has no such table. {suggestion(name, database.tables)}")
+    values = {name: _values(database, known, name, tables) for name in names}
+    by_clip, by_file = _item_values(database, known, item)
+    keys = sorted(set.union(*(set(found) for found in values.values())), key=lambda key: (key[0], key[1], str(key[2])))
+    phases = _phases(database, tables, known, names)
+    rows: list[dict[str, Any]] = []
+    n_unlabelled = 0
+    for key in keys:
+        row = {name: found.get(key) for name, found in values.items()}
+        if any(value is None for value in row.values()):
+            n_unlabelled += 1
+            continue
+        file, start_s, end_s = key
+        of_item = file if item == "file" else by_clip.get(key, by_file.get(file))
+        rows.append({"path": file, item: of_item, **row, "start_s": start_s, "end_s": end_s, "phase": phases.get(key)})
+    return _finish(rows, audio_folder, names, item, task_type, n_unlabelled)
+
+
+def task_type(*, task_type: str, **_: object) -> str:
+    """Return what the labels are for."""
+    return "classification" if task_type == "auto" else task_type
+
+
+def _load(folder: Path) -> Any:
+    try:
+        import audformat
+    except ImportError as error:
+        raise CorpusError(f"Databases in audformat need the package audformat: {how_to_install('audformat')}.") from error
+    if not (folder / "db.yaml").is_file():
+        raise CorpusError(f"{folder} holds no {_EXPECTED}. Give the folder of db.yaml.")
+    try:
+        return audformat.Database.load(str(folder), load_data=True)
+    except Exception as error:  # whatever a damaged file makes of yaml, pandas or pyarrow
+        raise CorpusError(f"{folder}: this database cannot be read by audformat: {error}") from error
+
+
+def _find_sources(database: Any) -> dict[str, list[_Source]]:
+    """Return where each fact stands; a column comes before a field of the same name."""
+    columns: dict[str, list[_Source]] = {}
+    fields: dict[str, list[_Source]] = {}
+    for table_name, table in database.tables.items():
+        for name, column in table.columns.items():
+            columns.setdefault(name, []).append(_Source(table_name, name, None))
+            labels = None if column.scheme_id is None else database.schemes[column.scheme_id].labels
+            if isinstance(labels, str):
+                found = set(database.misc_tables[labels].columns)
+            else:
+                described = labels.values() if isinstance(labels, dict) else ()
+                found = {field for each in described if isinstance(each, dict) for field in each}
+            for field in found:
+                fields.setdefault(field, []).append(_Source(table_name, name, field))
+    return fields | columns
+
+
+def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> list[str]:
+    """Return the names of the labels; refuse unknown ones."""
+    if item != "file" and item not in known:
+        raise CorpusError(f"--item {item}: the database has no such column. {suggestion(item, [*known, 'file'])}")
+    names = split_names(label)
+    if label == "auto":
+        names = [name for name, sources in known.items() if name != item and any(source.field is None for source in sources)]
+        if len(names) != 1:
+            raise CorpusError(
+                f"The database has {len(names)} columns beside the item: say with --label which is predicted. "
+                f"Available: {', '.join(sorted(known))}."
+            )
+    for name in names:
+        if name not in known:
+            raise CorpusError(f"--label {name}: the database has no such column. {suggestion(name, known)}")
+    return names
+
+
+_Key = tuple[str, float, float | None]
+"""File, begin and end in seconds; None: the end of the file."""
+
+
+def _read(database: Any, source: _Source) -> Iterator[tuple[_Key, Any]]:
+    """Yield the clips of a table and their values; None for a missing one."""
+    import pandas as pd
+
+    column = database.tables[source.table].columns[source.column].get(map=source.field, as_segmented=True)
+    for (file, start, end), value in zip(column.index, column.tolist(), strict=True):
+        key = (str(file), start.total_seconds(), None if pd.isna(end) else end.total_seconds())
+        yield key, (None if pd.isna(value) else value)
+
+
+def _values(database: Any, known: dict[str, list[_Source]], name: str, tables: list[str]) -> dict[_Key, Any]:
+    """Return the values of a label by clip, None where it has none; refuse tables that contradict each other."""
+    found: dict[_Key, Any] = {}
+    sources = [source for source in known[name] if source.table in tables]
+    if not sources:
+        having = sorted({source.table for source in known[name]})
+        raise CorpusError(f"--table {','.join(tables)}: without {name}. It is in {', '.join(having)}.")
+    for source in sources:
+        for key, value in _read(database, source):
+            before = found.get(key)
+            if before is not None and value is not None and before != value:
+                raise CorpusError(
+                    f"{key[0]}: {name} is {before!r} in one table and {value!r} in {source.table}. Choose with --table among "
+                    f"{', '.join(source.table for source in sources)}."
+                )
+            found[key] = before if value is None else value
+    return found
+
+
+def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> tuple[dict[_Key, Any], dict[str, Any]]:
+    """Return the items by clip, and by file where all of a file have one."""
+    by_clip: dict[_Key, Any] = {}
+    of_file: dict[str, set[Any]] = {}
+    for source in known.get(item, []) if item != "file" else []:
+        for key, value in _read(database, source):
+            if value is not None:
+                by_clip[key] = value
+                of_file.setdefault(key[0], set()).add(value)
+    return by_clip, {file: next(iter(items)) for file, items in of_file.items() if len(items) == 1}
+
+
+def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], names: list[str]) -> dict[_Key, str]:
+    """Return the phases of clips that stand in a table of a split; refuse two for one clip."""
+    found: dict[_Key, str] = {}
+    for source in (source for name in names for source in known[name] if source.table in tables):
+        split = database.tables[source.table].split_id
+        phase = None if split is None else _PHASES.get(str(database.splits[split].type))
+        for key, _ in _read(database, source) if phase else ():
+            if found.setdefault(key, phase or "") != phase:
+                raise CorpusError(f"{key[0]} is in tables of the splits {found[key]} and {phase}. Choose tables with --table.")
+    return found
+
+
+def _finish(
+    rows: list[dict[str, Any]], folder: Path, names: list[str], item: str, task: str, n_unlabelled: int
+) -> "pd.DataFrame":
+    """Return the clips, with a note; refuse numbers where nobody has said what they are."""
+    import pandas as pd
+
+    if not rows:
+        raise CorpusError(f"{folder}: none of its {n_unlabelled} files or segments has a value for {', '.join(names)}.")
+    facts = pd.DataFrame(rows, dtype=object)
+    if item in names:
+        raise CorpusError(f"--item {item} --label {item}: every fold would test what nothing trained. Choose another item.")
+    if facts[item].isna().any():
+        lacking = facts.loc[facts[item].isna(), "path"]
+        raise CorpusError(
+            f"--item {item}: {len(lacking)} of {len(facts)} labelled files or segments have none, as {lacking.iloc[0]}. Choose "
+            "another item; file makes every file one, a random split."
+        )
+    numbers = [name for name in names if facts[name].map(lambda value: isinstance(value, float)).all()]
+    if numbers and task == "auto":
+        raise CorpusError(f"--label {','.join(names)}: numbers. To predict them, give --task-type regression.")
+    clips = clip_table(facts, item=item, label=",".join(names), numbers=names if task == "regression" else ())
+    if task == "auto":
+        refuse_measurements(clips["label"].astype(str).tolist(), f"--label {','.join(names)}")
+    clips.attrs["note"] = (
+        f"{n_unlabelled} of {len(rows) + n_unlabelled} files or segments have no label" if n_unlabelled else ""
+    )
+    return clips

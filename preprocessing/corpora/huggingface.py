@@ -1,0 +1,176 @@
+"""Any dataset of the Hugging Face library ``datasets`` with a column of audio: a local one, or one that is in its cache.
+
+Layout: a folder that ``save_to_disk`` wrote, one of parquet files, or the name of a dataset that was loaded before (folders of
+audio files are read by ``folders`` and ``table``). Nothing is fetched. The encoded audio is written, as it is, into the audio
+folder, ``{split}/{row}.wav``, from where it is decoded like that of any corpus. The splits train, validation and test become
+phases.
+Source and licence: those of the dataset; of the format https://huggingface.co/docs/datasets (Lhoest et al. 2021).
+Needs the package datasets: pip install -e '.[huggingface]'
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+from preprocessing.clips.listing import AUDIO_SUFFIXES
+from preprocessing.corpora._layout import clip_table, split_names
+from preprocessing.corpora._tables import refuse_measurements
+from preprocessing.file_replacement import replace_file
+from xval.errors import CorpusError, how_to_install, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PHASES = {"train": "training", "validation": "validation", "test": "test"}
+
+
+def list_clips(
+    audio_folder: Path,
+    *,
+    source: str,
+    label: str = "label",
+    item: str = "file",
+    audio: str = "auto",
+    config: str = "none",
+    task_type: Literal["auto", "classification", "regression"] = "auto",
+) -> "pd.DataFrame":
+    """Write the audio of a dataset into a folder, and list it.
+
+    Args:
+        audio_folder: Where the audio is written (default: DATA_FOLDER/<source>/audio).
+        source: A folder, or the name of a dataset in the cache.
+        label: A column, or several with commas: names are joined, numbers become several targets.
+        item: The column of what stays on one side of a split; file: every clip is an item, a random split.
+        audio: The column of the audio; auto: the only one there is.
+        config: The configuration of a dataset that has several; none: the only one.
+        task_type: classification, regression; auto: classification, but numbers are asked about.
+
+    Returns:
+        path, item, label (or several), phase, in the order of splits and rows. A note tells the other columns.
+
+    Raises:
+        CorpusError: There is no such dataset or column, an audio cell is empty, labels are numbers and no task type is given,
+            or the folder cannot be written.
+    """
+    import pandas as pd
+
+    parts = _load(source, config)
+    features = next(iter(parts.values())).features
+    column = _find_audio(features, audio)
+    known = [name for name in features if name != column]
+    names = split_names(label)
+    for option, chosen in (("label", names), ("item", [] if item == "file" else [item])):
+        for name in chosen:
+            if name not in known:
+                raise CorpusError(f"--{option} {name}: the dataset has no such column. {suggestion(name, known)}")
+    if task_type == "auto" and all(str(getattr(features[name], "dtype", "")).startswith("float") for name in names):
+        raise CorpusError(f"--label {label}: numbers. To predict them, give --task-type regression.")
+    kept = dict.fromkeys([*names, *([] if item == "file" else [item])])
+    rows = [
+        {"path": path, "file": path, **values, **({"phase": _PHASES.get(split)} if len(parts) > 1 else {})}
+        for split, part in parts.items()
+        for path, values in _write_audio(part.select_columns([column, *kept]), split, column, audio_folder)
+    ]
+    facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such beside missing ones
+    labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
+    if labelled.empty:
+        raise CorpusError(f"{source}: none of its {len(facts)} rows has a value for {', '.join(kept)}.")
+    clips = clip_table(labelled, item=item, label=label, numbers=names if task_type == "regression" else ())
+    if task_type == "auto":
+        refuse_measurements(clips["label"].astype(str).tolist(), f"--label {label}")
+    others = [name for name in known if name not in kept]
+    missing = f"{len(facts) - len(labelled)} of {len(facts)} rows lack label or item; " if len(labelled) < len(facts) else ""
+    clips.attrs["note"] = f"{missing}other columns: {', '.join(others)}" if others else missing.rstrip("; ")
+    return clips
+
+
+def default_audio_folder(data_folder: Path, *, source: str, **_: object) -> Path:
+    """Return a folder named after the dataset."""
+    return data_folder / default_dataset(source=source) / "audio"
+
+
+def default_dataset(*, source: str, **_: object) -> str:
+    """Return the last part of the dataset's name or folder."""
+    return PurePosixPath(source.rstrip("/")).name
+
+
+def task_type(*, task_type: str, **_: object) -> str:
+    """Return what the labels are for."""
+    return "classification" if task_type == "auto" else task_type
+
+
+def _load(source: str, config: str) -> dict[str, Any]:
+    """Return the splits of a dataset by their names, without asking the network."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise CorpusError(f"Datasets of Hugging Face need the package datasets: {how_to_install('huggingface')}.") from error
+    folder = Path(source)
+    was_saved = any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
+    try:
+        with _offline():
+            if was_saved:
+                loaded = datasets.load_from_disk(source)
+            else:
+                loaded = datasets.load_dataset(source, None if config == "none" else config)
+    except Exception as error:  # a dataset may be wrong in as many ways as there are formats
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CorpusError(
+            f"{source}: no folder of a dataset, nor one that is in the cache ({first}). Nothing is fetched here; to fetch it: "
+            f"python -c \"import datasets; datasets.load_dataset('{source}')\""
+        ) from error
+    return dict(loaded) if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep the library from the network; its environment variables count only before it is imported."""
+    import datasets
+    from huggingface_hub import constants
+
+    switches: tuple[Any, ...] = (constants, datasets.config)
+    before = [switch.HF_HUB_OFFLINE for switch in switches]
+    for switch in switches:
+        switch.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for switch, was_offline in zip(switches, before, strict=True):
+            switch.HF_HUB_OFFLINE = was_offline
+
+
+def _find_audio(features: Any, audio: str) -> str:
+    """Return the column of the audio."""
+    import datasets
+
+    found = [str(name) for name, feature in features.items() if isinstance(feature, datasets.Audio)]
+    if audio == "auto" and len(found) == 1:
+        return found[0]
+    if audio not in found:
+        what = "which column is the audio?" if audio == "auto" else "no column of audio."
+        raise CorpusError(
+            f"--audio {audio}: {what} Columns of audio: {', '.join(found) or 'none'}; all: {', '.join(features)}."
+        )
+    return audio
+
+
+def _write_audio(part: Any, split: str, column: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Write the encoded audio of each row of a split; yield its path and the other values, classes by their names."""
+    import datasets
+
+    classes = {name: feature for name, feature in part.features.items() if isinstance(feature, datasets.ClassLabel)}
+    for number, row in enumerate(part.cast_column(column, datasets.Audio(decode=False))):
+        cell = row.pop(column) or {}
+        place = cell.get("path") or ""
+        content = cell.get("bytes") or (Path(place).read_bytes() if Path(place).is_file() else b"")
+        if not content:
+            raise CorpusError(f"Row {number} of split {split} has no audio in column {column} ({place or 'empty'}).")
+        suffix = PurePosixPath(place).suffix.lower()
+        path = f"{split}/{number:06}{suffix if suffix in AUDIO_SUFFIXES else '.wav'}"
+        if not (folder / path).is_file() or (folder / path).read_bytes() != content:
+            replace_file(folder / path, partial(Path.write_bytes, data=content), among_many=True)
+        for name, feature in classes.items():
+            row[name] = None if row[name] is None or row[name] < 0 else feature.int2str(row[name])
+        yield path, row

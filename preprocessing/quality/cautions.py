@@ -1,0 +1,146 @@
+"""What makes a model learn something else than it should, though the corpus can be used: each in a sentence with what to do.
+
+Comes in: an opened corpus and the features that are to be made. Goes out: texts, which preprocessing, a run, the workbook and
+the page show. No audio is decoded: what `near_duplicates.name_across_items` has found is read from its file.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from preprocessing.clips.table import natural_key
+from preprocessing.corpora._tables import NUMBER, are_measurements
+from preprocessing.corpus import Corpus
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import clip_samples, window_samples
+from preprocessing.quality.near_duplicates import FILE_NAME, read_across_items
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_PADDING = 5
+"""An example may be so many times as long as a clip in it before it is named."""
+_N_SHOWN = 5
+
+
+def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
+    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count.
+
+    Raises:
+        CorpusError: The file of the near-duplicates, or that of the events, is damaged.
+    """
+    clips = corpus.index[~corpus.index["augmented"]]
+    found: list[str] = []
+    if corpus.task_type == "classification":
+        found += [measured_labels(clips), lonely_classes(clips)]
+    if corpus.task_type == "frame_classification":
+        found.append(_lonely_events(corpus, clips))
+    if not corpus.is_custom:
+        found += [_near_duplicates(corpus), upsampled(clips, settings)]
+        found += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
+    return [text for text in found if text]
+
+
+def measured_labels(clips: "pd.DataFrame") -> str:
+    """Return what to do about classes that are numbers; empty: nothing. Columns: label."""
+    names = sorted(set(clips["label"]), key=natural_key)
+    if not all(NUMBER.fullmatch(name) for name in names):
+        return ""
+    if not are_measurements(clips["label"].tolist()) and not any("." in name for name in names):
+        return ""
+    return (
+        f"the {len(names)} classes of {len(clips)} clips are numbers ({_list(names)}), each a name like any other: if they "
+        "were measured, give --task-type regression (in a table)"
+    )
+
+
+def lonely_classes(clips: "pd.DataFrame") -> str:
+    """Return what to do about classes that one item alone has; empty: nothing. Columns: item, label."""
+    n_items = clips.groupby("label")["item"].nunique()
+    lonely = sorted(map(str, n_items.index[n_items == 1]), key=natural_key)
+    if not lonely:
+        return ""
+    return (
+        f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_list(lonely)}): the fold that tests it has none of "
+        "them to train on, so that folds are refused. Leave them out, join them with others, or record more items"
+    )
+
+
+def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
+    """Return what to do about audio at a lower rate than its features; empty: nothing. Columns: sample_rate_hz."""
+    wanted = settings.sample_rate_hz
+    lower = clips.loc[clips["sample_rate_hz"] < wanted, "sample_rate_hz"]
+    if lower.empty:
+        return ""
+    lowest = int(lower.min())
+    who = "all clips have" if len(lower) == len(clips) else f"{len(lower)} of {len(clips)} clips have"
+    why = "is empty" if len(lower) == len(clips) else "is empty in these alone, which tells them from the others"
+    return (
+        f"{who} a lower rate than sample_rate_hz={wanted} (the lowest {lowest} Hz): what lies above {lowest // 2} Hz {why}. "
+        f"Give --set sample_rate_hz={lowest}{' --set fmax_hz=none' if (settings.fmax_hz or 0) > lowest / 2 else ''}"
+    )
+
+
+def padded(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
+    """Return what to do about clips that are padded with zeros to many times their length; empty: nothing.
+
+    Columns: clip, duration_s.
+    """
+    short, length_s = padded_durations(clips, settings)
+    if short.empty:
+        return ""
+    durations = clips["duration_s"]
+    if settings.example_length_s is not None:
+        cause, fix = f"example_length_s={settings.example_length_s:g}", "Give shorter windows"
+    elif settings.clip_length_s is not None:
+        cause, fix = f"clip_length_s={settings.clip_length_s:g}", "Give a shorter one"
+    else:
+        cause = f"the longest, {clips['clip'].tolist()[durations.argmax()]}"
+        fix = f"Leave out what is too long, or cut all into windows, as with --set example_length_s={durations.median():.2g}"
+    return (
+        f"{len(short)} of {len(clips)} clips are padded with zeros to more than {LARGEST_PADDING} times their length: from "
+        f"{short.min():.2g} s (the shortest) to {length_s:.3g} s ({cause}). {fix}"
+    )
+
+
+def padded_durations(clips: "pd.DataFrame", settings: FeatureSettings) -> "tuple[pd.Series[float], float]":
+    """Return the durations of the clips padded to more than `LARGEST_PADDING` times their length, and to what length in s.
+
+    None where it is less than half of the clips: a few short ones are in every corpus. Columns: duration_s, NaN where unknown.
+    """
+    durations = clips["duration_s"].dropna()
+    longest = clip_samples(settings, float(durations.max())) if len(durations) else None
+    n_samples = window_samples(settings) or longest
+    if n_samples is None or settings.crop_s is not None:  # crops are cut of what is there
+        return durations.iloc[:0], 0.0
+    if settings.features == "waveform" and settings.clip_length_s is not None:
+        n_samples = min(n_samples, round(settings.clip_length_s * settings.sample_rate_hz))
+    length_s = n_samples / settings.sample_rate_hz
+    short = durations[durations * LARGEST_PADDING < length_s]
+    return (short if 2 * len(short) >= len(durations) else short.iloc[:0]), length_s
+
+
+def _lonely_events(corpus: Corpus, clips: "pd.DataFrame") -> str:
+    """Return which classes of events are annotated in one item alone."""
+    events = corpus.annotations().dropna(subset=["start_s"]).merge(clips[["clip", "item"]], on="clip")
+    n_items = events.groupby("label")["item"].nunique()
+    lonely = sorted(n_items.index[n_items == 1])
+    if not lonely:
+        return ""
+    return f"{_list(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
+
+
+def _near_duplicates(corpus: Corpus) -> str:
+    pairs = read_across_items(corpus.folder, corpus.index_hash)
+    if pairs.empty:
+        return ""
+    first = pairs.iloc[0]
+    return (
+        f"{len(pairs)} pair{'s' * (len(pairs) > 1)} of clips under different items hold nearly the same audio, as "
+        f"{first['clip']} and {first['other_clip']} ({FILE_NAME} has all): a model that trains on one is tested on the other. "
+        "Listen, and give both one item or leave one out"
+    )
+
+
+def _list(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:_N_SHOWN]) + (", ..." if len(listed) > _N_SHOWN else "")

@@ -1,0 +1,70 @@
+"""What may be meant, but makes a model learn something else: numbers as classes, padding, upsampling, classes of one item."""
+
+import pandas as pd
+import pytest
+
+from preprocessing.commands.command_line import read_settings
+from preprocessing.corpora._tables import are_measurements
+from preprocessing.quality.cautions import lonely_classes, measured_labels, padded, padded_durations, upsampled
+from preprocessing.quality.rules import Criteria, padded_clips
+
+SHORT_AND_LONG = pd.DataFrame({"clip": ["a", "b", "long"], "duration_s": [0.4, 0.5, 30.0]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_padded", "length_s", "words"),
+    [
+        ([], 2, 30.0, "from 0.4 s (the shortest) to 30 s (the longest, long). Leave out what is too long"),
+        (["clip_length_s=5"], 2, 5.0, "(clip_length_s=5). Give a shorter one"),
+        (["clip_length_s=1"], 0, 1.0, ""),
+        (["example_length_s=3"], 2, 3.0, "(example_length_s=3). Give shorter windows"),
+        (["example_length_s=0.5"], 0, 0.5, ""),
+        (["stretch_frames=40"], 0, 0.0, ""),
+        (["features=waveform"], 2, 30.0, "30 s (the longest, long)"),
+        (["features=waveform", "clip_length_s=1"], 0, 1.0, ""),
+        (["features=waveform", "crop_s=3"], 0, 0.0, ""),
+    ],
+)
+def test_padding_is_of_what_the_settings_make_of_a_clip(
+    settings: list[str], n_padded: int, length_s: float, words: str
+) -> None:
+    chosen = read_settings(settings)
+    found, length = padded_durations(SHORT_AND_LONG, chosen)
+    assert (len(found), length) == (n_padded, length_s)
+    text = padded(SHORT_AND_LONG, chosen)
+    assert words in text if words else text == ""
+
+
+def test_a_few_short_clips_are_in_every_corpus() -> None:
+    clips = pd.DataFrame({"clip": list("abc"), "duration_s": [0.4, 29.0, 30.0]})
+    assert padded(clips, read_settings([])) == ""
+
+
+@pytest.mark.parametrize("has_examples", [True, False])
+def test_recordings_whose_frames_are_labelled_are_not_padded(has_examples: bool) -> None:
+    facts = SHORT_AND_LONG.assign(broken=None, augmented=False)
+    found = padded_clips(facts, Criteria(0.1, 0.001, "classification", read_settings([]), has_examples))
+    assert set(found) == ({0, 1} if has_examples else set())
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([str(number) for number in range(10)] * 5, False),
+        ([str(number) for number in range(87)] + ["3"] * 57, True),
+        ([str(number) for number in range(20)] * 5, False),
+        ([f"class {number}" for number in range(30)], False),
+    ],
+)
+def test_many_numbers_of_few_clips_each_are_measurements(labels: list[str], expected: bool) -> None:
+    assert are_measurements(labels) is expected
+    assert bool(measured_labels(pd.DataFrame({"label": labels}))) is expected
+
+
+def test_classes_of_one_item_and_low_rates_are_named() -> None:
+    clips = pd.DataFrame({"item": list("aabb"), "label": ["x", "y", "x", "z"], "sample_rate_hz": [8000, 8000, 16000, 44100]})
+    assert lonely_classes(clips).startswith("2 of 3 classes are of one item alone (y, z)")
+    text = upsampled(clips, read_settings(["fmax_hz=7000"]))
+    assert text.startswith("2 of 4 clips have a lower rate than sample_rate_hz=16000 (the lowest 8000 Hz)")
+    assert text.endswith("Give --set sample_rate_hz=8000 --set fmax_hz=none")
+    assert upsampled(clips, read_settings(["sample_rate_hz=8000"])) == ""
