@@ -16,12 +16,10 @@ import keras
 
 from preprocessing.store import FeatureStore
 from xval.errors import ResultsError, SettingsError
-from xval.models.build import KERNELS, class_names
+from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
 from xval.saved_models.initial import InitialModel
 from xval.saved_models.load import read_keras_model
 from xval.settings.schema import Settings
-
-_OF_THE_FOLD = ("frontend", "normalization")
 
 Block = list[keras.layers.Layer]
 
@@ -62,7 +60,7 @@ def network_blocks(model: keras.Model) -> list[Block]:
     """Return the layers of a model's network in blocks, from the input to the output; the last block has the output layer.
 
     Args:
-        model: Of `build_model`, or any other; layers named ``frontend`` and ``normalization`` are left out.
+        model: Of `build_model`, or any other; its layers of `CONSTANT_LAYERS` are left out.
     """
     blocks: list[Block] = [[]]
     for layer in _layers_of(model):
@@ -79,7 +77,7 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
         return _layers_of(inner)
     if not isinstance(layer, keras.Model):
         return [layer]
-    parts = (part for part in layer.layers if part.name not in _OF_THE_FOLD)
+    parts = (part for part in layer.layers if part.name not in CONSTANT_LAYERS)
     return [found for part in parts for found in _layers_of(part)]
 
 

@@ -12,6 +12,9 @@ from pydantic import ValidationError
 
 from xval.settings.schema import UNHASHED_KEYS, Settings
 
+_BEFORE_THERE_WAS = {"target_scaling": "none"}
+"""Settings that came later, and what results are like that were made before: they keep their hash."""
+
 
 def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str, object]:
     """Return every setting and option with its value, as JSON can hold it."""
@@ -45,7 +48,12 @@ def describe_faults(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in faults)
 
 
+def that_change_results(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters that can change a result, without those that are as before they could be set."""
+    found = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
+    return {name: value for name, value in found.items() if _BEFORE_THERE_WAS.get(name, ...) != value}
+
+
 def hash_parameters(parameters: Mapping[str, object]) -> str:
     """Return sixteen hex digits of the parameters that can change a result."""
-    relevant = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
-    return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return blake2b(dumps(that_change_results(parameters), sort_keys=True).encode(), digest_size=8).hexdigest()
