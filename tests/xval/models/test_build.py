@@ -80,7 +80,7 @@ def test_classification_answers_with_probabilities(small, build):
 
 
 def test_regression_answers_in_the_scale_of_the_training_items_targets(small, make_settings, make_options, tmp_path):
-    targets = {item: RNG.normal([40, 0], [12, 0], size=(20, 2)) + [0, 7] for item in "abc"}
+    targets = {item: RNG.normal([40, 7], [12, 0], size=(20, 2)) for item in "abc"}
     numbers = store.write("numbers", {item: small.predictors(item) for item in "abc"}, targets, data_folder=tmp_path,
                           task_type="regression")  # fmt: skip
     of_training = np.concatenate([targets["a"], targets["b"]])

@@ -100,6 +100,20 @@ def test_metrics_and_monitors_of_the_other_tasks(own_package, task_type, paramet
         resolve(declared)
 
 
+def test_the_scale_of_targets_belongs_to_regression_and_leaves_results_of_before_what_they_are():
+    with pytest.raises(SettingsError, match="'target_scaling' belongs to task_type regression and has no effect on classif"):
+        resolve(declare({"target_scaling": "standard"}))
+
+    def found(**changes):
+        (instance,) = resolve(declare({}, **changes))
+        before = {name: value for name, value in instance.parameters.items() if name != "target_scaling"}
+        return instance.settings.target_scaling, instance.settings_hash == hash_parameters(before)
+
+    assert found() == ("none", True)
+    assert found(task_type="regression") == ("standard", False)
+    assert found(task_type="regression", target_scaling="none") == ("none", True)
+
+
 def test_clips_of_a_regression_are_averaged_alone():
     with pytest.raises(SettingsError, match="clip_average='votes' needs classes; the task is regression"):
         resolve(declare({"clip_average": "votes"}, task_type="regression"))
