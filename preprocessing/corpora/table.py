@@ -2,8 +2,8 @@
 
 Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel file (.xlsx), whose first sheet is read; or a
 .parquet file. The first line names the columns: path, item, label; optionally clip,
-phase, fold, start_s, end_s, source_clip, augmented. Other columns are ignored. For a regression with several targets there
-are two or more columns ``label:<name>`` (``label:arousal``, ``label:valence``) instead of label.
+phase, fold, start_s, end_s, source_clip, augmented. Other columns are ignored. The targets of a regression may
+have names: columns ``label:<name>`` (``label:age``, or ``label:arousal`` and ``label:valence``) instead of label.
 Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips.listing import AudioFiles
-from preprocessing.clips.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
+from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from preprocessing.corpora._tables import NUMBER, PHASE_NAMES, PHASES, read_table, refuse_faults
 from xval.errors import CorpusError, suggestion
 
@@ -102,11 +102,11 @@ def default_dataset(*, table: Path, **_: object) -> str:
 
 def _check_header(table: Path, columns: list[str], task_type: str, *, needs_item: bool) -> list[str]:
     """Refuse a header without the required columns, with one twice, or with a misspelt one; return the columns of targets."""
-    several = [column for column in columns if column.startswith(SEVERAL)]
-    if several:
-        _check_targets(table, columns, several, task_type)
-    without_label = several or task_type == "representation"
-    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *several)
+    named = [column for column in columns if column.startswith(NAMED)]
+    if named:
+        _check_targets(table, columns, named, task_type)
+    without_label = named or task_type == "representation"
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named)
     may_miss = {*(["label"] if without_label else []), *([] if needs_item else ["item"])}
     for column in (column for column in REQUIRED_COLUMNS if column not in may_miss):
         if column not in columns:
@@ -116,20 +116,20 @@ def _check_header(table: Path, columns: list[str], task_type: str, *, needs_item
             raise CorpusError(f"{table}, line 1: column '{column}' stands there {columns.count(column)} times; keep one.")
         if column not in known and get_close_matches(column.lower(), known, n=1, cutoff=0.8):
             raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), known)}")
-    return several or ["label"]
+    return named or ["label"]
 
 
-def _check_targets(table: Path, columns: list[str], several: list[str], task_type: str) -> None:
-    """Refuse columns of several targets that are no such columns, or where one target is wanted."""
+def _check_targets(table: Path, columns: list[str], named: list[str], task_type: str) -> None:
+    """Refuse columns of targets with names that are no such columns, or where a class is wanted."""
     if task_type != "regression":
         raise CorpusError(
-            f"{table}, line 1: the columns {', '.join(several)} are numbers to be predicted together; give --task-type "
-            "regression, or one column 'label' for classification."
+            f"{table}, line 1: {', '.join(named)}: numbers to be predicted; give --task-type regression, or one column 'label' "
+            "for classification."
         )
-    if "label" in columns or len(several) == 1 or SEVERAL in several:
+    if "label" in columns or NAMED in named:
         raise CorpusError(
-            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in several)}; allowed: "
-            f"one column 'label', or two or more '{SEVERAL}' with a name behind it."
+            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in named)}; allowed: "
+            f"one column 'label', or one or more '{NAMED}' with a name behind it."
         )
 
 
