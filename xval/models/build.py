@@ -81,7 +81,7 @@ def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | Non
     if settings.task.is_reconstruction:
         return form
     if settings.task.is_framewise:
-        return (form[0], len(frame_class_names(store, settings.label_form)))
+        return (settings.sequence_frames, len(frame_class_names(store, settings.label_form)))
     return (len(store.class_names) or store.target_shape[0],)
 
 
@@ -95,12 +95,17 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
     if not store.is_waveform:
         inputs = keras.Input(store.example_shape, name="features")
         return inputs, inputs
+    chosen = settings.feature_settings()
     if settings.task.is_framewise:
         inputs = keras.Input(
             (settings.sequence_frames, count_frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"
         )
-        return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
-    chosen = settings.feature_settings()
+        if chosen.frontend == "none":
+            return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
+        length = inputs.shape[1] * inputs.shape[2]
+        spectrum = build_frontend(length, chosen.spectral())(keras.layers.Reshape((length,), name="frames_in_a_row")(inputs))
+        # The last column is centred on the end: without it each frame has as many as hop_length divides it into.
+        return inputs, keras.layers.Cropping1D((0, 1), name="columns_of_frames")(spectrum)
     length = example_lengths(store, chosen).of_model
     inputs = keras.Input((length,), name="samples")
     if chosen.frontend == "none":
