@@ -40,7 +40,9 @@ def _check_names(settings: "Settings") -> None:
             f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}. Those that do: {others}"
         )
     if task.is_framewise and settings.frontend == "none" and architecture.reshaping_type != "none":
-        raise ValueError(f"architecture '{settings.architecture}' reads spectrograms; set frontend to logmel (or stft)")
+        raise ValueError(
+            f"architecture '{settings.architecture}' reads spectrograms; set features=waveform and frontend=logmel (or stft)"
+        )
     if settings.augment_mixup and user_code.is_dotted(loss) and task.has_clip_classes:
         raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
     if settings.clip_average != "probabilities" and not task.has_clip_classes:

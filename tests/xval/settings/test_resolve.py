@@ -104,8 +104,11 @@ def test_metrics_and_monitors_of_the_other_tasks(own_package, task_type, paramet
     ("changes", "message"),
     [
         ({"architecture": "mlp"}, "'mlp' does .*, not frame_classification. Those that do: crnn, denet, sincnet"),
-        ({"frontend": "none"}, "architecture 'crnn' reads spectrograms; set frontend to logmel"),
-        ({"features": "logmel"}, "received features='logmel'. Set features='waveform', and frontend='logmel' for"),
+        ({"frontend": "none"}, "architecture 'crnn' reads spectrograms; set features=waveform and frontend=logmel"),
+        (
+            {"architecture": "sincnet", "features": "logmel", "frontend": "none"},
+            "received features='logmel'. Set features='waveform', and frontend='logmel' for",
+        ),
         ({"label_frame_s": 0.025}, "hop_length=160 does not divide the 400 samples of a frame of label_frame_s=0.025"),
     ],
 )
