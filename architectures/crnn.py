@@ -3,10 +3,11 @@
 Blocks of 3x3 convolution, batch normalisation, ReLU and 2x2 max-pooling, then a GRU over the frames that are left and the
 average of its outputs (Choi et al. 2017, "Convolutional recurrent neural networks for music classification"). With
 ``pool_frames=False`` the blocks pool over the bins alone and every frame reaches the GRU, as in Cakir et al. 2017,
-"Convolutional recurrent neural networks for polyphonic sound event detection".
+"Convolutional recurrent neural networks for polyphonic sound event detection". For frame_classification they always do; the
+columns of the spectrogram that a labelled frame has are pooled ahead of the GRU, and each frame gets its own answer.
 
 In come examples (frames, bins, channels), normally normalised log-mel spectrograms; a Keras model with linear outputs goes
-out, to which the engine adds softmax and loss. 246,874 parameters at 64 x 64 x 1 and 10 classes.
+out, to which the engine adds softmax or sigmoid and loss. 246,874 parameters at 64 x 64 x 1 and 10 classes.
 """
 
 import keras
@@ -15,7 +16,7 @@ from keras import layers
 from architectures._checks import check_counts, check_dropout, check_input, check_layers, halving
 
 reshaping_type = "conv"
-task_types = ("classification", "regression")
+task_types = ("classification", "regression", "frame_classification")
 
 
 def build(
@@ -31,21 +32,27 @@ def build(
     """Build the network for one size of input.
 
     Args:
-        input_shape: (frames, bins, channels); frames may be None.
-        output_shape: Last entry: number of classes, or of values to predict.
+        input_shape: (frames, bins, channels); frames may be None where clips are labelled.
+        output_shape: (n_outputs,), the number of classes, or of values to predict; or (n_labelled_frames, n_classes), where the
+            frames of the input are a multiple of those that have labels.
         n_filters: Filters of each convolution block.
         n_units: Units of the GRU, in each direction.
         bidirectional: Whether the GRU also runs backwards; its outputs are then twice as many.
-        pool_frames: Whether the blocks halve the number of frames as they halve the number of bins.
+        pool_frames: Whether the blocks halve the number of frames as they halve the number of bins; of clips alone.
         dropout: Share of the values set to zero in training, after each block and after the GRU, 0 to below 1.
 
     Returns:
-        Model from float32 (n_examples, frames, bins, channels) to float32 (n_examples, output_shape[-1]), linear.
+        Model from float32 (n_examples, frames, bins, channels) to float32 (n_examples, *output_shape), linear.
 
     Raises:
         SettingsError: An option is out of its range, or the input has other axes.
+        ValueError: The frames of the input are no multiple of those that have labels.
     """
-    check_input(__name__, input_shape, ("frames", "bins", "channels"), any_length=True)
+    by_frame = len(output_shape) > 1
+    check_input(__name__, input_shape, ("frames", "bins", "channels"), any_length=not by_frame)
+    columns, rest = divmod(input_shape[0], output_shape[0]) if by_frame else (1, 0)
+    if rest:
+        raise ValueError(f"{input_shape[0]} frames cannot be shared among {output_shape[0]} labels")
     check_layers(__name__, n_filters=n_filters)
     check_counts(__name__, n_units=n_units)
     check_dropout(__name__, dropout)
@@ -55,13 +62,14 @@ def build(
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         # The maximum before the ReLU gives the same numbers as after it, and the ReLU has a quarter of the work.
-        x = layers.MaxPooling2D((halving(x.shape[1]) if pool_frames else 1, halving(x.shape[2])))(x)
+        x = layers.MaxPooling2D((halving(x.shape[1]) if pool_frames and not by_frame else 1, halving(x.shape[2])))(x)
         x = layers.ReLU()(x)
         x = layers.Dropout(dropout)(x)
     x = layers.Reshape((x.shape[1] or -1, x.shape[2] * x.shape[3]))(x)
+    x = layers.MaxPooling1D(columns)(x) if columns > 1 else x
     gru = layers.GRU(n_units, return_sequences=True)
     x = layers.Bidirectional(gru)(x) if bidirectional else gru(x)
-    x = layers.GlobalAveragePooling1D()(x)
+    x = x if by_frame else layers.GlobalAveragePooling1D()(x)
     x = layers.Dropout(dropout)(x)
     outputs = layers.Dense(output_shape[-1])(x)
     return keras.Model(inputs, outputs, name="crnn")

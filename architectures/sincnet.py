@@ -1,11 +1,16 @@
-"""SincNet on each frame of a waveform by itself: band-pass filters with learned cut-offs, convolutions, dense layers.
+"""SincNet on frames or chunks of a waveform by themselves: band-pass filters with learned cut-offs, convolutions, dense layers.
 
 Ravanelli & Bengio 2018, "Speaker recognition from raw waveform with SincNet". Layer normalisation of the samples, SincConv, its
 absolute values, then two convolutions, each with max-pooling, layer normalisation over the channels and LeakyReLU; dense layers
 with batch normalisation. Every frame goes the same way and knows nothing of its neighbours.
 
-In come sequences of frames of samples (frames, samples, 1); a Keras model with linear outputs for each frame goes out, to which
-the engine adds softmax or sigmoid and loss. 10,675,562 parameters at 10 x 800 x 1 and 2 classes.
+In come sequences of frames of samples (frames, samples, 1), or of classification chunks of samples (samples, 1); a Keras model
+with linear outputs for each frame, or for the chunk, goes out, to which the engine adds softmax or sigmoid and loss. 10,675,562
+parameters at 10 x 800 x 1 and 2 classes.
+
+As in the paper a clip gets one label from chunks of 200 ms: random ones train (``crop_s = 0.2``), and the log posteriors of
+those every 10 ms of the clip are averaged (``example_length_s = 0.2``, ``example_overlap = 0.95``, ``clip_average = logits``),
+with ``features = waveform`` and ``normalization = none``.
 """
 
 import keras
@@ -16,7 +21,7 @@ from architectures._frames import check_filters, check_frames, merge_frames, sho
 from architectures._sinc_conv import SincConv
 
 reshaping_type = "none"
-task_types = ("frame_classification",)
+task_types = ("frame_classification", "classification")
 features = "waveform"
 
 _POOL = 3
@@ -39,8 +44,8 @@ def build(
     """Build the network for one size of input.
 
     Args:
-        input_shape: (n_frames, samples_per_frame, 1).
-        output_shape: (n_frames, n_classes).
+        input_shape: (n_frames, samples_per_frame, 1), or (samples, 1).
+        output_shape: (n_frames, n_classes), or (n_classes,).
         n_filters: Band-pass filters.
         kernel_length: Taps of each, odd.
         n_conv_filters: Filters of each convolution after them.
@@ -49,7 +54,7 @@ def build(
         sample_rate_hz: Of the samples (Hz); the engine gives the feature setting of this name.
 
     Returns:
-        Model from float32 (n_examples, n_frames, samples_per_frame, 1) to float32 (n_examples, n_frames, n_classes), linear.
+        Model from float32 (n_examples, *input_shape) to float32 (n_examples, *output_shape), linear.
 
     Raises:
         SettingsError: An option is out of its range, the input has other axes, or no step is left after the last pooling.
@@ -58,27 +63,32 @@ def build(
     check_filters(__name__, kernel_length=kernel_length, sample_rate_hz=sample_rate_hz)
     check_layers(__name__, n_conv_filters=n_conv_filters, n_units=n_units)
     check_dropout(__name__, dropout)
+    is_chunk = len(input_shape) == len(output_shape) + 1 == 2
+    frames = (1, *input_shape) if is_chunk else input_shape
     block = [(_CONVOLUTION_LENGTH, 1), (_POOL, _POOL)]
     check_frames(
-        __name__, input_shape, output_shape, shortest_input([(kernel_length, 1), (_POOL, _POOL), *block * len(n_conv_filters)])
+        __name__,
+        frames,
+        (1, *output_shape) if is_chunk else output_shape,
+        shortest_input([(kernel_length, 1), (_POOL, _POOL), *block * len(n_conv_filters)]),
     )
 
     inputs = layers.Input(input_shape)
     # On torch, Keras normalises the last axis alone.
-    x = layers.Reshape(input_shape[:2])(inputs)
+    x = layers.Reshape(frames[:2])(inputs)
     x = layers.LayerNormalization(epsilon=_SMALLEST_VARIANCE)(x)
-    x = merge_frames(layers.Reshape(input_shape)(x))
+    x = merge_frames(layers.Reshape(frames)(x))
     x = ops.abs(SincConv(n_filters, kernel_length, sample_rate_hz)(x))
     x = _pool_and_normalize(x)
     for filters in n_conv_filters:
         x = _pool_and_normalize(layers.Conv1D(filters, _CONVOLUTION_LENGTH)(x))
-    x = layers.LayerNormalization()(split_frames(x, input_shape[0]))
+    x = layers.LayerNormalization()(split_frames(x, frames[0]))
     for units in n_units:
         x = layers.Dense(units, use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(_SLOPE)(x)
         x = layers.Dropout(dropout)(x)
-    outputs = layers.Dense(output_shape[-1])(x)
+    outputs = layers.Dense(output_shape[-1])(layers.Flatten()(x) if is_chunk else x)
     return keras.Model(inputs, outputs, name="sincnet")
 
 

@@ -24,7 +24,7 @@ from preprocessing.clips.index_file import (
     write_index_files,
 )
 from preprocessing.clips.same_files import first_paths
-from preprocessing.clips.table import SEVERAL, check_clips, label_columns, natural_key
+from preprocessing.clips.table import NAMED, check_clips, label_columns, natural_key
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError, suggestion
 
@@ -104,7 +104,12 @@ class Corpus:
     @property
     def target_columns(self) -> dict[str, str]:
         """The columns of the index that are targets, by their names: ``{"label": "label"}`` where there is one."""
-        return {column.removeprefix(SEVERAL): column for column in label_columns(self.index.columns)}
+        return {column.removeprefix(NAMED): column for column in label_columns(self.index.columns)}
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The names of the targets of a regression; empty without names."""
+        return tuple(name for name, column in self.target_columns.items() if column.startswith(NAMED))
 
 
 def make_corpus(

@@ -96,10 +96,11 @@ def test_frames_and_events_of_a_fold_are_those_of_its_experiment(project):
     (project.folder / "audio" / "annotation.csv").write_text("\n".join(lines))
     table = str(project.folder / "audio" / "annotation.csv")
     prepare(project, "events", table, "--task-type", "frame_classification")
-    network = {"architecture": "sincnet", "n_filters": 4, "kernel_length": 51, "n_conv_filters": (4,), "n_units": (8,)}
+    network = {"architecture": "crnn", "n_filters": (4, 4), "n_units": 4}
+    spectrum = {"frontend": "logmel", "n_fft": 256, "win_length": 200, "hop_length": 100, "n_mels": 16}
     project.write_script(
         network, num_folds=2, debug_mode=True, workers=1, task_type="frame_classification", features="waveform",
-        frontend="none", sample_rate_hz=RATE_HZ, num_epochs=3, segment_s=0.4, event_min_duration_s=0.1,
+        **spectrum, sample_rate_hz=RATE_HZ, num_epochs=3, segment_s=0.4, event_min_duration_s=0.1,
     )  # fmt: skip
     ended = project.run("--folds", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -12,6 +12,8 @@ RATE_HZ = 8000
 pytestmark = pytest.mark.usefixtures("in_process")
 FRONT_END = {"features": "waveform", "frontend": "logmel"}
 SMALL = {"architecture": "cnn_small", "n_filters": (4, 4)}
+SINCNET = {"architecture": "sincnet", "n_filters": 4, "kernel_length": 51, "n_conv_filters": (4,), "n_units": (8,)}
+EVERY_10_MS = {"example_overlap": 14 / 15, "clip_average": "logits"}
 
 
 @pytest.mark.usefixtures("in_process")
@@ -22,7 +24,7 @@ def test_crops_train_and_whole_clips_are_tested(tones):
         cropped,
         {**cropped, "generator": True},
         {**cropped, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3, "augment_gain_db": 3.0},
-        {"architecture": "mlp", "n_units": (8,), "features": "waveform", "crop_s": 0.15, "example_length_s": 0.15},
+        {**SINCNET, "features": "waveform", "normalization": "none", "crop_s": 0.15, "example_length_s": 0.15, **EVERY_10_MS},
         num_epochs=2,
         num_folds=2,
         **tones.settings,

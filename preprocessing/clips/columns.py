@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.clips.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
+from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
 
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
 def further_columns(columns: Iterable[object]) -> list[str]:
     """Return which of the columns of a list of clips are further ones, which say something of clips or of their items."""
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *_MEASURED)
-    return [name for name in map(str, columns) if name.strip() and name not in known and not name.startswith(SEVERAL)]
+    return [name for name in map(str, columns) if name.strip() and name not in known and not name.startswith(NAMED)]
 
 
 def collect_columns(clips: "pd.DataFrame", names: Iterable[str]) -> "pd.DataFrame":

@@ -1,7 +1,7 @@
 """The list of clips that a file of corpora/ hands over: checked, and completed with the columns it may leave out.
 
-Comes in: a DataFrame with path, item, label (or several ``label:<name>``) and whatever else the corpus knows. Goes out: the
-same with all columns, every value of one type, every clip once.
+Comes in: a DataFrame with path, item, label (or one or more ``label:<name>``) and whatever else the corpus knows. Goes out:
+the same with all columns, every value of one type, every clip once.
 """
 
 import math
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REQUIRED_COLUMNS = ("path", "item", "label")
-SEVERAL = "label:"
-"""Prefix of the columns of a regression with several targets, which stand instead of ``label``."""
+NAMED = "label:"
+"""Prefix of the columns of a regression whose targets have names, which stand instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
 TASK_TYPES = ("classification", "regression", "representation", "frame_classification")
@@ -33,7 +33,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     """Check a list of clips and complete it.
 
     Args:
-        clips: One row per clip. Required columns: path, item, label (or two or more ``label:<name>``). Optional: clip (else
+        clips: One row per clip. Required columns: path, item, label (or ``label:<name>``, one or more). Optional: clip (else
             made of path and stretch), phase, fold, start_s, end_s, source_clip, augmented. Others are left out here, see
             columns.py.
         audio_folder: What the paths are relative to.
@@ -41,9 +41,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
             may be none.
 
     Returns:
-        The columns clip, path, item, label (or the several), start_s, end_s, phase, fold, source_clip, augmented, in the rows'
-        order.
-        Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
+        The columns clip, path, item, label (or ``label:<name>``), start_s, end_s, phase, fold, source_clip, augmented, in the
+        rows' order. Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
 
     Raises:
         CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty,
@@ -110,23 +109,23 @@ def natural_key(text: str) -> tuple[list[int | str], str]:
 
 
 def label_columns(columns: Iterable[str]) -> list[str]:
-    """Return which of some columns are targets: ``label``, or the several ``label:<name>``."""
-    return [column for column in columns if column == "label" or column.startswith(SEVERAL)]
+    """Return which of some columns are targets: ``label``, or every ``label:<name>``."""
+    return [column for column in columns if column == "label" or column.startswith(NAMED)]
 
 
 def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
     """Refuse missing and unknown columns, and an empty list; return the columns of the targets."""
     columns = [str(column) for column in clips.columns]
     targets = label_columns(columns)
-    several = [column for column in targets if column != "label"]
-    if several and ("label" in targets or len(several) == 1):
+    named = [column for column in targets if column != "label"]
+    if named and "label" in targets:
         raise CorpusError(
-            f"The list of clips has the label columns {', '.join(targets)}; allowed: label, or two or more {SEVERAL}<name>."
+            f"The list of clips has the label columns {', '.join(targets)}; allowed: label, or one or more {NAMED}<name>."
         )
-    if several and task_type != "regression":
-        raise CorpusError(f"Several targets ({', '.join(several)}) are predicted by regression; the task is {task_type}.")
-    without_label = several or task_type == "representation"
-    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *several)
+    if named and task_type != "regression":
+        raise CorpusError(f"Targets with names ({', '.join(named)}) are predicted by regression; the task is {task_type}.")
+    without_label = named or task_type == "representation"
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named)
     for column in (column for column in REQUIRED_COLUMNS if column != "label" or not without_label):
         if column not in columns:
             raise CorpusError(f"The list of clips has no column '{column}'. {suggestion(column, columns)}")
@@ -135,7 +134,7 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
             raise CorpusError(f"The list of clips has an unknown column '{column}'. {suggestion(column, known)}")
     if clips.empty:
         raise CorpusError("The list of clips is empty.")
-    return several or ["label"]
+    return named or ["label"]
 
 
 def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:

@@ -7,8 +7,8 @@ Such a file begins with a docstring (what it is, its layout, source and licence)
 with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
 fold, start_s, end_s, source_clip, augmented; and any further column (gender, age, recorder). A keyword-only argument with a
 default is an option of the command line, one without a default stands there by itself; the docstring's Args section is their
-help. Instead of label there may be several
-columns of numbers, ``label:<name>``, for a regression with several targets. What these files share is in _layout.py.
+help. Instead of label there may be
+columns of numbers, ``label:<name>``, for a regression. What these files share is in _layout.py.
 A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none). May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option

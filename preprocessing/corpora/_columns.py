@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from preprocessing.clips.listing import AudioFiles
-from preprocessing.clips.table import SEVERAL
+from preprocessing.clips.table import NAMED
 from preprocessing.corpora._layout import split_names
 from xval.errors import CorpusError, suggestion
 
@@ -57,7 +57,7 @@ def rename_columns(table: Path, header: Sequence[str], lines: Lines, chosen: Col
         header: Its columns.
         lines: The number and the cells of each line, as many as the header has.
         chosen: What the user says. A column may serve twice: ``--item path`` makes every file an item.
-        are_numbers: Several labels become several targets; else they are joined with ``_``.
+        are_numbers: Labels become targets with the names of their columns; else they are joined with ``_``.
 
     Raises:
         CorpusError: There is no such column, or it stands there twice.
@@ -73,8 +73,8 @@ def rename_columns(table: Path, header: Sequence[str], lines: Lines, chosen: Col
     renamed, written, added = ["" if name in named else name for name in header], dict[str, str](), list[list[int]]()
     for role, names in named.items():
         positions = [header.index(name) for name in names]
-        parts = [(f"{SEVERAL}{name}", [place]) for name, place in zip(names, positions, strict=True)]
-        for new, places in parts if are_numbers and len(names) > 1 else [(role, positions)]:
+        parts = [(f"{NAMED}{name}", [place]) for name, place in zip(names, positions, strict=True)]
+        for new, places in parts if are_numbers else [(role, positions)]:
             renamed.append(new)
             added.append(places)
             written[new] = ", ".join(header[place] for place in places)

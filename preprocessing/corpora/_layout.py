@@ -76,7 +76,7 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
             and native_speaker as further columns, for figures by group.
         item: The column of the foldable item; ``fold`` too, where the corpus comes in folds.
         label: The column of the target, or several with commas: names are joined (``angry_strong``), numbers become
-            several targets of a regression.
+            the targets of a regression, ``label:<name>``.
         numbers: The columns that are numbers to be predicted.
 
     Returns:
@@ -98,11 +98,11 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
         raise CorpusError(f"--label {label}: numbers ({', '.join(sorted(numbers))}) and names cannot be predicted together.")
     clips = facts[[column for column in facts.columns if column in _KEPT]].copy()
     clips.insert(1, "item", facts[item].astype(str))
-    if len(chosen) == 1:
-        clips.insert(2, "label", facts[chosen[0]])
-    elif are_numbers == {True}:
+    if are_numbers == {True}:
         for position, name in enumerate(chosen):
             clips.insert(2 + position, f"label:{name}", facts[name])
+    elif len(chosen) == 1:
+        clips.insert(2, "label", facts[chosen[0]])
     else:
         clips.insert(2, "label", facts[chosen].astype(str).agg("_".join, axis=1))
     further = [name for name in _FURTHER if name in facts and name not in (item, *chosen)]

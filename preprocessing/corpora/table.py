@@ -3,9 +3,9 @@
 Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel file (.xlsx), whose first sheet is read; or a
 .parquet file. The first line names the columns: path, item, label; optionally clip,
 phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language, recorder ...) are kept as they are,
-for figures by group and for choosing clips. For a regression with several targets there are two or more columns
-``label:<name>`` (``label:arousal``, ``label:valence``) instead of label. Where path, item and label have other names: --path,
---item, --label.
+for figures by group and for choosing clips. The targets of a regression may have names: columns ``label:<name>``
+(``label:age``, or ``label:arousal`` and ``label:valence``) instead of label. Where path, item and label have other names:
+--path, --item, --label.
 Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips.listing import AudioFiles
-from preprocessing.clips.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SEVERAL
+from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._tables import (
     NUMBER,
@@ -142,10 +142,10 @@ def default_dataset(*, table: Path, **_: object) -> str:
 
 def _find_targets(table: Path, columns: list[str], task_type: str) -> list[str]:
     """Return the columns of targets."""
-    several = [column for column in columns if column.startswith(SEVERAL)]
-    if several:
-        _check_targets(table, columns, several, task_type)
-    return several or ["label"]
+    named = [column for column in columns if column.startswith(NAMED)]
+    if named:
+        _check_targets(table, columns, named, task_type)
+    return named or ["label"]
 
 
 def _check_header(table: Path, columns: list[str], targets: list[str], written: dict[str, str]) -> None:
@@ -159,17 +159,17 @@ def _check_header(table: Path, columns: list[str], targets: list[str], written: 
             raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), expected)}")
 
 
-def _check_targets(table: Path, columns: list[str], several: list[str], task_type: str) -> None:
-    """Refuse columns of several targets that are no such columns, or where one target is wanted."""
+def _check_targets(table: Path, columns: list[str], named: list[str], task_type: str) -> None:
+    """Refuse columns of targets with names that are no such columns, or where a class is wanted."""
     if task_type != "regression":
         raise CorpusError(
-            f"{table}, line 1: the columns {', '.join(several)} are numbers to be predicted together; give --task-type "
-            "regression, or one column 'label' for classification."
+            f"{table}, line 1: {', '.join(named)}: numbers to be predicted; give --task-type regression, or one column 'label' "
+            "for classification."
         )
-    if "label" in columns or len(several) == 1 or SEVERAL in several:
+    if "label" in columns or NAMED in named:
         raise CorpusError(
-            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in several)}; allowed: "
-            f"one column 'label', or two or more '{SEVERAL}' with a name behind it."
+            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in named)}; allowed: "
+            f"one column 'label', or one or more '{NAMED}' with a name behind it."
         )
 
 

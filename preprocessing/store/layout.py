@@ -36,7 +36,7 @@ class StoreDescription(BaseModel):
         task_type: What the examples are labelled for. For ``representation`` they are not, and all targets are 0; so they are
             for ``frame_classification``, whose labels are the events of annotations.parquet.
         class_names: What the targets 0, 1, ... mean, or the classes of events; else empty.
-        target_names: What the columns of the targets of a regression are, where there are several; else empty.
+        target_names: What the targets of a regression are, where its columns say so (``label:<name>``); else empty.
         index_hash: The index of which the examples were made.
         feature_settings: The settings that made the features; None for arrays that a script handed in.
         sample_rate_hz: Of the audio behind the features; None as above.

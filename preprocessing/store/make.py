@@ -110,7 +110,7 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
         class_names=corpus.class_names,
         feature_settings=settings,
         clip_samples=length,
-        target_names=tuple(corpus.target_columns) if len(corpus.target_columns) > 1 else (),
+        target_names=corpus.target_names,
         is_waveform=settings.features == "waveform",
         annotations=corpus.annotations() if corpus.task_type == "frame_classification" else None,
     ) as writer:

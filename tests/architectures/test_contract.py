@@ -127,6 +127,14 @@ def make_examples(module: ModuleType, shape: tuple[int, ...], n_examples: int, s
     return examples, examples if task_type == "representation" else classes
 
 
+def of_task(module: ModuleType, task_type: str, inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the examples of `make_examples` as another task has them: one frame of each, or each frame with its label."""
+    by_frame = task_type == "frame_classification"
+    if by_frame is (module.task_types[0] == "frame_classification"):
+        return inputs, targets
+    return (inputs, np.repeat(targets[:, np.newaxis], inputs.shape[1], axis=1)) if by_frame else (inputs[:, 0], targets[:, 0])
+
+
 def make_model(module: ModuleType, shape: tuple[int, ...], task_type: str = "", *, eager: bool = False) -> keras.Model:
     """Return a narrow compiled model with seeded weights; eager saves the compilation where a few steps are trained."""
     task_type = task_type or module.task_types[0]
@@ -349,8 +357,9 @@ def test_it_learns_a_separable_problem_with_every_weight(name, train):
 
 def test_one_step_of_a_further_task_changes_every_weight_and_gives_a_finite_loss(name):
     module = module_of(name)
-    inputs, targets = make_examples(module, shape_for(module), 6, seed=1)
+    examples = make_examples(module, shape_for(module), 6, seed=1)
     for task_type in module.task_types[1:]:
+        inputs, targets = of_task(module, task_type, *examples)
         model = make_model(module, inputs.shape[1:], task_type, eager=True)
         before = model.get_weights()
         wanted = targets[:, None].astype("float32") if task_type == "regression" else targets

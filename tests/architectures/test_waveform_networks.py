@@ -134,7 +134,7 @@ def test_the_networks_for_waveforms_are_found():
 def test_it_declares_what_the_engine_reads(name):
     found = catalog.find_architecture(name)
     assert found.reshaping_type == "none"
-    assert found.task_types == ("frame_classification",)
+    assert found.task_types[0] == "frame_classification"
     assert "sample_rate_hz" in found.feature_keys
 
 

@@ -1,23 +1,21 @@
-"""The rule that each saved model normalises by the statistics of its training items alone.
+"""The rule that each saved model normalises by the statistics of its training items alone, features and targets.
 
 Comes in: evidence. Goes out: findings. The statistics of the saved model are compared with those that are computed again from
-the sums that the feature store has for each item.
+the sums, or the targets, that the feature store has for each item.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
-from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import waveform_moments
 from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.audit.saved_scaling import read_scaling
+from xval.audit.saved_scaling import Scaling, read_scaling, read_target_scaling
 from xval.audit.verdict import Findings, Rule
+from xval.data.target_scaling import target_scaling
 from xval.errors import CorpusError
-
-Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _WITHOUT_STATISTICS = {
     "per_clip": "each example is scaled by itself, so there are no statistics",
@@ -32,47 +30,101 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         with findings.looking_at(job.name):
             if job.is_combination:
                 raise NotCheckableError("the statistics of a combination are in model.skops, which is not read")
-            normalization = job.settings.normalization
-            if normalization in _WITHOUT_STATISTICS:
-                findings.notes.append(f"instance {job.record['instance']}: {_WITHOUT_STATISTICS[normalization]}")
-                if read_scaling(job.model_path) is not None:
-                    findings.faults.append(f"{job.name}: normalization={normalization}, but its model has statistics")
-                continue
-            saved = read_scaling(job.model_path)
-            if saved is None:
-                findings.faults.append(f"{job.name}: normalization={normalization}, but its model has no statistics")
-            elif fault := _fault(saved, job, evidence.store(job), normalization):
-                findings.faults.append(f"{job.name}: {fault}")
+            if note := _WITHOUT_STATISTICS.get(job.settings.normalization):
+                findings.notes.append(f"instance {job.record['instance']}: {note}")
+            for fault in (_target_fault(job, evidence), _feature_fault(job, evidence)):
+                findings.faults += [f"{job.name}: {fault}"] if fault else []
 
 
-def _fault(saved: Scaling, job: JobEvidence, store: FeatureStore, normalization: str) -> str:
-    """Return what is wrong with the statistics of a model, or an empty text.
+def _target_fault(job: JobEvidence, evidence: Evidence) -> str:
+    """Return what is wrong with the scale of the numbers that a model predicts, or an empty text."""
+    saved = read_target_scaling(job.model_path)
+    if (saved is not None) is not job.settings.scales_targets:
+        return (
+            f"target_scaling={job.settings.target_scaling}, but its model has {'no' if saved is None else 'a'} scale of targets"
+        )
+    if saved is None:
+        return ""
+    store = evidence.store(job)
+
+    def scaling(items: Collection[str], clips: Collection[str] | None = None) -> Scaling:
+        found = target_scaling(store, items, clips)
+        return found.mean.astype(np.float64), found.deviation.astype(np.float64) ** 2
+
+    return _fault(saved, scaling, job, store, "target statistics")
+
+
+def _feature_fault(job: JobEvidence, evidence: Evidence) -> str:
+    """Return what is wrong with the statistics by which a model normalises features, or an empty text.
 
     Raises:
         NotCheckableError: The statistics are not known, or the same for training items and for all items.
     """
-    training = job.sides["training"] & set(store.items)
-    if not training:
+    normalization, saved = job.settings.normalization, read_scaling(job.model_path)
+    if (saved is None) is not (normalization in _WITHOUT_STATISTICS):
+        return f"normalization={normalization}, but its model has {'no statistics' if saved is None else 'statistics'}"
+    if saved is None:
+        return ""
+    store = evidence.store(job)
+
+    def scaling(items: Collection[str], clips: Collection[str] | None = None) -> Scaling:
+        return _moments(job, store, items, clips).scaling(normalization)
+
+    fault = _fault(saved, scaling, job, store, "statistics")
+    if not fault and _are_equal(saved, scaling(set().union(*_sides(job, store).values()))):
+        raise NotCheckableError("its training items and all items have the same statistics")
+    return fault
+
+
+def _sides(job: JobEvidence, store: FeatureStore) -> dict[str, set[str]]:
+    """Return the items of each side that a store has.
+
+    Raises:
+        NotCheckableError: It has none of the training items.
+    """
+    sides = {side: set(items) & set(store.items) for side, items in job.sides.items()}
+    if not sides["training"]:
         raise NotCheckableError("its feature store has none of its training items")
-    wanted = _moments(job, store, training, job.chosen_clips(store).get("training")).scaling(normalization)
-    everyone = set().union(*job.sides.values()) & set(store.items)
+    return sides
+
+
+def _fault(
+    saved: Scaling,
+    scaling: Callable[..., Scaling],
+    job: JobEvidence,
+    store: FeatureStore,
+    what: str,
+) -> str:
+    """Return what is wrong with the statistics of a model, or an empty text.
+
+    Args:
+        saved: Of the model.
+        scaling: Returns those of some items, or of some of their clips.
+        job: It says what trained the model.
+        store: The feature store.
+        what: What they are called.
+
+    Raises:
+        NotCheckableError: The store has none of the training items.
+    """
+    sides = _sides(job, store)
+    training = sides["training"]
+    wanted = scaling(training, job.chosen_clips(store).get("training"))
     if _are_equal(saved, wanted):
-        if _are_equal(saved, _moments(job, store, everyone).scaling(normalization)):
-            raise NotCheckableError("its training items and all items have the same statistics")
         return ""
     wrong = {
-        "those of all items": everyone,
-        "those of training and validation items": training | (job.sides["validation"] & set(store.items)),
-        "those of training and test items": training | (job.sides["test"] & set(store.items)),
+        "those of all items": set().union(*sides.values()),
+        "those of training and validation items": training | sides["validation"],
+        "those of training and test items": training | sides["test"],
         "those of the whole corpus": set(store.items),
     }
     for whose, items in wrong.items():
-        if _are_equal(saved, _moments(job, store, items).scaling(normalization)):
-            return f"the statistics of its model are {whose}, not those of its training items"
+        if _are_equal(saved, scaling(items)):
+            return f"the {what} of its model are {whose}, not those of its training items"
     if saved[0].shape != wanted[0].shape:
-        return f"the statistics of its model have {saved[0].size} bins, its feature store has {wanted[0].size}"
+        return f"the {what} of its model are of {saved[0].size} values, those of its feature store of {wanted[0].size}"
     return (
-        f"the statistics of its model are not those of its training items: means differ by up to "
+        f"the {what} of its model are not those of its training items: means differ by up to "
         f"{np.abs(saved[0] - wanted[0]).max():.3g}, variances by up to {np.abs(saved[1] - wanted[1]).max():.3g}"
     )
 

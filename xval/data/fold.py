@@ -8,7 +8,7 @@ every backend. Augmented examples only ever train, and random crops are cut and 
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ from preprocessing.store import FeatureStore
 from xval.data import store_memory
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.data.frames import FrameExamples, frame_class_names
+from xval.data.target_scaling import target_scaling
 from xval.errors import FoldsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import Fold
@@ -51,6 +52,11 @@ class FoldData:
     def training_items(self) -> tuple[str, ...]:
         """The training items that have examples in the store."""
         return tuple(item for item in self.fold.training if item in set(self.store.items))
+
+    @cached_property
+    def target_deviation(self) -> NDArray[np.float32]:
+        """Of a regression: the standard deviation of the training items' targets, float32 (n_outputs,)."""
+        return target_scaling(self.store, self.training_items, self.clips.get("training")).deviation
 
     def class_weights(self) -> NDArray[np.float32]:
         """Return a weight per training example, float32 (n_examples,): classes weigh inversely to their number of examples.

@@ -145,7 +145,7 @@ def evaluate_predictions(
         return dict(known[key])
 
     def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-        return {"loss": data_loss(targets, predictions, settings, len(class_names))} | compute(targets, predictions)
+        return {"loss": data_loss(targets, predictions, settings, data)} | compute(targets, predictions)
 
     test = clips["test"]
     figures: dict[str, Any] = {

@@ -70,7 +70,7 @@ def evaluate_frames(
     def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
         of_frames = measured(sides[side], predictions)
         return {
-            "loss": data_loss(*of_frames, settings, len(data.class_names)),
+            "loss": data_loss(*of_frames, settings, data),
             **metrics.compute(FRAME_CLASSIFICATION.name, *of_frames, further),
             **event_figures(found, data.class_names, frames),
         }

@@ -19,6 +19,8 @@ from xval.jobs.claim import JobOutcome
 from xval.results.job_key import JobKey
 from xval.settings.tasks import find_task
 
+_LONG_FOLD_S = 120
+
 
 class JobProgress:
     """The progress of a run.
@@ -69,6 +71,7 @@ class JobProgress:
             self._workers[event["worker"]] = {**event, "since": time.monotonic()}
         else:
             self._workers[event["worker"]].update(event)
+            self._say_pace(self._workers[event["worker"]])
 
     def end_job(self, outcome: JobOutcome) -> None:
         """Take the outcome of a job and print its line."""
@@ -83,6 +86,18 @@ class JobProgress:
             self._print(f"{count}  {name}: another process is running it")
         else:
             self._print(f"{count}  {name} failed: {outcome.error}", style="red")
+
+    def _say_pace(self, state: dict[str, Any]) -> None:
+        """Say once for an instance how long an epoch takes, where a fold takes minutes; the first one compiles besides."""
+        if state["epoch"] == 1:
+            state["first"] = time.monotonic()
+        elif state["epoch"] == 2 and "first" in state:
+            epoch_s, n_epochs = time.monotonic() - state["first"], self._n_epochs[state["instance"]]
+            if epoch_s * n_epochs >= _LONG_FOLD_S:
+                longest = describe_duration(epoch_s * n_epochs)
+                self.report(
+                    {**state, "note": f"{describe_duration(epoch_s)} per epoch; all {n_epochs} of a fold take {longest}"}
+                )
 
     def _print(self, line: str, style: str | None = None) -> None:
         self._console.print(Text(line, style=style or ""), soft_wrap=True)

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from xval.errors import ResultsError
 from xval.results.folder import ExperimentFolder
-from xval.settings.parameters import describe_faults, with_tuples
+from xval.settings.parameters import describe_faults, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
-from xval.settings.schema import NEUTRAL, UNHASHED_KEYS, Settings
+from xval.settings.schema import Settings
 
 
 def read_instance(folder: ExperimentFolder, number: int) -> Instance:
@@ -46,9 +46,9 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
-    before, now = {**NEUTRAL, **before}, {**NEUTRAL, **now}
+    before, now = that_change_results(before), that_change_results(now)
     return [
         f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
-        for name in sorted({*before, *now} - UNHASHED_KEYS)
+        for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     ]

@@ -1,4 +1,4 @@
-"""The whole model of a fold: front end, normalisation, reshaping, architecture and output activation in one Keras model.
+"""The whole model of a fold: front end, normalisation, reshaping, architecture, output activation and scale of the answers.
 
 Comes in: the shapes of the store, the statistics of the training items, and the settings. Goes out: a model that takes raw
 features (or samples) and answers with probabilities or numbers, so that its .keras file is of use without these settings. It
@@ -15,6 +15,7 @@ from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import example_lengths, waveform_moments
 from xval.data.frames import frame_class_names
+from xval.data.target_scaling import TargetScaling, target_scaling
 from xval.errors import SettingsError
 from xval.models.frontend import build_frontend
 from xval.settings import user_code
@@ -23,6 +24,8 @@ from xval.settings.schema import Settings
 
 KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 _SMALLEST_DEVIATION = 1e-4
+CONSTANT_LAYERS = ("frontend", "normalization", "target_scaling")
+"""The layers of a model that hold no weights of its network: constants, and the statistics of the fold's training items."""
 
 
 def build_model(
@@ -39,8 +42,8 @@ def build_model(
         settings: Of the instance; regularization_lambda is the L2 penalty on every kernel: lambda times the sum of squares.
         options: Of the architecture's build(); feature settings that it takes by name (sample_rate_hz, say) are given besides.
         store: It gives the shapes and the moments.
-        training_items: Whose moments normalise.
-        clips: Those of which the moments are; None: all of the items.
+        training_items: Whose moments normalise, and whose targets say the scale of the numbers that are predicted.
+        clips: Those of their clips that count; None: all.
 
     Returns:
         A model, one layer behind the other, from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, or
@@ -67,6 +70,8 @@ def build_model(
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     outputs = keras.layers.Activation(settings.task.activation, dtype="float32", name="prediction")(network(hidden))
+    if settings.scales_targets:
+        outputs = _scale_back(outputs, target_scaling(store, training_items, clips))
     return keras.Model(inputs, outputs, name=settings.architecture.replace(".", "_"))
 
 
@@ -82,13 +87,13 @@ def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | Non
     if settings.task.is_reconstruction:
         return form
     if settings.task.is_framewise:
-        return (form[0], len(frame_class_names(store, settings.label_form)))
+        return (settings.sequence_frames, len(frame_class_names(store, settings.label_form)))
     return (len(store.class_names) or store.target_shape[0],)
 
 
 def count_parameters(model: keras.Model) -> int:
-    """Return the weights of a model of `build_model`, without the constants of its front end and normalisation."""
-    return int(sum(layer.count_params() for layer in model.layers if layer.name not in ("frontend", "normalization")))
+    """Return the weights of the network of a model of `build_model`."""
+    return int(sum(layer.count_params() for layer in model.layers if layer.name not in CONSTANT_LAYERS))
 
 
 def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -96,12 +101,17 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
     if not store.is_waveform:
         inputs = keras.Input(store.example_shape, name="features")
         return inputs, inputs
+    chosen = settings.feature_settings()
     if settings.task.is_framewise:
         inputs = keras.Input(
             (settings.sequence_frames, count_frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"
         )
-        return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
-    chosen = settings.feature_settings()
+        if chosen.frontend == "none":
+            return inputs, keras.layers.Reshape((*inputs.shape[1:], 1), name="samples_as_channel")(inputs)
+        length = inputs.shape[1] * inputs.shape[2]
+        spectrum = build_frontend(length, chosen.spectral())(keras.layers.Reshape((length,), name="frames_in_a_row")(inputs))
+        # The last column is centred on the end: without it each frame has as many as hop_length divides it into.
+        return inputs, keras.layers.Cropping1D((0, 1), name="columns_of_frames")(spectrum)
     length = example_lengths(store, chosen).of_model
     inputs = keras.Input((length,), name="samples")
     if chosen.frontend == "none":
@@ -135,3 +145,14 @@ def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Call
     outputs = layer(inputs)
     layer.set_weights([mean.astype(np.float32), variance.astype(np.float32)])
     return outputs
+
+
+def _scale_back(outputs: keras.KerasTensor, scaling: TargetScaling) -> keras.KerasTensor:
+    """Return answers of mean 0 and deviation 1 in the units of the targets, in float32."""
+    # By variables, as in `_normalize`; what this layer normalises by is 0 and 1.
+    layer = keras.layers.BatchNormalization(
+        epsilon=_SMALLEST_DEVIATION**2, trainable=False, dtype="float32", name="target_scaling"
+    )
+    scaled = layer(outputs)
+    layer.set_weights([scaling.deviation, scaling.mean, np.zeros_like(scaling.mean), np.ones_like(scaling.mean)])
+    return scaled

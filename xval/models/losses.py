@@ -1,7 +1,10 @@
 """Losses by their names: what training minimises, and the same loss of predictions that are there already.
 
-Comes in: the settings, targets and predictions. Goes out: Keras's function, targets in the form that it wants, and the mean
+Comes in: the settings, targets and predictions. Goes out: Keras's functions, targets in the form that they want, and the mean
 loss of predictions without any penalty.
+
+Where errors count in deviations of the training items' targets, a batch has these deviations beside the targets: they belong to
+a fold, and a compiled function is used for several.
 """
 
 from collections.abc import Callable
@@ -11,9 +14,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.data.fold import FoldData
 from xval.settings import user_code
 from xval.settings.schema import Settings
-from xval.settings.tasks import Task
+
+Function = Callable[[Any, Any], Any]
+"""From targets and predictions to one value per example."""
 
 
 def fitted_loss(settings: Settings) -> str:
@@ -23,34 +29,69 @@ def fitted_loss(settings: Settings) -> str:
     return "categorical_crossentropy" if settings.augment_mixup and task.target_form(loss) == "class" else loss
 
 
-def loss_function(name: str) -> Callable[[Any, Any], Any]:
+def loss_function(name: str) -> Function:
     """Return the function of a loss of `Task.loss_name`: from targets and predictions to one value per example.
 
     Raises:
         SettingsError: The user's own module turns out to have no such function.
         Exception: Whatever that module raises while it is imported.
     """
-    found: Callable[[Any, Any], Any] = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
+    found: Function = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
     return found
 
 
-def loss_targets(targets: NDArray[Any], loss: str, task: Task, n_classes: int) -> NDArray[Any]:
-    """Return targets in the form that a loss wants: as they are, or one-hot float32 (n_examples, n_classes)."""
-    if task.target_form(loss) == "one_hot":
-        return np.asarray(np.eye(n_classes, dtype=np.float32)[targets])
+def training_functions(settings: Settings) -> tuple[Function, keras.metrics.Metric]:
+    """Return the loss that training minimises and the metric that it follows, for the targets of `loss_targets`."""
+    task, name = settings.task, fitted_loss(settings)
+    loss = loss_function(name)
+    if not settings.scales_loss:
+        metric_class = getattr(keras.metrics, task.training_metric_classes[task.target_form(name)])
+        return loss, metric_class(name=task.training_metric)
+    error = keras.losses.get(task.training_metric)
+
+    def scaled(targets: Any, predictions: Any) -> Any:
+        targets, deviation = keras.ops.split(targets, 2, axis=-1)
+        return loss(targets / deviation, predictions / deviation)
+
+    def unscaled(targets: Any, predictions: Any) -> Any:
+        return error(keras.ops.split(targets, 2, axis=-1)[0], predictions)
+
+    return scaled, keras.metrics.MeanMetricWrapper(unscaled, name=task.training_metric)
+
+
+def loss_targets(targets: NDArray[Any], loss: str, settings: Settings, data: FoldData) -> NDArray[Any]:
+    """Return targets in the form that training wants.
+
+    Args:
+        targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs).
+        loss: Of `fitted_loss`, or the name of the loss.
+        settings: Of them task_type, label_form, loss and target_scaling.
+        data: The fold, for its classes and the deviation of the training items' targets.
+
+    Returns:
+        They as they are; one-hot float32 (n_examples, n_classes); or float32 (n_examples, 2 * n_outputs), the targets and
+        the deviations that errors are divided by.
+    """
+    if settings.task.target_form(loss) == "one_hot":
+        return np.asarray(np.eye(len(data.class_names), dtype=np.float32)[targets])
+    if settings.scales_loss:
+        return np.concatenate([targets, np.broadcast_to(data.target_deviation, targets.shape)], axis=1)
     return targets
 
 
-def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Settings, n_classes: int) -> float:
+def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Settings, data: FoldData) -> float:
     """Return the mean loss of predictions, without the L2 penalty.
 
     Args:
         targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs).
         predictions: float32 (n_examples, n_outputs).
-        settings: Of them task_type, loss and label_form.
-        n_classes: Number of classes; 0 where there are none.
+        settings: As of `loss_targets`.
+        data: The fold.
     """
     name = settings.task.loss_name(settings.loss)
-    wanted = loss_targets(targets, name, settings.task, n_classes)
+    if settings.scales_loss:
+        wanted, predictions = targets / data.target_deviation, predictions / data.target_deviation
+    else:
+        wanted = loss_targets(targets, name, settings, data)
     values = keras.ops.convert_to_numpy(loss_function(name)(wanted, predictions))
     return float(np.mean(values, dtype=np.float64))

@@ -13,15 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from preprocessing.store import FeatureStore
 from xval.errors import ResultsError, SettingsError
-from xval.models.build import KERNELS, class_names
+from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
 from xval.saved_models.initial import InitialModel
 from xval.saved_models.load import read_keras_model
 from xval.settings.schema import Settings
-
-_OF_THE_FOLD = ("frontend", "normalization")
 
 Block = list[keras.layers.Layer]
 
@@ -30,8 +29,9 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     """Copy the weights of an initial model into a fresh one and freeze the blocks that the settings name.
 
     The output layer is copied where both models answer the same task with the same classes (or the same targets) in the same
-    order, and stays new otherwise. Every other layer has to fit. A frozen batch normalisation keeps its moving statistics and
-    normalises by them in training too.
+    order, and stays new otherwise. Where they scale targets otherwise, it is changed so that the answers are the same; one that
+    is no Dense layer with a bias stays new then. Every other layer has to fit. A frozen batch normalisation keeps its moving
+    statistics and normalises by them in training too.
 
     Args:
         model: Of `build_model`, not compiled yet.
@@ -48,7 +48,7 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     """
     blocks = network_blocks(model)
     frozen = _blocks_to_freeze(blocks, settings)
-    copied = _copy(blocks, network_blocks(_load(initial)), initial, settings, store)
+    copied = _copy(model, _load(initial), initial, settings, store)
     for block in frozen:
         for layer in block:
             layer.trainable = False
@@ -62,7 +62,7 @@ def network_blocks(model: keras.Model) -> list[Block]:
     """Return the layers of a model's network in blocks, from the input to the output; the last block has the output layer.
 
     Args:
-        model: Of `build_model`, or any other; layers named ``frontend`` and ``normalization`` are left out.
+        model: Of `build_model`, or any other; its layers of `CONSTANT_LAYERS` are left out.
     """
     blocks: list[Block] = [[]]
     for layer in _layers_of(model):
@@ -79,7 +79,7 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
         return _layers_of(inner)
     if not isinstance(layer, keras.Model):
         return [layer]
-    parts = (part for part in layer.layers if part.name not in _OF_THE_FOLD)
+    parts = (part for part in layer.layers if part.name not in CONSTANT_LAYERS)
     return [found for part in parts for found in _layers_of(part)]
 
 
@@ -118,9 +118,10 @@ def _load(initial: InitialModel) -> keras.Model:
 
 
 def _copy(
-    blocks: list[Block], initial_blocks: list[Block], initial: InitialModel, settings: Settings, store: FeatureStore
+    model: keras.Model, initial_model: keras.Model, initial: InitialModel, settings: Settings, store: FeatureStore
 ) -> Block:
     """Copy weights layer by layer, once all are known to fit, and return the layers that have got them."""
+    blocks, initial_blocks = network_blocks(model), network_blocks(initial_model)
     hidden, initial_hidden = _with_weights(blocks[:-1]), _with_weights(initial_blocks[:-1])
     if len(hidden) != len(initial_hidden):
         raise SettingsError(
@@ -136,7 +137,9 @@ def _copy(
     output, initial_output = _with_weights(blocks[-1:]), _with_weights(initial_blocks[-1:])
     is_same = _answers(initial.description) == (settings.task_type, class_names(store, settings), store.target_names)
     pairs = list(zip(hidden, initial_hidden, strict=True))
-    if is_same and [*map(_form, output)] == [*map(_form, initial_output)]:
+    before, now = _target_scale(initial_model), _target_scale(model)
+    is_same &= [*map(_form, output)] == [*map(_form, initial_output)] and (before == now or _is_linear(output))
+    if is_same:
         pairs += zip(output, initial_output, strict=True)
     if not pairs:
         raise SettingsError(
@@ -144,7 +147,24 @@ def _copy(
         )
     for layer, source in pairs:
         layer.set_weights(source.get_weights())
+    if is_same and before != now:
+        kernel, bias = output[0].get_weights()
+        factor = np.divide(before[0], now[0])
+        output[0].set_weights([kernel * factor, bias * factor + np.subtract(before[1], now[1]) / now[0]])
     return [layer for layer, _ in pairs]
+
+
+def _target_scale(model: keras.Model) -> tuple[list[float], list[float]] | tuple[float, float]:
+    """Return the deviation and mean of each number that a model predicts; 1 and 0 where it does not scale targets."""
+    layer = next((layer for layer in model.layers if layer.name == "target_scaling"), None)
+    if layer is None:
+        return 1.0, 0.0
+    deviation, mean = layer.get_weights()[:2]
+    return deviation.tolist(), mean.tolist()
+
+
+def _is_linear(output: Block) -> bool:
+    return len(output) == 1 and isinstance(output[0], keras.layers.Dense) and output[0].use_bias
 
 
 def _with_weights(blocks: list[Block]) -> Block:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.read import describe_audio
 from preprocessing.clips.index_file import INDEX_NAME
 from preprocessing.clips.listing import list_audio
-from preprocessing.clips.table import SEVERAL, check_clips, label_columns
+from preprocessing.clips.table import NAMED, check_clips, label_columns
 from preprocessing.corpora.folders import list_labelled
 from preprocessing.corpora.table import read_clips
 from preprocessing.corpus import CUSTOM, Corpus, open_corpus
@@ -84,7 +84,7 @@ class LabelledClips:
     @property
     def target_columns(self) -> dict[str, str]:
         """The columns of the targets by name; ``{"label": "label"}`` for a single one."""
-        return {column.removeprefix(SEVERAL): column for column in label_columns(self.table.columns)}
+        return {column.removeprefix(NAMED): column for column in label_columns(self.table.columns)}
 
     def keep(self, kept: "NDArray[np.bool_] | pd.Series[bool]") -> "LabelledClips":
         """Return some of the clips: bool (n_clips,)."""
@@ -247,7 +247,7 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
         rows = np.stack([targets[item][row] for item, row in zip(examples["item"], examples["row"], strict=True)])
         if rows.ndim != 2:
             raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; numbers (n_outputs,) are wanted.")
-        columns = {f"{SEVERAL}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
+        columns = {f"{NAMED}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
         table = table.drop(columns="label").assign(**columns)
     return LabelledClips(corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
 

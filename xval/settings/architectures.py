@@ -124,6 +124,12 @@ def architecture_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (ROOT / "architectures").glob("*.py") if not path.stem.startswith("_")))
 
 
+def doing(task_type: str) -> tuple[str, ...]:
+    """Return the names of the architectures that do a task."""
+    known = (*architecture_names(), COMBINATION)
+    return tuple(name for name in known if task_type in find_architecture(name).task_types)
+
+
 def executor_names() -> tuple[str, ...]:
     """Return the names of all executors, the files of xval/executors/, and `auto`, which chooses one."""
     files = (ROOT / "xval" / "executors").glob("[a-z]*.py")

@@ -35,8 +35,14 @@ def _check_names(settings: "Settings") -> None:
     except SettingsError as error:
         raise ValueError(str(error)) from error
     if settings.task_type not in architecture.task_types:
-        allowed = ", ".join(architecture.task_types)
-        raise ValueError(f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}")
+        allowed, others = ", ".join(architecture.task_types), ", ".join(architectures.doing(settings.task_type))
+        raise ValueError(
+            f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}. Those that do: {others}"
+        )
+    if task.is_framewise and settings.frontend == "none" and architecture.reshaping_type != "none":
+        raise ValueError(
+            f"architecture '{settings.architecture}' reads spectrograms; set features=waveform and frontend=logmel (or stft)"
+        )
     if settings.augment_mixup and user_code.is_dotted(loss) and task.has_clip_classes:
         raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
     if settings.clip_average != "probabilities" and not task.has_clip_classes:
@@ -73,10 +79,16 @@ def _check_task(settings: "Settings") -> None:
         raise ValueError(f"augment_mixup mixes the targets of clips; {settings.task_type} has none")
     if not settings.task.is_framewise:
         return
-    if settings.features != "waveform" or settings.frontend != "none":
+    if settings.features != "waveform":
         raise ValueError(
-            "frame_classification labels stretches of samples: features='waveform' and frontend='none' are wanted; "
-            f"received features='{settings.features}', frontend='{settings.frontend}'"
+            f"frame_classification labels stretches of samples; received features='{settings.features}'. Set "
+            "features='waveform', and frontend='logmel' for architectures that read spectrograms (crnn)"
+        )
+    frame_samples = settings.frame_settings().frame_samples(settings.sample_rate_hz)
+    if settings.frontend != "none" and frame_samples % settings.hop_length:
+        raise ValueError(
+            f"hop_length={settings.hop_length} does not divide the {frame_samples} samples of a frame of label_frame_s="
+            f"{settings.label_frame_s:g}; each frame has a whole number of columns of the spectrogram"
         )
     moving = ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s")
     for name in moving:

@@ -45,11 +45,12 @@ def describe_faults(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in faults)
 
 
+def that_change_results(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters that can change a result, without those that are as before they could be set."""
+    found = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
+    return {name: value for name, value in found.items() if NEUTRAL.get(name, ...) != value}
+
+
 def hash_parameters(parameters: Mapping[str, object]) -> str:
     """Return sixteen hex digits of the parameters that can change a result."""
-    relevant = {
-        name: value
-        for name, value in parameters.items()
-        if name not in UNHASHED_KEYS and not (name in NEUTRAL and value == NEUTRAL[name])
-    }
-    return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return blake2b(dumps(that_change_results(parameters), sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -18,7 +18,7 @@ from xval.errors import SettingsError, suggestion
 from xval.settings import combination
 from xval.settings.architectures import COMBINATION, Architecture, find_architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
-from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, Settings
+from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
 
 
 @dataclass
@@ -199,12 +199,13 @@ def _resolve_one(
             except SettingsError as error:
                 faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
         sources.setdefault(name, architecture.source)
-    if settings is not None and not settings.task.is_framewise:
+    if settings is not None:
         faults += [
-            f"{_place(declaration, number, sources[name])}: '{name}' belongs to task_type frame_classification and has no "
-            f"effect on {settings.task_type}; leave it out."
-            for name in FRAME_KEYS
-            if sources[name] != "config.ini"
+            f"{_place(declaration, number, sources[name])}: '{name}' belongs to task_type {task_type} and has no effect on "
+            f"{settings.task_type}; leave it out."
+            for task_type, names in {"frame_classification": FRAME_KEYS, "regression": NUMBER_KEYS}.items()
+            for name in names
+            if settings.task_type != task_type and sources[name] != "config.ini"
         ]
     if architecture.name == COMBINATION and not faults:
         found = combination.faults(combination.CombinationOptions.of(with_tuples(options)), sources)

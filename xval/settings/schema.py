@@ -69,6 +69,11 @@ def _join_names(value: object) -> object:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
+def _of_regression(value: str, info: ValidationInfo) -> str:
+    """Take none where no numbers are predicted, so that results of other tasks are what they were before the setting."""
+    return value if info.data.get("task_type") == "regression" else "none"
+
+
 # Scopes that come together.
 _RUN = Scope.EXPERIMENT | Scope.UNHASHED
 _CLUSTER = _RUN | Scope.CLUSTER
@@ -134,6 +139,8 @@ class Settings(FeatureSettings):
     architecture: Annotated[str, Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(_rename_reshaping), _NETWORK]
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]
+    # What was written before there was this setting was trained without it.
+    target_scaling: Annotated[Literal["standard", "none"], AfterValidator(_of_regression), Scope.NUMBERS | Scope.LOSS] = "none"
     regularization_lambda: Annotated[NonNegativeFloat, Scope.OF_MEMBER | Scope.NETWORK]
     # frame_classification
     label_form: Annotated[LabelForm, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
@@ -212,6 +219,16 @@ class Settings(FeatureSettings):
         """What the engine knows of the task."""
         return find_task(self.task_type, self.label_form)
 
+    @property
+    def scales_targets(self) -> bool:
+        """Whether the model scales its answers by the statistics of the training items' targets."""
+        return self.target_scaling == "standard"
+
+    @property
+    def scales_loss(self) -> bool:
+        """Whether errors count in deviations of the training items' targets."""
+        return self.scales_targets and self.task.loss_name(self.loss) in self.task.scaled_losses
+
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name."""
         names = [self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
@@ -254,8 +271,9 @@ def names_of(scope: Scope) -> tuple[str, ...]:
 
 FOLD_KEYS = names_of(Scope.FOLDS)
 FRAME_KEYS = names_of(Scope.FRAMES)
+NUMBER_KEYS = names_of(Scope.NUMBERS)
 CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
-NEUTRAL: Mapping[str, object] = {"train_fraction": 1.0, "train_where": None, "test_where": None}
+NEUTRAL: Mapping[str, object] = {"train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none"}
 """Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""

@@ -18,6 +18,8 @@ class Scope(Flag):
     """It decides the folds."""
     FRAMES = auto()
     """Only experiments whose task is frame_classification have it."""
+    NUMBERS = auto()
+    """Only experiments whose task is regression have it."""
     CLUSTER = auto()
     """It says where jobs run and what they ask of a cluster."""
     OF_MEMBER = auto()

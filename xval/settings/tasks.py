@@ -30,6 +30,7 @@ class Task:
         has_classes: The answers are probabilities of classes, not numbers.
         activation: Keras's name of the activation that turns what an architecture returns into answers.
         losses: The losses that fit, and the form of the targets that each wants; the first is `auto`.
+        scaled_losses: Those of differences, which target_scaling has in deviations of the training items' targets.
         training_metric: The metric that training follows besides the loss.
         training_metric_classes: Its class in keras.metrics, by the form of the targets.
         main_metrics: The metrics of the terminal; the first ranks instances whose monitored values cannot be compared.
@@ -56,6 +57,7 @@ class Task:
     main_metrics: tuple[str, ...]
     item_metric: str
     evaluation: str
+    scaled_losses: tuple[str, ...] = ()
     keras_metrics: Mapping[str, KerasMetric] = field(default_factory=dict)
     final_metrics: Mapping[str, bool] = field(default_factory=dict)
     relative_metrics: tuple[str, ...] = ()
@@ -189,6 +191,7 @@ REGRESSION = Task(
         "poisson": "number",
         "cosine_similarity": "number",
     },
+    scaled_losses=("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
     training_metric="mae",
     training_metric_classes={"number": "MeanAbsoluteError"},
     main_metrics=("rmse", "ccc"),

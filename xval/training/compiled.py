@@ -17,7 +17,7 @@ import keras
 
 from xval.backend.compilation import _jit_compile
 from xval.backend.keras_internals import all_layers
-from xval.models.losses import fitted_loss, loss_function
+from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual
 from xval.settings import user_code
 from xval.settings.parameters import to_parameters
@@ -68,25 +68,24 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     Raises:
         SettingsError: A part of the user's own is not what it is named for, or the examples are too small for an augmentation.
     """
-    loss = fitted_loss(settings)
+    loss, metric = training_functions(settings)
     model.compile(jit_compile=_jit_compile())
     fitted = augmented(model, settings, seed=seed)
     if settings.task.is_reconstruction:
         fitted = with_residual(model, fitted)
-    metric_class = getattr(keras.metrics, settings.task.training_metric_classes[settings.task.target_form(loss)])
-    followed = [metric_class(name=settings.task.training_metric)]
+    followed = [metric]
     if penalised(fitted):
-        followed.append(keras.metrics.MeanMetricWrapper(loss_function(loss), name=DATA_LOSS))
+        followed.append(keras.metrics.MeanMetricWrapper(loss, name=DATA_LOSS))
     fitted.compile(
         optimizer=optimizer.make_optimizer(settings),
-        loss=loss_function(loss),
+        loss=loss,
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
         # TensorFlow goes through some steps before it returns to Python: the same figures in 3 % less time on the CPU.
         steps_per_execution=_STEPS_PER_EXECUTION if keras.backend.backend() == "tensorflow" else 1,
     )
     fitted.optimizer.build(fitted.trainable_variables)
-    return CompiledModel(model, fitted, loss)
+    return CompiledModel(model, fitted, fitted_loss(settings))
 
 
 class WarmModel:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
-from xval.data.fold import Examples, measured
+from xval.data.fold import FoldData, measured
 from xval.errors import DivergenceError
 from xval.jobs.job import Refit
 from xval.models.losses import data_loss
@@ -31,14 +31,12 @@ class Validation:
     """How an epoch is validated.
 
     Attributes:
-        examples: What validates.
-        n_classes: Number of classes; 0 where there are none.
+        data: The fold, whose validation examples are predicted.
         predict: Returns the predictions of the model as it is now, float32 (n_examples, *output_shape).
         penalty: Returns the penalty of its weights, which is a part of val_loss as Keras has it.
     """
 
-    examples: Examples
-    n_classes: int
+    data: FoldData
     predict: Callable[[], NDArray[np.float32]]
     penalty: Callable[[], float]
 
@@ -141,8 +139,8 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._report(epoch + 1, logs)
 
     def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
-        targets, of_targets = measured(validation.examples, predictions)
-        loss = data_loss(targets, of_targets, self._settings, validation.n_classes) + validation.penalty()
+        targets, of_targets = measured(validation.data.sides["validation"], predictions)
+        loss = data_loss(targets, of_targets, self._settings, validation.data) + validation.penalty()
         if not math.isfinite(loss):
             return {"val_loss": loss}
         found = {name: float(metric.function(targets, of_targets)) for name, metric in self._metrics.items()}

@@ -75,17 +75,15 @@ def train_model(
     Raises:
         DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
     """
-    batch_size, n_classes = settings.batch_size, len(data.class_names)
     validation = None if refit else data.sides["validation"]
     # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
     followed = by_keras = None
     if validation is not None and settings.task.is_reconstruction:
-        by_keras = _targeted(compiled, validation, settings, n_classes)
+        by_keras = _targeted(compiled, validation, data, settings)
     elif validation is not None:
         followed = Validation(
-            validation,
-            n_classes,
-            predict=lambda: predict(compiled.whole, validation, batch_size),
+            data,
+            predict=lambda: predict(compiled.whole, validation, settings.batch_size),
             penalty=lambda: penalty(compiled.fitted),
         )
     between = BetweenEpochs(settings, followed, report, refit)
@@ -114,15 +112,14 @@ def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings
     """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
     weights = data.class_weights() if settings.class_weights == "balanced" else None
     mixup = settings.augment_mixup or None
-    n_classes = len(data.class_names)
-    return _targeted(compiled, data.training, settings, n_classes, weights=weights, shuffle_seed=seed, mixup=mixup)
+    return _targeted(compiled, data.training, data, settings, weights=weights, shuffle_seed=seed, mixup=mixup)
 
 
 def _targeted(
     compiled: CompiledModel,
     examples: Examples,
+    data: FoldData,
     settings: Settings,
-    n_classes: int,
     *,
     weights: NDArray[np.float32] | None = None,
     **options: Any,
@@ -132,7 +129,7 @@ def _targeted(
         output_shape = compiled.fitted.output_shape
         targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)
     else:
-        targets = loss_targets(examples.targets, compiled.loss, settings.task, n_classes)
+        targets = loss_targets(examples.targets, compiled.loss, settings, data)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`
     return Batches(examples, settings.batch_size, targets=targets, weights=weights, constant=wants_constant_shapes(), **options)

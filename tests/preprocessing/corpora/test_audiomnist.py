@@ -51,7 +51,7 @@ def test_speakers_are_described_by_the_json(folder: Path) -> None:
 
 def test_the_age_of_1234_years_is_left_out(folder: Path) -> None:
     clips = list_clips(folder, label="age")
-    assert clips["label"].tolist() == [30.0, 30.0, 25.0, 27.0]
+    assert clips["label:age"].tolist() == [30.0, 30.0, 25.0, 27.0]
     assert "45" not in set(clips["item"])
     assert clips.attrs["note"] == "1 of 4 speakers are left out (--folds digit --label age): 45."
     assert "note" not in list_clips(folder).attrs

@@ -35,7 +35,7 @@ def test_gender_and_age_come_from_the_table(folder: Path) -> None:
     for audio in (folder, folder / "AudioWAV"):
         by_gender = list_clips(audio, folds="gender")
         assert by_gender[["item", "fold"]].to_numpy().tolist() == [["1001", 2], ["1002", 1], ["1040", 1]]
-        assert list_clips(audio, label="age")["label"].tolist() == [51.0, 21.0, 42.0]
+        assert list_clips(audio, label="age")["label:age"].tolist() == [51.0, 21.0, 42.0]
     assert list_clips(folder, label="emotion,gender")["label"].tolist() == ["angry_male", "happy_female", "sad_female"]
     assert (task_type(label="age"), task_type(label="gender")) == ("regression", "classification")
 

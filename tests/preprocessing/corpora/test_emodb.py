@@ -36,7 +36,7 @@ def test_what_the_archive_unpacks_to_is_read(tmp_path: Path, lay_out) -> None:
 def test_folds_by_gender_and_other_labels(folder: Path) -> None:
     assert list_clips(folder, folds="gender")[["item", "fold"]].to_numpy().tolist() == [["03", 2], ["09", 1], ["16", 1]]
     assert list_clips(folder, label="sentence")["label"].tolist() == ["a01", "b10", "a05"]
-    assert list_clips(folder, label="age")["label"].tolist() == [31.0, 21.0, 31.0]
+    assert list_clips(folder, label="age")["label:age"].tolist() == [31.0, 21.0, 31.0]
     assert (task_type(label="age", item="speaker"), task_type(label="emotion")) == ("regression", "classification")
 
 

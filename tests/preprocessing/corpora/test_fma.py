@@ -87,7 +87,7 @@ def test_other_items_and_names(corpus: Path) -> None:
 
 def test_numbers_are_regressed(corpus: Path) -> None:
     clips = list_clips(corpus, label="listens")
-    assert clips["label"].tolist() == [1293.0, 50135.0, 361.0]
+    assert clips["label:listens"].tolist() == [1293.0, 50135.0, 361.0]
     several = list_clips(corpus, label="listens,duration")
     assert several[["label:listens", "label:duration"]].to_numpy().tolist() == [[1293, 102], [50135, 110], [361, 120]]
     for label, table in (("listens", clips), ("listens, duration", several)):

@@ -68,7 +68,7 @@ def test_dimensions_are_numbers_and_leave_nothing_out(folder: Path) -> None:
     assert list(clips.columns) == ["path", "item", "label:valence", "label:arousal", "label:dominance", "gender"]
     assert clips.iloc[0, 2:5].tolist() == [2.5, 2.0, 3.5]
     assert (len(clips), clips.attrs["note"]) == (5, "")
-    assert list_clips(folder, label="valence")["label"].tolist() == [2.5, 2.5, 4.0, 1.5, 4.5]
+    assert list_clips(folder, label="valence")["label:valence"].tolist() == [2.5, 2.5, 4.0, 1.5, 4.5]
     assert (task_type(label="valence, arousal"), task_type(label="emotion")) == ("regression", "classification")
     with pytest.raises(CorpusError, match=r"numbers .* and names cannot be predicted together"):
         list_clips(folder, label="emotion,valence")

@@ -114,14 +114,19 @@ def test_several_columns_of_numbers_are_several_targets(tmp_path: Path) -> None:
     assert checked[["label:arousal", "label:valence"]].dtypes.tolist() == ["float64", "float64"]
     with pytest.raises(CorpusError, match="line 3, column label:valence: received 'high'; allowed: a number"):
         read(tmp_path, text.replace("3.", "high"), task_type="regression")
-    with pytest.raises(CorpusError, match=r"label:arousal, label:valence are numbers .*--task-type regression"):
+    with pytest.raises(CorpusError, match=r"label:arousal, label:valence: numbers .*--task-type regression"):
         read(tmp_path, text)
 
 
-@pytest.mark.parametrize("columns", ["label:a", "label,label:a", "label:a,label:"])
-def test_targets_are_one_column_or_several_with_names(tmp_path: Path, columns: str) -> None:
+def test_one_target_may_have_a_name(tmp_path: Path) -> None:
+    clips = read(tmp_path, "path,item,label:age\na.wav,s,31\n", task_type="regression")
+    assert check_clips(clips, tmp_path, task_type="regression")["label:age"].tolist() == [31.0]
+
+
+@pytest.mark.parametrize("columns", ["label,label:a", "label:a,label:"])
+def test_targets_have_names_or_are_one_column_without(tmp_path: Path, columns: str) -> None:
     with pytest.raises(
-        CorpusError, match=r"line 1: received the columns label.*allowed: one column 'label', or two or more 'label:'"
+        CorpusError, match=r"line 1: received the columns label.*allowed: one column 'label', or one or more 'label:'"
     ):
         read(tmp_path, f"path,item,{columns}\n", task_type="regression")
 

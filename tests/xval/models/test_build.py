@@ -75,11 +75,26 @@ def test_the_penalty_is_lambda_times_the_squares_of_the_kernels(small, build):
     assert not build().losses
 
 
-def test_classification_answers_with_probabilities_and_regression_with_numbers(small, build):
-    values = np.array(small.predictors("c"))
+def test_classification_answers_with_probabilities(small, build):
+    assert build().predict(np.array(small.predictors("c")), verbose=0).sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5)
 
-    assert build().predict(values, verbose=0).sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5)
-    assert (build(task_type="regression").predict(values, verbose=0) < 0).any()
+
+def test_regression_answers_in_the_scale_of_the_training_items_targets(small, make_settings, make_options, tmp_path):
+    targets = {item: RNG.normal([40, 7], [12, 0], size=(20, 2)) for item in "abc"}
+    numbers = store.write("numbers", {item: small.predictors(item) for item in "abc"}, targets, data_folder=tmp_path,
+                          task_type="regression")  # fmt: skip
+    of_training = np.concatenate([targets["a"], targets["b"]])
+    answers = {}
+    for scaling in ("none", "standard"):
+        keras.utils.set_random_seed(1)
+        given = {"task_type": "regression", "architecture": "mlp", "n_units": (4,), "target_scaling": scaling}
+        model = build_model(make_settings(**given), make_options(**given), numbers, ["a", "b"])
+        answers[scaling] = model.predict(np.array(small.predictors("c")), verbose=0)
+        assert not [variable for variable in model.trainable_variables if "target_scaling" in variable.path]
+
+    # The second target does not vary; its deviation is 1.
+    wanted = of_training.mean(axis=0) + answers["none"] * [of_training[:, 0].std(), 1]
+    assert answers["standard"] == pytest.approx(wanted, rel=1e-5)
 
 
 def test_an_option_out_of_range_is_named(small, build):

@@ -116,6 +116,27 @@ def test_every_layer_is_copied_where_the_classes_are_the_same(save_initial, star
     assert mean == pytest.approx(opened.moments(["a", "b"]).mean(), rel=1e-5)  # not that of the initial model's items
 
 
+@pytest.mark.parametrize("scaling", ["standard", "none"])
+def test_a_regression_starts_with_the_answers_of_the_initial_model_on_targets_of_another_scale(scaling, tmp_path, build):
+    rng = np.random.default_rng(1)
+    predictors = {item: rng.normal(size=(5, *SHAPE)).astype(np.float32) for item in "abcd"}
+    models = {}
+    for name, scale in (("source", 3.0), ("target", 50.0)):
+        numbers = {item: rng.normal(10 * scale, scale, size=(5, 2)) for item in "abcd"}
+        opened = store.write(name, predictors, numbers, data_folder=tmp_path, task_type="regression")
+        given = {"task_type": "regression", "architecture": "mlp", "normalization": "none"}
+        if models:
+            path = tmp_path / "initial.keras"
+            models["source"].save(path)
+            describe(path, opened, "mlp", task_type="regression", target_names=["0", "1"])
+            given |= {"initial_model": str(path)}
+        chosen, models[name] = build(opened, target_scaling=scaling if name == "source" else "standard", **given)
+    start_from(models["target"], find_initial_model(chosen, FOLD, tmp_path / "target"), chosen, opened)
+
+    answers = [model.predict(predictors["d"], verbose=0) for model in models.values()]
+    assert answers[1] == pytest.approx(answers[0], rel=1e-4, abs=1e-4)
+
+
 @pytest.mark.parametrize("classes", ["xyz", "yz"])
 def test_the_output_layer_is_new_where_the_classes_differ(classes, save_initial, start):
     source, path = save_initial()

@@ -100,6 +100,39 @@ def test_metrics_and_monitors_of_the_other_tasks(own_package, task_type, paramet
         resolve(declared)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "mlp"}, "'mlp' does .*, not frame_classification. Those that do: crnn, denet, sincnet"),
+        ({"frontend": "none"}, "architecture 'crnn' reads spectrograms; set features=waveform and frontend=logmel"),
+        (
+            {"architecture": "sincnet", "features": "logmel", "frontend": "none"},
+            "received features='logmel'. Set features='waveform', and frontend='logmel' for",
+        ),
+        ({"label_frame_s": 0.025}, "hop_length=160 does not divide the 400 samples of a frame of label_frame_s=0.025"),
+    ],
+)
+def test_what_frames_want_of_architecture_and_features(changes, message):
+    found = {"architecture": "crnn", "frontend": "logmel", "features": "waveform"}
+    assert resolve(declare(found, task_type="frame_classification"))
+    with pytest.raises(SettingsError, match=message):
+        resolve(declare(found | changes, task_type="frame_classification"))
+
+
+def test_the_scale_of_targets_belongs_to_regression_and_leaves_results_of_before_what_they_are():
+    with pytest.raises(SettingsError, match="'target_scaling' belongs to task_type regression and has no effect on classif"):
+        resolve(declare({"target_scaling": "standard"}))
+
+    def found(**changes):
+        (instance,) = resolve(declare({}, **changes))
+        before = {name: value for name, value in instance.parameters.items() if name != "target_scaling"}
+        return instance.settings.target_scaling, instance.settings_hash == hash_parameters(before)
+
+    assert found() == ("none", True)
+    assert found(task_type="regression") == ("standard", False)
+    assert found(task_type="regression", target_scaling="none") == ("none", True)
+
+
 def test_clips_of_a_regression_are_averaged_alone():
     with pytest.raises(SettingsError, match="clip_average='votes' needs classes; the task is regression"):
         resolve(declare({"clip_average": "votes"}, task_type="regression"))

@@ -63,7 +63,8 @@ EXPECTED = {
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
         "initial_model", "frozen_layers", "frozen", *FeatureSettings.model_fields, *AUGMENTATION,
     ),
-    Scope.LOSS: ("loss", "example_length_s", "example_overlap", "train_where"),
+    Scope.NUMBERS: ("target_scaling",),
+    Scope.LOSS: ("target_scaling", "loss", "example_length_s", "example_overlap", "train_where"),
     Scope.FEATURE_LOSS: ("normalization", *FeatureSettings.model_fields),
     Scope.FRAME_LOSS: ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
 }  # fmt: skip

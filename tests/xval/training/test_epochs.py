@@ -33,19 +33,19 @@ def train(tmp_path):
         data = load_fold(written, FOLD, in_memory=True)
         compiled = compile_model(build_model(settings, instance.options, written, FOLD.training), settings, seed=3)
         history = train_model(compiled, data, settings, seed=3, report=lambda *_: None, log_folder=None, refit=refit)
-        return compiled, data.sides["validation"], settings, history
+        return compiled, data, settings, history
 
     return train
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "accuracy", "val_macro_f1"])
 def test_the_kept_predictions_are_those_of_the_weights_of_the_best_epoch(train, monitor):
-    compiled, examples, settings, history = train(monitor=monitor, num_epochs=6, patience=1, learning_rate=0.1)
-    best = history.epochs[history.best_epoch - 1]
+    compiled, data, settings, history = train(monitor=monitor, num_epochs=6, patience=1, learning_rate=0.1)
+    best, examples = history.epochs[history.best_epoch - 1], data.sides["validation"]
 
     assert history.best_epoch < len(history.epochs)  # weights were restored
     assert np.array_equal(history.predictions, predict(compiled.whole, examples, 8))
-    loss = data_loss(examples.targets, history.predictions, settings, 3) + penalty(compiled.fitted)
+    loss = data_loss(examples.targets, history.predictions, settings, data) + penalty(compiled.fitted)
     assert best["val_loss"] == pytest.approx(loss, rel=1e-6)
     values = [(-1 if monitor.endswith("loss") else 1) * row[monitor] for row in history.epochs]
     assert np.argmax(values) == history.best_epoch - 1

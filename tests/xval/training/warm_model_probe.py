@@ -29,43 +29,58 @@ FOLDS = {
 CNN = {"architecture": "cnn_small", "n_filters": (4, 8), "dropout": 0.3}
 INSTANCES = {
     1: {"architecture": "mlp", "n_units": (8,), "dropout": 0.5, "monitor": "val_macro_f1"},
-    2: CNN | {"regularization_lambda": 0.01, "schedule": "plateau", "schedule_patience": 1, "patience": 1, "clip_norm": 1.0},
+    # of numbers, whose scale is another in each fold
+    2: CNN
+    | {
+        "task_type": "regression",
+        "regularization_lambda": 0.01,
+        "schedule": "plateau",
+        "schedule_patience": 1,
+        "patience": 1,
+        "clip_norm": 1.0,
+    },
     3: CNN | {"augment_noise": 0.3, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3},
     4: {"architecture": "rnn_small", "class_weights": "balanced", "optimizer": "nadam", "evaluate_training": True},
     5: CNN | {"learning_rate": 1e30, "optimizer": "sgd", "regularization_lambda": 0.01},  # diverges
 }
 
 
-def write_corpus(folder: Path) -> store.FeatureStore:
-    """Return a store of items of different sizes."""
+def write_corpora(folder: Path) -> dict[str, store.FeatureStore]:
+    """Return stores of items of different sizes, by the task."""
     rng = np.random.default_rng(0)
-    predictors, targets = {}, {}
+    predictors, targets, numbers = {}, {}, {}
     for number, item in enumerate(ITEMS):
         classes = np.arange(7 + 2 * number) % 3
         values = rng.normal(size=(len(classes), 12, 8)).astype(np.float32) + 0.5 * number
         for example, label in enumerate(classes):
             values[example, :, 2 * label : 2 * label + 2] += 1.5
         predictors[item], targets[item] = values, np.array(["a", "b", "c"])[classes]
-    return store.write("toy", predictors, targets, data_folder=folder / "data")
+        numbers[item] = 100 + (3.0 + number) * classes
+    return {
+        "classification": store.write("toy", predictors, targets, data_folder=folder / "data"),
+        "regression": store.write("numbers", predictors, numbers, data_folder=folder / "data", task_type="regression"),
+    }
 
 
-def make_job(folder: Path, written: store.FeatureStore, number: int, fold: int) -> Job:
+def make_job(folder: Path, written: dict[str, store.FeatureStore], number: int, fold: int) -> Job:
     """Return the job of a fold of an instance."""
     given = {
         "dataset": "toy", "num_folds": 3, "num_epochs": 3, "batch_size": 8, "backend": keras.backend.backend(),
         "experiment_folder": str(folder / "results"), "data_folder": str(folder / "data"),
     }  # fmt: skip
-    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {number: INSTANCES[number]}))
+    own = dict(INSTANCES[number])
+    given["task_type"] = own.pop("task_type", "classification")
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {number: own}))
     return Job(
-        experiment_folder=str(folder / "results"), code_folder=str(folder), store_folder=str(written.folder), instance=number,
-        fold=FOLDS[fold], settings=instance.settings, options=instance.options,
-        settings_hash=instance.settings_hash, folds_hash="folds", seed=job_seed(1, fold),
+        experiment_folder=str(folder / "results"), code_folder=str(folder), instance=number,
+        store_folder=str(written[given["task_type"]].folder), fold=FOLDS[fold], settings=instance.settings,
+        options=instance.options, settings_hash=instance.settings_hash, folds_hash="folds", seed=job_seed(1, fold),
     )  # fmt: skip
 
 
 def main(folder: Path, names: list[str]) -> None:
     """Run the jobs."""
-    written = write_corpus(folder)
+    written = write_corpora(folder)
     taken = []
     take = compiled.WARM_MODEL.take
 

@@ -80,11 +80,10 @@ class Member:
         settings = job.settings
         self.job, self.setup, self.compiled = job, setup, compiled
         self.batches = training_batches(compiled, setup.data, settings, seed=job.seed)
-        examples = setup.data.sides["validation"]
-        self.validation = Batches(examples, settings.batch_size, constant=True)
+        self.validation = Batches(setup.data.sides["validation"], settings.batch_size, constant=True)
         self._predictions = np.empty(0, np.float32)
         self._penalty = 0.0
-        validated = Validation(examples, len(setup.data.class_names), lambda: self._predictions, lambda: self._penalty)
+        validated = Validation(setup.data, lambda: self._predictions, lambda: self._penalty)
         self._between = BetweenEpochs(settings, validated, report, None)
         self._model = _StandIn(float(setup.compiled.fitted.optimizer.learning_rate))
         self._follows_data_loss = bool(penalised(compiled.fitted))

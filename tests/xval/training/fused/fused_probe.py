@@ -31,12 +31,15 @@ CNN = {"architecture": "cnn_small", "n_filters": (4, 6), "num_epochs": 4}
 CASES = {
     # one member has dropout, another none; one has a penalty; one diverges; most stop early, each in its own epoch
     "differing": [
-        MLP | {"dropout": 0.4, "regularization_lambda": 0.02},
+        MLP | {"dropout": 0.4, "regularization_lambda": 0.02, "class_weights": "balanced"},
         MLP | {"dropout": 0.0, "learning_rate": 0.02},
         MLP | {"dropout": 0.2, "learning_rate": 1e30},
     ],
+    # of numbers, whose scale is another in each fold
     "cnn": [
-        CNN | {"n_filters": (4,)} | {"class_weights": "balanced", "schedule": "plateau", "schedule_patience": 1, "patience": 1}
+        CNN
+        | {"n_filters": (4,), "task_type": "regression", "regularization_lambda": 0.02, "schedule": "plateau"}
+        | {"schedule_patience": 1, "patience": 1}
     ],
     "augmented": [CNN | {"augment_noise": 0.3, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3}],
     "streamed": [CNN | {"generator": True, "schedule": "cosine", "optimizer": "nadam", "clip_norm": 1.0}],
@@ -49,28 +52,33 @@ CASES = {
 }
 
 
-def write_store(folder: Path) -> store.FeatureStore:
-    """Return a store of items of different sizes, whose classes are hard to tell apart."""
+def write_stores(folder: Path) -> dict[str, store.FeatureStore]:
+    """Return stores of items of different sizes, by the task; their classes are hard to tell apart."""
     rng = np.random.default_rng(3)
     means = rng.normal(size=(4, 12, 10))
-    predictors, targets = {}, {}
+    predictors, targets, numbers = {}, {}, {}
     for item, n_examples in SIZES.items():
         classes = np.arange(n_examples) % 4
         predictors[item] = (0.4 * means[classes] + rng.normal(3, 2, (n_examples, 12, 10))).astype(np.float32)
         targets[item] = [f"k{label}" for label in classes]
-    return store.write("probe", predictors, targets, data_folder=folder / "data")
+        numbers[item] = n_examples + 3.0 * classes
+    return {
+        "classification": store.write("probe", predictors, targets, data_folder=folder / "data"),
+        "regression": store.write("numbers", predictors, numbers, data_folder=folder / "data", task_type="regression"),
+    }
 
 
-def make_jobs(folder: Path, written: store.FeatureStore, case: str, results: str) -> list[Job]:
+def make_jobs(folder: Path, written: dict[str, store.FeatureStore], case: str, results: str) -> list[Job]:
     """Return the jobs of a case, of all folds of each instance."""
     given = {"dataset": "probe", "data_folder": str(folder / "data"), "backend": "jax", "batch_size": 8}
     instances = [{"engine": "fused_always"} | own for own in CASES[case]]
-    shared = {name: own.pop(name) for own in instances for name in ("max_worker_memory_mb",) if name in own}
+    shared = {name: own.pop(name) for own in instances for name in ("max_worker_memory_mb", "task_type") if name in own}
+    task_type = shared.get("task_type", "classification")
     declaration = Declaration("exp.py", "exp.py", "a test", given | shared, dict(enumerate(instances, start=1)))
     return [
         Job(
-            str(folder / results / case), str(folder), str(written.folder), instance.number, fold, instance.settings,
-            instance.options, instance.settings_hash, "folds", seed=job_seed(1, fold.number),
+            str(folder / results / case), str(folder), str(written[task_type].folder), instance.number, fold,
+            instance.settings, instance.options, instance.settings_hash, "folds", seed=job_seed(1, fold.number),
         )
         for instance in resolve(declaration)
         for fold in FOLDS
@@ -88,7 +96,7 @@ def read(job: Job) -> dict:
         "record": record,
         "history": pd.read_csv(folder / "history.csv"),
         "metrics": pd.Series(metrics),
-        "predictions": predictions[[name for name in predictions if name.startswith("probability")]],
+        "predictions": predictions[[name for name in predictions if name.startswith(("probability", "predicted_"))]],
         "weights": np.concatenate([np.ravel(values) for values in weights]),
     }
 
@@ -105,7 +113,7 @@ def compare(one: dict, other: dict) -> dict[str, float]:
     return found
 
 
-def run_case(folder: Path, written: store.FeatureStore, case: str) -> dict:
+def run_case(folder: Path, written: dict[str, store.FeatureStore], case: str) -> dict:
     jobs = make_jobs(folder, written, case, "together")
     (group,) = group_jobs(jobs)
     events: list[dict] = []
@@ -132,7 +140,7 @@ def run_case(folder: Path, written: store.FeatureStore, case: str) -> dict:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    written = write_store(folder)
+    written = write_stores(folder)
     print(json.dumps({case: run_case(folder, written, case) for case in sys.argv[2:]}))
 
 

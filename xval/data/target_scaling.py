@@ -1,0 +1,46 @@
+"""The mean and deviation of the numbers that a regression predicts, over the items that train.
+
+Comes in: an open store and the training items. Goes out: what the model of their fold scales its answers by. Augmented examples
+have the targets of their sources and are left out.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.store import FeatureStore
+
+_SMALLEST_DEVIATION = float(np.finfo(np.float32).eps)  # of what float32 holds of a mean
+
+
+@dataclass(frozen=True)
+class TargetScaling:
+    """What stands between targets and numbers of mean 0 and deviation 1.
+
+    Attributes:
+        mean: float32 (n_outputs,), in the unit of each target.
+        deviation: float32 (n_outputs,), its standard deviation over n, in the same unit; 1 for a target that does not vary.
+    """
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+
+def target_scaling(store: FeatureStore, items: Collection[str], clips: Collection[str] | None = None) -> TargetScaling:
+    """Return the mean and deviation of the targets of some items.
+
+    Args:
+        store: Of a regression.
+        items: Items of the store.
+        clips: Those of their clips that count; None: all.
+    """
+    examples = store.examples[~store.examples["augmented"] & store.examples["item"].isin(items)]
+    if clips is not None:
+        examples = examples[examples["clip"].isin(clips)]
+    rows = examples.groupby("item")["row"]
+    targets = np.concatenate([store.targets(str(item))[of_item] for item, of_item in rows]).astype(np.float64)
+    mean, deviation = targets.mean(axis=0), targets.std(axis=0)
+    varies = deviation > _SMALLEST_DEVIATION * np.abs(mean)
+    return TargetScaling(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32))
