@@ -8,7 +8,7 @@ from xval.data.target_scaling import target_scaling
 
 def test_mean_and_deviation_are_those_of_the_original_examples_of_the_items(tmp_path):
     targets = {"a": [[1.0, 5.0], [3.0, 5.0]], "b": [[8.0, 5.0], [900.0, 9.0]], "c": [[70.0, 2.0], [80.0, 2.0]]}
-    with StoreWriter(tmp_path / "store", task_type="regression") as writer:
+    with StoreWriter(tmp_path / "store", task_type="regression", class_names=()) as writer:
         for item, of_item in targets.items():
             examples = [Example(f"{item}{row}", 0.0, 1.0, augmented=(item, row) == ("b", 1)) for row in range(2)]
             writer.append(item, np.zeros((2, 3, 2), np.float32), np.array(of_item), examples)
