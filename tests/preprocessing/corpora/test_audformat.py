@@ -62,7 +62,7 @@ def test_labels_of_all_tables_get_item_and_phase(folder: Path) -> None:
 
 def test_segments_become_stretches_of_their_speaker(folder: Path) -> None:
     clips = list_clips(folder, label="arousal", task_type="regression")
-    assert clips[["item", "label", "start_s"]].to_numpy().tolist() == [["1", 0.25, 0.0], ["2", -1.0, 0.1]]
+    assert clips[["item", "label:arousal", "start_s"]].to_numpy().tolist() == [["1", 0.25, 0.0], ["2", -1.0, 0.1]]
     assert clips["end_s"][0] == 0.2
     assert clips["end_s"].isna().tolist() == [False, True]
 

@@ -102,7 +102,7 @@ def test_a_folder_of_parquet_files_is_read_as_well(source: str, tmp_path: Path, 
 
 
 def test_a_regression_takes_the_numbers(source: str, tmp_path: Path) -> None:
-    assert list_clips(tmp_path, source=source, label="age", task_type="regression")["label"].tolist()[:2] == [24.5, 25.5]
+    assert list_clips(tmp_path, source=source, label="age", task_type="regression")["label:age"].tolist()[:2] == [24.5, 25.5]
 
 
 def test_a_dataset_becomes_a_store_without_a_decoder_of_the_library(

@@ -196,7 +196,8 @@ def test_the_defaults_come_from_the_table(tmp_path: Path) -> None:
 def test_columns_are_chosen(tmp_path: Path, options: dict[str, str], rows: list[tuple[object, ...]]) -> None:
     text = "file,speaker,emotion,strength,age,label,items\na.wav,s1,sad,2,31,,x\nb.wav,s2,glad,3,45,,y\n"
     clips = read(tmp_path, text, **{"path": "file", "item": "speaker", **options})
-    assert list(clips[["path", "item", "label"]].itertuples(index=False, name=None)) == rows
+    label = "label:age" if options["label"] == "age" else "label"
+    assert list(clips[["path", "item", label]].itertuples(index=False, name=None)) == rows
 
 
 def test_several_chosen_numbers_are_several_targets(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_numbers_as_labels_are_asked_about_unless_the_task_is_given(tmp_path: Pa
     text = "path,item,age\n" + "".join(f"{number}.wav,s,{20 + number % 12}\n" for number in range(24))
     with pytest.raises(CorpusError, match=r"column age: 12 different numbers \(20, .*for 24 clips.*--task-type regression"):
         read(tmp_path, text, label="age")
-    assert read(tmp_path, text, label="age", task_type="regression")["label"].dtype == "float64"
+    assert read(tmp_path, text, label="age", task_type="regression")["label:age"].dtype == "float64"
     assert read(tmp_path, text, label="age", task_type="classification")["label"].nunique() == 12
     few = "path,item,label\n" + "".join(f"{number}.wav,s,{number % 10}\n" for number in range(20))
     assert read(tmp_path, few)["label"].nunique() == 10
