@@ -222,6 +222,15 @@ def test_python_of_the_docs_parses_and_its_instances_can_be_resolved(page, code,
         resolve(Declaration(page, page, "a test", parameters, instances))
 
 
+def test_the_readme_is_short_and_links_hold_where_the_pages_lie():
+    places = {"README.md": ROOT, "CONTRIBUTING.md": ROOT} | {name: ROOT / "docs" for name in PAGES if name != "README.md"}
+    texts = PAGES | {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")}
+    links = {(page, link) for page in texts for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", texts[page])}
+
+    assert len(PAGES["README.md"].splitlines()) <= 150
+    assert {(page, link) for page, link in links if not (places[page] / link).exists()} == set()
+
+
 def test_settings_in_the_text_are_settings():
     known = {key for keys in read_defaults().values() for key in keys}
     known |= {option for name in architecture_names() for option in find_architecture(name).options}
