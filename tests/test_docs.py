@@ -31,6 +31,9 @@ PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README
 PROGRAMS = ("python ", "xval ", "make ", "pip ")
 NAMES_ALONE = re.compile(r"python -m \w+( \w+)?")
 
+PATTERN = re.compile(r" \.\.\.|\b(NAME|ROUTE|COMMAND)\b")  # the form of many commands, not one to be run
+OF_A_STUDY = {"experiments/first.py", "my_study/experiments/first.py", "own_words"}  # what `xval new` makes, and a user in it
+
 NEEDS = {
     "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
     "a corpus that is not generated here": {
@@ -100,7 +103,7 @@ def commands_of(page, text):
             continue
         for found in re.findall(r"`([^`]+)`", code) if inline else code.split("\n"):
             for part in re.split(r"\s{2,}|\s#\s", found.strip())[0].split(" && "):
-                if part.startswith(PROGRAMS):
+                if part.startswith(PROGRAMS) and not PATTERN.search(part) and OF_A_STUDY.isdisjoint(part.split()):
                     yield Command(page, part.partition(" > ")[0].strip(), inline)
 
 
