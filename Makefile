@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-CODE := xval architectures preprocessing augmentation experiments benchmarks tests
+CODE := xval architectures preprocessing augmentation experiments benchmarks tests docs notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check fix bench clean
+.PHONY: help demo test test-slow check docs fix bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,11 +31,14 @@ test: .venv/.installed-test ## run the tests (about 14 minutes on 2 cores)
 test-slow: .venv/.installed-test ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
 
-check: .venv/.installed-test ## format, lint, types and the direction of imports
+check: .venv/.installed-test docs ## format, lint, types, the direction of imports, the links of the docs
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/.installed-test ## README and docs/ as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 fix: .venv/.installed-test ## format and mend what can be mended
 	$(BIN)/ruff format $(CODE)
@@ -55,4 +58,4 @@ bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/R
 	$(BIN)/python benchmarks/plain_keras.py $(addprefix --digits ,$(wildcard ../shared/data/fsdd/recordings))
 
 clean: ## remove the environment and what runs have written
-	rm -rf .venv data/demo data/demo_random_split results
+	rm -rf .venv site data/demo data/demo_random_split results

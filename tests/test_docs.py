@@ -1,0 +1,360 @@
+"""README.md and docs/: every command is one that the programs understand, every setting exists, the short ones are run."""
+
+import argparse
+import ast
+import importlib
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from preprocessing import corpora
+from preprocessing.clips.table import check_clips
+from preprocessing.commands.command_line import read_settings
+from preprocessing.options.argument_parser import Parser
+from xval.config_file import read_defaults
+from xval.experiment import command_line
+from xval.settings.architectures import architecture_names, find_architecture
+from xval.settings.resolve import Declaration, resolve
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+PROGRAMS = ("python ", "xval ", "make ", "pip ")
+NAMES_ALONE = re.compile(r"python -m \w+( \w+)?")
+
+PATTERN = re.compile(r" \.\.\.|\b(NAME|ROUTE|COMMAND)\b")  # the form of many commands, not one to be run
+OF_A_STUDY = {"experiments/first.py", "my_study/experiments/first.py", "own_words"}  # what `xval new` makes, and a user in it
+
+NEEDS = {
+    "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
+    "a corpus that is not generated here": {
+        "python -m preprocessing ravdess FOLDER",
+        "python -m augmentation mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",
+        "python experiments/voxceleb.py",
+        "python experiments/fma.py",
+        "python experiments/bats.py",
+        "python -m preprocessing my_corpus FOLDER",
+        "python -m xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
+        r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
+        "python benchmarks/features.py FOLDER",
+        "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
+    },
+    "two GPUs": {
+        "python experiments/exp1.py 3 7 0,1",
+        "python experiments/exp1.py 1 7 0,1",
+        "python experiments/exp1.py 3 7 0 --workers-per-gpu 4",
+    },
+    "a cluster": {
+        "python experiments/exp1.py --executor slurm --set slurm_partition=gpu",
+        "python experiments/exp1.py --executor ray --set ray_address=HOST:6379",
+    },
+    "every fold three times, or `refit` would find folds missing; tests/test_repeats.py trains repeats": {
+        "python experiments/demo.py --set repeats=3",
+    },
+    "minutes, and shows nothing of the docs: see benchmarks/README.md": {
+        "python benchmarks/feature_store.py 20000 2",
+        "python benchmarks/offline_augmentation.py",
+        "python benchmarks/statistics_simulation.py",
+    },
+}
+
+
+class Command(NamedTuple):
+    """A command of the docs: the page, its words, and whether it stands in the running text."""
+
+    page: str
+    text: str
+    is_inline: bool
+
+
+class Parsed(BaseException):
+    """A parser has understood a command line; it goes no further."""
+
+
+def code_of(text):
+    """Yield (language, code) of each block of a page, indented ones as those of the shell, and lastly the text without them."""
+    rest, block, language = [], None, ""
+    for line in text.split("\n"):
+        fence = re.match(r"\s*```(\w*)", line)
+        if fence and block is None:
+            block, language = [], fence[1]
+        elif fence:
+            yield language, "\n".join(block)
+            block = None
+        elif block is not None:
+            block.append(line)
+        elif line.startswith("    "):
+            yield "sh", line.strip()
+        else:
+            rest.append(line)
+    yield "", "\n".join(rest)
+
+
+def commands_of(page, text):
+    for language, code in code_of(text):
+        inline = not language
+        if language not in ("", "sh"):
+            continue
+        for found in re.findall(r"`([^`]+)`", code) if inline else code.split("\n"):
+            for part in re.split(r"\s{2,}|\s#\s", found.strip())[0].split(" && "):
+                if part.startswith(PROGRAMS) and not PATTERN.search(part) and OF_A_STUDY.isdisjoint(part.split()):
+                    yield Command(page, part.partition(" > ")[0].strip(), inline)
+
+
+def blocks(language):
+    return [(page, code) for page, text in PAGES.items() for found, code in code_of(text) if found == language]
+
+
+COMMANDS = sorted({command.text: command for page, text in PAGES.items() for command in commands_of(page, text)}.values())
+TO_RUN = [
+    text
+    for _, text, is_inline in COMMANDS
+    if text.startswith("python")
+    and not (is_inline and NAMES_ALONE.fullmatch(text))
+    and text not in set().union(*NEEDS.values())
+]
+
+
+@pytest.fixture
+def understood(monkeypatch, capsys):
+    """Return a function that gives what the parser of a program makes of its arguments; nothing is carried out."""
+
+    def stop(result, *_):
+        raise Parsed(result)
+
+    def parse(program, *arguments):
+        monkeypatch.setattr(sys, "argv", [program, *arguments])
+        with monkeypatch.context() as patched:
+            if program.endswith(".py"):
+                patched.setattr(command_line, "run_experiment", lambda declaration, request, _: stop((declaration, request)))
+                original = argparse.ArgumentParser.parse_args
+                patched.setattr(argparse.ArgumentParser, "parse_args", lambda *given: stop(original(*given)))
+                patched.syspath_prepend(ROOT / "benchmarks")
+                carry_out = lambda: runpy.run_path(str(ROOT / program), run_name="__main__")  # noqa: E731
+            else:
+                original = Parser.parse_all
+                patched.setattr(Parser, "parse_all", lambda *given: stop(original(*given)))
+                carry_out = lambda: importlib.import_module(f"{program}.__main__").main(list(arguments))  # noqa: E731
+            try:
+                carry_out()
+            except Parsed as found:
+                return found.args[0]
+            except SystemExit as ended:
+                if "--help" in arguments and not ended.code:
+                    return None
+        raise AssertionError(capsys.readouterr().err)
+
+    return parse
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.page}: {command.text}")
+def test_every_command_is_understood_by_its_program(command, understood, monkeypatch, tmp_path):
+    program, *words = shlex.split(command.text)
+    write_own_parts(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    if "my_corpus" in words:
+        monkeypatch.setattr(corpora, "__path__", [*corpora.__path__, str(tmp_path)])
+    if program == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(words) <= set(targets)
+    elif program == "pip":
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        assert set(re.findall(r"[\[,](\w+)", words[-1])) <= set(extras)
+    elif program == "xval":
+        understood("xval", *words)
+    elif words[0] != "-m":
+        assert (ROOT / words[0]).is_file()
+        if "ArgumentParser" in (ROOT / words[0]).read_text() or words[0].startswith("experiments/"):
+            found = understood(*words)
+            if words[0].startswith("experiments/"):
+                declaration, request = found
+                resolve(declaration, request.numbers, request.overrides)
+    elif command.is_inline and NAMES_ALONE.fullmatch(command.text):
+        understood(words[1], *words[2:], "--help")
+    else:
+        found = understood(*words[1:])
+        read_settings(getattr(found, "overrides", None) or [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("xval", "predict", "results", "a.wav", "--outptu", "b.csv"), "--outptu"),
+        (("preprocessing", "show", "CLIP.wav", "--sett", "n_mels=40"), "--sett"),
+        (("experiments/exp1.py", "9"), "no instance 9"),
+    ],
+)
+def test_a_wrong_command_is_not_understood(understood, arguments, message):
+    with pytest.raises(AssertionError, match=message):
+        understood(*arguments)
+
+
+def test_no_command_is_excused_that_the_docs_do_not_have():
+    excused = [text for listed in NEEDS.values() for text in listed]
+
+    assert set(excused) <= {command.text for command in COMMANDS}
+    assert len(TO_RUN) > 40
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("python"))
+def test_python_of_the_docs_parses_and_its_instances_can_be_resolved(page, code, monkeypatch, tmp_path):
+    write_own_parts(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    parameters, instances, wanted = {}, {}, []
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name("experiment"), slice=number)], value=ast.Dict() as given):
+                instances[ast.literal_eval(number)] = ast.literal_eval(given)
+            case ast.Call(func=ast.Name("Experiment"), keywords=keywords):
+                parameters |= {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords}
+            case ast.Attribute(value=ast.Name("xval"), attr=name):
+                wanted.append(("xval", name))
+            case ast.ImportFrom(module=module, names=names):
+                wanted += [(module, alias.name) for alias in names]
+    parameters.pop("description", None)
+
+    assert [name for module, name in wanted if not hasattr(importlib.import_module(module), name)] == []
+    if instances:
+        resolve(Declaration(page, page, "a test", parameters, instances))
+
+
+def test_the_readme_is_short_and_links_hold_where_the_pages_lie():
+    places = {"README.md": ROOT, "CONTRIBUTING.md": ROOT} | {name: ROOT / "docs" for name in PAGES if name != "README.md"}
+    texts = PAGES | {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")}
+    links = {(page, link) for page in texts for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", texts[page])}
+
+    assert len(PAGES["README.md"].splitlines()) <= 150
+    assert {(page, link) for page, link in links if not (places[page] / link).exists()} == set()
+
+
+def test_settings_in_the_text_are_settings():
+    known = {key for keys in read_defaults().values() for key in keys}
+    known |= {option for name in architecture_names() for option in find_architecture(name).options}
+    known |= set(find_architecture("feature_combination").options) | {"architecture", "classifier"}
+    named = {
+        (page, key)
+        for page, text in PAGES.items()
+        for language, code in code_of(text)
+        for key in re.findall(r"`([a-z]\w+) = [^`]*`", code) * (not language)
+    }
+    named |= {(page, key) for page, text in PAGES.items() for key in keys_of_tables(text)}
+
+    assert len(named) > 20
+    assert {(page, key) for page, key in named if key not in known} == set()
+
+
+def keys_of_tables(text):
+    """Yield what stands in the first column of the tables of settings."""
+    for table in re.findall(r"^\| setting \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
+        for row in table.splitlines():
+            yield from re.findall(r"`(\w+)", row.split("|")[1])
+
+
+def own_parts():
+    """Return the python blocks of own_parts.md by the function that each defines."""
+    shown = [code for page, code in blocks("python") if page == "own_parts.md"]
+    return {found[1]: code for code in shown if (found := re.search(r"^def (\w+)", code, re.MULTILINE))}
+
+
+def write_own_parts(folder):
+    """Write the modules that the pages name from what own_parts.md shows."""
+    shown = own_parts()
+    (folder / "my_nets.py").write_text(shown["build"])
+    (folder / "my_parts.py").write_text(shown["soft_loss"])
+    (folder / "my_corpus.py").write_text(shown["list_clips"])
+    (folder / "my_metrics.py").write_text(shown["geometric_mean"])
+
+
+@pytest.mark.usefixtures("in_process")
+def test_parts_of_ones_own_train_as_they_are_shown(project, monkeypatch):
+    write_own_parts(project.folder)
+    monkeypatch.syspath_prepend(project.folder)
+    (shown,) = re.findall(r"^experiment\[1\] = (\{.*?^\})", PAGES["own_parts.md"], re.MULTILINE | re.DOTALL)
+    project.write_script(ast.literal_eval(shown) | {"n_units": 4, "monitor": "val_geometric_mean"})
+
+    ended = project.run("--folds", "1")
+
+    assert ended.returncode == 0, ended.stderr
+    assert 0 <= project.records()[1, 1]["metrics"]["test"]["geometric_mean"] <= 1
+
+
+def test_the_reader_that_is_shown_lists_clips_and_the_transform_changes_them(tmp_path):
+    parts = {name: {} for name in ("list_clips", "draw")}
+    for name, found in parts.items():
+        exec(own_parts()[name], found)  # noqa: S102 - what the page shows
+    soundfile.write(tmp_path / "yes_anna_1.wav", np.zeros(800), 8000)
+
+    clips = check_clips(parts["list_clips"]["list_clips"](tmp_path), tmp_path, task_type="classification")
+    louder = parts["draw"]["apply"](np.full(4, 0.1, np.float32), 8000, **parts["draw"]["draw"](np.random.default_rng(0), 8000))
+
+    assert clips[["path", "item", "label"]].to_numpy().tolist() == [["yes_anna_1.wav", "anna", "yes"]]
+    assert louder.dtype == np.float32
+    assert (louder > 0.1).all()
+
+
+def write_audio(folder):
+    """Write what the commands of the docs read: class folders, tables, digits, a long recording."""
+    rng = np.random.default_rng(0)
+
+    def write(path, seconds=0.5, pitch_hz=300):
+        (folder / path).parent.mkdir(exist_ok=True, parents=True)
+        tone = np.sin(2 * np.pi * pitch_hz * np.arange(int(seconds * 8000)) / 8000)
+        soundfile.write(folder / path, 0.2 * tone + rng.normal(0, 0.02, tone.size), 8000)
+
+    people = ("anna", "bob", "carl", "dora", "emil", "fay")
+    rows, events = [], []
+    for number, person in enumerate(people):
+        for take in range(4):
+            label, pitch_hz = (("cat", 400), ("dog", 900))[take % 2]
+            write(f"my_recordings/{label}/{person}_{take:02}.wav", pitch_hz=pitch_hz + 20 * number)
+            rows.append({"path": f"my_recordings/{label}/{person}_{take:02}.wav", "item": person, "label": label})
+            write(f"recordings/{take}_{person}_{take}.wav", pitch_hz=200 * (take + 1) + 20 * number)
+        write(f"long/{person}.wav", seconds=4)
+        events += [
+            {"path": f"long/{person}.wav", "start_s": start, "end_s": start + 0.5, "label": "call"} for start in (1, 2.5)
+        ]
+    pd.DataFrame(rows).to_csv(folder / "my_clips.csv", index=False)
+    pd.DataFrame(events).to_csv(folder / "my_events.csv", index=False)
+    (folder / "FOLDER_OF_THE_RECORDINGS").symlink_to(folder / "recordings")
+    write("CLIP.wav")
+    write("LONG.wav", seconds=10)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
+    """Experiments train one epoch of one fold, what else is run finds the demo with one epoch of every fold."""
+    failed = []
+
+    def run(*words):
+        command = [sys.executable, *words]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False)
+        if ended.returncode:
+            failed.append(f"{words}\n{ended.stdout[-1000:]}\n{ended.stderr[-2000:]}")
+
+    def script(name, *words):
+        run(str(ROOT / name), *words, *(() if "--folds" in words else ("--folds", "1")), "--set", "num_epochs=1")
+
+    write_audio(tmp_path)
+    write_own_parts(tmp_path)
+    for dataset in ("demo", "folders"):
+        run("-m", "preprocessing", "demo", "--dataset", dataset)
+    script("experiments/demo.py", "--folds", "1,2,3,4")
+    for text in sorted(TO_RUN, key=lambda text: ("xval" in text, "experiments" in text)):
+        words = shlex.split(text)[1:]
+        script(*words) if words[0] != "-m" else run(*words)
+    for page in ("README.md", "results.md", "saved_models.md"):
+        code = "\n".join(code for found, code in blocks("python") if found == page and "import xval\n" in code)
+        run("-c", code)
+
+    assert not failed, "\n\n".join(failed)
