@@ -88,7 +88,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     with rebuild.without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
-        console.print(tables.job_table(planned))
+        console.print(tables.fold_table(planned), tables.job_table(planned))
         return 0
     folder.prepare(declaration.description)
     if planned.to_do:
