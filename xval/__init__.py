@@ -4,10 +4,18 @@ What a script needs: ``from xval import Experiment``. Everything else is loaded 
 the project stays cheap.
 """
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xval.version import __version__ as __version__
+
+# An architectures/ of one's own in the current folder must not hide that of the project from Python: a package that lies on the
+# path is found before a folder without __init__.py, but one of an editable installation after it.
+_ROOT = str(Path(__file__).resolve().parents[1])
+if _ROOT not in sys.path:
+    sys.path.append(_ROOT)
 
 if TYPE_CHECKING:
     from xval.experiment.declare import Experiment as Experiment

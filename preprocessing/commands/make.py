@@ -22,7 +22,7 @@ from preprocessing.console import make_console, progress_bar
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
-from xval.config_file import CONFIG_PATH
+from xval.config_file import ROOT, find_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,11 +198,17 @@ def _shorten(names: Sequence[str]) -> str:
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
-    if not overrides and (CONFIG_PATH.parent / "experiments" / f"{corpus.dataset}.py").is_file():
+    experiments = (find_study() or ROOT) / "experiments"
+    if not overrides and (experiments / f"{corpus.dataset}.py").is_file():
         return f"python experiments/{corpus.dataset}.py"
-    if corpus.task_type == "frame_classification":
-        return f"python experiments/bats.py --set {shlex.quote(f'dataset={corpus.dataset}')}"
-    task = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
-    task += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
-    settings = [f"dataset={corpus.dataset}", *task, *overrides]
-    return " ".join(["python experiments/exp1.py", *(f"--set {shlex.quote(setting)}" for setting in settings)])
+    is_framewise = corpus.task_type == "frame_classification"
+    general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
+    script = next((name for name in general if (experiments / name).is_file()), None)
+    if script is None:
+        return "python -m xval new my_study"
+    settings = [f"dataset={corpus.dataset}"]
+    if script != "bats.py":
+        settings += [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
+        settings += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
+        settings += overrides
+    return " ".join([f"python experiments/{script}", *(f"--set {shlex.quote(setting)}" for setting in settings)])
