@@ -18,7 +18,9 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
 if TYPE_CHECKING:
+    from xval.experiment.cross_validate import cross_validate as cross_validate
     from xval.experiment.declare import Experiment as Experiment
+    from xval.experiment.results import Results as Results
     from xval.inference import load_model as load_model
     from xval.results.comparison.choose import compare_instances as compare_instances
     from xval.results.dataframes import load_figures as load_figures
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "Experiment": "xval.experiment.declare",
+    "Results": "xval.experiment.results",
+    "cross_validate": "xval.experiment.cross_validate",
     "compare_instances": "xval.results.comparison.choose",
     "load_model": "xval.inference",
     "load_figures": "xval.results.dataframes",

@@ -59,21 +59,34 @@ def main(arguments: Sequence[str]) -> None:
     add_workers_argument(parser, " that read audio")
     known = parser.parse_all(arguments[1:])
     chosen = read_corpus_choice(known, reader)
-    # Frames are labelled on the grid of the samples, so that there is no other form of features for them.
-    overrides = [*(["features=waveform"] if chosen.task_type == "frame_classification" else []), *known.overrides]
-    settings = read_settings(overrides)
-    _make_features(chosen, settings, overrides, download_first=known.download, n_processes=known.workers or count_cores())
+    make_features(
+        chosen, known.overrides, make_console(), download_first=known.download, n_processes=known.workers or count_cores()
+    )
 
 
-def _make_features(
-    chosen: CorpusChoice, settings: FeatureSettings, overrides: Sequence[str], *, download_first: bool, n_processes: int
-) -> None:
-    """Do what the command line asks for, in this order: fetch, list, read, extract, report."""
+def make_features(
+    chosen: CorpusChoice, overrides: Sequence[str], console: "Console", *, download_first: bool, n_processes: int
+) -> "FeatureStore":
+    """Fetch, list, read, extract, report: what the command line, or `preprocessing.prepare`, asks for.
+
+    Args:
+        chosen: Which corpus, and where it lies.
+        overrides: Feature settings over config.ini, as ``KEY=VALUE``.
+        console: Where to print.
+        download_first: Fetch the corpus into its audio folder.
+        n_processes: Processes that read audio.
+
+    Raises:
+        SettingsError: A feature setting is unknown or wrong.
+        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
+    """
     from preprocessing.corpus import corpus_folder, make_corpus
     from preprocessing.features.extract import check_settings
     from preprocessing.store.make import make_store
 
-    console = make_console()
+    # Frames are labelled on the grid of the samples, so that there is no other form of features for them.
+    overrides = [*(["features=waveform"] if chosen.task_type == "frame_classification" else []), *overrides]
+    settings = read_settings(overrides)
     corpus_folder(chosen.dataset, chosen.data_folder)
     check_settings(settings)
     if download_first:
@@ -108,6 +121,7 @@ def _make_features(
     for warning in _warnings(corpus, settings):
         console.print(f"Beware     {warning}")
     console.print(f"Next       {_next_command(corpus, overrides)}")
+    return store
 
 
 def _report(

@@ -17,6 +17,7 @@ from pathlib import Path
 from xval.config_file import CONFIG_PATH, ROOT, find_study
 from xval.json_files import part_path, remove_stale_parts
 from xval.settings.architectures import own_architectures
+from xval.settings.resolve import Declaration
 from xval.settings.user_code import imported_modules, own_files
 
 _PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
@@ -90,6 +91,23 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
         if not final.is_dir():
             raise
     return final
+
+
+def as_script(declaration: Declaration) -> str:
+    """Return a script that declares an experiment, for one that was declared in a notebook or a session without a file."""
+    lines = [
+        '"""Written by a run: the experiment as it was declared in a notebook or a session, which has no script."""',
+        "",
+        "from xval import Experiment",
+        "",
+        f"experiment = Experiment({declaration.description!r}, **{declaration.parameters!r})",
+        *(f"experiment[{number}] = {parameters!r}" for number, parameters in sorted(declaration.instances.items())),
+        "",
+        'if __name__ == "__main__":',
+        "    experiment.main()",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _git(*arguments: str) -> str:

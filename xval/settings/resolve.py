@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,7 +30,7 @@ class Declaration:
 
     Attributes:
         script: The script as errors name it, such as ``experiments/exp1.py``.
-        script_path: Where the script lies, for the copy of the code.
+        script_path: Where the script lies, for the copy of the code; empty in a notebook or a session, which has none.
         description: One sentence on what the experiment asks.
         parameters: Parameters of the experiment, over config.ini.
         instances: The parameters of each numbered instance, over those of the experiment.
@@ -176,7 +177,7 @@ def _resolve_one(
     merged: dict[str, object] = {}
     sources: dict[str, str] = {}
     for source, values in layers.items():
-        merged.update(values)
+        merged.update({name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()})
         sources.update(dict.fromkeys(values, source))
     faults = []
     architecture = _architecture(merged["architecture"])
