@@ -32,12 +32,11 @@ def find_study() -> Path | None:
     """Return the folder of the user's study; None: there is none, or this is the copy of the code that a job runs."""
     if _COPY_MARK.is_file():
         return None
-    # What is installed, and the project itself, lie in no study, though their environment may.
-    ends = {ROOT, Path(sys.prefix).resolve(), CONFIG_PATH.parent}
+    prefix = Path(sys.prefix).resolve()
     for start in (Path(sys.argv[0]).resolve().parent if sys.argv[0] else Path.cwd(), Path.cwd()):
         for folder in (start, *start.parents):
-            if folder in ends:
-                break
+            if folder == prefix or (folder / "xval" / "__init__.py").is_file():
+                break  # what is installed, and a clone of the project, lie in no study, though their folders may
             if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
                 return folder
     return None

@@ -80,7 +80,8 @@ def cross_validate(
         **reader_options,
     )
     shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
-    own.setdefault("comment_1", describe_parameters(own))
+    first = {key: own[key] for key in ("architecture",) if key in own}
+    own.setdefault("comment_1", describe_parameters(first | own))
     number = _choose_number(shared, own)
     experiment = Experiment(_DESCRIPTION, **shared)
     experiment[number] = own

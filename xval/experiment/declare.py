@@ -17,6 +17,7 @@ from xval.errors import JobError, SettingsError, UsageError
 from xval.experiment import command_line
 from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
+from xval.settings.architectures import find_architecture
 from xval.settings.resolve import Declaration, parse_assignments, resolve
 
 
@@ -51,12 +52,13 @@ class Experiment:
             parameters: A dict, or the older form, a list of ``'name="value"'`` texts.
 
         Raises:
-            SettingsError: The number is no whole number above 0 or already used, or the parameters are of another form.
+            SettingsError: The number is no whole number above 0, or already used in a script; parameters of another form.
         """
         where = f"{self._declaration.script}, instance {number}"
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise SettingsError(f"{where}: an instance number is a whole number, 1 or above; received {number!r}.")
-        if number in self._declaration.instances:
+        # The cell of a notebook may be run again.
+        if number in self._declaration.instances and self._declaration.script_path:
             raise SettingsError(f"{where}: this number is already used; give each instance its own.")
         if isinstance(parameters, Mapping):
             wrong = [name for name in parameters if not isinstance(name, str)]
@@ -173,7 +175,11 @@ class Experiment:
             fold_numbers=None if folds is None else list(_as_list(folds)),
             quiet=quiet,
         )
-        code = run_experiment(declaration, request, command_line.make_wide_console(quiet=quiet))
+        find_architecture.cache_clear()  # between the cells of a notebook its file may have been edited
+        try:
+            code = run_experiment(declaration, request, command_line.make_wide_console(quiet=quiet))
+        except SettingsError as error:
+            raise SettingsError(str(error).replace("command line: ", "run(): ")) from error
         (instance, *_) = resolve(declaration, numbers, request.overrides)
         results = Results(results_folder(instance.settings).path)
         if code:

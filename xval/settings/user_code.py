@@ -106,6 +106,11 @@ def find_module(name: str) -> Module:
         SettingsError: There is no such module, it is not written in Python, or it has a syntax error.
     """
     parts = name.split(".")
+    if parts[0] == "__main__":
+        raise SettingsError(
+            f"'{name}': what a notebook or script defines itself is not known to the processes that train. Put it into a file "
+            f"beside it, such as my_parts.py, and name my_parts instead of {name}."
+        )
     for count in range(1, len(parts) + 1):
         if not parts[count - 1] or _find_spec(".".join(parts[:count])) is None:
             raise SettingsError(_describe_missing(name, parts[: count - 1], parts[count - 1]))
