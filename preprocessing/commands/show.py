@@ -57,15 +57,16 @@ def main(arguments: Sequence[str]) -> None:
     settings = read_settings(values.overrides)
     check_settings(settings)
     clips, longest_s = _choose(values)
+    output = values.output or values.data_folder / (values.dataset or "") / "pictures"
     console = make_console()
     failures = []
     for clip, name in zip(clips, _file_names([clip.stem for clip in clips]), strict=True):
         try:
-            drawn = _draw(clip, settings, longest_s, values.output / name)
+            drawn = _draw(clip, settings, longest_s, output / name)
         except AudioError as error:
             failures.append(str(error))
             continue
-        console.print(f"{values.output / name}: {drawn}")
+        console.print(f"{output / name}: {drawn}")
     if failures:
         raise AudioError("\n".join([f"{len(failures)} of {len(clips)} clips cannot be drawn:", *failures]))
 
@@ -91,7 +92,10 @@ def _parser() -> Parser:
     )
     add_settings_argument(parser, SETTINGS_HELP)
     parser.add_argument(
-        "--output", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (default: this folder)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the pictures (default: DATA_FOLDER/DATASET/pictures; without --dataset DATA_FOLDER/pictures)",
     )
     return parser
 
