@@ -19,8 +19,9 @@ from preprocessing.commands.command_line import (
     read_settings,
 )
 from preprocessing.console import make_console, progress_bar
+from preprocessing.corpora import CorpusReader
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.options.argument_parser import add_settings_argument, add_workers_argument
+from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
 from xval.config_file import ROOT, find_study
 
@@ -52,16 +53,26 @@ def main(arguments: Sequence[str]) -> None:
         SystemExit: After ``--help``.
     """
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
-    parser, reader = make_corpus_parser(_PROGRAM, name)
-    fetched = "fetch the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
-    parser.add_argument("--download", action="store_true", help=fetched)
-    add_settings_argument(parser, SETTINGS_HELP)
-    add_workers_argument(parser, " that read audio")
+    parser, reader = make_parser(name)
     known = parser.parse_all(arguments[1:])
     chosen = read_corpus_choice(known, reader)
     make_features(
         chosen, known.overrides, make_console(), download_first=known.download, n_processes=known.workers or count_cores()
     )
+
+
+def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
+    """Return the parser of the command line of a corpus, and its reader.
+
+    Raises:
+        CorpusError: There is no such corpus.
+    """
+    parser, reader = make_corpus_parser(_PROGRAM, corpus)
+    fetched = "fetch the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
+    parser.add_argument("--download", action="store_true", help=fetched)
+    add_settings_argument(parser, SETTINGS_HELP)
+    add_workers_argument(parser, " that read audio")
+    return parser, reader
 
 
 def make_features(

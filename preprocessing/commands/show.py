@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     from preprocessing.features.extract import check_settings
 
-    values = _parser().parse_all(arguments)
+    values = make_parser().parse_all(arguments)
     settings = read_settings(values.overrides)
     check_settings(settings)
     clips, longest_s = _choose(values)
@@ -71,7 +71,8 @@ def main(arguments: Sequence[str]) -> None:
         raise AudioError("\n".join([f"{len(failures)} of {len(clips)} clips cannot be drawn:", *failures]))
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """Return the parser of the command."""
     parser = Parser(
         prog=_PROGRAM,
         description="Draw clips as a model gets them: the waveform, the features of the settings over time in seconds, and, "

@@ -91,13 +91,13 @@ def test_every_kind_of_features_is_drawn(folder: Path, overrides: tuple[str, ...
 def test_odd_clips_are_drawn_too(folder: Path, samples: NDArray[np.float64]) -> None:
     soundfile.write("odd.wav", samples, RATE_HZ)
     show(["odd.wav", *SET_SMALL])
-    assert (folder / "odd.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "data" / "pictures" / "odd.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_names_are_written_as_they_are(folder: Path) -> None:
     soundfile.write("$x_1$ 話者 <b>.wav", chirp(), RATE_HZ)
     show(["$x_1$ 話者 <b>.wav", *SET_SMALL])
-    look_at(folder / "$x_1$ 話者 <b>.png")
+    look_at(folder / "data" / "pictures" / "$x_1$ 話者 <b>.png")
 
 
 def test_the_picture_shows_what_the_model_gets() -> None:
