@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
 
 from preprocessing.console import EXIT_USAGE
 from xval.errors import JobError, SettingsError, UsageError
@@ -228,12 +227,10 @@ def _report_mistakes_in_one_line() -> None:
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, UsageError):
-        _end(error)
-    sys.__excepthook__(kind, error, trace)
-
-
-def _end(error: UsageError) -> NoReturn:
+    """Print a mistake and end; Python takes the SystemExit of this function as that of the script."""
+    if not isinstance(error, UsageError):
+        sys.__excepthook__(kind, error, trace)
+        return
     for line in str(error).splitlines():
         sys.stderr.write(f"error: {line}\n")
     raise SystemExit(EXIT_USAGE)
