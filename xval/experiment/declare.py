@@ -7,6 +7,7 @@ import builtins
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import product
 from pathlib import Path
 from types import TracebackType
@@ -177,8 +178,9 @@ class Experiment:
         find_architecture.cache_clear()  # between the cells of a notebook its file may have been edited
         try:
             code = run_experiment(declaration, request, command_line.make_wide_console(quiet=quiet))
-        except SettingsError as error:
-            raise SettingsError(str(error).replace("command line: ", "run(): ")) from error
+        except UsageError as error:
+            in_python = {"command line: ": "run(): ", "--overwrite": "overwrite_results=True"}
+            raise type(error)(reduce(lambda text, pair: text.replace(*pair), in_python.items(), str(error))) from error
         (instance, *_) = resolve(declaration, numbers, request.overrides)
         results = Results(results_folder(instance.settings).path)
         if code:
