@@ -1,6 +1,7 @@
 """Bad input: each with a clear message and a non-zero exit, and nothing is trained."""
 
 import json
+import os
 
 import numpy as np
 import openpyxl
@@ -47,7 +48,7 @@ def run(tmp_path, monkeypatch, capfd):
         (
             (),
             {"dataset": "toys"},
-            "data (data_folder). Available: toy. Did you mean 'toy'? If it lies elsewhere, set data_folder",
+            f"No corpus 'toys' in data_folder={os.sep}",
         ),
         ((), {"num_folds": 9}, "num_folds=9 is more than the 6 items of the corpus"),
         (("3", "1"), {}, "FIRST 3 is above LAST 1"),

@@ -53,7 +53,7 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
     """Return the defaults of a config file as ``{section: {key: text}}``.
 
     Args:
-        path: The file; when omitted, the project's own config.ini, with what the study's changes of it. Relative folders of
+        path: The file; when omitted, the project's own config.ini with the changes of the user's study. Relative folders of
             corpora and results are then those of the study.
 
     Returns:

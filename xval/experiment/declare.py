@@ -7,10 +7,10 @@ import builtins
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import product
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
 
 from preprocessing.console import EXIT_USAGE
 from xval.errors import JobError, SettingsError, UsageError
@@ -178,8 +178,9 @@ class Experiment:
         find_architecture.cache_clear()  # between the cells of a notebook its file may have been edited
         try:
             code = run_experiment(declaration, request, command_line.make_wide_console(quiet=quiet))
-        except SettingsError as error:
-            raise SettingsError(str(error).replace("command line: ", "run(): ")) from error
+        except UsageError as error:
+            in_python = {"command line: ": "run(): ", "--overwrite": "overwrite_results=True"}
+            raise type(error)(reduce(lambda text, pair: text.replace(*pair), in_python.items(), str(error))) from error
         (instance, *_) = resolve(declaration, numbers, request.overrides)
         results = Results(results_folder(instance.settings).path)
         if code:
@@ -228,12 +229,10 @@ def _report_mistakes_in_one_line() -> None:
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, UsageError):
-        _end(error)
-    sys.__excepthook__(kind, error, trace)
-
-
-def _end(error: UsageError) -> NoReturn:
+    """Print a mistake and end; Python takes the SystemExit of this function as that of the script."""
+    if not isinstance(error, UsageError):
+        sys.__excepthook__(kind, error, trace)
+        return
     for line in str(error).splitlines():
         sys.stderr.write(f"error: {line}\n")
     raise SystemExit(EXIT_USAGE)

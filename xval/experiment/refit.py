@@ -141,16 +141,14 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     }
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:
-        written = folder.settings(instance.number) or {}
-        given = [f"{name}={instance.parameters[name]}" for name, source in instance.sources.items() if source == "--set"]
-        overrides = "".join(f" --set {shlex.quote(each)}" for each in given)
-        script = str(written.get("script") or "SCRIPT_OF_THE_EXPERIMENT.py")
-        in_script = f"python {script} {instance.number}{overrides}"
-        command = in_script if script.endswith(".py") else f"experiment.run({instance.number}) in the {script}"
+        given = [name for name, source in instance.sources.items() if source == "--set"]
+        overrides = "".join(f" --set {shlex.quote(f'{name}={instance.parameters[name]}')}" for name in given)
+        script = str((folder.settings(instance.number) or {}).get("script") or "SCRIPT_OF_THE_EXPERIMENT.py")
+        run = f"python {script} {instance.number}{overrides}" if "." in script else f"experiment.run({instance.number})"
         raise ResultsError(
             f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(wanted)} jobs are not done with its present "
             f"settings ({'; '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "
-            f"them first: {command}"
+            f"them first: {run}"
         )
     changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
     if changed:

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from xval import Experiment
-from xval.errors import JobError, SettingsError, UsageError
+from xval.errors import JobError, ResultsError, SettingsError, UsageError
 from xval.experiment.snapshot import as_script
 
 
@@ -161,6 +161,8 @@ def test_a_notebook_runs_what_it_declares_and_runs_it_once(declare, project, mon
     experiment.run(gpu="cpu", folds=[1, 3], quiet=True)
     assert capfd.readouterr().out == ""
     assert {job: project.stamp(job) for job in project.records()} == stamps
+    with pytest.raises(ResultsError, match=r"seed was 4, now 5.+ or replace the results with overwrite_results=True"):
+        experiment.run(seed=5)
 
 
 def test_a_script_copy_declares_the_same_experiment(declare, tmp_path):
