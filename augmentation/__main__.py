@@ -26,5 +26,10 @@ def main(arguments: Sequence[str]) -> None:
         augment_folder(wanted, make_console())
 
 
+def run() -> int:
+    """Carry out the command line of this process: the program ``xval-augmentation`` of an installation."""
+    return main(sys.argv[1:])
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())

@@ -39,13 +39,8 @@ Lengths, gaps and signal-to-noise ratios are in config.ini, section [mixing], an
 Next: python -m preprocessing events OUTPUT/annotation.csv --item item"""
 
 
-def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
-    """Read the command line of the copies.
-
-    Raises:
-        SettingsError: An option is unknown, missing, or its value impossible; so is a setting.
-        SystemExit: ``--help`` was asked for and printed.
-    """
+def make_parser() -> Parser:
+    """Return the parser of the copies."""
     parser = Parser(prog=_PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     parser.usage = (
         f"{_PROGRAM} INPUT OUTPUT N [--seed 1] [--set KEY=VALUE] [--workers N] [--overwrite]\n       {_PROGRAM} mix ..."
@@ -54,7 +49,34 @@ def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
     parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies; made when missing")
     parser.add_argument("n_copies", metavar="N", help="copies of every file")
     _add_options(parser)
-    known = parser.parse_all(arguments or ["--help"])
+    return parser
+
+
+def make_mix_parser() -> Parser:
+    """Return the parser of ``mix``."""
+    parser = Parser(prog=f"{_PROGRAM} mix", description=_MIX_DESCRIPTION, epilog=_MIX_EPILOG)
+    parser.add_argument("events_folder", type=Path, metavar="EVENTS", help="folder of the recordings with events")
+    parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without them")
+    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; made when missing")
+    parser.add_argument(
+        "--annotation", type=Path, metavar="CSV", help="path, start_s, end_s, label, item (default: EVENTS/events.csv)"
+    )
+    parser.add_argument(
+        "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
+    )
+    parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
+    _add_options(parser)
+    return parser
+
+
+def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
+    """Read the command line of the copies.
+
+    Raises:
+        SettingsError: An option is unknown, missing, or its value impossible; so is a setting.
+        SystemExit: ``--help`` was asked for and printed.
+    """
+    known = make_parser().parse_all(arguments or ["--help"])
 
     from augmentation.folder import Augmentation
     from augmentation.settings import read_augmentation_settings
@@ -77,19 +99,7 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
         SettingsError: As `parse_augmentation`.
         SystemExit: ``--help`` was asked for and printed.
     """
-    parser = Parser(prog=f"{_PROGRAM} mix", description=_MIX_DESCRIPTION, epilog=_MIX_EPILOG)
-    parser.add_argument("events_folder", type=Path, metavar="EVENTS", help="folder of the recordings with events")
-    parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without them")
-    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; made when missing")
-    parser.add_argument(
-        "--annotation", type=Path, metavar="CSV", help="path, start_s, end_s, label, item (default: EVENTS/events.csv)"
-    )
-    parser.add_argument(
-        "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
-    )
-    parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
-    _add_options(parser)
-    known = parser.parse_all(arguments or ["--help"])
+    known = make_mix_parser().parse_all(arguments or ["--help"])
 
     from augmentation.mix import Mixing
     from augmentation.settings import read_mixing_settings

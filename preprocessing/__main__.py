@@ -19,5 +19,10 @@ def main(arguments: Sequence[str]) -> None:
     import_module(f"preprocessing.commands.{name}").main(arguments[1:] if is_command else arguments)
 
 
+def run() -> int:
+    """Carry out the command line of this process: the program ``xval-preprocessing`` of an installation."""
+    return main(sys.argv[1:])
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())

@@ -289,7 +289,7 @@ def _index_path(dataset: str, data_folder: Path) -> Path:
         return path
     available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
     known = suggestion(dataset, available) if available else "There are no corpora there yet."
-    raise CorpusError(f"No corpus '{dataset}' in {Path(data_folder).resolve()}. {known} Make it with: {_command(dataset)}")
+    raise CorpusError(f"No corpus '{dataset}' in data_folder={path.parents[1].resolve()}. {known} Make it: {_command(dataset)}")
 
 
 def _command(dataset: str) -> str:

@@ -7,6 +7,7 @@ wait at any time, so memory does not grow with the number of tasks.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,7 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -92,7 +93,7 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
         processes = ProcessPoolExecutor(min(n_processes, len(batches)), spawn, initializer=_begin_worker)
         try:
             for batch in batches:
-                with _interrupts_held_back():
+                with _interrupts_held_back(), _main_module_hidden():
                     waiting.append(processes.submit(_call_for_each, function, batch))
                 if len(waiting) > n_processes * _BATCHES_WAITING_PER_PROCESS:
                     yield from waiting.popleft().result()
@@ -101,8 +102,7 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
         except BrokenProcessPool as error:
             raise WorkerError(
                 "A process that reads audio died: killed from outside, out of memory, or crashed by a file. Run again with "
-                "--workers 1 to see how far it comes. (A script that starts processes keeps its code under "
-                "'if __name__ == \"__main__\":'.)"
+                "--workers 1 to see how far it comes."
             ) from error
         finally:
             processes.shutdown(cancel_futures=True)
@@ -110,6 +110,17 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
 
 def _call_for_each(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
     return [function(task) for task in tasks]
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Start processes that do not import the running script, which need not keep its code under ``if __name__ ...``."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Bad input: each with a clear message and a non-zero exit, and nothing is trained."""
 
 import json
+import os
 
 import numpy as np
 import openpyxl
@@ -44,7 +45,11 @@ def run(tmp_path, monkeypatch, capfd):
         ),
         ((), {"instances": [{"batch_size": "x"}]}, "instance 1: batch_size: received 'x'; allowed: a valid integer"),
         ((), {"instances": [{"architecture": "vgg_mnii"}]}, "unknown architecture 'vgg_mnii'. Available: "),
-        ((), {"dataset": "toys"}, "toys"),
+        (
+            (),
+            {"dataset": "toys"},
+            f"No corpus 'toys' in data_folder={os.sep}",
+        ),
         ((), {"num_folds": 9}, "num_folds=9 is more than the 6 items of the corpus"),
         (("3", "1"), {}, "FIRST 3 is above LAST 1"),
         (("1", "7"), {}, "no instance 7. Available: 1."),

@@ -245,7 +245,7 @@ def test_settings_in_the_text_are_settings():
         (page, key)
         for page, text in PAGES.items()
         for language, code in code_of(text)
-        for key in re.findall(r"`([a-z]\w+) = [^`]*`", code) * (not language)
+        for key in re.findall(r"`([a-z]\w+) = [^`(]*`", code) * (not language)
     }
     named |= {(page, key) for page, text in PAGES.items() for key in keys_of_tables(text)}
 

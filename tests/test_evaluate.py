@@ -55,7 +55,7 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
 
     said, folder, found = evaluated(project, fold, "toy", "--leave-out-seen")
 
-    assert folder.name == "evaluation_toy_experiment_1_instance_1_fold_1_on_toy"
+    assert folder == project.results / "evaluation_toy_experiment_1_instance_1_fold_1_on_toy"
     assert found["metrics"] == pytest.approx(record["clip_metrics"]["test"], abs=1e-6)
     assert found["confusion_matrix"] == record["confusion_matrix"]["test"]
     for item, figures in record["item_metrics"]["test"].items():

@@ -73,3 +73,9 @@ def test_an_empty_environment_with_the_wheel_prepares_a_corpus_and_runs_a_script
     assert (code / "config.ini").read_bytes() == (ROOT / "config.ini").read_bytes()
     assert (code / "xval" / "worker" / "run.py").is_file()
     assert "one epoch" in run(python, "first.py", "--list", cwd=place)
+
+    run(python.parent / "xval", "new", "own", cwd=place)
+    shutil.move(place / "data", place / "own" / "data")
+    run(python, place / "own" / "experiments" / "first.py", 2, 2, "cpu", "--set", "num_epochs=1", "--folds", 1, cwd=tmp_path)
+    assert (place / "own" / "results" / "demo" / "experiment_1" / "instance_2" / "fold_1" / "model.keras").is_file()
+    assert "own_words" in run(python.parent / "xval-preprocessing", "--help", cwd=place / "own")

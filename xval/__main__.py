@@ -1,4 +1,4 @@
-"""``python -m xval COMMAND ...``: what is done with the results of experiments.
+"""``python -m xval COMMAND ...``, or ``xval COMMAND ...``: what is done with the results of experiments.
 
 Comes in: argv. Goes out: what the command prints and writes, and an exit code: 0 done, 1 something failed, 2 wrong usage or
 input, 130 interrupted.
@@ -36,5 +36,10 @@ def _help() -> str:
     )
 
 
+def run() -> int:
+    """Carry out the command line of this process: the program ``xval`` of an installation."""
+    return main(sys.argv[1:])
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())

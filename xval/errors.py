@@ -27,6 +27,10 @@ class XvalError(Exception):
 class UsageError(XvalError):
     """The user can mend it; nothing has been trained."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints in a notebook: the message says where and why, a traceback would be of the engine."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SettingsError(UsageError):
     """A parameter, an instance number or a command line option is wrong."""

@@ -21,7 +21,8 @@ from preprocessing.commands.command_line import (
     read_settings,
 )
 from preprocessing.console import make_console, progress_bar
-from preprocessing.options.argument_parser import add_settings_argument, add_workers_argument, number_reader
+from preprocessing.corpora import CorpusReader
+from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
 from xval.errors import CorpusError
 
@@ -91,8 +92,18 @@ def main(arguments: Sequence[str]) -> None:
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
     """Read the command line."""
-    name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION)
-    parser, reader = make_corpus_parser(_PROGRAM, name)
+    parser, reader = make_parser(read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION))
+    values = parser.parse_all(arguments[1:])
+    return values, read_corpus_choice(values, reader)
+
+
+def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
+    """Return the parser of the command line of a corpus, and its reader.
+
+    Raises:
+        CorpusError: There is no such corpus.
+    """
+    parser, reader = make_corpus_parser(_PROGRAM, corpus)
     parser.add_argument("--headers-only", action="store_true", help="read the headers of the files alone: fast, finds less")
     parser.add_argument(
         "--min-duration-s",
@@ -113,8 +124,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
     )
     add_settings_argument(parser, SETTINGS_HELP)
     add_workers_argument(parser, " that read audio")
-    values = parser.parse_all(arguments[1:])
-    return values, read_corpus_choice(values, reader)
+    return parser, reader
 
 
 def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tuple[pd.DataFrame, str]":

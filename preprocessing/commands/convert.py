@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> None:
         SettingsError: An option is wrong.
         CorpusError: As `convert_folder`.
     """
-    values = _make_parser().parse_all(arguments)
+    values = make_parser().parse_all(arguments)
     console = make_console()
     with progress_bar(console, "Converting", "files") as progress:
         done = convert_folder(
@@ -165,7 +165,7 @@ def _convert(task: tuple[Path, Path], *, copy_format: CopyFormat) -> _Outcome:
     return _Outcome(is_clipped=copy_format.subtype != "FLOAT" and bool(np.abs(samples).max() > 1))
 
 
-def _make_parser() -> Parser:
+def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         prog="python -m preprocessing convert",

@@ -19,10 +19,11 @@ from preprocessing.commands.command_line import (
     read_settings,
 )
 from preprocessing.console import make_console, progress_bar
+from preprocessing.corpora import CorpusReader
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.options.argument_parser import add_settings_argument, add_workers_argument
+from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
-from xval.config_file import CONFIG_PATH
+from xval.config_file import ROOT, find_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,29 +53,52 @@ def main(arguments: Sequence[str]) -> None:
         SystemExit: After ``--help``.
     """
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
-    parser, reader = make_corpus_parser(_PROGRAM, name)
+    parser, reader = make_parser(name)
+    known = parser.parse_all(arguments[1:])
+    chosen = read_corpus_choice(known, reader)
+    make_features(
+        chosen, known.overrides, make_console(), download_first=known.download, n_processes=known.workers or count_cores()
+    )
+
+
+def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
+    """Return the parser of the command line of a corpus, and its reader.
+
+    Raises:
+        CorpusError: There is no such corpus.
+    """
+    parser, reader = make_corpus_parser(_PROGRAM, corpus)
     fetched = "fetch the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
     parser.add_argument("--download", action="store_true", help=fetched)
     add_settings_argument(parser, SETTINGS_HELP)
     add_workers_argument(parser, " that read audio")
-    known = parser.parse_all(arguments[1:])
-    chosen = read_corpus_choice(known, reader)
-    overrides = chosen.feature_overrides(known.overrides)
-    settings = read_settings(overrides)
-    _make_features(chosen, settings, overrides, download_first=known.download, n_processes=known.workers or count_cores())
+    return parser, reader
 
 
-def _make_features(
-    chosen: CorpusChoice, settings: FeatureSettings, overrides: Sequence[str], *, download_first: bool, n_processes: int
-) -> None:
-    """Do what the command line asks for, in this order: fetch, list, read, extract, report."""
+def make_features(
+    chosen: CorpusChoice, overrides: Sequence[str], console: "Console", *, download_first: bool, n_processes: int
+) -> "FeatureStore":
+    """Fetch, list, read, extract, report: what the command line, or `preprocessing.prepare`, asks for.
+
+    Args:
+        chosen: Which corpus, and where it lies.
+        overrides: Feature settings over config.ini, as ``KEY=VALUE``.
+        console: Where to print.
+        download_first: Fetch the corpus into its audio folder.
+        n_processes: Processes that read audio.
+
+    Raises:
+        SettingsError: A feature setting is unknown or wrong.
+        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
+    """
     from preprocessing.corpus import corpus_folder, make_corpus
     from preprocessing.features.extract import check_settings
     from preprocessing.quality.cautions import find_cautions
     from preprocessing.quality.near_duplicates import MOST_COMPARED, write_across_items
     from preprocessing.store.make import make_store
 
-    console = make_console()
+    overrides = chosen.feature_overrides(overrides)
+    settings = read_settings(overrides)
     corpus_folder(chosen.dataset, chosen.data_folder)
     check_settings(settings)
     if download_first:
@@ -117,6 +141,7 @@ def _make_features(
     for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
         console.print(f"Beware     {warning}")
     console.print(f"Next       {_next_command(corpus, overrides)}")
+    return store
 
 
 def _report(
@@ -199,11 +224,17 @@ def _shorten(names: Sequence[str]) -> str:
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
-    if not overrides and (CONFIG_PATH.parent / "experiments" / f"{corpus.dataset}.py").is_file():
+    experiments = (find_study() or ROOT) / "experiments"
+    if not overrides and (experiments / f"{corpus.dataset}.py").is_file():
         return f"python experiments/{corpus.dataset}.py"
-    if corpus.task_type == "frame_classification":
-        return f"python experiments/bats.py --set {shlex.quote(f'dataset={corpus.dataset}')}"
-    task = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
-    task += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
-    settings = [f"dataset={corpus.dataset}", *task, *overrides]
-    return " ".join(["python experiments/exp1.py", *(f"--set {shlex.quote(setting)}" for setting in settings)])
+    is_framewise = corpus.task_type == "frame_classification"
+    general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
+    script = next((name for name in general if (experiments / name).is_file()), None)
+    if script is None:
+        return "python -m xval new my_study"
+    settings = [f"dataset={corpus.dataset}"]
+    if script != "bats.py":
+        settings += [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
+        settings += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
+        settings += overrides
+    return " ".join([f"python experiments/{script}", *(f"--set {shlex.quote(setting)}" for setting in settings)])

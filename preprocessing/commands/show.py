@@ -53,24 +53,26 @@ def main(arguments: Sequence[str]) -> None:
     """
     from preprocessing.features.extract import check_settings
 
-    values = _parser().parse_all(arguments)
+    values = make_parser().parse_all(arguments)
     settings = read_settings(values.overrides)
     check_settings(settings)
     clips, longest_s = _choose(values)
+    output = values.output or values.data_folder / (values.dataset or "") / "pictures"
     console = make_console()
     failures = []
     for clip, name in zip(clips, _file_names([clip.stem for clip in clips]), strict=True):
         try:
-            drawn = _draw(clip, settings, longest_s, values.output / name)
+            drawn = _draw(clip, settings, longest_s, output / name)
         except AudioError as error:
             failures.append(str(error))
             continue
-        console.print(f"{values.output / name}: {drawn}")
+        console.print(f"{output / name}: {drawn}")
     if failures:
         raise AudioError("\n".join([f"{len(failures)} of {len(clips)} clips cannot be drawn:", *failures]))
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """Return the parser of the command."""
     parser = Parser(
         prog=_PROGRAM,
         description="Draw clips as a model gets them: the waveform, the features of the settings over time in seconds, and, "
@@ -91,7 +93,10 @@ def _parser() -> Parser:
     )
     add_settings_argument(parser, SETTINGS_HELP)
     parser.add_argument(
-        "--output", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (default: this folder)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the pictures (default: DATA_FOLDER/DATASET/pictures; without --dataset DATA_FOLDER/pictures)",
     )
     return parser
 

@@ -1,5 +1,7 @@
 """One file per corpus, found by its name: add a file here and ``python -m preprocessing NAME`` reads that corpus.
 
+The folder corpora of a user's study (see `xval.config_file.find_study`) holds further ones.
+
 Such a file begins with a docstring (what it is, its layout, source and licence) and has
 
     list_clips(audio_folder: Path, *, option: type = default, ...) -> DataFrame
@@ -30,6 +32,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from preprocessing.options.named_files import file_names, load_file, read_options
+from xval.config_file import own_folder
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -174,13 +177,24 @@ class CorpusReader:
 
 
 def corpus_names() -> tuple[str, ...]:
-    """Return the corpora that can be read: the files of this folder."""
+    """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study.
+
+    Raises:
+        CorpusError: A file of the study has the name of one of this folder.
+    """
+    names, own = file_names(__name__), own_folder("corpora")
+    if own is None or str(own) in __path__:
+        return names
+    if twice := [path.stem for path in own.glob("*.py") if path.stem in names]:
+        raise CorpusError(f"{own}: {twice[0]}.py has the name of a corpus of the project; give it another one.")
+    __path__.append(str(own))
     return file_names(__name__)
 
 
 def summarise_corpus(name: str) -> str:
     """Return the first sentence of a corpus file's docstring, without importing the file."""
-    source = (Path(__path__[0]) / f"{name}.py").read_text(encoding="utf-8")
+    files = (Path(folder) / f"{name}.py" for folder in __path__)
+    source = next(path for path in files if path.is_file()).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].replace("\n", " ")
 
 
@@ -190,6 +204,7 @@ def find_corpus(name: str) -> CorpusReader:
     Raises:
         CorpusError: No file has this name, or it does not keep the contract above.
     """
+    corpus_names()  # which finds those of the study
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
     found = read_options(module, "list_clips", n_positional=1, error=CorpusError)

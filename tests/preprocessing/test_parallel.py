@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -36,6 +37,19 @@ def test_few_tasks_stay_in_this_process(n_processes: int, n_tasks: int, is_here:
     pids = set(map_in_processes(operator.call, [os.getpid] * n_tasks, n_processes=n_processes))
     assert (pids == {os.getpid()}) == is_here
     assert (os.getpid() in pids) == is_here
+
+
+def test_other_processes_do_not_run_the_script_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    main = ModuleType("__main__")
+    main.__file__ = str(script)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+
+    assert list(map_in_processes(math.sqrt, [4.0] * MANY, n_processes=2)) == [2.0] * MANY
+
+    assert sys.modules["__main__"] is main
+    assert not (tmp_path / "ran").exists()
 
 
 def test_other_processes_use_one_thread_and_this_one_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

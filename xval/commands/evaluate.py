@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console, progress_bar
+from preprocessing.options.argument_parser import add_data_folder_argument
 from preprocessing.parallel import count_cores
 from xval.commands import _model_arguments as arguments
+from xval.results.beside import folder_beside
 
 if TYPE_CHECKING:
     from xval.inference import SavedModel
@@ -31,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_model(parser)
     parser.add_argument("data", metavar="DATA", help="a folder of class folders, a table, or a prepared corpus")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder of the report (default: evaluation_<model>_on_<data>)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the report (default: evaluation_<model>_on_<data> beside the results)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an evaluation that is there")
     parser.add_argument("--leave-out-seen", action="store_true", help="leave out the clips that the model has seen")
@@ -44,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--label-pattern", default="none", metavar="REGEX", help="finds the label there, where no folder names it"
     )
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
-    parser.add_argument(
-        "--data-folder", type=Path, default=Path("data"), metavar="DIR", help="folder of all corpora (default: %(default)s)"
-    )
+    add_data_folder_argument(parser)
     parser.add_argument(
         "--annotation-policy", metavar="POLICY",
         help="of recordings: union, intersection, ignore_disagreement or an annotator (default: as when the model was trained)",
@@ -74,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     task_type = read_description(find_members(options.model).members[0]).task_type
     read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items)
     clips = read_labelled_clips(options.data, task_type, read)
-    output = options.output or Path(f"evaluation_{_model_name(options.model)}_on_{clips.name}")
+    output = options.output or folder_beside(options.model) / f"evaluation_{_model_name(options.model)}_on_{clips.name}"
     check_output(output, overwrite=options.overwrite)
     console = make_console()
     model = arguments.load(options, console)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
     parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
     parser.add_argument(
-        "--output", type=Path, metavar="PATH", help="where to (default: <dataset>_instance_<i>_fold_<k>..., in this folder)"
+        "--output", type=Path, metavar="PATH", help="where to (default: <dataset>_instance_<i>_fold_<k>... beside the results)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an export that is there already")
 

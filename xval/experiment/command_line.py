@@ -33,8 +33,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         SystemExit: After `--help`.
         FirstJobError: In debug mode, the first error of a job.
     """
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
-    console = Console(highlight=False, emoji=False, markup=False, width=width)
+    console = make_wide_console()
     errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
     end_as_ctrl_c_does()
     try:
@@ -53,6 +52,14 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
         return EXIT_INTERRUPTED
+
+
+def make_wide_console(*, quiet: bool = False) -> Console:
+    """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
+    console = Console(highlight=False, emoji=False, markup=False, quiet=quiet)
+    if not console.is_jupyter and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        console.width = _WIDTH_OF_FILES
+    return console
 
 
 def _parser(declaration: Declaration) -> Parser:
@@ -95,18 +102,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
     if len(positions) > _MOST_POSITIONS:
         raise SettingsError(f"received {len(positions)} positions ({' '.join(positions)}); allowed: FIRST LAST GPU.")
     first_last = [_whole_number(text, name) for text, name in zip(positions[:2], ("FIRST", "LAST"), strict=False)]
-    numbers = None
-    if first_last:
-        first, last = first_last[0], first_last[-1]
-        if first > last:
-            raise SettingsError(f"FIRST {first} is above LAST {last}; write {last} {first} for instances {last} to {first}.")
-        numbers = [number for number in sorted(declaration.instances) if first <= number <= last]
-        outside = [number for number in {first, last} if number not in declaration.instances]
-        if outside:
-            listed = ", ".join(map(str, sorted(outside)))
-            raise SettingsError(
-                f"{declaration.script}: no instance {listed}. Available: {describe_numbers(declaration.instances)}."
-            )
+    numbers = choose_numbers(declaration, *first_last) if first_last else None
     overrides: dict[str, object] = {}
     for text in options.overrides:
         name, equals, value = text.partition("=")
@@ -135,6 +131,24 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         dry_run=options.dry_run,
         quiet=options.quiet,
     )
+
+
+def choose_numbers(declaration: Declaration, first: int, last: int | None = None) -> list[int]:
+    """Return the numbers of the instances from the first to the last, both included; without a last one, the first alone.
+
+    Raises:
+        SettingsError: They are in the wrong order, or one of them is no instance.
+    """
+    last = first if last is None else last
+    if first > last:
+        raise SettingsError(f"FIRST {first} is above LAST {last}; write {last} {first} for instances {last} to {first}.")
+    outside = [number for number in {first, last} if number not in declaration.instances]
+    if outside:
+        listed = ", ".join(map(str, sorted(outside)))
+        raise SettingsError(
+            f"{declaration.script}: no instance {listed}. Available: {describe_numbers(declaration.instances)}."
+        )
+    return [number for number in sorted(declaration.instances) if first <= number <= last]
 
 
 def _whole_number(text: str, name: str) -> int:

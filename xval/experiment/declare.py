@@ -1,16 +1,24 @@
-"""Experiment: what a script declares, and its main().
+"""Experiment: what a script or a notebook declares, its main() for the command line, and its run() for Python.
 
 Comes in: a description, parameters of the experiment, and numbered instances. Goes out: a `Declaration`, which run.py runs.
 """
 
+import builtins
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import product
 from pathlib import Path
+from types import TracebackType
 
-from xval.errors import SettingsError
+from preprocessing.console import EXIT_USAGE
+from xval.errors import JobError, SettingsError, UsageError
 from xval.experiment import command_line
-from xval.settings.resolve import Declaration, parse_assignments
+from xval.experiment.results import Results
+from xval.experiment.run import RunRequest, results_folder, run_experiment
+from xval.settings.architectures import find_architecture
+from xval.settings.resolve import Declaration, parse_assignments, resolve
 
 
 class Experiment:
@@ -29,8 +37,12 @@ class Experiment:
     """
 
     def __init__(self, description: str, **parameters: object) -> None:
-        script = Path(sys.argv[0] or "experiment.py")
-        self._declaration = Declaration(_relative(script), str(script), description, dict(parameters))
+        _report_mistakes_in_one_line()
+        if not isinstance(description, str):
+            raise SettingsError(f"Experiment: a description is wanted, one sentence; received {description!r:.60}.")
+        script = _script()
+        name = _relative(script) if script else "notebook" if hasattr(builtins, "__IPYTHON__") else "session"
+        self._declaration = Declaration(name, str(script or ""), description, dict(parameters))
 
     def __setitem__(self, number: int, parameters: Mapping[str, object] | Sequence[str]) -> None:
         """Declare an instance.
@@ -40,12 +52,13 @@ class Experiment:
             parameters: A dict, or the older form, a list of ``'name="value"'`` texts.
 
         Raises:
-            SettingsError: The number is no whole number above 0 or already used, or the parameters are of another form.
+            SettingsError: The number is no whole number above 0, or already used in a script; parameters of another form.
         """
         where = f"{self._declaration.script}, instance {number}"
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise SettingsError(f"{where}: an instance number is a whole number, 1 or above; received {number!r}.")
-        if number in self._declaration.instances:
+        # The cell of a notebook may be run again.
+        if number in self._declaration.instances and self._declaration.script_path:
             raise SettingsError(f"{where}: this number is already used; give each instance its own.")
         if isinstance(parameters, Mapping):
             wrong = [name for name in parameters if not isinstance(name, str)]
@@ -60,7 +73,12 @@ class Experiment:
             )
 
     def __getitem__(self, number: int) -> dict[str, object]:
-        """Return the parameters of an instance as declared."""
+        """Return the parameters of an instance as declared.
+
+        Raises:
+            SettingsError: There is no instance of this number.
+        """
+        command_line.choose_numbers(self._declaration, number)
         return self._declaration.instances[number]
 
     def __iter__(self) -> Iterator[int]:
@@ -71,23 +89,30 @@ class Experiment:
         """Return the number of instances."""
         return len(self._declaration.instances)
 
-    def grid(self, **values: Iterable[object]) -> list[int]:
+    def grid(self, *unnamed: object, **values: Iterable[object]) -> list[int]:
         """Add the product of values as further instances; comment_1 names what differs between them.
 
         It leaves out what all of them share, unless an instance from elsewhere already has that comment.
 
         Args:
+            *unnamed: None: every parameter has a name.
             **values: For each parameter the values that it takes.
 
         Returns:
             The numbers of the new instances, from one above the highest so far.
 
         Raises:
-            SettingsError: A parameter has no values, or a single text where a list is wanted.
+            SettingsError: A parameter has no values, a single text where a list is wanted, or no name; none is given.
         """
+        if unnamed or not values:
+            received = f"received {unnamed[0]!r:.60}" if unnamed else "received none"
+            raise SettingsError(
+                f"{self._declaration.script}, grid: parameters are named, such as grid(learning_rate=[0.1, 0.01]); {received}."
+            )
         columns = {}
         for name, choices in values.items():
-            columns[name] = [] if isinstance(choices, str) or not isinstance(choices, Iterable) else list(choices)
+            is_list = isinstance(choices, Iterable) and not isinstance(choices, str | Mapping)
+            columns[name] = list(choices) if is_list else []
             if not columns[name]:
                 raise SettingsError(
                     f"{self._declaration.script}, grid: {name}: a list of values is wanted; received {choices!r}."
@@ -98,12 +123,69 @@ class Experiment:
         numbers = []
         for number, combination in enumerate(product(*columns.values()), start=first):
             parameters = dict(zip(columns, combination, strict=True))
-            short, long = _describe({name: parameters[name] for name in varied}), _describe(parameters)
+            short, long = describe_parameters({name: parameters[name] for name in varied}), describe_parameters(parameters)
             comment = next((text for text in (short, long) if text and text not in used), f"{long} ({number})" if long else "")
             used.add(comment)
             self[number] = {"comment_1": comment} | parameters
             numbers.append(number)
         return numbers
+
+    def run(
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        gpu: int | str | Sequence[int] | None = None,
+        *,
+        folds: int | Collection[int] | None = None,
+        quiet: bool = False,
+        **parameters: object,
+    ) -> Results:
+        """Train and test the chosen instances where that is not done yet, and return the results.
+
+        What is finished is kept, so that running again is quick. In a notebook, a network or a loss of your own lies in a file
+        beside it, and is named as in a script: workers are processes that do not know the notebook.
+
+        Args:
+            first: Number of the first instance; None: all instances.
+            last: Number of the last instance, included; None: the first one alone.
+            gpu: A GPU or several, or ``cpu``; None: as config.ini says.
+            folds: Only these folds; None: all.
+            quiet: Print nothing.
+            **parameters: Over everything else, as ``--set`` does: any key of config.ini, such as `workers`, `repeats`,
+                `executor`, `overwrite_results`, and any option of the architecture.
+
+        Returns:
+            The results of the experiment, with those of earlier runs.
+
+        Raises:
+            UsageError: Anything that you can mend: `SettingsError`, `CorpusError`, `FoldsError`, `ResultsError`.
+            JobError: All jobs of this run failed; in debug mode, the first one that did.
+
+        Warns:
+            UserWarning: Some jobs failed; the others are done.
+        """
+        declaration = self._declaration
+        numbers = None if first is None else command_line.choose_numbers(declaration, first, last)
+        if first is None and last is not None:
+            raise SettingsError(f"{declaration.script}: LAST {last} without FIRST; name both, or none for all instances.")
+        device = {} if gpu is None else {"gpu_ID": gpu if isinstance(gpu, str) else ",".join(map(str, _as_list(gpu)))}
+        request = RunRequest(
+            numbers=numbers,
+            overrides=device | parameters,
+            fold_numbers=None if folds is None else list(_as_list(folds)),
+            quiet=quiet,
+        )
+        find_architecture.cache_clear()  # between the cells of a notebook its file may have been edited
+        try:
+            code = run_experiment(declaration, request, command_line.make_wide_console(quiet=quiet))
+        except UsageError as error:
+            in_python = {"command line: ": "run(): ", "--overwrite": "overwrite_results=True"}
+            raise type(error)(reduce(lambda text, pair: text.replace(*pair), in_python.items(), str(error))) from error
+        (instance, *_) = resolve(declaration, numbers, request.overrides)
+        results = Results(results_folder(instance.settings).path)
+        if code:
+            _report_failures(results, numbers or list(self))
+        return results
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """Run the command line of the script and exit with its code.
@@ -117,7 +199,46 @@ class Experiment:
         sys.exit(command_line.main_of_script(self._declaration, sys.argv[1:] if arguments is None else list(arguments)))
 
 
-def _describe(parameters: Mapping[str, object]) -> str:
+def _as_list(numbers: int | Collection[int]) -> Collection[int]:
+    return [numbers] if isinstance(numbers, int) else numbers
+
+
+def _report_failures(results: Results, numbers: Collection[int]) -> None:
+    """Warn of jobs that failed; where nothing of the instances is done, raise.
+
+    Raises:
+        JobError: No job of the instances is done.
+    """
+    failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
+    errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
+    message = f"{results.folder}: {len(failed)} job(s) failed: {errors}"
+    if not set(numbers) & set(results.folds["instance"]):
+        raise JobError(message)
+    warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _script() -> Path | None:
+    """Return the script that runs; None in a notebook or a session, whose main module is no file."""
+    return Path(sys.argv[0]) if sys.argv[0] and hasattr(sys.modules["__main__"], "__file__") else None
+
+
+def _report_mistakes_in_one_line() -> None:
+    """Let a script end as the command line does where a mistake is found before main() is called: one line, exit code 2."""
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _report
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a mistake and end; Python takes the SystemExit of this function as that of the script."""
+    if not isinstance(error, UsageError):
+        sys.__excepthook__(kind, error, trace)
+        return
+    for line in str(error).splitlines():
+        sys.stderr.write(f"error: {line}\n")
+    raise SystemExit(EXIT_USAGE)
+
+
+def describe_parameters(parameters: Mapping[str, object]) -> str:
     """Return ``crnn, learning_rate 0.001``."""
     shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in parameters.items()}
     return ", ".join(text if name == "architecture" else f"{name} {text}" for name, text in shown.items())

@@ -1,4 +1,6 @@
-"""What a user sees while jobs run: a live table with a line per worker, or plain lines where the output is no terminal.
+"""What a user sees while jobs run: a live table with a line per worker, or plain lines where nothing can be updated.
+
+A terminal can, and a notebook with ipywidgets.
 
 Comes in: events of the executors and outcomes. Goes out: text. Nothing else prints while jobs run.
 """
@@ -6,6 +8,7 @@ Comes in: events of the executors and outcomes. Goes out: text. Nothing else pri
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,7 +46,8 @@ class JobProgress:
         self._n_ended = 0
         self._workers: dict[int, dict[str, Any]] = {}
         self._notes: set[str] = set()
-        live = console.is_terminal and not quiet
+        can_update = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+        live = can_update and not quiet and not console.quiet
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._table) if live else None
 
     def __enter__(self) -> Self:

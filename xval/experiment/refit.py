@@ -79,7 +79,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
         JobError: The training failed.
     """
     instance = read_instance(folder, request.instance or _select(folder, console))
-    _refuse_what_needs_folds(instance)
+    refuse_what_needs_folds(instance)
     folds = read_folds(folder).plan
     records = _finished_jobs(folder, instance, folds)
     refit = _plan_refit(folder, instance, records, request.epochs)
@@ -112,7 +112,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     return chosen.selected
 
 
-def _refuse_what_needs_folds(instance: Instance) -> None:
+def refuse_what_needs_folds(instance: Instance) -> None:
     """Refuse what has no epochs, and what starts from another model in each fold."""
     where, initial = f"instance {instance.number}", instance.settings.initial_model
     if instance.settings.architecture == COMBINATION:
@@ -141,14 +141,14 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     }
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:
-        written = folder.settings(instance.number) or {}
-        given = [f"{name}={instance.parameters[name]}" for name, source in instance.sources.items() if source == "--set"]
-        overrides = "".join(f" --set {shlex.quote(each)}" for each in given)
-        command = f"python {written.get('script') or 'SCRIPT_OF_THE_EXPERIMENT.py'} {instance.number}{overrides}"
+        given = [name for name, source in instance.sources.items() if source == "--set"]
+        overrides = "".join(f" --set {shlex.quote(f'{name}={instance.parameters[name]}')}" for name in given)
+        script = str((folder.settings(instance.number) or {}).get("script") or "SCRIPT_OF_THE_EXPERIMENT.py")
+        run = f"python {script} {instance.number}{overrides}" if "." in script else f"experiment.run({instance.number})"
         raise ResultsError(
             f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(wanted)} jobs are not done with its present "
             f"settings ({'; '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "
-            f"them first: {command}"
+            f"them first: {run}"
         )
     changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
     if changed:

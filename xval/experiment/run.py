@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 from rich.console import Console
@@ -35,6 +36,7 @@ from xval.results.job_key import job_keys
 from xval.results.read import is_current, read_done
 from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, Instance, resolve
+from xval.settings.schema import Settings
 from xval.worker.run import record_failure
 
 _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
@@ -83,12 +85,12 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     settings = instances[0].settings
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
-    folder = ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
+    folder = results_folder(settings)
     folds = load_folds(folder, settings)
     with rebuild.without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
-        console.print(tables.job_table(planned))
+        console.print(tables.fold_table(planned), tables.job_table(planned))
         return 0
     folder.prepare(declaration.description)
     if planned.to_do:
@@ -104,6 +106,11 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             _write_page(planned, console, is_final=True)
     _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
+
+
+def results_folder(settings: Settings) -> ExperimentFolder:
+    """Return where the results of an experiment are or will be."""
+    return ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
 
 
 def _run(
@@ -180,12 +187,25 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
             planned.folder.replace(number, present.union(planned.jobs_of(number)))
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
     own = {module for instance in planned.instances for module in instance.settings.own_modules()}
-    code_folder = snapshot.take_snapshot(planned.folder.path / "code", Path(declaration.script_path), sorted(own))
+    with _script(declaration) as script:
+        code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
     for instance in planned.instances:
         if instance.number in numbers:
             about = cautions[instance.number]
             write_settings(planned.folder, instance, declaration.description, declaration.script, about)
     return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder))
+
+
+@contextmanager
+def _script(declaration: Declaration) -> Iterator[Path]:
+    """Yield the path of the script that declares the experiment; it is written for one that has none."""
+    if declaration.script_path:
+        yield Path(declaration.script_path)
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "experiment.py"
+        path.write_text(snapshot.as_script(declaration), encoding="utf-8")
+        yield path
 
 
 def _end_replacing(planned: Plan) -> None:

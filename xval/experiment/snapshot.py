@@ -14,16 +14,18 @@ from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
 
-from xval.config_file import CONFIG_PATH, ROOT
+from xval.config_file import CONFIG_PATH, ROOT, find_study
 from xval.json_files import part_path, remove_stale_parts
-from xval.settings.user_code import own_files
+from xval.settings.architectures import own_architectures
+from xval.settings.resolve import Declaration
+from xval.settings.user_code import imported_modules, own_files
 
 _PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
 _FILES = ("pyproject.toml", "constraints.txt")
 
 
 def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]:
-    """Return the files that a snapshot holds, by their path in it.
+    """Return the files that a snapshot holds, by their path in it: the code, the script, and the parts of the user's study.
 
     Args:
         script: The experiment script; below ``script/`` when it lies outside the project.
@@ -34,7 +36,13 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
         files |= {path.relative_to(ROOT).as_posix(): path for path in (ROOT / package).rglob("*.py")}
     if script.is_file() and script.resolve() not in {path.resolve() for path in files.values()}:
         files[f"script/{script.name}"] = script
-    files |= own_files(own_modules, known=_PACKAGES)
+    own = own_architectures()
+    imported = [name for path in own for name in imported_modules(path)]
+    files |= own_files([*own_modules, *imported], known=_PACKAGES)
+    files |= {f"architectures/{path.name}": path for path in own}  # where a job finds them as those of the project
+    study = find_study()
+    if study is not None:
+        files |= {f"study/{path.relative_to(study)}": path for path in [study / "config.ini", *study.glob("corpora/*.py")]}
     return {name: files[name] for name in sorted(files) if files[name].is_file()}
 
 
@@ -83,6 +91,23 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
         if not final.is_dir():
             raise
     return final
+
+
+def as_script(declaration: Declaration) -> str:
+    """Return a script that declares an experiment, for one that was declared in a notebook or a session without a file."""
+    lines = [
+        '"""Written by a run: the experiment as it was declared in a notebook or a session, which has no script."""',
+        "",
+        "from xval import Experiment",
+        "",
+        f"experiment = Experiment({declaration.description!r}, **{declaration.parameters!r})",
+        *(f"experiment[{number}] = {parameters!r}" for number, parameters in sorted(declaration.instances.items())),
+        "",
+        'if __name__ == "__main__":',
+        "    experiment.main()",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _git(*arguments: str) -> str:

@@ -15,12 +15,14 @@ from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
 from xval.results.deals import describe_deals
 from xval.results.findings import find_findings
+from xval.results.job_key import JobKey
 from xval.results.repeats import describe_components, jobs_of
 from xval.results.summary import SIDE_NAMES
-from xval.settings.resolve import Instance
+from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.tasks import find_task
 
 _LISTED_JOBS = 5
+_LISTED_ITEMS = 5
 _MOST_ROWS = 100
 _LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
 
@@ -71,8 +73,11 @@ def instance_table(instances: Sequence[Instance]) -> Table:
     """Return the instances with the parameters that differ between them."""
     every = [instance.parameters for instance in instances]
     names = list(dict.fromkeys(name for parameters in every for name in parameters))
-    apart = ("comment_1", "comment_2")
-    differing = [name for name in names if name not in apart and len({repr(parameters.get(name)) for parameters in every}) > 1]
+    comments = ("comment_1", "comment_2")
+    apart = [name for name in comments if any(parameters.get(name) for parameters in every)]
+    differing = [
+        name for name in names if name not in comments and len({repr(parameters.get(name)) for parameters in every}) > 1
+    ]
     rows = [
         (str(instance.number), *(str(parameters.get(name, "-")) for name in (*apart, *differing)))
         for instance, parameters in zip(instances, every, strict=True)
@@ -80,17 +85,29 @@ def instance_table(instances: Sequence[Instance]) -> Table:
     return make_table(("instance", *apart, *differing), rows)
 
 
+def fold_table(planned: Plan) -> Table:
+    """Return the chosen folds with the items that each tests, of which there may be hundreds: the first few."""
+    has_deals, rows = planned.folds.n_deals > 1, []
+    for fold in planned.folds.folds:
+        if fold.number in planned.chosen_folds:
+            more = f", and {len(fold.test) - _LISTED_ITEMS} more" if len(fold.test) > _LISTED_ITEMS else ""
+            deal = [str(planned.folds.deal_of(fold.number))] * has_deals
+            rows.append((str(fold.number), *deal, ", ".join(fold.test[:_LISTED_ITEMS]) + more))
+    return make_table(("fold", *["deal"] * has_deals, "test items"), rows)
+
+
 def job_table(planned: Plan) -> Table:
-    """Return the jobs, done or to do, with the items that each tests."""
-    folds = {fold.number: fold for fold in planned.folds.folds}
-    has_deals = planned.folds.n_deals > 1
-    jobs = sorted([(key, "done") for key in planned.done] + [(key, "to do") for key in planned.to_do])
+    """Return a row for each instance and repeat, with the folds that are done and those to do."""
+    comments = {instance.number: instance.settings.comment_1 for instance in planned.instances}
+    rows = sorted({(key.instance, key.repeat) for key in [*planned.done, *planned.to_do]})
+    states: list[list[JobKey]] = [list(planned.done), list(planned.to_do)]
+    folds = {
+        row: [describe_numbers(key.fold for key in keys if (key.instance, key.repeat) == row) for keys in states]
+        for row in rows
+    }
     return make_table(
-        ("instance", "fold", "repeat", *["deal"] * has_deals, "state", "test items"),
-        [
-            (*map(str, key), *[str(planned.folds.deal_of(key.fold))] * has_deals, state, ", ".join(folds[key.fold].test))
-            for key, state in jobs
-        ],
+        ("instance", "comment_1", "repeat", "folds done", "folds to do"),
+        [(str(number), comments[number], str(repeat), *folds[number, repeat]) for number, repeat in rows],
     )
 
 
@@ -98,7 +115,7 @@ def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """Return a table of text cells."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in header:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # a table that is wider than the terminal goes on below, and nothing is cut
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

@@ -20,6 +20,7 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
 from xval.json_files import part_path, remove_stale_parts, write_atomically
+from xval.results.beside import folder_beside
 from xval.results.job_key import JobKey
 from xval.saved_models.description import ModelDescription, check_description, read_description
 from xval.saved_models.load import read_keras_model
@@ -53,7 +54,8 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     Args:
         model: A .keras file, or a fold folder.
         format_name: Of `formats.FORMATS`.
-        output: The path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the current folder.
+        output: The path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the folder of
+            its experiment, or beside a model that lies elsewhere.
         overwrite: Replace an existing export, once the new one is checked.
 
     Raises:
@@ -67,7 +69,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     described = read_description(path)
     key = JobKey(described.instance, described.fold, described.repeat)
     part = "refit" if described.is_untested else key.folder_name
-    target = output or Path(f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}")
+    target = output or folder_beside(path) / f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
     content = path.with_suffix(".json").read_bytes()
     _check_target(target, description, content, kind, overwrite=overwrite)

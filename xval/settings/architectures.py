@@ -10,12 +10,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import ConfigDict, TypeAdapter
 
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import ROOT
+from xval.config_file import ROOT, own_folder
 from xval.errors import SettingsError, suggestion
 from xval.settings import user_code
 from xval.settings.tasks import CLASSIFICATION, TASKS
@@ -120,8 +121,27 @@ _COMBINATION = Architecture(
 
 
 def architecture_names() -> tuple[str, ...]:
-    """Return the names of all architectures, the files of architectures/."""
-    return tuple(sorted(path.stem for path in (ROOT / "architectures").glob("*.py") if not path.stem.startswith("_")))
+    """Return the names of all architectures, the files of architectures/, of the project and of the user's study.
+
+    Raises:
+        SettingsError: A file of the study has the name of one of the project.
+    """
+    built_in, own = ({path.stem for path in files} for files in (_files(ROOT / "architectures"), own_architectures()))
+    if twice := sorted(built_in & own):
+        raise SettingsError(
+            f"{own_folder('architectures')}: {twice[0]}.py has the name of an architecture of the project; give it another one."
+        )
+    return tuple(sorted(built_in | own))
+
+
+def own_architectures() -> list[Path]:
+    """Return the files of the architectures of the user's study."""
+    folder = own_folder("architectures")
+    return [] if folder is None else _files(folder)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.py") if not path.stem.startswith("_")]
 
 
 def doing(task_type: str) -> tuple[str, ...]:

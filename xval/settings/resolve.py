@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ from xval.settings.architectures import COMBINATION, Architecture, find_architec
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
 
+_SHARED_SOURCES = ("config.ini", "KERAS_BACKEND", "experiment", "--set")
+
 
 @dataclass
 class Declaration:
@@ -27,7 +30,7 @@ class Declaration:
 
     Attributes:
         script: The script as errors name it, such as ``experiments/exp1.py``.
-        script_path: Where the script lies, for the copy of the code.
+        script_path: Where the script lies, for the copy of the code; empty in a notebook or a session, which has none.
         description: One sentence on what the experiment asks.
         parameters: Parameters of the experiment, over config.ini.
         instances: The parameters of each numbered instance, over those of the experiment.
@@ -123,7 +126,7 @@ def resolve(
         )
     if not chosen:
         raise SettingsError(f"{declaration.script}: declares no instance; add one with experiment[1] = {{...}}.")
-    faults: list[str] = []
+    faults: dict[str, list[int]] = {}
     instances = []
     defaults = {
         key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
@@ -132,9 +135,13 @@ def resolve(
         try:
             instances.append(_resolve_one(declaration, number, defaults, dict(overrides or {})))
         except SettingsError as error:
-            faults += [fault for fault in str(error).splitlines() if fault not in faults]
+            for fault in str(error).splitlines():
+                faults.setdefault(fault.removeprefix(f"{_where(declaration, [number])}: "), []).append(number)
     if faults:
-        raise SettingsError("\n".join(faults))
+        # What is wrong in config.ini, the experiment or --set names its place itself.
+        shared = tuple(_place(declaration, source) for source in _SHARED_SOURCES)
+        lines = [fault if fault.startswith(shared) else f"{_where(declaration, of)}: {fault}" for fault, of in faults.items()]
+        raise SettingsError("\n".join(lines))
     return instances
 
 
@@ -152,7 +159,7 @@ def describe_numbers(numbers: Iterable[int]) -> str:
 def _resolve_one(
     declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
 ) -> Instance:
-    where = f"{declaration.script}, instance {number}"
+    where = _where(declaration, [number])
     own = declaration.instances[number]
     misplaced = [name for name in own if name in EXPERIMENT_KEYS]
     if misplaced:
@@ -170,7 +177,7 @@ def _resolve_one(
     merged: dict[str, object] = {}
     sources: dict[str, str] = {}
     for source, values in layers.items():
-        merged.update(values)
+        merged.update({name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()})
         sources.update(dict.fromkeys(values, source))
     faults = []
     architecture = _architecture(merged["architecture"])
@@ -178,30 +185,28 @@ def _resolve_one(
     for name in unknown:
         known = [*Settings.model_fields, *architecture.options]
         near = suggestion(name, known).partition(" Did you mean")
-        hint = f" Did you mean{near[2]}" if near[2] else ""
-        faults.append(
-            f"{_place(declaration, number, sources[name])}: unknown parameter '{name}'.{hint} Allowed: the keys of config.ini, "
-            f"comment_1, comment_2{_named_options(architecture)}."
-        )
+        allowed = f"the keys of config.ini, comment_1, comment_2{_named_options(architecture, sources[name])}."
+        hint = f"Did you mean{near[2]}" if near[2] else f"Allowed: {allowed}"
+        faults.append(f"{_place(declaration, sources[name], where)}: unknown parameter '{name}'. {hint}")
     settings, options = None, {}
     try:
         settings = Settings.model_validate({key: value for key, value in merged.items() if key in Settings.model_fields})
     except ValidationError as error:
-        faults += [_describe_fault(fault, declaration, number, sources) for fault in error.errors()]
+        faults += [_describe_fault(fault, declaration, where, sources) for fault in error.errors()]
     for name, option in architecture.options.items():
         options[name] = merged.get(name, option.default)
         if name in merged:
             try:
                 options[name] = option.check(merged[name])
             except ValidationError as error:
-                reason = f"received {merged[name]!r}; {error.errors()[0]['msg'].lower()}"
-                faults.append(f"{_place(declaration, number, sources[name])}: {name}: {reason}.")
+                reason = f"received {merged[name]!r}; {_describe_option_fault(error.errors()[0])}"
+                faults.append(f"{_place(declaration, sources[name], where)}: {name}: {reason}.")
             except SettingsError as error:
-                faults.append(f"{_place(declaration, number, sources[name])}: {name}: {error}")
+                faults.append(f"{_place(declaration, sources[name], where)}: {name}: {error}")
         sources.setdefault(name, architecture.source)
     if settings is not None:
         faults += [
-            f"{_place(declaration, number, sources[name])}: '{name}' belongs to task_type {task_type} and has no effect on "
+            f"{_place(declaration, sources[name], where)}: '{name}' belongs to task_type {task_type} and has no effect on "
             f"{settings.task_type}; leave it out."
             for task_type, names in {"frame_classification": FRAME_KEYS, "regression": NUMBER_KEYS}.items()
             for name in names
@@ -209,7 +214,7 @@ def _resolve_one(
         ]
     if architecture.name == COMBINATION and not faults:
         found = combination.faults(combination.CombinationOptions.of(with_tuples(options)), sources)
-        faults += [f"{declaration.script}, instance {number}: {fault}." for fault in found]
+        faults += [f"{where}: {fault}." for fault in found]
     if faults or settings is None:
         raise SettingsError("\n".join(faults))
     return Instance(number, settings, with_tuples(options), sources)
@@ -223,26 +228,39 @@ def _architecture(name: object) -> Architecture:
         return Architecture(str(name), {}, "none", (), "")
 
 
-def _named_options(architecture: Architecture) -> str:
+def _named_options(architecture: Architecture, source: str) -> str:
+    if source != "instance":
+        return ", and the options that the architectures of all instances have"
     if not architecture.options:
         return ""
     return f", and the options of {architecture.name} ({', '.join(architecture.options)})"
 
 
-def _place(declaration: Declaration, number: int, source: str) -> str:
-    """Return who is named in an error about a value of a layer."""
+def _where(declaration: Declaration, numbers: Sequence[int]) -> str:
+    """Return ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
+    return f"{declaration.script}, instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+
+
+def _place(declaration: Declaration, source: str, where: str = "") -> str:
+    """Return who is named in an error about a value of a layer; `where` for one of the instance."""
     if source == "instance":
-        return f"{declaration.script}, instance {number}"
+        return where
     return {"experiment": f"{declaration.script}, experiment", "--set": "command line"}.get(source, source)
 
 
-def _describe_fault(fault: Any, declaration: Declaration, number: int, sources: Mapping[str, str]) -> str:
+def _describe_option_fault(fault: Any) -> str:
+    if fault["type"] == "tuple_type":
+        return f"allowed: several values, such as {(fault['input'],)!r}"
+    return str(fault["msg"]).lower()
+
+
+def _describe_fault(fault: Any, declaration: Declaration, where: str, sources: Mapping[str, str]) -> str:
     """Turn one error of pydantic into a line that says where, what was received and what is allowed."""
     reason = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
     if not fault["loc"]:
-        return f"{declaration.script}, instance {number}: {_ended(reason)}"
+        return f"{where}: {_ended(reason)}"
     name = str(fault["loc"][0])
-    place = _place(declaration, number, sources.get(name, "instance"))
+    place = _place(declaration, sources.get(name, "instance"), where)
     received = fault["input"]
     allowed = fault.get("ctx", {}).get("expected")
     if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):

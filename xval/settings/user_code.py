@@ -1,8 +1,8 @@
 """A user's own parts by dotted path (``my_package.my_module.my_function``), found and read without being run.
 
 Comes in: a dotted path from the settings. Goes out: its definition read with `ast`, the files that belong in the copy of the
-code, or the thing itself, imported. Modules are looked for where Python looks, the folder of the script first, and in the
-root of the project.
+code, or the thing itself, imported. Modules are looked for where Python looks, the folder of the script first, in the user's
+study (see `xval.config_file.find_study`), and in the root of the project.
 """
 
 import ast
@@ -16,10 +16,11 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-from xval.config_file import ROOT
+from xval.config_file import ROOT, find_study, own_folder
 from xval.errors import SettingsError, suggestion
 
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
+_SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
 _PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 
 
@@ -105,6 +106,11 @@ def find_module(name: str) -> Module:
         SettingsError: There is no such module, it is not written in Python, or it has a syntax error.
     """
     parts = name.split(".")
+    if parts[0] == "__main__":
+        raise SettingsError(
+            f"'{name}': what a notebook or script defines itself is not known to the processes that train. Put it into a file "
+            f"beside it, such as my_parts.py, and name my_parts instead of {name}."
+        )
     for count in range(1, len(parts) + 1):
         if not parts[count - 1] or _find_spec(".".join(parts[:count])) is None:
             raise SettingsError(_describe_missing(name, parts[: count - 1], parts[count - 1]))
@@ -125,9 +131,14 @@ def load(path: str) -> Any:
         SettingsError: The module has nothing of this name.
         Exception: Whatever the module raises while it is imported.
     """
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
+    for folder in _places():
+        if folder not in sys.path:
+            sys.path.append(folder)
     module_name, _, name = path.rpartition(".")
+    own = own_folder(_SHARED_PACKAGE)
+    if own is not None and module_name.startswith(f"{_SHARED_PACKAGE}."):
+        package = import_module(_SHARED_PACKAGE)
+        package.__path__ = [*dict.fromkeys([*package.__path__, str(own)])]
     module = import_module(module_name)
     if not hasattr(module, name):
         raise SettingsError(f"'{path}': the module has no '{name}'. {suggestion(name, vars(module))}")
@@ -163,7 +174,7 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
             files = dict(_named_file(folders, top, inner))
         files = {name: path for name, path in files.items() if name not in found}
         found |= files
-        waiting += [name for path in files.values() for name in _imported(path)]
+        waiting += [name for path in files.values() for name in imported_modules(path)]
     return found
 
 
@@ -186,6 +197,11 @@ def _binds(tree: ast.Module, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
 
 
+def _places() -> list[str]:
+    """Return where modules are looked for after where Python looks: the user's study, and the root of the project."""
+    return [str(folder) for folder in (find_study(), ROOT) if folder is not None]
+
+
 def _find_spec(name: str) -> ModuleSpec | None:
     """Return what `importlib.util.find_spec` does, but without importing the packages that the module lies in."""
     locations: Sequence[str] | None = None
@@ -194,10 +210,12 @@ def _find_spec(name: str) -> ModuleSpec | None:
     for count in range(1, len(parts) + 1):
         spec = _ask_finders(".".join(parts[:count]), locations)
         if spec is None and count == 1:
-            spec = PathFinder.find_spec(parts[0], [str(ROOT)])
+            spec = PathFinder.find_spec(parts[0], _places())
         if spec is None:
             return None
         locations = spec.submodule_search_locations
+        if count == 1 and name.startswith(f"{_SHARED_PACKAGE}.") and (own := own_folder(_SHARED_PACKAGE)):
+            locations = [*(locations or ()), str(own)]
         if locations is None and count < len(parts):
             return None
     return spec
@@ -218,7 +236,7 @@ def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
         locations = list(spec.submodule_search_locations or ()) if spec else []
         where = ".".join(package)
     else:
-        locations = [folder for folder in (sys.path[0], str(ROOT)) if folder]
+        locations = [folder for folder in (sys.path[0], *_places()) if folder]
         where = " and ".join(dict.fromkeys(locations))
     names = {found.name for found in iter_modules(locations) if not found.name.startswith("_")}
     return f"'{name}': no module '{missing}' in {where}. {suggestion(missing, names)}"
@@ -244,7 +262,7 @@ def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iter
                     yield f"{top}/{path.relative_to(folder).as_posix()}", path
 
 
-def _imported(path: Path) -> Iterator[str]:
+def imported_modules(path: Path) -> Iterator[str]:
     """Yield the modules that a file may import, those within its own package left out."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))

@@ -54,9 +54,9 @@ def test_draws_one_picture_for_each_file(folder: Path, capsys: pytest.CaptureFix
 
 def test_windows_make_the_picture_taller(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show(["chirp.wav", *SET_SMALL])
-    whole = look_at(folder / "chirp.png")
+    whole = look_at(folder / "data" / "pictures" / "chirp.png")
     show(["chirp.wav", *SET_SMALL, "--set", "example_length_s=0.2"])
-    assert look_at(folder / "chirp.png").shape[0] > whole.shape[0]
+    assert look_at(folder / "data" / "pictures" / "chirp.png").shape[0] > whole.shape[0]
     assert "5 examples of 21 x 16" in capsys.readouterr().out
 
 
@@ -84,20 +84,20 @@ def test_only_a_stretch_is_drawn_where_one_is_given(capsys: pytest.CaptureFixtur
 )
 def test_every_kind_of_features_is_drawn(folder: Path, overrides: tuple[str, ...]) -> None:
     show(["chirp.wav", *SET_SMALL, *(word for override in overrides for word in ("--set", override))])
-    look_at(folder / "chirp.png")
+    look_at(folder / "data" / "pictures" / "chirp.png")
 
 
 @pytest.mark.parametrize("samples", [np.zeros(800), np.ones(1), np.full(300, 0.5)], ids=["silence", "one sample", "constant"])
 def test_odd_clips_are_drawn_too(folder: Path, samples: NDArray[np.float64]) -> None:
     soundfile.write("odd.wav", samples, RATE_HZ)
     show(["odd.wav", *SET_SMALL])
-    assert (folder / "odd.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "data" / "pictures" / "odd.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_names_are_written_as_they_are(folder: Path) -> None:
     soundfile.write("$x_1$ 話者 <b>.wav", chirp(), RATE_HZ)
     show(["$x_1$ 話者 <b>.wav", *SET_SMALL])
-    look_at(folder / "$x_1$ 話者 <b>.png")
+    look_at(folder / "data" / "pictures" / "$x_1$ 話者 <b>.png")
 
 
 def test_the_picture_shows_what_the_model_gets() -> None:
@@ -140,7 +140,7 @@ def test_a_clip_of_a_dataset_is_padded_as_there(folder: Path, capsys: pytest.Cap
     Path("clips.csv").write_text("path,item,label\nchirp.wav,ann,yes\nlong.wav,bob,no\n")
     assert main(["table", "clips.csv", "--workers", "1", *SET_SMALL]) == 0
     show(["chirp.wav", "--dataset", "clips", *SET_SMALL])
-    look_at(folder / "chirp.png")
+    look_at(folder / "data" / "clips" / "pictures" / "chirp.png")
     assert "0.60 s, 1 example of 101 x 16" in capsys.readouterr().out
     with pytest.raises(CorpusError, match=r"Dataset 'clips' has no clip 'chrip\.wav'.*Did you mean 'chirp\.wav'"):
         show(["chrip.wav", "--dataset", "clips"])
@@ -154,7 +154,7 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(folder: Path) -> None:
     Path("text.wav").write_text("no audio")
     with pytest.raises(AudioError, match=r"2 of 3 clips cannot be drawn:\ntext\.wav: .*\nnowhere\.wav: "):
         show(["text.wav", "nowhere.wav", "chirp.wav", *SET_SMALL])
-    look_at(folder / "chirp.png")
+    look_at(folder / "data" / "pictures" / "chirp.png")
     assert main(["show", "text.wav", *SET_SMALL]) == 1
 
 

@@ -1,7 +1,13 @@
+import runpy
+import subprocess
+import sys
+from types import ModuleType
+
 import pytest
 
 from xval import Experiment
-from xval.errors import SettingsError
+from xval.errors import JobError, ResultsError, SettingsError, UsageError
+from xval.experiment.snapshot import as_script
 
 
 def test_instances_are_numbered_dicts():
@@ -74,3 +80,128 @@ def test_parameters_are_a_dict_or_a_list(parameters):
 def test_a_grid_wants_lists(values):
     with pytest.raises(SettingsError, match="architecture: a list of values is wanted"):
         Experiment("a test").grid(architecture=values)
+
+
+@pytest.mark.parametrize(("unnamed", "named"), [((["mlp"],), {}), (({"architecture": ["mlp"]},), {}), ((), {})])
+def test_a_grid_wants_names(unnamed, named):
+    with pytest.raises(SettingsError, match=r"grid: parameters are named, such as grid\(learning_rate="):
+        Experiment("a test").grid(*unnamed, **named)
+
+
+def test_what_was_not_declared_is_named():
+    with pytest.raises(SettingsError, match=r"no instance 3\. Available: none"):
+        Experiment("a test")[3]
+    with pytest.raises(SettingsError, match="a description is wanted"):
+        Experiment({"dataset": "toy"})
+
+
+MISTAKES = [
+    lambda experiment: experiment.__setitem__(1, "architecture=mlp"),
+    lambda experiment: experiment.grid(seed=3),
+    lambda experiment: experiment.run(1),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_a_script_ends_it_with_one_line(mistake, capsys, monkeypatch):
+    """The hook is called as Python calls it; one real process shows that its SystemExit is the exit code."""
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    experiment = Experiment("a test")
+    with pytest.raises(SettingsError) as raised:
+        mistake(experiment)
+
+    with pytest.raises(SystemExit) as ended:
+        sys.excepthook(raised.type, raised.value, raised.tb)
+
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+
+
+def test_a_script_with_a_mistake_exits_with_2(tmp_path):
+    (tmp_path / "exp.py").write_text("from xval import Experiment\nExperiment('a test')[1] = 3\n")
+
+    ended = subprocess.run([sys.executable, "exp.py"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "exp.py, instance 1: a dict of parameters or a list" in ended.stderr
+
+
+@pytest.fixture
+def declare(project, in_process):
+    """Return a function that declares an experiment as `Project.write_script` does."""
+
+    def declare(*instances, **parameters):
+        shared = {"dataset": "toy", "num_folds": 3, "num_epochs": 1, "batch_size": 16, "learning_rate": 0.01, "page": "none"}
+        experiment = Experiment(
+            "a test", **shared | {"architecture": "mlp", "n_units": (4,), "executor": "inline"} | parameters
+        )
+        for number, instance in enumerate(instances, start=1):
+            experiment[number] = instance
+        return experiment
+
+    return declare
+
+
+def test_a_notebook_runs_what_it_declares_and_runs_it_once(declare, project, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    monkeypatch.setattr(sys, "argv", ["/env/site-packages/ipykernel_launcher.py", "-f", "kernel.json"])
+    experiment = declare({"seed": 3})
+    experiment[1] = {"seed": 4}  # its cell is run again
+
+    results = experiment.run(gpu="cpu", folds=[1, 3])
+
+    assert results.folder == project.results.relative_to(project.folder)
+    assert sorted(project.records()) == [(1, 1), (1, 3)]
+    assert set(results.folds["fold"]) == {1, 3}
+    (copy,) = (project.results / "code").iterdir()
+    assert "experiment[1] = {'seed': 4}" in (copy / "script" / "experiment.py").read_text()
+    stamps = {job: project.stamp(job) for job in project.records()}
+    capfd.readouterr()
+    experiment.run(gpu="cpu", folds=[1, 3], quiet=True)
+    assert capfd.readouterr().out == ""
+    assert {job: project.stamp(job) for job in project.records()} == stamps
+    with pytest.raises(ResultsError, match=r"seed was 4, now 5.+ or replace the results with overwrite_results=True"):
+        experiment.run(seed=5)
+
+
+def test_a_script_copy_declares_the_same_experiment(declare, tmp_path):
+    experiment = declare({"comment_1": 'a "b"', "n_units": (3, 2)})
+    (tmp_path / "copy.py").write_text(as_script(experiment._declaration))
+
+    found = runpy.run_path(str(tmp_path / "copy.py"))["experiment"]
+
+    assert found._declaration.parameters == experiment._declaration.parameters
+    assert found._declaration.instances == experiment._declaration.instances
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"first": 2}, "no instance 2. Available: 1"),
+        ({"last": 1}, "LAST 1 without FIRST"),
+        ({"folds": 7}, "no fold 7. Available: 1-3"),
+        ({"num_epoch": 3}, r"^run\(\): unknown parameter 'num_epoch'. Did you mean 'num_epochs'"),
+        ({"gpu": "x"}, r"run\(\): gpu_ID: received 'x'"),
+    ],
+)
+def test_mistakes_are_raised_and_nothing_is_trained(declare, project, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        declare({}).run(**arguments)
+    assert project.records() == {}
+
+
+def test_a_run_warns_of_failed_jobs_and_raises_where_all_failed(declare, project):
+    too_high = {"learning_rate": 1e30, "optimizer": "sgd"}
+    with pytest.raises(JobError, match=r"1 job.* failed: .*loss"):
+        declare(too_high).run(folds=1)
+    with pytest.warns(UserWarning, match=r"1 job.* failed: .*loss"):
+        results = declare(too_high, {}).run(folds=1)
+
+    assert {job["instance"]: job["status"] for job in results.not_done if job["fold"] == 1} == {1: "failed"}
+    assert results.best == 2
+
+
+def test_a_part_of_the_notebook_itself_is_refused_with_a_way_out(declare):
+    with pytest.raises(SettingsError, match=r"Put it into a file beside it, such as my_parts.py"):
+        declare({"loss": "__main__.my_loss"}).run()

@@ -55,6 +55,7 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
         ({"learing_rate": 0.1}, r"instance 1: unknown parameter 'learing_rate'\. Did you mean 'learning_rate'\?"),
         ({"batch_size": -1}, r"batch_size: received -1; allowed: greater than 0"),
         ({"batch_size": "many"}, r"batch_size: received 'many'; allowed: a valid integer"),
+        ({"n_filters": 8}, r"n_filters: received 8; allowed: several values, such as \(8,\)\.$"),
         ({"batch_size": True}, r"batch_size: received True; a number is wanted"),
         ({"learning_rate": float("nan")}, r"learning_rate: received nan"),
         ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is produced by no metric.*Did you mean 'val_accuracy'\?$"),
@@ -263,3 +264,15 @@ def test_devices_are_gpu_numbers_or_the_cpu(device):
 @pytest.mark.parametrize(("device", "wanted"), [(0, "0"), ("0,1", "0,1"), ("cpu", "cpu")])
 def test_devices_are_written_either_way(device, wanted):
     assert resolve(declare({}, gpu_ID=device))[0].settings.gpu_ID == wanted
+
+
+def test_a_fault_that_several_instances_share_is_reported_once():
+    declaration = declare(*({"architecture": name, "batch_sice": 3} for name in ("cnn_small", "crnn", "mlp")), num_epoch=3)
+
+    with pytest.raises(SettingsError) as raised:
+        resolve(declaration)
+
+    assert str(raised.value).splitlines() == [
+        "experiments/exp1.py, experiment: unknown parameter 'num_epoch'. Did you mean 'num_epochs'?",
+        "experiments/exp1.py, instances 1-3: unknown parameter 'batch_sice'. Did you mean 'batch_size'?",
+    ]

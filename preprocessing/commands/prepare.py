@@ -1,0 +1,179 @@
+"""Prepare a corpus from Python: class folders, a table, a DataFrame, arrays, or a corpus that has a reader.
+
+Comes in: where the clips or examples are, and what belongs together. Goes out: data/<dataset>/ and its feature store, as
+``python -m preprocessing`` makes them; the store is opened, and errors are raised.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from preprocessing import corpora
+from preprocessing.commands.command_line import CorpusChoice
+from preprocessing.commands.make import make_features
+from preprocessing.console import make_console
+from preprocessing.parallel import count_cores
+from xval.config_file import read_section
+from xval.errors import CorpusError, SettingsError, suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from preprocessing.store import FeatureStore
+
+
+def prepare(
+    source: "str | Path | pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None" = None,
+    targets: "Mapping[str, ArrayLike] | ArrayLike | None" = None,
+    items: ArrayLike | None = None,
+    *,
+    corpus: str | None = None,
+    dataset: str | None = None,
+    audio_folder: str | Path | None = None,
+    data_folder: str | Path | None = None,
+    task_type: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    download: bool = False,
+    workers: int | None = None,
+    quiet: bool = False,
+    **options: object,
+) -> "FeatureStore":
+    """Make the index and the feature store of a corpus; a corpus of this name is replaced.
+
+    Args:
+        source: A folder, whose folders are the classes unless `corpus` says otherwise; a table of clips (csv, xlsx, parquet) or
+            a DataFrame with the columns of one: path, item, label; or predictors, numbers (n_examples, ...), as one array or
+            for each item.
+        targets: Of predictors: (n_examples,) or, for regression, also (n_examples, n_outputs); for each item if they are.
+        items: Of predictors in one array: what each example belongs to (speaker, session), (n_examples,). No item is on two
+            sides of a split.
+        corpus: Name of a reader, as ``python -m preprocessing NAME``; None: ``folders`` or ``table``.
+        dataset: Its name in experiments; None: as the reader names it. A DataFrame and arrays need one.
+        audio_folder: What the paths of a table are relative to; None: the folder of the table, for a DataFrame the current one.
+        data_folder: Folder of all corpora; None: that of config.ini.
+        task_type: What the labels are for; None: classification, or as the reader's options say.
+        settings: Feature settings over config.ini, such as ``{"n_mels": 40}``.
+        download: Fetch the corpus into its audio folder first.
+        workers: Processes that read audio; None: one for each core.
+        quiet: Print nothing.
+        **options: Of the reader, such as ``item_pattern`` of folders.
+
+    Returns:
+        The feature store, at data_folder/dataset/features/<key>.
+
+    Raises:
+        SettingsError: An argument is unknown, missing or wrong.
+        CorpusError: The corpus or the arrays cannot be used; see the reader, and `preprocessing.store.write`.
+    """
+    place = Path(read_section("experiment")["data_folder"] if data_folder is None else data_folder)
+    if isinstance(source, Mapping) or targets is not None:
+        without_meaning = [*options, *(["settings"] if settings else []), *(["corpus"] if corpus else [])]
+        if without_meaning:
+            raise SettingsError(f"{without_meaning[0]}: has no meaning for arrays, which are features already; leave it out.")
+        return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
+    import pandas as pd
+
+    overrides = [f"{name}={'none' if value is None else value}" for name, value in (settings or {}).items()]
+    with tempfile.TemporaryDirectory() as folder:
+        if isinstance(source, pd.DataFrame):
+            dataset = _named(dataset, "a DataFrame")
+            audio_folder = Path.cwd() if audio_folder is None else audio_folder
+            table = Path(folder) / f"{dataset}.csv"
+            source.to_csv(table, index=False)
+            source = table
+        if not isinstance(source, str | Path | None):
+            raise SettingsError("targets: predictors were given without targets.")
+        chosen = _choose(source, corpus, dataset, audio_folder, place, task_type, options)
+        console = make_console()
+        console.quiet = quiet
+        return make_features(chosen, overrides, console, download_first=download, n_processes=workers or count_cores())
+
+
+def _choose(
+    source: str | Path | None,
+    corpus: str | None,
+    dataset: str | None,
+    audio_folder: str | Path | None,
+    data_folder: Path,
+    task_type: str | None,
+    options: Mapping[str, object],
+) -> CorpusChoice:
+    """Return which corpus is meant, as a command line would name it."""
+    path = None if source is None else Path(source)
+    if path is not None and not path.exists():
+        raise CorpusError(f"{path}: no such folder or table.")
+    if corpus is None and path is None:
+        raise SettingsError("source: a folder, a table, a DataFrame or arrays are wanted, or the name of a corpus.")
+    reader = corpora.find_corpus(corpus or ("folders" if path is not None and path.is_dir() else "table"))
+    known = {option.name: option for option in reader.options}
+    given = dict(options)
+    if path is not None and path.is_file() and "table" in known:
+        given.setdefault("table", path)
+    elif path is not None:
+        audio_folder = path
+    if task_type is not None and "task_type" in known:
+        given["task_type"] = task_type
+    for name in given:
+        if name not in known:
+            raise SettingsError(f"corpus '{reader.name}': unknown option '{name}'. {suggestion(name, known)}")
+    for name, option in known.items():
+        if option.is_required and name not in given:
+            raise SettingsError(f"corpus '{reader.name}': option '{name}' is missing: {option.help}")
+        given[name] = option.parse(str(given[name])) if name in given else option.default
+    if audio_folder is None and not reader.has_default_audio_folder:
+        raise SettingsError(f"corpus '{reader.name}': source is missing: the folder of its audio.")
+    is_framewise = task_type == "frame_classification" and reader.has_recordings
+    found_type = "frame_classification" if is_framewise else reader.task_type(**given)
+    if task_type not in (None, found_type):
+        raise SettingsError(
+            f"task_type: received '{task_type}', but with these options corpus '{reader.name}' is of {found_type}."
+        )
+    return CorpusChoice(
+        reader=reader,
+        options=given,
+        audio_folder=Path(reader.default_audio_folder(data_folder, **given) if audio_folder is None else audio_folder),
+        dataset=reader.default_dataset(**given) if dataset is None else dataset,
+        data_folder=data_folder,
+        task_type=found_type,
+    )
+
+
+def _named(dataset: str | None, what: str) -> str:
+    if dataset is None:
+        raise SettingsError(f"dataset is missing: {what} needs a name, which experiments use.")
+    return dataset
+
+
+def _write_arrays(
+    predictors: Any, targets: Any, items: ArrayLike | None, dataset: str, data_folder: Path, task_type: str
+) -> "FeatureStore":
+    """Write predictors and targets, by item or as arrays with an item for each example."""
+    from preprocessing.store import write
+
+    if isinstance(predictors, Mapping) != isinstance(targets, Mapping) or isinstance(predictors, Mapping) != (items is None):
+        raise SettingsError(
+            "Arrays: predictors, targets and items do not go together. Give two dicts, predictors and targets for each item; "
+            "or two arrays, with items: what each example belongs to."
+        )
+    if items is not None:
+        names = np.asarray(items).astype(str)
+        x, y = np.asarray(predictors), np.asarray(targets)
+        if names.ndim != 1 or not len(x) == len(y) == len(names):
+            raise CorpusError(
+                f"Arrays: received {len(x)} predictors, {len(y)} targets and items of shape {names.shape}; expected one target "
+                "and one item for each."
+            )
+        chosen = {str(name): names == name for name in np.unique(names)}
+        predictors = {name: x[rows] for name, rows in chosen.items()}
+        targets = {name: y[rows] for name, rows in chosen.items()}
+    return write(
+        dataset,
+        cast("Mapping[str, ArrayLike]", predictors),
+        cast("Mapping[str, ArrayLike]", targets),
+        data_folder=data_folder,
+        task_type=task_type,
+    )

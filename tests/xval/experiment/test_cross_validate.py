@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import soundfile
+
+import xval
+from xval.errors import SettingsError
+
+SMALL = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
+SHORT = {"architecture": "mlp", "n_units": (4,), "num_folds": 2, "num_epochs": 1, "executor": "inline", "page": "none"}
+
+
+@pytest.fixture
+def words(project, in_process):
+    """Write class folders of two tones by four speakers."""
+    rng = np.random.default_rng(0)
+    for speaker in "abcd":
+        for label, pitch_hz in (("low", 500), ("high", 1500)):
+            path = project.folder / "words" / label / f"{speaker}_1.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            samples = np.sin(2 * np.pi * pitch_hz * np.arange(2000) / 8000) + 0.1 * rng.normal(size=2000)
+            soundfile.write(path, 0.3 * samples, 8000)
+    return project
+
+
+def test_one_call_gives_figures_and_a_final_model_and_a_second_one_trains_nothing(words):
+    call = {"item_pattern": "([a-d])_", "quiet": True, **SMALL, **SHORT}
+
+    results, model = xval.cross_validate("words", **call)
+    written = {path: path.stat().st_mtime_ns for path in results.folder.rglob("record.json")}
+    again, same_model = xval.cross_validate("words", **call)
+
+    assert sorted(path.parent.name for path in written) == ["fold_1", "fold_2", "refit"]
+    assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("record.json")} == written
+    assert (again.folder, same_model) == (results.folder, model)
+    assert results.folder.as_posix() == "results/words/experiment_1"
+    assert results.summary["comment_1"].item().startswith("mlp, ")
+    assert set(xval.load_model(model).predict(["words/low/a_1.wav"])["predicted"]) <= {"low", "high"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_mel": 12}, "unknown parameter 'n_mel'. Did you mean 'n_mels'"),
+        ({"architecture": "feature_combination"}, "feature_combination"),
+    ],
+)
+def test_mistakes_are_named_before_audio_is_read(words, parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        xval.cross_validate("words", **SMALL, **parameters)
+    assert not (words.folder / "results").exists()

@@ -1,0 +1,42 @@
+import pandas as pd
+import pytest
+
+import xval
+from xval import Results
+from xval.errors import ResultsError
+
+
+@pytest.fixture
+def results(finished):
+    return Results(finished.results)
+
+
+def test_tables_are_those_of_the_loading_functions(results, finished):
+    pd.testing.assert_frame_equal(results.folds, xval.load_results(finished.results))
+    pd.testing.assert_frame_equal(results.figures, xval.load_figures(finished.results))
+    pd.testing.assert_frame_equal(results.predictions, xval.load_predictions(finished.results))
+    assert results.not_done == []
+
+
+def test_the_summary_marks_the_best_instance_which_validation_selects(results):
+    (marked,) = [name for name in results.summary.index if name.endswith("*")]
+
+    assert marked == f"{results.best} *"
+    assert list(results.summary["folds"]) == ["2/2"] * 3
+    assert marked in repr(results)
+    assert f"<td>{results.summary.loc[marked, 'architecture']}</td>" in results._repr_html_()
+
+
+def test_instances_are_compared_and_the_page_is_written(results, finished, tmp_path):
+    import shutil
+
+    moved = Results(shutil.copytree(finished.results, tmp_path / "moved"))
+    moved.folder.joinpath("report.html").unlink()
+
+    assert len(moved.compare(1, 3, baseline=1).table)
+    assert moved.report(audio=False, audit=False).read_text().startswith("<!")
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(ResultsError, match="holds no results of an experiment"):
+        Results(tmp_path)

@@ -1,0 +1,82 @@
+"""Print a script that lets the Tab key complete commands, options and files in a shell.
+
+It is for the programs of an installation: xval (as python -m xval), xval-preprocessing and xval-augmentation.
+
+  xval completion bash > ~/.xval_completion; echo '. ~/.xval_completion' >> ~/.bashrc
+  xval completion zsh > ~/.xval_completion; echo 'eval "$(cat ~/.xval_completion)"' >> ~/.zshrc
+  xval completion fish > ~/.config/fish/completions/xval.fish
+
+Corpora of your own study are among the commands where this is run in it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from augmentation import command_line as augmentation
+from preprocessing import commands, corpora
+from preprocessing.commands import check, convert, make, show
+from preprocessing.options.argument_parser import Parser
+from xval.commands import command_names, find_command
+
+SUMMARY = "print a script that completes commands and options in bash, zsh, fish or tcsh"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    import shtab
+
+    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the script."""
+    import shtab
+
+    for parser in (_xval(), _preprocessing(), _augmentation()):
+        sys.stdout.write(shtab.complete(parser, shell=options.shell) + "\n")
+    return 0
+
+
+def _xval() -> Parser:
+    root = Parser(prog="xval")
+    below = root.add_subparsers()
+    for name in command_names():
+        command = find_command(name)
+        parser = below.add_parser(name, help=command.SUMMARY)
+        command.add_arguments(parser)
+        _complete_files(parser)
+    return root
+
+
+def _preprocessing() -> Parser:
+    root = Parser(prog="xval-preprocessing")
+    below = root.add_subparsers()
+    names = corpora.corpus_names()
+    for name in names:
+        _add(below, name, make.make_parser(name)[0], corpora.summarise_corpus(name))
+    _add(below, "show", show.make_parser(), commands.COMMANDS["show"])
+    _add(below, "convert", convert.make_parser(), commands.COMMANDS["convert"])
+    checks = below.add_parser("check", help=commands.COMMANDS["check"]).add_subparsers()
+    for name in names:
+        _add(checks, name, check.make_parser(name)[0], corpora.summarise_corpus(name))
+    return root
+
+
+def _augmentation() -> Parser:
+    root = Parser(prog="xval-augmentation", parents=[augmentation.make_parser()], add_help=False)
+    _complete_files(root)
+    return root
+
+
+def _add(below: "argparse._SubParsersAction[Parser]", name: str, parser: Parser, text: str) -> None:
+    _complete_files(below.add_parser(name, parents=[parser], add_help=False, help=text.replace("%", "%%")))
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Let shtab offer files where an argument is a path."""
+    import shtab
+
+    for action in parser._actions:  # argparse has no other list of them
+        if action.type is Path:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -1,0 +1,118 @@
+"""Make a folder for a study of your own, with an experiment that runs at once.
+
+  experiments/first.py      an experiment: a network of xval beside one of the study
+  architectures/own_cnn.py  that network; every file of this folder is known by its name
+  corpora/own_words.py      a reader of recordings; every file of this folder is known to python -m preprocessing
+  config.ini                what the study changes of xval's defaults
+  .gitignore                data/ and results/, which are made in the study
+
+The engine, its architectures and its readers are found beside your own. data/ and results/ lie in the study, from wherever its
+scripts are started and in whichever of its folders a command is given.
+"""
+
+import argparse
+from pathlib import Path
+
+from preprocessing.console import make_console
+from xval.config_file import CONFIG_PATH
+from xval.errors import SettingsError
+
+SUMMARY = "make a folder for a study of your own: an experiment, an architecture, a reader, settings"
+
+_EXPERIMENT = '''"""Which network recognises words of speakers that it has never heard? (generated demo corpus, 4 folds)
+
+python -m preprocessing demo
+python experiments/first.py
+"""
+
+from xval import Experiment
+
+experiment = Experiment(
+    description="Words of unseen speakers: a network of xval and one of this study",
+    dataset="demo",
+    num_experiment=1,
+    num_epochs=20,
+)
+experiment[1] = {"architecture": "cnn_small", "comment_1": "of xval"}
+experiment[2] = {"architecture": "own_cnn", "n_filters": 24, "comment_1": "of this study"}
+
+if __name__ == "__main__":
+    experiment.main()
+'''
+_ARCHITECTURE = '''"""A network of this study. The engine adds softmax and loss to its linear outputs."""
+
+import keras
+from keras import layers
+
+reshaping_type = "conv"  # it reads (frames, bins, channels)
+task_types = ("classification",)
+
+
+def build(input_shape: tuple[int, ...], output_shape: tuple[int, ...], *, n_filters: int = 16) -> keras.Model:
+    """Build the network; what stands behind the * are options of an instance."""
+    inputs = x = layers.Input(input_shape)
+    x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
+    x = layers.GlobalMaxPooling2D()(x)
+    return keras.Model(inputs, layers.Dense(output_shape[-1])(x), name="own_cnn")
+'''
+_CORPUS = '''"""Recordings named WORD_SPEAKER_TAKE.wav, as those of the demo corpus are.
+
+python -m preprocessing own_words data/demo/audio
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+
+def list_clips(audio_folder: Path) -> pd.DataFrame:
+    """List the recordings: their paths, the item that must not be on two sides of a split, and the label.
+
+    Args:
+        audio_folder: The folder of the recordings.
+    """
+    rows = []
+    for path in sorted(audio_folder.glob("*_*_*.wav")):
+        word, speaker, _ = path.stem.split("_")
+        rows.append({"path": path.name, "item": speaker, "label": word})
+    return pd.DataFrame(rows, columns=["path", "item", "label"])
+'''
+_CONFIG = """\
+# What this study changes of xval's defaults, under their sections and keys. All of them, with meaning and unit:
+# {defaults}
+
+[folds]
+num_folds = 4
+"""
+_IGNORED = "/data/\n/results/\n__pycache__/\n.ipynb_checkpoints/\n"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to be made, such as my_study")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the folder, and say what to do next.
+
+    Raises:
+        SettingsError: It is there already, and not empty.
+    """
+    folder: Path = options.folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingsError(f"FOLDER {folder}: it is there already, and not empty. Name one that is to be made.")
+    files = {
+        "experiments/first.py": _EXPERIMENT,
+        "architectures/own_cnn.py": _ARCHITECTURE,
+        "corpora/own_words.py": _CORPUS,
+        "config.ini": _CONFIG.format(defaults=CONFIG_PATH),
+        ".gitignore": _IGNORED,
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    lines = [f"Made       {folder / name}" for name in files]
+    lines += [f"Next       cd {folder}", "           python -m preprocessing demo", "           python experiments/first.py"]
+    make_console().print("\n".join(lines))
+    return 0

@@ -1,0 +1,113 @@
+"""From recordings to figures and a final model in one call, `xval.cross_validate`.
+
+Comes in: class folders or a table, and parameters. Goes out: `Results`, and the path of a model that is trained on all items.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preprocessing import prepare
+from preprocessing.features.settings import FeatureSettings
+from xval.experiment.declare import Experiment, describe_parameters
+from xval.experiment.refit import refuse_what_needs_folds
+from xval.experiment.results import Results
+from xval.experiment.run import results_folder
+from xval.settings.resolve import Declaration, resolve
+from xval.settings.schema import EXPERIMENT_KEYS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DESCRIPTION = "xval.cross_validate"
+
+
+def cross_validate(
+    source: "str | Path | pd.DataFrame",
+    *,
+    item_pattern: str | None = None,
+    dataset: str | None = None,
+    gpu: int | str | None = None,
+    quiet: bool = False,
+    **parameters: object,
+) -> tuple[Results, Path]:
+    """Prepare a corpus, cross-validate a network on it, and train a final model on all items.
+
+    A further call with other parameters adds an instance, which `Results.compare` compares with those before; one with the same
+    parameters trains nothing again.
+
+    Args:
+        source: A folder whose folders are the classes; a table of clips, or a DataFrame; see `preprocessing.prepare`.
+        item_pattern: Of folders: a regular expression that finds the speaker (or whatever must not be on two sides of a split)
+            in the path of a file. None: folds are a random split over files.
+        dataset: Name of the corpus; None: the name of the folder or the table. A DataFrame needs one.
+        gpu: A GPU, or ``cpu``; None: as config.ini says.
+        quiet: Print nothing.
+        **parameters: Any key of config.ini, features included, such as `architecture`, `num_folds`, `num_epochs`, `n_mels`; and
+            any option of the architecture.
+
+    Returns:
+        The results, with those of earlier calls; and the path of the final model, a .keras file. Nothing is left to test it:
+        what to expect of it are the figures of the folds.
+
+    Raises:
+        UsageError: Anything that you can mend; nothing has been trained.
+        JobError: The training failed.
+
+    Example:
+        >>> results, model = xval.cross_validate("recordings", item_pattern="([a-z]+)_[0-9]+[.]wav", architecture="cnn_small")
+        >>> results.figures
+        >>> xval.load_model(model).predict("new.wav")
+    """
+    name = dataset
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        name = dataset or re.sub(r"[^\w-]+", "_", Path(source).resolve().name) + ("" if item_pattern else "_random_split")
+    shared = {key: value for key, value in parameters.items() if key in EXPERIMENT_KEYS}
+    own = {key: value for key, value in parameters.items() if key not in EXPERIMENT_KEYS}
+    if gpu is not None:
+        shared["gpu_ID"] = str(gpu)
+    # Before the audio is read: what is wrong with the parameters is said at once.
+    resolve(_declare(name or "corpus", shared, {1: own}))
+    reader_options: dict[str, Any] = {} if item_pattern is None else {"item_pattern": item_pattern}
+    store = prepare(
+        source,
+        dataset=name,
+        data_folder=_text(shared.get("data_folder")),
+        task_type=_text(shared.get("task_type")),
+        settings={key: value for key, value in parameters.items() if key in FeatureSettings.model_fields},
+        quiet=quiet,
+        **reader_options,
+    )
+    shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
+    first = {key: own[key] for key in ("architecture",) if key in own}
+    own.setdefault("comment_1", describe_parameters(first | own))
+    number = _choose_number(shared, own)
+    experiment = Experiment(_DESCRIPTION, **shared)
+    experiment[number] = own
+    results = experiment.run(quiet=quiet)
+    return results, results.refit(number, quiet=quiet)
+
+
+def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, dict[str, object]]) -> Declaration:
+    parameters = {"dataset": dataset, **shared}
+    return Declaration("cross_validate", "", _DESCRIPTION, parameters, instances)
+
+
+def _choose_number(shared: Mapping[str, object], own: dict[str, object]) -> int:
+    """Return the number of the instance that has these parameters already, or the next one.
+
+    Raises:
+        SettingsError: A final model of such an instance cannot be trained.
+    """
+    (instance,) = resolve(_declare(str(shared["dataset"]), shared, {1: own}))
+    refuse_what_needs_folds(instance)
+    folder = results_folder(instance.settings)
+    there = folder.instances()
+    hashes = {number: (folder.settings(number) or {}).get("settings_hash") for number in there}
+    same = [number for number, found in hashes.items() if found == instance.settings_hash]
+    return same[0] if same else max(there, default=0) + 1
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,181 @@
+"""Results: a finished or unfinished experiment from Python, as tables, comparisons, the page and models.
+
+Comes in: the folder of an experiment. Goes out: DataFrames, and what the commands of ``python -m xval`` write.
+"""
+
+import warnings
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preprocessing.console import make_console
+from xval.errors import ResultsError
+from xval.report.request import PageRequest
+from xval.report.write import write_page
+from xval.results import rebuild
+from xval.results.folder import find_experiment
+from xval.results.ranking import rank_instances, summary_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xval.inference import SavedModel
+    from xval.results.comparison.outcome import Comparison
+
+
+class Results:
+    """The results of an experiment, read anew whenever they are asked for.
+
+    Args:
+        folder: ``results/<dataset>/experiment_<n>``.
+
+    Raises:
+        ResultsError: The folder holds no experiment.
+
+    Example:
+        >>> results = experiment.run()
+        >>> results.figures.query("side == 'test' and metric == 'accuracy'")
+        >>> results.compare().table
+        >>> results.load_model().predict("new_recordings")
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._experiment = find_experiment(Path(folder))
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the experiment, with results.xlsx and report.html."""
+        return self._experiment.path
+
+    @property
+    def summary(self) -> "pd.DataFrame":
+        """The table that a run ends with: a row per instance, its figures as text; ``*``: selected by validation.
+
+        Raises:
+            ResultsError: No fold is finished, or a file is damaged.
+        """
+        import pandas as pd
+
+        header, rows = summary_table(rebuild.gather_finished(self._experiment))
+        return pd.DataFrame(rows, columns=list(header)).set_index("instance")
+
+    @property
+    def folds(self) -> "pd.DataFrame":
+        """The metrics of every finished fold; see `xval.load_results`."""
+        from xval.results.dataframes import load_results
+
+        return _without_warning(load_results, self.folder)
+
+    @property
+    def figures(self) -> "pd.DataFrame":
+        """Every test figure by its name, with interval and chance; see `xval.load_figures`."""
+        from xval.results.dataframes import load_figures
+
+        return _without_warning(load_figures, self.folder)
+
+    @property
+    def predictions(self) -> "pd.DataFrame":
+        """The predictions of every finished fold; see `xval.load_predictions`, which reads those of some instances alone."""
+        from xval.results.dataframes import load_predictions
+
+        return _without_warning(load_predictions, self.folder)
+
+    @property
+    def not_done(self) -> list[dict[str, Any]]:
+        """The folds that failed or are missing: dicts of dataset, experiment, instance, fold, repeat, status and error."""
+        found: list[dict[str, Any]] = self.folds.attrs["not_done"]
+        return found
+
+    @property
+    def best(self) -> int:
+        """The number of the instance that the validation figures select; test figures choose nothing.
+
+        Raises:
+            ResultsError: No instance has a validation figure.
+        """
+        selected = rank_instances(rebuild.gather_finished(self._experiment)).selected
+        if selected is None:
+            raise ResultsError(f"{self.folder}: no instance has a validation figure to be selected by.")
+        return selected
+
+    def compare(
+        self, *instances: int | str, baseline: int | str | None = None, metric: str | None = None, rope: float = 0.01
+    ) -> "Comparison":
+        """Compare instances with a baseline; see `xval.compare_instances`. Its ``table`` is a DataFrame."""
+        from xval.results.comparison.choose import compare_instances
+
+        return compare_instances(self.folder, instances, baseline=baseline, metric=metric, rope=rope)
+
+    def report(self, *, audio: bool = True, audit: bool = True) -> Path:
+        """Write report.html anew and return its path.
+
+        Args:
+            audio: Embed clips of the corpus.
+            audit: Add the leakage audit.
+
+        Raises:
+            ResultsError: No fold is finished, or a file is damaged.
+        """
+        if rebuild.is_stale(self._experiment):
+            rebuild.rebuild(self._experiment)
+        return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit))
+
+    def refit(
+        self,
+        instance: int | None = None,
+        *,
+        gpu: int | str | None = None,
+        epochs: int | None = None,
+        overwrite: bool = False,
+        quiet: bool = False,
+    ) -> Path:
+        """Train a final model on all items, as ``python -m xval refit`` does, and return the path of its .keras file.
+
+        Args:
+            instance: Its number; None: the best.
+            gpu: A GPU, or ``cpu``; None: as the experiment.
+            epochs: How many; None: as the folds chose.
+            overwrite: Replace one that is there.
+            quiet: Print nothing.
+
+        Raises:
+            UsageError: A fold is not done, or there is nothing to train on all items.
+            JobError: The training failed.
+        """
+        from xval.experiment.refit import Request, refit_instance
+
+        console = make_console()
+        console.quiet = quiet
+        device = None if gpu is None else str(gpu)
+        return refit_instance(self._experiment, Request(instance, epochs, device, overwrite=overwrite), console)
+
+    def load_model(self, instance: int | None = None, *, gpu: str | None = None) -> "SavedModel":
+        """Load the models of an instance's folds, which predict together; see `xval.load_model`.
+
+        Args:
+            instance: Its number; None: the best.
+            gpu: As of `xval.load_model`.
+        """
+        from xval.inference import load_model
+
+        return load_model(self._experiment.instance_folder(instance or self.best), gpu=gpu)
+
+    def __repr__(self) -> str:
+        """Return the folder and, where a fold is finished, the summary."""
+        name = f"Results({str(self.folder)!r})"
+        return f"{name}\n{self.summary.to_string()}" if self._has_figures() else name
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return f"<p>{escape(str(self.folder))}</p>{self.summary.to_html() if self._has_figures() else ''}"
+
+    def _has_figures(self) -> bool:
+        return len(self.folds) > 0
+
+
+def _without_warning(load: Any, folder: Path) -> "pd.DataFrame":
+    """Load a table without a warning of missing folds each time: `Experiment.run` has warned, and `not_done` lists them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*fold\\(s\\) are not in the table", category=UserWarning)
+        table: pd.DataFrame = load(folder)
+    return table

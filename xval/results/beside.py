@@ -1,0 +1,24 @@
+"""Where what is made of a saved model goes: beside the results that it belongs to.
+
+Comes in: the path of a model. Goes out: the folder of its experiment, or its own.
+"""
+
+from pathlib import Path
+
+from xval.errors import ResultsError
+from xval.results.folder import find_experiment
+
+
+def folder_beside(model: Path) -> Path:
+    """Return the folder of the experiment of a model; for one that lies elsewhere, the folder that it lies in.
+
+    Args:
+        model: A .keras file, or a fold, instance or experiment folder.
+    """
+    try:
+        folder = find_experiment(model).path
+    except ResultsError:
+        folder = model if model.is_dir() else model.parent
+    here = Path.cwd()
+    whole = folder.resolve()
+    return whole.relative_to(here) if whole.is_relative_to(here) else folder
