@@ -95,7 +95,7 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     comparisons = {}
     if baseline is not None and len(chosen) > 1:
         numbers = [found["instance"] for found in chosen]
-        for _, name in main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics):
+        for _, name, _ in main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics):
             comparisons[name] = compare_instances(folder.path, numbers, baseline=baseline, metric=name)
     table = make_table(chosen, comparisons)
     if options.latex:

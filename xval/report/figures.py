@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from xval.results.ranking import test_side
-from xval.results.summary import MetricDict, chance_level, figure, fold_values, item_figure
+from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, figure, fold_values, item_figure
 
 FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
@@ -51,10 +51,34 @@ def estimate(metric_dict: MetricDict, side: str, metric: str) -> Estimate:
     return Estimate(found[found["of"]], found["low"], found["high"], _OF[found["of"]], chance, folds)
 
 
-def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the side and name of each main metric that some instance has."""
+class MainColumn(NamedTuple):
+    """A main metric of the test side.
+
+    Attributes:
+        side: ``test`` or ``clip_test``.
+        name: Of the metric.
+        equal: Further main metrics that have the same figures in all instances, as accuracy has where classes are even.
+    """
+
+    side: str
+    name: str
+    equal: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Such as ``test balanced accuracy (= accuracy)``."""
+        equal = f" (= {', '.join(self.equal)})" if self.equal else ""
+        return f"{SIDE_NAMES[self.side]} {self.name}{equal}".replace("_", " ")
+
+
+def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[MainColumn]:
+    """Return the main metrics that some instance has; those with the same figures share a column."""
     side = test_side(metric_dicts)
-    return [(side, name) for name in main if any(figure(each, side, name)["n"] for each in metric_dicts)]
+    columns: dict[tuple[Estimate, ...], list[str]] = {}
+    for name in main:
+        if any(figure(each, side, name)["n"] for each in metric_dicts):
+            columns.setdefault(tuple(estimate(each, side, name) for each in metric_dicts), []).append(name)
+    return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
 
 
 def fixed(number: float | None) -> str:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from xval.report import charts, protocol, tables, worst_answers
 from xval.report.contents import PageContents
-from xval.report.figures import Estimate, estimate, main_columns
+from xval.report.figures import Estimate, MainColumn, estimate, main_columns
 from xval.report.rendering import make_environment, read_source
 from xval.report.sections import instance_sections
 from xval.results.comparison import text as comparison_text
@@ -108,12 +108,12 @@ def make_page(contents: PageContents) -> str:
         n_failed=sum(found["folds_failed"] for found in metric_dicts),
         n_folds=sum(found["folds_total"] for found in metric_dicts),
         answer=describe_answer(contents),
-        columns=[f"{SIDE_NAMES[side]} {name}" for side, name in columns],
+        columns=[column.title for column in columns],
         validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
         parameter_names=parameters,
         rows=_rows(contents, columns, parameters, sections),
-        pictures=[_picture(contents, side, name) for side, name in columns],
-        learning_curves=_learning_curves(contents, *columns[0]) if columns else [],
+        pictures=[_picture(contents, column) for column in columns],
+        learning_curves=_learning_curves(contents, columns[0].side, columns[0].name) if columns else [],
         n_pictured=min(_MOST_PICTURED, len(metric_dicts)),
         matrix=_matrix(contents.comparisons),
         comparison_text=comparison_text,
@@ -151,7 +151,7 @@ def _describe_verdicts(comparison: Comparison) -> str:
 
 def _rows(
     contents: PageContents,
-    columns: Sequence[tuple[str, str]],
+    columns: Sequence[MainColumn],
     parameters: Sequence[str],
     sections: Mapping[int, Markup],
 ) -> list[InstanceRow]:
@@ -165,8 +165,8 @@ def _rows(
                 architecture=settings.architecture,
                 parameters=[str(found["parameters"].get(name, "–")) for name in parameters],
                 validation=figure(found, contents.ranking.side, contents.ranking.metric)["mean"],
-                estimates=[estimate(found, side, name) for side, name in columns],
-                means=[format_figure(figure(found, side, name), found["folds_total"]) for side, name in columns],
+                estimates=[estimate(found, column.side, column.name) for column in columns],
+                means=[format_figure(figure(found, each.side, each.name), found["folds_total"]) for each in columns],
                 time=format_time(found["seconds"]),
                 folds=format_folds(found),
                 is_selected=number == contents.ranking.selected,
@@ -176,17 +176,17 @@ def _rows(
     return rows
 
 
-def _picture(contents: PageContents, side: str, metric: str) -> Markup:
+def _picture(contents: PageContents, column: MainColumn) -> Markup:
     rows = [
         charts.Row(
             number,
             contents.name_of(number),
-            estimate(contents.by_number[number], side, metric),
+            estimate(contents.by_number[number], column.side, column.name),
             number == contents.ranking.selected,
         )
         for number in contents.numbers[:_MOST_PICTURED]
     ]
-    return charts.draw_instances(rows, f"{SIDE_NAMES[side]} {metric} of each instance")
+    return charts.draw_instances(rows, f"{column.title} of each instance")
 
 
 def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, Markup]]:

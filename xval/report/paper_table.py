@@ -6,9 +6,9 @@ Comes in: metric dicts, and a comparison with a baseline for each main metric. G
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from xval.report.figures import Estimate, count, estimate, main_columns
+from xval.report.figures import Estimate, MainColumn, count, estimate, main_columns
 from xval.results.comparison.outcome import LEVEL, Comparison
-from xval.results.summary import SIDE_NAMES, MetricDict, direction, settings_of
+from xval.results.summary import MetricDict, direction, settings_of
 from xval.settings.tasks import find_task
 
 _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
@@ -41,8 +41,10 @@ def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Com
         comparisons: Of each main metric, all with the same baseline; empty: nothing is compared.
     """
     columns = main_columns(metric_dicts, find_task(metric_dicts[0]["task_type"]).main_metrics)
-    rows = [(_name(found), [_cell(found, side, name, comparisons) for side, name in columns]) for found in metric_dicts]
-    table = PaperTable([_title(side, name, direction(metric_dicts, name)) for side, name in columns], rows)
+    rows = [
+        (_name(found), [_cell(found, column.side, column.name, comparisons) for column in columns]) for found in metric_dicts
+    ]
+    table = PaperTable([_title(column, direction(metric_dicts, column.name)) for column in columns], rows)
     return table._replace(note=_note(table, metric_dicts[0], comparisons))
 
 
@@ -94,9 +96,9 @@ def _name(metric_dict: MetricDict) -> str:
     return f"{metric_dict['instance']} {settings.comment_1 or settings.architecture}"
 
 
-def _title(side: str, metric: str, higher_is_better: bool | None) -> str:
+def _title(column: MainColumn, higher_is_better: bool | None) -> str:
     arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
-    return f"{SIDE_NAMES[side]} {metric.replace('_', ' ')}{arrow}"
+    return f"{column.title}{arrow}"
 
 
 def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Comparison]) -> str:
@@ -106,7 +108,9 @@ def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Compar
         of = sorted({cells[column][0].of for _, cells in table.rows})
         kinds.append(f"{title}: {' or '.join(of)}")
     deals = f" ({first['deals']} deals of the items)" if "deals" in first else ""
-    text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}{deals}. {'; '.join(kinds)}"
+    n_seeds = first.get("jobs_total", first["folds_total"]) // max(1, first["folds_total"])
+    seeds = f", {n_seeds} seeds each" if n_seeds > 1 else ""
+    text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
     if any(found.low is not None for _, cells in table.rows for found, _ in cells):
         text += "; in brackets the 95 % interval over items"
     if comparisons:
