@@ -74,10 +74,12 @@ class MainColumn(NamedTuple):
 def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[MainColumn]:
     """Return the main metrics that some instance has; those with the same figures share a column."""
     side = test_side(metric_dicts)
-    columns: dict[tuple[Estimate, ...], list[str]] = {}
+    columns: dict[tuple[object, ...], list[str]] = {}
     for name in main:
         if any(figure(each, side, name)["n"] for each in metric_dicts):
-            columns.setdefault(tuple(estimate(each, side, name) for each in metric_dicts), []).append(name)
+            found = [estimate(each, side, name) for each in metric_dicts]
+            shown = tuple((each.text, each.of, *map(fixed, (each.chance, *each.folds))) for each in found)
+            columns.setdefault(shown, []).append(name)
     return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
 
 

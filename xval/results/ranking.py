@@ -149,14 +149,15 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
         return "No fold is finished yet."
     selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
     side = test_side(metric_dicts)
-    reached = [
-        f"{metric} {format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
-        for metric in find_task(selected["task_type"]).main_metrics
-    ]
+    reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
+    for metric in find_task(selected["task_type"]).main_metrics:
+        shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
+        reached.setdefault(shown, []).append(metric)
+    listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
     return (
         f"Instance {ranking.selected} is selected: best mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
         f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
-        f"On the test items it reaches {', '.join(reached)}."
+        f"On the test items it reaches {listed}."
     )
 
 

@@ -82,7 +82,7 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
         of = metrics(copy, int(row[0]["value"]))
         for name in ("balanced_accuracy", "accuracy"):
             found = of["over_items"]["figures"]["test"][name]
-            cell = row[header.index(f"test {name} [95 %]")]
+            cell = row[header.index(f"test {name.replace('_', ' ')} [95 %]")]
             assert float(cell["value"]) == found[found["of"]]
             assert cell["text"].endswith(f"[{found['low']:.3f}, {found['high']:.3f}]")
     by_figure = {row[0]["text"]: row[2]["value"] for row in page.tables["details"][0][1:]}

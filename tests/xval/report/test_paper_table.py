@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from xval.report.figures import Estimate
+from xval.report.figures import Estimate, main_columns
 from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
 from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import Competitor, FoldFigure
@@ -14,6 +14,7 @@ from xval.results.comparison.figures import Competitor, FoldFigure
 FIGURES = [[0.90, 0.92, 0.91, 0.93], [0.90, 0.91, 0.92, 0.92], [0.50, 0.53, 0.51, 0.52]]
 INTERVAL = {"items": 0.9, "pooled": 0.92, "of": "pooled", "low": 0.85, "high": 0.96, "chance": 0.5, "strategy": "guessing"}
 NASTY = r"50 % & 3_4 #1 $x$ {a} ~^ \end{table} <b> | naïve ±"
+MAIN = ("balanced_accuracy", "accuracy")
 
 
 @pytest.fixture
@@ -85,3 +86,11 @@ def test_figures_without_interval_or_value():
 
     assert "| 1 x | – | -0.200 [-0.500, 0.100] + |" in to_markdown(table)
     assert r"1 x & -- & $-$0.200 [$-$0.500, 0.100]$^{+}$ \\" in to_latex(table, label="x")
+
+
+def test_main_metrics_with_the_same_figures_share_a_column(make_instance):
+    even = [make_instance(1, [{"accuracy": value, "balanced_accuracy": value} for value in (0.5, 0.7)])]
+    odd = [*even, make_instance(2, [{"accuracy": value, "balanced_accuracy": value - 0.1} for value in (0.5, 0.7)])]
+
+    assert [column.title for column in main_columns(even, MAIN)] == ["test balanced accuracy (= accuracy)"]
+    assert [column.title for column in main_columns(odd, MAIN)] == ["test balanced accuracy", "test accuracy"]
