@@ -100,6 +100,7 @@ class Settings(FeatureSettings):
     threads_per_job: Annotated[PositiveInt, Scope.EXPERIMENT]
     max_worker_memory_mb: Annotated[PositiveInt, _RUN]
     in_memory_mb: Annotated[NonNegativeInt, _RUN]
+    data_on_device: Annotated[bool, _RUN] = True  # what was written before has none
     slurm_cluster: Annotated[Literal["slurm", "local"], _CLUSTER]
     slurm_partition: Annotated[OptionalText, _CLUSTER]
     slurm_time_limit_min: Annotated[PositiveInt, _CLUSTER]
@@ -156,7 +157,7 @@ class Settings(FeatureSettings):
     monitor: Annotated[str, _PACE | Scope.MODEL]
     early_stopping: Annotated[bool, _PACE | Scope.NETWORK]
     patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
-    precision: Annotated[Literal["float32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
+    precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
     # evaluation
