@@ -23,6 +23,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from _folds import make_jobs, write_store
+
 ROOT = Path(__file__).resolve().parents[1]
 WAYS = ("fused", "one by one")
 TOLERANCE = 1e-2  # on a GPU sums are taken in another order; a wrong answer more or less is no other result
@@ -40,52 +42,21 @@ SIZES = {
 }
 
 
-def write_store(folder: Path, size: dict[str, Any]) -> Path:
-    """Write a store of examples in which each class has a pattern of its own, and return its folder."""
-    import numpy as np
-
-    from preprocessing import store
-
-    rng = np.random.default_rng(1)
-    patterns = rng.normal(size=(10, *size["shape"]))
-    n_items = size["n_folds"] + 2
-    classes = [np.arange(size["n_examples"] // n_items) % 10 for _ in range(n_items)]
-    predictors = {
-        f"item_{number:02}": (0.2 * patterns[labels] + rng.normal(size=(len(labels), *size["shape"]))).astype(np.float32)
-        for number, labels in enumerate(classes)
-    }
-    targets = {item: [f"class_{label}" for label in labels] for item, labels in zip(predictors, classes, strict=True)}
-    return store.write("fused", predictors, targets, data_folder=folder / "data").folder
-
-
 def run(folder: Path, architecture: str, way: str, size: dict[str, Any]) -> None:
     """Run the jobs in this process, and print what it took as JSON."""
-    from xval.folds.split import Fold
     from xval.jobs.groups import group_jobs
-    from xval.jobs.job import Job, job_seed
-    from xval.settings.resolve import Declaration, resolve
     from xval.worker.run import run_jobs
 
-    items = [f"item_{number:02}" for number in range(size["n_folds"] + 2)]
     engine = "fused_always" if way == "fused" else "sequential"
-    parameters = {"dataset": "fused", "data_folder": str(folder / "data"), "backend": "jax", "engine": engine}
+    parameters = {"dataset": "folds", "data_folder": str(folder / "data"), "backend": "jax", "engine": engine}
     parameters |= {
         "architecture": architecture,
         "num_epochs": size["n_epochs"],
         "early_stopping": False,
         "max_worker_memory_mb": 16000,
     }
-    (instance,) = resolve(Declaration("fused.py", "fused.py", "benchmark", parameters, {1: size["options"]}))
     results = Path(tempfile.mkdtemp(dir=folder))
-    jobs = []
-    for number in range(1, size["n_folds"] + 1):
-        training = tuple(item for place, item in enumerate(items) if place not in (number, number + 1))
-        fold = Fold(number, training, (items[number],), (items[number + 1],))
-        job = Job(
-            str(results), str(ROOT), size["store"], 1, fold, instance.settings, instance.options, instance.settings_hash,
-            "folds", job_seed(1, number),
-        )  # fmt: skip
-        jobs.append(job)
+    jobs = make_jobs(results, size["store"], size["n_folds"], parameters, size["options"])
     ends: dict[int, list[float]] = {}  # of the epochs of each fold
     started = time.perf_counter()
     for group in group_jobs(jobs):
@@ -108,7 +79,9 @@ def measure(folder: Path, architecture: str, way: str, size: dict[str, Any], gpu
 
     command = [sys.executable, "-P", __file__, "--run", json.dumps([str(folder), architecture, way, size])]
     variables = (
-        os.environ | environment(Slot(gpu, 1), "jax") | {"PYTHONPATH": str(ROOT), "JAX_ENABLE_COMPILATION_CACHE": "false"}
+        os.environ
+        | environment(Slot(gpu, 1), "jax")
+        | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}", "JAX_ENABLE_COMPILATION_CACHE": "false"}
     )
     ended = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if ended.returncode:
@@ -136,7 +109,8 @@ def main() -> None:
     ratios = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        size = size | {"store": str(write_store(folder, size))}
+        n_items = size["n_folds"] + 2
+        size = size | {"store": write_store(folder, n_items=n_items, n_examples=size["n_examples"], shape=size["shape"])}
         for architecture in ("cnn_small", "crnn"):
             rounds = [{way: measure(folder, architecture, way, size, gpu) for way in WAYS} for _ in range(size["n_rounds"])]
             apart = max(
