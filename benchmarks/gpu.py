@@ -8,7 +8,8 @@ frames x 64 bins in batches of 32, and of `vggvox` on the samples of 1 s clips w
 
 fit, own      two loops of _gpu_loop.py: Keras's `fit` on arrays, and a loop of one's own with all data on the device
 host          the engine, one fold after the other, batches put together by the CPU (data_on_device = false)
-1, 2, 4, 8    the engine with so many workers on the GPU
+1, 2, 4, 8    the engine with so many workers on the GPU, which computes for them in turn
+4mps, ...     the same with CUDA's Multi-Process Service, by which it computes for several at a time
 fused         the engine with all folds in one program (JAX)
 
 Processes are warm: before a way is timed, each of its processes has trained a fold of one epoch. What takes place in one process
@@ -40,6 +41,7 @@ from _experiments import call
 from _folds import ROOT, make_jobs, write_store
 
 from xval.backend.devices import Slot, environment, find_gpus
+from xval.backend.mps import shared_time
 from xval.executors._worker_process import Messages, Worker
 from xval.jobs.groups import group_jobs
 from xval.jobs.job import Job
@@ -47,7 +49,8 @@ from xval.settings.architectures import architecture_names
 
 BACKENDS = ("tensorflow", "torch", "jax")
 LOOPS = ("fit", "own")
-WAYS = (*LOOPS, "host", "1", "2", "4", "8", "fused")
+WITH_MPS = {"4mps": 4, "8mps": 8, "16mps": 16}
+WAYS = (*LOOPS, "host", "1", "2", "4", "8", *WITH_MPS, "fused")
 ONE_BY_ONE = (*LOOPS, "host", "1")
 PRECISIONS = ("float32", "tensorfloat32", "mixed_bfloat16")
 NETWORKS = ("cnn_small", "crnn", "cp_resnet", "vggvox")
@@ -190,13 +193,16 @@ class Benchmark:
     @contextmanager
     def processes(self, backend: str, way: str, job: Job) -> Iterator[tuple[Runner, int]]:
         """Start the processes of a way; yield them and how many they are."""
-        n_workers = int(way) if way.isdecimal() else 1
+        n_workers = WITH_MPS.get(way) or (int(way) if way.isdecimal() else 1)
         slot = Slot(self.gpu, 1, 1 / n_workers)
-        runner = Loop(way, slot, backend) if way in LOOPS else Pool(n_workers, slot, job)
-        try:
-            yield runner, n_workers
-        finally:
-            runner.end()
+        with shared_time([slot] if way in WITH_MPS else []) as is_shared:
+            if way in WITH_MPS and not is_shared:
+                raise RuntimeError("the Multi-Process Service of CUDA does not run")
+            runner = Loop(way, slot, backend) if way in LOOPS else Pool(n_workers, slot, job)
+            try:
+                yield runner, n_workers
+            finally:
+                runner.end()
 
     def measure(self, backend: str, way: str, cells: list[tuple[str, str]]) -> Iterator[Row]:
         """Measure a way on networks in precisions, each with the same warm processes."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xval.backend.devices import Slot
+from xval.backend.mps import shared_time
 from xval.executors._schedule import ATTEMPTS, JobGroup, Schedule
 from xval.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models
 from xval.jobs.claim import JobOutcome, Report
@@ -32,12 +33,13 @@ def run(
         worker_module: What a worker process runs; it speaks as `xval.worker.serve` does.
     """
     workers = _Workers(group_jobs(jobs, n_slots=len(slots)), slots, report, worker_module)
-    try:
-        workers.begin(jobs)
-        while workers.are_busy:
-            yield from workers.wait()
-    finally:
-        workers.end()
+    with shared_time(slots):
+        try:
+            workers.begin(jobs)
+            while workers.are_busy:
+                yield from workers.wait()
+        finally:
+            workers.end()
 
 
 class _Workers:
