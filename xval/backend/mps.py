@@ -1,7 +1,7 @@
 """CUDA's Multi-Process Service (MPS): kernels of several processes run on a GPU at the same time instead of in turn.
 
-Comes in: the slots of a run. Goes out: a service of its own, for as long as the run lasts, that the workers use which are started
-meanwhile. It comes with the driver, needs no rights and changes no setting of the GPU.
+Comes in: the slots of a run. Goes out: a service of the run's own, used by the workers that are started meanwhile. It comes with
+the driver, needs no rights, changes no setting of the GPU, and ends with the run, however that ends.
 
 https://docs.nvidia.com/deploy/mps
 """
@@ -11,13 +11,15 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from xval.backend.devices import Slot
 
 _CONTROL = "nvidia-cuda-mps-control"
 _FOLDER = "CUDA_MPS_PIPE_DIRECTORY"
-_SECONDS = 20
+_SECONDS_TO_END = 20
+# The service is a daemon. The shell beside it lives until its input ends, which it does when the run is killed, too.
+_UNTIL_INPUT_ENDS = f'{_CONTROL} -d || exit; echo started; cat > /dev/null; echo quit | {_CONTROL}; rm -rf "${_FOLDER}"'
 
 
 @contextmanager
@@ -31,39 +33,24 @@ def shared_time(slots: Sequence[Slot]) -> Iterator[bool]:
         Whether they do; not where no GPU is shared, where the service is not installed or does not start. Where the environment
         names a service already, that one is used.
     """
-    if all(slot.memory_share == 1 for slot in slots) or shutil.which(_CONTROL) is None:
-        yield False
+    is_named = _FOLDER in os.environ
+    if is_named or all(slot.memory_share == 1 for slot in slots) or shutil.which(_CONTROL) is None:
+        yield is_named
         return
-    if _FOLDER in os.environ:
-        yield True
-        return
-    with tempfile.TemporaryDirectory(prefix="xval-mps-") as folder:
-        own = {_FOLDER: folder, "CUDA_MPS_LOG_DIRECTORY": folder}
-        has_started = _control("-d", own)
+    folder = tempfile.mkdtemp(prefix="xval-mps-")
+    own = {_FOLDER: folder, "CUDA_MPS_LOG_DIRECTORY": folder}
+    with subprocess.Popen(
+        ["sh", "-c", _UNTIL_INPUT_ENDS],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | own, start_new_session=True,
+    ) as service:  # fmt: skip
+        has_started = service.stdout is not None and service.stdout.readline() == "started\n"
         os.environ.update(own if has_started else {})
         try:
             yield has_started
         finally:
             for name in own:
                 os.environ.pop(name, None)
-            if has_started:
-                _control("", own, "quit\n")
-
-
-def _control(option: str, variables: dict[str, str], order: str = "") -> bool:
-    """Run the program that controls the service; return whether it succeeded."""
-    command = [_CONTROL, *filter(None, [option])]
-    try:
-        ended = subprocess.run(
-            command,
-            input=order,
-            env=os.environ | variables,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return ended.returncode == 0
+            with suppress(subprocess.TimeoutExpired):
+                service.communicate(timeout=_SECONDS_TO_END)
+            shutil.rmtree(folder, ignore_errors=True)
