@@ -45,18 +45,6 @@ def make_jobs(
     for number in range(1, n_folds + 1):
         training = tuple(item for place, item in enumerate(items) if place not in (number, number + 1))
         fold = Fold(number, training, (items[number],), (items[number + 1],))
-        jobs.append(
-            Job(
-                str(results),
-                str(ROOT),
-                store_folder,
-                1,
-                fold,
-                instance.settings,
-                instance.options,
-                instance.settings_hash,
-                "folds",
-                job_seed(1, number),
-            )  # fmt: skip
-        )
+        names = instance.settings_hash, "folds", job_seed(1, number)
+        jobs.append(Job(str(results), str(ROOT), store_folder, 1, fold, instance.settings, instance.options, *names))
     return jobs

@@ -1,9 +1,9 @@
 """Folds trained by hand with Keras, as a careful user would: one side of gpu.py. It runs the orders of its standard input.
 
 `fit` hands the arrays to Keras's `fit`. `own` is a loop of its own, as the guides of Keras have it for each backend, with all
-examples on the device from the start: on JAX an epoch is one program, compiled once for all folds; torch goes step by step. Both
-choose the epoch with the lowest validation loss, test it, and save the model. Batches, network, precision and determinism are
-those of the engine; the order of the examples is not.
+examples on the device from the start: on JAX an epoch is one program, compiled once for all folds; torch goes step by step.
+Both choose the epoch with the lowest validation loss, test it, and save the model. Batches, network, precision and determinism
+are those of the engine; the order of the examples is not.
 
 https://keras.io/guides/writing_a_custom_training_loop_in_torch, ..._in_jax
 """

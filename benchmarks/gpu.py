@@ -1,21 +1,20 @@
-"""Cross-validation on one NVIDIA GPU: loops written by hand, the engine alone, several workers, folds in one program.
+"""Cross-validation on one NVIDIA GPU: loops written by hand, the engine with one worker and with several.
 
-python benchmarks/gpu.py [--quick] [--backends torch jax] [--networks cnn_small ...] [--precisions float32 ...] [--ways own 1 8 ...]
-                         [--minutes 30] [--csv FILE] [--picture FILE]
+python benchmarks/gpu.py [--quick] [--backends torch jax] [--networks crnn ...] [--precisions float32 ...] [--ways own 1 8 ...]
+                         [--epochs 8] [--minutes 30] [--csv FILE] [--picture FILE]
 
-It installs nothing, and says which of TensorFlow, torch and JAX see the GPU. Ten folds of small networks on 2,010 examples of 64
-frames x 64 bins in batches of 32, and of `vggvox` on the samples of 1 s clips with the front end on the device. The ways:
+It installs nothing, and says which of TensorFlow, torch and JAX see the GPU. Ten folds of small networks on 2,010 examples of
+64 frames x 64 bins in batches of 32, and of `vggvox` on the samples of 1 s clips with the front end on the device. The ways:
 
 fit, own      two loops of _gpu_loop.py: Keras's `fit` on arrays, and a loop of one's own with all data on the device
 host          the engine, one fold after the other, batches put together by the CPU (data_on_device = false)
 1, 2, 4, 8    the engine with so many workers on the GPU, which computes for them in turn
-4mps, ...     the same with CUDA's Multi-Process Service, by which it computes for several at a time
-fused         the engine with all folds in one program (JAX)
+4mps, ...     the same with CUDA's Multi-Process Service, by which it computes for several at a time, as the engine's runs do
 
-Processes are warm: before a way is timed, each of its processes has trained a fold of one epoch. What takes place in one process
-one fold after the other is timed on three folds, and counted for ten. Seconds are those from the first order to the last record
-or saved model: reading, training, validation, test, files. The device is asked for its utilisation (the share of the time in
-which some kernel runs) and memory all the while. --quick: 3 folds on the CPU with torch, which measures nothing.
+Processes are warm: before a way is timed, each of its processes has trained a fold of one epoch. What takes place in one
+process one fold after the other is timed on three folds, and counted for ten. Seconds are those from the first order to the
+last record or saved model: reading, training, validation, test, files. The device is asked for its utilisation (the share of
+the time in which some kernel runs) and memory all the while. --quick: 3 folds on the CPU with torch, which measures nothing.
 """
 
 import argparse
@@ -43,14 +42,13 @@ from _folds import ROOT, make_jobs, write_store
 from xval.backend.devices import Slot, environment, find_gpus
 from xval.backend.mps import shared_time
 from xval.executors._worker_process import Messages, Worker
-from xval.jobs.groups import group_jobs
 from xval.jobs.job import Job
 from xval.settings.architectures import architecture_names
 
 BACKENDS = ("tensorflow", "torch", "jax")
 LOOPS = ("fit", "own")
 WITH_MPS = {"4mps": 4, "8mps": 8, "16mps": 16}
-WAYS = (*LOOPS, "host", "1", "2", "4", "8", *WITH_MPS, "fused")
+WAYS = (*LOOPS, "host", "1", "2", "4", "8", *WITH_MPS)
 ONE_BY_ONE = (*LOOPS, "host", "1")
 PRECISIONS = ("float32", "tensorfloat32", "mixed_bfloat16")
 NETWORKS = ("cnn_small", "crnn", "cp_resnet", "vggvox")
@@ -133,12 +131,12 @@ class Pool:
         self._workers = [Worker(number, slot, job, self._messages) for number in range(n_workers)]
 
     def run(self, jobs: list[Job]) -> list[float]:
-        """Run jobs, those together that one program trains; return their test accuracies."""
-        waiting = deque(group_jobs(jobs, n_slots=len(self._workers)))
+        """Run jobs; return their test accuracies."""
+        waiting = deque(jobs)
         found: list[float] = []
         for worker in self._workers:
             if waiting:
-                worker.give(waiting.popleft(), None)
+                worker.give((waiting.popleft(),), None)
         while len(found) < len(jobs):
             worker, message = self._messages.get()
             if message is None:
@@ -148,9 +146,9 @@ class Pool:
             if message["outcome"]["status"] != "done":
                 raise RuntimeError(message["outcome"]["error"])
             found.append(message["outcome"]["test_metrics"]["accuracy"])
-            worker.jobs.popitem()
-            if not worker.jobs and waiting:
-                worker.give(waiting.popleft(), None)
+            worker.jobs.clear()
+            if waiting:
+                worker.give((waiting.popleft(),), None)
         return found
 
     def end(self) -> None:
@@ -182,7 +180,7 @@ class Benchmark:
         parameters = {
             "dataset": "folds", "data_folder": str(self.folder / "data"), "backend": backend, "precision": precision,
             "architecture": network, "num_epochs": n_epochs, "early_stopping": False, "max_worker_memory_mb": 64000,
-            "engine": "fused_always" if way == "fused" else "sequential", "data_on_device": way != "host",
+            "data_on_device": way != "host",
         }  # fmt: skip
         if network in ON_WAVEFORMS:
             parameters |= ON_WAVEFORMS[network] | {"normalization": "per_clip"}
@@ -214,13 +212,11 @@ class Benchmark:
                     continue
                 n_folds = self.size["n_timed"] if way in ONE_BY_ONE else self.size["n_folds"]
                 jobs = self.jobs(backend, network, precision, way, n_folds, n_epochs=self.size["n_epochs"])
-                n_first = n_folds if way == "fused" else n_workers
                 try:
                     if runner is None:
                         runner, n_workers = stack.enter_context(self.processes(backend, way, jobs[0]))
-                        n_first = n_folds if way == "fused" else n_workers
                     started = time.perf_counter()
-                    runner.run(self.jobs(backend, network, precision, way, n_first, n_epochs=1))
+                    runner.run(self.jobs(backend, network, precision, way, n_workers, n_epochs=1))
                     warm_up_s = time.perf_counter() - started
                     with watched(self.gpu) as readings:
                         started = time.perf_counter()
@@ -264,19 +260,19 @@ def watched(gpu: str) -> Iterator[tuple[list[float], list[float]]]:
             thread.join()
 
 
-def find_backends(gpu: str) -> list[str]:
-    """Return the backends that are installed and see the GPU, and print what each sees."""
+def find_backends(gpu: str, wanted: list[str]) -> list[str]:
+    """Return which of some backends are installed and see the GPU, and print what each sees."""
     codes = {
         "tensorflow": "import tensorflow as b; n = len(b.config.list_physical_devices('GPU'))",
         "torch": "import torch as b; n = b.cuda.device_count()",
         "jax": "import jax as b; n = sum(d.platform == 'gpu' for d in b.devices())",
     }
     found = []
-    for backend, code in codes.items():
+    for backend in wanted:
         if find_spec(backend) is None:
             print(f"{backend}: not installed")
             continue
-        command = [sys.executable, "-c", f"{code}; print(b.__version__, n)"]
+        command = [sys.executable, "-c", f"{codes[backend]}; print(b.__version__, n)"]
         ended = subprocess.run(
             command, env=os.environ | environment(Slot(gpu, 1), backend), capture_output=True, text=True, check=False
         )
@@ -348,17 +344,15 @@ def main(options: argparse.Namespace) -> None:
         f"device: {gpus[0].name} with {gpus[0].memory_mb} MB" if gpu == "0" else "device: CPU, on which this measures nothing"
     )
     size = QUICK if gpu == "cpu" else FULL | ({"n_epochs": options.epochs} if options.epochs else {})
-    seen = find_backends(gpu)
+    seen = find_backends(gpu, options.backends)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as place:
         networks = [name for name in options.networks if name in architecture_names()]
         stores = make_stores(Path(place), networks, size)
         os.environ["XDG_CACHE_HOME"] = str(Path(place) / "cache")  # what JAX has compiled before is not found
         benchmark = Benchmark(Path(place), gpu, size, stores, time.monotonic() + 60 * options.minutes)
-        for backend in [name for name in options.backends if name in seen]:
+        for backend in seen:
             for way in options.ways:
-                if way == "fused" and backend != "jax":
-                    continue
                 cells = [(network, precision) for precision in options.precisions for network in networks]
                 for row in benchmark.measure(backend, way, cells):
                     rows.append(row)
@@ -384,5 +378,5 @@ if __name__ == "__main__":
     parser.add_argument("--picture", type=Path, help="draw it here (.png, .svg)")
     given = parser.parse_args()
     if given.quick:
-        given.backends, given.networks, given.precisions, given.ways = ["torch"], ["cnn_small"], ["float32"], ["own", "1", "2"]
+        given.backends, given.networks, given.precisions, given.ways = ["torch"], ["cnn_small"], ["float32"], ["own", "1"]
     main(given)

@@ -155,8 +155,14 @@ def read_device(text: str) -> str:
     return text
 
 
-def environment(slot: Slot, backend: str) -> Mapping[str, str]:
-    """Return the environment variables that bind a process to a slot; set them before a backend is imported."""
+def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapping[str, str]:
+    """Return the environment variables that bind a process to a slot; set them before a backend is imported.
+
+    Args:
+        slot: The device, its threads and memory.
+        backend: tensorflow, torch or jax.
+        deterministic: Whether XLA may only use operations on a GPU that give the same numbers each time.
+    """
     threads = str(slot.threads)
     values = {
         "KERAS_BACKEND": backend,
@@ -183,7 +189,8 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
         return values | {"CUDA_VISIBLE_DEVICES": "-1", **jax}
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
-    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+    xla = f"--xla_gpu_deterministic_ops={'true' if deterministic else 'false'}"
+    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": xla}
     return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
 
 

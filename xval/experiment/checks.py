@@ -15,7 +15,6 @@ from xval.data.frames import describe_too_short
 from xval.errors import SettingsError
 from xval.experiment.check_combination import check_combination
 from xval.folds.split import Fold
-from xval.jobs.groups import describe_engine
 from xval.jobs.plan import Plan
 from xval.saved_models.initial import find_initial_model
 from xval.settings.architectures import find_architecture
@@ -40,9 +39,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     check_features(corpus, instance)
     to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
     folds = [fold for fold in planned.folds.folds if fold.number in to_do]
-    warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
-    engine = describe_engine(instance.settings, planned.instances[0].settings.executor)
-    return [*warnings, *([engine] if engine else [])]
+    return [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
 
 
 def check_features(corpus: Corpus, instance: Instance) -> None:

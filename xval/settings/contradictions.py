@@ -19,7 +19,6 @@ def check_together(settings: "Settings") -> None:
         ValueError: They do, or name a part that is not there.
     """
     _check_names(settings)
-    _check_engine(settings)
     _check_task(settings)
     _check_transfer(settings)
     _check_augmentation(settings)
@@ -53,14 +52,6 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
         raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={settings.num_folds}")
-
-
-def _check_engine(settings: "Settings") -> None:
-    if settings.engine != "sequential" and settings.backend != "jax":
-        raise ValueError(
-            f"engine='{settings.engine}' trains folds together on the backend jax; received backend='{settings.backend}'. Set "
-            "backend=jax, or engine=sequential"
-        )
 
 
 def _check_task(settings: "Settings") -> None:

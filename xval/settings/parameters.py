@@ -10,7 +10,7 @@ from json import dumps
 
 from pydantic import ValidationError
 
-from xval.settings.schema import UNHASHED_KEYS, Settings
+from xval.settings.schema import RETIRED, UNHASHED_KEYS, Settings
 
 
 def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str, object]:
@@ -47,5 +47,5 @@ def describe_faults(error: ValidationError) -> str:
 
 def hash_parameters(parameters: Mapping[str, object]) -> str:
     """Return sixteen hex digits of the parameters that can change a result."""
-    relevant = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
+    relevant = RETIRED | {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
     return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -28,6 +28,8 @@ from xval.settings import architectures, contradictions, further_metrics, user_c
 from xval.settings.scope import Scope
 from xval.settings.tasks import LabelForm, Task, TaskType, find_task
 
+RETIRED = {"engine": "sequential"}
+"""Settings that are no more, with the value that all results have which are still read."""
 _WRITTEN = "written"  # the context in which settings are read that a run has written
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
 
@@ -65,7 +67,7 @@ def _join_names(value: object) -> object:
 _RUN = Scope.EXPERIMENT | Scope.UNHASHED
 _CLUSTER = _RUN | Scope.CLUSTER
 _FOLDS = _RUN | Scope.FOLDS
-_PACE = Scope.OF_MEMBER | Scope.BETWEEN_STEPS
+_PACE = Scope.BETWEEN_STEPS
 _NETWORK = Scope.NETWORK | Scope.MODEL
 
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
@@ -93,7 +95,6 @@ class Settings(FeatureSettings):
     # execution
     gpu_ID: Annotated[str, BeforeValidator(_read_gpu), _RUN]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
-    engine: Literal["sequential", "fused", "fused_always"]
     executor: Annotated[str, AfterValidator(_check_executor), _RUN]
     workers: Annotated[NonNegativeInt, _RUN]
     workers_per_gpu: Annotated[PositiveInt, _RUN]
@@ -122,7 +123,7 @@ class Settings(FeatureSettings):
     architecture: Annotated[str, Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(_rename_reshaping), _NETWORK]
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]
-    regularization_lambda: Annotated[NonNegativeFloat, Scope.OF_MEMBER | Scope.NETWORK]
+    regularization_lambda: Annotated[NonNegativeFloat, Scope.NETWORK]
     # frame_classification
     label_form: Annotated[LabelForm, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
     label_frame_s: Annotated[PositiveFloat, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
@@ -193,7 +194,8 @@ class Settings(FeatureSettings):
         Raises:
             pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
         """
-        return cls.model_validate(dict(values), context=_WRITTEN)
+        known = {name: value for name, value in values.items() if name not in RETIRED}
+        return cls.model_validate(known, context=_WRITTEN)
 
     @property
     def task(self) -> Task:
