@@ -331,7 +331,7 @@ def write_files(rows: list[Row], table: Path | None, picture: Path | None) -> No
             chosen = [row for row in rows if (row.network, row.precision) == group][::-1]
             bars = axes.barh([f"{row.backend} {row.way}" for row in chosen], [row.seconds for row in chosen])
             axes.bar_label(bars, fmt="%.1f", padding=2)
-            axes.set(title=" ".join(group), xlabel="ten folds (s)", xscale="log")
+            axes.set(title=" ".join(group), xlabel="ten folds (s)")
             axes.margins(x=0.15)
         figure.savefig(picture, dpi=110)
 

@@ -1,7 +1,7 @@
 """Runs jobs one after the other in this process and prints what each left, for comparison with other processes.
 
 Run by test_compiled.py and test_on_device.py as `python -P warm_model_probe.py FOLDER [on_device] INSTANCE:FOLD ...`, with
-KERAS_BACKEND set; FOLDER gets the corpus and the results; on_device: as if there were a GPU with memory for the examples. Prints
+KERAS_BACKEND set; FOLDER gets corpus and results; on_device: as if there were a GPU with memory for the examples. Prints
 one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "figures", "weights", "predictions", "history"}};
 "warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there.
 """
