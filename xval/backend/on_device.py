@@ -5,12 +5,15 @@ process, and `DeviceSteps`, which trains an epoch and predicts from rows of that
 scan on JAX, by CUDA graphs on torch. The steps are Keras's own, in the same order and on the same examples as from the host.
 """
 
+import os
 import weakref
 from typing import Any, Protocol, cast
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+
+from xval.backend.devices import find_gpus
 
 _HELD_SHARE = 0.4  # of the device's memory that a process may use; the rest is for the model and what it computes
 
@@ -94,6 +97,26 @@ def steps_of(model: keras.Model, held: Any, batch_size: int) -> DeviceSteps:
     return cast("DeviceSteps", known)
 
 
+def describe(model: keras.Model) -> dict[str, Any]:
+    """Return what a record says of the GPU that has trained a model; nothing where none has.
+
+    Args:
+        model: The fitted one.
+
+    Returns:
+        ``{"gpu": {"name", "driver", "memory_mb", "epochs", "peak_memory_mb"}}``: its memory, how epochs ran, and the most that
+        arrays of this process took of it (MB; where the backend tells).
+    """
+    gpus = find_gpus()
+    if not gpus or os.environ.get("CUDA_VISIBLE_DEVICES") == "-1":
+        return {}
+    steps = model.__dict__.get("_xval_device_steps")
+    reason = getattr(steps, "not_recorded", "")
+    epochs = "from the CPU" if steps is None else f"on the device, step by step: {reason}" if reason else "on the device"
+    found = {"name": gpus[0].name, "driver": gpus[0].driver, "memory_mb": gpus[0].memory_mb, "epochs": epochs}
+    return {"gpu": found | _peak_memory_mb()}
+
+
 def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None) -> None:
     """Have Keras make the variables of its loss and metrics, as `fit` does at its first batch of examples.
 
@@ -107,6 +130,20 @@ def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: ND
     model.compute_loss(None, *given)
     model.compute_metrics(None, *given)
     model.reset_metrics()
+
+
+def _peak_memory_mb() -> dict[str, float]:
+    """Return the most that arrays of this process have taken on its GPU (MB); nothing where the backend does not tell."""
+    n_bytes = None
+    if keras.backend.backend() == "torch":
+        import torch
+
+        n_bytes = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        n_bytes = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    return {} if n_bytes is None else {"peak_memory_mb": round(n_bytes / 2**20, 1)}
 
 
 def _put(array: NDArray[np.float32]) -> Any:

@@ -48,6 +48,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
         from xval.worker import combination as fold
 
         return _describe(job) | fold.train_and_test(job, temporary)
+    from xval.backend import on_device
     from xval.training.compiled import WARM_MODEL
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
@@ -69,7 +70,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     except BaseException:
         WARM_MODEL.forget()  # its state is unknown
         raise
-    return _test(job, setup, compiled.whole, history, temporary)
+    return _test(job, setup, compiled.whole, history, temporary) | on_device.describe(compiled.fitted)
 
 
 def run_job(
