@@ -162,7 +162,7 @@ def read_device(text: str) -> str:
 
 
 def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapping[str, str]:
-    """Return the variables that bind a process to a slot, and XLA on a GPU to repeatable operations; set them before an import."""
+    """Return the variables that bind a process to a slot, and XLA to repeatable operations; set them before an import."""
     threads = str(slot.threads)
     values = {
         "KERAS_BACKEND": backend,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.backend.devices import find_gpus
+from xval.backend.limits import MEMORY_SHARE
 
 _HELD_SHARE = 0.4  # of the device's memory that a process may use; the rest is for the model and what it computes
 
@@ -37,7 +38,7 @@ def memory_bytes() -> int:
         import torch
 
         if torch.cuda.is_available():
-            return int(torch.cuda.get_device_properties(0).total_memory * torch.cuda.get_per_process_memory_fraction())
+            return int(torch.cuda.get_device_properties(0).total_memory * float(os.environ.get(MEMORY_SHARE, "1")))
     elif keras.backend.backend() == "jax":
         import jax
 
@@ -95,6 +96,12 @@ def steps_of(model: keras.Model, held: Any, batch_size: int) -> DeviceSteps:
         known = Steps(model, held, batch_size)
         object.__setattr__(model, "_xval_device_steps", known)  # no part of the model: Keras is not to look into it
     return cast("DeviceSteps", known)
+
+
+def release(model: keras.Model) -> None:
+    """Give back what a model that trains no longer has compiled or recorded for the device."""
+    if model.__dict__.pop("_xval_device_steps", None) is not None:
+        model.train_function = None
 
 
 def describe(model: keras.Model) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import keras
 
+from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
 from xval.backend.keras_internals import all_layers
 from xval.models.losses import fitted_loss, loss_function
@@ -104,6 +105,7 @@ class WarmModel:
         """
         key = _describe(new, settings, options)
         if key is None or key != self._key or self._kept is None:
+            self.forget()
             self._key, self._kept = key, None if key is None else new
             return new
         for kept_variable, variable in zip(self._kept.variables, new.variables, strict=True):
@@ -112,6 +114,8 @@ class WarmModel:
 
     def forget(self) -> None:
         """Keep nothing: the next model is compiled anew."""
+        for model in (self._kept.whole, self._kept.fitted) if self._kept else ():
+            on_device.release(model)
         self._key = self._kept = None
 
 

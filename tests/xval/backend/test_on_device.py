@@ -46,3 +46,14 @@ def test_a_record_names_the_gpu_and_how_epochs_ran(gpu, model, steps, epochs):
 def test_a_record_of_a_job_on_the_cpu_names_no_gpu(gpu, model, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert on_device.describe(model) == {}
+
+
+def test_a_model_that_trains_no_longer_gives_back_what_was_recorded_for_it(model):
+    steps = Steps()
+    object.__setattr__(model, "_xval_device_steps", steps)
+    model.train_function = steps
+
+    on_device.release(model)
+
+    assert model.train_function is None
+    assert "_xval_device_steps" not in vars(model)
