@@ -92,6 +92,8 @@ def train_model(
     between = BetweenEpochs(settings, followed, report, refit)
     batches = training_batches(compiled, data, settings, seed=seed)
     on_gpu = None if settings.augment_mixup else rows_on_device(data.training)
+    if on_gpu is None:
+        on_device.release(compiled.fitted)  # an earlier fold may have trained there
     begin = keras.callbacks.LambdaCallback(
         # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
         on_train_begin=lambda _: keras.utils.set_random_seed(seed),
