@@ -69,10 +69,6 @@ SCRIPTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         TONES | {"task_type": "regression", "monitor": "val_mae"},
         [{**MLP, "augment_mixup": 0.2}, {**CNN, "regularization_lambda": 0.001, "normalization": "per_clip"}],
     ),
-    "fused": (
-        TONES | {"backend": "jax", "engine": "fused_always"},
-        [MLP, {**MLP, "learning_rate": 0.001, "dropout": 0.4}, CNN],
-    ),
     "other_backends": (TONES, [{**CNN, "num_epochs": 1}]),
 }
 # Of each job its commands, which run in a folder of its own beside inputs/; what is behind > gets the standard output.
@@ -119,7 +115,6 @@ JOBS: dict[str, tuple[str, ...]] = {
         "-m preprocessing table ../inputs/sounds/numbers.csv --dataset tones --task-type regression",
         "../inputs/regression.py",
     ),
-    "fused": (f"{_PREPARE} tones", "../inputs/fused.py"),
     "other_backends": (
         f"{_PREPARE} tones",
         "../inputs/other_backends.py --folds 1 --set backend=torch",

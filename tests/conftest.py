@@ -32,7 +32,6 @@ LONG_FILES = (
     "test_resilience.py",
     "architectures/test_contract.py",
     "test_main_job.py",
-    "xval/training/fused/test_together.py",
     "xval/training/test_augmentation.py",
     "test_corpora_to_workbook.py",
     "architectures/test_waveform_networks.py",

@@ -61,10 +61,16 @@ class Gpu:
     Attributes:
         name: What its maker calls it.
         memory_mb: Its memory (MB of 2**20 bytes); 0: the driver does not say.
+        driver: The version of its driver.
     """
 
     name: str
     memory_mb: int = 0
+    driver: str = ""
+
+    def __str__(self) -> str:
+        """Return what is known of it."""
+        return self.name + (f", {self.memory_mb} MB" if self.memory_mb else "") + (self.driver and f", driver {self.driver}")
 
 
 @cache
@@ -75,14 +81,14 @@ def find_gpus() -> tuple[Gpu, ...]:
     """
     if shutil.which("nvidia-smi") is None:
         return ()
-    command = ["nvidia-smi", "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits"]
+    command = ["nvidia-smi", "--query-gpu=index,uuid,memory.total,driver_version,name", "--format=csv,noheader,nounits"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
     found = {}
-    for index, uuid, memory_mb, *name in csv.reader(listed.splitlines(), skipinitialspace=True):
-        found[index] = found[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0)
+    for index, uuid, memory_mb, driver, *name in csv.reader(listed.splitlines(), skipinitialspace=True):
+        found[index] = found[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0, driver)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = [key for key in found if key.isdigit()] if visible is None else visible.split(",")
     return tuple(found[key.strip()] for key in chosen if key.strip() in found)
@@ -136,7 +142,7 @@ def _gpu_slots(wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: 
                 f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker "
                 f"needs {_CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
             )
-    where = "Running on " + ", ".join(f"GPU {number} ({gpus[number].name})" for number in numbers)
+    where = "Running on " + ", ".join(f"GPU {number} ({gpus[number]})" for number in numbers)
     if workers_per_gpu > 1:
         where += f", {workers_per_gpu} workers each, which share its memory equally"
     # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
@@ -155,8 +161,8 @@ def read_device(text: str) -> str:
     return text
 
 
-def environment(slot: Slot, backend: str) -> Mapping[str, str]:
-    """Return the environment variables that bind a process to a slot; set them before a backend is imported."""
+def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapping[str, str]:
+    """Return the variables that bind a process to a slot, and XLA to repeatable operations; set them before an import."""
     threads = str(slot.threads)
     values = {
         "KERAS_BACKEND": backend,
@@ -183,7 +189,8 @@ def environment(slot: Slot, backend: str) -> Mapping[str, str]:
         return values | {"CUDA_VISIBLE_DEVICES": "-1", **jax}
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
-    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+    xla = f"--xla_gpu_deterministic_ops={'true' if deterministic else 'false'}"
+    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": xla}
     return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
 
 

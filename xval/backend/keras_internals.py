@@ -44,27 +44,6 @@ def shapes_alone() -> Iterator[None]:
         global_state.set_global_attribute("uninitialized_variables", [])
 
 
-class TracedDropoutRate:
-    """A rate for `keras.layers.Dropout.rate` on JAX that is a traced value, where Keras takes plain numbers alone.
-
-    In the comparisons of the layer and of `keras.random.dropout` it stands for a rate above 0 and below 1; where that subtracts
-    the rate from 1, it gives the share of kept values. A share of 1 keeps everything and divides by 1: the numbers of a layer
-    without dropout.
-
-    Args:
-        kept: The share of kept values, a scalar of float32.
-    """
-
-    def __init__(self, kept: Any) -> None:
-        self._kept = kept
-
-    def __gt__(self, other: float) -> bool:
-        return True
-
-    def __rsub__(self, other: float) -> Any:
-        return self._kept
-
-
 def forget_traced_gradients() -> None:
     """Have TensorFlow forget the functions that it has traced for models of earlier jobs.
 

@@ -13,7 +13,7 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
 
     Args:
         seed: Of Python, NumPy and the backend.
-        precision: The dtype policy of Keras.
+        precision: float32, tensorfloat32, or another dtype policy of Keras.
         deterministic: Use operations that give the same numbers each time.
         threads: Of the job.
 
@@ -25,9 +25,10 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
         gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
     keras.backend.clear_session()
     forget_traced_gradients()
-    keras.config.set_dtype_policy(precision)
+    keras.config.set_dtype_policy("float32" if precision == "tensorfloat32" else precision)
     keras.utils.set_random_seed(seed)
     backend = keras.backend.backend()
+    _choose_products(backend, tensorfloat32=precision == "tensorfloat32")
     limit_threads(backend, threads)
     limit_gpu_memory(backend)
     if backend == "tensorflow":
@@ -41,3 +42,20 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
         import torch
 
         torch.use_deterministic_algorithms(deterministic, warn_only=True)
+
+
+def _choose_products(backend: str, *, tensorfloat32: bool) -> None:
+    """Say how a GPU multiplies float32: by default torch rounds factors of convolutions, and JAX all factors."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(tensorfloat32)
+    elif backend == "torch":
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tensorfloat32
+    elif backend == "jax":
+        import jax
+
+        if jax.default_backend() == "gpu":
+            jax.config.update("jax_default_matmul_precision", "tensorfloat32" if tensorfloat32 else "highest")

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.write(f"{job.key}: {where}\n")
     sys.stdout.flush()
     slot = replace(slot, memory_share=wanted.memory_share)
-    variables = os.environ | devices.environment(slot, job.settings.backend)
+    variables = os.environ | devices.environment(slot, job.settings.backend, deterministic=job.settings.deterministic)
     variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
     tied = ["--tied"] if options.tied else []
     # The C library and the backends read their variables when a process begins, so another program takes this one's place.

@@ -55,6 +55,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._batches = _in_batches(np.arange(len(examples)), examples.lengths, batch_size)
 
     @property
+    def batch_size(self) -> int:
+        """Examples of a batch; the last one may have fewer."""
+        return self._batch_size
+
+    @property
     def num_batches(self) -> int:
         """Number of batches of an epoch."""
         return len(self._batches)
@@ -103,6 +108,35 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if weights is not None and self._scale is not None:
             weights = np.asarray(weights / self._scale, np.float32)
         return targets, weights
+
+
+class EpochOfRows(keras.utils.PyDataset):  # type: ignore[misc]
+    """All batches of an epoch as one, for a device that holds the examples: (rows, targets) or (rows, targets, weights).
+
+    Args:
+        batches: The batches; not mixed.
+        rows: int64 (n_examples,), which row of what the device holds each example is.
+    """
+
+    def __init__(self, batches: Batches, rows: NDArray[np.int64]) -> None:
+        super().__init__()
+        self._batches = batches
+        self._rows = rows.astype(np.int32)
+
+    @property
+    def num_batches(self) -> int:
+        """One: the epoch."""
+        return 1
+
+    def on_epoch_begin(self) -> None:
+        """Draw the order of the epoch."""
+        self._batches.on_epoch_begin()
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+        """Return the examples of all batches, one behind the other."""
+        found = [self._batches.by_positions(number) for number in range(self._batches.num_batches)]
+        positions, *labels = (None if each[0] is None else np.concatenate(each) for each in zip(*found, strict=True))
+        return tuple(part for part in (self._rows[positions], *labels) if part is not None)
 
 
 def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:

@@ -44,6 +44,7 @@ class Worker:
     Attributes:
         jobs: Those that it runs and that have no outcome yet.
         backend: What it has loaded.
+        is_deterministic: Whether XLA was told to use repeatable operations alone; a process is told once.
         started: When the process began (monotonic s).
         must_restart: A job crashed in it, or it takes more memory than a worker may.
         is_disconnected: The end of its messages has been taken from the queue.
@@ -54,9 +55,9 @@ class Worker:
         self.jobs: dict[JobKey, Job] = {}
         self.must_restart = self.is_disconnected = False
         self.started = time.monotonic()
-        self.backend = job.settings.backend
+        self.backend, self.is_deterministic = job.settings.backend, job.settings.deterministic
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        variables = os.environ | environment(slot, self.backend)
+        variables = os.environ | environment(slot, self.backend, deterministic=self.is_deterministic)
         variables |= {
             "PYTHONPATH": with_code_first(job.code_folder),
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -12,10 +12,9 @@ from typing import Any
 from xval.backend.devices import Slot, environment, load_keras
 from xval.errors import SettingsError
 from xval.jobs.claim import JobOutcome, Report
-from xval.jobs.groups import group_jobs
 from xval.jobs.job import Job
 from xval.worker.check_models import check_models
-from xval.worker.run import run_job, run_jobs
+from xval.worker.run import run_job
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
@@ -34,7 +33,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     if len(backends) > 1:
         raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
     slot = replace(slots[0], memory_share=1.0)  # nobody shares it
-    _bind(slot, backends[0])
+    _bind(slot, backends[0], deterministic=jobs[0].settings.deterministic)
     faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:
         raise SettingsError("\n".join(faults))
@@ -50,27 +49,19 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
             show_begin(job)
             yield run_job(job, show, device=slot.device, raise_errors=True)
         return
-    for group in group_jobs(jobs):
-        waiting = {job.key: job for job in group}
-        crashed = []
-        show_begin(group[0])
-        for outcome in run_jobs(group, show, device=slot.device):
-            job = waiting.pop(outcome.key)
-            if outcome.status == "crashed":
-                crashed.append(job)
-            else:
-                yield outcome
-            if waiting:
-                show_begin(next(iter(waiting.values())))
-        for job in crashed:
+    for job in jobs:
+        show_begin(job)
+        outcome = run_job(job, show, device=slot.device)
+        if outcome.status == "crashed":
             show_begin(job)
-            yield from run_jobs([job], show, device=slot.device)
+            outcome = run_job(job, show, device=slot.device)
+        yield outcome
 
 
-def _bind(slot: Slot, backend: str) -> None:
+def _bind(slot: Slot, backend: str, *, deterministic: bool) -> None:
     """Bind this process to a device and a backend; later calls must want the same backend."""
     if "keras" not in sys.modules:
-        os.environ.update(environment(slot, backend))
+        os.environ.update(environment(slot, backend, deterministic=deterministic))
         load_keras()
         return
     import keras

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xval.backend.devices import Slot
+from xval.backend.mps import shared_time
 from xval.executors._schedule import ATTEMPTS, JobGroup, Schedule
 from xval.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models
 from xval.jobs.claim import JobOutcome, Report
-from xval.jobs.groups import group_jobs
 from xval.jobs.job import Job
 from xval.jobs.job_file import remove_leftovers
 from xval.results.job_key import JobKey
@@ -31,13 +31,14 @@ def run(
         report: Called with what progresses.
         worker_module: What a worker process runs; it speaks as `xval.worker.serve` does.
     """
-    workers = _Workers(group_jobs(jobs, n_slots=len(slots)), slots, report, worker_module)
-    try:
-        workers.begin(jobs)
-        while workers.are_busy:
-            yield from workers.wait()
-    finally:
-        workers.end()
+    workers = _Workers([(job,) for job in jobs], slots, report, worker_module)
+    with shared_time(slots):
+        try:
+            workers.begin(jobs)
+            while workers.are_busy:
+                yield from workers.wait()
+        finally:
+            workers.end()
 
 
 class _Workers:
@@ -120,9 +121,11 @@ class _Workers:
         self._report_begin(worker)
 
     def _will_do(self, worker: Worker, group: JobGroup) -> bool:
-        """Return whether a worker can run a group: it lives, has the right backend, and none of the jobs crashed in it."""
+        """Return whether a worker can run a group: it lives, is bound as they want, and none of the jobs crashed in it."""
         has_crashed_since = any(worker.started < self._crashed.get(job.key, 0.0) for job in group)
-        return not worker.has_ended() and worker.backend == group[0].settings.backend and not has_crashed_since
+        settings = group[0].settings
+        is_bound_alike = (worker.backend, worker.is_deterministic) == (settings.backend, settings.deterministic)
+        return not worker.has_ended() and is_bound_alike and not has_crashed_since
 
     def _keep_busy(self, first: int) -> None:
         """Give work to every worker that has none, beginning with one of them."""

@@ -17,7 +17,6 @@ from xval.errors import SettingsError
 from xval.experiment.check_combination import check_combination
 from xval.folds.split import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
-from xval.jobs.groups import describe_engine
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
 from xval.saved_models.initial import find_initial_model
@@ -44,9 +43,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
     folds = [fold for fold in planned.folds.folds if fold.number in to_do]
     warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
-    warnings += _check_part(planned, instance, corpus)
-    engine = describe_engine(instance.settings, planned.instances[0].settings.executor)
-    return [*warnings, *([engine] if engine else [])]
+    return [*warnings, *_check_part(planned, instance, corpus)]
 
 
 def _check_part(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:

@@ -81,7 +81,6 @@ class ClaimedFold:
     Attributes:
         outcome: The outcome, if nothing is left to do: another process runs the job, or has finished it. There is no lock then.
         temporary: The folder that its files are written to; what is not published is removed.
-        n_sharing: How many folds were trained together; each is recorded with its share of the time.
     """
 
     def __init__(self, job: Job, report: Report, *, device: str) -> None:
@@ -93,7 +92,6 @@ class ClaimedFold:
         self._stack = ExitStack()
         self.outcome: JobOutcome | None = None
         self.temporary = Path()
-        self.n_sharing = 1
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -111,10 +109,6 @@ class ClaimedFold:
     ) -> bool | None:
         return self._stack.__exit__(kind, error, place)
 
-    def restart_clock(self) -> None:
-        """Count the time from now on: the time before was spent on other folds."""
-        self._started = time.monotonic()
-
     def report(self, event: Mapping[str, Any]) -> None:
         """Report an event, and note its epoch for other processes."""
         self._note.write(event["epoch"])
@@ -126,7 +120,7 @@ class ClaimedFold:
         Raises:
             OSError: The disk is full or not writable.
         """
-        seconds = round((time.monotonic() - self._started) / self.n_sharing, 3)
+        seconds = round(time.monotonic() - self._started, 3)
         completed = {**record, "seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self._device}
         write_json(self.temporary / "record.json", completed, flushed=False)
         self._note.remove()

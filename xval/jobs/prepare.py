@@ -1,5 +1,6 @@
 """The backend as a job wants it: its seeds, precision, determinism and threads."""
 
+from xval.backend import on_device
 from xval.backend.prepare import prepare_backend
 from xval.jobs.job import Job
 
@@ -11,6 +12,7 @@ def prepare_for(job: Job) -> None:
         RuntimeError: TensorFlow has already started with another number of threads.
     """
     settings = job.settings
+    on_device.allow(allowed=settings.data_on_device)
     prepare_backend(
         seed=job.seed,
         precision=settings.precision,

@@ -19,7 +19,6 @@ def check_together(settings: "Settings") -> None:
         ValueError: They do, or name a part that is not there.
     """
     _check_names(settings)
-    _check_engine(settings)
     _check_task(settings)
     _check_transfer(settings)
     _check_augmentation(settings)
@@ -63,14 +62,6 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(
             f"fold_repeats={settings.fold_repeats} deals the items anew, which fold_strategy='{settings.fold_strategy}' does "
             "not; allowed: 1, or fold_strategy=balanced. With repeats, the same folds are trained with other seeds"
-        )
-
-
-def _check_engine(settings: "Settings") -> None:
-    if settings.engine != "sequential" and settings.backend != "jax":
-        raise ValueError(
-            f"engine='{settings.engine}' trains folds together on the backend jax; received backend='{settings.backend}'. Set "
-            "backend=jax, or engine=sequential"
         )
 
 

@@ -10,7 +10,7 @@ from json import dumps
 
 from pydantic import ValidationError
 
-from xval.settings.schema import NEUTRAL, UNHASHED_KEYS, Settings
+from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Settings
 
 
 def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str, object]:
@@ -53,4 +53,5 @@ def that_change_results(parameters: Mapping[str, object]) -> dict[str, object]:
 
 def hash_parameters(parameters: Mapping[str, object]) -> str:
     """Return sixteen hex digits of the parameters that can change a result."""
-    return blake2b(dumps(that_change_results(parameters), sort_keys=True).encode(), digest_size=8).hexdigest()
+    relevant = RETIRED | that_change_results(parameters)
+    return blake2b(dumps(relevant, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -29,6 +29,8 @@ from xval.settings import architectures, contradictions, further_metrics, user_c
 from xval.settings.scope import Scope
 from xval.settings.tasks import LabelForm, Task, TaskType, find_task
 
+RETIRED = {"engine": "sequential"}
+"""Settings that are no more, with the value that all results have which are still read."""
 _WRITTEN = "written"  # the context in which settings are read that a run has written
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
 
@@ -78,7 +80,7 @@ def _of_regression(value: str, info: ValidationInfo) -> str:
 _RUN = Scope.EXPERIMENT | Scope.UNHASHED
 _CLUSTER = _RUN | Scope.CLUSTER
 _FOLDS = _RUN | Scope.FOLDS
-_PACE = Scope.OF_MEMBER | Scope.BETWEEN_STEPS
+_PACE = Scope.BETWEEN_STEPS
 _NETWORK = Scope.NETWORK | Scope.MODEL
 
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
@@ -106,13 +108,13 @@ class Settings(FeatureSettings):
     # execution
     gpu_ID: Annotated[str, BeforeValidator(_read_gpu), _RUN]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
-    engine: Literal["sequential", "fused", "fused_always"]
     executor: Annotated[str, AfterValidator(_check_executor), _RUN]
     workers: Annotated[NonNegativeInt, _RUN]
     workers_per_gpu: Annotated[PositiveInt, _RUN]
     threads_per_job: Annotated[PositiveInt, Scope.EXPERIMENT]
     max_worker_memory_mb: Annotated[PositiveInt, _RUN]
     in_memory_mb: Annotated[NonNegativeInt, _RUN]
+    data_on_device: Annotated[bool, _RUN] = True  # what was written before has none
     slurm_cluster: Annotated[Literal["slurm", "local"], _CLUSTER]
     slurm_partition: Annotated[OptionalText, _CLUSTER]
     slurm_time_limit_min: Annotated[PositiveInt, _CLUSTER]
@@ -141,7 +143,7 @@ class Settings(FeatureSettings):
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]
     # What was written before there was this setting was trained without it.
     target_scaling: Annotated[Literal["standard", "none"], AfterValidator(_of_regression), Scope.NUMBERS | Scope.LOSS] = "none"
-    regularization_lambda: Annotated[NonNegativeFloat, Scope.OF_MEMBER | Scope.NETWORK]
+    regularization_lambda: Annotated[NonNegativeFloat, Scope.NETWORK]
     # frame_classification
     label_form: Annotated[LabelForm, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
     label_frame_s: Annotated[PositiveFloat, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
@@ -176,7 +178,7 @@ class Settings(FeatureSettings):
     monitor: Annotated[str, _PACE | Scope.MODEL]
     early_stopping: Annotated[bool, _PACE | Scope.NETWORK]
     patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
-    precision: Annotated[Literal["float32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
+    precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
     # evaluation
@@ -212,7 +214,8 @@ class Settings(FeatureSettings):
         Raises:
             pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
         """
-        return cls.model_validate(dict(values), context=_WRITTEN)
+        known = {name: value for name, value in values.items() if name not in RETIRED}
+        return cls.model_validate(known, context=_WRITTEN)
 
     @property
     def task(self) -> Task:

@@ -22,9 +22,6 @@ class Scope(Flag):
     """Only experiments whose task is regression have it."""
     CLUSTER = auto()
     """It says where jobs run and what they ask of a cluster."""
-    OF_MEMBER = auto()
-    """Folds that one program trains may differ in it: a number of the optimizer or of the loss that each has for itself, or
-    what is done between the steps or before the first one."""
     BETWEEN_STEPS = auto()
     """No compiled function has read it: what it sets lies in variables, or is done between the steps."""
     NETWORK = auto()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import keras
 
+from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
 from xval.backend.keras_internals import all_layers
 from xval.models.losses import fitted_loss, training_functions
@@ -103,6 +104,7 @@ class WarmModel:
         """
         key = _describe(new, settings, options)
         if key is None or key != self._key or self._kept is None:
+            self.forget()
             self._key, self._kept = key, None if key is None else new
             return new
         for kept_variable, variable in zip(self._kept.variables, new.variables, strict=True):
@@ -111,6 +113,8 @@ class WarmModel:
 
     def forget(self) -> None:
         """Keep nothing: the next model is compiled anew."""
+        for model in (self._kept.whole, self._kept.fitted) if self._kept else ():
+            on_device.release(model)
         self._key = self._kept = None
 
 

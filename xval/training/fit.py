@@ -11,13 +11,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.backend import on_device
 from xval.backend.compilation import wants_constant_shapes
-from xval.data.batches import Batches
+from xval.data.batches import Batches, EpochOfRows
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
 from xval.jobs.job import Refit
 from xval.models.losses import loss_targets
-from xval.models.predict import predict
+from xval.models.predict import predict, rows_on_device
 from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
@@ -88,13 +89,16 @@ def train_model(
         )
     between = BetweenEpochs(settings, followed, report, refit)
     batches = training_batches(compiled, data, settings, seed=seed)
+    on_gpu = None if settings.augment_mixup else rows_on_device(data.training)
+    if on_gpu is None:
+        on_device.release(compiled.fitted)  # an earlier fold may have trained there
     begin = keras.callbacks.LambdaCallback(
         # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
         on_train_begin=lambda _: keras.utils.set_random_seed(seed),
         on_epoch_begin=lambda epoch, _: batches.set_epoch(epoch),
     )
     fitted = compiled.fitted.fit(
-        batches,
+        batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
         validation_data=by_keras,
         epochs=refit.epochs if refit else settings.num_epochs,
         callbacks=[begin, *between.callbacks, *([keras.callbacks.TensorBoard(log_folder)] if log_folder else [])],
@@ -106,6 +110,14 @@ def train_model(
         for epoch in range(len(fitted.epoch))
     ]
     return History(rows, between.best_epoch(len(rows)), between.predictions)
+
+
+def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: Any, rows: NDArray[np.int64]) -> EpochOfRows:
+    """Have `fit` train whole epochs on the device; return what it is to read for them."""
+    _, targets, weights = batches.by_positions(0)
+    on_device.build_followed(compiled.fitted, targets, weights)
+    compiled.fitted.train_function = on_device.steps_of(compiled.fitted, held, batches.batch_size).train_epoch
+    return EpochOfRows(batches, rows)
 
 
 def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:

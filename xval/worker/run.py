@@ -6,21 +6,17 @@ the device and the backend are bound before this is called.
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xval.errors import one_line
 from xval.folds.predefined import SIDES
 from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
-from xval.jobs.groups import one_by_one
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
 from xval.jobs.record import describe_job, versions
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
-from xval.results.job_key import JobKey
 from xval.settings import user_code
 from xval.settings.architectures import COMBINATION
 from xval.settings.schema import Settings
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from xval.data.fold import FoldData
     from xval.evaluation.clips import Evaluation
     from xval.training.fit import History
-    from xval.training.fused.together import Trained
     from xval.training.setup import FoldSetup
 
 Work = Callable[[Job, Path, Report], Mapping[str, Any]]
@@ -53,6 +48,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
         from xval.worker import combination as fold
 
         return _describe(job) | fold.train_and_test(job, temporary)
+    from xval.backend import on_device
     from xval.training.compiled import WARM_MODEL
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
@@ -74,7 +70,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     except BaseException:
         WARM_MODEL.forget()  # its state is unknown
         raise
-    return _test(job, setup, compiled.whole, history, temporary) | one_by_one(job)
+    return _test(job, setup, compiled.whole, history, temporary) | on_device.describe(compiled.fitted)
 
 
 def run_job(
@@ -102,56 +98,9 @@ def run_job(
 
 
 def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
-    """Run the jobs of a group (see xval/jobs/groups.py), together where there are several.
-
-    Args:
-        jobs: A job, or several that one program may train.
-        report: Called with what progresses, as by `run_job`; and with ``{"instance", "fold", "repeat", "note"}`` for a job of a
-            group that is trained by itself, with the reason.
-        device: Named in the records.
-
-    Yields:
-        An outcome of each, in the order in which they end.
-    """
-    if len(jobs) == 1:
-        yield run_job(jobs[0], report, device=device)
-        return
-    from xval.training.fused.together import Failed, Trained, train_together
-
-    with ExitStack() as stack:
-        claimed = {}
-        for job in jobs:
-            fold = stack.enter_context(ClaimedFold(job, report, device=device))
-            if fold.outcome is None:
-                claimed[job.key] = job, fold
-            else:
-                yield fold.outcome
-
-        def report_to_fold(event: Mapping[str, Any]) -> None:
-            claimed[JobKey.of(event)][1].report(event)
-
-        n_claimed = len(claimed)
-        apart: dict[JobKey, Mapping[str, Any]] = {}
-        try:
-            for result in train_together([job for job, _ in claimed.values()], report_to_fold):
-                key = result.job.key
-                fold = claimed[key][1]
-                if isinstance(result, Trained):
-                    fold.n_sharing = n_claimed
-                    yield _publish(fold, partial(_test_trained, result, fold.temporary))
-                elif isinstance(result, Failed):
-                    yield fold.fail(result.error)
-                else:
-                    apart[key] = result.facts
-                    continue
-                del claimed[key]
-        except Exception as error:  # noqa: BLE001 - such as memory for one after the other, but not for all at once
-            reason = f"training together ended with {one_line(error)}"
-            apart |= {key: one_by_one(job, reason) for key, (job, _) in claimed.items() if key not in apart}
-        for key, (job, fold) in claimed.items():
-            report({**key._asdict(), "note": f"trained by itself: {apart[key]['engine']['reason']}"})
-            fold.restart_clock()
-            yield _publish(fold, partial(_work_apart, job, fold, apart[key]))
+    """Run jobs one after the other, as `run_job` does, and yield an outcome of each."""
+    for job in jobs:
+        yield run_job(job, report, device=device)
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:
@@ -182,14 +131,6 @@ def _publish(fold: ClaimedFold, work: Callable[[], Mapping[str, Any]], *, raise_
         return fold.publish(work())
     except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
         return fold.fail(error, raise_errors=raise_errors)
-
-
-def _test_trained(trained: "Trained", temporary: Path) -> dict[str, Any]:
-    return _test(trained.job, trained.setup, trained.model, trained.history, temporary) | dict(trained.facts)
-
-
-def _work_apart(job: Job, fold: ClaimedFold, facts: Mapping[str, Any]) -> dict[str, Any]:
-    return train_and_test(job, fold.temporary, fold.report) | dict(facts)
 
 
 def _describe(job: Job) -> dict[str, Any]:

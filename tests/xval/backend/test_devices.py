@@ -52,7 +52,7 @@ def test_each_named_gpu_gets_a_worker():
     slots, where = make_slots("0,1", workers=0, threads=1)
 
     assert slots == [Slot("0", 1), Slot("1", 1)]
-    assert where == "Running on GPU 0 (Card A), GPU 1 (Card B)."
+    assert where == "Running on GPU 0 (Card A, 24000 MB), GPU 1 (Card B, 10000 MB)."
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -60,7 +60,10 @@ def test_several_workers_share_each_gpu_and_its_memory():
     slots, where = make_slots("0,1", workers=0, threads=1, workers_per_gpu=2)
 
     assert slots == [Slot("0", 1, 0.5), Slot("1", 1, 0.5), Slot("0", 1, 0.5), Slot("1", 1, 0.5)]
-    assert where == "Running on GPU 0 (Card A), GPU 1 (Card B), 2 workers each, which share its memory equally."
+    assert (
+        where
+        == "Running on GPU 0 (Card A, 24000 MB), GPU 1 (Card B, 10000 MB), 2 workers each, which share its memory equally."
+    )
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -68,7 +71,9 @@ def test_on_a_gpu_workers_is_said_to_have_no_effect():
     slots, where = make_slots("1", workers=4, threads=1)
 
     assert slots == [Slot("1", 1)]
-    assert where.startswith("Running on GPU 1 (Card B). workers=4 is for the CPU and has no effect here; workers_per_gpu ")
+    assert where.startswith(
+        "Running on GPU 1 (Card B, 10000 MB). workers=4 is for the CPU and has no effect here; workers_per_gpu "
+    )
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -134,14 +139,14 @@ def test_all_that_makes_threads_keeps_to_those_of_the_job():
 
 def test_gpus_are_read_from_the_driver_s_own_tool(monkeypatch, tmp_path):
     tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho '0, GPU-aa, 24576, Card A'\necho '1, GPU-bb, [N/A], Card B, Max'\n")
+    tool.write_text("#!/bin/sh\necho '0, GPU-aa, 24576, 580.1, Card A'\necho '1, GPU-bb, [N/A], 580.1, Card B, Max'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert devices.find_gpus.__wrapped__() == (Gpu("Card A", 24576), Gpu("Card B, Max", 0))
+    assert devices.find_gpus.__wrapped__() == (Gpu("Card A", 24576, "580.1"), Gpu("Card B, Max", 0, "580.1"))
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb")
-    assert devices.find_gpus.__wrapped__() == (Gpu("Card B, Max", 0),)
+    assert devices.find_gpus.__wrapped__() == (Gpu("Card B, Max", 0, "580.1"),)
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert devices.find_gpus.__wrapped__() == ()

@@ -7,7 +7,6 @@ TRIED_WITH.
 
 import gc
 import importlib.metadata
-from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -72,29 +71,6 @@ def test_variables_that_are_made_for_their_shape_never_take_memory(block, filled
 
     assert [variable.shape for variable in layer.variables] == [(2, 3), (3,)]
     assert taken == filled
-
-
-TRACED_RATE = """
-import jax, keras, numpy as np
-from xval.backend.keras_internals import TracedDropoutRate
-layer, values = keras.layers.Dropout(0.25, seed=1), np.ones((4, 50), np.float32)
-state = layer.seed_generator.state.value
-def drop(state, kept):
-    layer.rate = 0.25 if kept is None else TracedDropoutRate(kept)
-    return layer.stateless_call([], [state], values, training=True)[0]
-wanted = drop(state, None)
-assert 0 < (np.array(wanted) == 0).sum() < 100
-found = jax.vmap(lambda kept: drop(state, kept))(np.float32([0.75, 1.0]))
-assert np.array_equal(found[0], wanted)
-assert np.array_equal(found[1], values)
-print("done")
-"""
-
-
-@pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
-def test_a_dropout_layer_takes_a_rate_that_is_traced(tmp_path, run_on):
-    (tmp_path / "traced_rate.py").write_text(TRACED_RATE)
-    assert run_on("jax", tmp_path / "traced_rate.py", path=[ROOT]) == "done\n"
 
 
 def fit(model):

@@ -51,19 +51,14 @@ main(load)
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Return a function that runs jobs in groups; it returns their outcomes, what ran in which order, and the events."""
+    """Return a function that runs jobs; it returns their outcomes, what ran in which order, and the events."""
     (tmp_path / "fateful_worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("XVAL_TEST_PRELOADED", str(tmp_path / "preloaded"))
     monkeypatch.setenv("XVAL_TEST_MEETING", str(tmp_path / "meeting"))
     (tmp_path / "meeting").mkdir()
 
-    def run_jobs(jobs, *, group_sizes=None, n_workers=1):
-        left = iter(jobs)
-        sizes = group_sizes or [1] * len(jobs)
-        monkeypatch.setattr(
-            processes, "group_jobs", lambda jobs, n_slots: [tuple(next(left) for _ in range(size)) for size in sizes]
-        )
+    def run_jobs(jobs, *, n_workers=1):
         monkeypatch.setenv("XVAL_TEST_WORKERS", str(n_workers))
         events = []
         slots = [Slot("cpu", 1)] * n_workers
@@ -92,18 +87,18 @@ def make_jobs(tmp_path, make_settings):
     return make
 
 
-def test_a_dead_worker_fails_only_those_of_its_group_without_outcome_which_run_again_alone(run, make_jobs):
-    outcomes, ran, events = run(make_jobs(4, fate={"3": "kill"}), group_sizes=[4])
+def test_a_dead_worker_fails_its_own_job_alone_which_runs_again_in_a_fresh_one(run, make_jobs):
+    outcomes, ran, events = run(make_jobs(4, fate={"3": "kill"}))
 
     assert [(outcome.fold, outcome.status) for outcome in outcomes] == [(1, "done"), (2, "done"), (3, "done"), (4, "done")]
-    assert [(fold, in_group) for _, fold, _, in_group in ran] == [(1, 4), (2, 4), (3, 4), (3, 1), (4, 1)]
+    assert [fold for _, fold, _, _ in ran] == [1, 2, 3, 3, 4]
     first, again = ran[0][2], ran[-1][2]
     assert first != again
     assert [event["fold"] for event in events if event["epoch"] == 0] == [1, 2, 3, 3, 4]
 
 
 def test_a_job_that_kills_its_worker_twice_fails_alone(run, make_jobs):
-    outcomes, _, _ = run(make_jobs(3, fate={"1": "kill"}, once=False), group_sizes=[3])
+    outcomes, _, _ = run(make_jobs(3, fate={"1": "kill"}, once=False))
 
     found = {outcome.fold: (outcome.status, outcome.error) for outcome in outcomes}
     assert found[1][0] == "crashed"
@@ -112,12 +107,12 @@ def test_a_job_that_kills_its_worker_twice_fails_alone(run, make_jobs):
     assert found[2][0] == found[3][0] == "done"
 
 
-def test_a_job_out_of_memory_is_tried_again_in_a_fresh_process_after_its_group(run, make_jobs):
-    outcomes, ran, _ = run(make_jobs(3, fate={"2": "crashed"}), group_sizes=[3])
+def test_a_job_out_of_memory_is_tried_again_in_a_fresh_process(run, make_jobs):
+    outcomes, ran, _ = run(make_jobs(3, fate={"2": "crashed"}))
 
-    assert [(outcome.fold, outcome.status) for outcome in outcomes] == [(1, "done"), (3, "done"), (2, "done")]
-    assert [fold for _, fold, _, _ in ran] == [1, 2, 3, 2]
-    assert ran[3][2] != ran[0][2]
+    assert [(outcome.fold, outcome.status) for outcome in outcomes] == [(1, "done"), (2, "done"), (3, "done")]
+    assert [fold for _, fold, _, _ in ran] == [1, 2, 2, 3]
+    assert ran[2][2] != ran[1][2]
 
 
 def test_two_workers_keep_to_an_instance_each(run, make_jobs):
@@ -126,16 +121,6 @@ def test_two_workers_keep_to_an_instance_each(run, make_jobs):
     homes = {instance: {pid for each, fold, pid, _ in ran if each == instance and fold <= 3} for instance in (1, 2)}
     assert [len(pids) for pids in homes.values()] == [1, 1]
     assert homes[1] != homes[2]
-
-
-def test_what_a_dead_worker_leaves_is_shared_among_all(run, make_jobs):
-    outcomes, ran, _ = run(make_jobs(5, 1, fate={"1": "kill"}, sleep_s=0.4), group_sizes=[5, 1], n_workers=2)
-
-    assert sorted((outcome.instance, outcome.fold) for outcome in outcomes) == [(1, fold) for fold in range(1, 6)] + [(2, 1)]
-    again = [pid for instance, _, pid, in_group in ran if instance == 1 and in_group == 1]
-    assert len(again) == 5
-    assert len(set(again)) == 2
-    assert not set(again) & {pid for _, _, pid, in_group in ran if in_group == 5}
 
 
 def test_the_store_of_the_next_job_is_loaded_meanwhile_and_no_other(run, make_jobs, tmp_path):

@@ -74,3 +74,9 @@ def test_only_what_can_change_a_result_differs():
         "dropout was 0.5, now 'not there'",
         "learning_rate was 0.1, now 0.2",
     ]
+
+
+def test_a_setting_that_is_no_more_is_read_and_leaves_the_hash_as_it_was(written):
+    change(written[0], engine="sequential")
+
+    assert read_instance(written[0], 2).settings.architecture

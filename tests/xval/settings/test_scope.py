@@ -35,17 +35,12 @@ EXPECTED = {
     Scope.EXPERIMENT: (
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
         "page", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb", "in_memory_mb",
-        *CLUSTER, *FOLDS, "repeats",
+        "data_on_device", *CLUSTER, *FOLDS, "repeats",
     ),
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "gpu_ID",
-        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", *CLUSTER, "generator", "tensorboard",
-        "comment_1", "comment_2", *FOLDS, "repeats",
-    ),
-    Scope.OF_MEMBER: (
-        "learning_rate", "regularization_lambda", "seed", "class_weights", "num_epochs", "early_stopping", "patience",
-        "monitor", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "metrics", "clip_average",
-        "evaluate_training",
+        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", *CLUSTER,
+        "generator", "tensorboard", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",

@@ -1,8 +1,9 @@
 """Runs jobs one after the other in this process and prints what each left, for comparison with other processes.
 
-Run by test_compiled_model.py as `python -P warm_model_probe.py FOLDER INSTANCE:FOLD ...`, with KERAS_BACKEND set; FOLDER gets
-the corpus and the results. Prints one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "figures", "weights",
-"predictions", "history"}}; "warm": whether an earlier job had compiled the model.
+Run by test_compiled.py and test_on_device.py as `python -P warm_model_probe.py FOLDER [on_device] INSTANCE:FOLD ...`, with
+KERAS_BACKEND set; FOLDER gets corpus and results; on_device: as if there were a GPU with memory for the examples. Prints
+one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "figures", "weights", "predictions", "history"}};
+"warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there.
 """
 
 import json
@@ -14,6 +15,7 @@ import keras
 import numpy as np
 
 from preprocessing import store
+from xval.backend import on_device
 from xval.folds.split import Fold
 from xval.jobs.job import Job, job_seed
 from xval.settings.resolve import Declaration, resolve
@@ -90,11 +92,16 @@ def main(folder: Path, names: list[str]) -> None:
         return found
 
     compiled.WARM_MODEL.take = note
+    if names[0] == "on_device":
+        on_device.memory_bytes = lambda: 2**30
+        names = names[1:]
     left = {}
     for name in names:
         number, fold = map(int, name.split(":"))
         outcome = run_job(make_job(folder, written, number, fold), lambda event: None)
-        found = {"status": outcome.status, "warm": taken[-1], "error": outcome.error}
+        kept = compiled.WARM_MODEL._kept
+        epochs_ran_there = kept is not None and "_xval_device_steps" in vars(kept.fitted)
+        found = {"status": outcome.status, "warm": taken[-1], "error": outcome.error, "on_device": epochs_ran_there}
         if outcome.status == "done":
             place = folder / "results" / f"instance_{number}" / f"fold_{fold}"
             record = json.loads((place / "record.json").read_text())

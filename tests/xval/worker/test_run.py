@@ -1,30 +1,14 @@
-"""Jobs of a group, whatever trains them: each ends by itself, with a record and a time of its own."""
+"""A job holds its fold from its beginning to its end."""
 
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from xval.folds.split import Fold
-from xval.jobs import claim
 from xval.jobs.claim import ClaimedFold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
-from xval.worker import run as job_module
-from xval.worker.run import record_failure, run_jobs
-
-TOGETHER_S, APART_S = 300.0, 20.0
-
-
-@dataclass
-class Result:
-    job: Job
-    error: Exception | None = None
-    facts: Any = None
 
 
 @pytest.fixture
@@ -47,44 +31,6 @@ def folder(tmp_path):
 def is_free(folder, job):
     with folder.claim(job.instance, job.fold.number) as ours:
         return ours
-
-
-def test_a_member_that_fails_is_recorded_while_others_go_on_and_who_is_trained_apart_has_its_own_time(
-    jobs, folder, monkeypatch
-):
-    class Trained(Result):
-        pass
-
-    class Failed(Result):
-        pass
-
-    clock = [1000.0]
-    monkeypatch.setattr(claim, "time", SimpleNamespace(monotonic=lambda: clock[-1]))
-
-    def train_together(group, report):
-        clock.append(clock[-1] + TOGETHER_S)
-        yield Failed(group[0], error=ValueError("diverged"))
-        for each in group[1:]:
-            yield Result(each, facts={"engine": {"reason": "it is slower together"}})
-
-    def train_and_test(job, temporary, report):
-        clock.append(clock[-1] + APART_S)
-        return {"status": "done", "metrics": {"test": {"accuracy": 1.0}}}
-
-    fused = SimpleNamespace(Trained=Trained, Failed=Failed, train_together=train_together)
-    monkeypatch.setitem(sys.modules, "xval.training.fused.together", fused)
-    monkeypatch.setattr(job_module, "train_and_test", train_and_test)
-    found = []
-    for outcome in run_jobs(jobs, lambda event: None):
-        found.append((outcome.fold, outcome.status))
-        if outcome.status == "failed":
-            record_failure(jobs[0], outcome)
-
-    assert found == [(1, "failed"), (2, "done"), (3, "done")]
-    records = {number: folder.record(1, number) for number in (1, 2, 3)}
-    assert (records[1]["status"], records[1]["error"]) == ("failed", "ValueError: diverged")
-    for number in (2, 3):
-        assert records[number]["seconds"] == APART_S
 
 
 def test_a_fold_is_let_go_when_it_is_published_and_when_it_cannot_be_begun(jobs, folder, monkeypatch):

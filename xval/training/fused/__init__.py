@@ -1,1 +1,0 @@
-"""Fit several models at once, as one program of JAX."""
