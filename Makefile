@@ -38,7 +38,7 @@ check: .venv/.installed-test docs ## format, lint, types, the direction of impor
 	$(BIN)/lint-imports
 
 docs: .venv/.installed-test ## README and docs/ as a site, in site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 fix: .venv/.installed-test ## format and mend what can be mended
 	$(BIN)/ruff format $(CODE)

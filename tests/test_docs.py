@@ -38,6 +38,8 @@ NEEDS = {
     "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
     "a corpus that is not generated here": {
         "python -m preprocessing ravdess FOLDER",
+        "python -m preprocessing audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
+        "python -m preprocessing huggingface SOURCE --label word --item speaker --dataset words",
         "python -m augmentation mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",
         "python experiments/voxceleb.py",
         "python experiments/fma.py",
@@ -47,6 +49,10 @@ NEEDS = {
         r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
         "python benchmarks/features.py FOLDER",
         "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
+    },
+    "a corpus with a column of languages": {
+        "python experiments/exp1.py --where 'language == \"de\"'",
+        """python experiments/exp1.py --set 'train_where=language == "de"' --set 'test_where=language == "en"'""",
     },
     "two GPUs": {
         "python experiments/exp1.py 3 7 0,1",
@@ -105,7 +111,7 @@ def commands_of(page, text):
         if language not in ("", "sh"):
             continue
         for found in re.findall(r"`([^`]+)`", code) if inline else code.split("\n"):
-            for part in re.split(r"\s{2,}|\s#\s", found.strip())[0].split(" && "):
+            for part in re.split(r"\s+#\s", found.strip())[0].split(" && "):
                 if part.startswith(PROGRAMS) and not PATTERN.search(part) and OF_A_STUDY.isdisjoint(part.split()):
                     yield Command(page, part.partition(" > ")[0].strip(), inline)
 
@@ -316,14 +322,19 @@ def write_audio(folder):
     for number, person in enumerate(people):
         for take in range(4):
             label, pitch_hz = (("cat", 400), ("dog", 900))[take % 2]
-            write(f"my_recordings/{label}/{person}_{take:02}.wav", pitch_hz=pitch_hz + 20 * number)
-            rows.append({"path": f"my_recordings/{label}/{person}_{take:02}.wav", "item": person, "label": label})
+            path = f"my_recordings/{label}/{person}_{take:02}.wav"
+            write(path, pitch_hz=pitch_hz + 20 * number)
+            rows.append({"file": path, "speaker": person, "emotion": ("happy", "sad")[take % 2], "age": 20 + 7 * number + take})
+            write(f"my_words/{person}_{('yes', 'no')[take % 2]}_{take}.wav", pitch_hz=300 * (take % 2 + 1) + 20 * number)
             write(f"recordings/{take}_{person}_{take}.wav", pitch_hz=200 * (take + 1) + 20 * number)
         write(f"long/{person}.wav", seconds=4)
         events += [
             {"path": f"long/{person}.wav", "start_s": start, "end_s": start + 0.5, "label": "call"} for start in (1, 2.5)
         ]
-    pd.DataFrame(rows).to_csv(folder / "my_clips.csv", index=False)
+    clips = pd.DataFrame(rows)
+    clips.to_csv(folder / "my_clips.csv", index=False)
+    ages = clips[["file", "speaker", "age"]].set_axis(["path", "item", "label:age"], axis="columns")
+    ages.to_csv(folder / "ages.csv", index=False)
     pd.DataFrame(events).to_csv(folder / "my_events.csv", index=False)
     (folder / "FOLDER_OF_THE_RECORDINGS").symlink_to(folder / "recordings")
     write("CLIP.wav")

@@ -74,7 +74,7 @@ def rename_columns(table: Path, header: Sequence[str], lines: Lines, chosen: Col
     for role, names in named.items():
         positions = [header.index(name) for name in names]
         parts = [(f"{NAMED}{name}", [place]) for name, place in zip(names, positions, strict=True)]
-        for new, places in parts if are_numbers else [(role, positions)]:
+        for new, places in parts if are_numbers and role == "label" else [(role, positions)]:
             renamed.append(new)
             added.append(places)
             written[new] = ", ".join(header[place] for place in places)

@@ -66,14 +66,6 @@ def test_every_option_and_command_that_is_named_exists(help_options: dict[str, s
     assert n_named > 100
 
 
-def test_the_commands_of_the_page_about_corpora_have_such_options(help_options: dict[str, set[str]]) -> None:
-    page = (ROOT.parent / "docs" / "corpora.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^    python -m preprocessing (\w+) (.*)$", page, re.MULTILINE)
-    assert {name for name, _ in commands} == {"folders", "table", "events", "audformat", "huggingface"}
-    for name, words in commands:
-        assert set(OPTION.findall(words)) <= help_options[name], words
-
-
 @pytest.fixture
 def audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Go to an empty folder; return a function that writes short recordings there."""
@@ -128,7 +120,7 @@ def test_the_command_that_makes_a_missing_corpus_makes_it_under_its_name(name: s
     audio(*(f"words/{path}.wav" for path in ("no/1", "no/2", "yes/1", "yes/2")))
     with pytest.raises(CorpusError) as caught:
         open_corpus(name, Path("data"))
-    advised = re.search(r"Make it with: python -m preprocessing (.*?)(?:  \(|$)", str(caught.value))
+    advised = re.search(r"Make it: python -m preprocessing (.*?)(?:  \(|$)", str(caught.value))
     assert advised
     command = advised[1].replace("CORPUS ...", "folders words").replace("AUDIO_FOLDER", "words")
     assert main([*command.split(), "--workers", "1", *(["--n-speakers", "1"] if name == "demo" else [])]) == 0

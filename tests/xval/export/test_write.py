@@ -95,9 +95,10 @@ def test_a_network_answers_alike_in_every_format_and_its_description_lies_beside
     export = export_model(fold, name)
 
     kind = FORMATS[name]
-    assert export.path == Path(f"toy_instance_2_fold_1{kind.ending}")
+    beside = Path(fold.name)
+    assert export.path == beside / f"toy_instance_2_fold_1{kind.ending}"
     assert export.description == (
-        export.path / "model.json" if kind.is_folder else Path(f"toy_instance_2_fold_1{kind.ending}.json")
+        export.path / "model.json" if kind.is_folder else beside / f"toy_instance_2_fold_1{kind.ending}.json"
     )
     assert json.loads(export.description.read_text()) == json.loads((fold / "model.json").read_text())
     assert export.input_shape == (None, 12, 8)
@@ -308,8 +309,8 @@ def test_the_command_works_whatever_backend_the_user_has_chosen(fold, project):
 
     assert ended.returncode == 0, ended.stderr
     first, second = ended.stdout.splitlines()
-    written = "toy_instance_2_fold_1_saved_model"
+    written = f"{fold.name}/toy_instance_2_fold_1_saved_model"
     assert first == f"Written: {written} (input any, 12, 8), described in {written}/model.json"
     assert second.startswith("Checked on 4 batches of random input: the outputs differ by at most ")
     assert second.endswith("(allowed: 1.0e-04)")
-    assert (project.folder / "toy_instance_2_fold_1_saved_model" / "saved_model.pb").exists()
+    assert (project.folder / written / "saved_model.pb").exists()
