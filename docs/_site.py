@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).parents[1]
-_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config.ini", "benchmarks/README.md")
+_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config.ini", "Dockerfile", "apptainer.def", "benchmarks/README.md")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from xval.errors import UsageError, XvalError
+from xval.operating_system import allow_any_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,7 @@ def carry_out(command: Callable[[], int | None]) -> int:
     Raises:
         SystemExit: After ``--help``.
     """
+    allow_any_text()
     try:
         return command() or 0
     except XvalError as error:

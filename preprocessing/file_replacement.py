@@ -3,13 +3,13 @@
 Comes in: a path and a function that writes one file. Goes out: the file in its place.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from xval.errors import CorpusError
 from xval.json_files import part_path, remove_stale_parts
+from xval.operating_system import flush, replace
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, among_many: bool = False) -> None:
@@ -29,9 +29,8 @@ def replace_file(path: Path, write: Callable[[Path], object], *, among_many: boo
         if not among_many:
             remove_stale_parts(path.parent, path.name)
         write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        flush(temporary)
+        replace(temporary, path)
     except OSError as error:
         raise CorpusError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:

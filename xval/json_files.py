@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from xval.errors import ResultsError
+from xval.operating_system import flush, replace
 
 FORMAT_VERSION = 1
 LARGEST_JSON_BYTES = 256 << 20
@@ -106,7 +107,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        replace(temporary, path)
     flush(path.parent)
 
 
@@ -171,7 +172,7 @@ def _machine() -> str:
 def _start_of(process: int) -> str | None:
     """Return when a process began, in ticks since the system did; None: it has ended, or the system does not tell."""
     try:
-        state, *values = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        state, *values = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
     return None if state in "ZX" else values[18]
@@ -185,17 +186,6 @@ def flush_all(paths: Collection[Path]) -> None:
     """
     with ThreadPoolExecutor(_MOST_FLUSHED_AT_ONCE) as pool:
         list(pool.map(flush, paths))
-
-
-def flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call."""
-    if path.is_dir() and os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _encode(plain: object) -> str:

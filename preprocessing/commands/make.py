@@ -5,7 +5,6 @@ clips, printed.
 """
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
 from xval.config_file import ROOT, find_study
+from xval.operating_system import quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,4 +237,4 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
         settings += [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         settings += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
         settings += overrides
-    return " ".join([f"python experiments/{script}", *(f"--set {shlex.quote(setting)}" for setting in settings)])
+    return " ".join([f"python experiments/{script}", *(f"--set {quote(setting)}" for setting in settings)])

@@ -5,7 +5,6 @@ and label (or several ``label:<name>``); or an error that names the column that 
 """
 
 import glob
-import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import NAMED
 from preprocessing.corpora._layout import split_names
 from xval.errors import CorpusError, suggestion
+from xval.operating_system import quote
 
 Lines = list[tuple[int, list[str]]]
 
@@ -93,7 +93,7 @@ def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> 
     found = found or (close[0] if close else None)
     if found is None:
         return f"Say which it is: --{role} COLUMN." + (" Where each file is an item: --item path." if role == "item" else "")
-    return f"If it is '{found}', give --{role} {shlex.quote(found)}."
+    return f"If it is '{found}', give --{role} {quote(found)}."
 
 
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
@@ -115,7 +115,7 @@ def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -
             folder = found.parents[len(first.parts) - 1]
             raise CorpusError(
                 f"{table}: its files are not in {audio_folder}, to which their paths are relative; {first} is in {folder}: "
-                f"give --audio-folder {shlex.quote(str(folder))}."
+                f"give --audio-folder {quote(str(folder))}."
             )
 
 

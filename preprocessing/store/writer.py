@@ -25,6 +25,7 @@ from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
 from preprocessing.store.moments import ItemSums, write_moments
 from xval.errors import CorpusError
+from xval.operating_system import flush
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +193,7 @@ class StoreWriter:
                     # Locks may fail on network disks: another machine was first.
                     if not self.folder.exists():
                         raise
-            _flush_to_disk(self.folder.parent)
+            flush(self.folder.parent)
 
     def _complete(self, index_hash: str) -> None:
         """Write everything but the arrays' values, and make sure that all of it is on the disk."""
@@ -227,7 +228,7 @@ class StoreWriter:
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
         for path in [*self._temporary.iterdir(), self._temporary]:
-            _flush_to_disk(path)
+            flush(path)
 
     def _write_examples(self, items: list[str]) -> None:
         import pyarrow
@@ -262,12 +263,3 @@ class StoreWriter:
                 f"{self.folder}: the feature store cannot be written: {error.strerror or error} ({error.filename or 'disk'}). "
                 "Make room or choose another folder (data_folder)."
             ) from error
-
-
-def _flush_to_disk(path: Path) -> None:
-    """Wait until a file, or the list of a folder's files, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

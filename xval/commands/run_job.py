@@ -17,6 +17,7 @@ from pathlib import Path
 from xval.backend import devices
 from xval.errors import ResultsError
 from xval.jobs.job_file import code_folder, read_job_file, with_code_first
+from xval.operating_system import become
 
 _PROGRAM = "xval.worker.job_process"
 SUMMARY = "run one job of an experiment, for schedulers"
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
     tied = ["--tied"] if options.tied else []
     # The C library and the backends read their variables when a process begins, so another program takes this one's place.
-    os.execve(sys.executable, [sys.executable, "-P", "-m", _PROGRAM, str(path), *tied], variables)  # noqa: S606
+    return become([sys.executable, "-P", "-m", _PROGRAM, str(path), *tied], variables)
 
 
 def _check_code(path: Path, code: Path) -> None:

@@ -5,7 +5,6 @@ machine that sees the results, the feature stores and this Python. Each line may
 not run again.
 """
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import cycle
@@ -15,6 +14,7 @@ from xval.executors._worker_process import check_models_apart
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import command_line, write_job_file
+from xval.operating_system import quote
 from xval.settings.schema import Settings
 
 
@@ -36,6 +36,6 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Iterator
     """
     check_models_apart(jobs, Slot("cpu", slots[0].threads))
     for job, slot in zip(jobs, cycle(slots), strict=False):
-        sys.stdout.write(f"{shlex.join(command_line(write_job_file(job, slot)))}\n")
+        sys.stdout.write(" ".join(map(quote, command_line(write_job_file(job, slot)))) + "\n")
     sys.stdout.flush()
     yield from ()

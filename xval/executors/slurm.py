@@ -202,9 +202,10 @@ def _list_slurm() -> set[str]:
 
 def _list_local() -> set[str]:
     """Return the process ids of submitit's stand-ins for jobs."""
-    command = ["ps", "-ww", "-eo", "pid=,args="]
-    lines = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
-    return {line.split()[0] for line in lines if "submitit.local._local" in line}
+    import psutil
+
+    found = psutil.process_iter(["pid", "cmdline"])
+    return {str(each.info["pid"]) for each in found if "submitit.local._local" in (each.info["cmdline"] or ())}
 
 
 def _cancel_slurm(names: Iterable[str]) -> None:

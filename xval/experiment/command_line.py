@@ -16,6 +16,7 @@ from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end
 from preprocessing.options.argument_parser import Parser, add_settings_argument
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.experiment.run import RunRequest, run_experiment
+from xval.operating_system import allow_any_text
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
 
@@ -33,6 +34,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         SystemExit: After `--help`.
         FirstJobError: In debug mode, the first error of a job.
     """
+    allow_any_text()
     console = make_wide_console()
     errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
     end_as_ctrl_c_does()

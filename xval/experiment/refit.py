@@ -5,7 +5,6 @@ Comes in: the results folder of an experiment and the number of an instance, all
 its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
 """
 
-import shlex
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.job import Job, Refit, job_seed
 from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
 from xval.jobs.written_settings import differences, read_instance
+from xval.operating_system import quote
 from xval.report.model_card import write_card
 from xval.results import ranking, rebuild
 from xval.results.findings import find_findings
@@ -142,7 +142,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:
         given = [name for name, source in instance.sources.items() if source == "--set"]
-        overrides = "".join(f" --set {shlex.quote(f'{name}={instance.parameters[name]}')}" for name in given)
+        overrides = "".join(f" --set {quote(f'{name}={instance.parameters[name]}')}" for name in given)
         script = str((folder.settings(instance.number) or {}).get("script") or "SCRIPT_OF_THE_EXPERIMENT.py")
         run = f"python {script} {instance.number}{overrides}" if "." in script else f"experiment.run({instance.number})"
         raise ResultsError(

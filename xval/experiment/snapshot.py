@@ -42,7 +42,9 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
     files |= {f"architectures/{path.name}": path for path in own}  # where a job finds them as those of the project
     study = find_study()
     if study is not None:
-        files |= {f"study/{path.relative_to(study)}": path for path in [study / "config.ini", *study.glob("corpora/*.py")]}
+        files |= {
+            f"study/{path.relative_to(study).as_posix()}": path for path in [study / "config.ini", *study.glob("corpora/*.py")]
+        }
     return {name: files[name] for name in sorted(files) if files[name].is_file()}
 
 
@@ -116,7 +118,12 @@ def _git(*arguments: str) -> str:
         return ""
     try:
         return subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=30, check=True
+            ["git", "-C", str(ROOT), *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
+            check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from xval.backend.memory import memory_mb, peak_memory_mb
 from xval.errors import FirstJobError, one_line
 from xval.jobs.job import Job
 from xval.json_files import write_json
+from xval.operating_system import memory_mb, peak_memory_mb
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey

@@ -28,6 +28,7 @@ from xval.errors import ResultsError
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, read_json, write_json
+from xval.operating_system import WARNING_SIGNALS, has_ended
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults
 
@@ -35,7 +36,7 @@ _SECONDS_TO_END = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOG_TAIL = 4000
 # Told to end by the user or a scheduler, before or after it had begun to listen.
-_INTERRUPTED = (EXIT_INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1, -signal.SIGUSR2)
+_INTERRUPTED = (EXIT_INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, *(-warning for warning in WARNING_SIGNALS))
 
 
 def job_file(job: Job) -> Path:
@@ -190,12 +191,7 @@ class JobProcess:
 
     def _has_ended(self) -> bool:
         """Look without the lock of `Popen.wait`, which a signal handler would wait for without end."""
-        if self._process.returncode is not None:
-            return True
-        try:
-            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:
-            return True
+        return self._process.returncode is not None or has_ended(self._process.pid)
 
     def _printed(self) -> str:
         with suppress(OSError):

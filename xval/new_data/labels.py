@@ -4,7 +4,6 @@ Comes in: the labels of clips or events, and the class or target names of the mo
 and the labels that do not fit.
 """
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from xval.errors import CorpusError, SettingsError, suggestion
 from xval.new_data.labelled_clips import LabelledClips
+from xval.operating_system import quote
 
 _N_SHOWN = 10
 
@@ -86,7 +86,7 @@ def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> 
     lines = []
     for label, count in list(unknown.items())[:_N_SHOWN]:
         near = near_class(label, class_names)
-        advice = f"; did you mean '{near}'? --rename {shlex.quote(f'{label}={near}')}" if near else ""
+        advice = f"; did you mean '{near}'? --rename {quote(f'{label}={near}')}" if near else ""
         lines.append(f"'{label}' ({count}){advice}")
     if len(unknown) > _N_SHOWN:
         lines.append(f"and {len(unknown) - _N_SHOWN} more labels ({sum(list(unknown.values())[_N_SHOWN:])})")

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from xval.operating_system import replace
+
 NOTE_NAME = "progress.json"
 _SECONDS_BETWEEN = 1.0
 
@@ -48,7 +50,7 @@ class EpochNote:
         new = self._path.with_suffix(".new")
         with suppress(OSError):
             new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs))))
-            new.replace(self._path)
+            replace(new, self._path)
 
     def remove(self) -> None:
         """Delete the file."""

@@ -23,8 +23,9 @@ from filelock import FileLock
 
 from xval.errors import ResultsError
 from xval.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
+from xval.operating_system import is_locked
 from xval.results.job_key import JobKey
-from xval.results.lock import hold, is_held
+from xval.results.lock import hold
 
 ALL_ITEMS = 0
 """The fold number of the job that trains on all items; its folder is called refit."""
@@ -164,7 +165,7 @@ class ExperimentFolder:
 
     def is_claimed(self, instance: int, fold: int, repeat: int = 1) -> bool:
         """Return whether some process holds a job; nothing is written."""
-        return is_held(self._lock_file(instance, fold, repeat))
+        return is_locked(self._lock_file(instance, fold, repeat))
 
     def leftovers(self, instance: int, fold: int, repeat: int = 1) -> list[Path]:
         """Return the temporary folders of a job: of the process that runs it, or of one that died."""

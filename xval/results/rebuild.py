@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import cast
 
 from xval.errors import ResultsError, XvalError
-from xval.json_files import flush, part_of, read_json, write_if_changed
+from xval.json_files import part_of, read_json, write_if_changed
 from xval.metrics import Metric
+from xval.operating_system import flush, replace
 from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
@@ -66,7 +67,7 @@ class DerivedFiles:
             write_workbook(temporary, [each.metric_dict for each in found], histories)
             flush(temporary)
             os.utime(temporary, ns=(begun_ns, begun_ns))  # so that a fold that has ended since makes it stale
-            temporary.replace(folder.workbook)
+            replace(temporary, folder.workbook)
         return damaged
 
     def _gather(self, instance: int, folds: WrittenFolds, damaged: list[str]) -> _Gathered | None:

@@ -16,6 +16,7 @@ from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out, end_
 from xval.backend.devices import load_keras
 from xval.jobs.claim import FAILED
 from xval.jobs.job_file import read_job_file, write_outcome
+from xval.operating_system import WARNING_SIGNALS
 from xval.worker.run import record_failure, run_job
 
 
@@ -30,7 +31,7 @@ def main(path: Path, *, is_tied: bool) -> int:
         0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.
     """
     end_as_ctrl_c_does()
-    for warning in (signal.SIGUSR1, signal.SIGUSR2):
+    for warning in WARNING_SIGNALS:
         signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher does what is to be done
     if is_tied:
         threading.Thread(target=_end_with_input, daemon=True).start()

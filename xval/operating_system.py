@@ -1,0 +1,155 @@
+"""What operating systems do differently: memory, locks, signals, the ends of processes, writing to the disk, shells.
+
+Comes in: paths, process ids, words. Goes out: the same answers on Linux, macOS and Windows. Nothing else in the project imports
+a module that only some systems have. It is tested on Linux; the ways of the others are tested there as far as they can be.
+"""
+
+import io
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+IS_WINDOWS = sys.platform == "win32"
+WARNING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+"""Those with which schedulers say that the time of a job is nearly over; none on Windows."""
+
+_TRY_TO_REPLACE_FOR_S = 2.0
+_TRY_EVERY_S = 0.02
+_PLAIN_WORD = re.compile(r"[\w@+=:,./\\-]+")
+
+
+def memory_mb() -> float:
+    """Return the resident memory that this process has now (MB of 2**20 bytes)."""
+    import psutil
+
+    return round(float(psutil.Process().memory_info().rss) / 2**20, 1)
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory that this process has had (MB of 2**20 bytes); where no system tells, that of now."""
+    if resource is not None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+    import psutil
+
+    used = psutil.Process().memory_info()
+    return round(float(getattr(used, "peak_wset", used.rss)) / 2**20, 1)
+
+
+def has_ended(process: int) -> bool:
+    """Return whether a process has ended, also where its parent has not yet asked for its exit code.
+
+    Unlike `Popen.poll`, a signal handler may call this while `Popen.wait` waits.
+    """
+    import psutil
+
+    try:
+        return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def become(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Let another program take the place of this one; on Windows, where none can, run it and return its exit code.
+
+    Args:
+        command: The path of the program and its arguments.
+        variables: Its environment.
+    """
+    if not IS_WINDOWS:
+        os.execve(command[0], list(command), dict(variables))  # noqa: S606 - no shell is wanted
+    return subprocess.run(command, env=dict(variables), check=False).returncode
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether some process holds the `filelock.FileLock` of a file; nothing is made or changed.
+
+    Raises:
+        OSError: The file may not be read.
+    """
+    if fcntl is None:
+        return path.exists() and _is_locked_by_trial(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        # Held; or a file system without locks, where the file exists only while the lock is held.
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_locked_by_trial(path: Path) -> bool:
+    """Take and release the lock: Windows has no shared locks to ask with."""
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def flush(path: Path) -> None:
+    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call.
+
+    Raises:
+        OSError: The disk is full or gone, or there is no such file.
+    """
+    if IS_WINDOWS and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if IS_WINDOWS else os.O_RDONLY)  # Windows flushes only what may be written
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace(temporary: Path, path: Path) -> None:
+    """Give a file the name of another, which it replaces; on Windows this waits a moment for those that are reading that one.
+
+    Raises:
+        OSError: The folder is not writable; on Windows also: a process has kept the file open for 2 s.
+    """
+    until = time.monotonic() + _TRY_TO_REPLACE_FOR_S
+    while True:
+        try:
+            temporary.replace(path)
+        except PermissionError:
+            if not IS_WINDOWS or time.monotonic() > until:
+                raise
+            time.sleep(_TRY_EVERY_S)
+        else:
+            return
+
+
+def allow_any_text() -> None:
+    """Let the standard output show ``?`` for characters that its encoding lacks (cp1252 on Windows), instead of an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
+
+
+def quote(word: str) -> str:
+    """Return a word as it is typed into a shell: in quotes where it needs them, which are double ones on Windows."""
+    if not IS_WINDOWS:
+        return shlex.quote(word)
+    return word if _PLAIN_WORD.fullmatch(word) else '"' + word.replace('"', '\\"') + '"'
