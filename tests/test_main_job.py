@@ -165,7 +165,7 @@ def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
 def test_a_regression_goes_the_same_way(project):
     project.write_corpus(task_type="regression")
     steady = {"architecture": "mlp", "dropout": 0.0}
-    chosen = {"num_epochs": 30, "num_folds": 2, "early_stopping": False}
+    chosen = {"num_epochs": 12, "num_folds": 2, "early_stopping": False}
     project.write_script(steady, {**steady, "loss": "huber", "evaluate_training": True}, task_type="regression", **chosen)
 
     ended = project.run()

@@ -173,6 +173,7 @@ def write_rename_killer(folder):
     return place
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_experiment_at_once_are_both_whole(project):
     instances = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in (1, 2, 3, 4)]
     project.write_script(*instances, num_folds=2, workers=1)

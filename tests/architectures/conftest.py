@@ -8,7 +8,7 @@ import pytest
 
 PROJECT_ROOT = Path(__file__).parents[2]
 # JAX compiles each network for seconds. These are made of layers that others have: `make test-slow` has them on JAX.
-LIKE_OTHERS = ("fma_cnn", "rnn_small", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox")
+LIKE_OTHERS = ("cnn_small", "daf_cnn", "fma_cnn", "rnn_small", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox")
 QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
 
 

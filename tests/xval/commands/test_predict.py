@@ -181,6 +181,7 @@ def test_wrong_options_are_refused(command, fold, save_untrained, options, messa
     assert re.search(message, ended.err), ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process its peak of memory")
 def test_two_hours_are_predicted_in_little_memory(save_untrained, tmp_path):
     """A file of two hours at 44.1 kHz has 1.3 GB as float32."""
