@@ -126,13 +126,7 @@ def _run(
         for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
             console.print(describe_seed_twins(group), soft_wrap=True)
     jobs = _prepare(planned, declaration, console, quiet=command.quiet)
-    progress = JobProgress(
-        console,
-        n_jobs=len(jobs),
-        n_epochs={instance.number: instance.settings.num_epochs for instance in planned.instances},
-        task_type=settings.task_type,
-        quiet=command.quiet,
-    )
+    progress = JobProgress(console, jobs, quiet=command.quiet)
     outcomes: list[JobOutcome] = []
     n_begun = 0
     with progress:
