@@ -46,7 +46,7 @@ def test_a_fold_that_takes_minutes_has_its_seconds_per_epoch_said_once(make_prog
 
 def test_a_line_shows_the_monitored_metric_the_main_one_and_those_of_the_user(make_progress):
     settings = {"monitor": "val_macro_f1", "metrics": "cosine_similarity", "num_epochs": 7}
-    progress, written = make_progress({1: settings}, force_terminal=True)
+    progress, written = make_progress({1: settings}, force_terminal=True, color_system=None)
     values = {"loss": 0.5, "val_loss": 0.6, "val_macro_f1": 0.7, "val_balanced_accuracy": 0.8, "val_cosine_similarity": 0.9}
     with progress:
         for epoch in range(3):
