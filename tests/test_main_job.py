@@ -8,6 +8,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 BACKENDS = ("tensorflow", "torch", "jax")
 # Runs exp.py with the arguments of the process, and prints which of the libraries that take long to load it has loaded.
@@ -200,7 +201,15 @@ def test_the_settings_of_training_all_run(project):
     assert histories[3]["learning_rate"].tolist() == pytest.approx([0.01, 0.005, 0.0025, 0.00125], rel=1e-5)
     assert histories[4]["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5], rel=1e-5)
     assert len(histories[3]) == 4
-    assert list((project.results / "instance_4" / "fold_1" / "tensorboard").rglob("*"))
+    logs = project.results / "tensorboard" / "instance_4" / "fold_1"
+    scalars = {
+        side: [round(of_epoch.value, 4) for of_epoch in EventAccumulator(str(logs / side)).Reload().Scalars("epoch_loss")]
+        for side in ("train", "validation")
+    }
+    assert scalars == {
+        "train": histories[4]["loss"].round(4).tolist(),
+        "validation": histories[4]["val_loss"].round(4).tolist(),
+    }
 
 
 @pytest.mark.usefixtures("in_process")

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from xval.backend.memory import memory_mb, peak_memory_mb
 from xval.errors import FirstJobError, one_line
 from xval.jobs.job import Job
+from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.json_files import write_json
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
@@ -42,6 +43,7 @@ class JobOutcome:
         test_metrics: Of a done job; none where no items are left to test.
         memory_mb: Resident memory of the process after the job.
         repeat: Number of the repeat.
+        history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
     """
 
     instance: int
@@ -53,6 +55,7 @@ class JobOutcome:
     test_metrics: dict[str, float] = field(default_factory=dict)
     memory_mb: float = 0.0
     repeat: int = 1
+    history: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
     def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
@@ -69,7 +72,7 @@ def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]
     """Return what reports an epoch of a job, given the number of the epoch from 1 and its values."""
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
-        known = {name: round(float(value), 6) for name, value in values.items()}
+        known = {name: float(f"{value:.6g}") for name, value in values.items()}
         report({**job.key._asdict(), "epoch": epoch, "values": known})
 
     return report_epoch
@@ -102,7 +105,7 @@ class ClaimedFold:
             if self.outcome is None:
                 self.temporary = self._folder.begin_fold(*self._job.key)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
-                self._note = EpochNote(self.temporary, self._job.settings.num_epochs)
+                self._begin()
                 self._stack = stack.pop_all()
         return self
 
@@ -111,13 +114,24 @@ class ClaimedFold:
     ) -> bool | None:
         return self._stack.__exit__(kind, error, place)
 
-    def restart_clock(self) -> None:
-        """Count the time from now on: the time before was spent on other folds."""
+    def _begin(self) -> None:
+        self._history: list[dict[str, float]] = []
+        self._note = EpochNote(self.temporary, self._job.settings.num_epochs)
+        folder = self._folder.tensorboard_folder(*self._job.key)
+        self._log = TensorBoardLog(folder) if self._job.settings.tensorboard else None
+
+    def restart(self) -> None:
+        """Begin anew: the time before was spent on other folds, and the epochs before are forgotten."""
         self._started = time.monotonic()
+        self._begin()
 
     def report(self, event: Mapping[str, Any]) -> None:
-        """Report an event, and note its epoch for other processes."""
+        """Report an epoch, and write it down for other processes and for TensorBoard."""
         self._note.write(event["epoch"])
+        if event["values"]:
+            self._history.append({"epoch": event["epoch"], **event["values"]})
+            if self._log:
+                self._log.write(event["epoch"], event["values"])
         self._report(event)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
@@ -148,6 +162,7 @@ class ClaimedFold:
             "crashed" if out_of_memory else "failed",
             error=one_line(error),
             details="".join(traceback.format_exception(error)),
+            history=self._history,
             seconds=round(time.monotonic() - self._started, 3),
             memory_mb=memory_mb(),
         )

@@ -49,8 +49,6 @@ def why_alone(settings: Settings) -> str:
         return "a combination of features trains no network"
     if settings.precision == "mixed_float16":
         return "precision=mixed_float16 scales the loss of each model by itself; choose mixed_bfloat16 or float32"
-    if settings.tensorboard:
-        return "tensorboard=true follows one model at a time"
     if settings.task.is_reconstruction:
         return f"task_type={settings.task_type} is validated by Keras, one model at a time"
     if settings.crop_s is not None and settings.example_length_s is None:

@@ -60,7 +60,6 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     setup = set_up_fold(job)
     settings = job.settings
     compiled = WARM_MODEL.take(setup.compiled, settings, job.options)
-    log_folder = str(temporary / "tensorboard") if settings.tensorboard else None
     try:
         history = train_model(
             compiled,
@@ -68,7 +67,6 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
             settings,
             seed=job.seed,
             report=epoch_report(job, report),
-            log_folder=log_folder,
             refit=job.refit,
         )
     except BaseException:
@@ -150,7 +148,7 @@ def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Ite
             apart |= {key: one_by_one(job, reason) for key, (job, _) in claimed.items() if key not in apart}
         for key, (job, fold) in claimed.items():
             report({**key._asdict(), "note": f"trained by itself: {apart[key]['engine']['reason']}"})
-            fold.restart_clock()
+            fold.restart()
             yield _publish(fold, partial(_work_apart, job, fold, apart[key]))
 
 
@@ -173,6 +171,8 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
             "seconds": outcome.seconds,
         }
         write_json(temporary / "record.json", record, flushed=False)
+        if outcome.history:
+            write_history(temporary / "history.csv", outcome.history)
         folder.publish(temporary, *job.key)
 
 
@@ -207,7 +207,7 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
     save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
-    write_history(temporary / "history.csv", history)
+    write_history(temporary / "history.csv", history.epochs)
     return _describe(job) | {
         **setup.facts,
         **tested,
@@ -241,9 +241,9 @@ def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) ->
     }
 
 
-def write_history(path: Path, history: "History") -> None:
+def write_history(path: Path, epochs: Sequence[Mapping[str, float]]) -> None:
     """Write a row per epoch; the columns are the values that training followed."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history.epochs[0]))
+        writer = csv.DictWriter(file, fieldnames=list(epochs[0]))
         writer.writeheader()
-        writer.writerows(history.epochs)
+        writer.writerows(epochs)

@@ -77,7 +77,6 @@ def test_groups_leave_one_for_each_slot_and_have_no_more_members_than_allowed():
     ("own", "reason"),
     [
         ({"precision": "mixed_float16"}, "choose mixed_bfloat16 or float32"),
-        ({"tensorboard": True}, "tensorboard=true follows one model"),
         ({"features": "waveform", "frontend": "logmel", "crop_s": 0.5}, "set example_length_s to crop_s"),
     ],
 )
