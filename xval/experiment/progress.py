@@ -137,15 +137,18 @@ class JobProgress:
         states = sorted(self._workers.items())
         shown = {number: self._followed(state["instance"]) for number, state in states}
         columns = list(dict.fromkeys(name for names in shown.values() for name in names))
-        for header in ("worker", "instance", "fold", "repeat", "epoch", *columns, "time left"):
-            table.add_column(header, justify="right")
+        has_repeats = any(of.repeats > 1 for of in self._settings.values())
+        job = ("instance", "fold", "repeat") if has_repeats else ("instance", "fold")
+        for header in ("worker", *job, "epoch", *columns, "at most"):
+            table.add_column(header.replace("_", " "), justify="right", overflow="fold")  # spaces: a terminal may be narrow
         now = time.monotonic()
         for number, state in states:
             values, key = state["values"], JobKey.of(state)
             figures = (f"{values[name]:.3f}" if name in shown[number] and name in values else "" for name in columns)
             epochs = f"{state['epoch']}/{self._settings[key.instance].num_epochs}"
-            left = describe_time_left(self._pace.of_job(key, now)).removesuffix(" left")
-            table.add_row(str(number + 1), *map(str, key), epochs, *figures, left)
+            left = self._pace.of_job(key, now)
+            time_left = describe_duration(left.seconds) if left else ""
+            table.add_row(str(number + 1), *map(str, key[: len(job)]), epochs, *figures, time_left)
         return table
 
 
