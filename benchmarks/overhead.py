@@ -62,8 +62,7 @@ def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> floa
     """
     console = Console(file=io.StringIO())
     derived = BackgroundRebuild(ExperimentFolder(folder), seconds_between=2.0)
-    epochs = {job.instance: 1 for job in jobs}
-    progress = JobProgress(console, n_jobs=len(jobs), n_epochs=epochs, task_type="classification", quiet=False)
+    progress = JobProgress(console, jobs, quiet=False)
     ended: list[float] = []
     os.environ["IDLE_FOLD"] = str(template)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH"))))

@@ -207,4 +207,4 @@ def test_each_system_runs_from_files_in_its_own_layout(project, differences, sys
             assert len(pd.read_parquet(folder / "embeddings.parquet")) == 12
         if system == "fma":
             assert record["n_examples"]["test"] == 2 * sum(each["n_clips"] for each in record["item_metrics"]["test"].values())
-            assert list((folder / "tensorboard").rglob("events*"))
+            assert list((project.results / "tensorboard" / f"instance_{number}" / f"fold_{fold}").rglob("events*"))

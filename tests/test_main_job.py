@@ -8,6 +8,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 BACKENDS = ("tensorflow", "torch", "jax")
 # Runs exp.py with the arguments of the process, and prints which of the libraries that take long to load it has loaded.
@@ -188,19 +189,31 @@ def test_the_settings_of_training_all_run(project):
         {"schedule": "exponential", "precision": "mixed_bfloat16", "normalization": "per_clip", "early_stopping": False},
         {"normalization": "global", "tensorboard": True, "monitor": "val_accuracy", "early_stopping": False,
          "schedule": "logarithmic", "final_learning_rate": 1e-5},
-        architecture="mlp", num_folds=2, num_epochs=4,
+        architecture="mlp", num_folds=2, num_epochs=4, tracking="mlflow",
     )  # fmt: skip
 
     ended = project.run()
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "tracking has stopped" not in ended.stdout
+    tracked = [path.read_text() for path in (project.folder / "results" / "mlflow").rglob("mlflow.runName")]
+    folds = [f"instance {instance}, fold {fold}" for instance in (1, 2, 3, 4) for fold in (1, 2)]
+    assert sorted(tracked) == sorted([*folds, *(f"instance {instance}" for instance in (1, 2, 3, 4)), "results"])
     histories = {i: pd.read_csv(project.results / f"instance_{i}" / "fold_1" / "history.csv") for i in (1, 2, 3, 4)}
-    assert "val_macro_f1" in histories[1]
+    assert {"val_macro_f1", "val_balanced_accuracy"} <= set(histories[1])
     assert list(histories[1]["learning_rate"]) == sorted(histories[1]["learning_rate"], reverse=True)
     assert histories[3]["learning_rate"].tolist() == pytest.approx([0.01, 0.005, 0.0025, 0.00125], rel=1e-5)
     assert histories[4]["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5], rel=1e-5)
     assert len(histories[3]) == 4
-    assert list((project.results / "instance_4" / "fold_1" / "tensorboard").rglob("*"))
+    logs = project.results / "tensorboard" / "instance_4" / "fold_1"
+    scalars = {
+        side: [round(of_epoch.value, 4) for of_epoch in EventAccumulator(str(logs / side)).Reload().Scalars("epoch_loss")]
+        for side in ("train", "validation")
+    }
+    assert scalars == {
+        "train": histories[4]["loss"].round(4).tolist(),
+        "validation": histories[4]["val_loss"].round(4).tolist(),
+    }
 
 
 @pytest.mark.usefixtures("in_process")

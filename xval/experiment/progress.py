@@ -1,12 +1,14 @@
 """What a user sees while jobs run: a live table with a line per worker, or plain lines where nothing can be updated.
 
-A terminal can, and a notebook with ipywidgets.
+A terminal can, and a notebook with ipywidgets. A line has the epoch, the losses, and the validation figures that an epoch has:
+of the monitored metric, of the main metric of the table, and of the user's own. docs/progress.md describes it.
 
 Comes in: events of the executors and outcomes. Goes out: text. Nothing else prints while jobs run.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import TracebackType
@@ -18,9 +20,11 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from xval.experiment.time_left import Pace, TimeLeft
 from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
 from xval.results.job_key import JobKey
-from xval.settings.tasks import find_task
+from xval.settings.further_metrics import followed
 
 _LONG_FOLD_S = 120
 
@@ -30,19 +34,20 @@ class JobProgress:
 
     Args:
         console: Where to print.
-        n_jobs: How many jobs there are.
-        n_epochs: Epochs of each instance, by its number.
-        task_type: Decides which metric is shown.
+        jobs: The jobs of the run.
         quiet: Print failures only.
     """
 
-    def __init__(self, console: Console, *, n_jobs: int, n_epochs: Mapping[int, int], task_type: str, quiet: bool) -> None:
+    def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool) -> None:
         self._console = console
-        self._n_jobs = n_jobs
-        self._n_epochs = n_epochs
-        self._metric = find_task(task_type).training_metric
+        self._n_jobs = len(jobs)
+        self._settings = {job.instance: job.settings for job in jobs}
+        self._metrics = {number: followed(of.task_type, of.metrics) for number, of in self._settings.items()}
         self._quiet = quiet
-        self._started = time.monotonic()
+        self._pace = Pace(
+            Counter(job.instance for job in jobs),
+            {number: settings.num_epochs for number, settings in self._settings.items()},
+        )
         self._n_ended = 0
         self._workers: dict[int, dict[str, Any]] = {}
         self._notes: set[str] = set()
@@ -72,31 +77,40 @@ class JobProgress:
                 self._print(note)
             self._notes.add(note)
         elif event["epoch"] == 0:
-            self._workers[event["worker"]] = {**event, "since": time.monotonic()}
+            self._workers[event["worker"]] = dict(event)
+            self._pace.begin(event["worker"], JobKey.of(event), time.monotonic())
         else:
             self._workers[event["worker"]].update(event)
+            self._pace.end_epoch(event["worker"], JobKey.of(event), event["epoch"], time.monotonic())
             self._say_pace(self._workers[event["worker"]])
 
     def end_job(self, outcome: JobOutcome) -> None:
         """Take the outcome of a job and print its line."""
         self._n_ended += 1
+        self._pace.end(outcome.key, outcome.seconds, time.monotonic(), is_done=outcome.status == "done")
         name = str(outcome.key)
         count = f"{self._n_ended}/{self._n_jobs}"
         if outcome.status == "done":
-            metric = f"test {self._metric} {outcome.test_metrics[self._metric]:.3f}"
             if not self._quiet:
-                self._print(f"{count}  {name}: {metric}  ({describe_duration(outcome.seconds)}; {self._time_left()})")
+                times = ", ".join(filter(None, (describe_duration(outcome.seconds), self._time_left())))
+                self._print(f"{count}  {name}: {self._describe_test(outcome)}  ({times})")
         elif outcome.status == "elsewhere":
             self._print(f"{count}  {name}: another process is running it")
         else:
             self._print(f"{count}  {name} failed: {outcome.error}", style="red")
+
+    def _describe_test(self, outcome: JobOutcome) -> str:
+        """Return the main metric of the table, and the metrics beside those of the task."""
+        names = [self._settings[outcome.instance].task.main_metrics[0], *self._metrics[outcome.instance]]
+        found = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
+        return f"test {', '.join(f'{name} {value:.3f}' for name, value in found.items())}"
 
     def _say_pace(self, state: dict[str, Any]) -> None:
         """Say once for an instance how long an epoch takes, where a fold takes minutes; the first one compiles besides."""
         if state["epoch"] == 1:
             state["first"] = time.monotonic()
         elif state["epoch"] == 2 and "first" in state:
-            epoch_s, n_epochs = time.monotonic() - state["first"], self._n_epochs[state["instance"]]
+            epoch_s, n_epochs = time.monotonic() - state["first"], self._settings[state["instance"]].num_epochs
             if epoch_s * n_epochs >= _LONG_FOLD_S:
                 longest = describe_duration(epoch_s * n_epochs)
                 self.report(
@@ -107,24 +121,45 @@ class JobProgress:
         self._console.print(Text(line, style=style or ""), soft_wrap=True)
 
     def _time_left(self) -> str:
-        left = self._n_jobs - self._n_ended
-        if not left:
+        """Return how long the run takes yet; nothing while that is not known."""
+        if self._n_ended == self._n_jobs:
             return "all jobs ended"
-        return f"about {describe_duration((time.monotonic() - self._started) / self._n_ended * left)} left"
+        return describe_time_left(self._pace.of_run(time.monotonic()))
+
+    def _followed(self, instance: int) -> list[str]:
+        """Return which values of an epoch a line shows."""
+        figures = [f"val_{name}" for name in self._metrics[instance]]
+        return list(dict.fromkeys(["loss", "val_loss", self._settings[instance].monitor, *figures]))
 
     def _table(self) -> Table:
-        left = f", {self._time_left()}" if self._n_ended else ""
-        table = Table(title=f"{self._n_ended} of {self._n_jobs} jobs{left}", title_justify="left", box=None)
-        metric = self._metric
-        for header in ("worker", "instance", "fold", "repeat", "epoch", "loss", "val_loss", metric, f"val_{metric}", "time"):
-            table.add_column(header, justify="right")
-        for number, state in sorted(self._workers.items()):
-            values = state["values"]
-            shown = (f"{values[key]:.3f}" if key in values else "" for key in ("loss", "val_loss", metric, f"val_{metric}"))
-            epochs = f"{state['epoch']}/{self._n_epochs[state['instance']]}"
-            since = describe_duration(time.monotonic() - state["since"])
-            table.add_row(str(number + 1), *map(str, JobKey.of(state)), epochs, *shown, since)
+        title = ", ".join(filter(None, (f"{self._n_ended} of {self._n_jobs} jobs", self._time_left())))
+        table = Table(title=title, title_justify="left", box=None)
+        states = sorted(self._workers.items())
+        shown = {number: self._followed(state["instance"]) for number, state in states}
+        columns = list(dict.fromkeys(name for names in shown.values() for name in names))
+        has_repeats = any(of.repeats > 1 for of in self._settings.values())
+        job = ("instance", "fold", "repeat") if has_repeats else ("instance", "fold")
+        for header in ("worker", *job, "epoch", *columns, "at most"):
+            table.add_column(header.replace("_", " "), justify="right", overflow="fold")  # spaces: a terminal may be narrow
+        now = time.monotonic()
+        for number, state in states:
+            values, key = state["values"], JobKey.of(state)
+            figures = (f"{values[name]:.3f}" if name in shown[number] and name in values else "" for name in columns)
+            epochs = f"{state['epoch']}/{self._settings[key.instance].num_epochs}"
+            left = self._pace.of_job(key, now)
+            time_left = describe_duration(left.seconds) if left else ""
+            table.add_row(str(number + 1), *map(str, key[: len(job)]), epochs, *figures, time_left)
         return table
+
+
+def describe_time_left(left: TimeLeft | None) -> str:
+    """Return an estimate as text, with what it takes for granted; nothing where there is none."""
+    if left is None:
+        return ""
+    text = f"{'at most' if left.is_limit else 'about'} {describe_duration(left.seconds)} left"
+    if left.n_unknown:
+        text += f" if {left.n_unknown} instance{'s' * (left.n_unknown > 1)} to come take{'s' * (left.n_unknown == 1)} as long"
+    return text
 
 
 @contextmanager

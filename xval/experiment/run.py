@@ -22,6 +22,7 @@ from xval.experiment import snapshot, tables
 from xval.experiment.checks import check_instance
 from xval.experiment.feature_stores import make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
+from xval.experiment.tracking import Tracking, track
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
@@ -92,12 +93,15 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if command.dry_run:
         console.print(tables.fold_table(planned), tables.job_table(planned))
         return 0
-    folder.prepare(declaration.description)
     if planned.to_do:
-        with _derived_files(planned, console) as derived:
-            outcomes = _run(planned, declaration, command, console, derived)
+        numbers = sorted({key.instance for key in planned.to_do})
+        with track(folder, settings, numbers, console) as tracking:
+            folder.prepare(declaration.description)
+            with _derived_files(planned, console) as derived:
+                outcomes = _run(planned, declaration, command, console, derived, tracking)
     else:
         outcomes = []
+        folder.prepare(declaration.description)
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
@@ -114,7 +118,12 @@ def results_folder(settings: Settings) -> ExperimentFolder:
 
 
 def _run(
-    planned: Plan, declaration: Declaration, command: RunRequest, console: Console, derived: BackgroundRebuild
+    planned: Plan,
+    declaration: Declaration,
+    command: RunRequest,
+    console: Console,
+    derived: BackgroundRebuild,
+    tracking: Tracking | None,
 ) -> list[JobOutcome]:
     """Make what the jobs need, run them, and record those that fail."""
     settings = planned.instances[0].settings
@@ -126,13 +135,7 @@ def _run(
         for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
             console.print(describe_seed_twins(group), soft_wrap=True)
     jobs = _prepare(planned, declaration, console, quiet=command.quiet)
-    progress = JobProgress(
-        console,
-        n_jobs=len(jobs),
-        n_epochs={instance.number: instance.settings.num_epochs for instance in planned.instances},
-        task_type=settings.task_type,
-        quiet=command.quiet,
-    )
+    progress = JobProgress(console, jobs, quiet=command.quiet)
     outcomes: list[JobOutcome] = []
     n_begun = 0
     with progress:
@@ -151,6 +154,8 @@ def _run(
                         _record_failure(job, outcome, console)
                     outcomes.append(outcome)
                     progress.end_job(outcome)
+                    if tracking:
+                        tracking.add(outcome)
                     derived.update()
     return outcomes
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from xval.errors import FirstJobError, one_line
 from xval.jobs.job import Job
+from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.json_files import write_json
 from xval.operating_system import memory_mb, peak_memory_mb
 from xval.results.epoch_note import EpochNote
@@ -42,6 +43,7 @@ class JobOutcome:
         test_metrics: Of a done job; none where no items are left to test.
         memory_mb: Resident memory of the process after the job.
         repeat: Number of the repeat.
+        history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
     """
 
     instance: int
@@ -53,6 +55,7 @@ class JobOutcome:
     test_metrics: dict[str, float] = field(default_factory=dict)
     memory_mb: float = 0.0
     repeat: int = 1
+    history: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
     def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
@@ -69,7 +72,7 @@ def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]
     """Return what reports an epoch of a job, given the number of the epoch from 1 and its values."""
 
     def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
-        known = {name: round(float(value), 6) for name, value in values.items()}
+        known = {name: float(f"{value:.6g}") for name, value in values.items()}
         report({**job.key._asdict(), "epoch": epoch, "values": known})
 
     return report_epoch
@@ -90,6 +93,7 @@ class ClaimedFold:
         self._folder = ExperimentFolder(Path(job.experiment_folder))
         self._started = time.monotonic()
         self._stack = ExitStack()
+        self._history: list[dict[str, float]] = []
         self.outcome: JobOutcome | None = None
         self.temporary = Path()
 
@@ -101,6 +105,8 @@ class ClaimedFold:
                 self.temporary = self._folder.begin_fold(*self._job.key)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
                 self._note = EpochNote(self.temporary, self._job.settings.num_epochs)
+                logs = self._folder.tensorboard_folder(*self._job.key)
+                self._log = TensorBoardLog(logs) if self._job.settings.tensorboard else None
                 self._stack = stack.pop_all()
         return self
 
@@ -110,8 +116,12 @@ class ClaimedFold:
         return self._stack.__exit__(kind, error, place)
 
     def report(self, event: Mapping[str, Any]) -> None:
-        """Report an event, and note its epoch for other processes."""
+        """Report an epoch, and write it down for other processes and for TensorBoard."""
         self._note.write(event["epoch"])
+        if event["values"]:
+            self._history.append({"epoch": event["epoch"], **event["values"]})
+            if self._log:
+                self._log.write(event["epoch"], event["values"])
         self._report(event)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
@@ -142,6 +152,7 @@ class ClaimedFold:
             "crashed" if out_of_memory else "failed",
             error=one_line(error),
             details="".join(traceback.format_exception(error)),
+            history=self._history,
             seconds=round(time.monotonic() - self._started, 3),
             memory_mb=memory_mb(),
         )

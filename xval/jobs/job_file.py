@@ -121,7 +121,11 @@ def read_outcome(path: Path) -> JobOutcome | None:
     content.pop("format_version", None)
     try:
         metrics = {name: math.nan if value is None else value for name, value in content.pop("test_metrics").items()}
-        return JobOutcome(**content, test_metrics=metrics)
+        history = [
+            {name: math.nan if value is None else value for name, value in epoch.items()}
+            for epoch in content.pop("history", [])
+        ]
+        return JobOutcome(**content, test_metrics=metrics, history=history)
     except (KeyError, TypeError, AttributeError) as error:
         raise ResultsError(f"{outcome_file(path)}: no outcome of a job ({error}). Delete it and run the job again.") from error
 

@@ -7,6 +7,7 @@
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
                      fold_<k>_repeat_<r>/ likewise, from the second repeat on
                      refit/record.json  model.keras  history.csv
+        tensorboard/instance_<i>/fold_<k>/       where tensorboard = true
 
 Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
 and renamed when it is complete.
@@ -97,6 +98,10 @@ class ExperimentFolder:
         """Return the folder of one job."""
         name = "refit" if fold == ALL_ITEMS else JobKey(instance, fold, repeat).folder_name
         return self.instance_folder(instance) / name
+
+    def tensorboard_folder(self, instance: int, fold: int, repeat: int = 1) -> Path:
+        """Return where the epochs of a job are written for TensorBoard, as they end; another place than what is published."""
+        return self.path / "tensorboard" / self.fold_folder(instance, fold, repeat).relative_to(self.path)
 
     def instances(self) -> list[int]:
         """Return the numbers of the instances that have a folder."""

@@ -25,6 +25,8 @@ from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read
 from xval.results.repeats import jobs_of
 from xval.results.summary import MetricDict, make_metric_dict
 
+_MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json, which is read whole
+
 
 @dataclass(frozen=True)
 class _Gathered:
@@ -82,11 +84,12 @@ class DerivedFiles:
         metric_dict = _gather(self._folder, instance, folds, damaged, computes_added=True)
         if metric_dict is None:
             return None
-        write_if_changed(metrics_file, metric_dict)
-        done = [key for key, record in jobs_of(metric_dict).items() if record["status"] == "done"]
-        paths = {key: self._folder.fold_folder(*key) / "history.csv" for key in done}
+        records = jobs_of(metric_dict)
+        paths = {key: self._folder.fold_folder(*key) / "history.csv" for key in records}
         histories = {key: found for key, path in paths.items() if (found := _read_history(path, damaged))}
-        gathered = _Gathered(state, metric_dict, histories)
+        write_if_changed(metrics_file, {**metric_dict, **_history(histories)})
+        done = {key: found for key, found in histories.items() if records[key]["status"] == "done"}
+        gathered = _Gathered(state, metric_dict, done)
         if len(damaged) == n_damaged:  # damage is named by every rebuild
             self._known[instance] = gathered
         return gathered
@@ -130,10 +133,25 @@ def is_stale(folder: ExperimentFolder) -> bool:
 
 
 def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
-    """Return the metric dicts of those instances that have one."""
+    """Return the metric dicts of those instances that have one, without the histories, which would fill the memory."""
+    found = []
     with without_collector():
-        found = [read_json(folder.instance_folder(instance) / "metrics.json") for instance in instances]
-    return [cast("MetricDict", metric_dict) for metric_dict in found if metric_dict]
+        for instance in instances:
+            if metric_dict := read_json(folder.instance_folder(instance) / "metrics.json"):
+                metric_dict.pop("history", None)
+                found.append(cast("MetricDict", metric_dict))
+    return found
+
+
+def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
+    """Return the histories as metrics.json has them: to six digits, which halves them; not at all where they are very long."""
+    if sum(len(column) for curves in histories.values() for column in curves.values()) > _MOST_VALUES_OF_HISTORY:
+        return {}
+    rounded = {
+        key.folder_name: {name: [float(f"{value:.6g}") for value in column] for name, column in curves.items()}
+        for key, curves in histories.items()
+    }
+    return {"history": rounded}
 
 
 def gather_metrics(folder: ExperimentFolder, instance: int, *, over_items: bool = True) -> MetricDict | None:

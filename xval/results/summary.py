@@ -65,6 +65,8 @@ class MetricDict(TypedDict):
         folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
         summary: A `Figure` for each metric of each side.
         over_items: Figures over items, where the predictions of the finished folds have been read.
+        history: The epochs of each job by the name of its folder, a list per column of its history.csv, in metrics.json alone:
+            `read_metric_dicts` leaves it out.
         seconds: Of all jobs together.
         jobs_total: Folds times repeats; this and the following only where folds are trained more than once.
         jobs_done: How many of them are finished.
@@ -88,6 +90,7 @@ class MetricDict(TypedDict):
     folds: dict[str, Record]
     summary: dict[str, dict[str, Figure]]
     over_items: NotRequired[OverItems]
+    history: NotRequired[dict[str, dict[str, list[float]]]]
     seconds: float
     n_parameters: int | None
     jobs_total: NotRequired[int]

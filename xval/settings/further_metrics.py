@@ -51,6 +51,16 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     return found
 
 
+def followed(task_type: str, text: str) -> list[str]:
+    """Return the metrics that the validation of every epoch has: the main one of the tables, and the further ones.
+
+    Raises:
+        SettingsError: As `directions`.
+    """
+    task = find_task(task_type)
+    return [task.training_metric] if task.is_reconstruction else [task.main_metrics[0], *directions(task_type, text)]
+
+
 def load(task_type: str, text: str) -> dict[str, Metric]:
     """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
 

@@ -105,6 +105,7 @@ class Settings(FeatureSettings):
     overwrite_results: Annotated[bool, _RUN | Scope.BETWEEN_STEPS]
     debug_mode: Annotated[bool, _RUN | Scope.BETWEEN_STEPS]
     page: Annotated[Literal["complete", "without_audio", "none"], _RUN | Scope.BETWEEN_STEPS]
+    tracking: Annotated[Literal["mlflow", "wandb", "none"], _RUN | Scope.BETWEEN_STEPS]
     # execution
     gpu_ID: Annotated[str, BeforeValidator(_read_gpu), _RUN]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]

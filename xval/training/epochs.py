@@ -9,6 +9,7 @@ epoch are kept for the evaluation.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -120,7 +121,8 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if validation is not None:
             further = further_metrics.load(task_type, settings.metrics)
             monitor = settings.monitor.removeprefix("val_")
-            names = {settings.task.training_metric, *([monitor] if monitor != "loss" else [])}
+            followed = further_metrics.followed(task_type, settings.metrics)
+            names = {settings.task.training_metric, *followed, *([monitor] if monitor != "loss" else [])}
             self._metrics = {
                 name: further[name] if name in further else metrics.find(task_type, name) for name in sorted(names)
             }
@@ -143,8 +145,17 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         loss = data_loss(targets, of_targets, self._settings, validation.data) + validation.penalty()
         if not math.isfinite(loss):
             return {"val_loss": loss}
-        found = {name: float(metric.function(targets, of_targets)) for name, metric in self._metrics.items()}
-        return {"val_loss": loss} | {f"val_{name}": value for name, value in found.items()}
+        found = {f"val_{name}": self._measure(name, targets, of_targets) for name in self._metrics}
+        return {"val_loss": loss} | found
+
+    def _measure(self, name: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
+        """Return a metric; NaN where one that only is shown cannot be computed yet, as of an early epoch's constant answer."""
+        try:
+            return float(self._metrics[name].function(targets, predictions))
+        except Exception:
+            if name == self._settings.monitor.removeprefix("val_") or name == self._settings.task.training_metric:
+                raise
+            return math.nan
 
     def _check(self, epoch: int, logs: Mapping[str, float], names: list[str]) -> None:
         diverged = {name: logs[name] for name in names if not math.isfinite(logs.get(name, 0.0))}

@@ -55,7 +55,6 @@ def train_model(
     *,
     seed: int,
     report: ReportEpoch,
-    log_folder: str | None,
     refit: Refit | None = None,
 ) -> History:
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
@@ -66,7 +65,6 @@ def train_model(
         settings: The parameters of the instance.
         seed: Of the shuffling.
         report: Called after each epoch with its number from 1 and its values.
-        log_folder: Where TensorBoard logs go; None: nowhere.
         refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
             have. None: as the settings say.
 
@@ -101,7 +99,7 @@ def train_model(
         batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
         validation_data=by_keras,
         epochs=refit.epochs if refit else settings.num_epochs,
-        callbacks=[begin, *between.callbacks, *([keras.callbacks.TensorBoard(log_folder)] if log_folder else [])],
+        callbacks=[begin, *between.callbacks],
         shuffle=False,
         verbose=0,
     )

@@ -56,7 +56,6 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     setup = set_up_fold(job)
     settings = job.settings
     compiled = WARM_MODEL.take(setup.compiled, settings, job.options)
-    log_folder = str(temporary / "tensorboard") if settings.tensorboard else None
     try:
         history = train_model(
             compiled,
@@ -64,7 +63,6 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
             settings,
             seed=job.seed,
             report=epoch_report(job, report),
-            log_folder=log_folder,
             refit=job.refit,
         )
     except BaseException:
@@ -122,6 +120,8 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
             "seconds": outcome.seconds,
         }
         write_json(temporary / "record.json", record, flushed=False)
+        if outcome.history:
+            write_history(temporary / "history.csv", outcome.history)
         folder.publish(temporary, *job.key)
 
 
@@ -148,7 +148,7 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
     save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
-    write_history(temporary / "history.csv", history)
+    write_history(temporary / "history.csv", history.epochs)
     return _describe(job) | {
         **setup.facts,
         **tested,
@@ -182,9 +182,9 @@ def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) ->
     }
 
 
-def write_history(path: Path, history: "History") -> None:
+def write_history(path: Path, epochs: Sequence[Mapping[str, float]]) -> None:
     """Write a row per epoch; the columns are the values that training followed."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history.epochs[0]))
+        writer = csv.DictWriter(file, fieldnames=list(epochs[0]))
         writer.writeheader()
-        writer.writerows(history.epochs)
+        writer.writerows(epochs)

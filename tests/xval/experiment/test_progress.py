@@ -1,27 +1,73 @@
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from xval.experiment.progress import JobProgress
+from xval.folds.split import Fold
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
 
 
-def test_a_note_is_printed_once_for_an_instance():
-    written = StringIO()
-    progress = JobProgress(Console(file=written, width=200), n_jobs=2, n_epochs={1: 5}, task_type="classification", quiet=False)
+@pytest.fixture
+def make_progress(make_settings):
+    """Return a function that gives the progress of jobs of some instances, each with settings, and what it writes to."""
+
+    def make(instances, *, n_folds=2, **console):
+        jobs = [
+            Job("r", "code", "store", number, Fold(fold, ("a",), ("b",), ("c",)), make_settings(**own), {}, "h", "f", seed=1)
+            for number, own in instances.items()
+            for fold in range(1, n_folds + 1)
+        ]
+        written = StringIO()
+        return JobProgress(Console(file=written, width=200, **console), jobs, quiet=False), written
+
+    return make
+
+
+def test_a_note_is_printed_once_for_an_instance(make_progress):
+    progress, written = make_progress({1: {}})
     for fold in (1, 2):
         progress.report({"worker": 0, "instance": 1, "fold": fold, "note": "trained by itself: no room"})
 
     assert written.getvalue() == "instance 1: trained by itself: no room\n"
 
 
-def test_a_fold_that_takes_minutes_has_its_seconds_per_epoch_said_once(monkeypatch):
-    written = StringIO()
-    settings = {"n_jobs": 2, "n_epochs": {1: 50, 2: 5}, "task_type": "classification", "quiet": False}
-    progress = JobProgress(Console(file=written, width=200), **settings)
-    clock = iter(range(0, 1000, 14))  # each look at it is 14 s after the last one
+def test_a_fold_that_takes_minutes_has_its_seconds_per_epoch_said_once(make_progress, monkeypatch):
+    progress, written = make_progress({1: {"num_epochs": 50}, 2: {"num_epochs": 5}})
+    clock = iter(range(0, 1000, 7))  # each look at it is 7 s after the last one
     monkeypatch.setattr("xval.experiment.progress.time.monotonic", lambda: next(clock))
     for instance, fold in ((1, 1), (1, 2), (2, 1)):
         for epoch in range(4):
             progress.report({"worker": 0, "instance": instance, "fold": fold, "epoch": epoch, "values": {}})
 
     assert written.getvalue() == "instance 1: 14 s per epoch; all 50 of a fold take 11 min 40 s\n"
+
+
+def test_a_line_shows_the_monitored_metric_the_main_one_and_those_of_the_user(make_progress):
+    settings = {"monitor": "val_macro_f1", "metrics": "cosine_similarity", "num_epochs": 7}
+    progress, written = make_progress({1: settings}, force_terminal=True, color_system=None)
+    values = {"loss": 0.5, "val_loss": 0.6, "val_macro_f1": 0.7, "val_balanced_accuracy": 0.8, "val_cosine_similarity": 0.9}
+    with progress:
+        for epoch in range(3):
+            progress.report({"worker": 0, "instance": 1, "fold": 1, "epoch": epoch, "values": values})
+
+    words = written.getvalue().split()
+    figures = "epoch loss val loss val macro f1 val balanced accuracy val cosine similarity at most"
+    header, line = words.index("epoch"), words.index("2/7")
+    assert " ".join(words[header:line]).startswith(figures)
+    assert words[line + 1 : line + 8] == ["0.500", "0.600", "0.700", "0.800", "0.900", "0", "s"]
+
+
+def test_the_line_of_a_finished_job_has_the_main_metric_and_the_time_left(make_progress):
+    progress, written = make_progress({1: {"metrics": "cosine_similarity"}})
+    progress.report({"worker": 0, "instance": 1, "fold": 1, "epoch": 0, "values": {}})
+    figures = {"accuracy": 0.25, "balanced_accuracy": 0.5, "cosine_similarity": 0.125}
+    progress.end_job(JobOutcome(1, 1, "done", seconds=4.0, test_metrics=figures))
+    progress.end_job(JobOutcome(1, 2, "failed", error="no room"))
+
+    tested = "test balanced_accuracy 0.500, cosine_similarity 0.125"
+    assert (
+        written.getvalue()
+        == f"1/2  instance 1, fold 1: {tested}  (4 s, about 4 s left)\n2/2  instance 1, fold 2 failed: no room\n"
+    )

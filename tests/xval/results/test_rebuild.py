@@ -9,7 +9,7 @@ from xval.errors import ResultsError
 from xval.json_files import read_json
 from xval.results import folder as folder_module
 from xval.results.background_rebuild import BackgroundRebuild
-from xval.results.rebuild import DerivedFiles, is_stale, rebuild
+from xval.results.rebuild import DerivedFiles, is_stale, read_metric_dicts, rebuild
 
 WAIT_S = 20
 
@@ -72,6 +72,32 @@ def test_it_writes_what_a_rebuild_from_nothing_writes(folder, end_fold):
     rebuild(folder)
 
     assert (figures(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()) == found
+
+
+def test_the_epochs_of_every_job_stand_in_its_metric_dict_as_long_as_they_are_worth_reading(folder, end_fold, monkeypatch):
+    for fold in (1, 2):
+        end_fold(1, fold, 0.5)
+    history = folder.fold_folder(1, 2) / "history.csv"
+    history.write_text("epoch,loss,val_loss\n1,0.123456789,nan\n2,1.5e-09,0.25\n")
+    path = folder.instance_folder(1) / "metrics.json"
+
+    rebuild(folder)
+
+    assert read_json(path)["history"] == {
+        "fold_1": {
+            "epoch": [
+                1,
+            ],
+            "loss": [0.5],
+            "val_loss": [0.6],
+        },
+        "fold_2": {"epoch": [1, 2], "loss": [0.123457, 1.5e-09], "val_loss": [None, 0.25]},
+    }
+    (found,) = read_metric_dicts(folder, [1])
+    assert "history" not in found, "a thousand instances would fill the memory"
+    monkeypatch.setattr("xval.results.rebuild._MOST_VALUES_OF_HISTORY", 8)
+    rebuild(folder)
+    assert "history" not in read_json(path)
 
 
 def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, end_fold):

@@ -34,11 +34,12 @@ EXPECTED = {
     Scope.CLUSTER: CLUSTER,
     Scope.EXPERIMENT: (
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
-        "page", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb", "in_memory_mb",
+        "page", "tracking", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb",
+        "in_memory_mb",
         "data_on_device", *CLUSTER, *FOLDS, "repeats",
     ),
     Scope.UNHASHED: (
-        "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "gpu_ID",
+        "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
         "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", *CLUSTER,
         "generator", "tensorboard", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
@@ -46,7 +47,7 @@ EXPECTED = {
         "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
         "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
-        "page",
+        "page", "tracking",
     ),
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",

@@ -32,7 +32,7 @@ def train(tmp_path):
         keras.utils.set_random_seed(3)
         data = load_fold(written, FOLD, in_memory=True)
         compiled = compile_model(build_model(settings, instance.options, written, FOLD.training), settings, seed=3)
-        history = train_model(compiled, data, settings, seed=3, report=lambda *_: None, log_folder=None, refit=refit)
+        history = train_model(compiled, data, settings, seed=3, report=lambda *_: None, refit=refit)
         return compiled, data, settings, history
 
     return train

@@ -1,14 +1,19 @@
 """A job holds its fold from its beginning to its end."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from xval.folds.split import Fold
-from xval.jobs.claim import ClaimedFold
+from xval.jobs.claim import ClaimedFold, JobOutcome, epoch_report
 from xval.jobs.job import Job
+from xval.jobs.job_file import read_outcome, write_outcome
 from xval.results.folder import ExperimentFolder
+from xval.results.read import read_history
 from xval.settings.resolve import Declaration, resolve
+from xval.worker.run import record_failure, run_job
 
 
 @pytest.fixture
@@ -47,3 +52,30 @@ def test_a_fold_is_let_go_when_it_is_published_and_when_it_cannot_be_begun(jobs,
         pass
     assert is_free(folder, jobs[1])
     assert not list(Path(folder.path).glob("instance_1/.fold_*.part"))
+
+
+def test_epochs_can_be_followed_while_a_fold_runs_and_stay_when_it_fails(jobs, folder, tmp_path):
+    job = replace(jobs[0], settings=jobs[0].settings.model_copy(update={"tensorboard": True}))
+    seen = []
+
+    def scalars(side):
+        found = EventAccumulator(str(folder.tensorboard_folder(*job.key) / side)).Reload().Scalars("epoch_loss")
+        return [(each.step, each.value) for each in found]
+
+    def work(job, temporary, report):
+        end_epoch = epoch_report(job, report)
+        end_epoch(1, {"loss": 0.5, "val_loss": 0.25, "learning_rate": 1.5e-9})
+        seen.append((scalars("train"), scalars("validation")))
+        end_epoch(2, {"loss": 0.125, "val_loss": float("nan"), "learning_rate": 1.5e-9})
+        raise ValueError("val_loss is NaN")
+
+    outcome = run_job(job, lambda event: None, work=work)
+    write_outcome(tmp_path / "job.json", outcome)
+    record_failure(job, read_outcome(tmp_path / "job.json"))
+
+    assert seen == [([(1, 0.5)], [(1, 0.25)])]
+    assert scalars("train") == [(1, 0.5), (2, 0.125)]
+    history = read_history(folder.fold_folder(*job.key) / "history.csv")
+    assert (history["epoch"], history["loss"], history["learning_rate"]) == ([1, 2], [0.5, 0.125], [1.5e-9, 1.5e-9])
+    assert [str(value) for value in history["val_loss"]] == ["0.25", "nan"]
+    assert JobOutcome(**asdict(outcome)) == outcome

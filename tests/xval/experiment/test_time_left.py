@@ -1,0 +1,111 @@
+import pytest
+
+from xval.experiment.progress import describe_time_left
+from xval.experiment.time_left import Pace, TimeLeft
+from xval.results.job_key import JobKey
+
+START_UP_S, EPOCH_S, TEST_S = 40.0, 0.5, 1.0
+
+
+def run_job(pace, key, now, *, epochs, worker=0, start_up_s=0.0):
+    """Go through a job as a run reports it, and return when it ends."""
+    begun = now
+    pace.begin(worker, key, now)
+    now += start_up_s
+    for epoch in range(1, epochs + 1):
+        now += EPOCH_S
+        pace.end_epoch(worker, key, epoch, now)
+    now += TEST_S
+    pace.end(key, now - begun, now, is_done=True)
+    return now
+
+
+def test_nothing_is_said_until_something_is_known():
+    pace = Pace({1: 3}, {1: 10})
+    assert pace.of_run(0.0) is None
+    pace.begin(0, JobKey(1, 1), 0.0)
+    pace.end_epoch(0, JobKey(1, 1), 1, START_UP_S)
+    assert pace.of_run(START_UP_S) is None
+    assert pace.of_job(JobKey(1, 1), START_UP_S) is None
+
+
+def test_the_start_up_of_a_worker_and_the_compilation_are_not_expected_again():
+    pace = Pace({1: 4}, {1: 10})
+    now = run_job(pace, JobKey(1, 1), 0.0, epochs=10, start_up_s=START_UP_S)
+
+    left = pace.of_run(now)
+
+    assert left == TimeLeft(pytest.approx(3 * (10 * EPOCH_S + TEST_S)), is_limit=False)
+    now = run_job(pace, JobKey(1, 2), now, epochs=10)
+    assert pace.of_run(now).seconds == pytest.approx(2 * (10 * EPOCH_S + TEST_S))
+
+
+def test_before_the_first_fold_ends_all_epochs_are_the_limit():
+    pace = Pace({1: 3}, {1: 10})
+    pace.begin(0, JobKey(1, 1), 0.0)
+    for epoch in range(1, 5):
+        pace.end_epoch(0, JobKey(1, 1), epoch, START_UP_S + epoch * EPOCH_S)
+    now = START_UP_S + 4 * EPOCH_S
+
+    assert pace.of_job(JobKey(1, 1), now) == TimeLeft(6 * EPOCH_S, is_limit=True)
+    assert pace.of_run(now) == TimeLeft(26 * EPOCH_S, is_limit=True)
+
+
+def test_folds_that_early_stopping_ended_tell_how_long_the_others_take():
+    pace = Pace({1: 3}, {1: 100})
+    now = run_job(pace, JobKey(1, 1), 0.0, epochs=20, start_up_s=START_UP_S)
+    assert pace.of_run(now) == TimeLeft(pytest.approx(2 * (20 * EPOCH_S + TEST_S)), is_limit=False)
+
+    pace.begin(0, JobKey(1, 2), now)
+    for epoch in range(1, 41):
+        pace.end_epoch(0, JobKey(1, 2), epoch, now + epoch * EPOCH_S)
+
+    assert pace.of_run(now + 40 * EPOCH_S) == TimeLeft(pytest.approx(60 * EPOCH_S + 20 * EPOCH_S + TEST_S), is_limit=True)
+
+
+def test_workers_share_what_is_left_and_the_last_one_counts():
+    pace = Pace({1: 5}, {1: 10})
+    for worker in (0, 1):
+        run_job(pace, JobKey(1, 1 + worker), 0.0, epochs=10, worker=worker, start_up_s=START_UP_S)
+
+    assert pace.of_run(100.0).seconds == pytest.approx(2 * (10 * EPOCH_S + TEST_S))
+
+
+def test_failed_jobs_and_those_of_other_processes_tell_nothing():
+    pace = Pace({1: 3}, {1: 10})
+    pace.begin(0, JobKey(1, 1), 0.0)
+    pace.end(JobKey(1, 1), 0.1, 0.1, is_done=False)
+    pace.end(JobKey(1, 2), 0.0, 0.2, is_done=False)
+
+    assert pace.of_run(0.2) is None
+
+
+def test_instances_to_come_are_taken_to_be_as_long_which_is_said():
+    pace = Pace({1: 1, 2: 2, 3: 1}, {1: 10, 2: 10, 3: 10})
+    now = run_job(pace, JobKey(1, 1), 0.0, epochs=10, start_up_s=START_UP_S)
+
+    left = pace.of_run(now)
+
+    assert left == TimeLeft(pytest.approx(3 * (10 * EPOCH_S + TEST_S)), is_limit=False, n_unknown=2)
+    assert describe_time_left(left) == "about 18 s left if 2 instances to come take as long"
+
+
+def test_jobs_that_are_trained_together_end_together():
+    pace = Pace({1: 3}, {1: 10})
+    keys = [JobKey(1, fold) for fold in (1, 2, 3)]
+    pace.begin(0, keys[0], 0.0)
+    for epoch in (1, 2):
+        for key in keys:
+            pace.end_epoch(0, key, epoch, START_UP_S + epoch * EPOCH_S)
+
+    assert pace.of_run(START_UP_S + 2 * EPOCH_S) == TimeLeft(8 * EPOCH_S, is_limit=True)
+
+
+def test_a_job_without_epochs_counts_its_seconds():
+    pace = Pace({1: 3}, {1: 10})
+    pace.begin(0, JobKey(1, 1), 0.0)
+    pace.end(JobKey(1, 1), 8.0, 8.0, is_done=True)
+    pace.begin(0, JobKey(1, 2), 8.0)
+
+    assert pace.of_run(11.0) == TimeLeft(13.0, is_limit=False)
+    assert describe_time_left(TimeLeft(13.0, is_limit=True)) == "at most 13 s left"

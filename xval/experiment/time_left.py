@@ -1,0 +1,163 @@
+"""How long a run will take yet, from what is known: folds that have ended, and the epochs of those that run.
+
+Comes in: which jobs there are, and when they begin, report epochs and end. Goes out: seconds left, with what is assumed.
+
+The first job of an instance in a worker starts libraries, reads the features and compiles the model. This happens once, so such
+a job counts from its first epoch on. Nothing is said until some job of an instance has ended or has two epochs.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import NamedTuple
+
+from xval.results.job_key import JobKey
+
+
+class TimeLeft(NamedTuple):
+    """An estimate.
+
+    Attributes:
+        seconds: Until the end.
+        is_limit: Early stopping may end it sooner, and no fold has shown yet by how much.
+        n_unknown: Instances that nothing is known of; each of their jobs is taken to be as long as one of the others.
+    """
+
+    seconds: float
+    is_limit: bool
+    n_unknown: int = 0
+
+
+@dataclass
+class _Running:
+    """A job that has begun; times are those of the clock that `Pace` is given (s)."""
+
+    worker: int
+    begun_at: float
+    first_epoch: int = 0
+    first_at: float = 0.0
+    epoch: int = 0
+    last_at: float = 0.0
+
+    def seconds_per_epoch(self) -> float | None:
+        """Return the mean from the first epoch that was seen to the last; None: no two were seen."""
+        seen = self.epoch - self.first_epoch
+        return (self.last_at - self.first_at) / seen if seen > 0 else None
+
+
+@dataclass
+class _Ended:
+    """The seconds of the ended jobs of an instance: of those that found everything warm, and of the first of each worker."""
+
+    warm: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+
+    def mean(self) -> float | None:
+        """Return the mean of the warm ones, or else of the first ones."""
+        known = self.warm or self.first
+        return fmean(known) if known else None
+
+
+class Pace:
+    """Follows the jobs of a run.
+
+    Args:
+        n_jobs: How many jobs each instance has, by its number.
+        n_epochs: The most epochs of a job of each instance.
+    """
+
+    def __init__(self, n_jobs: Mapping[int, int], n_epochs: Mapping[int, int]) -> None:
+        self._waiting = Counter(n_jobs)
+        self._n_epochs = n_epochs
+        self._running: dict[JobKey, _Running] = {}
+        self._begun: set[JobKey] = set()
+        self._ended: dict[int, _Ended] = {number: _Ended() for number in n_jobs}
+        self._warm: set[tuple[int, int]] = set()
+        self._workers: set[int] = set()
+
+    def begin(self, worker: int, key: JobKey, now: float) -> None:
+        """Take note that a worker begins a job; also one that is tried once more."""
+        self._workers.add(worker)
+        if key not in self._begun:
+            self._begun.add(key)
+            self._waiting[key.instance] -= 1
+        self._running[key] = _Running(worker, now)
+
+    def end_epoch(self, worker: int, key: JobKey, epoch: int, now: float) -> None:
+        """Take note that an epoch of a job has ended. Of jobs that are trained together only the first is said to begin."""
+        if key not in self._running:
+            self.begin(worker, key, now)
+        job = self._running[key]
+        if not job.first_epoch:
+            job.first_epoch, job.first_at = epoch, now
+        job.epoch, job.last_at = epoch, now
+
+    def end(self, key: JobKey, seconds: float, now: float, *, is_done: bool) -> None:
+        """Take note that a job has ended.
+
+        Args:
+            key: The job.
+            seconds: Its share of the time, as its record has it.
+            now: The time.
+            is_done: It counts; a job that failed or ran elsewhere does not.
+        """
+        if key not in self._begun:
+            self._begun.add(key)  # another process had finished or begun it
+            self._waiting[key.instance] -= 1
+        job = self._running.pop(key, None)
+        if not is_done or job is None:
+            return
+        place = (job.worker, key.instance)
+        ended = self._ended[key.instance]
+        if place in self._warm:
+            ended.warm.append(seconds)
+        else:
+            per_epoch = job.seconds_per_epoch()
+            ended.first.append(seconds if per_epoch is None else min(seconds, now - job.first_at + per_epoch * job.first_epoch))
+        self._warm.add(place)
+
+    def of_job(self, key: JobKey, now: float) -> TimeLeft | None:
+        """Return how long the training of a running job takes at most; None: not known yet."""
+        job = self._running.get(key)
+        per_epoch = job.seconds_per_epoch() if job else None
+        if job is None or per_epoch is None:
+            return None
+        left = (self._n_epochs[key.instance] - job.epoch) * per_epoch - (now - job.last_at)
+        return TimeLeft(max(left, 0.0), is_limit=True)
+
+    def of_run(self, now: float) -> TimeLeft | None:
+        """Return how long all jobs take yet, with as many at once as there are workers; None: not known yet."""
+        limits: dict[int, float] = {}
+        for key, job in self._running.items():
+            if (per_epoch := job.seconds_per_epoch()) is not None:
+                limits[key.instance] = max(limits.get(key.instance, 0.0), per_epoch * self._n_epochs[key.instance])
+        means = {number: mean for number, ended in self._ended.items() if (mean := ended.mean()) is not None}
+        known = limits | means
+        if not known:
+            return None
+        ahead = {number: count for number, count in self._waiting.items() if count > 0}
+        needed = ahead.keys() | {key.instance for key in self._running}
+        assumed = fmean(known.values())
+        is_limit = bool(needed & (limits.keys() - means.keys()))
+        loads = dict.fromkeys(self._workers, 0.0)
+        for key, job in self._running.items():
+            left = known.get(key.instance, assumed) - self._spent(key, now)
+            if left <= 0 and (longest := self.of_job(key, now)):  # early stopping ended the others before
+                left, is_limit = longest.seconds, True
+            loads[job.worker] = max(loads[job.worker], left)
+        ends = list(loads.values())
+        heapq.heapify(ends)
+        for number, count in ahead.items():
+            for _ in range(count):
+                heapq.heapreplace(ends, ends[0] + known.get(number, assumed))
+        return TimeLeft(max(ends), is_limit, len(needed - known.keys()))
+
+    def _spent(self, key: JobKey, now: float) -> float:
+        """Return how much of a running job is over (s), without the start-up of the first one in a worker."""
+        job = self._running[key]
+        per_epoch = job.seconds_per_epoch()
+        if per_epoch is not None:
+            return per_epoch * job.epoch + now - job.last_at
+        return now - job.begun_at if (job.worker, key.instance) in self._warm else 0.0

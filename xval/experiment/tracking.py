@@ -1,0 +1,163 @@
+"""Hand runs to MLflow or Weights & Biases as their folds end.
+
+Comes in: the jobs of a run that have ended, and in the end the derived files. Goes out: an entry for each fold (parameters,
+figures, curves, a confusion matrix, the files of its folder), one for each instance (figures over its folds, metrics.json), and
+one for the experiment (workbook and page), written by a thread. What is wrong with the tracker is said once and costs no
+result: the first error ends the tracking of the run, since the libraries have tried again for minutes by then.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from xval.errors import one_line
+from xval.experiment.trackers import Entry, Tracker, find_tracker
+from xval.jobs.claim import FAILED, JobOutcome
+from xval.results import rebuild
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.results.read import read_history, read_settings
+from xval.results.summary import MetricDict, value_of
+from xval.settings.schema import Settings
+
+_SECONDS_TO_STOP = 5.0  # how long an interrupted run waits for the entry that is being written
+
+
+class Tracking:
+    """Hands the jobs of a run to a tracker without keeping the run waiting.
+
+    Args:
+        folder: The results folder.
+        make_tracker: Called in the thread that uses the tracker; its library takes seconds to load.
+        console: Where an error is printed.
+    """
+
+    def __init__(self, folder: ExperimentFolder, make_tracker: Callable[[], Tracker], console: Console) -> None:
+        self._folder = folder
+        self._make_tracker = make_tracker
+        self._console = console
+        self._waiting: queue.SimpleQueue[Callable[[], Iterator[Entry]] | None] = queue.SimpleQueue()
+        self._has_stopped = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def add(self, outcome: JobOutcome) -> None:
+        """Take a job that has ended and is recorded; one that another process runs is left to that one."""
+        if outcome.status == "done" or outcome.status in FAILED:
+            self._waiting.put(lambda: read_fold(self._folder, outcome.key))
+
+    def end(self, instances: Sequence[int]) -> None:
+        """Take the instances of the run, whose derived files are complete, and wait until all is written."""
+        self._waiting.put(lambda: read_summaries(self._folder, instances))
+        self._waiting.put(None)
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Leave what waits, as of an interrupted run."""
+        self._has_stopped = True
+        self._waiting.put(None)
+        self._thread.join(_SECONDS_TO_STOP)
+
+    def _work(self) -> None:
+        tracker = None
+        while (read := self._waiting.get()) is not None:
+            if self._has_stopped:
+                continue
+            try:
+                tracker = tracker or self._make_tracker()
+                for entry in read():
+                    tracker.log(entry)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
+                self._has_stopped = True
+                what = f"tracking has stopped: {one_line(error)}. The run goes on; its results are in {self._folder.path}."
+                self._console.print(what, style="red", soft_wrap=True, markup=False)
+
+
+@contextmanager
+def track(
+    folder: ExperimentFolder, settings: Settings, instances: Sequence[int], console: Console
+) -> Iterator[Tracking | None]:
+    """Track what happens in the block, if the settings say so; it has to leave the derived files up to date.
+
+    Raises:
+        SettingsError: The tracker is not installed, or does not know where to write.
+    """
+    if settings.tracking == "none":
+        yield None
+        return
+    tracking = Tracking(folder, find_tracker(settings), console)
+    try:
+        yield tracking
+    except BaseException:
+        tracking.stop()
+        raise
+    tracking.end(instances)
+
+
+def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
+    """Yield the entry of a job that has ended.
+
+    Raises:
+        ResultsError: A file is damaged.
+    """
+    record = folder.record(*key)
+    if record is None:
+        return  # its failure could not be recorded
+    written, path = read_settings(folder, key.instance), folder.fold_folder(*key)
+    figures = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
+    for part, mark in (("metrics", ""), ("clip_metrics", "_clip")):
+        for side, found in record.get(part, {}).items():
+            figures |= {f"{side}{mark}_{name}": value for name, value in found.items()}
+    try:
+        history = read_history(path / "history.csv")
+    except FileNotFoundError:
+        history = {}  # a combination has no epochs
+    yield Entry(
+        str(key),
+        "fold",
+        key.instance,
+        written.settings_hash,
+        {**written.parameters, "fold": key.fold, "repeat": key.repeat, "job_seed": record["seed"]},
+        {name: number for name, value in figures.items() if (number := value_of(value)) is not None},
+        history,
+        _draw(record, written.settings),
+        [path],
+        str(record.get("error", "")),
+        float(record["seconds"]),
+    )
+
+
+def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
+    """Return the pictures of a fold: what is confused with what in its test."""
+    matrix = (record.get("confusion_matrix") or {}).get("test")
+    if not matrix:
+        return {}
+    from xval.new_data.report.pictures import draw_confusion
+
+    return {"confusion_matrix": draw_confusion(matrix, record["class_names"], settings.task.unit)}
+
+
+def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterator[Entry]:
+    """Yield the entries of instances and of the experiment, from the derived files."""
+    for number in instances:
+        for metric_dict in rebuild.read_metric_dicts(folder, [number]):
+            written = read_settings(folder, number)
+            paths = [folder.instance_folder(number) / "metrics.json"]
+            figures = _over_folds(metric_dict)
+            yield Entry(
+                f"instance {number}", "instance", number, written.settings_hash, written.parameters, figures, paths=paths
+            )
+    yield Entry("results", "experiment", paths=[path for path in (folder.workbook, folder.page) if path.exists()])
+
+
+def _over_folds(metric_dict: MetricDict) -> dict[str, float]:
+    figures: dict[str, float] = {"folds_done": metric_dict["folds_done"], "folds_failed": metric_dict["folds_failed"]}
+    for side, found in metric_dict["summary"].items():
+        for name, figure in found.items():
+            values = {f"{side}_{name}": figure["mean"], f"{side}_{name}_std": figure["std"]}
+            figures |= {key: value for key, value in values.items() if value is not None}
+    return figures
