@@ -92,7 +92,7 @@ class JobProgress:
         count = f"{self._n_ended}/{self._n_jobs}"
         if outcome.status == "done":
             if not self._quiet:
-                times = ", ".join(filter(None, (describe_duration(outcome.seconds), self._time_left())))
+                times = "; ".join(filter(None, (describe_duration(outcome.seconds), self._time_left())))
                 self._print(f"{count}  {name}: {self._describe_test(outcome)}  ({times})")
         elif outcome.status == "elsewhere":
             self._print(f"{count}  {name}: another process is running it")

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -96,11 +97,14 @@ class MlflowTracker:
             address = (Path(settings.experiment_folder).resolve() / "mlflow").as_uri()
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
 
         self._client: Any = MlflowClient(tracking_uri=address)
         name = f"{settings.dataset}/experiment_{settings.num_experiment}"
-        found = self._client.get_experiment_by_name(name)
-        self._experiment = found.experiment_id if found else self._client.create_experiment(name)
+        if self._client.get_experiment_by_name(name) is None:
+            with suppress(MlflowException):  # another process of the same experiment has just made it
+                self._client.create_experiment(name)
+        self._experiment = self._client.get_experiment_by_name(name).experiment_id
         self._shared: dict[tuple[str, str], str] = {}
         token = None
         while token != "":

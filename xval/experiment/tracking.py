@@ -24,7 +24,7 @@ from xval.results.read import read_history, read_settings
 from xval.results.summary import MetricDict, value_of
 from xval.settings.schema import Settings
 
-_SECONDS_TO_STOP = 5.0  # how long an interrupted run waits for the entry that is being written
+_SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the end, at all when the run is interrupted
 
 
 class Tracking:
@@ -54,13 +54,16 @@ class Tracking:
         """Take the instances of the run, whose derived files are complete, and wait until all is written."""
         self._waiting.put(lambda: read_summaries(self._folder, instances))
         self._waiting.put(None)
-        self._thread.join()
+        self._thread.join(_SECONDS_TO_WAIT)
+        if self._thread.is_alive():
+            self._console.print("Waiting for the tracker; all results are there, and Ctrl-C leaves what it has not got yet.")
+            self._thread.join()
 
     def stop(self) -> None:
         """Leave what waits, as of an interrupted run."""
         self._has_stopped = True
         self._waiting.put(None)
-        self._thread.join(_SECONDS_TO_STOP)
+        self._thread.join(_SECONDS_TO_WAIT)
 
     def _work(self) -> None:
         tracker = None

@@ -69,5 +69,5 @@ def test_the_line_of_a_finished_job_has_the_main_metric_and_the_time_left(make_p
     tested = "test balanced_accuracy 0.500, cosine_similarity 0.125"
     assert (
         written.getvalue()
-        == f"1/2  instance 1, fold 1: {tested}  (4 s, about 4 s left)\n2/2  instance 1, fold 2 failed: no room\n"
+        == f"1/2  instance 1, fold 1: {tested}  (4 s; about 4 s left)\n2/2  instance 1, fold 2 failed: no room\n"
     )

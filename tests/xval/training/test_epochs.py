@@ -57,3 +57,17 @@ def test_a_refit_keeps_the_last_weights_and_validates_nothing(train):
     assert (history.best_epoch, history.predictions) == (3, None)
     assert [row["learning_rate"] for row in history.epochs] == pytest.approx([0.1, 0.05, 0.01])
     assert not [name for name in history.epochs[0] if name.startswith("val_")]
+
+
+def test_every_epoch_has_the_main_metric_and_those_of_the_user_which_only_stop_a_fold_that_they_monitor(train, monkeypatch):
+    def fail(self, targets, predictions):
+        raise ZeroDivisionError("no class has been found")
+
+    _, _, _, history = train(num_epochs=1, metrics="cosine_similarity")
+    assert {"val_accuracy", "val_balanced_accuracy", "val_cosine_similarity"} <= history.epochs[0].keys()
+
+    monkeypatch.setattr("xval.settings.further_metrics._KerasFunction.__call__", fail)
+    _, _, _, history = train(num_epochs=1, metrics="cosine_similarity")
+    assert np.isnan(history.epochs[0]["val_cosine_similarity"])
+    with pytest.raises(ZeroDivisionError):
+        train(num_epochs=1, metrics="cosine_similarity", monitor="val_cosine_similarity")
