@@ -135,8 +135,10 @@ def write_finished(folder: Path, declaration: Declaration) -> ExperimentFolder:
             target.mkdir()
             (results.instance_folder(number) / f".fold_{fold}.lock").touch()
             for path in source.iterdir():
-                if path.name not in ("record.json", "history.csv"):
+                if path.name not in ("record.json", "history.csv", "model.json"):
                     os.link(path, target / path.name)
+            described = json.loads((source / "model.json").read_bytes()) | {"instance": number}
+            (target / "model.json").write_text(json.dumps(described, indent=1))
             shutil.copyfile(source / "history.csv", target / "history.csv")
             record = records[fold] | {"instance": number, "settings_hash": settings_hash}
             record |= {name: _jitter(records[fold][name], rng) for name in _JITTERED}

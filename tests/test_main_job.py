@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-BACKENDS = ("tensorflow", "torch", "jax")
 # Runs exp.py with the arguments of the process, and prints which of the libraries that take long to load it has loaded.
 LOADED = """
 import atexit, runpy, sys
@@ -129,7 +128,8 @@ def test_the_same_figures_on_any_executor_any_number_of_workers_and_in_any_folde
     assert found["streamed"] == found["inline"]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+# TensorFlow goes this way in most tests.
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "torch", "jax"])
 def test_the_whole_path_on_each_backend(project, backend, run_on):
     pytest.importorskip(backend)
     chosen = {"num_epochs": 12, "num_folds": 2, "backend": backend, "evaluate_training": True}

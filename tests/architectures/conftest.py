@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 PROJECT_ROOT = Path(__file__).parents[2]
-# JAX compiles each network for seconds. These are made of layers that others have: `make test-slow` has them on JAX.
+# JAX compiles each network for seconds. `make test-slow` has these on JAX: their layers are in others too. What is special about
+# networks for waveforms is left to it as well; that they train on JAX is in every run.
 LIKE_OTHERS = ("cnn_small", "daf_cnn", "fma_cnn", "rnn_small", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox")
 QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
 
 
 def pytest_collection_modifyitems(items):
-    """Leave networks that are like others on JAX to the slow tests."""
+    """Leave much of JAX to the slow tests."""
     for item in items:
         chosen = getattr(getattr(item, "callspec", None), "params", {})
-        if chosen.get("backend") == "jax" and chosen.get("name") in LIKE_OTHERS:
+        is_special = item.path.name == "test_waveform_networks.py"
+        if chosen.get("backend") == "jax" and (is_special or chosen.get("name") in LIKE_OTHERS):
             item.add_marker(pytest.mark.slow)
 
 
