@@ -253,14 +253,9 @@ def write_index(
     """
     write_columns(folder, index, further)
     write_index_files(
-        folder,
-        index,
-        corpus=corpus,
-        audio_folder=audio_folder,
-        task_type=task_type,
-        class_names=class_names,
+        folder, index, corpus=corpus, audio_folder=audio_folder, task_type=task_type, class_names=class_names,
         annotations=annotations,
-    )
+    )  # fmt: skip
     return open_corpus(folder.name, folder.parent)
 
 

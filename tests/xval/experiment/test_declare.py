@@ -64,6 +64,7 @@ def test_numbers_are_whole_and_above_zero(number):
 
 def test_a_number_is_used_once():
     experiment = Experiment("a test")
+    experiment._declaration.script_path = "exp.py"  # the cell of a notebook has none, and may be run again
     experiment[1] = {}
 
     with pytest.raises(SettingsError, match="instance 1: this number is already used"):
