@@ -44,6 +44,7 @@ def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project)
     assert not project.leftovers()
 
 
+@pytest.mark.slow
 def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(project, undisturbed):
     running = project.start("1", "1", "--folds", "1,2", "--workers", "1", "--set", "max_worker_memory_mb=1")
     seen = set()

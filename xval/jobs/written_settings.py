@@ -12,7 +12,7 @@ from xval.errors import ResultsError
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
-from xval.settings.schema import Settings
+from xval.settings.schema import NEUTRAL, Settings
 
 
 def read_instance(folder: ExperimentFolder, number: int) -> Instance:
@@ -48,7 +48,12 @@ def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list
     """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
     before, now = that_change_results(before), that_change_results(now)
     return [
-        f"{name} was {before.get(name, 'not there')!r}, now {now.get(name, 'not there')!r}"
+        f"{name} was {_value(before, name)}, now {_value(now, name)}"
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     ]
+
+
+def _value(parameters: Mapping[str, object], name: str) -> str:
+    """Return a parameter as text; one that changes nothing may be missing."""
+    return repr(parameters[name]) if name in parameters else repr(NEUTRAL[name]) if name in NEUTRAL else "not there"

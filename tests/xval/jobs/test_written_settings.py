@@ -71,7 +71,7 @@ def test_only_what_can_change_a_result_differs():
     before = {"learning_rate": 0.1, "comment_1": "a", "dropout": 0.5}
 
     assert differences(before, {"learning_rate": 0.2, "comment_1": "b"}) == [
-        "dropout was 0.5, now 'not there'",
+        "dropout was 0.5, now not there",
         "learning_rate was 0.1, now 0.2",
     ]
 
