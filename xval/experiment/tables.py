@@ -37,6 +37,9 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
+        if others := set(planned.folder.instances()) - {found["instance"] for found in metric_dicts}:
+            line = f"That is of the instances of this run; the workbook and the page compare them with {len(others)} more."
+            console.print(line, soft_wrap=True, markup=False)
         for finding in find_findings(metric_dicts):
             console.print(Text(f"- {finding.text}"), soft_wrap=True)
     side = ranking.test_side(metric_dicts)

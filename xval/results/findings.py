@@ -200,9 +200,10 @@ def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
 def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> bool:
     """Return whether the test figure is better than chance and the validation loss than that of guessing, if known."""
     found = item_figure(metric_dict, side, metric)
-    if found and found["chance"] is not None and found["low"] is not None and found["high"] is not None:
+    if found and found["chance"] is not None:
         worst = found["low"] if sign > 0 else found["high"]
-        if sign * (worst - found["chance"]) <= 0:
+        worst = found[found["of"]] if worst is None else worst  # no interval: all items have the same figure, or there are few
+        if worst is not None and sign * (worst - found["chance"]) <= 0:
             return False
     loss, guessing = (figure(metric_dict, side, "loss")["mean"] for side in ("validation", "chance"))
     return loss is None or guessing is None or loss <= guessing

@@ -92,6 +92,13 @@ def test_who_is_not_above_chance_is_named(make_instance, low, high, loss, is_nam
     assert ("Not above chance: instance 4" in texts([found]).get("not above chance", "")) == is_named
 
 
+@pytest.mark.parametrize(("value", "is_named"), [(0.5, True), (0.4, True), (0.6, False)])
+def test_a_figure_without_interval_is_compared_with_chance_itself(make_instance, value, is_named):
+    found = make_instance(4, [{"balanced_accuracy": value, "loss": 0.3}] * 6) | {"over_items": over_items(None, None)}
+    found["over_items"]["figures"]["test"]["balanced_accuracy"]["items"] = value
+    assert ("not above chance" in texts([found])) == is_named
+
+
 def test_an_error_is_better_than_chance_below_it(make_instance):
     figures = [{"rmse": 0.6}] * 6
     for low, high, is_named in ((0.2, 0.4, False), (0.4, 0.6, True)):
