@@ -45,6 +45,8 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
     clips = list_labelled(audio_folder, item_pattern, label_pattern)
     if (item_pattern, label_pattern) == ("none", "none"):
         clips.attrs["note"] = _look_at_inner_folders(audio_folder, clips["path"].tolist())
+    elif label_pattern == "none":
+        clips.attrs["note"] = _describe_shared_folders(clips["path"].tolist(), set(clips["item"]))
     labels = sorted(set(clips["label"]))
     if len(labels) == 1 and label_pattern != "none":
         raise CorpusError(f"--label-pattern {label_pattern} finds one class only in {len(clips)} files, '{labels[0]}'.")
@@ -126,6 +128,21 @@ def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:
         f"classes? Give --label-pattern '{_INNER}', and where the outer ones are the speakers --item-pattern '{_OUTER}' too. "
         f"Are the outer ones the classes? Give --item-pattern '{_OUTER}' where the inner ones are the speakers, else "
         f"--label-pattern '{_OUTER}'."
+    )
+
+
+def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
+    """Return a note where the folders of all classes hold folders of the same names, which are no items: classes, perhaps."""
+    inner: dict[str, set[str]] = {}
+    for path in paths:
+        first, *between, _ = path.split("/")
+        inner.setdefault(first, set()).update(between[:1])
+    shared = sorted(set.intersection(*inner.values()) - items)
+    if len(inner) < 2 or len(shared) < 2:
+        return ""
+    return (
+        f"the classes are the folders {_shorten(sorted(inner))}, and each holds the folders {_shorten(shared)}. If those are "
+        f"the classes, this is one folder too high: give the right one, or --label-pattern '{_INNER}'"
     )
 
 

@@ -172,3 +172,16 @@ def test_a_folder_one_level_too_high_is_asked_about_and_each_answer_works(
 def test_folders_inside_some_classes_are_noted(tmp_path: Path, lay_out) -> None:
     lay_out(tmp_path, "dog/1.wav", "cat/old/1.wav", "cat/new/1.wav")
     assert list_clips(tmp_path).attrs["note"] == "cat holds the folders new, old: all of their audio is of the class cat"
+
+
+def test_classes_that_hold_the_same_folders_are_noted_where_a_pattern_finds_other_items(tmp_path: Path, lay_out) -> None:
+    lay_out(
+        tmp_path,
+        *(f"{outer}/{word}/{name}_1.wav" for outer in ("set1", "set2") for word in ("yes", "no") for name in ("ann", "ben")),
+    )
+    note = list_clips(tmp_path, item_pattern="([a-z]+)_[0-9]+[.]wav").attrs["note"]
+    assert "each holds the folders no, yes" in note
+    (advised,) = re.findall(r"--label-pattern '(.*)'", note)
+    clips = list_clips(tmp_path, item_pattern="([a-z]+)_[0-9]+[.]wav", label_pattern=advised)
+    assert set(clips["label"]) == {"yes", "no"}
+    assert list_clips(tmp_path, item_pattern="^([^/]+)/").attrs["note"] == ""  # the inner folders are the items
