@@ -37,7 +37,7 @@ class Experiment:
     """
 
     def __init__(self, description: str, **parameters: object) -> None:
-        _report_mistakes_in_one_line()
+        report_mistakes_in_one_line()
         if not isinstance(description, str):
             raise SettingsError(f"Experiment: a description is wanted, one sentence; received {description!r:.60}.")
         script = _script()
@@ -222,7 +222,7 @@ def _script() -> Path | None:
     return Path(sys.argv[0]) if sys.argv[0] and hasattr(sys.modules["__main__"], "__file__") else None
 
 
-def _report_mistakes_in_one_line() -> None:
+def report_mistakes_in_one_line() -> None:
     """Let a script end as the command line does where a mistake is found before main() is called: one line, exit code 2."""
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _report

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -48,3 +50,18 @@ def test_mistakes_are_named_before_audio_is_read(words, parameters, message):
     with pytest.raises(SettingsError, match=message):
         xval.cross_validate("words", **SMALL, **parameters)
     assert not (words.folder / "results").exists()
+
+
+def test_a_mistake_in_the_first_call_of_a_script_ends_it_with_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+
+    with pytest.raises(SettingsError) as raised:
+        xval.cross_validate(tmp_path, item_pattern="([a-z]+)", architecture="cnn_smal")
+    with pytest.raises(SystemExit) as ended:
+        sys.excepthook(raised.type, raised.value, raised.tb)
+
+    assert ended.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert "Did you mean 'cnn_small'" in printed
+    assert "Traceback" not in printed
