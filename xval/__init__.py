@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from xval.results.dataframes import load_figures as load_figures
     from xval.results.dataframes import load_predictions as load_predictions
     from xval.results.dataframes import load_results as load_results
+    from xval.settings.space import choice as choice
+    from xval.settings.space import integers as integers
+    from xval.settings.space import log_uniform as log_uniform
+    from xval.settings.space import uniform as uniform
 
 _PUBLIC = {
     "Experiment": "xval.experiment.declare",
@@ -36,6 +40,10 @@ _PUBLIC = {
     "load_figures": "xval.results.dataframes",
     "load_predictions": "xval.results.dataframes",
     "load_results": "xval.results.dataframes",
+    "choice": "xval.settings.space",
+    "integers": "xval.settings.space",
+    "log_uniform": "xval.settings.space",
+    "uniform": "xval.settings.space",
 }
 
 

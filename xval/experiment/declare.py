@@ -19,6 +19,7 @@ from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.settings.architectures import find_architecture
 from xval.settings.resolve import Declaration, parse_assignments, resolve
+from xval.settings.space import Choice, Interval, Pruning, SearchPlan
 
 
 class Experiment:
@@ -129,6 +130,47 @@ class Experiment:
             self[number] = {"comment_1": comment} | parameters
             numbers.append(number)
         return numbers
+
+    def search(
+        self,
+        space: Mapping[str, Interval | Choice],
+        n_trials: int,
+        *,
+        at_once: int = 5,
+        inner_folds: int = 0,
+        pruning: Pruning = "median",
+        **parameters: object,
+    ) -> int:
+        """Add an instance whose folds each search for their own settings, by items that they do not test.
+
+        In each fold `n_trials` settings are tried; the fold then trains with the best of them, and tests. So the figures of the
+        instance are nested: they estimate searching and training together. See docs/search.md.
+
+        Args:
+            space: For each setting `uniform`, `log_uniform`, `integers` or `choice`.
+            n_trials: How many settings each fold tries.
+            at_once: How many are suggested together, and may run at the same time in each fold.
+            inner_folds: 0: the validation items of the fold score a trial. 2 and more: all items that the fold does not test
+                are split into so many folds, and a trial is scored by the mean over them, which takes so many trainings.
+            pruning: ``median``, ``hyperband`` or ``none``: which trials are stopped early.
+            **parameters: What all trials share, as of any instance.
+
+        Returns:
+            The number of the new instance, one above the highest so far.
+
+        Raises:
+            SettingsError: The space or another argument is wrong, or a setting is both searched and given.
+        """
+        where = f"{self._declaration.script}, search"
+        try:
+            plan = SearchPlan(space, n_trials, at_once, inner_folds, pruning)
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {error}") from error
+        if both := [name for name in plan.space if name in parameters]:
+            raise SettingsError(f"{where}: '{both[0]}' is searched and given as {parameters[both[0]]!r}; keep one of them.")
+        number = max(self._declaration.instances, default=0) + 1
+        self[number] = {"comment_1": f"search {', '.join(plan.space)}"} | parameters | {"search": plan.to_text()}
+        return number
 
     def run(
         self,

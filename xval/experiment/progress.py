@@ -100,7 +100,9 @@ class JobProgress:
             self._print(f"{count}  {name} failed: {outcome.error}", style="red")
 
     def _describe_test(self, outcome: JobOutcome) -> str:
-        """Return the main metric of the table, and the metrics beside those of the task."""
+        """Return the main metric of the table, and the metrics beside those of the task; of a trial what scores it."""
+        if outcome.trial:
+            return ", ".join(f"{name} {value:.3f}" for name, value in outcome.test_metrics.items()) or "diverged"
         names = [self._settings[outcome.instance].task.main_metrics[0], *self._metrics[outcome.instance]]
         found = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
         return f"test {', '.join(f'{name} {value:.3f}' for name, value in found.items())}"

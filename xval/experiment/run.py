@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
@@ -22,6 +22,7 @@ from xval.experiment import snapshot, tables
 from xval.experiment.checks import check_instance
 from xval.experiment.feature_stores import make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
+from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.folds_file import load_folds, write_folds
@@ -39,6 +40,9 @@ from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings
 from xval.worker.run import record_failure
+
+if TYPE_CHECKING:
+    from preprocessing.corpus import Corpus
 
 _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 
@@ -134,11 +138,23 @@ def _run(
         console.print(where)
         for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
             console.print(describe_seed_twins(group), soft_wrap=True)
-    jobs = _prepare(planned, declaration, console, quiet=command.quiet)
-    progress = JobProgress(console, jobs, quiet=command.quiet)
-    outcomes: list[JobOutcome] = []
-    n_begun = 0
-    with progress:
+    check_search(planned.instances)
+    jobs, corpus = _prepare(planned, declaration, console, quiet=command.quiet)
+    searches = make_searches(jobs, declaration, command.overrides, corpus)
+    searched = run_searches(
+        jobs,
+        searches,
+        lambda trials, report: run(trials, slots, report),
+        partial(_record_failure, console=console),
+        console,
+        quiet=command.quiet,
+    )
+    jobs, outcomes, n_begun = searched.jobs, searched.outcomes, len(searched.outcomes)
+    if searched.n_waiting:
+        console.print(
+            f"The search of {searched.n_waiting} fold(s) waits for trials: run this command again when they are done."
+        )
+    with JobProgress(console, jobs, quiet=command.quiet) as progress:
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
                 waiting = (
@@ -160,8 +176,8 @@ def _run(
     return outcomes
 
 
-def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> list[Job]:
-    """Write what stands before any training: folds, settings, the code, and the feature stores."""
+def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> tuple[list[Job], "Corpus"]:
+    """Write what stands before any training: folds, settings, the code, and the feature stores; return the jobs."""
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
     from preprocessing.quality.cautions import find_cautions
@@ -198,7 +214,7 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
         if instance.number in numbers:
             about = cautions[instance.number]
             write_settings(planned.folder, instance, declaration.description, declaration.script, about)
-    return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder))
+    return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder)), corpus
 
 
 @contextmanager

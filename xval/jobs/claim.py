@@ -44,6 +44,7 @@ class JobOutcome:
         memory_mb: Resident memory of the process after the job.
         repeat: Number of the repeat.
         history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
+        trial: Number of the trial of a search, whose `test_metrics` hold the validation figure that scores it; 0: none.
     """
 
     instance: int
@@ -56,16 +57,17 @@ class JobOutcome:
     memory_mb: float = 0.0
     repeat: int = 1
     history: list[dict[str, float]] = field(default_factory=list)
+    trial: int = 0
 
     @classmethod
     def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
         """Return the outcome of a job."""
-        return cls(key.instance, key.fold, status, repeat=key.repeat, **found)
+        return cls(status=status, **key._asdict(), **found)
 
     @property
     def key(self) -> JobKey:
         """What names the job."""
-        return JobKey(self.instance, self.fold, self.repeat)
+        return JobKey.of_numbers(self.instance, self.fold, self.repeat, self.trial)
 
 
 def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]], None]:
@@ -136,7 +138,8 @@ class ClaimedFold:
         self._note.remove()
         self._folder.publish(self.temporary, *self._job.key)
         self._stack.close()
-        return self._outcome("done", seconds=seconds, test_metrics=record["metrics"].get("test", {}), memory_mb=memory_mb())
+        figures = record["metrics"].get("validation" if self._job.trial else "test", {})
+        return self._outcome("done", seconds=seconds, test_metrics=figures, memory_mb=memory_mb())
 
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
         """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
@@ -163,8 +166,8 @@ class ClaimedFold:
         if not finished or finished["status"] != "done":
             return None
         if is_current(finished, self._job.settings_hash, self._job.folds_hash):
-            return self._outcome("done", test_metrics=finished["metrics"]["test"])
-        if self._job.settings.overwrite_results:
+            return self._outcome("done", test_metrics=finished["metrics"].get("test", {}))
+        if self._job.settings.overwrite_results or self._job.trial:
             return None
         return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
 

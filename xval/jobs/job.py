@@ -34,6 +34,25 @@ class Refit:
         return cls(values["epochs"], None if rates is None else tuple(rates), values["facts"])
 
 
+COMPLETE, PRUNED, DIVERGED, FAILED = "complete", "pruned", "diverged", "failed"
+"""How a trial ends: in full; stopped early by a limit; with a loss that is NaN or infinite; with an error."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What makes a job a trial of a search: it is scored by the items that validate, and nothing is tested.
+
+    Attributes:
+        number: From 1.
+        values: What is tried, by the names of the settings.
+        limits: For each epoch the monitored value that the best epoch so far has to reach, or training ends; None: no limit.
+    """
+
+    number: int
+    values: Mapping[str, object]
+    limits: tuple[float | None, ...] = ()
+
+
 @dataclass(frozen=True)
 class Job:
     """One fold of one instance with one seed, as plain values: it can be written to a file and run anywhere.
@@ -50,7 +69,9 @@ class Job:
         folds_hash: Of all folds of its deal; of a model of all items, of all folds.
         seed: Of weights, dropout and shuffling; the same for a fold and repeat in every instance.
         refit: How to train on all items, without validation and test; None: as the fold says.
-        repeat: Which training of the fold, from 1.
+        repeat: Which training of the fold, from 1; of a trial the inner fold.
+        trial: What is tried; None: the job is no trial.
+        chosen: What the search of the fold has chosen and tried, for the record; None: nothing was searched.
     """
 
     experiment_folder: str
@@ -65,11 +86,13 @@ class Job:
     seed: int
     refit: Refit | None = None
     repeat: int = 1
+    trial: Trial | None = None
+    chosen: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> JobKey:
         """What names it."""
-        return JobKey(self.instance, self.fold.number, self.repeat)
+        return JobKey.of_numbers(self.instance, self.fold.number, self.repeat, self.trial.number if self.trial else 0)
 
     @property
     def code_hash(self) -> str:
@@ -96,6 +119,8 @@ class Job:
             "seed": self.seed,
             "refit": None if self.refit is None else asdict(self.refit),
             "repeat": self.repeat,
+            **({"trial": asdict(self.trial)} if self.trial else {}),
+            **({"chosen": dict(self.chosen)} if self.chosen else {}),
         }
 
     @classmethod
@@ -112,7 +137,10 @@ class Job:
         sides = {name: tuple(fold[name]) for name in ("training", "validation", "test")}
         settings, options = from_parameters(values.pop("parameters"), values.pop("option_names"))
         refit = Refit.from_dict(found) if (found := values.pop("refit", None)) else None
-        return cls(fold=Fold(number=fold["number"], **sides), settings=settings, options=options, refit=refit, **values)
+        found = values.pop("trial", None)
+        trial = Trial(found["number"], found["values"], tuple(found["limits"])) if found else None
+        fold = Fold(number=fold["number"], **sides)
+        return cls(fold=fold, settings=settings, options=options, refit=refit, trial=trial, **values)
 
 
 def job_seed(seed: int, fold: int, repeat: int = 1) -> int:

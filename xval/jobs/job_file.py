@@ -41,7 +41,7 @@ _INTERRUPTED = (EXIT_INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, *(-warning fo
 
 def job_file(job: Job) -> Path:
     """Return where the file of a job lies, whether it is written or not."""
-    return Path(job.experiment_folder) / "jobs" / f"instance_{job.instance}_{job.key.folder_name}.json"
+    return Path(job.experiment_folder) / "jobs" / f"instance_{job.instance}_{job.key.folder_name.replace('/', '_')}.json"
 
 
 def write_job_file(job: Job, slot: Slot) -> Path:

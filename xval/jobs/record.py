@@ -3,8 +3,10 @@
 Comes in: a job. Goes out: what was asked for, and the versions of what computes it.
 """
 
+import csv
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +44,11 @@ def versions() -> dict[str, str]:
         "backend": f"{backend} {sys.modules[backend].__version__}",
         "numpy": np.__version__,
     }
+
+
+def write_history(path: Path, epochs: Sequence[Mapping[str, float]]) -> None:
+    """Write a row per epoch; the columns are the values that training followed."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(epochs[0]))
+        writer.writeheader()
+        writer.writerows(epochs)

@@ -6,7 +6,7 @@
         instance_<i>/settings.json  metrics.json  added_metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
                      fold_<k>_repeat_<r>/ likewise, from the second repeat on
-                     refit/record.json  model.keras  history.csv
+                     refit/ likewise;  search/fold_<k>_trial_<n>/record.json  history.csv
         tensorboard/instance_<i>/fold_<k>/       where tensorboard = true
 
 Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -25,7 +25,7 @@ from filelock import FileLock
 from xval.errors import ResultsError
 from xval.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
 from xval.operating_system import is_locked
-from xval.results.job_key import JobKey
+from xval.results.job_key import SEARCH, JobKey
 from xval.results.lock import hold
 
 ALL_ITEMS = 0
@@ -94,14 +94,14 @@ class ExperimentFolder:
         """Return where the old results of an instance are kept while new ones replace them."""
         return self.path / f"instance_{instance}.replaced"
 
-    def fold_folder(self, instance: int, fold: int, repeat: int = 1) -> Path:
+    def fold_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Return the folder of one job."""
-        name = "refit" if fold == ALL_ITEMS else JobKey(instance, fold, repeat).folder_name
-        return self.instance_folder(instance) / name
+        key = JobKey.of_numbers(instance, fold, repeat, trial)
+        return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS else key.folder_name)
 
-    def tensorboard_folder(self, instance: int, fold: int, repeat: int = 1) -> Path:
+    def tensorboard_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Return where the epochs of a job are written for TensorBoard, as they end; another place than what is published."""
-        return self.path / "tensorboard" / self.fold_folder(instance, fold, repeat).relative_to(self.path)
+        return self.path / "tensorboard" / self.fold_folder(instance, fold, repeat, trial).relative_to(self.path)
 
     def instances(self) -> list[int]:
         """Return the numbers of the instances that have a folder."""
@@ -133,13 +133,13 @@ class ExperimentFolder:
         except (FileNotFoundError, NotADirectoryError):
             return {}
 
-    def record(self, instance: int, fold: int, repeat: int = 1) -> JsonObject | None:
+    def record(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> JsonObject | None:
         """Return the record of a job, or None if the job has not ended.
 
         Raises:
             ResultsError: The record is no JSON, or of a newer format.
         """
-        return read_json(self.fold_folder(instance, fold, repeat) / "record.json")
+        return read_json(self.fold_folder(instance, fold, repeat, trial) / "record.json")
 
     def settings(self, instance: int) -> JsonObject | None:
         """Return settings.json of an instance, or None.
@@ -154,38 +154,38 @@ class ExperimentFolder:
         return FileLock(self.path / ".rebuild.lock")
 
     @contextmanager
-    def claim(self, instance: int, fold: int, repeat: int = 1) -> Iterator[bool]:
+    def claim(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Iterator[bool]:
         """Hold a job for this process, until the block or the process ends, however it ends.
 
         Yields:
             True: this process holds the job, and the leftovers of a dead process are removed. False: another process holds it.
         """
-        folder = self.instance_folder(instance)
-        folder.mkdir(parents=True, exist_ok=True)
-        with hold(self._lock_file(instance, fold, repeat)) as ours:
+        self.fold_folder(instance, fold, repeat, trial).parent.mkdir(parents=True, exist_ok=True)
+        with hold(self._lock_file(instance, fold, repeat, trial)) as ours:
             if ours:
-                for leftover in self.leftovers(instance, fold, repeat):
+                for leftover in self.leftovers(instance, fold, repeat, trial):
                     shutil.rmtree(leftover)
             yield ours
 
-    def is_claimed(self, instance: int, fold: int, repeat: int = 1) -> bool:
+    def is_claimed(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> bool:
         """Return whether some process holds a job; nothing is written."""
-        return is_locked(self._lock_file(instance, fold, repeat))
+        return is_locked(self._lock_file(instance, fold, repeat, trial))
 
-    def leftovers(self, instance: int, fold: int, repeat: int = 1) -> list[Path]:
+    def leftovers(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> list[Path]:
         """Return the temporary folders of a job: of the process that runs it, or of one that died."""
-        return sorted(self.instance_folder(instance).glob(f".{JobKey(instance, fold, repeat).folder_name}.*.part"))
+        final = self.fold_folder(instance, fold, repeat, trial)
+        return sorted(final.parent.glob(f".{final.name}.*.part"))
 
-    def _lock_file(self, instance: int, fold: int, repeat: int) -> Path:
-        return self.instance_folder(instance) / f".{JobKey(instance, fold, repeat).folder_name}.lock"
+    def _lock_file(self, *key: int) -> Path:
+        final = self.fold_folder(*key)
+        return final.with_name(f".{final.name}.lock")
 
-    def begin_fold(self, instance: int, fold: int, repeat: int = 1) -> Path:
+    def begin_fold(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Make and return a temporary folder to write a job into; `publish` names it."""
-        folder = part_path(self.instance_folder(instance) / JobKey(instance, fold, repeat).folder_name)
-        folder.mkdir(parents=True)
+        (folder := part_path(self.fold_folder(instance, fold, repeat, trial))).mkdir(parents=True)
         return folder
 
-    def publish(self, temporary: Path, instance: int, fold: int, repeat: int = 1) -> None:
+    def publish(self, temporary: Path, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> None:
         """Flush a written job folder to the disk and give it its name; it replaces a record of a failure.
 
         The caller holds the claim of the job.
@@ -194,7 +194,7 @@ class ExperimentFolder:
             OSError: The disk is full or gone; the temporary folder is not renamed, and an old record stays.
         """
         flush_all([*temporary.rglob("*"), temporary])
-        final = self.fold_folder(instance, fold, repeat)
+        final = self.fold_folder(instance, fold, repeat, trial)
         if final.exists():
             aside = temporary.with_name(f"{temporary.name}.old.part")
             final.rename(aside)
@@ -222,6 +222,8 @@ class ExperimentFolder:
         replaced = self.replaced_folder(instance)
         replaced.mkdir(exist_ok=True)
         if not (replaced / _BEGUN).exists():
+            with suppress(FileNotFoundError):
+                (self.instance_folder(instance) / SEARCH).rename(part_path(replaced / SEARCH))
             write_atomically(replaced / _BEGUN, b"")
         for key in jobs:
             old = self.fold_folder(*key)

@@ -5,8 +5,10 @@ Comes in: numbers, or anything that holds them by name. Goes out: a `JobKey`, it
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+SEARCH = "search"
+"""The folder of an instance that holds the trials of its search."""
 _FOLDER = re.compile(r"fold_(\d+)(?:_repeat_([2-9]|[1-9]\d+))?")
 
 
@@ -39,13 +41,51 @@ class JobKey(NamedTuple):
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "JobKey":
         """Return the key that a record, an event or a model.json holds; without a repeat it is the first."""
-        return cls(values["instance"], values["fold"], values.get("repeat", 1))
+        return cls.of_numbers(values["instance"], values["fold"], values.get("repeat", 1), values.get("trial", 0))
+
+    @classmethod
+    def of_numbers(cls, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> "JobKey":
+        """Return the key of a job; of a trial, which has a number above 0, a `TrialKey`."""
+        return TrialKey(instance, fold, repeat, trial) if trial else cls(instance, fold, repeat)
 
     @classmethod
     def of_folder(cls, instance: int, name: str) -> "JobKey | None":
         """Return the key of a folder of an instance, or None if its name is not that of a job."""
         found = _FOLDER.fullmatch(name)
         return cls(instance, int(found.group(1)), int(found.group(2) or 1)) if found else None
+
+
+class TrialKey(JobKey):
+    """One training of a trial of a search, in the search of one fold; `repeat` is the inner fold, from 1.
+
+    Attributes:
+        trial: Number of the trial, from 1.
+    """
+
+    _fields = ("instance", "fold", "repeat", "trial")  # type: ignore[assignment]
+
+    def __new__(cls, instance: int, fold: int, repeat: int, trial: int) -> Self:
+        """Return the key."""
+        return tuple.__new__(cls, (instance, fold, repeat, trial))
+
+    def __getnewargs__(self) -> Any:
+        """Return what `__new__` gets from a copy."""
+        return tuple(self)
+
+    @property
+    def trial(self) -> int:
+        """Number of the trial."""
+        return int(tuple(self)[3])
+
+    @property
+    def of_instance(self) -> str:
+        """What messages call it that have named the instance."""
+        return f"fold {self.fold}, trial {self.trial}" + (f", inner fold {self.repeat}" if self.repeat > 1 else "")
+
+    @property
+    def folder_name(self) -> str:
+        """The name of its folder, with that of the folder that holds the trials of an instance."""
+        return f"{SEARCH}/fold_{self.fold}_trial_{self.trial}" + (f"_inner_{self.repeat}" if self.repeat > 1 else "")
 
 
 def job_keys(instance: int, folds: Iterable[int], repeats: int) -> list[JobKey]:

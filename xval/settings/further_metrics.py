@@ -61,6 +61,21 @@ def followed(task_type: str, text: str) -> list[str]:
     return [task.training_metric] if task.is_reconstruction else [task.main_metrics[0], *directions(task_type, text)]
 
 
+def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:
+    """Return whether more of a monitored value is better.
+
+    Args:
+        monitor: Its name, such as ``val_loss``.
+        task_type: Of the experiment.
+        text: The parameter ``metrics``.
+
+    Raises:
+        SettingsError: As `directions`.
+    """
+    name, further = monitor.removeprefix("val_"), directions(task_type, text)
+    return further[name] if name in further else metrics.higher_is_better(task_type, name)
+
+
 def load(task_type: str, text: str) -> dict[str, Metric]:
     """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
 

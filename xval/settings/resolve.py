@@ -7,8 +7,8 @@ each number. All of them are checked before any is used, and every fault is name
 import ast
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import PurePath
 from typing import Any
 
@@ -20,6 +20,7 @@ from xval.settings import combination
 from xval.settings.architectures import COMBINATION, Architecture, find_architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
+from xval.settings.searched import space_faults
 
 _SHARED_SOURCES = ("config.ini", "KERAS_BACKEND", "experiment", "--set")
 
@@ -145,6 +146,18 @@ def resolve(
     return instances
 
 
+def resolve_values(
+    declaration: Declaration, number: int, overrides: Mapping[str, object], values: Mapping[str, object]
+) -> Instance:
+    """Resolve an instance that is searched with values of its space in the place of the search.
+
+    Raises:
+        SettingsError: As `resolve`.
+    """
+    own = {name: value for name, value in declaration.instances[number].items() if name != "search"}
+    return resolve(replace(declaration, instances={number: {**own, **values}}), [number], overrides)[0]
+
+
 def describe_numbers(numbers: Iterable[int]) -> str:
     """Return numbers as text with ranges: ``1-4, 7``; ``none`` where there are none."""
     runs: list[list[int]] = []
@@ -215,6 +228,10 @@ def _resolve_one(
     if architecture.name == COMBINATION and not faults:
         found = combination.faults(combination.CombinationOptions.of(with_tuples(options)), sources)
         faults += [f"{where}: {fault}." for fault in found]
+    if settings is not None and settings.search_plan and not faults:
+        found = space_faults(settings, architecture, sources, partial(resolve_values, declaration, number, overrides))
+        faults += [f"{where}: {fault.replace(f'{where}: ', '')}" for fault in found]
+        sources.update(dict.fromkeys(settings.search_plan.space, "search"))
     if faults or settings is None:
         raise SettingsError("\n".join(faults))
     return Instance(number, settings, with_tuples(options), sources)

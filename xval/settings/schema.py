@@ -27,6 +27,7 @@ from xval.folds.condition import Condition
 from xval.folds.split import FoldSettings
 from xval.settings import architectures, contradictions, further_metrics, user_code
 from xval.settings.scope import Scope
+from xval.settings.space import SearchPlan, check_text
 from xval.settings.tasks import LabelForm, Task, TaskType, find_task
 
 RETIRED = {"engine": "sequential"}
@@ -199,6 +200,7 @@ class Settings(FeatureSettings):
     # of an experiment or instance alone, so without a default in config.ini
     comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
+    search: Annotated[OptionalText, AfterValidator(check_text)] = None  # a `SearchPlan`
 
     @model_validator(mode="after")
     def _check_contradictions(self, info: ValidationInfo) -> Self:
@@ -240,6 +242,11 @@ class Settings(FeatureSettings):
         is_own = user_code.is_dotted(self.architecture)
         return found | ({architectures.find_architecture(self.architecture).source} if is_own else set())
 
+    @property
+    def search_plan(self) -> SearchPlan | None:
+        """What is searched in each fold; None: nothing."""
+        return SearchPlan.from_text(self.search) if self.search else None
+
     def feature_settings(self) -> FeatureSettings:
         """Return the part that decides the features."""
         return FeatureSettings(**{name: getattr(self, name) for name in FeatureSettings.model_fields})
@@ -279,5 +286,7 @@ NUMBER_KEYS = names_of(Scope.NUMBERS)
 CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
-NEUTRAL: Mapping[str, object] = {"train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none"}
+NEUTRAL: Mapping[str, object] = {
+    "train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none", "search": None,
+}  # fmt: skip
 """Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""

@@ -24,7 +24,8 @@ from xval.settings import further_metrics, optimizers
 from xval.settings.schema import Settings
 from xval.training import optimizer
 
-ReportEpoch = Callable[[int, Mapping[str, float]], None]
+ReportEpoch = Callable[[int, Mapping[str, float]], bool | None]
+"""Takes the number of an epoch, from 1, and its values; True ends the training."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class BetweenEpochs:
         self._refit = refit
         self._stopper = keras.callbacks.EarlyStopping(
             monitor=settings.monitor,
-            mode="max" if _higher_is_better(settings) else "min",
+            mode="max"
+            if further_metrics.monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
+            else "min",
             patience=settings.patience if settings.early_stopping else settings.num_epochs,
             restore_best_weights=True,
         )
@@ -82,13 +85,6 @@ class BetweenEpochs:
     def best_epoch(self, n_epochs: int) -> int:
         """Return the epoch, from 1, whose weights the model has after so many epochs."""
         return n_epochs if self._refit else self._stopper.best_epoch + 1
-
-
-def _higher_is_better(settings: Settings) -> bool:
-    """Return the direction of the monitored value."""
-    name, task_type = settings.monitor.removeprefix("val_"), settings.task_type
-    further = further_metrics.directions(task_type, settings.metrics)
-    return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
 def _schedule(settings: Settings, mode: str) -> list[keras.callbacks.Callback]:
@@ -138,7 +134,8 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             if not math.isfinite(logs[self._settings.monitor]):
                 name = self._settings.monitor
                 raise DivergenceError(f"{name} is {logs[name]} after epoch {epoch + 1}; monitor another value.")
-        self._report(epoch + 1, logs)
+        if self._report(epoch + 1, logs):
+            self.model.stop_training = True
 
     def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
         targets, of_targets = measured(validation.data.sides["validation"], predictions)

@@ -4,7 +4,6 @@ Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. I
 the device and the backend are bound before this is called.
 """
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from xval.folds.predefined import SIDES
 from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
-from xval.jobs.record import describe_job, versions
+from xval.jobs.record import describe_job, versions, write_history
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings import user_code
@@ -44,6 +43,10 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     Returns:
         The record, but for what only the end knows.
     """
+    if job.trial:
+        from xval.worker.trial import train_and_score
+
+        return _describe(job) | train_and_score(job, temporary, report)
     if job.settings.architecture == COMBINATION:
         from xval.worker import combination as fold
 
@@ -134,7 +137,8 @@ def _publish(fold: ClaimedFold, work: Callable[[], Mapping[str, Any]], *, raise_
 
 
 def _describe(job: Job) -> dict[str, Any]:
-    return describe_job(job) | {"items": {side: list(getattr(job.fold, side)) for side in SIDES}}
+    searched = {"search": dict(job.chosen)} if job.chosen else {}
+    return describe_job(job) | {"items": {side: list(getattr(job.fold, side)) for side in SIDES}} | searched
 
 
 def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History", temporary: Path) -> dict[str, Any]:
@@ -180,11 +184,3 @@ def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) ->
         **(job.refit.facts if job.refit else {}),
         "parameters": job.parameters,
     }
-
-
-def write_history(path: Path, epochs: Sequence[Mapping[str, float]]) -> None:
-    """Write a row per epoch; the columns are the values that training followed."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(epochs[0]))
-        writer.writeheader()
-        writer.writerows(epochs)

@@ -1,0 +1,177 @@
+"""Run the searches of an experiment: generation by generation, the trials of all folds and instances at once.
+
+Comes in: the jobs of a run. Goes out: the same jobs, those of searched instances with the settings that their folds
+have chosen. Trials are jobs that any executor runs; xval/search/replay.py says which come next.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from json import dumps
+from typing import TYPE_CHECKING, cast
+
+from rich.console import Console
+
+from xval.errors import SettingsError, how_to_install
+from xval.experiment.progress import JobProgress
+from xval.folds.inner import inner_folds
+from xval.jobs.claim import FAILED, JobOutcome, Report
+from xval.jobs.job import Job
+from xval.results.job_key import JobKey
+from xval.search.replay import FoldSearch
+from xval.settings.resolve import Declaration, Instance, resolve_values
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from preprocessing.corpus import Corpus
+
+RunJobs = Callable[[Sequence[Job], Report], Iterator[JobOutcome]]
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a run of searches leads to.
+
+    Attributes:
+        jobs: Those of the run that can go on, with what is chosen.
+        outcomes: Of the trials that failed, and of the folds that no trial of has a score.
+        n_waiting: Folds whose trials are not done, because another process or a scheduler has them.
+    """
+
+    jobs: list[Job]
+    outcomes: list[JobOutcome]
+    n_waiting: int
+
+
+def check_search(instances: Sequence[Instance]) -> None:
+    """Refuse a search where Optuna is not installed.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    searched = [instance.number for instance in instances if instance.settings.search]
+    if searched and find_spec("optuna") is None:
+        raise SettingsError(f"instance {searched[0]}: a search needs Optuna: {how_to_install('search')}.")
+
+
+def make_searches(
+    jobs: Sequence[Job], declaration: Declaration, overrides: Mapping[str, object], corpus: "Corpus"
+) -> dict[tuple[int, int], FoldSearch]:
+    """Return the search of each fold that is searched, by instance and fold.
+
+    Raises:
+        FoldsError: The items of a fold cannot be split into so many inner folds.
+    """
+    found: dict[tuple[int, int], FoldSearch] = {}
+    for job in jobs:
+        plan, settings = job.settings.search_plan, job.settings
+        if plan is None or (job.instance, job.fold.number) in found:
+            continue
+        folds = inner_folds(
+            job.fold,
+            plan.inner_folds,
+            corpus.index,
+            task_type=settings.task_type,
+            has_classes=settings.task.has_clip_classes,
+            settings=settings.fold_settings(),
+        )
+        found[job.instance, job.fold.number] = FoldSearch(job, plan, folds, _Resolver(declaration, job.instance, overrides))
+    return found
+
+
+class _Resolver:
+    """Resolves an instance with values of its space, each values once."""
+
+    def __init__(self, declaration: Declaration, number: int, overrides: Mapping[str, object]) -> None:
+        self._resolve = partial(resolve_values, declaration, number, overrides)
+        self._known: dict[str, Instance] = {}
+
+    def __call__(self, values: Mapping[str, object]) -> Instance:
+        """Return the instance."""
+        key = dumps(values, sort_keys=True)
+        if key not in self._known:
+            self._known[key] = self._resolve(values)
+        return self._known[key]
+
+
+def run_searches(
+    jobs: Sequence[Job],
+    searches: Mapping[tuple[int, int], FoldSearch],
+    run: RunJobs,
+    record_failure: Callable[[Job, JobOutcome], None],
+    console: Console,
+    *,
+    quiet: bool,
+) -> Searched:
+    """Run the trials of all searches that are not done, and put what is chosen into the jobs.
+
+    Args:
+        jobs: Of the run.
+        searches: As of `make_searches`.
+        run: Runs jobs, as executors do.
+        record_failure: Records a job that failed.
+        console: Where to print.
+        quiet: Print failures only.
+    """
+    failed: dict[JobKey, JobOutcome] = {}
+    waiting: dict[tuple[int, int], FoldSearch] = dict(searches)
+    open_keys: set[JobKey] = set()
+    while True:
+        ahead = {place: search.next_jobs(failed) for place, search in waiting.items()}
+        # What has run and has no record is with another process, or handed on to a scheduler.
+        stage = [job for of_fold in ahead.values() if not open_keys & {job.key for job in of_fold} for job in of_fold]
+        waiting = {place: search for place, search in waiting.items() if ahead[place]}
+        if not stage:
+            break
+        _say(waiting, console, quiet=quiet)
+        open_keys |= {job.key for job in stage}
+        for outcome in _run_stage(stage, run, console, quiet=quiet):
+            if outcome.status in FAILED:
+                failed[outcome.key] = outcome
+                record_failure(next(job for job in stage if job.key == outcome.key), outcome)
+            elif outcome.status == "done":
+                open_keys.discard(outcome.key)
+    found, outcomes = list[Job](), list(failed.values())
+    for job in jobs:
+        search = searches.get((job.instance, job.fold.number))
+        if search is None:
+            found.append(job)
+        elif (job.instance, job.fold.number) not in waiting:
+            if (chosen := search.choose(job)) is not None:
+                search.write_journal()
+                found.append(chosen)
+            else:
+                outcome = JobOutcome.of(job.key, "failed", error=_describe_none(search))
+                record_failure(job, outcome)
+                outcomes.append(outcome)
+    return Searched(found, outcomes, len(waiting))
+
+
+def _run_stage(stage: Sequence[Job], run: RunJobs, console: Console, *, quiet: bool) -> "Iterator[JobOutcome]":
+    with (
+        JobProgress(console, stage, quiet=quiet) as progress,
+        closing(cast("Generator[JobOutcome]", run(stage, progress.report))) as endings,
+    ):
+        for outcome in endings:
+            progress.end_job(outcome)
+            yield outcome
+
+
+def _say(waiting: Mapping[tuple[int, int], FoldSearch], console: Console, *, quiet: bool) -> None:
+    """Say how far the searches are."""
+    if quiet:
+        return
+    by_instance: dict[int, list[str]] = {}
+    for (instance, fold), search in waiting.items():
+        by_instance.setdefault(instance, []).append(f"fold {fold}: {len(search.tried)} of {search.n_trials}")
+    for instance, folds in by_instance.items():
+        console.print(f"Search of instance {instance}, trials that have ended: {'; '.join(folds)}.", soft_wrap=True)
+
+
+def _describe_none(search: FoldSearch) -> str:
+    states = [trial.state for trial in search.tried]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    return f"no trial of the search has a score ({counts}); see the records in search/"

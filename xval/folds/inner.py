@@ -1,0 +1,41 @@
+"""Inner folds: those items of a fold that it does not test, split anew, so that a search is scored by items of its own.
+
+Comes in: a fold and the index of the corpus. Goes out: folds of the same number, without test items.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xval.errors import FoldsError
+from xval.folds.split import Fold, FoldSettings, make_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def inner_folds(
+    fold: Fold, n_folds: int, index: "pd.DataFrame", *, task_type: str, has_classes: bool, settings: FoldSettings
+) -> list[Fold]:
+    """Return the splits that the trials of a fold are trained on and scored by.
+
+    Args:
+        fold: Of the experiment.
+        n_folds: How many; each item that the fold does not test validates in one of them. 0: the fold's own training and
+            validation items.
+        index: As of `make_folds`.
+        task_type: As of `make_folds`.
+        has_classes: As of `make_folds`.
+        settings: Of the experiment; fold_seed is that of the inner folds too.
+
+    Raises:
+        FoldsError: The items cannot be split so often.
+    """
+    if not n_folds:
+        return [replace(fold, test=())]
+    known = index[index["item"].isin({*fold.training, *fold.validation})]
+    inner = replace(settings, num_folds=n_folds, fold_strategy="balanced", validation="fraction", fold_repeats=1)
+    try:
+        plan = make_folds(known, "", task_type=task_type, has_classes=has_classes, settings=inner)
+    except FoldsError as error:
+        raise FoldsError(f"fold {fold.number}, inner_folds={n_folds}: {error}") from error
+    return [Fold(fold.number, tuple(sorted({*each.training, *each.validation})), each.test, ()) for each in plan.folds]

@@ -1,0 +1,1 @@
+"""Search inside the folds: what each fold tries, in which order, what is stopped early, and what is chosen."""

@@ -1,0 +1,74 @@
+"""Which settings a search may try: those whose trials the validation figure can compare, within what each allows.
+
+Comes in: the settings of an instance that is searched. Goes out: what is wrong with its space, a line per fault.
+"""
+
+from collections.abc import Callable, Mapping
+
+from preprocessing.features.settings import FeatureSettings
+from xval.errors import SettingsError
+from xval.settings.architectures import COMBINATION, Architecture
+from xval.settings.schema import Settings, names_of
+from xval.settings.scope import Scope
+
+_SCORING = ("monitor", "metrics", "evaluate_training", "clip_average", "train_where", "test_where", "train_fraction", "search")
+
+
+def space_faults(
+    settings: Settings,
+    architecture: Architecture,
+    sources: Mapping[str, str],
+    try_values: Callable[[Mapping[str, object]], object],
+) -> list[str]:
+    """Return what is wrong with the space of a search.
+
+    Args:
+        settings: Of the instance.
+        architecture: Its architecture.
+        sources: Where each of its parameters came from.
+        try_values: Resolves the instance with some values of the space.
+
+    Returns:
+        A line per fault; values at the ends of the space are tried if there is no other.
+    """
+    plan = settings.search_plan
+    if plan is None:
+        return []
+    if settings.architecture == COMBINATION:
+        return [f"search: architecture '{COMBINATION}' trains no network; its classifier has a search of its own"]
+    if settings.train_fraction < 1:
+        return ["search: train_fraction trains on a share that depends on the seed; search with all items"]
+    if not settings.monitor.startswith("val_"):
+        return [f"search: monitor='{settings.monitor}' is no validation figure, and trials are scored by it"]
+    found = [f"search: '{name}' {why}" for name in plan.space if (why := _refusal(name, settings, architecture, sources))]
+    if found:
+        return found
+    faults: dict[str, None] = {}
+    for values in plan.corners():
+        try:
+            try_values(values)
+        except SettingsError as error:
+            faults.update(dict.fromkeys(str(error).splitlines()))
+    return [f"search: {fault}" for fault in faults]
+
+
+def _refusal(name: str, settings: Settings, architecture: Architecture, sources: Mapping[str, str]) -> str:
+    """Return why a setting cannot be searched; nothing where it can."""
+    if sources.get(name) == "--set":
+        return "is searched and cannot be set for the run"
+    if name == "seed":
+        return "is no choice: the best of several seeds is no better method; use repeats"
+    if name in names_of(Scope.EXPERIMENT):
+        return "belongs to the whole experiment, because its instances share folds and folders"
+    if name in FeatureSettings.model_fields or name in architecture.feature_keys:
+        return "is a setting of features, which the folds of an instance share; give each choice an instance of its own (grid)"
+    if name in names_of(Scope.UNHASHED):
+        return "changes no figure"
+    if name in (*_SCORING, "initial_model", *names_of(Scope.FRAME_LOSS)):
+        return "decides what is compared, and so is the same in all trials"
+    task = settings.task
+    if settings.monitor.removeprefix("val_") in task.loss_metrics:
+        scopes = {setting for scope in task.loss_scopes for setting in names_of(scope)}
+        if name in scopes | {"regularization_lambda"}:
+            return f"changes what {settings.monitor} measures; set monitor='val_{task.main_metrics[0]}' or another metric"
+    return ""
