@@ -18,7 +18,7 @@ from xval.jobs.fold_part import Clips, read_clips_of
 from xval.json_files import JsonObject, read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import Record, WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
+from xval.results.read import Record, WrittenFolds, WrittenInstance, read_folds, read_records, read_settings, settings_among
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -73,13 +73,15 @@ class JobEvidence:
 
     @property
     def settings(self) -> Settings:
-        """The settings of its instance.
+        """The settings of its instance, with those that the search of its fold has chosen.
 
         Raises:
             NotCheckableError: settings.json cannot be read.
         """
         if self.written is None:
             raise NotCheckableError(f"settings.json of instance {self.record['instance']} is damaged")
+        if searched := self.record.get("search"):
+            return settings_among({**self.written.parameters, **searched["values"]}, self.written.path)
         return self.written.settings
 
     def chosen_clips(self, store: FeatureStore) -> Clips:

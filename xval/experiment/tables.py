@@ -18,6 +18,7 @@ from xval.results.findings import find_findings
 from xval.results.job_key import JobKey
 from xval.results.repeats import describe_components, jobs_of
 from xval.results.summary import SIDE_NAMES
+from xval.results.trials import describe_search
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.tasks import find_task
 
@@ -48,6 +49,8 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         for described in (describe_components(metric_dict, side, main), describe_deals(metric_dict, side, main)):
             if described:
                 console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {described}", soft_wrap=True)
+        if searched := describe_search(metric_dict):
+            console.print(searched, soft_wrap=True, markup=False)
         codes = sorted({record["code_hash"] for record in jobs_of(metric_dict).values() if record["status"] == "done"})
         if len(codes) > 1:
             listed = f"code/{', code/'.join(codes)}"
@@ -79,13 +82,16 @@ def instance_table(instances: Sequence[Instance]) -> Table:
     comments = ("comment_1", "comment_2")
     apart = [name for name in comments if any(parameters.get(name) for parameters in every)]
     differing = [
-        name for name in names if name not in comments and len({repr(parameters.get(name)) for parameters in every}) > 1
+        name
+        for name in names
+        if name not in (*comments, "search") and len({repr(parameters.get(name)) for parameters in every}) > 1
     ]
-    rows = [
-        (str(instance.number), *(str(parameters.get(name, "-")) for name in (*apart, *differing)))
-        for instance, parameters in zip(instances, every, strict=True)
-    ]
+    rows = [(str(instance.number), *(_shown(instance, name) for name in (*apart, *differing))) for instance in instances]
     return make_table(("instance", *apart, *differing), rows)
+
+
+def _shown(instance: Instance, name: str) -> str:
+    return "searched" if instance.sources.get(name) == "search" else str(instance.parameters.get(name, "-"))
 
 
 def fold_table(planned: Plan) -> Table:

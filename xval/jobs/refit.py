@@ -34,8 +34,13 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
         clips: As of `preprocessing.clips.columns.with_columns`.
 
     Raises:
-        SettingsError: The instance trains on a share of the items.
+        SettingsError: The instance trains on a share of the items, or its folds have searched for settings of their own.
     """
+    if settings.search:
+        raise SettingsError(
+            "each fold has searched for settings of its own, and there are none for all items. Declare an instance with those "
+            "that you want (the sheet search has those of the folds), run it, and refit that one."
+        )
     if settings.train_fraction < 1:
         raise SettingsError(
             f"train_fraction={settings.train_fraction:g} trains on a share of the items, the final model on all of them. Refit "

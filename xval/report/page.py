@@ -23,7 +23,8 @@ from xval.results.findings import find_findings
 from xval.results.groups import describe_gap
 from xval.results.learning_curves import learning_curves
 from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
-from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
+from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of, shown_parameter
+from xval.results.trials import describe_search
 
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
@@ -134,7 +135,13 @@ def make_page(contents: PageContents) -> str:
 def describe_answer(contents: PageContents) -> list[str]:
     """Return what the experiment says so far, in sentences."""
     compared = [_describe_verdicts(contents.comparisons[0])] if contents.comparisons else []
-    return [describe_selection(contents.metric_dicts), *compared, *(each.text for each in find_findings(contents.metric_dicts))]
+    searched = filter(None, map(describe_search, contents.metric_dicts))
+    return [
+        describe_selection(contents.metric_dicts),
+        *searched,
+        *compared,
+        *(each.text for each in find_findings(contents.metric_dicts)),
+    ]
 
 
 def _describe_verdicts(comparison: Comparison) -> str:
@@ -162,8 +169,8 @@ def _rows(
             InstanceRow(
                 number=number,
                 comment=", ".join(filter(None, (settings.comment_1, settings.comment_2))),
-                architecture=settings.architecture,
-                parameters=[str(found["parameters"].get(name, "–")) for name in parameters],
+                architecture=str(shown_parameter(found, "architecture")),
+                parameters=[str(shown_parameter(found, name, "–")) for name in parameters],
                 validation=figure(found, contents.ranking.side, contents.ranking.metric)["mean"],
                 estimates=[estimate(found, column.side, column.name) for column in columns],
                 means=[format_figure(figure(found, each.side, each.name), found["folds_total"]) for each in columns],

@@ -9,9 +9,11 @@ from markupsafe import Markup
 from xval.report import charts, svg, tables
 from xval.report.contents import PageContents
 from xval.report.figures import estimate
+from xval.report.trials import MOST_PICTURED, draw_trials
 from xval.results.ranking import format_folds
 from xval.results.repeats import jobs_of
 from xval.results.summary import SIDE_NAMES, direction, figure, metric_columns
+from xval.results.trials import fold_trials, mean_importance, value_text
 from xval.settings.tasks import Task
 
 _MOST_BYTES = 20_000_000
@@ -55,6 +57,10 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             selected=selected,
             most_classes=tables.MOST_CLASSES,
             predicted=_predicted(contents, number),
+            searches=(searches := fold_trials(metric_dict)),
+            trial_pictures=[draw_trials(search) for search in searches[:MOST_PICTURED]],
+            importance=mean_importance(searches),
+            value_text=value_text,
         )
         n_bytes += len(html)
         if n_bytes > _MOST_BYTES:

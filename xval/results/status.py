@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeVar
 from xval.errors import ResultsError
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
-from xval.results.job_key import JobKey, job_keys
+from xval.results.job_key import SEARCH, JobKey, job_keys
 from xval.results.read import WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
+from xval.settings.space import SearchPlan
 
 JobState = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
 _Found = TypeVar("_Found")
@@ -164,8 +165,18 @@ def _read_jobs(
             since = max(map(_changed, leftovers))
             jobs.append(job("interrupted", "its process died; the next run starts it again", since=since))
         else:
-            jobs.append(job("to do"))
+            jobs.append(job("to do", _describe_trials(folder, key, written)))
     return jobs
+
+
+def _describe_trials(folder: ExperimentFolder, key: JobKey, written: WrittenInstance | None) -> str:
+    """Return how far the search of a fold is; nothing where the instance is not searched."""
+    plan = written and written.parameters.get("search")
+    if not isinstance(plan, str):
+        return ""
+    trials = (folder.instance_folder(key.instance) / SEARCH).glob(f"fold_{key.fold}_trial_*/record.json")
+    n_ended = len({path.parent.name.partition("_inner_")[0] for path in trials})
+    return f"{n_ended} of {SearchPlan.from_text(plan).n_trials} trials of its search have ended"
 
 
 def _running(folder: ExperimentFolder, key: JobKey) -> JobStatus:

@@ -237,11 +237,16 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
     """Return the names of the parameters that differ between instances, in their order in the settings.
 
     An option that only some architectures have differs. Left out are the comments and the architecture, which have columns of
-    their own, and what belongs to the whole run and cannot change a result (the device, the number of workers).
+    their own, the plan of a search, and what belongs to the whole run and cannot change a result (the device, the workers).
     """
-    apart = _APART | {"architecture"}
+    apart = _APART | {"architecture", "search"}
     names = dict.fromkeys(name for each in parameters for name in each)
     return tuple(name for name in names if name not in apart and _differs(name, parameters))
+
+
+def shown_parameter(metric_dict: MetricDict, name: str, missing: object = None) -> object:
+    """Return the value of a parameter as tables show it: ``searched`` where each fold has chosen its own."""
+    return "searched" if metric_dict["sources"].get(name) == "search" else metric_dict["parameters"].get(name, missing)
 
 
 def chance_level(metric_dicts: Sequence[MetricDict], metric: str, side: str = "test") -> ChanceLevel | None:

@@ -4,9 +4,9 @@ Comes in: the job of the fold, the plan of the search, and the folder with the r
 next; once there are none, what is chosen.
 
 The search has no state of its own. Each look begins anew: Optuna's sampler with the seed of the fold suggests a generation of
-trials, the records say how they ended, they are told in the order of their numbers, and so on up to the first generation
-with a trial that has no record. So a search that was killed goes on where it was, and ends as one that was left alone, on any
-number of workers. The trials of a generation do not know of each other's ends, only that they are being tried ("constant liar").
+trials, the records say how they ended, they are told in the order of their numbers, and so on up to the first generation with a
+trial that has no record. So a search that was killed goes on where it was, and ends as one that was left alone, whatever the
+number of workers. The trials of a generation do not know of each other's ends, only that they are tried ("constant liar").
 
 Sources: the tree-structured Parzen estimator of Bergstra et al., NeurIPS 2011, by Optuna (Akiba et al., KDD 2019); nested
 cross-validation: Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010.

@@ -25,6 +25,7 @@ from xval.results.summary import (
     figure,
     item_figure,
     metric_columns,
+    shown_parameter,
 )
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
@@ -94,7 +95,7 @@ def _put_identity(sheet: Worksheet, row: int, metric_dict: MetricDict, names: Se
     cells.link(cells.put(sheet, row, 1, number), f"instance_{number}")
     for column, name in enumerate(names[1:], start=2):
         if name in metric_dict["parameters"]:
-            cells.put(sheet, row, column, cells.parameter_value(metric_dict["parameters"][name]))
+            cells.put(sheet, row, column, cells.parameter_value(shown_parameter(metric_dict, name)))
 
 
 def _put_tall_header(sheet: Worksheet, column: int, name: str, n_rows: int) -> None:

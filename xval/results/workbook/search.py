@@ -1,0 +1,61 @@
+"""The sheet *search*: what each fold of a searched instance tried and chose; only where something was searched.
+
+Comes in: metric dicts. Goes out: a row per trial, those that were chosen in bold, and the importance of each setting below.
+"""
+
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xval.results.trials import fold_trials, mean_importance
+from xval.results.workbook import cells
+from xval.results.workbook.contents import Contents
+
+POSITION = 8.5
+
+_HEADER = ("instance", "fold", "trial", "state", "score", "figure", "epochs", "seconds")
+_NOTES = (
+    "Bold: the trial whose settings the fold trains and tests with. score: on items that the fold does not test.",
+    "state: pruned, stopped early by what earlier trials had reached; diverged, the loss was NaN or infinite.",
+    "The best score of a fold is too good, because it was chosen by it; the test figures of the instance are not.",
+)
+
+
+def is_needed(contents: Contents) -> bool:
+    """Return whether a fold of some instance was searched."""
+    return any(fold_trials(metric_dict) for metric_dict in contents.metric_dicts)
+
+
+def fill(sheet: Worksheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    searches = {found["instance"]: fold_trials(found) for found in contents.metric_dicts}
+    names = list(dict.fromkeys(name for of_folds in searches.values() for each in of_folds for name in each.values))
+    cells.put_header(sheet, (*_HEADER, *names), height=20)
+    row = 1
+    for instance, of_folds in searches.items():
+        for search in of_folds:
+            for trial in search.trials:
+                row += 1
+                facts = (
+                    instance, search.fold, trial["number"], trial["state"], trial["score"], search.monitor, trial["epochs"],
+                    trial["seconds"],
+                )  # fmt: skip
+                values = [cells.parameter_value(trial["values"].get(name, "")) for name in names]
+                for column, value in enumerate((*facts, *values), start=1):
+                    cell = cells.put(sheet, row, column, value, "0.0000" if column == 5 else "")
+                    if trial["number"] == search.chosen:
+                        cell.font = cells.BOLD
+    last_row = row
+    for instance, of_folds in searches.items():
+        importance = mean_importance(of_folds)
+        if importance:
+            row += 2 if row == last_row else 1
+            listed = ", ".join(f"{name} {share:.2f}" for name, share in importance.items())
+            cells.put(
+                sheet, row, 1, f"Importance in instance {instance} (fANOVA, share of the variance of the scores): {listed}"
+            )
+    for column, width in enumerate((10, 8, 8, 11, 10, 16, 8, 10, *[16] * len(names)), start=1):
+        cells.set_width(sheet, column, width)
+    cells.put_notes(sheet, row + 2, _NOTES)
+    sheet.freeze_panes = "D2"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(_HEADER) + len(names))}{last_row}"
+    cells.set_up_page(sheet, header_rows=1)
