@@ -1,0 +1,90 @@
+"""Spaces of searches: what is refused when they are declared, and what is refused when the instance is resolved."""
+
+import pytest
+
+from xval import Experiment, choice, integers, log_uniform, uniform
+from xval.errors import SettingsError
+from xval.settings.resolve import Declaration, resolve
+from xval.settings.space import SearchPlan
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: uniform(1, 0), r"uniform\(1, 0\): the lower end comes first"),
+        (lambda: uniform(0, "1"), "two numbers are wanted"),
+        (lambda: log_uniform(0, 1), "the lower end has to be above 0; use uniform"),
+        (lambda: integers(1, 2.5), "two whole numbers are wanted"),
+        (lambda: choice("relu"), "a list of two different values or more"),
+        (lambda: choice([1, "1"]), "two different values"),
+        (lambda: choice([1, {2}]), "none of text, number"),
+        (lambda: SearchPlan({}, 3), "the space is a dict"),
+        (lambda: SearchPlan({"dropout": (0, 1)}, 3), r"dropout: received \(0, 1\); allowed: uniform"),
+        (lambda: SearchPlan({"dropout": uniform(0, 1)}, 0), "n_trials: received 0; a whole number is wanted, 1 or above"),
+        (lambda: SearchPlan({"dropout": uniform(0, 1)}, 3, inner_folds=1), "inner_folds: received 1; allowed: 0"),
+        (lambda: SearchPlan({"dropout": uniform(0, 1)}, 3, pruning="medain"), "Did you mean 'median'?"),
+        (lambda: SearchPlan.from_text("{}"), "no plan of a search"),
+    ],
+)
+def test_a_wrong_space_says_what_is_wanted(make, message):
+    with pytest.raises(SettingsError, match=message):
+        make()
+
+
+def test_a_plan_is_the_same_after_it_has_been_text():
+    space = {"learning_rate": log_uniform(1e-4, 1e-2), "n_units": choice([(4,), (8, 8)]), "batch_size": integers(8, 64, log=True)}
+    plan = SearchPlan(space, 30, at_once=3, inner_folds=4, pruning="hyperband")
+
+    assert SearchPlan.from_text(plan.to_text()) == plan
+
+
+def search(space, parameters=None, overrides=None, **shared):
+    plan = SearchPlan(space, 3).to_text()
+    shared = {"architecture": "mlp", "monitor": "val_accuracy"} | shared
+    declaration = Declaration("exp.py", "exp.py", "a test", shared, {1: {"search": plan} | (parameters or {})})
+    return resolve(declaration, None, overrides)[0]
+
+
+@pytest.mark.parametrize(
+    ("space", "changes", "message"),
+    [
+        ({"learning_rat": uniform(0, 1)}, {}, "search: unknown parameter 'learning_rat'. Did you mean 'learning_rate'?"),
+        ({"learning_rate": uniform(0, 1)}, {}, "search: learning_rate: received 0; allowed: greater than 0"),
+        ({"n_units": choice([(4,), (8,)])}, {"architecture": "cnn_small"}, "search: unknown parameter 'n_units'"),
+        ({"optimizer": choice(["adam", "adamm"])}, {}, "search: unknown optimizer 'adamm'"),
+        ({"num_folds": integers(2, 4)}, {}, "search: 'num_folds' belongs to the whole experiment"),
+        ({"seed": integers(1, 4)}, {}, "search: 'seed' is no choice: .* use repeats"),
+        ({"n_mels": integers(20, 40)}, {}, "search: 'n_mels' is a setting of features"),
+        ({"tensorboard": choice([True, False])}, {}, "search: 'tensorboard' changes no figure"),
+        ({"monitor": choice(["val_loss", "val_accuracy"])}, {}, "search: 'monitor' decides what is compared"),
+        ({"loss": choice(["auto", "focal"])}, {"monitor": "val_loss"}, "search: 'loss' changes what val_loss measures; set"),
+        ({"regularization_lambda": uniform(0, 1)}, {"monitor": "val_loss"}, "changes what val_loss measures"),
+        ({"dropout": uniform(0, 0.5)}, {"train_fraction": 0.5}, "train_fraction trains on a share"),
+        ({"dropout": uniform(0, 0.5)}, {"monitor": "loss"}, "monitor"),
+        ({"learning_rate": uniform(0.1, 1)}, {"architecture": "feature_combination"}, "trains no network"),
+    ],
+)
+def test_a_setting_that_cannot_be_searched_is_refused_before_anything_runs(space, changes, message):
+    with pytest.raises(SettingsError, match=message):
+        search(space, changes)
+
+
+def test_what_is_searched_is_not_set_for_the_run_and_says_where_it_comes_from():
+    found = search({"learning_rate": log_uniform(1e-4, 1e-2), "regularization_lambda": uniform(0, 0.1)})
+
+    assert (found.sources["learning_rate"], found.sources["num_epochs"]) == ("search", "config.ini")
+    with pytest.raises(SettingsError, match="'learning_rate' is searched and cannot be set for the run"):
+        search({"learning_rate": log_uniform(1e-4, 1e-2)}, overrides={"learning_rate": "0.01"})
+
+
+def test_a_search_is_an_instance_with_a_hash_of_its_own():
+    experiment = Experiment("a test", architecture="mlp", monitor="val_accuracy")
+    experiment[3] = {}
+    numbers = [experiment.search({"dropout": uniform(0, high)}, n_trials=5, n_units=(4,)) for high in (0.4, 0.5)]
+
+    assert numbers == [4, 5]
+    assert experiment[4]["comment_1"] == "search dropout"
+    hashes = {found.settings_hash for found in resolve(experiment._declaration)}
+    assert len(hashes) == 3
+    with pytest.raises(SettingsError, match="'dropout' is searched and given as 0.1; keep one of them"):
+        experiment.search({"dropout": uniform(0, 0.5)}, n_trials=5, dropout=0.1)
