@@ -36,6 +36,7 @@ OF_A_STUDY = {"experiments/first.py", "my_study/experiments/first.py", "own_word
 
 NEEDS = {
     "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
+    "many minutes": {"python experiments/search.py", "python experiments/search.py 2", "pip install -e '.[search]'"},
     "a corpus that is not generated here": {
         "python -m preprocessing ravdess FOLDER",
         "python -m preprocessing audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",

@@ -20,7 +20,7 @@ def planned(make_settings):
     """A plan of two instances on three folds, each of which tests 240 files."""
     folds = [Fold(number, (), (), tuple(f"{number}/{file}.wav" for file in range(240))) for number in (1, 2, 3)]
     instances = [
-        SimpleNamespace(number=number, settings=settings, parameters=settings.model_dump())
+        SimpleNamespace(number=number, settings=settings, parameters=settings.model_dump(), sources={})
         for number in (1, 2)
         for settings in [make_settings(comment_1=f"number {number}", regularization_lambda=0.1 * number)]
     ]

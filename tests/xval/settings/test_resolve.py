@@ -21,7 +21,7 @@ def no_backend_variable(monkeypatch):
 def test_every_parameter_has_a_default_and_every_default_a_parameter():
     defaults = {key for name, section in read_defaults().items() if name not in APART for key in section}
 
-    assert defaults == set(Settings.model_fields) - {"comment_1", "comment_2"}
+    assert defaults == set(Settings.model_fields) - {"comment_1", "comment_2", "search"}
 
 
 def test_the_sets_of_keys_name_parameters_that_exist():
