@@ -71,7 +71,7 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process)
 
 @pytest.mark.slow
 def test_a_run_with_workers_that_is_killed_five_times_ends_as_one_that_is_not(project):
-    write_script(project, epochs=6, trials=30, at_once=5)
+    write_script(project, epochs=4, trials=12, at_once=6)
     whole = project.run("--executor", "inline", "--set", "experiment_folder=whole")
     assert whole.returncode == 0, whole.stderr
     wanted = type(project)(project.folder, project.folder / "whole" / "toy" / "experiment_1")

@@ -82,7 +82,13 @@ def _record(job, found):
 def make_jobs_of(folder, space=None, **plan):
     """Return the jobs of a searched instance, and their searches."""
     found = SearchPlan(space or SPACE, **{"n_trials": 10, "at_once": 5} | plan)
-    shared = {"dataset": "toy", "data_folder": str(folder / "data"), "num_folds": 3 if plan.get("inner_folds") else 2, "num_epochs": N_EPOCHS, "architecture": "mlp"}
+    shared = {
+        "dataset": "toy",
+        "data_folder": str(folder / "data"),
+        "num_folds": 3 if plan.get("inner_folds") else 2,
+        "num_epochs": N_EPOCHS,
+        "architecture": "mlp",
+    }
     shared |= {"monitor": "val_accuracy", "experiment_folder": str(folder / "results")}
     declaration = Declaration("exp.py", "exp.py", "a search", shared, {1: {"search": found.to_text()}})
     instances = resolve(declaration)

@@ -32,7 +32,11 @@ def test_a_wrong_space_says_what_is_wanted(make, message):
 
 
 def test_a_plan_is_the_same_after_it_has_been_text():
-    space = {"learning_rate": log_uniform(1e-4, 1e-2), "n_units": choice([(4,), (8, 8)]), "batch_size": integers(8, 64, log=True)}
+    space = {
+        "learning_rate": log_uniform(1e-4, 1e-2),
+        "n_units": choice([(4,), (8, 8)]),
+        "batch_size": integers(8, 64, log=True),
+    }
     plan = SearchPlan(space, 30, at_once=3, inner_folds=4, pruning="hyperband")
 
     assert SearchPlan.from_text(plan.to_text()) == plan
