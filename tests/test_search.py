@@ -12,8 +12,8 @@ import pytest
 
 SCRIPT = """
 from xval import Experiment, choice, log_uniform
-experiment = Experiment("a test", dataset="toy", num_folds=2, num_epochs={epochs}, batch_size=16, monitor="val_accuracy", workers=2,
-                        gpu_ID="cpu", page="complete", patience=3)
+experiment = Experiment("a test", dataset="toy", num_folds=2, num_epochs={epochs}, batch_size=16, monitor="val_accuracy",
+                        workers=2, gpu_ID="cpu", page="complete", patience=3)
 space = {{"learning_rate": log_uniform(1e-4, 1e-1), "n_units": choice([(4,), (8, 8)])}}
 experiment.search(space, {trials}, at_once={at_once}, architecture="mlp", normalization="per_clip", comment_1="searched")
 if __name__ == "__main__":

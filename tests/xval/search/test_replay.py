@@ -61,7 +61,7 @@ def test_labels_of_test_items_choose_nothing(probe, tmp_path):
     jobs, _ = probe.make_jobs_of(tmp_path / "true", inner_folds=2)
     (tested, *_), (validating, *_) = jobs[0].fold.test, jobs[0].fold.validation
     shuffled = np.roll(np.array(["a", "b", "c"] * 8), 1)
-    probe.write_corpus(tmp_path / "other_test", {item: shuffled for item in jobs[0].fold.test})
+    probe.write_corpus(tmp_path / "other_test", dict.fromkeys(jobs[0].fold.test, shuffled))
     probe.write_corpus(tmp_path / "other_validation", {validating: shuffled})
 
     found = {
@@ -126,8 +126,8 @@ def test_a_search_never_gets_the_items_that_its_fold_tests(probe, tmp_path):
             assert not set(job.fold.test) & {*trial.fold.training, *trial.fold.validation}
     with pytest.raises(ValueError, match="no part of its search"):
         FoldSearch(jobs[0], jobs[0].settings.search_plan, [jobs[0].fold], None)
+    swapped = replace(jobs[0].fold, training=jobs[0].fold.test, test=())
     with pytest.raises(ValueError, match="no part of its search"):
-        swapped = replace(jobs[0].fold, training=jobs[0].fold.test, test=())
         FoldSearch(jobs[0], jobs[0].settings.search_plan, [swapped], None)
     with pytest.raises(FoldsError, match="fold 1, inner_folds=9: num_folds=9 is more than the 4 items"):
         probe.make_jobs_of(tmp_path, inner_folds=9)
