@@ -92,7 +92,7 @@ SYSTEMS = {
 def run(name: str, place: Path, *, quick: bool) -> None:
     """Write and prepare the corpus of a system, unless that has been done, and run its script."""
     system = SYSTEMS[name]
-    folder, data, results = place / "corpora" / name, place / "data", place / "results"
+    folder = place / "corpora" / name
     if not folder.exists():
         unfinished = folder.with_name(f"{name}.part")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -100,20 +100,20 @@ def run(name: str, place: Path, *, quick: bool) -> None:
         system.write(unfinished, quick=quick)
         unfinished.rename(folder)
     prepare = [word.format(folder=folder) for word in system.prepare.split()]
-    _call("-m", "preprocessing", *prepare, "--dataset", name, "--data-folder", str(data))
-    settings = system.settings | (system.quick if quick else {}) | {"data_folder": data, "experiment_folder": results}
+    _call(place, "-m", "preprocessing", *prepare)
+    settings = system.settings | (system.quick if quick else {})
     changes = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     for first, last in system.instances:
         started = time.perf_counter()
-        _call(str(ROOT / "experiments" / f"{name}.py"), str(first), str(last), "--quiet", *changes)
+        _call(place, str(ROOT / "experiments" / f"{name}.py"), str(first), str(last), "--quiet", *changes)
         print(f"{time.perf_counter() - started:.0f} s", flush=True)
 
 
-def _call(*arguments: str) -> None:
-    """Run Python with these arguments; where it fails, end with its exit code."""
+def _call(place: Path, *arguments: str) -> None:
+    """Run Python with these arguments in a folder; where it fails, end with its exit code."""
     print("$ python", shlex.join(arguments), flush=True)
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    ended = subprocess.run([sys.executable, *arguments], env=os.environ | {"PYTHONPATH": path}, check=False)
+    ended = subprocess.run([sys.executable, *arguments], cwd=place, env=os.environ | {"PYTHONPATH": path}, check=False)
     if ended.returncode:
         sys.exit(ended.returncode)
 
