@@ -4,7 +4,8 @@ Comes in: an opened corpus and the features that are to be made. Goes out: texts
 the page show. No audio is decoded: what `near_duplicates.name_across_items` has found is read from its file.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.table import natural_key
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LARGEST_PADDING = 5
 """An example may be so many times as long as a clip in it before it is named."""
+_FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or digits of one place, are names
 _N_SHOWN = 5
 
 
@@ -45,12 +47,22 @@ def measured_labels(clips: "pd.DataFrame") -> str:
     names = sorted(set(clips["label"]), key=natural_key)
     if not all(NUMBER.fullmatch(name) for name in names):
         return ""
-    if not are_measurements(clips["label"].tolist()) and not any("." in name for name in names):
+    if not are_measurements(clips["label"].tolist()) and not _are_no_codes(names):
         return ""
     return (
         f"the {len(names)} classes of {len(clips)} clips are numbers ({_list(names)}), each a name like any other: if they "
         "were measured, give --task-type regression (in a table)"
     )
+
+
+def _are_no_codes(names: Sequence[str]) -> bool:
+    """Return whether numbers have fractions or gaps, as ages have; codes of classes are such as 0 to 9, 1 to 50, 01 and 03."""
+    if any("." in name for name in names):
+        return True
+    if any(re.match(r"[+-]?0\d", name) for name in names):
+        return False
+    numbers = sorted(map(float, names))
+    return len(names) >= _FEWEST_NUMBERS and numbers[-1] >= _MOST_DIGITS and numbers[-1] - numbers[0] >= len(names)
 
 
 def lonely_classes(clips: "pd.DataFrame") -> str:

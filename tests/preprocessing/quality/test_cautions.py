@@ -61,6 +61,24 @@ def test_many_numbers_of_few_clips_each_are_measurements(labels: list[str], expe
     assert bool(measured_labels(pd.DataFrame({"label": labels}))) is expected
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["23", "31", "45", "52", "60", "71"], True),
+        (["-10", "0", "10", "20"], True),
+        (["0.5", "1", "2"], True),
+        (["1", "2", "3", "4", "5", "6"], False),
+        (["3", "5", "8"], False),
+        (["01", "03", "17"], False),
+        (["10", "11", "12"], False),
+        (["44", "60"], False),
+    ],
+)
+def test_few_numbers_with_fractions_or_gaps_are_taken_for_measured(names: list[str], expected: bool) -> None:
+    text = measured_labels(pd.DataFrame({"label": names * 20}))
+    assert ("give --task-type regression" in text) is expected
+
+
 def test_classes_of_one_item_and_low_rates_are_named() -> None:
     clips = pd.DataFrame({"item": list("aabb"), "label": ["x", "y", "x", "z"], "sample_rate_hz": [8000, 8000, 16000, 44100]})
     assert lonely_classes(clips).startswith("2 of 3 classes are of one item alone (y, z)")
