@@ -37,6 +37,8 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     if corpus.task_type == "frame_classification":
         found.append(_lonely_events(corpus, clips))
     if not corpus.is_custom:
+        if corpus.task_type in ("classification", "regression"):
+            found.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
         found += [_near_duplicates(corpus), upsampled(clips, settings)]
         found += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
     return [text for text in found if text]
@@ -74,6 +76,20 @@ def lonely_classes(clips: "pd.DataFrame") -> str:
     return (
         f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_list(lonely)}): the fold that tests it has none of "
         "them to train on, so that folds are refused. Leave them out, join them with others, or record more items"
+    )
+
+
+def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label",)) -> str:
+    """Return what to do about identical audio under different labels; empty: nothing. Columns: clip, audio_hash, the labels."""
+    labels = clips[list(columns)].astype(str).agg(", ".join, axis=1)
+    wrong = clips.assign(label=labels)[labels.groupby(clips["audio_hash"]).transform("nunique") > 1]
+    if wrong.empty:
+        return ""
+    same = wrong[wrong["audio_hash"] == wrong["audio_hash"].iloc[0]].drop_duplicates("label")
+    listed = _list(f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True))
+    return (
+        f"{len(wrong)} clips hold the same audio as another one under another label, as {listed}: whatever a model answers, "
+        "one of them is wrong. Correct the labels or leave them out"
     )
 
 
