@@ -55,7 +55,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
     done = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"]]
     if not done:
         return []
-    ranking = rank_instances(done)
+    ranking, at_chance = rank_instances(done), _not_above_chance(done)
     found = (
         *_cautions(done),
         _random_split(done),
@@ -66,7 +66,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         _folds_lacking_classes(done),
         _no_pooled_figures(done),
         *_seeds(done),
-        at_chance := _not_above_chance(done),
+        at_chance,
         # Where nothing is above chance there is nothing to choose.
         *([] if at_chance and len(at_chance.instances) == len(done) else [_tie(done, ranking), _nested(done, ranking)]),
     )
