@@ -2,8 +2,8 @@
 
 Run by test_compiled.py and test_on_device.py as `python -P warm_model_probe.py FOLDER [on_device] INSTANCE:FOLD ...`, with
 KERAS_BACKEND set; FOLDER gets corpus and results; on_device: as if there were a GPU with memory for the examples. Prints
-one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "has_tensorflow", "figures", "weights", "predictions",
-"history"}}; "warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there.
+one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "has_tensorflow", "figures", "weights",
+"predictions", "history"}}; "warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there.
 """
 
 import json
