@@ -193,7 +193,7 @@ def _curve(recordings: Sequence[Runs], scenario: Scenario) -> tuple[_Numbers, _N
         return None
     duration_h = sum(each.duration_ns for each in recordings) / _NS_PER_H
     label_h = np.sum([each.label_ns for each in recordings], axis=0) / _NS_PER_H
-    others = max(1, np.count_nonzero(label_h) - 1)
+    others = max(1, int(np.count_nonzero(label_h)) - 1)
     prices = np.divide(scenario.crossing_cost / others, label_h, out=np.zeros_like(label_h), where=label_h > 0)
     tables = [_steps(each, scenario, 1 / duration_h, prices) for each in recordings]
     levels, costs, n_found = (np.concatenate(parts) for parts in zip(*tables, strict=True))
