@@ -76,7 +76,13 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
 
 
 def make_features(
-    chosen: CorpusChoice, overrides: Sequence[str], console: "Console", *, download_first: bool, n_processes: int
+    chosen: CorpusChoice,
+    overrides: Sequence[str],
+    console: "Console",
+    *,
+    download_first: bool,
+    n_processes: int,
+    says_next: bool = True,
 ) -> "FeatureStore":
     """Fetch, list, read, extract, report: what the command line, or `preprocessing.prepare`, asks for.
 
@@ -86,6 +92,7 @@ def make_features(
         console: Where to print.
         download_first: Fetch the corpus into its audio folder.
         n_processes: Processes that read audio.
+        says_next: Print which command goes on.
 
     Raises:
         SettingsError: A feature setting is unknown or wrong.
@@ -140,7 +147,8 @@ def make_features(
         )
     for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
         console.print(f"Beware     {warning}")
-    console.print(f"Next       {_next_command(corpus, overrides)}")
+    if says_next:
+        console.print(f"Next       {_next_command(corpus, overrides)}")
     return store
 
 

@@ -90,7 +90,8 @@ def prepare(
         chosen = _choose(source, corpus, dataset, audio_folder, place, task_type, options)
         console = make_console()
         console.quiet = quiet
-        return make_features(chosen, overrides, console, download_first=download, n_processes=workers or count_cores())
+        n_processes = workers or count_cores()
+        return make_features(chosen, overrides, console, download_first=download, n_processes=n_processes, says_next=False)
 
 
 def _choose(

@@ -4,7 +4,8 @@ Comes in: an opened corpus and the features that are to be made. Goes out: texts
 the page show. No audio is decoded: what `near_duplicates.name_across_items` has found is read from its file.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.table import natural_key
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LARGEST_PADDING = 5
 """An example may be so many times as long as a clip in it before it is named."""
+_FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or digits of one place, are names
 _N_SHOWN = 5
 
 
@@ -35,6 +37,8 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     if corpus.task_type == "frame_classification":
         found.append(_lonely_events(corpus, clips))
     if not corpus.is_custom:
+        if corpus.task_type in ("classification", "regression"):
+            found.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
         found += [_near_duplicates(corpus), upsampled(clips, settings)]
         found += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
     return [text for text in found if text]
@@ -45,12 +49,22 @@ def measured_labels(clips: "pd.DataFrame") -> str:
     names = sorted(set(clips["label"]), key=natural_key)
     if not all(NUMBER.fullmatch(name) for name in names):
         return ""
-    if not are_measurements(clips["label"].tolist()) and not any("." in name for name in names):
+    if not are_measurements(clips["label"].tolist()) and not _are_no_codes(names):
         return ""
     return (
         f"the {len(names)} classes of {len(clips)} clips are numbers ({_list(names)}), each a name like any other: if they "
         "were measured, give --task-type regression (in a table)"
     )
+
+
+def _are_no_codes(names: Sequence[str]) -> bool:
+    """Return whether numbers have fractions or gaps, as ages have; codes of classes are such as 0 to 9, 1 to 50, 01 and 03."""
+    if any("." in name for name in names):
+        return True
+    if any(re.match(r"[+-]?0\d", name) for name in names):
+        return False
+    numbers = sorted(map(float, names))
+    return len(names) >= _FEWEST_NUMBERS and numbers[-1] >= _MOST_DIGITS and numbers[-1] - numbers[0] >= len(names)
 
 
 def lonely_classes(clips: "pd.DataFrame") -> str:
@@ -62,6 +76,20 @@ def lonely_classes(clips: "pd.DataFrame") -> str:
     return (
         f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_list(lonely)}): the fold that tests it has none of "
         "them to train on, so that folds are refused. Leave them out, join them with others, or record more items"
+    )
+
+
+def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label",)) -> str:
+    """Return what to do about identical audio under different labels; empty: nothing. Columns: clip, audio_hash, the labels."""
+    labels = clips[list(columns)].astype(str).agg(", ".join, axis=1)
+    wrong = clips.assign(label=labels)[labels.groupby(clips["audio_hash"]).transform("nunique") > 1]
+    if wrong.empty:
+        return ""
+    same = wrong[wrong["audio_hash"] == wrong["audio_hash"].iloc[0]].drop_duplicates("label")
+    listed = _list(f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True))
+    return (
+        f"{len(wrong)} clips hold the same audio as another one under another label, as {listed}: whatever a model answers, "
+        "one of them is wrong. Correct the labels or leave them out"
     )
 
 

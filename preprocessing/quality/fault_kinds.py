@@ -207,7 +207,7 @@ FAULTS = (
         "numbers as classes",
         "doubtful",
         "classes",
-        "All labels are numbers, with fractions or of few clips each: as classes, 20 is as far from 21 as from 90.",
+        "All labels are numbers, with fractions, gaps or few clips each: as classes, 20 is as far from 21 as from 90.",
         "If they were measured, prepare the corpus with --task-type regression.",
         rules.numbers_as_classes,
     ),

@@ -215,6 +215,10 @@ def _add_copy() -> None:
     soundfile.write("words/c1.wav", 0.5 * soundfile.read("words/a1.wav")[0], 8000)
 
 
+def _add_contradiction() -> None:
+    Path("words/b1.wav").write_bytes(Path("words/b0.wav").read_bytes())
+
+
 def _add_long() -> None:
     soundfile.write("words/c1.wav", np.random.default_rng(0).normal(0, 0.1, 40_000), 8000)
 
@@ -237,6 +241,7 @@ def _add_long() -> None:
             ["sample_rate_hz=8000"],
             "5 of 6 clips are padded with zeros to more than 5 times their length: from 0.5 s",
         ),
+        ("y", _add_contradiction, ["sample_rate_hz=8000"], "2 clips hold the same audio as another one under another label"),
         ("y", _add_long, ["sample_rate_hz=8000", "example_length_s=0.25"], ""),
         ("2.5", None, ["sample_rate_hz=8000"], "the 3 classes of 6 clips are numbers (0.5, 1.5, 2.5)"),
     ],

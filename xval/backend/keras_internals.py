@@ -44,6 +44,20 @@ def shapes_alone() -> Iterator[None]:
         global_state.set_global_attribute("uninitialized_variables", [])
 
 
+def leave_out_tensorflow() -> None:
+    """Keep Keras from importing TensorFlow where it is installed and another backend trains.
+
+    `keras.utils.set_random_seed` and saving ask whether TensorFlow is there, and that imports it: seconds in each worker,
+    hundreds of MB, and lines of its libraries on the terminal. There is no public way to answer no. Parts of Keras that use
+    TensorFlow itself, such as an export, import it as before.
+    """
+    import keras
+    from keras.src.utils import module_utils
+
+    if keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules:
+        module_utils.tensorflow._available = False
+
+
 def forget_traced_gradients() -> None:
     """Have TensorFlow forget the functions that it has traced for models of earlier jobs.
 

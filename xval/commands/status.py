@@ -76,12 +76,17 @@ def _print(status: ExperimentStatus) -> None:
     for fault in status.faults:
         console.print(Text(fault))
     if status.count(*OPEN) and not status.count("running"):
-        console.print("Nothing is running; the time left is that of one job at a time.")
+        how_long = (
+            "How long that takes is known when a fold has ended."
+            if status.seconds_left is None
+            else "The time left is that of one job at a time."
+        )
+        console.print(f"Nothing is running: the command of the experiment goes on where it stopped. {how_long}")
 
 
 def _row(name: str, texts: tuple[str, str], status: ExperimentStatus | InstanceStatus) -> tuple[str, ...]:
     jobs = status.jobs if isinstance(status, InstanceStatus) else [job for each in status.instances for job in each.jobs]
-    left = "unknown" if status.seconds_left is None else describe_duration(status.seconds_left)
+    left = "not known yet" if status.seconds_left is None else describe_duration(status.seconds_left)
     return (
         name,
         *texts,

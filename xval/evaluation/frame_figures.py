@@ -16,7 +16,8 @@ from xval import metrics
 from xval.data.frames import BACKGROUND, Recording
 from xval.events.finding import find_events
 from xval.events.metrics import RecordingEvents, event_metrics, segment_metrics
-from xval.metrics.frame_classification import EVENT_METRICS
+from xval.events.psds import Runs, ScoredRecording, psds_figures, tabulate_runs
+from xval.metrics.frame_classification import EVENT_METRICS, SCORE_METRICS
 from xval.settings.tasks import FRAME_CLASSIFICATION
 
 # The rates that error_rate is the sum of, and the means over classes of others, are left out: the workbook has to be read.
@@ -24,7 +25,7 @@ EVENT_FIGURES = {
     f"{unit}_{name}": EVENT_METRICS[f"{unit}_{name}"]
     for unit in ("event", "segment")
     for name in ("f1", "precision", "recall", "error_rate", "macro_f1")
-}
+} | SCORE_METRICS
 """The names of the figures of events and segments, and whether more of each is better."""
 
 
@@ -63,10 +64,29 @@ def recording_events(
     ]
 
 
-def event_figures(events: Sequence[RecordingEvents], class_names: Sequence[str], settings: FrameSettings) -> dict[str, float]:
-    """Return the metrics of segments and of events over some recordings."""
+def recording_runs(
+    events: Sequence[RecordingEvents],
+    probabilities: Sequence[NDArray[np.float32]],
+    class_names: Sequence[str],
+    settings: FrameSettings,
+    frame_s: float,
+) -> list[tuple[Runs, ...]]:
+    """Return for each recording what any threshold finds of each label; arguments as of `recording_events`, and its answer."""
     labels = [name for name in class_names if name != BACKGROUND]
-    found = segment_metrics(events, labels, segment_s=settings.segment_s) | event_metrics(events, labels)
+    columns = [list(class_names).index(name) for name in labels]
+    smoothing = (settings.event_min_duration_s, settings.event_median_frames)
+    return [
+        tabulate_runs(ScoredRecording(each.reference, scores[:, columns], frame_s, each.ignored, *smoothing), labels)
+        for each, scores in zip(events, probabilities, strict=True)
+    ]
+
+
+def event_figures(
+    events: Sequence[RecordingEvents], runs: Sequence[tuple[Runs, ...]], class_names: Sequence[str], settings: FrameSettings
+) -> dict[str, float]:
+    """Return the metrics of segments, of events, and of events at all thresholds over some recordings."""
+    labels = [name for name in class_names if name != BACKGROUND]
+    found = segment_metrics(events, labels, segment_s=settings.segment_s) | event_metrics(events, labels) | psds_figures(runs)
     return {name: found[name] for name in EVENT_FIGURES}
 
 
@@ -74,6 +94,7 @@ def item_figures(
     recordings: Sequence[Recording],
     probabilities: Sequence[NDArray[np.float32]],
     events: Sequence[RecordingEvents],
+    runs: Sequence[tuple[Runs, ...]],
     class_names: Sequence[str],
     settings: FrameSettings,
     further: Mapping[str, metrics.Metric] | None = None,
@@ -86,7 +107,8 @@ def item_figures(
         targets = np.concatenate([recordings[number].targets for number in numbers])[counted]
         predictions = np.concatenate([probabilities[number] for number in numbers])[counted]
         of_frames = metrics.compute(FRAME_CLASSIFICATION.name, targets, predictions, further) if len(targets) else {}
-        of_events = event_figures([events[number] for number in numbers], class_names, settings)
+        both = [events[number] for number in numbers], [runs[number] for number in numbers]
+        of_events = event_figures(*both, class_names, settings)
         found[item] = {"n_clips": len(numbers)} | of_frames | of_events
     return found
 

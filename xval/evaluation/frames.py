@@ -21,14 +21,18 @@ from xval.evaluation.frame_figures import (
     event_figures,
     item_figures,
     recording_events,
+    recording_runs,
     tabulate_events,
     tabulate_frames,
 )
 from xval.events.metrics import RecordingEvents
+from xval.events.psds import Runs
 from xval.models.losses import data_loss
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
 from xval.settings.tasks import FRAME_CLASSIFICATION
+
+_Runs = Sequence[tuple[Runs, ...]]
 
 
 def evaluate_frames(
@@ -65,23 +69,26 @@ def evaluate_frames(
     events = {
         side: recording_events(sides[side].recordings, joined[side], data.class_names, frames, frame_s) for side in by_side
     }
+    runs = {side: recording_runs(events[side], joined[side], data.class_names, frames, frame_s) for side in by_side}
     further = further_metrics.load(FRAME_CLASSIFICATION.name, settings.metrics)
 
-    def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents]) -> dict[str, float]:
+    def measure(side: str, predictions: NDArray[np.float32], found: Sequence[RecordingEvents], runs: _Runs) -> dict[str, float]:
         of_frames = measured(sides[side], predictions)
         return {
             "loss": data_loss(*of_frames, settings, data),
             **metrics.compute(FRAME_CLASSIFICATION.name, *of_frames, further),
-            **event_figures(found, data.class_names, frames),
+            **event_figures(found, runs, data.class_names, frames),
         }
 
     training = sides["training"]
     shares = constant_answer(training.targets[training.weights > 0], len(data.class_names))
     constant = np.broadcast_to(shares, by_side["test"].shape)
     recordings = sides["test"].recordings
-    of_constant = recording_events(recordings, sides["test"].join(constant), data.class_names, frames, frame_s)
+    shares_of_frames = sides["test"].join(constant)
+    of_constant = recording_events(recordings, shares_of_frames, data.class_names, frames, frame_s)
+    constant_runs = recording_runs(of_constant, shares_of_frames, data.class_names, frames, frame_s)
     found = {} if of_training is None else {"training": dict(of_training)}
-    found |= {side: measure(side, by_side[side], events[side]) for side in by_side}
+    found |= {side: measure(side, by_side[side], events[side], runs[side]) for side in by_side}
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in sides.items()},
         "n_training_examples": len(data.training),
@@ -89,8 +96,10 @@ def evaluate_frames(
         "metrics": found,
         "clip_metrics": {side: found[side] for side in KEPT_SIDES},
         "further_metrics": {name: each.higher_is_better for name, each in further.items()} | EVENT_FIGURES,
-        "item_metrics": {"test": item_figures(recordings, joined["test"], events["test"], data.class_names, frames, further)},
-        "chance": {"test": measure("test", constant, of_constant)},
+        "item_metrics": {
+            "test": item_figures(recordings, joined["test"], events["test"], runs["test"], data.class_names, frames, further)
+        },
+        "chance": {"test": measure("test", constant, of_constant, constant_runs)},
     }
     test_targets, test_predictions = measured(sides["test"], by_side["test"])
     if settings.label_form == "multi_class":

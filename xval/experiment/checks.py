@@ -19,6 +19,7 @@ from xval.folds.split import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
+from xval.results.job_key import JobKey
 from xval.saved_models.initial import find_initial_model
 from xval.settings.architectures import find_architecture
 from xval.settings.resolve import Instance
@@ -48,16 +49,28 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
 
 def _check_part(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
     """Refuse conditions and shares that leave a side of a fold empty; say which items a condition leaves out."""
-    settings, found = instance.settings, list[str]()
+    folds = {fold.number: fold for fold in planned.folds.folds}
+    parts = find_parts(planned, instance, corpus)
+    found = [describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts]
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def find_parts(planned: Plan, instance: Instance, corpus: Corpus) -> dict[JobKey, Fold]:
+    """Return what an instance uses of the fold of each of its jobs; empty where it uses all.
+
+    Raises:
+        UsageError: As `part_of_fold`.
+    """
+    settings = instance.settings
     if not uses_part(settings):
-        return found
+        return {}
     clips = with_columns(corpus.index, corpus.folder)
     folds = {fold.number: fold for fold in planned.folds.folds}
-    for key in planned.to_do:
-        if key.instance == instance.number:
-            part = part_of_fold(folds[key.fold], settings, clips, job_seed(settings.seed, key.fold, key.repeat))
-            found.append(describe_left_out(folds[key.fold], part, settings))
-    return list(dict.fromkeys(filter(None, found)))
+    return {
+        key: part_of_fold(folds[key.fold], settings, clips, job_seed(settings.seed, key.fold, key.repeat))
+        for key in (*planned.done, *planned.to_do)
+        if key.instance == instance.number
+    }
 
 
 def check_features(corpus: Corpus, instance: Instance) -> None:

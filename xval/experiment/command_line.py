@@ -16,6 +16,7 @@ from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end
 from preprocessing.options.argument_parser import Parser, add_settings_argument
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.experiment.run import RunRequest, run_experiment
+from xval.folds.condition import Condition
 from xval.operating_system import allow_any_text
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
@@ -111,6 +112,11 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         if not equals or not name.strip():
             raise SettingsError(f"--set: received '{text}'; KEY=VALUE is wanted, such as --set learning_rate=0.01.")
         overrides[name.strip()] = value.strip()
+    if options.where is not None:
+        try:
+            Condition(options.where)
+        except SettingsError as error:
+            raise SettingsError(f"--where: {error}") from error
     given = {
         "gpu_ID": positions[2] if len(positions) == _MOST_POSITIONS else None,
         "workers": options.workers,

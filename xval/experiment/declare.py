@@ -7,6 +7,7 @@ import builtins
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import reduce
 from itertools import product
 from pathlib import Path
@@ -19,6 +20,7 @@ from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.settings.architectures import find_architecture
 from xval.settings.resolve import Declaration, parse_assignments, resolve
+from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
 
 
@@ -210,6 +212,10 @@ class Experiment:
         numbers = None if first is None else command_line.choose_numbers(declaration, first, last)
         if first is None and last is not None:
             raise SettingsError(f"{declaration.script}: LAST {last} without FIRST; name both, or none for all instances.")
+        known = ("first", "last", "gpu", "folds", "quiet")
+        for name in parameters:
+            if name not in Settings.model_fields and (near := get_close_matches(name, known, 1, 0.8)):
+                raise SettingsError(f"run(): unknown parameter '{name}'. Did you mean '{near[0]}'?")
         device = {} if gpu is None else {"gpu_ID": gpu if isinstance(gpu, str) else ",".join(map(str, _as_list(gpu)))}
         request = RunRequest(
             numbers=numbers,

@@ -156,7 +156,7 @@ class JobProgress:
 
 def describe_time_left(left: TimeLeft | None) -> str:
     """Return an estimate as text, with what it takes for granted; nothing where there is none."""
-    if left is None:
+    if left is None or round(left.seconds) == 0:  # none is left here: perhaps another process runs the rest
         return ""
     text = f"{'at most' if left.is_limit else 'about'} {describe_duration(left.seconds)} left"
     if left.n_unknown:

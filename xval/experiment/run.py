@@ -19,12 +19,14 @@ from preprocessing.console import make_console
 from xval.errors import one_line
 from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
-from xval.experiment.checks import check_instance
+from xval.experiment.checks import check_instance, find_parts
 from xval.experiment.feature_stores import make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
+from xval.folds.split import Fold
 from xval.jobs.claim import FAILED, JobOutcome
+from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
@@ -34,7 +36,7 @@ from xval.report.write import write_page
 from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
-from xval.results.job_key import job_keys
+from xval.results.job_key import JobKey, job_keys
 from xval.results.read import is_current, read_done
 from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, Instance, resolve
@@ -95,7 +97,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     with rebuild.without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
-        console.print(tables.fold_table(planned), tables.job_table(planned))
+        console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         return 0
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
@@ -114,6 +116,19 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             _write_page(planned, console, is_final=True)
     _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
+
+
+def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:
+    """Return what the jobs of a plan use of their folds, where that is not all."""
+    parts: dict[JobKey, Fold] = {}
+    for instance in planned.instances:
+        if uses_part(instance.settings):
+            from preprocessing.corpus import open_corpus
+
+            with name_in_errors(_where(declaration, instance)):
+                corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
+                parts |= find_parts(planned, instance, corpus)
+    return parts
 
 
 def results_folder(settings: Settings) -> ExperimentFolder:

@@ -21,6 +21,7 @@ from xval.settings.resolve import Declaration
 from xval.settings.user_code import imported_modules, own_files
 
 _PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
+_NO_REPOSITORY = "not in a git repository\n"
 _FILES = ("pyproject.toml", "constraints.txt")
 
 
@@ -58,7 +59,7 @@ def hash_code(files: dict[str, Path]) -> str:
 
 
 def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = ()) -> Path:
-    """Copy the code, the git commit, the uncommitted changes and the environment.
+    """Copy the code, the git commit, the uncommitted changes and the environment; of the user's study commit and changes, too.
 
     Args:
         code_folder: ``experiment_<n>/code``.
@@ -82,10 +83,10 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     (temporary / "environment.txt").write_text(_describe_environment(), encoding="utf-8")
-    (temporary / "git_commit.txt").write_text(_git("rev-parse", "HEAD") or "not in a git repository\n", encoding="utf-8")
-    difference = _git("diff", "HEAD", "--", ".")
-    if difference:
-        (temporary / "uncommitted.diff").write_text(difference, encoding="utf-8")
+    _write_version(temporary, ROOT if (ROOT / ".git").exists() else None)
+    own_folder = find_study() or script.resolve().parent
+    if not own_folder.is_relative_to(ROOT):
+        _write_version(temporary, own_folder, name="study_")
     try:
         temporary.rename(final)
     except OSError:
@@ -112,13 +113,22 @@ def as_script(declaration: Declaration) -> str:
     return "\n".join(lines)
 
 
-def _git(*arguments: str) -> str:
-    """Return what git says of the project, or nothing where there is no git or no repository."""
-    if not (ROOT / ".git").exists():
-        return ""
+def _write_version(copy: Path, folder: Path | None, name: str = "") -> None:
+    """Write the git commit of a folder, whether something in it is not committed, and the changes of committed files."""
+    commit = _git(folder, "rev-parse", "HEAD") if folder else ""
+    changed = _git(folder, "status", "--porcelain", "--", ".") if folder and commit else ""
+    said = f"{commit}{'with' if changed else 'without'} uncommitted changes or new files\n" if commit else _NO_REPOSITORY
+    (copy / f"{name}git_commit.txt").write_text(said, encoding="utf-8")
+    difference = _git(folder, "diff", "HEAD", "--", ".") if folder and changed else ""
+    if difference:
+        (copy / f"{name}uncommitted.diff").write_text(difference, encoding="utf-8")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git says of a folder, or nothing where there is no git or no repository."""
     try:
         return subprocess.run(
-            ["git", "-C", str(ROOT), *arguments],
+            ["git", "-C", str(folder), *arguments],
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -3,13 +3,14 @@
 Comes in: instances, plans, outcomes and metric dicts. Goes out: rich tables and lines. run.py prints them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from xval.folds.split import Fold
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
@@ -94,14 +95,24 @@ def _shown(instance: Instance, name: str) -> str:
     return "searched" if instance.sources.get(name) == "search" else str(instance.parameters.get(name, "-"))
 
 
-def fold_table(planned: Plan) -> Table:
-    """Return the chosen folds with the items that each tests, of which there may be hundreds: the first few."""
+def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> Table:
+    """Return the chosen folds with the items that each tests, of which there may be hundreds: the first few.
+
+    Args:
+        planned: The plan.
+        parts: What jobs use of their folds where that is not all; a fold has a row for each choice of test items.
+    """
     has_deals, rows = planned.folds.n_deals > 1, []
     for fold in planned.folds.folds:
-        if fold.number in planned.chosen_folds:
-            more = f", and {len(fold.test) - _LISTED_ITEMS} more" if len(fold.test) > _LISTED_ITEMS else ""
+        tested: dict[tuple[str, ...], set[int]] = {}
+        for key in sorted([*planned.done, *planned.to_do]):
+            if key.fold == fold.number:
+                tested.setdefault(parts.get(key, fold).test, set()).add(key.instance)
+        for items, instances in tested.items():
+            more = f", and {len(items) - _LISTED_ITEMS} more" if len(items) > _LISTED_ITEMS else ""
+            which = f" (instances {describe_numbers(instances)})" if len(tested) > 1 else ""
             deal = [str(planned.folds.deal_of(fold.number))] * has_deals
-            rows.append((str(fold.number), *deal, ", ".join(fold.test[:_LISTED_ITEMS]) + more))
+            rows.append((str(fold.number), *deal, ", ".join(items[:_LISTED_ITEMS]) + more + which))
     return make_table(("fold", *["deal"] * has_deals, "test items"), rows)
 
 

@@ -22,6 +22,7 @@ from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import is_current
+from xval.settings.user_code import describe_place
 
 Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]
@@ -153,7 +154,7 @@ class ClaimedFold:
         out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
         return self._outcome(
             "crashed" if out_of_memory else "failed",
-            error=one_line(error),
+            error=f"{describe_place(error)}{one_line(error)}",
             details="".join(traceback.format_exception(error)),
             history=self._history,
             seconds=round(time.monotonic() - self._started, 3),

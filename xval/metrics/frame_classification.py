@@ -34,6 +34,8 @@ EVENT_METRICS = {
     )
 }  # fmt: skip
 """The metrics of segments and events, and whether more of each is better; xval/events/metrics.py computes them."""
+SCORE_METRICS = {"psds1": True, "psds2": True}
+"""The metrics of events at all thresholds, and whether more of each is better; xval/events/psds.py computes them."""
 
 
 def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,14 @@ from preprocessing.annotations.settings import FrameSettings
 from xval import metrics
 from xval.data.frames import BACKGROUND, Recording
 from xval.errors import CorpusError, SettingsError
-from xval.evaluation.frame_figures import event_figures, item_figures, recording_events, tabulate_events, tabulate_frames
+from xval.evaluation.frame_figures import (
+    event_figures,
+    item_figures,
+    recording_events,
+    recording_runs,
+    tabulate_events,
+    tabulate_frames,
+)
 from xval.events.metrics import RecordingEvents, count_events
 from xval.new_data.calibration import measure_calibration
 from xval.new_data.figures import Figures, metric_intervals
@@ -134,6 +141,7 @@ def measure_frames(
     frame_figures = metrics.compute(FRAME_CLASSIFICATION.name, targets, predictions)
     frame_s = settings.frame_s(sample_rate_hz)
     events = recording_events(recordings, probabilities, class_names, settings, frame_s)
+    runs = recording_runs(events, probabilities, class_names, settings, frame_s)
     labels = [name for name in class_names if name != BACKGROUND]
     by_class = count_events(events, labels).by_class()
     rows = {name: {f"event_{key}": value for key, value in of_class.items()} for name, of_class in by_class.items()}
@@ -152,9 +160,9 @@ def measure_frames(
     interval = _event_interval([recording.item for recording in recordings], events, labels)
     return Figures(
         unit=FRAME_CLASSIFICATION.unit,
-        metrics=frame_figures | event_figures(events, class_names, settings),
+        metrics=frame_figures | event_figures(events, runs, class_names, settings),
         intervals=frame_intervals | ({} if interval is None else {"event_f1": interval}),
-        item_metrics=item_figures(recordings, probabilities, events, class_names, settings),
+        item_metrics=item_figures(recordings, probabilities, events, runs, class_names, settings),
         predictions=pd.concat(tables, ignore_index=True),
         class_metrics=pd.DataFrame.from_dict(rows, orient="index").rename_axis("class"),
         confusion_matrix=metrics.confusion_matrix(targets, predictions) if is_one_class else None,

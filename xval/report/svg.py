@@ -40,7 +40,7 @@ def spanning(values: Iterable[float], start: float, end: float) -> Scale:
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if low == high:
-        low, high = low - 0.5, high + 0.5
+        low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
     step = _step(low, high)
     return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end)
 

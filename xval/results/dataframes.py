@@ -28,10 +28,11 @@ _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
     "metric": "str", "value": "float64",
 }  # fmt: skip
+# What is read most stands at both ends: a printed table leaves out the columns in the middle.
 _FIGURE_DTYPES = {
-    "dataset": "str", "experiment": "int64", "instance": "int64", "side": "str", "metric": "str", "mean": "float64",
-    "std": "float64", "n_folds": "int64", "items": "float64", "n_items": "int64", "pooled": "float64", "low": "float64",
-    "high": "float64", "of": "str", "method": "object", "chance": "float64", "strategy": "str",
+    "instance": "int64", "side": "str", "metric": "str", "mean": "float64", "std": "float64", "n_folds": "int64",
+    "dataset": "str", "experiment": "int64", "items": "float64", "n_items": "int64", "strategy": "str", "method": "object",
+    "of": "str", "chance": "float64", "pooled": "float64", "low": "float64", "high": "float64",
 }  # fmt: skip
 _KEY = ["instance", "fold", "repeat"]
 _ITEM_SIDE = "item_test"
@@ -84,10 +85,11 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
         folder: As for `load_results`.
 
     Returns:
-        A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns dataset (text),
-        experiment, instance (int64), side, metric; mean, std and n_folds of the folds; items, the mean over items; n_items;
-        pooled, of all test examples of all folds; low and high, the interval of what ``of`` says, by ``method``; chance, what
-        ``strategy`` reaches without listening. NaN, None: undefined. ``table.attrs["not_done"]``: as of `load_results`.
+        A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
+        metric (text); mean, std and n_folds of the folds; dataset (text), experiment (int64); items, the mean over items;
+        n_items; pooled, of all test examples of all folds; low and high, the interval of what ``of`` says, by ``method``;
+        chance, what ``strategy`` reaches without listening. NaN, None: undefined. ``table.attrs["not_done"]``: as of
+        `load_results`.
 
     Warns:
         UserWarning: Folds failed or are missing.

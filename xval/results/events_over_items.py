@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from preprocessing.annotations.settings import FrameSettings
 from xval.data.frames import BACKGROUND
 from xval.events.metrics import Counts, RecordingEvents, count_events, count_segments
-from xval.metrics.frame_classification import EVENT_METRICS
+from xval.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
+from xval.metrics.frame_classification import EVENT_METRICS, SCORE_METRICS
+from xval.metrics.registry import Chance
 from xval.results.item_figures import ItemFigure
 from xval.results.tested_examples import Frames, read_frames
-from xval.statistics.intervals import figure_interval
+from xval.statistics.intervals import Interval, figure_interval
 
 _COLUMNS = ["start_s", "end_s", "label"]
+_MOST_RUNS = 20_000_000  # times items: each is left out once for an interval; more would take minutes
 _Both = tuple[Counts, Counts]
 
 
@@ -43,7 +46,9 @@ def measure_events(
         FileNotFoundError: A file is missing.
     """
     labels = [name for name in class_names if name != BACKGROUND]
-    recordings = [found for folder in folders for found in _recordings(read_frames(folder), labels)]
+    scored = [name for name in SCORE_METRICS if name in of_record]
+    read = [each for folder in folders for each in _recordings(read_frames(folder, labels if scored else ()), labels)]
+    recordings = [(item, events) for item, events, _ in read]
     items = sorted({item for item, _ in recordings})
     by_item = [_count([events for name, events in recordings if name == item], labels, settings) for item in items]
     pooled = _figures(_add(by_item))
@@ -66,21 +71,57 @@ def measure_events(
         best = max(reached, key=reached.__getitem__, default=None)
         bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
         interval = figure_interval(len(items), compute, bounds=bounds, bootstrap=False)
-        found[name] = ItemFigure(
-            items=of_record[name]["items"],
-            pooled=None if math.isnan(pooled[name]) else pooled[name],
-            of="pooled",
-            low=interval and interval.low,
-            high=interval and interval.high,
-            method=interval and interval.method,
-            chance=None if best is None else sign * reached[best],
-            strategy=best or "",
-        )
+        chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
+        found[name] = _item_figure(of_record[name], pooled[name], interval, chance)
+    return found | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
+
+
+def _measure_scores(
+    read: Sequence[tuple[str, RecordingEvents, pd.DataFrame]],
+    items: Sequence[str],
+    labels: Sequence[str],
+    settings: FrameSettings,
+    of_record: Mapping[str, ItemFigure],
+) -> dict[str, ItemFigure]:
+    """Return the figures of events at all thresholds; chance is that of frames that all have the same score."""
+    by_item: dict[str, list[tuple[Runs, ...]]] = {item: [] for item in items}
+    silent = []
+    for item, events, rows in read:
+        scores = rows[[f"probability_{label}" for label in labels]].to_numpy(np.float32)
+        frame_s = events.duration_s / len(rows)
+        smoothing = (settings.event_min_duration_s, settings.event_median_frames)
+        recording = ScoredRecording(events.reference, scores, frame_s, events.ignored, *smoothing)
+        by_item[item].append(tabulate_runs(recording, labels))
+        silent.append(tabulate_runs(recording._replace(scores=np.zeros_like(scores)), labels))
+    n_runs = sum(len(each.lengths_ns) for of_item in by_item.values() for runs in of_item for each in runs)
+    found = {}
+    for name in (name for name in SCORE_METRICS if name in of_record):
+
+        def compute(drawn: NDArray[np.intp], name: str = name) -> float:
+            return psds([runs for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
+
+        is_quick = n_runs * len(items) <= _MOST_RUNS
+        interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), bootstrap=False) if is_quick else None
+        chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
+        found[name] = _item_figure(of_record[name], compute(np.arange(len(items))), interval, chance)
     return found
 
 
-def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents]]:
-    """Yield each recording with its item."""
+def _item_figure(of_record: ItemFigure, pooled: float, interval: Interval | None, chance: Chance) -> ItemFigure:
+    return ItemFigure(
+        items=of_record["items"],
+        pooled=None if math.isnan(pooled) else pooled,
+        of="pooled",
+        low=interval and interval.low,
+        high=interval and interval.high,
+        method=interval and interval.method,
+        chance=None if math.isnan(chance.value) else chance.value,
+        strategy=chance.strategy,
+    )
+
+
+def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:
+    """Yield the item, the events and the frames of each recording."""
     for (item, clip), rows in frames.table.groupby(["item", "clip"], sort=True):
         own = frames.events[frames.events["clip"] == str(clip)]
         unknown = rows.loc[rows["weight"] == 0, ["start_s", "end_s"]]
@@ -92,6 +133,7 @@ def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, Re
                 duration_s=float(rows["end_s"].max()),
                 ignored=pd.concat([unknown.assign(label=label) for label in labels]) if len(unknown) else None,
             ),
+            rows,
         )
 
 

@@ -55,7 +55,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
     done = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"]]
     if not done:
         return []
-    ranking = rank_instances(done)
+    ranking, at_chance = rank_instances(done), _not_above_chance(done)
     found = (
         *_cautions(done),
         _random_split(done),
@@ -66,9 +66,9 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         _folds_lacking_classes(done),
         _no_pooled_figures(done),
         *_seeds(done),
-        _not_above_chance(done),
-        _tie(done, ranking),
-        _nested(done, ranking),
+        at_chance,
+        # Where nothing is above chance there is nothing to choose.
+        *([] if at_chance and len(at_chance.instances) == len(done) else [_tie(done, ranking), _nested(done, ranking)]),
     )
     return [finding for finding in found if finding is not None]
 
@@ -245,11 +245,13 @@ def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
         return None
     chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
     which = "it happens to be the same figure here." if chosen == reached else f"report {reached}."
+    is_lower = (own - nested.test_mean) * (1 if direction(done, metric) else -1) < 0
+    bias = "such a figure is too good on average, though not here" if is_lower else "is too good on average"
     return Finding(
         "nested",
         f"{reached} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
         "validation items (nested selection): the estimate of choosing and training in this way, on new items. The "
-        f"{chosen} of instance {ranking.selected} estimates this one instance, and is too good on average: the validation "
+        f"{chosen} of instance {ranking.selected} estimates this one instance, and {bias}: the validation "
         f"items that chose it are test items of other folds. For what your way of choosing reaches, {which} For this one "
         "model, test it on items that no fold has.",
     )

@@ -4,7 +4,7 @@ Comes in: the clips with the further columns of their corpus. Goes out: the grou
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -35,12 +35,35 @@ class GroupColumn(NamedTuple):
 
 
 def group_columns(table: pd.DataFrame) -> list[str]:
-    """Return the further columns of a corpus that put its items or clips into 2 to 20 groups.
+    """Return the further columns of a corpus that put its items or clips into 2 to 20 groups, those of items first.
+
+    Columns that are another name of the item or the label are left out.
 
     Args:
         table: As of `preprocessing.clips.columns.with_columns`.
     """
-    return [name for name in further_columns(table.columns) if 2 <= len(find_groups(table, name).names) <= _MOST_GROUPS]
+    found = [
+        name
+        for name in further_columns(table.columns)
+        if 2 <= len(find_groups(table, name).names) <= _MOST_GROUPS and not _is_name(table, name)
+    ]
+    return sorted(found, key=lambda name: int(table.groupby("item")[name].nunique().max()) > 1)
+
+
+def _is_name(table: pd.DataFrame, name: str) -> bool:
+    """Return whether a column is another name of the items or the labels; an age that no two items share is none of an item."""
+    values = table[name]
+    if "label" in table and _are_one_to_one(values, table["label"]):
+        return True
+    if not _are_one_to_one(values, table["item"]):
+        return False
+    digits = table["item"].astype(str).str.replace(r"\D", "", regex=True).str.lstrip("0")
+    return values.dtype.kind not in "iuf" or bool((values.map("{:g}".format).replace("0", "") == digits).all())
+
+
+def _are_one_to_one(first: "pd.Series[Any]", second: "pd.Series[Any]") -> bool:
+    pairs = pd.DataFrame({"first": first, "second": second}).drop_duplicates()
+    return bool(pairs["first"].is_unique and pairs["second"].is_unique)
 
 
 def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:

@@ -26,7 +26,7 @@ from xval.results.summary import MetricDict, done_records, has_windows, settings
 from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings import user_code
 from xval.settings.tasks import Task
-from xval.statistics.differences import independent_difference
+from xval.statistics.differences import cut_difference, independent_difference
 from xval.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Interval, figure_interval, mean_interval
 
 _LEVEL = 0.05
@@ -213,11 +213,12 @@ class _Members:
     Attributes:
         items: intp (n_items,), the numbers of the items that have examples in the group.
         n_clips: How many clips of it were tested.
+        bounds: Of the metric.
         is_too_large: Whether an interval, for which each item is left out once, would take minutes.
     """
 
     def __init__(self, tested: Answers, column: GroupColumn, group: str, metric: Metric) -> None:
-        self._repeats, self._metric = tested.repeats, metric
+        self._repeats, self._metric, self.bounds = tested.repeats, metric, metric.bounds
         clips = set(column.groups.index[column.groups == group])
         self._rows: list[dict[int, NDArray[np.intp]]] = []
         for each in tested.repeats:
@@ -283,6 +284,9 @@ def _find_gap(figures: Sequence[GroupFigure], members: dict[str, _Members]) -> G
         interval = independent_difference(
             len(first.items), first.figure, len(second.items), second.figure, confidence=confidence
         )
+    if interval is not None:
+        ends = cut_difference(interval.low, interval.high, first.bounds)
+        interval = interval._replace(low=ends[0], high=ends[1])
     return Gap(high.group, low.group, high.value - low.value, interval, n_pairs, is_within)
 
 

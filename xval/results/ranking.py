@@ -154,8 +154,9 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
         reached.setdefault(shown, []).append(metric)
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
+    chosen = "alone:" if len(metric_dicts) == 1 else "is selected: best"
     return (
-        f"Instance {ranking.selected} is selected: best mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
+        f"Instance {ranking.selected} {chosen} mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
         f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
         f"On the test items it reaches {listed}."
     )

@@ -82,14 +82,18 @@ def read_examples(
     return TestedExamples(items, clips, folds, targets, predictions)
 
 
-def read_frames(folder: Path) -> Frames:
+def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
     """Return the test frames and events in a fold folder.
+
+    Args:
+        folder: Of the fold.
+        labels: Those whose probabilities are wanted, too.
 
     Raises:
         ResultsError: A file is damaged.
         FileNotFoundError: A file is missing.
     """
-    columns = ["item", "clip", "start_s", "end_s", "weight"]
+    columns = ["item", "clip", "start_s", "end_s", "weight", *(f"probability_{label}" for label in labels)]
     table = _read(folder / "predictions.parquet", "test", columns).to_pandas()
     try:
         events = pd.read_csv(folder / "events.csv", dtype={"item": str, "clip": str, "label": str})

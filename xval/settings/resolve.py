@@ -195,6 +195,8 @@ def _resolve_one(
     faults = []
     architecture = _architecture(merged["architecture"])
     unknown = [name for name in merged if name not in Settings.model_fields and name not in architecture.options]
+    if not architecture.task_types:  # it is not known, and neither are its options
+        unknown = []
     for name in unknown:
         known = [*Settings.model_fields, *architecture.options]
         near = suggestion(name, known).partition(" Did you mean")

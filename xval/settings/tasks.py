@@ -10,7 +10,7 @@ from typing import Literal
 
 from xval import metrics
 from xval.errors import SettingsError, suggestion
-from xval.metrics.frame_classification import EVENT_METRICS
+from xval.metrics.frame_classification import EVENT_METRICS, SCORE_METRICS
 from xval.settings import keras_names, user_code
 from xval.settings.keras_names import KerasMetric
 from xval.settings.scope import Scope
@@ -237,7 +237,7 @@ _MULTI_CLASS_FRAMES = Task(
     main_metrics=("macro_f1", "event_f1"),
     item_metric="macro_f1",
     evaluation="xval.evaluation.frames.evaluate_frames",
-    final_metrics=EVENT_METRICS,
+    final_metrics=EVENT_METRICS | SCORE_METRICS,
     # Other labels of frames are other questions.
     loss_scopes=(Scope.LOSS, Scope.FRAME_LOSS),
     unit="frames",

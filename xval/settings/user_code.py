@@ -14,13 +14,15 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from pkgutil import iter_modules
+from traceback import extract_tb
 from typing import Any
 
 from xval.config_file import ROOT, find_study, own_folder
-from xval.errors import SettingsError, suggestion
+from xval.errors import SettingsError, XvalError, suggestion
 
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
 _SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
+_ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
 _PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 
 
@@ -145,6 +147,25 @@ def load(path: str) -> Any:
     return getattr(module, name)
 
 
+def describe_place(error: BaseException) -> str:
+    """Return the line of an architecture or of the user's own code that an error comes from; empty: it comes from elsewhere.
+
+    Args:
+        error: As it was caught; the last such line of its traceback counts.
+
+    Returns:
+        Such as ``architectures/own_cnn.py, line 12: ``, to stand before the error. Errors of xval say themselves where.
+    """
+    if isinstance(error, XvalError):
+        return ""
+    for frame in reversed(extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        if path.is_file() and inside.parts[0] not in _ENGINE and not _is_installed(path):
+            return f"{inside.as_posix()}, line {frame.lineno}: "
+    return ""
+
+
 def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Path]:
     """Return the files of the user's own modules, and of the user's modules that they import, in turn.
 
@@ -245,11 +266,14 @@ def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
 def _is_own(spec: ModuleSpec) -> bool:
     """Return whether a module is a file of the user's own, neither of Python nor installed."""
     places = [spec.origin] if spec.has_location and spec.origin else list(spec.submodule_search_locations or ())
+    return bool(places) and not any(_is_installed(Path(place)) for place in places)
+
+
+def _is_installed(path: Path) -> bool:
+    """Return whether a file or folder belongs to Python or to an installed package."""
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    found = [Path(place).resolve() for place in places]
-    return bool(found) and not any(
-        _PACKAGES_FOLDERS & set(path.parts) or any(path.is_relative_to(folder) for folder in installed) for path in found
-    )
+    found = path.resolve()
+    return bool(_PACKAGES_FOLDERS & set(found.parts)) or any(found.is_relative_to(folder) for folder in installed)
 
 
 def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:

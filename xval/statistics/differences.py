@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.statistics.intervals import FEWEST_ITEMS, Interval
+from xval.statistics.intervals import FEWEST_ITEMS, Bounds, Interval
 
 Figure = Callable[[NDArray[Any]], float]
 """From the numbers of some items, intp (n,), to their figure."""
@@ -45,6 +45,12 @@ def independent_difference(
     half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(total)
     difference = first(np.arange(n_first)) - second(np.arange(n_second))
     return Interval(difference - half, difference + half, n_first + n_second, "Welch t")
+
+
+def cut_difference(low: float, high: float, bounds: Bounds | None) -> tuple[float, float]:
+    """Return an interval of a difference without what figures within their bounds cannot differ by; NaN stays."""
+    most = bounds[1] - bounds[0] if bounds else math.inf
+    return max(low, -most), min(high, most)
 
 
 def _jackknife_variance(n_items: int, figure: Figure) -> float:

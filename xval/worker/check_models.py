@@ -15,6 +15,7 @@ from xval.saved_models.initial import find_initial_model
 from xval.settings.architectures import COMBINATION
 from xval.settings.schema import names_of
 from xval.settings.scope import Scope
+from xval.settings.user_code import describe_place
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
@@ -42,7 +43,7 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
                 check_parts(job.settings, n_outputs)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
-                faults[described] = f"instance {job.instance}: {checked}: {one_line(error)}"
+                faults[described] = f"instance {job.instance}: {checked}: {describe_place(error)}{one_line(error)}"
     return [fault for fault in faults.values() if fault]
 
 

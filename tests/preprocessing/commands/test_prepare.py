@@ -35,6 +35,7 @@ def test_class_folders_make_the_store_that_the_command_makes(capsys: pytest.Capt
 
     printed = capsys.readouterr().out
     assert "folders: 6 clips of 3 items (anna, bob, cleo), 2 classes (no, yes)" in printed
+    assert "python experiments/" not in printed
     words = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
     assert main(["folders", "words", "--item-pattern", "([a-z]+)_", "--dataset", "other", "--workers", "1", *words]) == 0
     same = open_corpus("other", Path("data"))

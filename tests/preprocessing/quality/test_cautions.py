@@ -5,7 +5,14 @@ import pytest
 
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._tables import are_measurements
-from preprocessing.quality.cautions import lonely_classes, measured_labels, padded, padded_durations, upsampled
+from preprocessing.quality.cautions import (
+    contradicting_labels,
+    lonely_classes,
+    measured_labels,
+    padded,
+    padded_durations,
+    upsampled,
+)
 from preprocessing.quality.rules import Criteria, padded_clips
 
 SHORT_AND_LONG = pd.DataFrame({"clip": ["a", "b", "long"], "duration_s": [0.4, 0.5, 30.0]})
@@ -59,6 +66,33 @@ def test_recordings_whose_frames_are_labelled_are_not_padded(has_examples: bool)
 def test_many_numbers_of_few_clips_each_are_measurements(labels: list[str], expected: bool) -> None:
     assert are_measurements(labels) is expected
     assert bool(measured_labels(pd.DataFrame({"label": labels}))) is expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["23", "31", "45", "52", "60", "71"], True),
+        (["-10", "0", "10", "20"], True),
+        (["0.5", "1", "2"], True),
+        (["1", "2", "3", "4", "5", "6"], False),
+        (["3", "5", "8"], False),
+        (["01", "03", "17"], False),
+        (["10", "11", "12"], False),
+        (["44", "60"], False),
+    ],
+)
+def test_few_numbers_with_fractions_or_gaps_are_taken_for_measured(names: list[str], expected: bool) -> None:
+    text = measured_labels(pd.DataFrame({"label": names * 20}))
+    assert ("give --task-type regression" in text) is expected
+
+
+def test_identical_audio_under_different_labels_is_named() -> None:
+    clips = pd.DataFrame({"clip": list("abcde"), "label": ["x", "y", "x", "x", "y"], "audio_hash": list("11223")})
+    text = contradicting_labels(clips)
+    assert text.startswith("2 clips hold the same audio as another one under another label, as a (x), b (y): ")
+    assert contradicting_labels(clips[1:]) == ""
+    numbers = clips.assign(**{"label:age": [20.0, 20.0, 30.0, 31.0, 5.0], "label:weight": 60.0})
+    assert "as c (30.0, 60.0), d (31.0, 60.0)" in contradicting_labels(numbers, ["label:age", "label:weight"])
 
 
 def test_classes_of_one_item_and_low_rates_are_named() -> None:

@@ -93,7 +93,10 @@ def test_what_is_to_do_takes_as_long_as_finished_jobs_of_the_instance(command, r
 
     assert code == 0
     assert "1 min 40 s" in printed
-    assert "Nothing is running; the time left is that of one job at a time." in printed
+    assert (
+        "Nothing is running: the command of the experiment goes on where it stopped. The time left is that of one job at a "
+        "time." in printed
+    )
 
 
 def test_an_instance_without_finished_jobs_takes_as_long_as_the_others(command, results):
@@ -115,7 +118,7 @@ def test_where_nothing_is_finished_the_time_left_is_unknown(command, results):
 
     _, printed, _ = command("status", results)
 
-    assert printed.count("unknown") == 4
+    assert printed.count("not known yet") == 4
     assert states(command, results)[1]["seconds_left"] is None
 
 

@@ -67,6 +67,8 @@ def test_metrics_of_ones_own_stand_beside_those_of_frames_with_their_directions(
     assert "worst" in found["chance"]["test"]
     assert found["further_metrics"]["worst"] is False
     assert found["further_metrics"]["event_f1"] is True
+    sides = (found["metrics"]["test"], found["item_metrics"]["test"]["d"], found["chance"]["test"])
+    assert all(0 <= of["psds1"] <= of["psds2"] <= 1 for of in sides)
 
 
 def test_what_is_annotated_behind_the_last_frame_is_not_missed(tmp_path, make_settings):

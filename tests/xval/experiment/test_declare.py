@@ -183,6 +183,7 @@ def test_a_script_copy_declares_the_same_experiment(declare, tmp_path):
         ({"last": 1}, "LAST 1 without FIRST"),
         ({"folds": 7}, "no fold 7. Available: 1-3"),
         ({"num_epoch": 3}, r"^run\(\): unknown parameter 'num_epoch'. Did you mean 'num_epochs'"),
+        ({"fold": [1]}, r"^run\(\): unknown parameter 'fold'. Did you mean 'folds'\?$"),
         ({"gpu": "x"}, r"run\(\): gpu_ID: received 'x'"),
     ],
 )

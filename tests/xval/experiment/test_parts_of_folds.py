@@ -73,10 +73,20 @@ def test_parts_of_folds_are_trained_tested_and_audited(project, in_process):
 def test_the_command_line_conditions_both_sides_and_names_a_column_that_is_not_there(project, in_process):
     add_recorders(project)
     project.write_script(NETWORK, num_epochs=1)
-    ended = project.run("--where", 'recoder == "near"')
-    assert ended.returncode == 2
-    assert "no column 'recoder'" in ended.stderr
-    assert "Did you mean 'recorder'" in ended.stderr
+    for options in ([], ["--dry-run"]):
+        ended = project.run("--where", 'recoder == "near"', *options)
+        assert ended.returncode == 2
+        assert "no column 'recoder'" in ended.stderr
+        assert "Did you mean 'recorder'" in ended.stderr
+    ended = project.run("--where", "recorder is near")
+    assert ended.stderr.startswith("error: --where: condition 'recorder is near'"), ended.stderr
+    assert ended.stderr.count("condition") == 1
+    ended = project.run("--where", 'recorder == "nearer"', "--dry-run")
+    assert (ended.returncode, "leaves none of its" in ended.stderr) == (2, True)
+    ended = project.run("--where", FAR, "--dry-run")
+    assert ended.returncode == 0, ended.stderr
+    assert "speaker_1" in ended.stdout
+    assert "speaker_0" not in ended.stdout
     ended = project.run("--where", 'recorder == "near"', "--folds", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record = project.records()[1, 1]

@@ -16,6 +16,8 @@ def test_tables_are_those_of_the_loading_functions(results, finished):
     pd.testing.assert_frame_equal(results.figures, xval.load_figures(finished.results))
     pd.testing.assert_frame_equal(results.predictions, xval.load_predictions(finished.results))
     assert results.not_done == []
+    with pd.option_context("display.width", 80, "display.max_columns", 0):
+        assert "pooled" in repr(results.figures).partition("\n")[0]
 
 
 def test_the_summary_marks_the_best_instance_which_validation_selects(results):
@@ -33,7 +35,11 @@ def test_instances_are_compared_and_the_page_is_written(results, finished, tmp_p
     moved = Results(shutil.copytree(finished.results, tmp_path / "moved"))
     moved.folder.joinpath("report.html").unlink()
 
-    assert len(moved.compare(1, 3, baseline=1).table)
+    compared = moved.compare(1, 3, baseline=1)
+    assert len(compared.table)
+    assert "verdict" in repr(compared)
+    assert "against instance 1 (as chosen)" in repr(compared)
+    assert "Pair(" not in repr(compared)
     assert moved.report(audio=False, audit=False).read_text().startswith("<!")
 
 

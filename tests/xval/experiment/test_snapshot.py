@@ -1,3 +1,5 @@
+import subprocess
+
 from xval.experiment.snapshot import code_files, hash_code, take_snapshot
 from xval.settings.architectures import ROOT
 
@@ -33,3 +35,26 @@ def test_a_script_of_the_project_is_copied_once_in_its_place(tmp_path):
 
     assert (copy / "experiments" / "demo.py").is_file()
     assert not (copy / "script").exists()
+
+
+def test_the_commit_and_the_changes_of_the_folder_of_the_script_stand_beside_those_of_the_project(tmp_path):
+    script = tmp_path / "study" / "mine.py"
+    script.parent.mkdir()
+    script.write_text("1\n")
+    assert "not in a git" in (take_snapshot(tmp_path / "code", script) / "study_git_commit.txt").read_text()
+
+    def git(*arguments):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false")
+        return subprocess.run(["git", "-C", script.parent, *identity, *arguments], check=True, capture_output=True, text=True)
+
+    script.write_text("2\n")
+    for command in (("init",), ("add", "."), ("commit", "-m", "first")):
+        git(*command)
+    commit = git("rev-parse", "HEAD").stdout
+    clean = take_snapshot(tmp_path / "code", script)
+    assert (clean / "study_git_commit.txt").read_text() == f"{commit}without uncommitted changes or new files\n"
+    assert not (clean / "study_uncommitted.diff").exists()
+    script.write_text("3\n")
+    changed = take_snapshot(tmp_path / "code", script)
+    assert (changed / "study_git_commit.txt").read_text() == f"{commit}with uncommitted changes or new files\n"
+    assert "+3" in (changed / "study_uncommitted.diff").read_text()

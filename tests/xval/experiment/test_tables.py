@@ -31,7 +31,7 @@ def planned(make_settings):
 
 
 def test_a_dry_run_names_few_of_many_test_items_and_each_fold_once(planned):
-    lines = written(tables.fold_table(planned), tables.job_table(planned)).splitlines()
+    lines = written(tables.fold_table(planned, {}), tables.job_table(planned)).splitlines()
 
     assert sum("3/0.wav, 3/1.wav, 3/2.wav, 3/3.wav, 3/4.wav, and 235 more" in line for line in lines) == 1
     assert [line.split() for line in lines if "number" in line] == [
@@ -39,6 +39,14 @@ def test_a_dry_run_names_few_of_many_test_items_and_each_fold_once(planned):
         ["2", "number", "2", "1", "none", "1-3"],
     ]
     assert not any("5.wav" in line for line in lines)
+
+
+def test_a_dry_run_names_the_test_items_that_conditions_leave(planned):
+    parts = {JobKey(2, fold, 1): Fold(fold, (), (), (f"only {fold}",)) for fold in (1, 2, 3)}
+    lines = written(tables.fold_table(planned, parts)).splitlines()
+
+    assert [line.split("(")[1].strip() for line in lines if "only 3" in line] == ["instances 2)"]
+    assert sum("and 235 more (instances 1)" in line for line in lines) == 3
 
 
 def test_the_list_of_instances_cuts_nothing_where_the_terminal_is_narrow(planned):

@@ -20,6 +20,15 @@ def run_job(pace, key, now, *, epochs, worker=0, start_up_s=0.0):
     return now
 
 
+def test_nothing_is_said_where_another_process_runs_what_is_left():
+    pace = Pace({1: 3}, {1: 10})
+    now = run_job(pace, JobKey(1, 1), 0.0, epochs=10)
+    pace.end(JobKey(1, 2), 0.0, now, is_done=False)
+    assert "s left" in describe_time_left(pace.of_run(now))
+    pace.end(JobKey(1, 3), 0.0, now, is_done=False)
+    assert describe_time_left(pace.of_run(now)) == ""
+
+
 def test_nothing_is_said_until_something_is_known():
     pace = Pace({1: 3}, {1: 10})
     assert pace.of_run(0.0) is None

@@ -73,6 +73,7 @@ def test_the_interval_of_the_event_score_is_over_items(recordings, make_model, w
     found = evaluate_on(missed, clips, Choices({}), watch).figures
 
     assert found.metrics["event_f1"] == pytest.approx(2 * 3 / 7)
+    assert (found.item_metrics["w"]["psds1"], found.item_metrics["x"]["psds1"]) == (0, 1)
     assert found.item_metrics["w"]["event_f1"] == 0
     assert 0 < found.intervals["event_f1"].low < 2 * 3 / 7 < found.intervals["event_f1"].high < 1
 

@@ -17,7 +17,9 @@ def test_a_scale_has_round_ends_and_holds_all_values():
     assert scale(0.65) == pytest.approx(50)
     assert scale(2.0) == 100
     assert svg.ticks(scale) == pytest.approx([0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
-    assert svg.spanning([0.5, 0.5], 0, 1).low < 0.5 < svg.spanning([0.5, 0.5], 0, 1).high
+    for value in (0.25, 0.0, 1.0):
+        assert svg.spanning([value, value], 0, 1)[:2] == (0, 1)
+    assert svg.spanning([-3, -3], 0, 1).low < -3 < svg.spanning([-3, -3], 0, 1).high
 
 
 def test_a_curve_is_broken_where_a_value_is_not_finite():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from preprocessing.annotations.settings import FrameSettings
+from xval.events.psds import ScoredRecording, psds_figures, tabulate_runs
 from xval.results.events_over_items import measure_events
 from xval.results.over_items import _figure
 
@@ -74,6 +75,30 @@ def test_chance_is_that_of_the_best_label_all_the_time_or_of_silence(write):
     several = measure(folders, SETTINGS.model_copy(update={"label_form": "multi_label"}))
     assert several["segment_macro_f1"]["chance"] == pytest.approx((2 * 4 / 16 + 2 / 13) / 2)
     assert several["segment_macro_f1"]["strategy"] == "always all events"
+
+
+def test_pooled_psds_are_of_the_scores_of_all_folds_together_with_interval_and_chance(write):
+    folders, scored = [], []
+    rng = np.random.default_rng(0)
+    for fold in range(1, 7):
+        event = (1.0 + fold, 3.0 + fold, "bark")
+        folders.append(write(fold, {f"r{fold}": ([event], [event])}))
+        path = folders[-1] / "predictions.parquet"
+        table = pd.read_parquet(path)
+        is_bark = table["start_s"].between(event[0], event[1] - 0.1)
+        barks = np.where(is_bark, 0.6, 0.3) + rng.uniform(-0.3, 0.3, len(table))
+        table.assign(probability_bark=barks.astype("f4"), probability_call=np.float32(0.1)).to_parquet(path, index=False)
+        scores = np.column_stack([barks, np.full(len(table), 0.1)]).astype(np.float32)
+        reference = pd.DataFrame([event], columns=["start_s", "end_s", "label"])
+        scored.append(tabulate_runs(ScoredRecording(reference, scores, 0.5), ["bark", "call"]))
+    of_record = {name: _figure(0.25, math.nan, "items", None, math.nan, "") for name in ("event_f1", "psds1", "psds2")}
+    found = measure_events(folders, ("background", "bark", "call"), SETTINGS, of_record)
+    assert list(found) == ["event_f1", "psds1", "psds2"]
+    for name, wanted in psds_figures(scored).items():
+        assert found[name]["pooled"] == pytest.approx(wanted)
+    assert 0 <= found["psds1"]["low"] < found["psds1"]["pooled"] < found["psds1"]["high"] <= 1
+    assert (found["psds1"]["chance"], found["psds1"]["strategy"]) == (0, "the same score for all frames")
+    assert found["psds2"]["chance"] == 1, "each recording of 12 s has 2 s of barks"
 
 
 def test_frames_on_which_annotators_disagree_do_not_count(write):

@@ -48,6 +48,35 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
     assert "nested" not in texts(metric_dicts[:1])
 
 
+def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_instance, make_record):
+    values = {1: [(0.9, 0.5), (0.5, 0.5), (0.9, 0.5)], 2: [(0.1, 0.4), (0.8, 0.9), (0.1, 0.4)]}
+    metric_dicts = [
+        make_instance(
+            number, [with_sides(make_record, fold, *of) for fold, of in enumerate(sides, start=1)], learning_rate=number
+        )
+        for number, sides in values.items()
+    ]
+    text = texts(metric_dicts)["nested"]
+    assert text.startswith("0.633 is the mean test balanced_accuracy")
+    assert (
+        "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though not here" in text
+    )
+
+
+def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_record):
+    folds = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
+    instances = [
+        make_instance(
+            number, [with_sides(make_record, fold, each, each) for fold, each in enumerate(values, 1)], learning_rate=number
+        )
+        for number, values in ((1, folds), (2, sorted(folds)))
+    ]
+    assert {"tie", "nested"} <= set(texts([each | {"over_items": over_items(0.55, 0.7)} for each in instances]))
+    found = texts([each | {"over_items": over_items(0.4, 0.7)} for each in instances])
+    assert "Do not rank these" in found["not above chance"]
+    assert not {"tie", "nested"} & set(found)
+
+
 def test_few_validation_items_are_said_where_they_rank_instances(make_instance, make_record):
     def instance(number, *validating):
         records = [with_sides(make_record, fold, 0.5, 0.5) for fold in (1, 2)]

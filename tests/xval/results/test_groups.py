@@ -11,6 +11,7 @@ from xval.results import tested_examples
 from xval.results.group_columns import find_groups, group_columns
 from xval.results.groups import Answers, describe_gap, groups_table, measure_groups
 from xval.settings.tasks import find_task
+from xval.statistics.differences import cut_difference
 
 N_ITEMS, N_CLIPS = 9, 24
 
@@ -102,6 +103,23 @@ def test_with_more_groups_the_interval_of_the_gap_holds_for_all_pairs(table, tes
     assert "for all 3 pairs of groups together" in describe_gap(found)
 
 
+def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> None:
+    sites = table.assign(site=[f"{int(item[1]) // 3}" for item in table["item"]])
+    answers = []
+    for each in tested.repeats:  # all of site 2 are right, of one item of site 0 too
+        is_right = sites["site"].eq("2") | sites["item"].eq("s0")
+        chosen = np.where(is_right, each.targets, (each.targets + 1) % 3)
+        arrays = (table["item"].to_numpy(), each.clips, each.folds, each.targets)
+        answers.append(tested_examples.TestedExamples(*arrays, np.eye(3, dtype=np.float32)[chosen]))
+    gap = measure_groups(
+        tested._replace(repeats=tuple(answers)), find_groups(sites[sites["site"] != "1"], "site"), "accuracy"
+    ).gap
+    assert gap.value == pytest.approx(2 / 3)
+    assert (gap.interval.low, gap.interval.high) == (pytest.approx(2 / 3 - 1.434218, abs=1e-5), 1)
+    assert cut_difference(-1.4, 0.2, (0, 1)) == (-1, 0.2)
+    assert cut_difference(-1.4, 3.0, None) == (-1.4, 3.0)
+
+
 def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> None:
     column = find_groups(table, "age")
     assert column.names == ("20 to 40", "45 to 60")
@@ -118,6 +136,19 @@ def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:
     assert found.figures[0].interval is None
     assert found.gap is None
     assert "No gap: it takes two groups with 3 items or more" in found.notes[-1]
+
+
+def test_columns_that_name_the_item_or_the_label_make_no_groups_and_those_of_items_come_first(table) -> None:
+    labels = ["no", "yes", "yes"] * (len(table) // 3)
+    named = table.assign(
+        label=labels,
+        speaker=[item.upper() for item in table["item"]],
+        number=[float(item[1]) for item in table["item"]],
+        answer=[label[0] for label in labels],
+        code=[float(label == "yes") for label in labels],
+    )
+    shown = ["recorder", "speaker", "number", "answer", "code", "age", "gender"]
+    assert group_columns(named[["clip", "item", "label", "augmented", *shown]]) == ["age", "gender", "recorder"]
 
 
 def test_only_columns_that_make_some_groups_are_taken_by_themselves(table) -> None:

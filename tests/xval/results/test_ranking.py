@@ -251,6 +251,7 @@ def test_a_metric_beside_those_of_the_task_ranks_and_is_best_by_its_own_directio
 
 def test_the_selection_is_explained_with_chance(make_instance):
     metric_dicts = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
+    assert describe_selection(metric_dicts[:1]).startswith("Instance 1 alone: mean validation accuracy (0.600). On the test")
     assert describe_selection(metric_dicts) == (
         "Instance 1 is selected: best mean validation accuracy (0.600). "
         "On the test items it reaches balanced_accuracy 0.400 (chance 0.500), accuracy 0.500 (chance 0.500)."

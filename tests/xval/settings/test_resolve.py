@@ -40,6 +40,14 @@ def test_layers_override_each_other_and_their_source_is_kept():
     ]  # fmt: skip
 
 
+def test_the_options_of_an_architecture_that_is_not_there_are_no_further_faults():
+    with pytest.raises(SettingsError) as refused:
+        resolve(declare({"architecture": "cnn_smal", "n_filters": (8,), "dropout": 0.1, "batch_size": -1}))
+    assert [line.split(": ")[1][:30] for line in str(refused.value).splitlines()] == ["batch_size"]
+    with pytest.raises(SettingsError, match=r"^[^\n]*unknown architecture 'cnn_smal'[^\n]*$"):
+        resolve(declare({"architecture": "cnn_smal", "n_filters": (8,), "dropout": 0.1}))
+
+
 def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
 

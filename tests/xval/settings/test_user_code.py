@@ -8,7 +8,7 @@ from xval.errors import SettingsError
 from xval.experiment.snapshot import code_files, hash_code
 from xval.settings import user_code
 from xval.settings.architectures import find_architecture
-from xval.settings.user_code import find_definition, load, own_files
+from xval.settings.user_code import describe_place, find_definition, load, own_files
 
 
 def test_a_part_is_found_without_running_its_module(own_package):
@@ -35,6 +35,16 @@ def test_a_part_is_found_without_running_its_module(own_package):
 def test_what_is_not_there_is_refused_with_what_is(own_package, path, message):
     with pytest.raises(SettingsError, match=message):
         find_definition(path)
+
+
+def test_an_error_is_placed_in_the_users_own_file_and_not_where_it_was_raised(own_package):
+    (own_package / "faulty.py").write_text("import json\n\n\ndef build():\n    return json.loads('x')\n")
+    with pytest.raises(ValueError, match="Expecting value") as raised:
+        load("own_package.faulty.build")()
+    assert describe_place(raised.value) == f"{(own_package / 'faulty.py').as_posix()}, line 5: "
+    with pytest.raises(SettingsError) as refused:
+        load("own_package.parts.los")
+    assert describe_place(refused.value) == ""
 
 
 def test_a_name_from_elsewhere_is_known_only_when_it_is_loaded(own_package):

@@ -48,6 +48,7 @@ def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_an
         assert (found.pop("warm"), wanted.pop("warm")) == (True, False)
         assert found["status"] == "done", found["error"]
         assert found == wanted
+        assert found["has_tensorflow"] == (backend == "tensorflow")
         assert warm[f"{number}:1"]["weights"] != found["weights"]
 
 

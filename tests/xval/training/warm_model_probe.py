@@ -2,8 +2,8 @@
 
 Run by test_compiled.py and test_on_device.py as `python -P warm_model_probe.py FOLDER [on_device] INSTANCE:FOLD ...`, with
 KERAS_BACKEND set; FOLDER gets corpus and results; on_device: as if there were a GPU with memory for the examples. Prints
-one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "figures", "weights", "predictions", "history"}};
-"warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there.
+one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "has_tensorflow", "figures", "weights",
+"predictions", "history"}}; "warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there.
 """
 
 import json
@@ -102,6 +102,7 @@ def main(folder: Path, names: list[str]) -> None:
         kept = compiled.WARM_MODEL._kept
         epochs_ran_there = kept is not None and "_xval_device_steps" in vars(kept.fitted)
         found = {"status": outcome.status, "warm": taken[-1], "error": outcome.error, "on_device": epochs_ran_there}
+        found["has_tensorflow"] = "tensorflow" in sys.modules
         if outcome.status == "done":
             place = folder / "results" / f"instance_{number}" / f"fold_{fold}"
             record = json.loads((place / "record.json").read_text())

@@ -4,6 +4,7 @@ Comes in: the folder of an experiment and names of instances: ``3``, or ``result
 Goes out: a `Comparison`. Nothing is trained, and nothing is written.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import NamedTuple
 
 from xval.errors import ResultsError, SettingsError, suggestion
 from xval.folds.split import FoldPlan
-from xval.metrics import canonical_name
+from xval.metrics import canonical_name, find
+from xval.metrics import metric_names as task_metrics
 from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import metric_names, read_competitor
 from xval.results.comparison.outcome import Comparison
@@ -22,7 +24,8 @@ from xval.results.read import read_folds
 from xval.results.repeats import seed_twins
 from xval.results.summary import SIDE_NAMES, MetricDict, direction, has_windows, make_metric_dict
 from xval.settings.schema import names_of
-from xval.settings.tasks import find_task
+from xval.settings.tasks import Task, find_task
+from xval.statistics.intervals import Bounds
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
 
@@ -84,7 +87,15 @@ def compare_instances(
         higher_is_better=higher_is_better,
         rope=rope,
         baseline_reason=reason,
+        bounds=_bounds(task, metric),
     )
+
+
+def _bounds(task: Task, metric: str) -> Bounds | None:
+    """Return the least and largest possible figure of a metric; None: not known."""
+    if metric in task_metrics(task.name):
+        return find(task.name, metric).bounds
+    return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
 
 
 def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> list[_Chosen]:

@@ -22,6 +22,8 @@ from xval.results.comparison.figures import Competitor, FoldFigure
 from xval.results.comparison.outcome import LEVEL, Comparison, Pair
 from xval.statistics.comparison import CorrectedT, SignFlip, bayesian_t, corrected_t, holm, sign_flip
 from xval.statistics.components import Components, variance_components
+from xval.statistics.differences import cut_difference
+from xval.statistics.intervals import Bounds
 
 _ByFold = Mapping[int, Mapping[int, FoldFigure]]
 
@@ -35,6 +37,7 @@ def compare(
     higher_is_better: bool,
     rope: float = 0.01,
     baseline_reason: str = "as chosen",
+    bounds: Bounds | None = None,
 ) -> Comparison:
     """Compare each instance with the baseline on the folds in which both have a figure.
 
@@ -46,6 +49,7 @@ def compare(
         higher_is_better: Direction of the metric.
         rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
         baseline_reason: Why it is the baseline.
+        bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
 
     Raises:
         ResultsError: No instance shares a fold with the baseline.
@@ -54,7 +58,7 @@ def compare(
     notes, pairs = [], []
     for instance in instances:
         left_out = _describe_left_out(instance, baseline)
-        pair = _compare_pair(instance, baseline, left_out, rope, higher_is_better=higher_is_better)
+        pair = _compare_pair(instance, baseline, left_out, rope, bounds, higher_is_better=higher_is_better)
         if pair is None:
             notes.append(f"Instance {instance.name} is left out, no fold is common with the baseline: {left_out}.")
         else:
@@ -73,7 +77,7 @@ def compare(
 
 
 def _compare_pair(
-    instance: Competitor, baseline: Competitor, left_out: str, rope: float, *, higher_is_better: bool
+    instance: Competitor, baseline: Competitor, left_out: str, rope: float, bounds: Bounds | None, *, higher_is_better: bool
 ) -> Pair | None:
     """Return the pair, with a p that is not adjusted yet; None: no fold in common."""
     own, other = instance.by_fold(), baseline.by_fold()
@@ -86,6 +90,7 @@ def _compare_pair(
     ratio = fmean(max(each.ratio for each in (*own[fold].values(), *other[fold].values())) for fold in folds)
     differences = np.array(list(of_folds.values()))
     test = corrected_t(differences, ratio)
+    low, high = cut_difference(test.low, test.high, bounds)
     flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
     components = _components(own, other, differences)
     notes = [f"Compared on {len(folds)} fold(s); left out: {left_out}."] if left_out else []
@@ -103,7 +108,7 @@ def _compare_pair(
         n_items=n_items,
         n_repeats=n_repeats,
         ratio=ratio,
-        test=test,
+        test=test._replace(low=low, high=high),
         p_holm=test.p,
         flips=flips,
         posterior=bayesian_t(differences, ratio, rope, higher_is_better=higher_is_better),

@@ -91,7 +91,7 @@ class Pair:
         return _detectable(planned_error(self.components, now, planned), planned.n_folds, self.level)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Instances compared with a baseline in one metric.
 
@@ -124,6 +124,13 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """All numbers, a row per pair: the tests, then the differences per fold and per item (NaN: not in this pair)."""
         return pd.DataFrame([self._row(pair) for pair in self.pairs])
+
+    def __repr__(self) -> str:
+        """Return the baseline and the main numbers of each pair; ``table`` has all of them."""
+        shown = ["instance", "comment", "mean", "difference", "low_95", "high_95", "p_holm", "verdict"]
+        table = self.table[shown].to_string(index=False, float_format="{:.3f}".format)
+        first = f"{self.figure}, against instance {self.baseline} ({self.baseline_reason}):"
+        return "\n".join([first, table, *self.notes])
 
     def _row(self, pair: Pair) -> dict[str, object]:
         none = SignFlip(math.nan, math.nan, 0)

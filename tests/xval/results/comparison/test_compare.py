@@ -122,6 +122,16 @@ def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
     assert unknown.startswith("One seed per fold: how much of a difference is due to the seed is unknown")
 
 
+@pytest.mark.parametrize(("bounds", "most"), [((0, 1), 1.0), ((0, math.inf), math.inf), (None, math.inf)])
+def test_the_interval_of_a_difference_is_cut_at_what_the_bounds_of_the_metric_allow(bounds, most):
+    own, other = competitor("2", numbered([1.0, 1.0, 0.2])), competitor("1", numbered([0.0, 0.1, 0.5]))
+    (pair,) = compare_accuracy([own], other, bounds=bounds).pairs
+    (free,) = compare_accuracy([own], other).pairs
+
+    assert free.test.high > 1
+    assert pair.test == free.test._replace(low=max(free.test.low, -most), high=min(free.test.high, most))
+
+
 def test_a_lower_error_is_better():
     own, other = competitor("2", {1: 0.1, 2: 0.12, 3: 0.11}), competitor("1", {1: 0.5, 2: 0.51, 3: 0.53})
 

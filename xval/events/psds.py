@@ -1,0 +1,238 @@
+"""PSDS, the polyphonic sound detection score: one number for all thresholds, from the scores of frames.
+
+Comes in: for every recording the annotated events and the scores of its frames. Goes out: a number from 0 to 1 per scenario.
+
+Defined by Bilen et al. (A Framework for the Robust Evaluation of Sound Event Detection, ICASSP 2020). Every threshold that
+changes something is used, as by Ebbers, Haeb-Umbach and Serizel (Threshold Independent Evaluation of Sound Event Detection
+Scores, ICASSP 2022). Tested against sed_scores_eval 0.0.4. It differs in one point: a class without annotated events is left
+out, for which the score is not defined there.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from preprocessing.annotations import intervals
+from preprocessing.annotations.intervals import NS_PER_S, Intervals
+
+_Numbers = NDArray[np.float64]
+_Counts = NDArray[np.int64]
+_NS_PER_H = 3600 * NS_PER_S
+
+
+class Scenario(NamedTuple):
+    """What counts as found, and what a mistake costs.
+
+    Attributes:
+        detection: Least share of what is found that lies in annotated events of its class (DTC).
+        annotated: Least share of an annotated event that lies in such (GTC).
+        crossing: Least share of what is wrongly found that lies in annotated events of another class (CTTC).
+        crossing_cost: What is confused with another class costs so much more (alpha_CT).
+        spread_cost: How many deviations over classes are taken off the mean over classes (alpha_ST).
+        most_per_h: Effective false positives per hour up to which the curve counts (e_max).
+    """
+
+    detection: float
+    annotated: float
+    crossing: float
+    crossing_cost: float
+    spread_cost: float
+    most_per_h: float
+
+
+SCENARIOS = {
+    "psds1": Scenario(0.7, 0.7, 0.3, 0.0, 1.0, 100.0),
+    "psds2": Scenario(0.1, 0.1, 0.3, 0.5, 1.0, 100.0),
+}
+"""Those of DCASE, task 4, from 2021 on: 1 asks for exact times, 2 not to confuse classes."""
+
+
+class ScoredRecording(NamedTuple):
+    """A recording.
+
+    Attributes:
+        reference: What was annotated: start_s, end_s, label.
+        scores: float (n_frames, n_labels), of consecutive frames from the begin, the higher the surer.
+        frame_s: Length of a frame.
+        ignored: Stretches that do not count for a label: start_s, end_s, label; None: there are none.
+        min_duration_s: What is shorter is not found.
+        median_frames: Odd length of the median filter over the scores of each label, as over active frames in `find_events`.
+    """
+
+    reference: pd.DataFrame
+    scores: NDArray[np.floating]
+    frame_s: float
+    ignored: pd.DataFrame | None = None
+    min_duration_s: float = 0.0
+    median_frames: int = 1
+
+
+class Runs(NamedTuple):
+    """Whatever some threshold finds of a class in a recording, and the annotated events that it overlaps.
+
+    Attributes:
+        highest: float64 (n_runs,): up to which threshold it is found.
+        lowest: float64 (n_runs,): down to which, this one not included.
+        lengths_ns: int64 (n_runs,).
+        heard_ns: int64 (n_labels, n_runs): how much of it lies in annotated events of each label.
+        events_ns: int64 (n_events,): lengths of the annotated events of the class.
+        pairs: int64 (n_pairs, 3): number of the event, number of the run, ns that they share.
+        label_ns: int64 (n_labels,): length of all annotated events of each label.
+        duration_ns: Of the recording.
+    """
+
+    highest: _Numbers
+    lowest: _Numbers
+    lengths_ns: _Counts
+    heard_ns: _Counts
+    events_ns: _Counts
+    pairs: _Counts
+    label_ns: _Counts
+    duration_ns: int
+
+
+def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Runs, ...]:
+    """Return the runs of each label, of which there are at most as many as frames.
+
+    Args:
+        recording: With its scores.
+        labels: Of the columns of the scores, without the background.
+    """
+    edges = np.rint(np.arange(len(recording.scores) + 1) * recording.frame_s * NS_PER_S).astype(np.int64)
+    events = [_intervals(recording.reference, label) for label in labels]
+    heard = np.array([_until(each, edges) for each in events]).reshape(len(labels), len(edges))
+    if recording.median_frames > 1 and len(recording.scores):
+        from scipy.ndimage import median_filter
+
+        size = (recording.median_frames, 1)
+        recording = recording._replace(scores=median_filter(recording.scores, size=size, mode="nearest"))
+    return tuple(_tabulate(recording, number, label, events, heard, edges) for number, label in enumerate(labels))
+
+
+def psds_figures(recordings: Sequence[tuple[Runs, ...]]) -> dict[str, float]:
+    """Return the PSDS of each of `SCENARIOS`, 0 to 1; NaN without an annotated event.
+
+    Args:
+        recordings: Of each recording what `tabulate_runs` gives.
+    """
+    return {name: psds(recordings, scenario) for name, scenario in SCENARIOS.items()}
+
+
+def psds(recordings: Sequence[tuple[Runs, ...]], scenario: Scenario) -> float:
+    """Return the PSDS of some recordings; see `psds_figures`."""
+    curves = [curve for of_class in zip(*recordings, strict=True) if (curve := _curve(of_class, scenario)) is not None]
+    if not curves:
+        return math.nan
+    steps = np.concatenate([costs for costs, _ in curves])
+    steps = np.unique(np.concatenate([steps[steps < scenario.most_per_h], [0.0, scenario.most_per_h]]))
+    reached = np.array([np.append(0.0, best)[np.searchsorted(costs, steps[:-1], side="right")] for costs, best in curves])
+    effective = np.maximum(reached.mean(axis=0) - scenario.spread_cost * reached.std(axis=0), 0)
+    return float(effective @ np.diff(steps) / scenario.most_per_h)
+
+
+def _tabulate(
+    recording: ScoredRecording, number: int, label: str, events: Sequence[Intervals], heard: _Counts, edges: _Counts
+) -> Runs:
+    """Return the runs of a label; of `heard`, int64 (n_labels, n_frames + 1), is counted what is not ignored for it."""
+    first, stop, highest, lowest = _find_runs(recording.scores[:, number])
+    ignored = _intervals(recording.ignored, label)
+    counted = edges
+    parts = [event[np.newaxis] for event in events[number]]
+    if len(ignored):
+        counted = _until(intervals.subtract(edges[np.newaxis, [0, -1]], ignored), edges)
+        heard = np.array([_until(intervals.subtract(each, ignored), edges) for each in events])
+        parts = [part for event in parts if len(part := intervals.subtract(event, ignored))]
+    lengths = counted[stop] - counted[first]
+    kept = (lengths > 0) & (edges[stop] - edges[first] >= recording.min_duration_s * NS_PER_S)
+    pairs = [np.empty((0, 3), np.int64)]
+    for event, part in enumerate(parts):
+        until = _until(part, edges)
+        common = until[stop] - until[first]
+        runs = np.flatnonzero((common > 0) & kept)
+        pairs.append(np.column_stack([np.full_like(runs, event), runs, common[runs]]))
+    return Runs(
+        highest,
+        np.where(kept, lowest, highest),  # found by no threshold
+        lengths,
+        heard[:, stop] - heard[:, first],
+        np.array([intervals.total(part) for part in parts], np.int64),
+        np.concatenate(pairs),
+        heard[:, -1],
+        int(counted[-1]),
+    )
+
+
+def _until(events: Intervals, edges: _Counts) -> _Counts:
+    """Return how much of the events lies before each edge: int64 (n_frames + 1,), ns."""
+    return np.append(0, np.cumsum(intervals.covered(events, edges)))
+
+
+def _find_runs(scores: NDArray[np.floating]) -> tuple[_Counts, _Counts, _Numbers, _Numbers]:
+    """Return first frame, end, least score, and higher score of the neighbours of each run that some threshold finds."""
+    open_runs: list[tuple[int, float]] = []
+    found: list[tuple[int, int, float, float]] = []
+    for place, score in enumerate([*scores.tolist(), -math.inf]):
+        first = place
+        while open_runs and open_runs[-1][1] > score:
+            first, highest = open_runs.pop()
+            found.append((first, place, highest, max(score, open_runs[-1][1] if open_runs else -math.inf)))
+        if not open_runs or open_runs[-1][1] < score:
+            open_runs.append((first, score))
+    columns = np.array(found, np.float64).reshape(-1, 4).T
+    return columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2], columns[3]
+
+
+def _curve(recordings: Sequence[Runs], scenario: Scenario) -> tuple[_Numbers, _Numbers] | None:
+    """Return effective false positives per hour, rising, and the highest share of events found up to each; None: no events."""
+    n_events = sum(len(each.events_ns) for each in recordings)
+    if not n_events:
+        return None
+    duration_h = sum(each.duration_ns for each in recordings) / _NS_PER_H
+    label_h = np.sum([each.label_ns for each in recordings], axis=0) / _NS_PER_H
+    others = max(1, int(np.count_nonzero(label_h)) - 1)
+    prices = np.divide(scenario.crossing_cost / others, label_h, out=np.zeros_like(label_h), where=label_h > 0)
+    tables = [_steps(each, scenario, 1 / duration_h, prices) for each in recordings]
+    levels, costs, n_found = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+    order = np.argsort(-levels, kind="stable")
+    levels, costs, n_found = levels[order], np.cumsum(costs[order]), np.cumsum(n_found[order])
+    last = np.append(levels[1:] != levels[:-1], True) & np.isfinite(levels)
+    costs, found = np.maximum(costs[last], 0), n_found[last] / n_events
+    order = np.lexsort((-found, costs))
+    return costs[order], np.maximum.accumulate(found[order])
+
+
+def _steps(runs: Runs, scenario: Scenario, price: float, prices: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
+    """Return at which thresholds, from high to low, cost and number of found events change, and by how much."""
+    own = runs.pairs  # of the class itself
+    common = np.bincount(own[:, 1], own[:, 2], minlength=len(runs.highest))
+    is_right = common >= scenario.detection * runs.lengths_ns
+    crosses = runs.heard_ns >= scenario.crossing * np.maximum(runs.lengths_ns, 1)
+    cost = np.where(is_right, 0.0, price + prices @ crosses)
+    event, run, shared = own[is_right[own[:, 1]]].T
+    events, levels = np.tile(event, 2), np.concatenate([runs.highest[run], runs.lowest[run]])
+    order = np.lexsort((-levels, events))
+    events, levels = events[order], levels[order]
+    heard = np.cumsum(np.concatenate([shared, -shared])[order])  # of each event in turn; at its end nothing is left
+    last = np.append((events[1:] != events[:-1]) | (levels[1:] != levels[:-1]), True)[: len(events)]
+    events, levels, heard = events[last], levels[last], heard[last]
+    is_found = (heard > 0) & (heard >= scenario.annotated * runs.events_ns[events])
+    before = np.append(False, is_found[:-1] & (events[1:] == events[:-1]))[: len(events)]
+    changes = is_found.astype(np.float64) - before
+    none = np.zeros(len(cost))
+    return (
+        np.concatenate([runs.highest, runs.lowest, levels]),
+        np.concatenate([cost, -cost, np.zeros(len(levels))]),
+        np.concatenate([none, none, changes]),
+    )
+
+
+def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
+    """Return the events of a label: int64 (n, 2), ns."""
+    if events is None:
+        return np.empty((0, 2), dtype=np.int64)
+    own = events[events["label"] == label]
+    return intervals.from_seconds(own["start_s"], own["end_s"])
