@@ -7,10 +7,10 @@ import pytest
 
 from preprocessing import store
 from xval.combination.basic_features import make_basic_features
-from xval.combination.persistence import load
+from xval.classical.saved import load
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
-from xval.worker.combination import train_and_test
+from xval.worker.classical import train_and_test
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from skops import io
 from xval import load_model
 from xval.combination import classifier
 from xval.combination.basic_features import all_examples, make_basic_features, read_basic_features
-from xval.combination.persistence import load
+from xval.classical.saved import load
 from xval.errors import ResultsError, SettingsError
 from xval.models.cut import embed
-from xval.worker.combination import train_and_test
+from xval.worker.classical import train_and_test
 
 TESTED = ("s4", "s5")
 

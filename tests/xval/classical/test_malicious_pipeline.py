@@ -10,7 +10,7 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from xval.combination.pipeline_file import load_pipeline
+from xval.classical.pipeline_file import load_pipeline
 from xval.errors import ResultsError, UnsafeModelError
 
 
