@@ -3,9 +3,9 @@
 Comes in: the scores of a fitted classifier and the classes of validation examples. Goes out: a temperature.
 
 Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") leaves the order of the classes as it is and
-has one parameter, so that few validation examples do. Platt's remedy for few data (1999, "Probabilistic outputs for support vector
-machines") keeps a temperature finite where all of them are right: the target of the right class is (n + 1) / (n + k) instead of
-1, that of each other class 1 / (n + k), with n examples and k classes.
+has one parameter, so that few validation examples do. Platt's remedy for few data (1999, "Probabilistic outputs for support
+vector machines") keeps a temperature finite where all of them are right: the target of the right class is (n + 1) / (n + k)
+instead of 1, that of each other class 1 / (n + k), with n examples and k classes.
 """
 
 from typing import Any

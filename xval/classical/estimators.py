@@ -2,8 +2,8 @@
 
 Comes in: the name and the options of an estimator. Goes out: an unfitted Pipeline and a grid.
 
-What scikit-learn would draw from clips is switched off: boosting keeps no validation examples of its own. Neighbours are found by
-looking at all examples: a tree of them could not be checked when it is loaded.
+What scikit-learn would draw from clips is switched off: boosting keeps no validation examples of its own. Neighbours are found
+by looking at all examples: a tree of them could not be checked when it is loaded.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
 """Save an estimator and what makes its features without pickle, load it, and use it on features.
 
 Comes in: a fitted estimator and, of a combination, its networks; later the folder that they were saved in. Goes out:
-model.skops (scaler, components, estimator), network_<n>/ (the networks, cut), model.json (all else), and from these a `SavedEstimator`.
+model.skops (scaler, components, estimator), network_<n>/ (the networks, cut), model.json (all else), and from these a
+`SavedEstimator`.
 
 What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by xval/saved_models.
 """

@@ -3,8 +3,8 @@
 Comes in: features, targets and items of training examples. Goes out: a `FittedEstimator`, and the scores of the searched grid.
 
 A grid is searched by leaving training items out (GroupKFold), or, where features come from networks that have learnt the
-training items by heart, on the validation items, which those networks were not fitted to: what such a network makes of a training
-item says nothing about what it makes of another.
+training items by heart, on the validation items, which those networks were not fitted to: what such a network makes of a
+training item says nothing about what it makes of another.
 """
 
 import warnings

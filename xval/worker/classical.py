@@ -87,7 +87,7 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     save(folder, fitted, about, job, store, earlier=source.earlier)
     source.write(folder)
     if job.refit:
-        tested = describe_untested(job, data, data.class_names)
+        tested = describe_untested(job, data, data.class_names) | {"epochs": job.refit.epochs}
     else:
         threads = settings.threads_per_job
         predictions = {side: fitted.answers(values, threads=threads) for side, values in sides.items()}

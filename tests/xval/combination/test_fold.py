@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from preprocessing import store
-from xval.combination.basic_features import make_basic_features
 from xval.classical.saved import load
+from xval.combination.basic_features import make_basic_features
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
 from xval.worker.classical import train_and_test

@@ -9,9 +9,9 @@ from sklearn.preprocessing import FunctionTransformer
 from skops import io
 
 from xval import load_model
+from xval.classical.saved import load
 from xval.combination import classifier
 from xval.combination.basic_features import all_examples, make_basic_features, read_basic_features
-from xval.classical.saved import load
 from xval.errors import ResultsError, SettingsError
 from xval.models.cut import embed
 from xval.worker.classical import train_and_test
