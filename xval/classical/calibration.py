@@ -17,7 +17,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.pipeline import Pipeline
 
 _LOG_TEMPERATURES = (-4.0, 4.0)
-_SMALLEST_SHARE = 1e-3  # trees or neighbours that all agree are not certain
+_SMALLEST_SHARE = 0.1  # of what is even among the classes: trees or neighbours that all agree are not certain
 
 
 def scores_of(pipeline: Pipeline, features: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -26,7 +26,8 @@ def scores_of(pipeline: Pipeline, features: NDArray[np.floating]) -> NDArray[np.
     They are its decision values; of a forest and of neighbours, which have none, the logarithms of their shares.
     """
     if not hasattr(pipeline, "decision_function"):
-        return np.asarray(np.log(np.maximum(pipeline.predict_proba(features), _SMALLEST_SHARE)), np.float64)
+        shares = np.asarray(pipeline.predict_proba(features), np.float64)
+        return np.asarray(np.log(np.maximum(shares, _SMALLEST_SHARE / shares.shape[1])), np.float64)
     values = np.asarray(pipeline.decision_function(features), np.float64)
     return np.stack([-values, values], axis=1) if values.ndim == 1 else values
 
