@@ -73,6 +73,18 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
         model.embed(corpus.audio_folder)
 
 
+def test_hand_crafted_features_alone_predict_audio_too(tones, tone_store, make_job, folder):
+    corpus, settings = tones
+    make_basic_features(corpus, tone_store, settings)
+    train_and_test(make_job(tone_store, parameters={"dataset": "tones", **settings.model_dump()}), folder)
+    kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
+    paths = corpus.index.set_index("clip").loc[kept["clip"].unique(), "path"]
+
+    found = load_model(folder).predict([corpus.audio_folder / path for path in paths], per="example")
+
+    np.testing.assert_allclose(probabilities(found), probabilities(kept), atol=1e-6)
+
+
 def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tones, tone_store, folder):
     moved = folder.rename(tmp_path / "elsewhere")
     for path in (tmp_path / "cnn").rglob("*"):
