@@ -244,10 +244,6 @@ def _processor() -> str:
     return blake2b("\n".join(described).encode(), digest_size=6).hexdigest()
 
 
-FIRST_JOB, NO_NETWORK = "XVAL_FIRST_JOB", "no_network"
-"""What tells a process that its first job trains no network."""
-
-
 def load_keras() -> None:
     """Import Keras and its backend in half the time, and without the lines that TensorFlow's libraries write in any case.
 

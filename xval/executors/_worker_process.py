@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from xval.backend.devices import FIRST_JOB, NO_NETWORK, Slot, environment
+from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError, WorkerError
 from xval.executors._schedule import JobGroup
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
-from xval.jobs.job_file import describe_exit, with_code_first
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
 from xval.results.job_key import JobKey
 from xval.settings.architectures import trains_network
 

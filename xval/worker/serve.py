@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from xval.backend.devices import FIRST_JOB, NO_NETWORK, load_keras
+from xval.backend.devices import load_keras
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
 from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 from xval.worker.check_models import check_models
