@@ -2,7 +2,7 @@
 
 The names of the folders are the classes. Instances 3 and 4 read the networks of instance 1, fold by fold, so that no feature
 comes from a network that has seen the test items; they run behind it. For another corpus or experiment number change DATASET or
-NETWORKS below. Needs pip install -e '.[combination]'.
+NETWORKS below.
 
 python -m preprocessing folders FOLDER --item-pattern 'REGEX of the speaker in the path' --dataset folders
 python experiments/folders.py

@@ -35,6 +35,8 @@ experiment[2] = {**plain, **per_clip, "comment_1": "scaled per clip"}
 experiment[3] = {**stretched, "comment_1": "trimmed, stretched"}
 experiment[4] = {**stretched, **per_clip, "comment_1": "trimmed, stretched, scaled per clip"}
 experiment[5] = {**stretched, **per_clip, **masks, "comment_1": "... and masked in training"}
+baseline = {"architecture": "svm", "features": "mfcc", "n_mfcc": 20, "trim_db": 30}
+experiment[10] = {**baseline, "time_parts": 4, "comment_1": "SVM on MFCC, pooled in four parts of the time"}
 
 if __name__ == "__main__":
     experiment.main()

@@ -24,6 +24,7 @@ from preprocessing.options.argument_parser import Parser
 from xval.config_file import read_defaults
 from xval.experiment import command_line
 from xval.settings.architectures import architecture_names, find_architecture
+from xval.settings.classical import CLASSICAL
 from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -247,7 +248,8 @@ def test_the_readme_is_short_and_links_hold_where_the_pages_lie():
 def test_settings_in_the_text_are_settings():
     known = {key for keys in read_defaults().values() for key in keys}
     known |= {option for name in architecture_names() for option in find_architecture(name).options}
-    known |= set(find_architecture("feature_combination").options) | {"architecture", "classifier"}
+    known |= {option for name in ("feature_combination", *CLASSICAL) for option in find_architecture(name).options}
+    known |= {"architecture"}
     named = {
         (page, key)
         for page, text in PAGES.items()

@@ -63,12 +63,12 @@ class JobEvidence:
 
     @property
     def model_path(self) -> Path:
-        """Path of model.keras; a combination has none."""
+        """Path of model.keras; an estimator of scikit-learn has none."""
         return self.folder / "model.keras"
 
     @property
-    def is_combination(self) -> bool:
-        """Whether it fitted a classifier on combined features instead of training a network."""
+    def is_estimator(self) -> bool:
+        """Whether it fitted an estimator of scikit-learn instead of training a network."""
         return "models" in self.record
 
     @property

@@ -18,7 +18,7 @@ def _faults(job: JobEvidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
     from pyarrow import parquet
 
-    model = job.folder / ("model.skops" if job.is_combination else job.model_path.name)
+    model = job.folder / ("model.skops" if job.is_estimator else job.model_path.name)
     faults = [] if model.is_file() else [f"{model.name} is missing"]
     try:
         job.description()

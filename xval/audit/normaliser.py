@@ -28,8 +28,8 @@ _TOLERANCE = 1e-5
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
-            if job.is_combination:
-                raise NotCheckableError("the statistics of a combination are in model.skops, which is not read")
+            if job.is_estimator:
+                raise NotCheckableError("the statistics of an estimator are in model.skops, which is not read")
             if note := _WITHOUT_STATISTICS.get(job.settings.normalization):
                 findings.notes.append(f"instance {job.record['instance']}: {note}")
             for fault in (_target_fault(job, evidence), _feature_fault(job, evidence)):

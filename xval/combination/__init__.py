@@ -7,7 +7,9 @@ An instance with ``architecture = "feature_combination"`` trains no network. Its
 ``layers_dropped``  which output of each network: 0 its prediction, 1 what its last dense or convolutional layer reads, 2 what
                     the one before reads, and so on; maps are averaged over time and frequency
 ``basic_features``  add the means and deviations of 34 short-term features and their deltas, 136 numbers (short_term.py)
-``classifier``      svm, random_forest or logistic_regression; its settings are searched on training items alone
+``classifier``      svm, random_forest or logistic_regression. It is fitted to the training items. With models its settings are
+                    searched on the validation items, because a network knows the training items by heart; without models by
+                    leaving training items out (xval/classical)
 ``pca_components``  principal components that reach the classifier, fewer where the data have fewer; 0: the scaled features
 
 Of the parameters of config.ini, class_weights (of the classifier), seed, threads_per_job, backend, batch_size and the features

@@ -1,30 +1,16 @@
-"""What a combination of features needs: skops, and models that were made for the features of the instance.
+"""What a combination of features needs: models that were made for the features of the instance.
 
 Comes in: the path of a model and feature settings. Goes out: the content of its model.json, or an error that names what to
 mend. Keras is not loaded here.
 """
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import SettingsError, how_to_install
+from xval.errors import SettingsError
 from xval.json_files import read_json
-
-
-def check_skops() -> None:
-    """Refuse to begin where a classifier could not be saved.
-
-    Raises:
-        SettingsError: skops is not installed.
-    """
-    if find_spec("skops") is None:
-        raise SettingsError(
-            "architecture 'feature_combination' saves its classifier with skops, which is not installed. Install it: "
-            f"{how_to_install('combination')}"
-        )
 
 
 def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> dict[str, Any]:

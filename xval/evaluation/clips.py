@@ -7,9 +7,8 @@ of predictions.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -17,12 +16,15 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.data.clip_average import combine_examples
 from xval.data.fold import Examples, FoldData
-from xval.models.losses import data_loss
-from xval.models.predict import predict
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
 
+if TYPE_CHECKING:
+    import keras
+
+Loss = Callable[[NDArray[Any], NDArray[np.float32]], float]
+"""From targets and predictions to their mean loss."""
 KEPT_SIDES = ("validation", "test")
 KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
 
@@ -67,7 +69,7 @@ class _Clips:
 
 
 def evaluate_model(
-    model: keras.Model,
+    model: "keras.Model",
     data: FoldData,
     settings: Settings,
     *,
@@ -94,9 +96,11 @@ def evaluate_model(
 
 
 def predict_sides(
-    model: keras.Model, data: FoldData, batch_size: int, *, known: NDArray[np.float32] | None, training: bool
+    model: "keras.Model", data: FoldData, batch_size: int, *, known: NDArray[np.float32] | None, training: bool
 ) -> dict[str, NDArray[np.float32]]:
     """Return the predictions of the sides that are evaluated; those of the validation examples may be known."""
+    from xval.models.predict import predict
+
     by_side = {}
     for side, examples in data.sides.items():
         if side == "validation" and known is not None:
@@ -111,6 +115,7 @@ def evaluate_predictions(
     data: FoldData,
     settings: Settings,
     of_training: Mapping[str, float] | None = None,
+    loss: Loss | None = None,
 ) -> Evaluation:
     """Compute all metrics of the predictions for every side.
 
@@ -123,6 +128,7 @@ def evaluate_predictions(
         data: The fold.
         settings: The parameters of the instance; of them task_type, loss, metrics and clip_average.
         of_training: Figures of the training side, where it has no predictions.
+        loss: Gives the loss of targets and predictions; None: that of the settings, by Keras.
 
     Returns:
         The figures and the predictions.
@@ -135,6 +141,8 @@ def evaluate_predictions(
     further = further_metrics.load(task.name, settings.metrics)
     constant = constant_answer(data.training.targets, len(class_names))
 
+    compute_loss = loss or _keras_loss(settings, data)
+
     known: dict[bytes, dict[str, float]] = {}
 
     def compute(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
@@ -145,7 +153,7 @@ def evaluate_predictions(
         return dict(known[key])
 
     def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-        return {"loss": data_loss(targets, predictions, settings, data)} | compute(targets, predictions)
+        return {"loss": compute_loss(targets, predictions)} | compute(targets, predictions)
 
     test = clips["test"]
     figures: dict[str, Any] = {
@@ -163,6 +171,12 @@ def evaluate_predictions(
         figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
     return Evaluation(figures, _tabulate(data, by_side, task))
+
+
+def _keras_loss(settings: Settings, data: FoldData) -> Loss:
+    from xval.models.losses import data_loss
+
+    return lambda targets, predictions: data_loss(targets, predictions, settings, data)
 
 
 def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:

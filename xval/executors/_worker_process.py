@@ -21,8 +21,9 @@ from xval.errors import SettingsError, WorkerError
 from xval.executors._schedule import JobGroup
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
-from xval.jobs.job_file import describe_exit, with_code_first
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
 from xval.results.job_key import JobKey
+from xval.settings.architectures import trains_network
 
 WORKER_MODULE = "xval.worker.serve"
 _SECONDS_TO_END = 5.0
@@ -62,6 +63,7 @@ class Worker:
             "PYTHONPATH": with_code_first(job.code_folder),
             "PYTHONDONTWRITEBYTECODE": "1",
             "XVAL_DEVICE": slot.device,
+            FIRST_JOB: "network" if trains_network(job.settings.architecture) else NO_NETWORK,
         }
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module],

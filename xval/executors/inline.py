@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xval.backend.devices import Slot, environment, load_keras
+from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
@@ -62,8 +62,7 @@ def _bind(slot: Slot, backend: str, *, deterministic: bool) -> None:
     """Bind this process to a device and a backend; later calls must want the same backend."""
     if "keras" not in sys.modules:
         os.environ.update(environment(slot, backend, deterministic=deterministic))
-        load_keras()
-        return
+        return  # the first job that trains a network loads it
     import keras
 
     loaded = keras.backend.backend()

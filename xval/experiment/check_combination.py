@@ -9,7 +9,8 @@ from pathlib import Path
 
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
-from xval.combination.checks import check_files, check_made_for, check_skops
+from xval.classical.checks import check_skops, check_training_items
+from xval.combination.checks import check_files, check_made_for
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
 from xval.jobs.plan import Plan
@@ -69,7 +70,7 @@ def check_combined_models(
             item alone.
         ResultsError: A file beside a model is damaged.
     """
-    check_skops()
+    check_skops(COMBINATION)
     if corpus.is_custom and options.basic_features:
         raise SettingsError(
             f"basic_features are computed from audio, and dataset '{corpus.dataset}' was made of arrays "
@@ -78,11 +79,7 @@ def check_combined_models(
     known = to_come or {}
     unclear: dict[tuple[str, str], list[int]] = {}
     for fold in folds:
-        if len(fold.training) < 2:
-            raise FoldsError(
-                f"fold {fold.number} has one training item alone; the settings of a classifier are searched by leaving "
-                "training items out, for which two are wanted. Use other folds."
-            )
+        check_training_items([fold])
         for pattern, name in zip(options.models, options.model_paths(fold.number), strict=True):
             path = Path(name)
             written = known.get(path.resolve())

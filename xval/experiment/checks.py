@@ -5,6 +5,7 @@ resolved (settings/), what only Keras can tell in the process that will train (w
 """
 
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 from preprocessing.annotations.labels import resolve_recordings
@@ -12,6 +13,7 @@ from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
+from xval.classical.checks import check_skops, check_training_items
 from xval.data.frames import describe_too_short
 from xval.errors import SettingsError
 from xval.experiment.check_combination import check_combination
@@ -21,7 +23,8 @@ from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
 from xval.results.job_key import JobKey
 from xval.saved_models.initial import find_initial_model
-from xval.settings.architectures import find_architecture
+from xval.settings.architectures import find_architecture, trains_network
+from xval.settings.classical import CLASSICAL, grid_of
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
 
@@ -41,8 +44,13 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         UsageError: The instance cannot be run; `SettingsError` where its settings are the reason.
     """
     check_features(corpus, instance)
+    name = instance.settings.architecture
     to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
     folds = [fold for fold in planned.folds.folds if fold.number in to_do]
+    if not trains_network(name):
+        check_skops(name)
+        if name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1:
+            check_training_items(folds)
     warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
     return [*warnings, *_check_part(planned, instance, corpus)]
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
 from xval.experiment.declare import Experiment, describe_parameters, report_mistakes_in_one_line
-from xval.experiment.refit import refuse_what_needs_folds
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
+from xval.jobs.refit import refuse_what_needs_folds
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import EXPERIMENT_KEYS
 

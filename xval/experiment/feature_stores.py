@@ -13,7 +13,7 @@ from preprocessing.parallel import count_cores
 from preprocessing.store import FeatureStore
 from xval.errors import SettingsError
 from xval.experiment.progress import task_progress
-from xval.settings.architectures import COMBINATION, input_form
+from xval.settings.architectures import COMBINATION, input_form, trains_network
 from xval.settings.resolve import Instance
 
 
@@ -38,12 +38,12 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
     features = instance.settings.feature_settings()
     with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
         store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
-    has_network = instance.settings.architecture != COMBINATION
+    has_network = trains_network(instance.settings.architecture)
     if has_network and store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
         title = f"statistics of instance {instance.number}"
         with task_progress(console, title, quiet=quiet) as advance, name_in_errors(where):
             make_moments(store, features, n_processes=count_cores(), progress=advance)
-    if not has_network and instance.options["basic_features"]:
+    if instance.settings.architecture == COMBINATION and instance.options["basic_features"]:
         title = f"basic features of instance {instance.number}"
         with task_progress(console, title, quiet=quiet) as advance:
             make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)

@@ -22,7 +22,15 @@ from xval.experiment.feature_stores import make_instance_store
 from xval.folds.split import FoldPlan
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.job import Job, Refit, job_seed
-from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
+from xval.jobs.refit import (
+    all_items,
+    choose_epochs,
+    choose_learning_rates,
+    describe_choice,
+    expected_figures,
+    mean_temperature,
+    refuse_what_needs_folds,
+)
 from xval.jobs.written_settings import differences, read_instance
 from xval.operating_system import quote
 from xval.report.model_card import write_card
@@ -33,7 +41,7 @@ from xval.results.job_key import JobKey, job_keys
 from xval.results.read import Record, is_current, read_done, read_folds, read_history
 from xval.results.summary import SIDE_NAMES
 from xval.saved_models.initial import find_initial_model, has_changed
-from xval.settings.architectures import COMBINATION
+from xval.settings.architectures import trains_network
 from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
@@ -70,7 +78,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     """Train the final model of an instance, unless it is there.
 
     Returns:
-        The path of its model.keras.
+        The path of its model.keras or model.skops.
 
     Raises:
         ResultsError: A fold is not done, the corpus or the initial model is another than then, or a model that was trained
@@ -79,12 +87,12 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
         JobError: The training failed.
     """
     instance = read_instance(folder, request.instance or _select(folder, console))
-    refuse_what_needs_folds(instance)
+    refuse_what_needs_folds(instance, request.epochs)
     folds = read_folds(folder).plan
     records = _finished_jobs(folder, instance, folds)
     refit = _plan_refit(folder, instance, records, request.epochs)
-    console.print(_describe_epochs(instance, records, request.epochs, refit))
-    path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
+    console.print(describe_choice(instance.number, records.values(), request.epochs, refit))
+    path = _model_path(folder, instance)
     if not request.overwrite and _is_there(folder, instance, folds, refit):
         console.print(f"Nothing to do: {path} is there, trained with these settings (--overwrite trains it again).")
     else:
@@ -96,6 +104,11 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
         _train(job, slots[0], console)
     _print_close(folder, instance, console)
     return path
+
+
+def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
+    name = "model.keras" if trains_network(instance.settings.architecture) else "model.skops"
+    return folder.fold_folder(instance.number, ALL_ITEMS) / name
 
 
 def _select(folder: ExperimentFolder, console: Console) -> int:
@@ -110,21 +123,6 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     for finding in find_findings(metric_dicts):
         console.print(f"- {finding.text}", soft_wrap=True, markup=False)
     return chosen.selected
-
-
-def refuse_what_needs_folds(instance: Instance) -> None:
-    """Refuse what has no epochs, and what starts from another model in each fold."""
-    where, initial = f"instance {instance.number}", instance.settings.initial_model
-    if instance.settings.architecture == COMBINATION:
-        raise SettingsError(
-            f"{where}: architecture '{COMBINATION}' fits a classifier to features and trains no network, so that its folds "
-            "have chosen no epochs. Refit an instance that trains a network."
-        )
-    if initial is not None and "{fold}" in initial:
-        raise SettingsError(
-            f"{where}: initial_model='{initial}' is another model in each fold, and the final model belongs to none. Refit "
-            "the experiment that those models come from, then run and refit an instance that starts from one model."
-        )
 
 
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
@@ -161,30 +159,27 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
 
 def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[JobKey, Record], epochs: int | None) -> Refit:
     """Return how to train: epochs, learning rates, and what the record says of both and of what to expect."""
-    best_epochs: dict[str, list[int]] = {}
-    for key, record in records.items():
-        best_epochs.setdefault(str(key.fold), []).append(int(record["best_epoch"]))
-    chosen = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
-    histories = [read_history(folder.fold_folder(*key) / "history.csv")["learning_rate"] for key in records]
     metric_dict = rebuild.gather_metrics(folder, instance.number, over_items=False)
     if metric_dict is None:
         raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
     side = ranking.test_side([metric_dict])
-    facts = {
-        "epochs_chosen_by": "folds" if epochs is None else "--epochs",
-        "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
+    expected = {
         "expected": expected_figures(metric_dict, side),
         "expected_side": side,
         "expected_note": _EXPECTED_NOTE,
     }
+    best_epochs: dict[str, list[int]] = {}
+    for key, record in records.items():
+        best_epochs.setdefault(str(key.fold), []).append(int(record.get("best_epoch", 0)))
+    facts = expected | {
+        "epochs_chosen_by": "folds" if epochs is None else "--epochs",
+        "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
+    }
+    if not trains_network(instance.settings.architecture):
+        return Refit(0, None, facts | {"temperature": mean_temperature(records.values())})
+    chosen = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
+    histories = [read_history(folder.fold_folder(*key) / "history.csv")["learning_rate"] for key in records]
     return Refit(chosen, choose_learning_rates(instance.settings, chosen, histories), facts)
-
-
-def _describe_epochs(instance: Instance, records: Mapping[JobKey, Record], epochs: int | None, refit: Refit) -> str:
-    listed = ", ".join(str(record["best_epoch"]) for record in records.values())
-    if epochs is not None:
-        return f"Instance {instance.number}: {epochs} epochs, as asked for; folds chose epochs {listed}."
-    return f"Instance {instance.number}: folds chose epochs {listed}: {refit.epochs}."
 
 
 def _is_there(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, refit: Refit) -> bool:
@@ -287,13 +282,13 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     """Print what there is now, what is known of it, and what to do with it."""
     record = folder.record(instance.number, ALL_ITEMS) or {}
     write_card(folder.fold_folder(instance.number, ALL_ITEMS), record, instance.settings)
-    path = folder.fold_folder(instance.number, ALL_ITEMS) / "model.keras"
+    path = _model_path(folder, instance)
     names = [name for name in instance.settings.task.main_metrics if name in record["expected"]]
     n_folds = len(record["best_epochs_of_folds"])
     figures = ", ".join(f"{name} {ranking.format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
         f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
-        f"{record['epochs']} epochs.\n"
+        f"{record['epochs'] or 'no'} epochs.\n"
         f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
         f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}\n"
         f"Next: python -m xval predict {path} FILE"

@@ -5,6 +5,7 @@ Comes in: inputs, piece by piece, and the members' functions. Goes out: the answ
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +61,13 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer], batch_size
     predictors = np.concatenate([made.predictors for _, made in waiting])
     basics = [made.basic for _, made in waiting if made.basic is not None]
     basic = np.concatenate(basics) if basics else None
+    durations_s = np.concatenate([made.end_s - made.start_s for _, made in waiting])
     found = []
     for first in range(0, len(predictors), batch_size):
         batch = predictors[first : first + batch_size]
         of_batch = None if basic is None else _filled(basic[first : first + batch_size])
-        filled = _filled(batch)
-        found.append(np.stack([answer(filled, of_batch)[: len(batch)] for answer in answers]))
+        filled, lengths_s = _filled(batch), _filled(durations_s[first : first + batch_size])
+        found.append(np.stack([answer(filled, of_batch, lengths_s)[: len(batch)] for answer in answers]))
     values = np.concatenate(found, axis=1)
     first = 0
     for number, made in waiting:
@@ -77,7 +79,7 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer], batch_size
         first = stop
 
 
-def _filled(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+def _filled(batch: NDArray[Any]) -> NDArray[Any]:
     """Return a batch, padded with its last example to a power of two."""
     missing = (1 << (len(batch) - 1).bit_length()) - len(batch)
     return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch

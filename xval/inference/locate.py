@@ -14,7 +14,7 @@ from xval.results.ranking import rank_instances
 from xval.results.rebuild import gather_finished
 from xval.results.summary import SIDE_NAMES
 
-KERAS_NAME, COMBINATION_NAME = "model.keras", "model.skops"
+KERAS_NAME, ESTIMATOR_NAME = "model.keras", "model.skops"
 _WANTED = (
     "a .keras file, a fold folder, an instance folder (the ensemble of its folds and repeats), or an experiment folder (its "
     "best instance)"
@@ -44,9 +44,9 @@ def find_members(path: Path) -> Found:
     if path.is_file():
         if path.suffix not in (".keras", ".skops"):
             raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
-        if path.suffix == ".skops" and path.name != COMBINATION_NAME:
+        if path.suffix == ".skops" and path.name != ESTIMATOR_NAME:
             raise ResultsError(
-                f"{path}: a classifier of a combination keeps its name, {COMBINATION_NAME}, beside its networks."
+                f"{path}: an estimator keeps its name, {ESTIMATOR_NAME}, beside model.json and the networks of a combination."
             )
         return Found([path], "")
     if one := _model_in(path):
@@ -99,4 +99,4 @@ def _numbers_of_folds(instance: Path) -> set[int]:
 
 def _model_in(folder: Path) -> Path | None:
     """Return the model in a fold folder; for a combination its classifier."""
-    return next((folder / name for name in (COMBINATION_NAME, KERAS_NAME) if (folder / name).is_file()), None)
+    return next((folder / name for name in (ESTIMATOR_NAME, KERAS_NAME) if (folder / name).is_file()), None)

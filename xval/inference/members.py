@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from xval.errors import SettingsError
 from xval.evaluation.reconstruction import EMBEDDING
-from xval.inference.locate import COMBINATION_NAME
+from xval.inference.locate import ESTIMATOR_NAME
 from xval.models.cut import compile_for_prediction, cut_model
 from xval.models.residual import read_features
 from xval.saved_models.description import ModelDescription, check_description
 from xval.saved_models.load import read_keras_model
 
-Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None], NDArray[np.float32]]
-"""From predictors float32 (n, ...) and their basic features to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
+Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float64]], NDArray[np.float32]]
+"""From predictors float32 (n, ...), basic features and lengths (s) to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Network:
         rebuilt = keras.Model(self.model.input, [read_features(self.model), self.model.output])
         compile_for_prediction(rebuilt)
 
-        def measure(predictors: NDArray[np.float32], _basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        def measure(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
             features, found = (np.asarray(each, np.float64) for each in rebuilt.predict_on_batch(predictors))
             errors = np.mean((found - features) ** 2, axis=tuple(range(1, features.ndim)))
             return np.asarray(errors[:, np.newaxis], np.float32)
@@ -69,8 +69,8 @@ class Network:
 
 
 @dataclass(frozen=True)
-class CombinationMember:
-    """A member that is a classifier on the outputs of networks."""
+class EstimatorMember:
+    """A member that is an estimator of scikit-learn."""
 
     path: Path
     description: ModelDescription
@@ -78,45 +78,47 @@ class CombinationMember:
 
     @property
     def needs_basic(self) -> bool:
-        """Whether the classifier reads basic features too."""
+        """Whether it reads basic features too."""
         return bool(self.fitted.has_basic_features)
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of one example; None: any length."""
-        return tuple(self.fitted.networks[0].input.shape[1:]) if self.fitted.networks else ()
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """Shape of one example, with None for any length; None without networks: what it reads is counted in features."""
+        return tuple(self.fitted.networks[0].input.shape[1:]) if self.fitted.networks else None
 
     def predictor(self) -> Answer:
-        """Return the function that gives probabilities."""
-        answer: Answer = self.fitted.classify
+        """Return the function that gives probabilities or numbers."""
+        answer: Answer = self.fitted.answers
         return answer
 
     def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:  # noqa: ARG002 - as of any member
-        """Raise an error: a classifier has no layers.
+        """Raise an error: an estimator has no layers.
 
         Raises:
             SettingsError: Always.
         """
+        if not self.fitted.networks:
+            raise SettingsError(f"{self.path}: an estimator of scikit-learn has no layers. Embed with a network.")
         raise SettingsError(
             f"{self.path}: a combination of features has no layers. Embed with the networks that it was made of; record.json "
             "beside it names their files (models)."
         )
 
 
-Member: TypeAlias = Network | CombinationMember
+Member: TypeAlias = Network | EstimatorMember
 
 
 def load_member(path: Path, description: ModelDescription) -> Member:
     """Load one saved model.
 
     Raises:
-        ResultsError: As `read_keras_model` and `combination.persistence.load`; the model and its description disagree.
+        ResultsError: As `read_keras_model` and `classical.saved.load`; the model and its description disagree.
         SettingsError: skops is not installed.
     """
-    if path.name == COMBINATION_NAME:
-        from xval.combination.persistence import load
+    if path.name == ESTIMATOR_NAME:
+        from xval.classical.saved import load
 
-        return CombinationMember(path, description, load(path.parent))
+        return EstimatorMember(path, description, load(path.parent))
     model = read_keras_model(path)
     check_description(model, description, path)
     compile_for_prediction(model)
@@ -124,7 +126,7 @@ def load_member(path: Path, description: ModelDescription) -> Member:
 
 
 def _answer_of(model: keras.Model) -> Answer:
-    def answer(predictors: NDArray[np.float32], _basic: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    def answer(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
         return np.asarray(model.predict_on_batch(predictors), np.float32)
 
     return answer

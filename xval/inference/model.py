@@ -219,6 +219,8 @@ class SavedModel:
         shape = inputs.predictors.shape[1:]
         for member in self._members:
             wanted = member.input_shape
+            if wanted is None:
+                continue
             if len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True)):
                 raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
         return inputs

@@ -32,6 +32,8 @@ from xval.operating_system import WARNING_SIGNALS, has_ended
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults
 
+FIRST_JOB, NO_NETWORK = "XVAL_FIRST_JOB", "no_network"
+"""What tells a process that its first job trains no network."""
 _SECONDS_TO_END = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOG_TAIL = 4000

@@ -8,11 +8,14 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION
 from xval.version import __version__
+
+if TYPE_CHECKING:
+    from xval.data.fold import FoldData
 
 
 def describe_job(job: Job) -> dict[str, Any]:
@@ -31,19 +34,32 @@ def describe_job(job: Job) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
+def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:
+    """Return what the record of a model that has heard all items says in the place of figures."""
+    heard = data.sides["training"].table
+    return {
+        "status": "untested",
+        "class_names": list(class_names),
+        "n_examples": {"training": len(heard)},
+        "n_training_examples": len(data.training),
+        "n_training_clips": int(heard["clip"].nunique()),
+        "metrics": {},
+        **(job.refit.facts if job.refit else {}),
+        "parameters": job.parameters,
+    }
+
+
+def versions(*, with_keras: bool = True) -> dict[str, str]:
     """Return the versions of everything that computes."""
-    import keras
     import numpy as np
 
-    backend = keras.backend.backend()
-    return {
-        "xval": __version__,
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "backend": f"{backend} {sys.modules[backend].__version__}",
-        "numpy": np.__version__,
-    }
+    found = {"xval": __version__, "python": platform.python_version()}
+    if with_keras:
+        import keras
+
+        backend = keras.backend.backend()
+        found |= {"keras": keras.__version__, "backend": f"{backend} {sys.modules[backend].__version__}"}
+    return found | {"numpy": np.__version__}
 
 
 def write_history(path: Path, epochs: Sequence[Mapping[str, float]]) -> None:

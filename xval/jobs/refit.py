@@ -5,17 +5,20 @@ epochs that the folds chose with the learning rates that they had, and what cros
 """
 
 import math
-from collections.abc import Sequence
-from statistics import median, median_low
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import geometric_mean, median, median_low
 from typing import TYPE_CHECKING, Any
 
 from xval.errors import SettingsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold
+from xval.jobs.job import Refit
 from xval.results.folder import ALL_ITEMS
 from xval.results.summary import MetricDict
+from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.optimizers import schedule_name
+from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -50,6 +53,27 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
     return part_of_fold(Fold(ALL_ITEMS, tuple(sorted(items)), (), ()), settings, clips, settings.seed)
 
 
+def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
+    """Refuse what starts from another model in each fold, and epochs of what has none.
+
+    Raises:
+        SettingsError: The instance, or `epochs`, is of this kind.
+    """
+    where, initial = f"instance {instance.number}", instance.settings.initial_model
+    if instance.settings.architecture == COMBINATION:
+        raise SettingsError(
+            f"{where}: architecture '{COMBINATION}' fits a classifier to features and trains no network; its models are those "
+            "of a fold. Refit an instance that trains a network, or a baseline such as svm."
+        )
+    if epochs and not trains_network(instance.settings.architecture):
+        raise SettingsError(f"--epochs: architecture '{instance.settings.architecture}' has none; leave it out.")
+    if initial is not None and "{fold}" in initial:
+        raise SettingsError(
+            f"{where}: initial_model='{initial}' is another model in each fold, and the final model belongs to none. Refit "
+            "the experiment that those models come from, then run and refit an instance that starts from one model."
+        )
+
+
 def choose_epochs(best_epochs: Sequence[int]) -> int:
     """Return the median of the folds' best epochs, to the nearest whole number; a half goes up."""
     return max(1, math.floor(median(best_epochs) + 0.5))
@@ -81,6 +105,30 @@ def choose_learning_rates(settings: Settings, epochs: int, fold_rates: Sequence[
     if name != "plateau":
         return None
     return tuple(median_low([rates[min(epoch, len(rates) - 1)] for rates in fold_rates]) for epoch in range(epochs))
+
+
+def mean_temperature(records: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the geometric mean of the temperatures that the validation items of the folds gave; None where none has one."""
+    known = [record["temperature"] for record in records if record.get("temperature")]
+    return geometric_mean(known) if known else None
+
+
+def describe_choice(instance: int, records: Iterable[Mapping[str, Any]], epochs: int | None, refit: Refit) -> str:
+    """Return what the folds chose for the final model.
+
+    Args:
+        instance: Its number.
+        records: Of its folds.
+        epochs: Those that were asked for; None: the folds chose.
+        refit: How it is trained.
+    """
+    if not refit.epochs:
+        found = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
+        return f"Instance {instance}: folds chose {found}; the search is done again with all items."
+    listed = ", ".join(str(record["best_epoch"]) for record in records)
+    if epochs is not None:
+        return f"Instance {instance}: {epochs} epochs, as asked for; folds chose epochs {listed}."
+    return f"Instance {instance}: folds chose epochs {listed}: {refit.epochs}."
 
 
 def expected_figures(metric_dict: MetricDict, side: str) -> dict[str, dict[str, Any]]:

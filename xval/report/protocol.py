@@ -12,7 +12,7 @@ from xval.report.figures import count
 from xval.results.comparison.text import describe_methods
 from xval.results.ranking import test_side
 from xval.results.summary import SIDE_NAMES, MetricDict, done_records, settings_of
-from xval.settings.architectures import COMBINATION
+from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
 
@@ -25,6 +25,10 @@ _STRATEGIES = {
 _BIBTEX = {
     "Chollet et al., 2015": """@misc{chollet2015keras,
   title = {Keras}, author = {Chollet, Fran\\c{c}ois and others}, year = {2015}, howpublished = {\\url{https://keras.io}}
+}""",
+    "Pedregosa et al., 2011": """@article{pedregosa2011scikit,
+  title = {Scikit-learn: Machine Learning in {P}ython}, author = {Pedregosa, Fabian and others},
+  journal = {Journal of Machine Learning Research}, volume = {12}, pages = {2825--2830}, year = {2011}
 }""",
     "Nadeau & Bengio, 2003": """@article{nadeau2003inference,
   title = {Inference for the Generalization Error}, author = {Nadeau, Claude and Bengio, Yoshua},
@@ -141,7 +145,7 @@ def _describe_parts(metric_dicts: Sequence[MetricDict]) -> list[str]:
 
 def _describe_training(contents: PageContents) -> str:
     settings = [settings_of(found) for found in contents.metric_dicts]
-    networks = [each for each in settings if each.architecture != COMBINATION]
+    networks = [each for each in settings if trains_network(each.architecture)]
     sentences = []
     if networks:
         stopping = ""
@@ -152,7 +156,14 @@ def _describe_training(contents: PageContents) -> str:
             f"{_values(each.num_epochs for each in networks)} epochs{stopping}; the epoch with the best "
             f"{_values(each.monitor for each in networks)} was kept (val_: of the validation items)."
         )
-    if len(networks) < len(settings):
+    estimators = {each.architecture for each in settings if not trains_network(each.architecture)}
+    if names := sorted(estimators - {COMBINATION}):
+        sentences.append(
+            f"Baselines of scikit-learn (Pedregosa et al., 2011; {', '.join(names)}) were fitted to features pooled over time, "
+            "scaled by the training items; their settings were searched on training items that were left out, whole items at a "
+            "time, and probabilities calibrated on the validation items."
+        )
+    if COMBINATION in estimators:
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
     if any(each.normalization in ("per_bin", "global") for each in networks):
         sentences.append("Statistics that normalise features are those of the training items.")

@@ -16,6 +16,7 @@ from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.array_header import check_array_header
+from xval.settings.classical import Statistic
 from xval.settings.schema import FRAME_KEYS
 from xval.settings.tasks import FRAME_CLASSIFICATION, Task, TaskType, find_task
 
@@ -28,6 +29,7 @@ SEEN_AUDIO_NAME = "seen_audio.npy"
 TRAINED_AUDIO_NAME = "trained_audio.npy"
 """The part of them that trained."""
 _MOST_NETWORKS = 1000
+_MOST_TIME_PARTS = 1000
 # A changed model.json must not ask for more memory than any experiment needs.
 LARGEST_EXAMPLE = 1 << 30
 """Values of one example, samples or features: 18 hours at 16 kHz, 4 GB of float32."""
@@ -59,17 +61,21 @@ def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
 Names = Annotated[tuple[str, ...], AfterValidator(_checked_names)]
 
 
-class CombinationSettings(BaseModel):
-    """The entry of model.json for a combination of features; model.skops and the networks hold the rest."""
+class EstimatorSettings(BaseModel):
+    """The entry of model.json for an estimator of scikit-learn; model.skops and the networks of a combination hold the rest."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     classifier: str
     classifier_settings: dict[str, float | str]
     temperature: PositiveFloat | None
-    n_networks: int = Field(ge=0, le=_MOST_NETWORKS)
-    layers_dropped: int = Field(ge=0)
-    basic_features: bool
+    n_networks: int = Field(default=0, ge=0, le=_MOST_NETWORKS)
+    layers_dropped: int = Field(default=0, ge=0)
+    basic_features: bool = False
+    pooling: tuple[Statistic, ...] = ()
+    time_parts: int = Field(default=1, ge=1, le=_MOST_TIME_PARTS)
+    target_mean: tuple[float, ...] = ()
+    target_deviation: tuple[PositiveFloat, ...] = ()
 
 
 class ModelDescription(BaseModel):
@@ -93,7 +99,7 @@ class ModelDescription(BaseModel):
         is_untested: Whether no item was left to test it.
         seen_items: The items, by corpus, that trained it or chose its epoch, or did so for a model that it started from.
         frames: Of a model that labels frames.
-        combination: Of a combination of features.
+        combination: Of an estimator of scikit-learn.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -115,7 +121,7 @@ class ModelDescription(BaseModel):
     is_untested: bool = False
     seen_items: dict[str, tuple[str, ...]]
     frames: FrameSettings | None = None
-    combination: CombinationSettings | None = None
+    combination: EstimatorSettings | None = None
 
     @property
     def task(self) -> Task:

@@ -8,20 +8,18 @@ experiment does not load Keras.
 import ast
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, cast
-
-from pydantic import ConfigDict, TypeAdapter
+from typing import cast
 
 from preprocessing.features.settings import FeatureSettings
 from xval.config_file import ROOT, own_folder
 from xval.errors import SettingsError, suggestion
 from xval.settings import user_code
+from xval.settings.classical import CLASSICAL
+from xval.settings.options import Architecture, Option, ReshapingType, type_of
 from xval.settings.tasks import CLASSIFICATION, TASKS
 
-ReshapingType = Literal["conv", "rnn", "none"]
 _FRAME_AXES = 2
 
 COMBINATION = "feature_combination"
@@ -29,81 +27,6 @@ COMBINATION = "feature_combination"
 
 # What an architecture does that does not say so.
 _USUAL_TASKS = tuple(name for name, task in TASKS.items() if task.has_clip_targets)
-
-_SCALAR_TYPES: dict[str, Any] = {
-    "int": int,
-    "float": float,
-    "bool": bool,
-    "str": str,
-    "tuple[int, ...]": tuple[int, ...],
-    "tuple[float, ...]": tuple[float, ...],
-    "tuple[str, ...]": tuple[str, ...],
-}
-
-
-@dataclass(frozen=True)
-class Option:
-    """One keyword-only option of an architecture.
-
-    Attributes:
-        name: Its name.
-        annotation: Its type as written in the source.
-        default: Its default value.
-    """
-
-    name: str
-    annotation: str
-    default: object
-
-    def check(self, value: object) -> object:
-        """Return `value` as the type of the option; numbers and lists may come as text.
-
-        Raises:
-            pydantic.ValidationError: The value does not fit.
-            SettingsError: A truth value where a number is wanted.
-        """
-        wanted = _type_of(self.annotation)
-        if isinstance(value, bool) and wanted is not bool:
-            raise SettingsError(f"received {value}; {self.annotation} is wanted.")
-        if isinstance(value, str) and self.annotation.startswith("tuple"):
-            value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
-        strict_text = wanted is str and not isinstance(value, str)
-        if strict_text:
-            raise SettingsError(f"received {value!r}; text is wanted.")
-        return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What the file of an architecture declares.
-
-    Attributes:
-        name: The name of its file in architectures/, or its dotted path.
-        options: Keyword-only options of its `build`.
-        reshaping_type: The form of input that it wants.
-        task_types: The tasks that it can do.
-        build_path: The dotted path of its `build`.
-        features: The features that it reads, without a front end; None: any.
-        feature_keys: Feature settings that its `build` takes under their own names; the engine gives them, no instance sets
-            them as options.
-    """
-
-    name: str
-    options: dict[str, Option]
-    reshaping_type: ReshapingType
-    task_types: tuple[str, ...]
-    build_path: str
-    features: str | None = None
-    feature_keys: tuple[str, ...] = ()
-
-    @property
-    def source(self) -> str:
-        """Where its options have their defaults: its file in architectures/, or its module."""
-        if self.name == COMBINATION:
-            return "xval/settings/architectures.py"
-        module = self.build_path.rpartition(".")[0]
-        return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
-
 
 _COMBINATION = Architecture(
     name=COMBINATION,
@@ -117,17 +40,25 @@ _COMBINATION = Architecture(
     reshaping_type="none",
     task_types=(CLASSIFICATION.name,),
     build_path="",
+    file="xval/settings/architectures.py",
 )
+_WITHOUT_NETWORK = {COMBINATION: _COMBINATION, **CLASSICAL}
+"""What stands in the place of an architecture and trains no network."""
+
+
+def trains_network(name: str) -> bool:
+    """Return whether an architecture is a network; other names stand for estimators of scikit-learn."""
+    return name not in _WITHOUT_NETWORK
 
 
 def architecture_names() -> tuple[str, ...]:
-    """Return the names of all architectures, the files of architectures/, of the project and of the user's study.
+    """Return the names of all networks, the files of architectures/, of the project and of the user's study.
 
     Raises:
         SettingsError: A file of the study has the name of one of the project.
     """
     built_in, own = ({path.stem for path in files} for files in (_files(ROOT / "architectures"), own_architectures()))
-    if twice := sorted(built_in & own):
+    if twice := sorted((built_in | _WITHOUT_NETWORK.keys()) & own):
         raise SettingsError(
             f"{own_folder('architectures')}: {twice[0]}.py has the name of an architecture of the project; give it another one."
         )
@@ -146,8 +77,11 @@ def _files(folder: Path) -> list[Path]:
 
 def doing(task_type: str) -> tuple[str, ...]:
     """Return the names of the architectures that do a task."""
-    known = (*architecture_names(), COMBINATION)
-    return tuple(name for name in known if task_type in find_architecture(name).task_types)
+    return tuple(name for name in _known_names() if task_type in find_architecture(name).task_types)
+
+
+def _known_names() -> tuple[str, ...]:
+    return (*architecture_names(), *_WITHOUT_NETWORK)
 
 
 def executor_names() -> tuple[str, ...]:
@@ -158,7 +92,7 @@ def executor_names() -> tuple[str, ...]:
 
 @cache
 def find_architecture(name: str) -> Architecture:
-    """Return what the file of an architecture declares; `COMBINATION` has no such file.
+    """Return what the file of an architecture declares; what trains no network has none.
 
     Args:
         name: A file of architectures/, or the dotted path of a module with `build`, or of a function in its place.
@@ -166,14 +100,14 @@ def find_architecture(name: str) -> Architecture:
     Raises:
         SettingsError: There is no such architecture, or its file does not declare a proper `build`.
     """
-    if name == COMBINATION:
-        return _COMBINATION
+    if not trains_network(name):
+        return _WITHOUT_NETWORK[name]
     if user_code.is_dotted(name):
         definition = user_code.find_definition(f"{name}.build" if user_code.has_module(name) else name)
     elif name in architecture_names():
         definition = user_code.find_definition(f"architectures.{name}.build")
     else:
-        known = suggestion(name, [*architecture_names(), COMBINATION])
+        known = suggestion(name, _known_names())
         raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
     path, build = definition.module.file, definition.node
     if not isinstance(build, ast.FunctionDef):
@@ -227,18 +161,9 @@ def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, archi
     )
 
 
-def _type_of(annotation: str) -> Any:
-    if annotation in _SCALAR_TYPES:
-        return _SCALAR_TYPES[annotation]
-    if annotation.startswith("Literal["):
-        values = ast.literal_eval(f"({annotation[len('Literal[') : -1]},)")
-        return Literal[values]
-    raise ValueError(f"type {annotation}; allowed: {', '.join(_SCALAR_TYPES)}, Literal[...]")
-
-
 def _annotation(argument: ast.arg) -> str:
     annotation = "" if argument.annotation is None else ast.unparse(argument.annotation)
-    _type_of(annotation)
+    type_of(annotation)
     return annotation
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from xval.settings.schema import names_of
-from xval.settings.scope import Scope
+from xval.settings.classical_faults import network_faults
 
 _FOLD = "{fold}"
 
@@ -39,12 +38,7 @@ def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]
     Returns:
         Sentences without the place of the instance.
     """
-    without_effect = names_of(Scope.NETWORK)  # no network is trained
-    found = [
-        f"'{name}' belongs to the training of a network, and architecture 'feature_combination' trains none; leave it out"
-        for name, source in sources.items()
-        if source == "instance" and name in without_effect
-    ]
+    found = network_faults("feature_combination", sources)
     models = options.models
     if not models and not options.basic_features:
         found.append("nothing to combine: models is empty and basic_features is false; give one of them, or both")

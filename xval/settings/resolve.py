@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
-from xval.settings import combination
-from xval.settings.architectures import COMBINATION, Architecture, find_architecture
+from xval.settings import classical_faults, combination
+from xval.settings.architectures import COMBINATION, find_architecture, trains_network
+from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
 from xval.settings.searched import space_faults
@@ -227,8 +228,11 @@ def _resolve_one(
             for name in names
             if settings.task_type != task_type and sources[name] != "config.ini"
         ]
-    if architecture.name == COMBINATION and not faults:
-        found = combination.faults(combination.CombinationOptions.of(with_tuples(options)), sources)
+    if settings is not None and not faults and not trains_network(architecture.name):
+        if architecture.name == COMBINATION:
+            found = combination.faults(combination.CombinationOptions.of(with_tuples(options)), sources)
+        else:
+            found = classical_faults.faults(architecture.name, with_tuples(options), settings, sources)
         faults += [f"{where}: {fault}." for fault in found]
     if settings is not None and settings.search_plan and not faults:
         found = space_faults(settings, architecture, sources, partial(resolve_values, declaration, number, overrides))

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import SettingsError
-from xval.settings.architectures import COMBINATION, Architecture
+from xval.settings.architectures import trains_network
+from xval.settings.options import Architecture
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
+from xval.settings.space import Choice
 
 _SCORING = ("monitor", "metrics", "evaluate_training", "clip_average", "train_where", "test_where", "train_fraction", "search")
 
@@ -34,8 +36,10 @@ def space_faults(
     plan = settings.search_plan
     if plan is None:
         return []
-    if settings.architecture == COMBINATION:
-        return [f"search: architecture '{COMBINATION}' trains no network; its classifier has a search of its own"]
+    tried = plan.space.get("architecture")
+    for name in tried.options if isinstance(tried, Choice) else [settings.architecture]:
+        if not trains_network(str(name)):
+            return [f"search: architecture '{name}' trains no network; it has a search of its own"]
     if settings.train_fraction < 1:
         return ["search: train_fraction trains on a share that depends on the seed; search with all items"]
     if not settings.monitor.startswith("val_"):

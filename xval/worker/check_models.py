@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from preprocessing.store import open_store
+from xval.backend.devices import load_keras
 from xval.errors import SettingsError, one_line
 from xval.jobs.job import Job
 from xval.saved_models.initial import find_initial_model
-from xval.settings.architectures import COMBINATION
-from xval.settings.schema import names_of
+from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 from xval.settings.user_code import describe_place
 
@@ -27,12 +29,15 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     Returns:
         A line per instance whose model cannot be built, or whose other parts cannot be used.
     """
-    from xval.jobs.prepare import prepare_for
-    from xval.worker.check_parts import check_parts
-
     faults: dict[str, str] = {}
     names = names_of(Scope.MODEL)
     for job in jobs:
+        if not _needs_keras(job.settings):
+            continue
+        load_keras()
+        from xval.jobs.prepare import prepare_for
+        from xval.worker.check_parts import check_parts
+
         described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.options))])
         if described not in faults:
             prepare_for(job)
@@ -47,9 +52,14 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     return [fault for fault in faults.values() if fault]
 
 
+def _needs_keras(settings: Settings) -> bool:
+    """Return whether there is a network to build, or another part that Keras or the user's own code has."""
+    is_plain = settings.metrics == "auto" and settings.loss == "auto"
+    return trains_network(settings.architecture) or settings.architecture == COMBINATION or not is_plain
+
+
 def _check_model(job: Job) -> int:
     """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
-    from preprocessing.store import open_store
     from preprocessing.store.waveforms import example_lengths
     from xval.models.build import build_model
     from xval.models.residual import with_residual
@@ -57,6 +67,8 @@ def _check_model(job: Job) -> int:
     from xval.training.augmentation import augmented
 
     store = open_store(Path(job.store_folder))
+    if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
+        return len(store.class_names) or len(store.target_names)
     if job.settings.architecture == COMBINATION:
         from xval.settings.combination import CombinationOptions
         from xval.worker.combination import cut_models

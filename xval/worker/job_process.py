@@ -17,6 +17,7 @@ from xval.backend.devices import load_keras
 from xval.jobs.claim import FAILED
 from xval.jobs.job_file import read_job_file, write_outcome
 from xval.operating_system import WARNING_SIGNALS
+from xval.settings.architectures import trains_network
 from xval.worker.run import record_failure, run_job
 
 
@@ -40,7 +41,8 @@ def main(path: Path, *, is_tied: bool) -> int:
 
 def _run(path: Path) -> int:
     job, _ = read_job_file(path)
-    load_keras()
+    if trains_network(job.settings.architecture):
+        load_keras()
 
     def report(event: Mapping[str, Any]) -> None:
         values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())

@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xval.backend.devices import load_keras
 from xval.folds.predefined import SIDES
 from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
-from xval.jobs.record import describe_job, versions, write_history
+from xval.jobs.record import describe_job, describe_untested, versions, write_history
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings import user_code
-from xval.settings.architectures import COMBINATION
+from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import keras
 
-    from xval.data.fold import FoldData
     from xval.evaluation.clips import Evaluation
     from xval.training.fit import History
     from xval.training.setup import FoldSetup
@@ -44,13 +44,15 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
         The record, but for what only the end knows.
     """
     if job.trial:
+        load_keras()
         from xval.worker.trial import train_and_score
 
         return _describe(job) | train_and_score(job, temporary, report)
-    if job.settings.architecture == COMBINATION:
-        from xval.worker import combination as fold
+    if not trains_network(job.settings.architecture):
+        from xval.worker import classical
 
-        return _describe(job) | fold.train_and_test(job, temporary)
+        return _describe(job) | classical.train_and_test(job, temporary)
+    load_keras()
     from xval.backend import on_device
     from xval.training.compiled import WARM_MODEL
     from xval.training.fit import train_model
@@ -169,18 +171,3 @@ def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Settings, hist
     of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
     evaluation: Evaluation = evaluate(model, setup.data, settings, known=history.predictions, of_training=of_training)
     return evaluation
-
-
-def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:
-    """Return what the record of a model that has heard all items says in the place of figures."""
-    heard = data.sides["training"].table
-    return {
-        "status": "untested",
-        "class_names": list(class_names),
-        "n_examples": {"training": len(heard)},
-        "n_training_examples": len(data.training),
-        "n_training_clips": int(heard["clip"].nunique()),
-        "metrics": {},
-        **(job.refit.facts if job.refit else {}),
-        "parameters": job.parameters,
-    }

@@ -19,7 +19,8 @@ from typing import Any, Protocol
 from xval.backend.devices import load_keras
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
-from xval.settings.architectures import COMBINATION
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
+from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 from xval.worker.check_models import check_models
 from xval.worker.run import run_jobs
@@ -48,9 +49,10 @@ class WorkerTasks:
 
 
 def load_training() -> WorkerTasks:
-    """Load the backend; return how jobs are trained and tested."""
-    load_keras()
-    import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
+    """Load the backend, where the first job trains a network; return how jobs are trained and tested."""
+    if os.environ.get(FIRST_JOB) != NO_NETWORK:  # otherwise Keras is loaded by the first job that trains one
+        load_keras()
+        import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
 
     return WorkerTasks(run_jobs, check_models, preload_next)
 
@@ -59,7 +61,7 @@ def preload_next(folder: Path, settings: Settings) -> None:
     """Read the feature store of a job into memory before the job begins, unless the job streams it or trains no network."""
     from xval.data.store_memory import preload
 
-    if not settings.generator and settings.architecture != COMBINATION:
+    if not settings.generator and trains_network(settings.architecture):
         preload(folder, settings.in_memory_mb)
 
 

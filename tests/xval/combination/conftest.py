@@ -9,7 +9,7 @@ import soundfile
 from preprocessing import corpus, store
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import make as extraction
-from xval.combination import classifier
+from xval.classical import estimators
 from xval.config_file import read_section
 from xval.folds.split import Fold
 from xval.jobs.job import Job
@@ -24,13 +24,13 @@ AUDIO_FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "h
 @pytest.fixture(autouse=True)
 def small_search(monkeypatch):
     """Search few settings, and grow few trees; whole runs search them all."""
-    monkeypatch.setattr(classifier, "_N_TREES", 10)
+    monkeypatch.setattr(estimators, "_N_TREES", 10)
     few = {
-        "svm": {"C": (1.0, 100.0), "gamma": ("scale", 1e-2)},
-        "random_forest": {"min_samples_leaf": (2, 1)},
-        "logistic_regression": {"C": (1e-2, 1.0, 10.0)},
+        "svm": ("svm", {"C": (1.0, 100.0), "gamma": ("scale", 1e-2)}),
+        "random_forest": ("forest", {"min_samples_leaf": (2, 1)}),
+        "logistic_regression": ("logistic", {"C": (1e-2, 1.0, 10.0)}),
     }
-    monkeypatch.setattr(classifier, "_GRIDS", few)
+    monkeypatch.setattr(estimators, "_COMBINED", few)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from preprocessing.corpus import open_corpus
 from preprocessing.features.settings import FeatureSettings
-from xval.combination import checks
+from xval.classical import checks
 from xval.config_file import read_section
 from xval.errors import FoldsError, SettingsError
 from xval.experiment.check_combination import check_combined_models

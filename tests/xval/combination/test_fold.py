@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from preprocessing import store
+from xval.classical.saved import load
 from xval.combination.basic_features import make_basic_features
-from xval.combination.persistence import load
 from xval.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
-from xval.worker.combination import train_and_test
+from xval.worker.classical import train_and_test
 
 
 @pytest.fixture
@@ -44,11 +44,12 @@ def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, mak
     assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(record["metrics"]["test"]["accuracy"])
     with (folder / "grid.csv").open(newline="") as file:
         scores = [float(row["macro_f1"]) for row in csv.DictReader(file)]
-    assert max(scores) == record["training_macro_f1_of_left_out_items"]
+    assert record["search_score"] == {"macro_f1": max(scores)}
+    assert record["searched_on"] == "validation_items"
     json.dumps(record)
 
 
-def test_nothing_that_is_fitted_changes_with_the_items_that_are_validated_or_tested(
+def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
     tmp_path, arrays, custom_store, make_job, make_network, folder
 ):
     predictors, targets = arrays
@@ -56,9 +57,7 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_validated_or_tes
     before = train_and_test(job, folder)
     first = load(folder).fitted
     rng = np.random.default_rng(9)
-    changed = {
-        item: rng.normal(5, 3, values.shape) if item in ("s3", "s4", "s5") else values for item, values in predictors.items()
-    }
+    changed = {item: rng.normal(5, 3, values.shape) if item in ("s4", "s5") else values for item, values in predictors.items()}
     store.write("toy", changed, targets, data_folder=tmp_path / "data")
 
     again = tmp_path / "again"
@@ -72,6 +71,7 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_validated_or_tes
     assert (first.settings, first.temperature) == (second.settings, second.temperature)
     assert (folder / "grid.csv").read_text() == (again / "grid.csv").read_text()
     assert before["metrics"]["training"] == after["metrics"]["training"]
+    assert before["metrics"]["validation"] == after["metrics"]["validation"]
     assert before["metrics"]["test"] != after["metrics"]["test"]
 
 

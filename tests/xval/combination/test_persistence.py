@@ -9,12 +9,13 @@ from sklearn.preprocessing import FunctionTransformer
 from skops import io
 
 from xval import load_model
-from xval.combination import classifier
+from xval.classical.estimators import EstimatorSpec
+from xval.classical.saved import load
+from xval.classical.search import Part, fit_estimator
 from xval.combination.basic_features import all_examples, make_basic_features, read_basic_features
-from xval.combination.persistence import load
 from xval.errors import ResultsError, SettingsError
 from xval.models.cut import embed
-from xval.worker.combination import train_and_test
+from xval.worker.classical import train_and_test
 
 TESTED = ("s4", "s5")
 
@@ -47,7 +48,7 @@ def answers(folder, store, settings=None):
     parts = [embed(network, examples, 32) for network in combination.networks]
     if combination.has_basic_features:
         parts.append(read_basic_features(store, settings, examples.table))
-    return combination.fitted.probabilities(np.concatenate(parts, axis=1))
+    return combination.fitted.answers(np.concatenate(parts, axis=1))
 
 
 def test_a_loaded_combination_predicts_the_same_for_a_store(on_tones, tones, tone_store, folder):
@@ -70,6 +71,18 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
     assert found["path"].nunique() == 8
     with pytest.raises(SettingsError, match=r"has no layers\. Embed with the networks .* record\.json beside it names"):
         model.embed(corpus.audio_folder)
+
+
+def test_hand_crafted_features_alone_predict_audio_too(tones, tone_store, make_job, folder):
+    corpus, settings = tones
+    make_basic_features(corpus, tone_store, settings)
+    train_and_test(make_job(tone_store, parameters={"dataset": "tones", **settings.model_dump()}), folder)
+    kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
+    paths = corpus.index.set_index("clip").loc[kept["clip"].unique(), "path"]
+
+    found = load_model(folder).predict([corpus.audio_folder / path for path in paths], per="example")
+
+    np.testing.assert_allclose(probabilities(found), probabilities(kept), atol=1e-6)
 
 
 def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tones, tone_store, folder):
@@ -111,8 +124,10 @@ def save(folder, make_description):
 
 def fitted_forest(seed=0):
     features = np.random.default_rng(seed).normal(size=(30, 3))
-    given = {"name": "random_forest", "n_classes": 2, "pca_components": 0, "seed": 1}
-    return classifier.fit_classifier(features, (features[:, 0] > 0).astype(int), np.arange(30) % 3, **given).pipeline
+    part = Part(features, (features[:, 0] > 0).astype(int))
+    return fit_estimator(
+        part, np.arange(30) % 3, EstimatorSpec("forest", n_trees=10), n_outputs=2, has_classes=True, seed=1
+    ).pipeline
 
 
 @pytest.mark.parametrize(
@@ -168,7 +183,7 @@ def test_a_tree_that_points_outside_is_refused(folder, field, value, save):
 
 
 def test_a_folder_without_a_combination_is_named(tmp_path, folder, save):
-    with pytest.raises(ResultsError, match="holds no combination of features"):
+    with pytest.raises(ResultsError, match="holds no estimator of scikit-learn"):
         load(tmp_path)
     save(Pipeline([("any", FunctionTransformer())]))
     (folder / "model.skops").write_bytes(b"no zip")

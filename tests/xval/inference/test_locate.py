@@ -85,7 +85,7 @@ def test_a_combination_is_its_classifier_not_one_of_its_networks(experiment):
         ("nowhere", "no such model or folder. Wanted is a .keras file"),
         ("folds.json", "no saved model. Wanted is"),
         ("instance_1/fold_1/empty", "holds no finished model"),
-        ("renamed.skops", r"a classifier of a combination keeps its name, model\.skops"),
+        ("renamed.skops", r"an estimator keeps its name, model\.skops"),
     ],
 )
 def test_other_paths_are_refused(experiment, name, message):

@@ -7,10 +7,13 @@ import zipfile
 import numpy as np
 import pytest
 import skops.io
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 
-from xval.combination.pipeline_file import load_pipeline
+from xval.classical.pipeline_file import load_pipeline
 from xval.errors import ResultsError, UnsafeModelError
 
 
@@ -26,7 +29,8 @@ class Payload:
 
 @pytest.fixture
 def parts():
-    fitted = Pipeline([("scaler", StandardScaler())]).fit(np.random.default_rng(0).normal(size=(5, 3)))
+    fitted = Pipeline([("scaler", StandardScaler()), ("last", Ridge())])
+    fitted.fit(np.random.default_rng(0).normal(size=(5, 3)), np.arange(5))
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(fitted))) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -107,4 +111,53 @@ def test_functions_of_python_are_refused(tmp_path):
     path = tmp_path / "model.skops"
     skops.io.dump(Pipeline([("any", FunctionTransformer(eval))]), path)
     with pytest.raises(ResultsError, match="holds what no classifier of xval holds"):
+        load_pipeline(path)
+
+
+def fitted_on_noise(estimator):
+    features = np.random.default_rng(0).normal(size=(60, 3))
+    return Pipeline([("scaler", StandardScaler()), ("last", estimator)]).fit(features, np.arange(60) % 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("left", 10_000), ("right", 0), ("feature_idx", 3), ("feature_idx", -1), ("is_categorical", 1)]
+)
+def test_a_boosted_tree_that_points_outside_is_refused(tmp_path, field, value):
+    pipeline = fitted_on_noise(HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5, early_stopping=False))
+    path = tmp_path / "model.skops"
+    skops.io.dump(pipeline, path)
+    assert load_pipeline(path)[-1].n_iter_ == 2
+
+    pipeline[-1]._predictors[1][2].nodes[field][0] = value
+    skops.io.dump(pipeline, path)
+    with pytest.raises(ResultsError, match="a tree of its boosting points at nodes or features that do not exist"):
+        load_pipeline(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("_n_support", lambda counts: counts * 1000),
+        ("support_vectors_", lambda vectors: vectors[:, :1].copy()),
+        ("_dual_coef_", lambda weights: weights[:, :3].copy()),
+        ("_intercept_", lambda values: values[:1].copy()),
+        ("kernel", lambda _: "precomputed"),
+    ],
+)
+def test_an_svm_whose_arrays_do_not_fit_each_other_is_refused(tmp_path, name, change):
+    pipeline = fitted_on_noise(SVC())
+    path = tmp_path / "model.skops"
+    skops.io.dump(pipeline, path)
+    load_pipeline(path)
+
+    setattr(pipeline[-1], name, change(getattr(pipeline[-1], name)))
+    skops.io.dump(pipeline, path)
+    with pytest.raises(ResultsError, match="the arrays of its SVM do not fit each other"):
+        load_pipeline(path)
+
+
+def test_another_estimator_than_those_of_xval_is_refused(tmp_path):
+    path = tmp_path / "model.skops"
+    skops.io.dump(fitted_on_noise(StandardScaler()), path)
+    with pytest.raises(ResultsError, match="StandardScaler is no estimator of xval"):
         load_pipeline(path)

@@ -1,0 +1,70 @@
+"""How sure a classifier is: the softmax of its scores divided by one temperature, which is fitted on validation examples.
+
+Comes in: the scores of a fitted classifier and the classes of validation examples. Goes out: a temperature.
+
+Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") leaves the order of the classes as it is and
+has one parameter, so that few validation examples do. Platt's remedy for few data (1999, "Probabilistic outputs for support
+vector machines") keeps a temperature finite where all of them are right: the target of the right class is (n + 1) / (n + k)
+instead of 1, that of each other class 1 / (n + k), with n examples and k classes.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.pipeline import Pipeline
+
+_LOG_TEMPERATURES = (-4.0, 4.0)
+_SMALLEST_SHARE = 0.1  # of what is even among the classes: trees or neighbours that all agree are not certain
+
+
+def scores_of(pipeline: Pipeline, features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return what a classifier decides by, float64 (n_examples, n_fitted_classes), the highest is its decision.
+
+    They are its decision values; of a forest and of neighbours, which have none, the logarithms of their shares.
+    """
+    if not hasattr(pipeline, "decision_function"):
+        shares = np.asarray(pipeline.predict_proba(features), np.float64)
+        return np.asarray(np.log(np.maximum(shares, _SMALLEST_SHARE / shares.shape[1])), np.float64)
+    values = np.asarray(pipeline.decision_function(features), np.float64)
+    return np.stack([-values, values], axis=1) if values.ndim == 1 else values
+
+
+def fit_temperature(pipeline: Pipeline, features: NDArray[np.floating], targets: NDArray[Any]) -> float | None:
+    """Return the temperature with the smallest cross entropy on validation examples.
+
+    Args:
+        pipeline: A fitted classifier.
+        features: float (n_examples, n_features), of examples that it was not fitted to.
+        targets: int64 (n_examples,), their classes.
+
+    Returns:
+        The temperature; None where no example has a class that the classifier knows.
+    """
+    known = np.isin(targets, pipeline.classes_)
+    if not known.any():
+        return None
+    scores = scores_of(pipeline, features[known])
+    n_examples, n_classes = scores.shape
+    wanted = np.full(scores.shape, 1 / (n_examples + n_classes))
+    wanted[np.arange(n_examples), np.searchsorted(pipeline.classes_, targets[known])] += n_examples / (n_examples + n_classes)
+
+    def cross_entropy(log_temperature: float) -> float:
+        return float(-(wanted * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
+
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=_LOG_TEMPERATURES, method="bounded").x))
+
+
+def probabilities_of(pipeline: Pipeline, features: NDArray[np.floating], temperature: float | None) -> NDArray[np.float64]:
+    """Return how probable each fitted class is, float64 (n_examples, n_fitted_classes).
+
+    Args:
+        pipeline: A fitted classifier.
+        features: float (n_examples, n_features).
+        temperature: Of `fit_temperature`; None: as the classifier says itself, an SVM with the temperature 1.
+    """
+    if temperature is None and hasattr(pipeline, "predict_proba"):
+        return np.asarray(pipeline.predict_proba(features), np.float64)
+    return np.asarray(softmax(scores_of(pipeline, features) / (temperature or 1.0), axis=1), np.float64)

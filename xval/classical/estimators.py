@@ -1,0 +1,123 @@
+"""The estimators of scikit-learn: what each is, and the grid of its settings that is searched.
+
+Comes in: the name and the options of an estimator. Goes out: an unfitted Pipeline and a grid.
+
+What scikit-learn would draw from clips is switched off: boosting keeps no validation examples of its own. Neighbours are found
+by looking at all examples: a tree of them could not be checked when it is loaded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+
+from xval.settings.classical import grid_of
+
+_N_TREES = 100
+
+# Of feature_combination. The ranges for the SVM are those of deep_audio_features (Giannakopoulos), a little narrower; "scale"
+# is 1 / (number of features x their variance).
+_COMBINED: dict[str, tuple[str, dict[str, Sequence[Any]]]] = {
+    "svm": ("svm", {"C": (0.1, 1.0, 10.0, 100.0, 1000.0), "gamma": ("scale", 1e-2, 1e-3, 1e-4)}),
+    "random_forest": ("forest", {"max_features": ("sqrt", 0.3), "min_samples_leaf": (5, 2, 1)}),
+    "logistic_regression": ("logistic", {"C": (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)}),
+}
+_AS_SCIKIT_LEARN = {"shrinkage": "learning_rate"}
+
+
+@dataclass(frozen=True)
+class EstimatorSpec:
+    """What is to be fitted.
+
+    Attributes:
+        name: svm, logistic, forest, boosting, knn, linear, ridge or svr.
+        grid: The values of each setting that is searched.
+        n_trees: Of a forest; rounds of boosting.
+        kernel: Of an SVM.
+        weights: Of neighbours.
+        n_components: Principal components at most; 0: none are made.
+    """
+
+    name: str
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    n_trees: int = _N_TREES
+    kernel: str = "rbf"
+    weights: str = "distance"
+    n_components: int = 0
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, Any]) -> "EstimatorSpec":
+        """Return the estimator of an architecture with its options."""
+        fixed = {key: options[key] for key in ("n_trees", "kernel", "weights") if key in options}
+        return cls(name, grid_of(options), n_components=options["pca_components"], **fixed)
+
+    @classmethod
+    def of_combination(cls, classifier: str, pca_components: int) -> "EstimatorSpec":
+        """Return the classifier of a combination of features."""
+        name, grid = _COMBINED[classifier]
+        return cls(name, grid, _N_TREES, n_components=pca_components)
+
+    def make(self, *, has_classes: bool, n_components: int, balanced: bool, seed: int) -> Pipeline:
+        """Return scaler, principal components (where wanted) and the estimator, not fitted.
+
+        Args:
+            has_classes: It tells classes apart; otherwise it predicts numbers.
+            n_components: Principal components.
+            balanced: Weigh classes inversely to their number of training examples.
+            seed: Of what is random.
+        """
+        found = self._classifier(seed, "balanced" if balanced else None) if has_classes else self._regressor(seed)
+        components = [("pca", PCA(n_components, random_state=seed))] if n_components else []
+        return Pipeline([("scaler", StandardScaler()), *components, ("classifier", found)])
+
+    def parameters(self, settings: Mapping[str, Any], estimator: BaseEstimator) -> dict[str, Any]:
+        """Return one setting of the grid under the names that scikit-learn has for an estimator."""
+        prefix = "estimator__" if isinstance(estimator, MultiOutputRegressor) else ""
+        return {prefix + _AS_SCIKIT_LEARN.get(name, name): value for name, value in settings.items()}
+
+    def _classifier(self, seed: int, weight: str | None) -> BaseEstimator:
+        match self.name:
+            case "svm":
+                return SVC(kernel=self.kernel, break_ties=True, class_weight=weight)
+            case "logistic":
+                return LogisticRegression(max_iter=2000, class_weight=weight)
+            case "forest":
+                return RandomForestClassifier(self.n_trees, class_weight=weight, random_state=seed)
+            case "boosting":
+                return HistGradientBoostingClassifier(
+                    max_iter=self.n_trees, early_stopping=False, class_weight=weight, random_state=seed
+                )
+            case "knn":
+                return KNeighborsClassifier(weights=self.weights, algorithm="brute")
+        raise ValueError(f"{self.name} tells no classes apart")
+
+    def _regressor(self, seed: int) -> BaseEstimator:
+        match self.name:
+            case "linear":
+                return LinearRegression()
+            case "ridge":
+                return Ridge()
+            case "svr":
+                return MultiOutputRegressor(SVR(kernel=self.kernel))
+            case "forest":
+                return RandomForestRegressor(self.n_trees, random_state=seed)
+            case "boosting":
+                made = HistGradientBoostingRegressor(max_iter=self.n_trees, early_stopping=False, random_state=seed)
+                return MultiOutputRegressor(made)
+            case "knn":
+                return KNeighborsRegressor(weights=self.weights, algorithm="brute")
+        raise ValueError(f"{self.name} predicts no numbers")

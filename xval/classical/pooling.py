@@ -1,0 +1,82 @@
+"""One vector for each example: the statistics of its features over time.
+
+Comes in: examples of a feature store, or of a clip, float32 (n_examples, n_frames, ...). Goes out: float32 (n_examples,
+n_features). Frames that are padding do not count.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.features.extract import count_frames
+from preprocessing.features.settings import FeatureSettings
+from xval.data.examples import StoredExamples
+
+_AT_ONCE = 256
+_FRAME_AXES = 3  # of several examples that have frames
+
+_STATISTICS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "mean": lambda frames: frames.mean(axis=0),
+    "deviation": lambda frames: frames.std(axis=0),
+    "minimum": lambda frames: frames.min(axis=0),
+    "maximum": lambda frames: frames.max(axis=0),
+    "median": lambda frames: np.asarray(np.median(frames, axis=0)),
+    "delta_mean": lambda frames: _deltas(frames).mean(axis=0),
+    "delta_deviation": lambda frames: _deltas(frames).std(axis=0),
+}
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How an example becomes one vector.
+
+    Attributes:
+        statistics: Names of `_STATISTICS`, in the order of the vector.
+        time_parts: Equal parts of the time that are pooled by themselves.
+        settings: How the features were made; None: by a script, so that every frame counts.
+    """
+
+    statistics: tuple[str, ...]
+    time_parts: int
+    settings: FeatureSettings | None
+
+    def pool(self, predictors: NDArray[np.float32], durations_s: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the vectors of some examples, float32 (n_examples, n_features).
+
+        Args:
+            predictors: float32 (n_examples, n_frames, ...); examples of one axis are returned as they are.
+            durations_s: float64 (n_examples,), length of each example without padding.
+        """
+        if predictors.ndim < _FRAME_AXES:
+            return predictors
+        frames = predictors.reshape(*predictors.shape[:2], -1).astype(np.float64)
+        counts = self._counted(durations_s, frames.shape[1])
+        return np.stack([self._pool_one(each[:n]) for each, n in zip(frames, counts, strict=True)]).astype(np.float32)
+
+    def pool_examples(self, examples: StoredExamples) -> NDArray[np.float32]:
+        """Return the vectors of the examples of a side, in their order."""
+        durations_s = (examples.table["end_s"] - examples.table["start_s"]).to_numpy(np.float64)
+        cuts = [np.arange(first, min(first + _AT_ONCE, len(examples))) for first in range(0, len(examples), _AT_ONCE)]
+        return np.concatenate([self.pool(examples.predictors(rows), durations_s[rows]) for rows in cuts])
+
+    def _counted(self, durations_s: NDArray[np.float64], n_frames: int) -> Sequence[int]:
+        """Return how many frames of each example are no padding."""
+        settings = self.settings
+        if settings is None or settings.stretch_frames is not None:
+            return [n_frames] * len(durations_s)
+        n_samples = np.rint(durations_s * settings.sample_rate_hz).astype(int)
+        return [min(n_frames, count_frames(int(n), settings)) for n in n_samples]
+
+    def _pool_one(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the vector of one example, float64 (n_features,); a part has a frame at least."""
+        bounds = np.linspace(0, len(frames), self.time_parts + 1)
+        parts = [frames[int(a) : max(int(a) + 1, int(b))] for a, b in pairwise(bounds)]
+        return np.concatenate([_STATISTICS[name](part) for part in parts for name in self.statistics])
+
+
+def _deltas(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the differences of neighbouring frames; 0 where there is one frame."""
+    return np.diff(frames, axis=0) if len(frames) > 1 else np.zeros_like(frames)

@@ -1,0 +1,85 @@
+"""The estimators of scikit-learn: what each is called, and its options with their default grids.
+
+Comes in: the options of an instance. Goes out: an `Architecture` for each name, and the grid that is searched. scikit-learn is
+not loaded here; xval/classical/__init__.py says what the options mean.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from xval.settings.options import Architecture, Option
+from xval.settings.tasks import CLASSIFICATION, REGRESSION
+
+Statistic = Literal["mean", "deviation", "minimum", "maximum", "median", "delta_mean", "delta_deviation"]
+"""What `pooling` may name; delta_: of the differences of neighbouring frames."""
+STATISTICS: tuple[str, ...] = get_args(Statistic)
+
+_SHARED = (
+    Option("pooling", "tuple[str, ...]", ("mean", "deviation")),
+    Option("time_parts", "int", 1),
+    Option("pca_components", "int", 0),
+)
+_KERNEL = (
+    Option("kernel", "Literal['rbf', 'linear']", "rbf"),
+    Option("gamma", "tuple[str, ...]", ("scale", "0.01", "0.001")),
+)
+_TREES = Option("n_trees", "int", 100)
+_CLASSES, _NUMBERS = CLASSIFICATION.name, REGRESSION.name
+
+
+def _estimator(name: str, task_types: tuple[str, ...], *options: Option) -> Architecture:
+    declared = {option.name: option for option in (*_SHARED, *options)}
+    return Architecture(name, declared, "none", task_types, build_path="", file="xval/settings/classical.py")
+
+
+# The first of equally good settings is taken, so the simpler ones stand first.
+CLASSICAL: Mapping[str, Architecture] = {
+    each.name: each
+    for each in (
+        _estimator("svm", (_CLASSES,), Option("C", "tuple[float, ...]", (0.1, 1.0, 10.0, 100.0)), *_KERNEL),
+        _estimator("logistic", (_CLASSES,), Option("C", "tuple[float, ...]", (0.001, 0.01, 0.1, 1.0, 10.0))),
+        _estimator(
+            "forest",
+            (_CLASSES, _NUMBERS),
+            _TREES,
+            Option("max_features", "tuple[str, ...]", ("sqrt",)),
+            Option("min_samples_leaf", "tuple[int, ...]", (5, 2, 1)),
+        ),
+        _estimator(
+            "boosting",
+            (_CLASSES, _NUMBERS),
+            _TREES,
+            Option("shrinkage", "tuple[float, ...]", (0.1,)),
+            Option("max_leaf_nodes", "tuple[int, ...]", (3, 7)),
+            Option("min_samples_leaf", "tuple[int, ...]", (10,)),
+        ),
+        _estimator(
+            "knn",
+            (_CLASSES, _NUMBERS),
+            Option("n_neighbors", "tuple[int, ...]", (15, 9, 5, 3, 1)),
+            Option("weights", "Literal['uniform', 'distance']", "distance"),
+        ),
+        _estimator("linear", (_NUMBERS,)),
+        _estimator("ridge", (_NUMBERS,), Option("alpha", "tuple[float, ...]", (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01))),
+        _estimator(
+            "svr",
+            (_NUMBERS,),
+            Option("C", "tuple[float, ...]", (0.1, 1.0, 10.0)),
+            Option("epsilon", "tuple[float, ...]", (0.1,)),
+            *_KERNEL,
+        ),
+    )
+}
+WORDS: Mapping[str, tuple[str, ...]] = {"gamma": ("scale",), "max_features": ("sqrt", "log2")}
+"""Words that scikit-learn has for values of options that are numbers otherwise."""
+
+
+def grid_of(options: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return what is searched: the values of each option that may have several, words and numbers as scikit-learn has them."""
+    searched = {name: list(values) for name, values in options.items() if isinstance(values, tuple) and name != "pooling"}
+    for name, words in WORDS.items():
+        if name in searched:
+            searched[name] = [each if each in words else float(each) for each in searched[name]]
+    if options.get("kernel") == "linear":
+        searched["gamma"] = ["scale"]  # it has no effect
+    return searched

@@ -1,0 +1,80 @@
+"""What an instance of an estimator of scikit-learn may say, as far as it shows without reading any file.
+
+Comes in: the options, settings and sources of an instance. Goes out: its faults.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xval.settings.classical import STATISTICS, WORDS
+from xval.settings.schema import Settings, names_of
+from xval.settings.scope import Scope
+
+_LEAST = {"time_parts": 1, "pca_components": 0, "n_trees": 1, "min_samples_leaf": 1, "max_leaf_nodes": 2, "n_neighbors": 1}
+_POSITIVE = ("C", "shrinkage")
+_NOT_NEGATIVE = ("alpha", "epsilon")
+
+
+def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with an instance.
+
+    Args:
+        name: Of the estimator.
+        options: All of them.
+        settings: Those of the instance.
+        sources: Where each came from.
+
+    Returns:
+        Sentences without the place of the instance.
+    """
+    found = network_faults(name, sources)
+    if settings.features == "waveform":
+        found.append(
+            f"architecture '{name}' reads stored features, and features=waveform stores samples; set features to logmel, mfcc "
+            "or stft"
+        )
+    if name == "knn" and settings.class_weights != "none":
+        found.append("class_weights='balanced' has no effect on knn, whose neighbours have no weights of classes; set none")
+    if unknown := [each for each in options["pooling"] if each not in STATISTICS]:
+        found.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
+    for option, value in options.items():
+        found += _value_faults(option, value)
+    return found
+
+
+def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
+    """Return which settings of an instance belong to networks alone."""
+    return [
+        f"'{setting}' belongs to the training of a network, and architecture '{name}' trains none; leave it out"
+        for setting, source in sources.items()
+        if source == "instance" and setting in names_of(Scope.NETWORK)
+    ]
+
+
+def _value_faults(option: str, value: Any) -> list[str]:
+    """Return what is wrong with the values of an option."""
+    values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
+    if not values:
+        return [f"{option}: is empty; one value or more is wanted"]
+    if len(set(values)) < len(values):
+        return [f"{option}: received {value}; a value comes twice"]
+    least = _LEAST.get(option)
+    if least is not None and min(values) < least:
+        return [f"{option}: received {min(values)}; allowed: {least} or more"]
+    if option in _POSITIVE and min(values) <= 0:
+        return [f"{option}: received {min(values):g}; allowed: above 0"]
+    if option in _NOT_NEGATIVE and min(values) < 0:
+        return [f"{option}: received {min(values):g}; allowed: 0 or more"]
+    if option in WORDS:
+        most = 1.0 if option == "max_features" else float("inf")
+        wrong = [each for each in values if each not in WORDS[option] and not 0 < _number(each) <= most]
+        allowed = f"{', '.join(WORDS[option])}, or a number above 0{' and at most 1' * (most == 1)}"
+        return [f"{option}: received '{wrong[0]}'; allowed: {allowed}"] if wrong else []
+    return []
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,106 @@
+"""What an architecture and each of its options declare.
+
+Comes in: what was read of a source file, or is written in xval/settings. Goes out: an `Architecture`, whose options
+check values.
+"""
+
+import ast
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+
+from xval.errors import SettingsError
+from xval.settings import user_code
+
+ReshapingType = Literal["conv", "rnn", "none"]
+
+_SCALAR_TYPES: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "tuple[int, ...]": tuple[int, ...],
+    "tuple[float, ...]": tuple[float, ...],
+    "tuple[str, ...]": tuple[str, ...],
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One keyword-only option of an architecture.
+
+    Attributes:
+        name: Its name.
+        annotation: Its type as written in the source.
+        default: Its default value.
+    """
+
+    name: str
+    annotation: str
+    default: object
+
+    def check(self, value: object) -> object:
+        """Return `value` as the type of the option; numbers and lists may come as text.
+
+        Raises:
+            pydantic.ValidationError: The value does not fit.
+            SettingsError: A truth value where a number is wanted.
+        """
+        wanted = type_of(self.annotation)
+        if isinstance(value, bool) and wanted is not bool:
+            raise SettingsError(f"received {value}; {self.annotation} is wanted.")
+        if isinstance(value, str) and self.annotation.startswith("tuple"):
+            value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
+        strict_text = wanted is str and not isinstance(value, str)
+        if strict_text:
+            raise SettingsError(f"received {value!r}; text is wanted.")
+        return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the file of an architecture declares.
+
+    Attributes:
+        name: The name of its file in architectures/, or its dotted path.
+        options: Keyword-only options of its `build`.
+        reshaping_type: The form of input that it wants.
+        task_types: The tasks that it can do.
+        build_path: The dotted path of its `build`.
+        features: The features that it reads, without a front end; None: any.
+        feature_keys: Feature settings that its `build` takes under their own names; the engine gives them, no instance sets
+            them as options.
+        file: Where its options have their defaults, of what is no network.
+    """
+
+    name: str
+    options: dict[str, Option]
+    reshaping_type: ReshapingType
+    task_types: tuple[str, ...]
+    build_path: str
+    features: str | None = None
+    feature_keys: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where its options have their defaults: its file in architectures/, or its module."""
+        if self.file:
+            return self.file
+        module = self.build_path.rpartition(".")[0]
+        return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
+
+
+def type_of(annotation: str) -> Any:
+    """Return the type that an annotation of an option stands for.
+
+    Raises:
+        ValueError: Options cannot have this type.
+    """
+    if annotation in _SCALAR_TYPES:
+        return _SCALAR_TYPES[annotation]
+    if annotation.startswith("Literal["):
+        values = ast.literal_eval(f"({annotation[len('Literal[') : -1]},)")
+        return Literal[values]
+    raise ValueError(f"type {annotation}; allowed: {', '.join(_SCALAR_TYPES)}, Literal[...]")
