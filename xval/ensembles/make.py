@@ -4,6 +4,7 @@ Comes in: a results folder, numbers of instances and how they are combined. Goes
 and fresh derived files.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,17 +80,26 @@ def make_ensemble(
     folder.replace(instance.number, [key for key in keys if folder.fold_folder(*key).exists()])
     write_settings(folder, instance, read_description(folder))
     weights = {}
-    for key in keys:
-        of_fold = members[key.fold]
-        job = _make_job(folder, instance, of_fold[0], corpus, folds.hash_of(key.fold))
-        with ClaimedFold(job, lambda _: None, device="cpu") as claimed:
-            if claimed.outcome is not None:
-                raise ResultsError(f"{job.key}: another process is making it.")
-            record = combine_fold(job, claimed.temporary, of_fold, method)
-            weights[key.fold] = [(JobKey.of(member), member["weight"]) for member in record["members"]]
-            claimed.publish(record)
+    try:
+        for key in keys:
+            job = _make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold))
+            weights[key.fold] = _make_fold(job, members[key.fold], method)
+    except BaseException:
+        if not folder.jobs(instance.number):
+            shutil.rmtree(folder.instance_folder(instance.number))
+        raise
     folder.end_replacing(instance.number, keys, keys)
     return Ensemble(instance.number, instance.settings.comment_1, weights)
+
+
+def _make_fold(job: Job, members: Sequence[Member], method: str) -> list[tuple[JobKey, float]]:
+    """Make and publish a fold; return the weights of its members."""
+    with ClaimedFold(job, lambda _: None, device="cpu") as claimed:
+        if claimed.outcome is not None:
+            raise ResultsError(f"{job.key}: another process is making it.")
+        record = combine_fold(job, claimed.temporary, members, method)
+        claimed.publish(record)
+    return [(JobKey.of(member), member["weight"]) for member in record["members"]]
 
 
 def read_description(folder: ExperimentFolder) -> str:
