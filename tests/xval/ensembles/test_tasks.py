@@ -54,7 +54,7 @@ def test_frames_are_averaged_and_their_events_found_anew(project):
     project.write_script(
         network,
         task_type="frame_classification",
-        num_folds=2,
+        fold_strategy="holdout",
         num_epochs=1,
         repeats=2,
         segment_s=0.4,
