@@ -1,7 +1,7 @@
 """The results folder of one experiment: names, atomic writes and locks.
 
     <experiment_folder>/<dataset>/experiment_<n>/
-        description.txt  folds.json  results.xlsx  code/<hash>/
+        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/
         added_metrics.json                       where metrics were added
         instance_<i>/settings.json  metrics.json  added_metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
@@ -70,6 +70,11 @@ class ExperimentFolder:
     def folds_file(self) -> Path:
         """Path of folds.json."""
         return self.path / "folds.json"
+
+    @property
+    def phases_file(self) -> Path:
+        """Path of phases.csv: the side of each item in each fold."""
+        return self.path / "phases.csv"
 
     @property
     def workbook(self) -> Path:

@@ -12,6 +12,8 @@ from xval.audit import audit
 from xval.ensembles.make import make_ensemble
 from xval.errors import ResultsError, SettingsError
 from xval.inference import load_model
+from xval.report.request import PageRequest
+from xval.report.write import write_page
 from xval.results.comparison.choose import compare_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.rebuild import gather_metrics
@@ -159,6 +161,11 @@ def test_members_that_do_not_fit_are_refused_by_name(experiment, name, change, m
     assert not (experiment.path / "instance_901").exists()
 
 
+def page_of(experiment):
+    request = PageRequest(901, experiment.data, with_audio=False, with_audit=False)
+    return write_page(experiment.folder, request).read_text()
+
+
 def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     arguments = ["ensemble", str(experiment.path), "1,3", "--choose", "--data-folder", str(experiment.data)]
@@ -167,6 +174,7 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     printed = capsys.readouterr().out
     assert "ensemble 1+3" in printed
     assert "fold 1: instance " in printed
+    assert "Ensembles combine the predictions" in page_of(experiment)
     assert main([*arguments[:2], "1,x"]) == 2
     assert main(["refit", str(experiment.path), "901"]) == 2
     assert "an ensemble trains nothing; name one of its members (1, 3)" in capsys.readouterr().err
