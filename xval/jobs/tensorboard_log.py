@@ -1,7 +1,7 @@
 """The values of a job's epochs as TensorBoard reads them, while the job runs.
 
-Comes in: the epochs that training reports, and the losses of batches where that is asked for, with any backend. Goes out: train/,
-validation/ and batches/ in a folder that keeps its name, with a scalar for each value: `epoch_loss` and so on, as Keras calls them.
+Comes in: the epochs that training reports, and the losses of batches where that is asked for, with any backend. Goes out:
+train/, validation/ and batches/ in a folder that keeps its name, with a scalar for each value: `epoch_loss`, as Keras calls it.
 Each epoch is handed to the system as it ends, and stays when the job fails. A full disk does not stop a job.
 
 Source of the format: TFRecord files of `Event` messages, https://www.tensorflow.org/tutorials/load_data/tfrecord.
