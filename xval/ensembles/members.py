@@ -24,7 +24,7 @@ from xval.results.read import REMEDY, Record
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
 
-_AGAIN = "Name instances that do."
+_AGAIN = "The members of an ensemble must agree in this; name others."
 
 
 @dataclass(frozen=True)
