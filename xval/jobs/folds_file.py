@@ -70,9 +70,9 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
     }
     if read_json(folder.folds_file) != json.loads(json.dumps(content)):
         write_json(folder.folds_file, content)
-    table = _phases(folds).encode()
-    if not folder.phases_file.is_file() or folder.phases_file.read_bytes() != table:
-        write_atomically(folder.phases_file, table)
+    path, table = folder.path / "phases.csv", _phases(folds).encode()
+    if not path.is_file() or path.read_bytes() != table:
+        write_atomically(path, table)
 
 
 def _phases(folds: FoldPlan) -> str:

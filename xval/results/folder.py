@@ -72,11 +72,6 @@ class ExperimentFolder:
         return self.path / "folds.json"
 
     @property
-    def phases_file(self) -> Path:
-        """Path of phases.csv: the side of each item in each fold."""
-        return self.path / "phases.csv"
-
-    @property
     def workbook(self) -> Path:
         """Path of results.xlsx."""
         return self.path / "results.xlsx"

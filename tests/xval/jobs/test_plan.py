@@ -236,7 +236,7 @@ def test_jobs_survive_json_and_share_the_seed_of_their_fold(made):
 def test_the_side_of_each_item_in_each_fold_is_written_as_csv(made):
     planned = made([{}])
 
-    table = pd.read_csv(made.folder.phases_file).set_index("item")
+    table = pd.read_csv(made.folder.path / "phases.csv").set_index("item")
     for fold in planned.folds.folds:
         for side in ("training", "validation", "test"):
             assert tuple(table.index[table[f"fold_{fold.number}"] == side]) == getattr(fold, side)
