@@ -6,7 +6,19 @@ written.
 
 from pathlib import Path
 
-from xval.audit import augmented_copies, clips, earlier_models, files, hashes, identical_audio, items, normaliser, seeds, split
+from xval.audit import (
+    augmented_copies,
+    clips,
+    earlier_models,
+    files,
+    hashes,
+    identical_audio,
+    items,
+    members,
+    normaliser,
+    seeds,
+    split,
+)
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, Rule, Verdict
 from xval.results.folder import ExperimentFolder
@@ -20,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     augmented_copies.AUGMENTED_COPIES,
     normaliser.NORMALISER,
     earlier_models.EARLIER_MODELS,
+    members.MEMBERS,
     hashes.FOLDS_HASH,
     hashes.CORPUS_HASH,
     hashes.SETTINGS_HASH,

@@ -72,6 +72,11 @@ class JobEvidence:
         return "models" in self.record
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether it combined the predictions of other jobs."""
+        return "members" in self.record
+
+    @property
     def settings(self) -> Settings:
         """The settings of its instance, with those that the search of its fold has chosen.
 

@@ -18,7 +18,8 @@ def _faults(job: JobEvidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
     from pyarrow import parquet
 
-    model = job.folder / ("model.skops" if job.is_estimator else job.model_path.name)
+    name = "model.skops" if job.is_estimator else "model.ensemble" if job.is_ensemble else job.model_path.name
+    model = job.folder / name
     faults = [] if model.is_file() else [f"{model.name} is missing"]
     try:
         job.description()

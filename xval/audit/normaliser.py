@@ -30,6 +30,9 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         with findings.looking_at(job.name):
             if job.is_estimator:
                 raise NotCheckableError("the statistics of an estimator are in model.skops, which is not read")
+            if job.is_ensemble:
+                findings.notes.append(f"instance {job.record['instance']}: an ensemble scales nothing; its members do")
+                continue
             if note := _WITHOUT_STATISTICS.get(job.settings.normalization):
                 findings.notes.append(f"instance {job.record['instance']}: {note}")
             for fault in (_target_fault(job, evidence), _feature_fault(job, evidence)):

@@ -37,7 +37,9 @@ def _check_repeats(evidence: Evidence, findings: Findings) -> None:
             if described != job.key:
                 findings.faults.append(f"{job.name}: its model.json is that of {described}")
     for jobs in by_fold.values():
-        networks = [job for job in jobs if not job.is_estimator]  # a classifier need not depend on its seed
+        networks = [
+            job for job in jobs if not job.is_estimator and not job.is_ensemble
+        ]  # a classifier need not depend on its seed
         for name in _WITH_SEED if len(networks) > 1 else ():
             owners: dict[bytes, str] = {}
             for job in networks:

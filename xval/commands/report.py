@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
     parser.add_argument("--no-audio", action="store_true", help="embed no clips")
+    parser.add_argument(
+        "--explain", choices=("integrated_gradients", "occlusion"), help="with pictures of what the worst answers rest on"
+    )
     parser.add_argument("--no-audit", action="store_true", help="leave the leakage audit out")
 
 
@@ -69,7 +72,11 @@ def run(options: argparse.Namespace) -> int:
         _print_table(folder, options)
         return 0
     request = PageRequest(
-        options.errors_of, options.data_folder, with_audio=not options.no_audio, with_audit=not options.no_audit
+        options.errors_of,
+        options.data_folder,
+        with_audio=not options.no_audio,
+        with_audit=not options.no_audit,
+        explain=options.explain,
     )
     path = write_page(folder, request)
     make_console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -68,6 +68,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """Return which examples a batch holds, int64 (n_positions,); those that fill it up are not among them."""
         return self._batches[index]
 
+    def count(self, index: int) -> int:
+        """Return how many examples Keras counts in a batch: `batch_size`, where batches are filled up."""
+        return self._batch_size if self._constant else len(self._batches[index])
+
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch, from 0, is read next; Keras itself may begin to read the first one more than once."""
         self._epoch = epoch

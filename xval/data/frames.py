@@ -170,6 +170,22 @@ class FrameExamples:
             joined.append(of_recording.reshape(-1, *predictions.shape[2:])[: recording.n_frames])
         return joined
 
+    def split(self, predictions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the predictions of sequences, float32 (n_examples, n_frames, n_classes), zeros where they are padded.
+
+        Args:
+            predictions: float32 (frames of all recordings, n_classes), in the order of `recordings`: `join`, undone.
+        """
+        found = np.zeros((len(self), self._length, predictions.shape[-1]), np.float32)
+        first = 0
+        for number, recording in enumerate(self.recordings):
+            places = np.flatnonzero(self._recording_of == number)
+            of_recording = np.zeros((len(places) * self._length, predictions.shape[-1]), np.float32)
+            of_recording[: recording.n_frames] = predictions[first : first + recording.n_frames]
+            found[places] = of_recording.reshape(len(places), self._length, -1)
+            first += recording.n_frames
+        return found
+
     def _sequence(self, position: int) -> tuple[Recording, int]:
         """Return the recording of a sequence and its first frame there."""
         return self.recordings[self._recording_of[position]], int(self._starts[position])

@@ -62,8 +62,28 @@ def evaluate_frames(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    sides = {side: examples for side, examples in data.sides.items() if isinstance(examples, FrameExamples)}
     by_side = predict_sides(model, data, settings.batch_size, known=known, training=of_training is None)
+    return evaluate_frame_predictions(by_side, data, settings, of_training)
+
+
+def evaluate_frame_predictions(
+    by_side: Mapping[str, NDArray[np.float32]],
+    data: FoldData,
+    settings: Settings,
+    of_training: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """Compute all metrics of the predictions of frames, as `evaluate_frames` does.
+
+    Args:
+        by_side: For each side float32 (n_examples, n_frames, n_classes), in the order of its sequences.
+        data: The fold.
+        settings: The parameters of the instance.
+        of_training: Figures of the training frames, where they have no predictions.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    sides = {side: examples for side, examples in data.sides.items() if isinstance(examples, FrameExamples)}
     joined = {side: sides[side].join(predictions) for side, predictions in by_side.items()}
     frames, frame_s = settings.frame_settings(), settings.frame_settings().frame_s(settings.sample_rate_hz)
     events = {

@@ -109,6 +109,8 @@ def find_model(path: Path) -> Path:
             f"{path}: a combination of features is a classifier of scikit-learn, no Keras model. The networks that it was made "
             "of can be exported; record.json beside it names their files (models)."
         )
+    if (path / "model.ensemble").is_file():
+        raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
     below = sorted([*path.glob("fold_*/model.keras"), *path.glob("instance_*/fold_*/model.keras")])
     if below:
         more = f" and {len(below) - 4} more" if len(below) > 4 else ""

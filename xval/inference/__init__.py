@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xval.errors import ResultsError, SettingsError
+from xval.inference.locate import ENSEMBLE_NAME
 from xval.inference.locate import find_members as find_members
 from xval.inference.sources import LeftOut as LeftOut
 from xval.inference.sources import Stretch as Stretch
@@ -59,6 +60,10 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
             importlib.import_module(name)
         except ImportError as error:
             raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(sys.path[:3])}, ...") from error
+    if all(member.name == ENSEMBLE_NAME for member in found.members):
+        from xval.inference.ensemble import load_ensemble
+
+        return load_ensemble(Path(path), found.note, found.members)
     from xval.inference.members import load_member
     from xval.inference.model import SavedModel
 

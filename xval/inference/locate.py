@@ -14,7 +14,7 @@ from xval.results.ranking import rank_instances
 from xval.results.rebuild import gather_finished
 from xval.results.summary import SIDE_NAMES
 
-KERAS_NAME, ESTIMATOR_NAME = "model.keras", "model.skops"
+KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
 _WANTED = (
     "a .keras file, a fold folder, an instance folder (the ensemble of its folds and repeats), or an experiment folder (its "
     "best instance)"
@@ -42,7 +42,7 @@ def find_members(path: Path) -> Found:
     if not path.exists():
         raise ResultsError(f"{path}: no such model or folder. Wanted is {_WANTED}.")
     if path.is_file():
-        if path.suffix not in (".keras", ".skops"):
+        if path.suffix not in (".keras", ".skops") and path.name != ENSEMBLE_NAME:
             raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
         if path.suffix == ".skops" and path.name != ESTIMATOR_NAME:
             raise ResultsError(
@@ -98,5 +98,5 @@ def _numbers_of_folds(instance: Path) -> set[int]:
 
 
 def _model_in(folder: Path) -> Path | None:
-    """Return the model in a fold folder; for a combination its classifier."""
-    return next((folder / name for name in (ESTIMATOR_NAME, KERAS_NAME) if (folder / name).is_file()), None)
+    """Return the model in a fold folder; for an estimator model.skops, for an ensemble what names its members."""
+    return next((folder / name for name in (ESTIMATOR_NAME, ENSEMBLE_NAME, KERAS_NAME) if (folder / name).is_file()), None)

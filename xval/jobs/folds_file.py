@@ -1,13 +1,16 @@
-"""folds.json: the folds of an experiment, written before any training and read while they hold."""
+"""folds.json and phases.csv: the folds of an experiment, written before any training and read while they hold."""
 
+import csv
 import json
 from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
 
 from preprocessing import corpus
 from xval.errors import FoldsError
+from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan, make_folds
-from xval.json_files import FORMAT_VERSION, read_json, write_json
+from xval.json_files import FORMAT_VERSION, read_json, write_atomically, write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.schema import Settings
 
@@ -49,7 +52,9 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
 
 
 def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_folder: Path) -> None:
-    """Write folds.json, before any training.
+    """Write folds.json, before any training, and phases.csv, which has the same for the eye and for other programs.
+
+    phases.csv has a row per item and a column per fold: training, validation, test, or nothing where the item is in no side.
 
     Raises:
         OSError: The disk is full or not writable.
@@ -65,3 +70,16 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
     }
     if read_json(folder.folds_file) != json.loads(json.dumps(content)):
         write_json(folder.folds_file, content)
+    path, table = folder.path / "phases.csv", _phases(folds).encode()
+    if not path.is_file() or path.read_bytes() != table:
+        write_atomically(path, table)
+
+
+def _phases(folds: FoldPlan) -> str:
+    """Return the side of each item in each fold, as csv."""
+    sides = [{item: side for side in SIDES for item in getattr(fold, side)} for fold in folds.folds]
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["item", *(f"fold_{fold.number}" for fold in folds.folds)])
+    writer.writerows([item, *(of_fold.get(item, "") for of_fold in sides)] for item in sorted(set().union(*sides)))
+    return text.getvalue()

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from xval.errors import ResultsError
+from xval.errors import ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder
+from xval.settings.architectures import ENSEMBLE
 from xval.settings.parameters import describe_faults, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import NEUTRAL, Settings
@@ -19,6 +20,7 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     """Return an instance as its settings.json has it.
 
     Raises:
+        SettingsError: It is an ensemble, which has no settings of its own.
         ResultsError: There is no such instance; or its settings.json was edited, or written by a version with other
             parameters, or names a part of the user's own that is not found.
     """
@@ -28,6 +30,9 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
         raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
     try:
         parameters = dict(written["parameters"])
+        if parameters.get("architecture") == ENSEMBLE:
+            members = ", ".join(map(str, parameters.get("members", ())))
+            raise SettingsError(f"instance {number}: an ensemble trains nothing; name one of its members ({members}).")
         settings = Settings.model_validate({name: parameters.pop(name) for name in Settings.model_fields if name in parameters})
         instance = Instance(number, settings, options=with_tuples(parameters), sources=dict(written["sources"]))
         is_whole = instance.settings_hash == written["settings_hash"]

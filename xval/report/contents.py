@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -30,6 +31,9 @@ from xval.results.read_groups import clips_of
 from xval.results.rebuild import read_metric_dicts
 from xval.results.repeats import jobs_of
 from xval.results.summary import MetricDict, settings_of
+
+if TYPE_CHECKING:
+    from xval.report.explanations import Explanations
 
 MOST_COMPARED = 10
 """Instances in the comparison matrix."""
@@ -60,6 +64,7 @@ class PageContents:
         sounds: None: no audio is embedded.
         sound_note: Why.
         verdicts: Of the leakage audit; None: it was not run.
+        explanations: Of the worst answers; None: they are not explained.
     """
 
     folder: ExperimentFolder
@@ -78,6 +83,7 @@ class PageContents:
     sounds: Sounds | None = None
     sound_note: str = ""
     verdicts: Sequence[Verdict] | None = None
+    explanations: "Explanations | None" = None
 
     @cached_property
     def by_number(self) -> dict[int, MetricDict]:
@@ -146,7 +152,19 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         sounds=sounds,
         sound_note=sound_note,
         verdicts=audit(folder, request.data_folder) if request.with_audit else None,
+        explanations=_explanations(folder, request, errors_of, corpus),
     )
+
+
+def _explanations(
+    folder: ExperimentFolder, request: PageRequest, errors_of: int | None, corpus: Corpus | None
+) -> "Explanations | None":
+    """Return what explains the worst answers, where that is asked for and there is audio."""
+    if request.explain is None or errors_of is None or corpus is None or corpus.is_custom:
+        return None
+    from xval.report.explanations import Explanations
+
+    return Explanations(folder, errors_of, corpus, request.explain)
 
 
 def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:

@@ -12,7 +12,7 @@ from xval.report.figures import count
 from xval.results.comparison.text import describe_methods
 from xval.results.ranking import test_side
 from xval.results.summary import SIDE_NAMES, MetricDict, done_records, settings_of
-from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.architectures import COMBINATION, ENSEMBLE, trains_network
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
 
@@ -144,7 +144,8 @@ def _describe_parts(metric_dicts: Sequence[MetricDict]) -> list[str]:
 
 
 def _describe_training(contents: PageContents) -> str:
-    settings = [settings_of(found) for found in contents.metric_dicts]
+    every = [settings_of(found) for found in contents.metric_dicts]
+    settings = [each for each in every if each.architecture != ENSEMBLE] or every
     networks = [each for each in settings if trains_network(each.architecture)]
     sentences = []
     if networks:
@@ -165,6 +166,11 @@ def _describe_training(contents: PageContents) -> str:
         )
     if COMBINATION in estimators:
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
+    if len(settings) < len(every):
+        sentences.append(
+            "Ensembles combine the predictions of instances for the same fold; what weighs their members was fitted to its "
+            "validation items."
+        )
     if any(each.normalization in ("per_bin", "global") for each in networks):
         sentences.append("Statistics that normalise features are those of the training items.")
     sentences.append(f"Seed {_values(each.seed for each in settings)}, from which each fold derives its own.")

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
+
+ExplainMethod: TypeAlias = Literal["integrated_gradients", "occlusion"]
 
 
 @dataclass(frozen=True)
@@ -13,9 +16,11 @@ class PageRequest:
         data_folder: Where the corpora lie; None: as the settings say.
         with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
         with_audit: Run the leakage audit.
+        explain: How the worst answers are explained; None: not at all.
     """
 
     instance: int | None = None
     data_folder: Path | None = None
     with_audio: bool = True
     with_audit: bool = True
+    explain: ExplainMethod | None = None

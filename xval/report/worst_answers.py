@@ -48,6 +48,8 @@ class WorstClip(NamedTuple):
         answers: Of the instance whose errors these are, then of others.
         sound: To listen to and to look at.
         time_line: Of recordings: annotated and found events.
+        explanation: Data URI of a picture of what the answer rests on, where that is asked for.
+        explanation_note: What it says in numbers, or why there is none.
     """
 
     clip: str
@@ -57,6 +59,8 @@ class WorstClip(NamedTuple):
     answers: list[Answer]
     sound: Sound
     time_line: Markup | None
+    explanation: str = ""
+    explanation_note: str = ""
 
 
 def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
@@ -79,7 +83,10 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
         answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
         time_line = _time_line(contents.events, clip, labels, row["end_s"]) if task.is_framewise else None
-        found.append(WorstClip(clip, str(row["item"]), str(row["job"]), str(row["true"]), answers, sound, time_line))
+        explained = contents.explanations.get(clip, str(row["job"])) if contents.explanations else ("", "")
+        found.append(
+            WorstClip(clip, str(row["item"]), str(row["job"]), str(row["true"]), answers, sound, time_line, *explained)
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """The results folder of one experiment: names, atomic writes and locks.
 
     <experiment_folder>/<dataset>/experiment_<n>/
-        description.txt  folds.json  results.xlsx  code/<hash>/
+        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/
         added_metrics.json                       where metrics were added
         instance_<i>/settings.json  metrics.json  added_metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet

@@ -212,8 +212,8 @@ def read_history(path: Path) -> dict[str, list[float]]:
         ResultsError: It is damaged.
     """
     try:
-        with open_regular(path) as file:
-            names, *rows = [row for row in csv.reader(io.TextIOWrapper(file, encoding="utf-8", newline="")) if row] or [[]]
+        with open_regular(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}
         return {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}

@@ -24,6 +24,8 @@ _FRAME_AXES = 2
 
 COMBINATION = "feature_combination"
 """Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
+ENSEMBLE = "ensemble"
+"""What ``python -m xval ensemble`` makes of finished instances; no script declares it."""
 
 # What an architecture does that does not say so.
 _USUAL_TASKS = tuple(name for name, task in TASKS.items() if task.has_clip_targets)

@@ -56,6 +56,8 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
     if settings.class_weights == "balanced" and not task.has_clip_classes:
         raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
+    if settings.tensorboard_batches and not settings.tensorboard:
+        raise ValueError("tensorboard_batches adds to the epochs for TensorBoard; set tensorboard=true too")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
         raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={settings.num_folds}")
     if settings.fold_repeats > 1 and settings.fold_strategy != "balanced":

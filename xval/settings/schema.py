@@ -184,6 +184,7 @@ class Settings(FeatureSettings):
     precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
+    tensorboard_batches: Annotated[bool, Scope.UNHASHED | Scope.NETWORK]
     # evaluation
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(_join_names), _PACE | Scope.MODEL]

@@ -7,7 +7,7 @@ epoch are kept for the evaluation.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from xval.training import optimizer
 
 ReportEpoch = Callable[[int, Mapping[str, float]], bool | None]
 """Takes the number of an epoch, from 1, and its values; True ends the training."""
+WriteBatches = Callable[[int, Sequence[float]], None]
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,37 @@ def _schedule(settings: Settings, mode: str) -> list[keras.callbacks.Callback]:
     return [
         keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizer.learning_rate(settings, epoch, float(current)))
     ]
+
+
+class BatchLosses(keras.callbacks.Callback):  # type: ignore[misc]
+    """Hands on the loss of each batch at the end of its epoch; Keras itself gives means over the epoch so far.
+
+    Args:
+        size_of: Returns how many examples a batch of the epoch counts, from its number, from 0.
+        write: Gets the number of the first batch, counted from 1 over all epochs, and the losses with penalties.
+    """
+
+    def __init__(self, size_of: Callable[[int], int], write: WriteBatches) -> None:
+        super().__init__()
+        self._size_of, self._write = size_of, write
+        self._losses: list[float] = []
+        self._n_written = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002 - as Keras calls it
+        """Begin anew."""
+        self._losses, self._sum, self._count = [], 0.0, 0
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:
+        """Take the loss of the batch out of the mean so far."""
+        size = self._size_of(batch)
+        total = float(logs["loss"]) * (self._count + size)
+        self._losses.append((total - self._sum) / size)
+        self._sum, self._count = total, self._count + size
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
+        """Hand the losses on."""
+        self._write(1 + self._n_written, self._losses)
+        self._n_written += len(self._losses)
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]

@@ -21,7 +21,7 @@ from xval.models.losses import loss_targets
 from xval.models.predict import predict, rows_on_device
 from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
-from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
+from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def train_model(
     seed: int,
     report: ReportEpoch,
     refit: Refit | None = None,
+    write_batches: WriteBatches | None = None,
 ) -> History:
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
 
@@ -67,6 +68,7 @@ def train_model(
         report: Called after each epoch with its number from 1 and its values.
         refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
             have. None: as the settings say.
+        write_batches: Called after each epoch with the losses of its batches, see `BatchLosses`.
 
     Returns:
         The history.
@@ -87,7 +89,7 @@ def train_model(
         )
     between = BetweenEpochs(settings, followed, report, refit)
     batches = training_batches(compiled, data, settings, seed=seed)
-    on_gpu = None if settings.augment_mixup else rows_on_device(data.training)
+    on_gpu = None if settings.augment_mixup or write_batches else rows_on_device(data.training)
     if on_gpu is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
     begin = keras.callbacks.LambdaCallback(
@@ -95,11 +97,12 @@ def train_model(
         on_train_begin=lambda _: keras.utils.set_random_seed(seed),
         on_epoch_begin=lambda epoch, _: batches.set_epoch(epoch),
     )
+    followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
     fitted = compiled.fitted.fit(
         batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
         validation_data=by_keras,
         epochs=refit.epochs if refit else settings.num_epochs,
-        callbacks=[begin, *between.callbacks],
+        callbacks=[begin, *followed_batches, *between.callbacks],
         shuffle=False,
         verbose=0,
     )

@@ -15,6 +15,7 @@ from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
 from xval.jobs.record import describe_job, describe_untested, versions, write_history
+from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings import user_code
@@ -69,11 +70,20 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
             seed=job.seed,
             report=epoch_report(job, report),
             refit=job.refit,
+            write_batches=_batch_log(job),
         )
     except BaseException:
         WARM_MODEL.forget()  # its state is unknown
         raise
     return _test(job, setup, compiled.whole, history, temporary) | on_device.describe(compiled.fitted)
+
+
+def _batch_log(job: Job) -> Callable[[int, Sequence[float]], None] | None:
+    """Return what writes the losses of batches for TensorBoard, beside the epochs; None: nobody wants them."""
+    if not (job.settings.tensorboard and job.settings.tensorboard_batches):
+        return None
+    folder = ExperimentFolder(Path(job.experiment_folder)).tensorboard_folder(*job.key)
+    return TensorBoardLog(folder, keeps=True).write_batches
 
 
 def run_job(

@@ -155,6 +155,8 @@ def test_predictions_are_joined_to_recordings_without_padding(store, frames):
 
     assert [len(each) for each in joined] == [23, 10, 7]
     assert joined[1].ravel().tolist() == list(range(24, 34))
+    apart = found.split(np.concatenate(joined))
+    assert [each.tolist() for each in found.join(apart)] == [each.tolist() for each in joined]
 
 
 def test_disputed_frames_weigh_nothing(tmp_path, frames):

@@ -2,6 +2,7 @@ import json
 from hashlib import blake2b
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from preprocessing import store
@@ -230,3 +231,12 @@ def test_jobs_survive_json_and_share_the_seed_of_their_fold(made):
     assert [seeds[1, fold] == seeds[2, fold] for fold in (1, 2, 3)] == [True, True, True]
     assert len({seeds[1, fold] for fold in (1, 2, 3)}) == 3
     assert jobs[0].code_hash == "abc"
+
+
+def test_the_side_of_each_item_in_each_fold_is_written_as_csv(made):
+    planned = made([{}])
+
+    table = pd.read_csv(made.folder.path / "phases.csv").set_index("item")
+    for fold in planned.folds.folds:
+        for side in ("training", "validation", "test"):
+            assert tuple(table.index[table[f"fold_{fold.number}"] == side]) == getattr(fold, side)

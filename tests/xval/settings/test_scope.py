@@ -41,7 +41,7 @@ EXPECTED = {
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
         "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", *CLUSTER,
-        "generator", "tensorboard", "comment_1", "comment_2", *FOLDS, "repeats",
+        "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
@@ -52,7 +52,8 @@ EXPECTED = {
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
         "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
-        "early_stopping", "patience", "tensorboard", "precision", "initial_model", "frozen_layers", "frozen", *AUGMENTATION,
+        "early_stopping", "patience", "tensorboard", "tensorboard_batches", "precision", "initial_model", "frozen_layers",
+        "frozen", *AUGMENTATION,
     ),
     Scope.MODEL: (
         "loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",

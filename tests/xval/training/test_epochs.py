@@ -25,14 +25,16 @@ def train(tmp_path):
     predictors = {item: rng.normal(size=(7, 12, 8)).astype(np.float32) for item in "abcde"}
     written = store.write("toy", predictors, {item: list("xyzxyzx") for item in predictors}, data_folder=tmp_path)
 
-    def train(refit=None, **given):
+    def train(refit=None, write_batches=None, **given):
         (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", GIVEN | given, {1: {}}))
         settings = instance.settings
         keras.backend.clear_session()
         keras.utils.set_random_seed(3)
         data = load_fold(written, FOLD, in_memory=True)
         compiled = compile_model(build_model(settings, instance.options, written, FOLD.training), settings, seed=3)
-        history = train_model(compiled, data, settings, seed=3, report=lambda *_: None, refit=refit)
+        history = train_model(
+            compiled, data, settings, seed=3, report=lambda *_: None, refit=refit, write_batches=write_batches
+        )
         return compiled, data, settings, history
 
     return train
@@ -71,3 +73,15 @@ def test_every_epoch_has_the_main_metric_and_those_of_the_user_which_only_stop_a
     assert np.isnan(history.epochs[0]["val_cosine_similarity"])
     with pytest.raises(ZeroDivisionError):
         train(num_epochs=1, metrics="cosine_similarity", monitor="val_cosine_similarity")
+
+
+def test_the_losses_of_batches_make_up_those_of_the_epochs(train):
+    written = []
+    given = {"num_epochs": 2, "tensorboard": True, "tensorboard_batches": True}
+    _, data, _, history = train(write_batches=lambda first, losses: written.append((first, losses)), **given)
+
+    assert len(data.training) == 21
+    assert [(first, len(losses)) for first, losses in written] == [(1, 3), (4, 3)]
+    for (_, losses), epoch in zip(written, history.epochs, strict=True):
+        assert np.average(losses, weights=[8, 8, 5]) == pytest.approx(epoch["loss"], rel=1e-5)
+        assert len(set(losses)) == 3

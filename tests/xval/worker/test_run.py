@@ -10,6 +10,7 @@ from xval.folds.split import Fold
 from xval.jobs.claim import ClaimedFold, JobOutcome, epoch_report
 from xval.jobs.job import Job
 from xval.jobs.job_file import read_outcome, write_outcome
+from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_history
 from xval.settings.resolve import Declaration, resolve
@@ -58,8 +59,8 @@ def test_epochs_can_be_followed_while_a_fold_runs_and_stay_when_it_fails(jobs, f
     job = replace(jobs[0], settings=jobs[0].settings.model_copy(update={"tensorboard": True}))
     seen = []
 
-    def scalars(side):
-        found = EventAccumulator(str(folder.tensorboard_folder(*job.key) / side)).Reload().Scalars("epoch_loss")
+    def scalars(side, name="epoch_loss"):
+        found = EventAccumulator(str(folder.tensorboard_folder(*job.key) / side)).Reload().Scalars(name)
         return [(each.step, each.value) for each in found]
 
     def work(job, temporary, report):
@@ -70,11 +71,13 @@ def test_epochs_can_be_followed_while_a_fold_runs_and_stay_when_it_fails(jobs, f
         raise ValueError("val_loss is NaN")
 
     outcome = run_job(job, lambda event: None, work=work)
+    TensorBoardLog(folder.tensorboard_folder(*job.key), keeps=True).write_batches(3, [0.75, 0.25])
     write_outcome(tmp_path / "job.json", outcome)
     record_failure(job, read_outcome(tmp_path / "job.json"))
 
     assert seen == [([(1, 0.5)], [(1, 0.25)])]
     assert scalars("train") == [(1, 0.5), (2, 0.125)]
+    assert scalars("batches", "batch_loss") == [(3, 0.75), (4, 0.25)]
     history = read_history(folder.fold_folder(*job.key) / "history.csv")
     assert (history["epoch"], history["loss"], history["learning_rate"]) == ([1, 2], [0.5, 0.125], [1.5e-9, 1.5e-9])
     assert [str(value) for value in history["val_loss"]] == ["0.25", "nan"]

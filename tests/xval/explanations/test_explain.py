@@ -1,0 +1,71 @@
+"""python -m xval explain on a finished experiment: pictures beside the results, numbers that are complete."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from xval.__main__ import main
+from xval.errors import SettingsError
+from xval.explanations.clips import explain
+from xval.inference import load_model
+from xval.report.request import PageRequest
+from xval.report.write import write_page
+from xval.results.folder import ExperimentFolder
+
+
+@pytest.fixture
+def experiment(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("xval.inference._bind", lambda *_: None)
+    results = shutil.copytree(finished.results, tmp_path / "results" / "tones" / "experiment_1")
+    return SimpleNamespace(results=results, data=finished.folder / "data", audio=finished.folder / "audio")
+
+
+@pytest.mark.parametrize("instance", [1, 2], ids=["features", "front end"])
+def test_integrated_gradients_add_up_to_the_difference_from_silence(experiment, instance):
+    model = load_model(experiment.results / f"instance_{instance}" / "fold_1")
+    clip = experiment.audio / "speaker_0_1.wav"
+
+    (found,) = explain(model, clip, of="high", steps=200)
+
+    assert found.features.shape == found.attribution.values.shape
+    assert found.features.shape[1] == 8  # bins, also where the model reads samples
+    assert found.attribution.answer == pytest.approx(model.predict(clip)["probability_high"][0], abs=1e-4)
+    difference = abs(found.attribution.answer - found.attribution.baseline_answer)
+    assert found.attribution.incompleteness < 0.02 * max(difference, 0.05)
+
+
+def test_the_command_writes_a_picture_for_each_clip_and_method(experiment, capsys):
+    fold = experiment.results / "instance_1" / "fold_1"
+    for method in ("integrated_gradients", "occlusion"):
+        words = ["explain", fold, experiment.audio / "speaker_0_1.wav", "speaker_2_0.wav", "--method", method]
+        assert main([*map(str, words), "--data-folder", str(experiment.data)]) == 0
+
+    written = sorted(path.name for path in (fold / "explanations").iterdir())
+    assert written == [
+        f"speaker_{name}_{method}.png" for name in ("0_1", "2_0") for method in ("integrated_gradients", "occlusion")
+    ]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (fold / "explanations").iterdir())
+    assert ", difference " in capsys.readouterr().out
+    assert main(["explain", str(fold), "nobody.wav", "--data-folder", str(experiment.data)]) == 2
+    assert main(["explain", str(fold)]) == 2
+    assert "name clips to explain" in capsys.readouterr().err
+
+
+def test_what_cannot_be_explained_is_refused_by_name(experiment):
+    with pytest.raises(SettingsError, match="several models; name the fold"):
+        next(explain(load_model(experiment.results / "instance_1"), experiment.audio / "speaker_0_1.wav"))
+    with pytest.raises(SettingsError, match=r"--of loud: .*low"):
+        next(explain(load_model(experiment.results / "instance_1" / "fold_1"), experiment.audio, of="loud"))
+
+
+def test_the_page_explains_the_worst_answers_where_that_is_asked_for(experiment):
+    folder = ExperimentFolder(experiment.results)
+    request = PageRequest(1, experiment.data, with_audio=False, with_audit=False, explain="occlusion")
+
+    text = write_page(folder, request).read_text()
+
+    assert 'class="explanation" src="data:image/png;base64,' in text
+    assert "Occlusion. " in text
+    plain = write_page(folder, PageRequest(1, experiment.data, with_audio=False, with_audit=False)).read_text()
+    assert "Occlusion" not in plain

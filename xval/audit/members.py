@@ -1,0 +1,50 @@
+"""The rule that an ensemble was made of what its members predicted, and of their models, as they are now.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+from hashlib import blake2b
+from pathlib import Path
+
+from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
+from xval.audit.verdict import Findings, Rule
+from xval.errors import SettingsError
+from xval.results.job_key import JobKey
+from xval.saved_models.initial import hash_model
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    jobs = {job.key: job for job in evidence.jobs}
+    ensembles = [job for job in evidence.jobs if job.is_ensemble]
+    if not ensembles:
+        findings.notes.append("no instance is an ensemble")
+    for job in ensembles:
+        with findings.looking_at(job.name):
+            for member in job.record["members"]:
+                key = JobKey.of(member)
+                if key.fold != job.key.fold:
+                    findings.faults.append(f"{job.name}: its member {key} is of another fold")
+                elif key not in jobs:
+                    findings.faults.append(f"{job.name}: its member {key} is gone")
+                else:
+                    _check_member(job, jobs[key], member, findings)
+
+
+def _check_member(job: JobEvidence, made_of: JobEvidence, member: dict[str, object], findings: Findings) -> None:
+    again = "make the ensemble again"
+    try:
+        if _hash(made_of.folder / "predictions.parquet") != member["predictions_hash"]:
+            findings.faults.append(f"{job.name}: {made_of.name} has other predictions than when it was made; {again}")
+        model = made_of.folder / ("model.skops" if made_of.is_estimator else "model.keras")
+        found = _hash(model) if made_of.is_estimator else hash_model(model)
+        if found != member["hash"]:
+            findings.faults.append(f"{job.name}: {made_of.name} has another model than when it was made; {again}")
+    except (OSError, SettingsError, KeyError) as error:
+        raise NotCheckableError(f"its member {made_of.name} cannot be read ({' '.join(str(error).split())[:100]})") from error
+
+
+def _hash(path: Path) -> str:
+    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+
+MEMBERS = Rule("members", "an ensemble was made of the predictions and models that its members have", _check)

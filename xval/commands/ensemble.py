@@ -1,0 +1,104 @@
+"""Combine the stored predictions of finished instances, fold by fold, into an instance of its own; nothing is trained.
+
+INSTANCES are numbers such as 1,3,5; every repeat of each is a member. The ensemble is instance 901 (the next one 902, ...) of
+the same experiment, called ``ensemble 1+3+5``: the workbook, the page, compare, check and predict treat it like the others.
+
+  mean      the mean of probabilities or numbers (default)
+  --choose  the mean of members that forward selection on the validation items of each fold chooses (Caruana et al. 2004)
+  stack     a regression on their answers, fitted to the validation items of each fold (logistic for classes)
+
+Validation figures of chosen or stacked members are of items (with one validation item: clips) that took no part in the choice.
+Members must have been tested on the same clips of the same folds; their features may differ. Autoencoders cannot be combined.
+
+exit code: 0; 2 when instances do not fit together
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from preprocessing.console import make_console
+from xval.errors import SettingsError
+
+SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    parser.add_argument("instances", metavar="INSTANCES", help="numbers, such as 1,3,5")
+    parser.add_argument("--method", choices=("mean", "stack"), default="mean", help="default: %(default)s")
+    parser.add_argument("--choose", action="store_true", help="choose the members of the mean by validation")
+    parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: from 901 on)")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the ensemble, and print its figures beside those of its members.
+
+    Raises:
+        SettingsError: Arguments do not fit together, or instances cannot be combined.
+        ResultsError: Instances do not fit together, or files are missing or damaged.
+    """
+    from rich.text import Text
+
+    from xval.experiment.tables import make_table
+    from xval.results import ranking, rebuild
+    from xval.results.folder import find_experiment
+
+    if options.choose and options.method == "stack":
+        raise SettingsError("--choose goes with --method mean: stacking weighs all members.")
+    numbers = _read_numbers(options.instances)
+    if options.number is not None and options.number < 1:
+        raise SettingsError(f"--number {options.number}: a whole number from 1 is wanted.")
+    folder = find_experiment(options.folder)
+    _load_backend(folder.settings(numbers[0]) or {})
+    from xval.ensembles.make import make_ensemble
+
+    made = make_ensemble(
+        folder,
+        numbers,
+        method="choose" if options.choose else options.method,
+        number=options.number,
+        data_folder=options.data_folder,
+    )
+    console = make_console()
+    damaged = rebuild.rebuild(folder)
+    header, rows = ranking.summary_table(rebuild.read_metric_dicts(folder, [*numbers, made.number]))
+    console.print(make_table(header, rows))
+    if options.choose:
+        for fold, weights in made.weights.items():
+            listed = ", ".join(
+                f"instance {key.instance}{f' repeat {key.repeat}' if key.repeat > 1 else ''} {weight:.2f}"
+                for key, weight in weights
+                if weight
+            )
+            console.print(f"fold {fold}: {listed}", soft_wrap=True)
+    for line in damaged:
+        console.print(Text(line), soft_wrap=True)
+    console.print(
+        Text(f"{folder.instance_folder(made.number)}: {made.name}. Next: python -m xval compare {folder.path}"), soft_wrap=True
+    )
+    return 0
+
+
+def _read_numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise SettingsError(f"INSTANCES {text}: numbers are wanted with commas between them, such as 1,3,5.") from error
+
+
+def _load_backend(written: dict[str, object]) -> None:
+    """Load Keras on the CPU, on the backend that trained the first member; losses are computed with it."""
+    if "keras" in sys.modules:
+        return
+    from preprocessing.parallel import count_cores
+    from xval.backend.devices import environment, load_keras, make_slots
+
+    parameters = written.get("parameters")
+    backend = parameters.get("backend", "tensorflow") if isinstance(parameters, dict) else "tensorflow"
+    slots, _ = make_slots("cpu", workers=1, threads=count_cores())
+    os.environ.update(environment(slots[0], str(backend)))
+    load_keras()

@@ -1,0 +1,112 @@
+"""Show which part of a clip an answer rests on: a picture over the spectrogram for each clip, beside the results.
+
+FOLD is the folder of a trained fold (or its model.keras); CLIPS are audio files, folders of them, or clips of its corpus.
+Without CLIPS a classifier on combined features says how much its test score needs each group of features (permutation
+importance).
+
+  integrated_gradients  what each value adds to the probability (or number), from silence to the clip; the values add up to the
+                        difference of the two answers, and the picture shows how nearly (more --steps: more nearly)
+  occlusion             what the answer loses where a patch of time and frequency is replaced by silence; for any model
+
+exit code: 0; 2 when the model cannot be explained so
+"""
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.console import make_console
+from xval.commands import _model_arguments as arguments
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from xval.inference.sources import Audio
+
+SUMMARY = "pictures of what an answer rests on: integrated gradients or occlusion; importance of features"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    arguments.add_model(parser)
+    parser.add_argument("clips", nargs="*", metavar="CLIPS", help="audio files, folders, or clips of the corpus of the model")
+    parser.add_argument(
+        "--method", choices=("integrated_gradients", "occlusion"), default="integrated_gradients", help="default: %(default)s"
+    )
+    parser.add_argument("--of", metavar="NAME", help="the class or number that is explained (default: the most probable class)")
+    parser.add_argument("--steps", type=int, default=64, metavar="N", help="of integrated gradients (default: %(default)s)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where the pictures go (default: FOLD/explanations)")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the pictures, and print a line for each; or print the importance of features.
+
+    Raises:
+        SettingsError: The model cannot be explained so, or an option does not fit.
+        ResultsError: As `inference.load_model`.
+        CorpusError: A clip is neither a file nor one of the corpus.
+    """
+    if options.steps < 1:
+        raise SettingsError(f"--steps {options.steps}: a whole number from 1 is wanted.")
+    console = make_console()
+    fold = options.model if options.model.is_dir() else options.model.parent
+    model = arguments.load(options, console)
+    if not options.clips:
+        _print_importance(fold, options, console)
+        return 0
+    from rich.text import Text
+
+    from xval.explanations.clips import explain
+    from xval.explanations.picture import describe, draw_explanation
+
+    output = options.output or fold / "explanations"
+    output.mkdir(parents=True, exist_ok=True)
+    audio = [_find(clip, fold, options.data_folder) for clip in options.clips]
+    written: dict[str, int] = {}
+    for each in explain(model, audio, method=options.method, of=options.of, steps=options.steps):
+        stem = re.sub(r"[^\w.-]+", "_", Path(each.name).stem)
+        written[stem] = written.get(stem, 0) + 1
+        number = f"_{written[stem]}" if written[stem] > 1 else ""
+        path = output / f"{stem}{number}_{each.method}.png"
+        path.write_bytes(draw_explanation(each))
+        console.print(Text(f"{path}: {describe(each)}"), soft_wrap=True)
+    return 0
+
+
+def _print_importance(fold: Path, options: argparse.Namespace, console: "Console") -> None:
+    from xval.commands._tables import print_table
+    from xval.inference.locate import ESTIMATOR_NAME
+
+    if not (fold / ESTIMATOR_NAME).is_file():
+        raise SettingsError(f"{fold}: name clips to explain; only an estimator of scikit-learn is explained without.")
+    from xval.explanations.estimator import measure_importance
+
+    print_table(measure_importance(fold, data_folder=options.data_folder), console, nothing="no features")
+
+
+def _find(clip: str, fold: Path, data_folder: Path | None) -> "Audio":
+    """Return an audio file or folder, or the clip of this name in the corpus of the experiment."""
+    if Path(clip).exists():
+        return clip
+    from preprocessing.corpus import open_corpus
+    from xval.errors import CorpusError
+    from xval.inference.sources import Stretch
+    from xval.saved_models.description import read_description
+
+    model = next((path for path in fold.glob("model.*") if path.suffix != ".json"), fold / "model.keras")
+    corpus = open_corpus(read_description(model).dataset, data_folder or _data_folder(fold))
+    found = corpus.index[corpus.index["clip"] == clip]
+    if found.empty:
+        raise CorpusError(f"{clip}: no such file, and no clip of {corpus.folder}.")
+    row = found.iloc[0]
+    return Stretch(corpus.audio_folder / str(row["path"]), row["start_s"], row["end_s"])
+
+
+def _data_folder(fold: Path) -> Path:
+    from xval.json_files import read_json
+
+    written = read_json(fold.parent / "settings.json") or {}
+    return Path(str(written.get("parameters", {}).get("data_folder", "data")))

@@ -1,0 +1,64 @@
+"""The picture of an explanation: what speaks for the answer, and against it, over the spectrogram.
+
+Comes in: an `Explanation`. Goes out: a PNG.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.quality.pictures import new_figure, png, write_title
+from xval.explanations.clips import Explanation
+
+_MOST_COLUMNS = 400
+_COLUMNS_OF_SAMPLES = 200
+
+
+def draw_explanation(explanation: Explanation) -> bytes:
+    """Return the picture of an explanation, a PNG: the spectrogram above, below it what each part adds to the answer.
+
+    Of a network that reads samples, what stretches of them add is drawn over time.
+    """
+    found, figure = explanation.attribution, new_figure(8, 4.4)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    seconds = (explanation.start_s, explanation.end_s)
+    if not np.isfinite(seconds).all():  # ready features have no times
+        seconds = (0.0, float(len(explanation.features)))
+    figure.suptitle(explanation.name, fontsize="medium", parse_math=False)
+    if explanation.features.ndim == 1:
+        times = np.linspace(*seconds, len(explanation.features))
+        step = max(1, len(times) // 4000)
+        upper.plot(times[::step], explanation.features[::step], linewidth=0.5)
+        sums = np.add.reduceat(found.values, np.linspace(0, len(times), _COLUMNS_OF_SAMPLES, endpoint=False).astype(int))
+        width = (seconds[1] - seconds[0]) / len(sums)
+        lower.bar(seconds[0] + width * np.arange(len(sums)), sums, width=width, align="edge")
+    else:
+        values = _flat(found.values)
+        limit = float(np.quantile(np.abs(values), 0.995)) or 1e-12
+        place = {"origin": "lower", "aspect": "auto", "extent": (*seconds, 0, values.shape[1])}
+        upper.imshow(_flat(explanation.features).T, cmap="magma", **place)
+        shown = lower.imshow(values.T, cmap="RdBu_r", vmin=-limit, vmax=limit, **place)
+        figure.colorbar(shown, ax=[upper, lower], fraction=0.03, pad=0.01)
+        for axes in (upper, lower):
+            axes.set_ylabel("Bin", fontsize="small")
+    lower.set_xlabel("Time in the file (s)" if np.isfinite(explanation.start_s) else "Frame", fontsize="small")
+    write_title(upper, "Features")
+    write_title(lower, describe(explanation))
+    return png(figure)
+
+
+def describe(explanation: Explanation) -> str:
+    """Return what an explanation says in numbers: the answer, that of the baseline, and how complete the sum is."""
+    found = explanation.attribution
+    text = f"{explanation.explained}: {found.answer:.3f}, silence {found.baseline_answer:.3f} (red: speaks for it)"
+    if explanation.method == "occlusion":
+        return f"Occlusion. {text}"
+    return f"Integrated gradients. {text}; sum {found.total:.3f}, difference {found.answer - found.baseline_answer:.3f}"
+
+
+def _flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values as (n_frames, n_bins), of long clips means of neighbouring frames."""
+    values = values.reshape(len(values), -1)
+    step = -(-len(values) // _MOST_COLUMNS)
+    kept = len(values) // step * step
+    found: NDArray[np.float32] = values[:kept].reshape(-1, step, values.shape[1]).mean(axis=1)
+    return found
