@@ -95,6 +95,12 @@ def _check_task(settings: "Settings") -> None:
 
 
 def _check_transfer(settings: "Settings") -> None:
+    if settings.unfreeze_every and not settings.frozen_layers and settings.frozen == "none":
+        raise ValueError(f"unfreeze_every={settings.unfreeze_every}: nothing is frozen; set frozen_layers or frozen")
+    if settings.unfreeze_every >= settings.num_epochs:
+        raise ValueError(
+            f"unfreeze_every={settings.unfreeze_every} would unfreeze nothing in num_epochs={settings.num_epochs}; lower it"
+        )
     if settings.frozen_layers and settings.frozen != "none":
         raise ValueError(
             f"frozen_layers={settings.frozen_layers} and frozen='{settings.frozen}' contradict each other; set one of them"
@@ -103,6 +109,11 @@ def _check_transfer(settings: "Settings") -> None:
         if settings.frozen_layers or settings.frozen != "none":
             name, value = ("frozen_layers", settings.frozen_layers) if settings.frozen_layers else ("frozen", settings.frozen)
             raise ValueError(f"{name}={value!r} freezes weights that nothing has trained; set initial_model, or leave it out")
+        if settings.initial_model_match != "all":
+            raise ValueError(
+                f"initial_model_match='{settings.initial_model_match}' has no effect without initial_model; set that, or leave "
+                "it out"
+            )
     elif not settings.initial_model.endswith(".keras") or set("{}") & set(settings.initial_model.replace("{fold}", "")):
         raise ValueError(
             f"initial_model={settings.initial_model!r}; allowed: none, or the path of a .keras file, in which {{fold}} stands "

@@ -158,8 +158,11 @@ class Settings(FeatureSettings):
     segment_s: Annotated[PositiveFloat, Scope.FRAMES]
     # transfer
     initial_model: Annotated[OptionalText, _NETWORK]
+    initial_model_match: Annotated[Literal["all", "names", "shapes", "prefix"], _NETWORK] = "all"
     frozen_layers: Annotated[NonNegativeInt, _NETWORK]
     frozen: Annotated[Literal["none", "convolutions"], _NETWORK]
+    unfreeze_every: Annotated[NonNegativeInt, _NETWORK] = 0
+    layer_learning_rate_decay: Annotated[PositiveFloat, Field(le=1), _NETWORK] = 1.0
     # training
     generator: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
     seed: Annotated[NonNegativeInt, _PACE]
@@ -182,6 +185,7 @@ class Settings(FeatureSettings):
     precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
+    callbacks: Annotated[OptionalText, BeforeValidator(_join_names), _NETWORK] = None
     # evaluation
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(_join_names), _PACE | Scope.MODEL]
@@ -279,5 +283,8 @@ NUMBER_KEYS = names_of(Scope.NUMBERS)
 CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
-NEUTRAL: Mapping[str, object] = {"train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none"}
+NEUTRAL: Mapping[str, object] = {
+    "train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none", "initial_model_match": "all",
+    "unfreeze_every": 0, "layer_learning_rate_decay": 1.0, "callbacks": None,
+}  # fmt: skip
 """Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""

@@ -26,6 +26,7 @@ from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 from xval.training import optimizer
 from xval.training.augmentation import augmented
+from xval.training.layer_rates import prepare_layer_rates, set_layer_rates
 
 DATA_LOSS = "data_loss"
 """The name under which training follows the loss without penalties, where there are some."""
@@ -77,8 +78,10 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     followed = [metric]
     if penalised(fitted):
         followed.append(keras.metrics.MeanMetricWrapper(loss, name=DATA_LOSS))
+    made = optimizer.make_optimizer(settings)
+    prepare_layer_rates(made, settings)
     fitted.compile(
-        optimizer=optimizer.make_optimizer(settings),
+        optimizer=made,
         loss=loss,
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
@@ -86,6 +89,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
         steps_per_execution=_STEPS_PER_EXECUTION if keras.backend.backend() == "tensorflow" else 1,
     )
     fitted.optimizer.build(fitted.trainable_variables)
+    set_layer_rates(model, fitted, settings, 0)
     return CompiledModel(model, fitted, fitted_loss(settings))
 
 

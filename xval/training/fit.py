@@ -22,6 +22,7 @@ from xval.models.predict import predict, rows_on_device
 from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
+from xval.training.layer_rates import set_layer_rates
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,16 @@ def train_model(
     on_gpu = None if settings.augment_mixup else rows_on_device(data.training)
     if on_gpu is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
+
+    def begin_epoch(epoch: int, _: Any) -> None:
+        batches.set_epoch(epoch)
+        if settings.unfreeze_every:
+            set_layer_rates(compiled.whole, compiled.fitted, settings, epoch)
+
     begin = keras.callbacks.LambdaCallback(
         # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
         on_train_begin=lambda _: keras.utils.set_random_seed(seed),
-        on_epoch_begin=lambda epoch, _: batches.set_epoch(epoch),
+        on_epoch_begin=begin_epoch,
     )
     fitted = compiled.fitted.fit(
         batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
