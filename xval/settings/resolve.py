@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
-from xval.settings import combination
+from xval.settings import combination, optimizer_arguments
 from xval.settings.architectures import COMBINATION, Architecture, find_architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
@@ -181,6 +181,12 @@ def _resolve_one(
         sources.update(dict.fromkeys(values, source))
     faults = []
     architecture = _architecture(merged["architecture"])
+    if of_optimizer := [name for name in merged if optimizer_arguments.is_argument(name) and name not in architecture.options]:
+        given = {name: merged.pop(name) for name in of_optimizer}
+        key = optimizer_arguments.SETTING
+        merged[key] = optimizer_arguments.join_arguments(merged.get(key), given)
+        sources[key] = sources[of_optimizer[-1]]
+        sources = {name: source for name, source in sources.items() if name not in of_optimizer}
     unknown = [name for name in merged if name not in Settings.model_fields and name not in architecture.options]
     for name in unknown:
         known = [*Settings.model_fields, *architecture.options]

@@ -26,6 +26,7 @@ from xval.errors import SettingsError, suggestion
 from xval.folds.condition import Condition
 from xval.folds.split import FoldSettings
 from xval.settings import architectures, contradictions, further_metrics, user_code
+from xval.settings.optimizer_arguments import in_order
 from xval.settings.scope import Scope
 from xval.settings.tasks import LabelForm, Task, TaskType, find_task
 
@@ -172,6 +173,7 @@ class Settings(FeatureSettings):
     learning_rate: Annotated[PositiveFloat, _PACE | Scope.NETWORK]
     momentum: Annotated[OptionalFactor, _NETWORK]
     weight_decay: Annotated[OptionalFactor, _NETWORK]
+    optimizer_arguments: Annotated[OptionalText, AfterValidator(in_order), _NETWORK] = None
     schedule: Annotated[str, _PACE | _NETWORK]
     schedule_decay: Annotated[Share, _PACE | Scope.NETWORK]
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
@@ -240,6 +242,7 @@ class Settings(FeatureSettings):
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name."""
         names = [self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
+        names += further_metrics.split_names(self.callbacks or "auto")
         found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
         is_own = user_code.is_dotted(self.architecture)
         return found | ({architectures.find_architecture(self.architecture).source} if is_own else set())
@@ -284,7 +287,8 @@ CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
 NEUTRAL: Mapping[str, object] = {
-    "train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none", "initial_model_match": "all",
-    "unfreeze_every": 0, "layer_learning_rate_decay": 1.0, "callbacks": None,
-}  # fmt: skip
+    name: field.default
+    for name, field in Settings.model_fields.items()
+    if not field.is_required() and name not in UNHASHED_KEYS
+}
 """Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""

@@ -23,6 +23,7 @@ from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BetweenEpochs, ReportEpoch, Validation
 from xval.training.layer_rates import set_layer_rates
+from xval.training.own_callbacks import own_callbacks
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def train_model(
         )
     between = BetweenEpochs(settings, followed, report, refit)
     batches = training_batches(compiled, data, settings, seed=seed)
-    on_gpu = None if settings.augment_mixup else rows_on_device(data.training)
+    own = own_callbacks(settings)
+    on_gpu = None if settings.augment_mixup or own else rows_on_device(data.training)
     if on_gpu is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
 
@@ -106,7 +108,7 @@ def train_model(
         batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
         validation_data=by_keras,
         epochs=refit.epochs if refit else settings.num_epochs,
-        callbacks=[begin, *between.callbacks],
+        callbacks=[begin, *between.callbacks, *own],
         shuffle=False,
         verbose=0,
     )
@@ -114,7 +116,8 @@ def train_model(
         {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
         for epoch in range(len(fitted.epoch))
     ]
-    return History(rows, between.best_epoch(len(rows)), between.predictions)
+    # A callback of the user's own may have changed the weights since they were validated.
+    return History(rows, between.best_epoch(len(rows)), None if own else between.predictions)
 
 
 def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: Any, rows: NDArray[np.int64]) -> EpochOfRows:
