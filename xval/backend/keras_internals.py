@@ -19,6 +19,7 @@ TRIED_WITH = {"keras": "3.15", "tensorflow": "2.21"}
 """The versions for which all of this has been looked at; constraints.txt installs them."""
 
 _CUSTOM_GRADIENTS = "CustomGradient-"
+_WITHIN: list[str] = []
 
 
 def all_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
@@ -42,9 +43,16 @@ def shapes_alone() -> Iterator[None]:
 
     try:
         with keras.StatelessScope(initialize_variables=False):
+            _WITHIN.append("shapes alone")
             yield
     finally:
+        _WITHIN.clear()
         global_state.set_global_attribute("uninitialized_variables", [])
+
+
+def in_shapes_alone() -> bool:
+    """Return whether this is within a block of `shapes_alone`, for layers whose weights are not made by Keras."""
+    return bool(_WITHIN)
 
 
 def forget_traced_gradients() -> None:

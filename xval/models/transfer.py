@@ -102,6 +102,8 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
 
 
 def _has_kernel(layer: keras.layers.Layer) -> bool:
+    if isinstance(layer, keras.layers.TorchModuleWrapper):
+        return True  # all of a module is one layer
     return _is_convolution(layer) or any(variable.name in KERNELS for variable in layer.weights)
 
 
