@@ -19,6 +19,7 @@ from preprocessing import store
 from xval.backend import on_device
 from xval.folds.split import Fold
 from xval.jobs.job import Job, job_seed
+from xval.jobs.prepare import prepare_for
 from xval.settings.resolve import Declaration, resolve
 from xval.training import compiled
 from xval.worker.run import run_job
@@ -97,7 +98,7 @@ def make_job(folder: Path, written: dict[str, store.FeatureStore], number: int, 
 def main(folder: Path, names: list[str]) -> None:
     """Run the jobs."""
     written = write_corpora(folder)
-    keras.utils.set_random_seed(5)
+    prepare_for(make_job(folder, written, 2, 1))  # threads are bound before anything is computed
     layers = [keras.Input((12, 8)), keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.Dense(96)]
     keras.Sequential(layers).save(folder / "initial.keras")
     taken, first, moved = [], {}, []
