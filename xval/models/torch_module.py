@@ -28,7 +28,7 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     Args:
         name: Of the layer.
         trainable: Whether it is trained.
-        dtype: As of every layer of Keras.
+        dtype: As of every layer of Keras, whatever the precision of the rest.
         output_shape: Of the output of one example, as it was saved; None: found by the module.
         **options: Of `make_module`, values that JSON can hold; they are saved with the model.
 
@@ -41,7 +41,7 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
         *,
         name: str | None = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: Any = "float32",
         output_shape: Sequence[int] | None = None,
         **options: Any,
     ) -> None:

@@ -54,8 +54,8 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     frozen = blocks_to_freeze(blocks, settings)
     initial_model = _load(initial)
     pairs = _copy(model, initial_model, initial, settings, store)
-    copied, taken = [layer.name for layer, _ in pairs], {source.name for _, source in pairs}
-    untrained = [layer.name for layer in _with_weights(frozen) if layer.name not in copied]
+    touched = {id(layer) for pair in pairs for layer in pair}  # names may come twice where a model lies in a model
+    untrained = [layer.name for layer in _with_weights(frozen) if id(layer) not in touched]
     if untrained:
         raise SettingsError(
             f"initial_model: layer '{untrained[0]}' is to be frozen, and nothing of {initial.path} fits it; freeze fewer blocks"
@@ -68,9 +68,9 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
         for number, block in enumerate(reversed(frozen), start=1)
     }
     return {
-        "layers_copied": copied,
-        "layers_new": [layer.name for layer in _with_weights(blocks) if layer.name not in copied],
-        "layers_unused": [layer.name for layer in _with_weights(network_blocks(initial_model)) if layer.name not in taken],
+        "layers_copied": [layer.name for layer, _ in pairs],
+        "layers_new": [layer.name for layer in _with_weights(blocks) if id(layer) not in touched],
+        "layers_unused": [layer.name for layer in _with_weights(network_blocks(initial_model)) if id(layer) not in touched],
         "layers_frozen": [layer.name for layer in _with_weights(frozen)],
         **({"layers_unfrozen": of_unfrozen} if settings.unfreeze_every else {}),
     }
