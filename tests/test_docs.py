@@ -25,6 +25,7 @@ from xval.config_file import read_defaults
 from xval.experiment import command_line
 from xval.settings.architectures import architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL
+from xval.settings.optimizer_arguments import is_argument
 from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -259,7 +260,7 @@ def test_settings_in_the_text_are_settings():
     named |= {(page, key) for page, text in PAGES.items() for key in keys_of_tables(text)}
 
     assert len(named) > 20
-    assert {(page, key) for page, key in named if key not in known} == set()
+    assert {(page, key) for page, key in named if key not in known and not is_argument(key)} == set()
 
 
 def keys_of_tables(text):
@@ -270,16 +271,16 @@ def keys_of_tables(text):
 
 
 def own_parts():
-    """Return the python blocks of own_parts.md by the function that each defines."""
+    """Return the python blocks of own_parts.md by the first function or class that each defines."""
     shown = [code for page, code in blocks("python") if page == "own_parts.md"]
-    return {found[1]: code for code in shown if (found := re.search(r"^def (\w+)", code, re.MULTILINE))}
+    return {found[1]: code for code in shown if (found := re.search(r"^(?:def|class) (\w+)", code, re.MULTILINE))}
 
 
 def write_own_parts(folder):
     """Write the modules that the pages name from what own_parts.md shows."""
     shown = own_parts()
     (folder / "my_nets.py").write_text(shown["build"])
-    (folder / "my_parts.py").write_text(shown["soft_loss"])
+    (folder / "my_parts.py").write_text("\n\n".join([shown["soft_loss"], shown["Gradients"]]))
     (folder / "my_corpus.py").write_text(shown["list_clips"])
     (folder / "my_metrics.py").write_text(shown["geometric_mean"])
 

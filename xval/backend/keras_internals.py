@@ -5,17 +5,21 @@ change these parts: tests/xval/backend/test_keras_internals.py uses each of them
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
 
+_Optimizer: Any = object  # what the class below is mixed into
+
 TRIED_WITH = {"keras": "3.15", "tensorflow": "2.21"}
 """The versions for which all of this has been looked at; constraints.txt installs them."""
 
 _CUSTOM_GRADIENTS = "CustomGradient-"
+_WITHIN: list[str] = []
 
 
 def all_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
@@ -39,8 +43,10 @@ def shapes_alone() -> Iterator[None]:
 
     try:
         with keras.StatelessScope(initialize_variables=False):
+            _WITHIN.append("shapes alone")
             yield
     finally:
+        _WITHIN.clear()
         global_state.set_global_attribute("uninitialized_variables", [])
 
 
@@ -58,6 +64,11 @@ def leave_out_tensorflow() -> None:
         module_utils.tensorflow._available = False
 
 
+def in_shapes_alone() -> bool:
+    """Return whether this is within a block of `shapes_alone`, for layers whose weights are not made by Keras."""
+    return bool(_WITHIN)
+
+
 def forget_traced_gradients() -> None:
     """Have TensorFlow forget the functions that it has traced for models of earlier jobs.
 
@@ -73,3 +84,63 @@ def forget_traced_gradients() -> None:
     if isinstance(registered, dict):
         for name in [name for name in registered if isinstance(name, str) and name.startswith(_CUSTOM_GRADIENTS)]:
             del registered[name]
+
+
+def scale_updates(optimizer: "keras.optimizers.Optimizer") -> None:
+    """Have an optimizer, not built yet, change each variable by a share of its update; `ScaledUpdates` has the shares.
+
+    What a subclass made anew would lose, torch's own update of many variables at once, the optimizer keeps.
+    """
+    optimizer_class: Any = type(optimizer)
+    optimizer.__class__ = _scaled(optimizer_class)
+
+
+@cache
+def _scaled(optimizer_class: Any) -> Any:
+    return type(optimizer_class.__name__, (ScaledUpdates, optimizer_class), {})
+
+
+class ScaledUpdates(_Optimizer):  # type: ignore[misc]
+    """What an optimizer is made by `scale_updates`.
+
+    The update is scaled, not the gradient, of whose scale Adam and others take no notice; the decay of weights counts as a part
+    of it. At a share of 0 the gradient counts as 0 too, so that neither the norm that is clipped nor any moment knows of it.
+
+    Keras has no public place between the clipping of gradients and the moving average of weights.
+
+    Attributes:
+        shares: Variable, float32 (n_variables,), once built: 0 keeps a variable bit for bit, 1 leaves its update as it is.
+    """
+
+    def build(self, variables: Sequence["keras.Variable"]) -> None:
+        """Make the variables, the shares among them."""
+        if not self.built:
+            super().build(variables)
+            self.shares = self.add_variable((len(variables),), initializer="ones", dtype="float32", name="shares")
+
+    def _share(self, variable: "keras.Variable") -> Any:
+        return self.shares[self._get_variable_index(variable)]
+
+    def _backend_apply_gradients(self, grads: Sequence[Any], trainable_variables: Sequence["keras.Variable"]) -> None:
+        from keras import ops
+
+        learning = [
+            ops.cast(self._share(variable) > 0, grad.dtype) for grad, variable in zip(grads, trainable_variables, strict=True)
+        ]
+        super()._backend_apply_gradients([*map(ops.multiply, grads, learning)], trainable_variables)
+
+    def _apply_weight_decay(self, variables: Sequence["keras.Variable"]) -> None:
+        """Nothing: `_backend_update_step` does it, to scale it with the rest."""
+
+    def _backend_update_step(
+        self, grads: Sequence[Any], trainable_variables: Sequence["keras.Variable"], learning_rate: Any
+    ) -> None:
+        from keras import ops
+
+        before = [ops.copy(ops.convert_to_tensor(variable)) for variable in trainable_variables]
+        super()._apply_weight_decay(trainable_variables)
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+        for variable, old in zip(trainable_variables, before, strict=True):
+            share, new = ops.cast(self._share(variable), old.dtype), ops.convert_to_tensor(variable)
+            scaled = ops.where(share == 1, new, old + share * (new - old))
+            variable.assign(ops.where(share == 0, old, scaled))

@@ -1,10 +1,11 @@
-"""Write a saved model as ONNX, TensorFlow SavedModel or TFLite, and check that it gives the same output.
+"""Write a saved model as ONNX, TensorFlow SavedModel or TFLite, or its weights alone, and check that it gives the same output.
 
 MODEL is a .keras file or its fold folder. The export appears under its name only when its answers to random inputs, run by
 onnxruntime, TensorFlow or LiteRT, are those of the Keras model; beside it (in a SavedModel: in its folder) lies the model's
 description, with the features that it reads and the names of its classes. Models that make their spectrograms themselves read
-samples in every format. With recurrent layers, TFLite reads one example at a time. ONNX and TFLite need the
-optional part 'export': pip install -e '.[export]' in the folder of the project.
+samples in every format. With recurrent layers, TFLite reads one example at a time. weights_h5 are the weights alone, for
+load_weights of a Keras model that is built alike. ONNX and TFLite need the optional part 'export': pip install -e '.[export]'
+in the folder of the project.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from preprocessing.console import make_console
 from xval.export.formats import FORMATS
 from xval.export.write import export_model
 
-SUMMARY = "write a model as ONNX, SavedModel or TFLite, and check that it gives the same output"
+SUMMARY = "write a model as ONNX, SavedModel, TFLite or weights, and check that it gives the same output"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The formats of exported models: the packages of each, how Keras writes it, and how it runs without Keras.
 
 Comes in: a Keras model on the TensorFlow backend, which can write all formats. Goes out: a file or folder, and a function that
-runs it.
+runs it; weights alone run in a model that is built alike.
 """
 
 import os
@@ -33,7 +33,7 @@ class Format:
         is_folder: Whether an export is a folder.
         packages: That write and run it, besides Keras and TensorFlow.
         write: Writes a model to a path; the last argument is the batch size, None: any.
-        read: Returns the function of an export, from a batch of examples to the outputs.
+        read: Returns the function of an export, from a batch of examples to the outputs; it is also given the model.
         alternative: The format to try if this one cannot express a model.
     """
 
@@ -42,7 +42,7 @@ class Format:
     is_folder: bool
     packages: tuple[str, ...]
     write: Callable[["keras.Model", Path, int | None], None]
-    read: Callable[[Path], Predict]
+    read: Callable[[Path, "keras.Model"], Predict]
     alternative: str
 
     def check_packages(self) -> None:
@@ -77,7 +77,7 @@ def _write_saved_model(model: "keras.Model", path: Path, batch_size: int | None)
     model.export(path, format="tf_saved_model", verbose=False, input_signature=_signature(model, batch_size))
 
 
-def _read_saved_model(path: Path) -> Predict:
+def _read_saved_model(path: Path, _: "keras.Model") -> Predict:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
@@ -94,7 +94,7 @@ def _write_onnx(model: "keras.Model", path: Path, batch_size: int | None) -> Non
     model.export(path, format="onnx", verbose=False, input_signature=_signature(model, batch_size))
 
 
-def _read_onnx(path: Path) -> Predict:
+def _read_onnx(path: Path, _: "keras.Model") -> Predict:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -114,7 +114,7 @@ def _write_tflite(model: "keras.Model", path: Path, batch_size: int | None) -> N
         model.export(path, format="litert", verbose=False, input_signature=_signature(model, batch_size), target_spec=built_in)
 
 
-def _read_tflite(path: Path) -> Predict:
+def _read_tflite(path: Path, _: "keras.Model") -> Predict:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))
@@ -128,6 +128,18 @@ def _read_tflite(path: Path) -> Predict:
         return np.asarray(interpreter.get_tensor(answered))
 
     return predict
+
+
+def _write_weights(model: "keras.Model", path: Path, _: int | None) -> None:
+    model.save_weights(path)
+
+
+def _read_weights(path: Path, model: "keras.Model") -> Predict:
+    import keras
+
+    alike = keras.models.clone_model(model)
+    alike.load_weights(path)
+    return lambda inputs: np.asarray(alike(inputs, training=False))
 
 
 def _signature(model: "keras.Model", batch_size: int | None) -> "list[keras.InputSpec]":
@@ -166,5 +178,6 @@ FORMATS = {
         Format("onnx", ".onnx", False, _ONNX_PACKAGES, _write_onnx, _read_onnx, "saved_model or tflite"),
         Format("saved_model", "_saved_model", True, (), _write_saved_model, _read_saved_model, "onnx or tflite"),
         Format("tflite", ".tflite", False, ("ai_edge_litert",), _write_tflite, _read_tflite, "saved_model or onnx"),
+        Format("weights_h5", ".weights.h5", False, ("h5py",), _write_weights, _read_weights, "saved_model or onnx"),
     )
 }

@@ -120,7 +120,7 @@ def find_model(path: Path) -> Path:
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
     """Refuse a name with another ending, and paths where something else exists."""
-    if not kind.is_folder and target.suffix != kind.ending:
+    if not kind.is_folder and not target.name.endswith(kind.ending):
         raise SettingsError(f"--output {target}: the name of such an export ends in {kind.ending}.")
     if target.exists():
         if target.is_dir() != kind.is_folder or (kind.is_folder and not (target / "saved_model.pb").is_file()):
@@ -175,7 +175,7 @@ def _write_and_check(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the converters, about their own code
             kind.write(model, path, input_shape[0])
-            predict = kind.read(path)
+            predict = kind.read(path, model)
             found = [predict(batch) for batch in batches]
     except OSError:
         raise

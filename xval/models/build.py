@@ -18,6 +18,7 @@ from xval.data.frames import frame_class_names
 from xval.data.target_scaling import TargetScaling, target_scaling
 from xval.errors import SettingsError
 from xval.models.frontend import build_frontend
+from xval.models.torch_module import check_torch_modules
 from xval.settings import user_code
 from xval.settings.architectures import find_architecture, input_form
 from xval.settings.schema import Settings
@@ -66,6 +67,7 @@ def build_model(
     network = build(form, _output_shape(store, settings, form), **options, **features)
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
+    check_torch_modules(network)
     for variable in network.trainable_variables:
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)

@@ -18,6 +18,7 @@ import numpy as np
 from preprocessing.store import FeatureStore
 from xval.errors import ResultsError, SettingsError
 from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
+from xval.models.matching import Pair, described, is_alike, match_layers
 from xval.saved_models.initial import InitialModel
 from xval.saved_models.load import read_keras_model
 from xval.settings.schema import Settings
@@ -25,36 +26,53 @@ from xval.settings.schema import Settings
 Block = list[keras.layers.Layer]
 
 
-def start_from(model: keras.Model, initial: InitialModel, settings: Settings, store: FeatureStore) -> dict[str, list[str]]:
+def start_from(model: keras.Model, initial: InitialModel, settings: Settings, store: FeatureStore) -> dict[str, Any]:
     """Copy the weights of an initial model into a fresh one and freeze the blocks that the settings name.
 
     The output layer is copied where both models answer the same task with the same classes (or the same targets) in the same
     order, and stays new otherwise. Where they scale targets otherwise, it is changed so that the answers are the same; one that
-    is no Dense layer with a bias stays new then. Every other layer has to fit. A frozen batch normalisation keeps its moving
-    statistics and normalises by them in training too.
+    is no Dense layer with a bias stays new then. With initial_model_match=all every other layer has to fit; otherwise those
+    of `match_layers` are copied, from any layer of the initial model, and the rest stays new. A frozen batch normalisation
+    keeps its moving statistics and normalises by them in training too, also once its block is trained (unfreeze_every): its
+    statistics are those that the weights were trained with (https://keras.io/guides/transfer_learning).
 
     Args:
         model: Of `build_model`, not compiled yet.
         initial: The model to start from. It is loaded in Keras's safe mode.
-        settings: Of them architecture, task_type, frozen_layers and frozen.
+        settings: Of them architecture, task_type, initial_model_match, frozen_layers, frozen and unfreeze_every.
         store: It names the classes or targets.
 
     Returns:
-        The names of the layers: ``layers_copied`` and ``layers_frozen``.
+        The names of the layers with weights: ``layers_copied``, ``layers_new`` (not copied), ``layers_unused`` (of the initial
+        model) and ``layers_frozen``; with unfreeze_every ``layers_unfrozen``, by the epoch, from 1, that they learn from.
 
     Raises:
         SettingsError: The initial model cannot be loaded; its layers differ from those of the model, or none is left to copy;
-            or there are not as many blocks to freeze.
+            there are not as many blocks to freeze, or one of them would keep weights that nothing has trained.
     """
     blocks = network_blocks(model)
-    frozen = _blocks_to_freeze(blocks, settings)
-    copied = _copy(model, _load(initial), initial, settings, store)
-    for block in frozen:
-        for layer in block:
+    frozen = blocks_to_freeze(blocks, settings)
+    initial_model = _load(initial)
+    pairs = _copy(model, initial_model, initial, settings, store)
+    touched = {id(layer) for pair in pairs for layer in pair}  # names may come twice where a model lies in a model
+    untrained = [layer.name for layer in _with_weights(frozen) if id(layer) not in touched]
+    if untrained:
+        raise SettingsError(
+            f"initial_model: layer '{untrained[0]}' is to be frozen, and nothing of {initial.path} fits it; freeze fewer blocks"
+        )
+    for layer in (layer for block in frozen for layer in block):
+        if not settings.unfreeze_every or _is_batch_normalisation(layer):
             layer.trainable = False
+    of_unfrozen = {
+        str(number * settings.unfreeze_every + 1): [layer.name for layer in block if layer.trainable_weights]
+        for number, block in enumerate(reversed(frozen), start=1)
+    }
     return {
-        "layers_copied": [layer.name for layer in copied],
-        "layers_frozen": [layer.name for block in frozen for layer in block if layer.weights],
+        "layers_copied": [layer.name for layer, _ in pairs],
+        "layers_new": [layer.name for layer in _with_weights(blocks) if id(layer) not in touched],
+        "layers_unused": [layer.name for layer in _with_weights(network_blocks(initial_model)) if id(layer) not in touched],
+        "layers_frozen": [layer.name for layer in _with_weights(frozen)],
+        **({"layers_unfrozen": of_unfrozen} if settings.unfreeze_every else {}),
     }
 
 
@@ -84,6 +102,8 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
 
 
 def _has_kernel(layer: keras.layers.Layer) -> bool:
+    if isinstance(layer, keras.layers.TorchModuleWrapper):
+        return True  # all of a module is one layer
     return _is_convolution(layer) or any(variable.name in KERNELS for variable in layer.weights)
 
 
@@ -92,7 +112,16 @@ def _is_convolution(layer: keras.layers.Layer) -> bool:
     return "Conv" in type(getattr(layer, "layer", layer)).__name__
 
 
-def _blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
+def _is_batch_normalisation(layer: keras.layers.Layer) -> bool:
+    return isinstance(getattr(layer, "layer", layer), keras.layers.BatchNormalization)
+
+
+def blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
+    """Return the blocks of `network_blocks` that frozen_layers or frozen name, from the input to the output.
+
+    Raises:
+        SettingsError: There are not as many, or no convolution.
+    """
     *hidden, _output = blocks
     if settings.frozen == "convolutions":
         chosen = [block for block in hidden if any(map(_is_convolution, block))]
@@ -119,31 +148,34 @@ def _load(initial: InitialModel) -> keras.Model:
 
 def _copy(
     model: keras.Model, initial_model: keras.Model, initial: InitialModel, settings: Settings, store: FeatureStore
-) -> Block:
-    """Copy weights layer by layer, once all are known to fit, and return the layers that have got them."""
+) -> list[Pair]:
+    """Copy weights layer by layer, once all are known to fit; return each layer that has got some with where they are from."""
     blocks, initial_blocks = network_blocks(model), network_blocks(initial_model)
     hidden, initial_hidden = _with_weights(blocks[:-1]), _with_weights(initial_blocks[:-1])
-    if len(hidden) != len(initial_hidden):
-        raise SettingsError(
-            f"initial_model: {initial.path} has {len(initial_hidden)} layers with weights ahead of its output layer, the "
-            f"network of architecture '{settings.architecture}' has {len(hidden)}; both must be built alike"
-        )
-    for layer, source in zip(hidden, initial_hidden, strict=True):
-        if _form(layer) != _form(source):
-            raise SettingsError(
-                f"initial_model: layer '{layer.name}' is {_described(layer)}, and layer '{source.name}' of {initial.path} is "
-                f"{_described(source)}; set the same options of the architecture, and features of the same shape"
-            )
     output, initial_output = _with_weights(blocks[-1:]), _with_weights(initial_blocks[-1:])
+    if settings.initial_model_match == "all":
+        pairs = _all_pairs(hidden, initial_hidden, initial, settings)
+    else:
+        # What is the output there, of an encoder say, may be a layer in the middle here.
+        pairs = match_layers(hidden, [*initial_hidden, *initial_output], settings.initial_model_match)
     is_same = _answers(initial.description) == (settings.task_type, class_names(store, settings), store.target_names)
-    pairs = list(zip(hidden, initial_hidden, strict=True))
     before, now = _target_scale(initial_model), _target_scale(model)
-    is_same &= [*map(_form, output)] == [*map(_form, initial_output)] and (before == now or _is_linear(output))
+    is_same &= len(output) == len(initial_output) and all(map(is_alike, zip(output, initial_output, strict=True)))
+    is_same &= before == now or _is_linear(output)
     if is_same:
         pairs += zip(output, initial_output, strict=True)
-    if not pairs:
+    if not pairs and settings.initial_model_match == "all":
         raise SettingsError(
             f"initial_model: nothing of {initial.path} can be copied: it has an output layer alone, and one for other classes"
+        )
+    if not pairs:
+        there, here = (
+            ", ".join(f"'{layer.name}' ({described(layer)})" for layer in layers[:3])
+            for layers in ([*initial_hidden, *initial_output], hidden)
+        )
+        raise SettingsError(
+            f"initial_model_match='{settings.initial_model_match}': no layer fits. The first of {initial.path}: {there}; "
+            f"of architecture '{settings.architecture}': {here or 'none ahead of its output layer'}"
         )
     for layer, source in pairs:
         layer.set_weights(source.get_weights())
@@ -151,7 +183,26 @@ def _copy(
         kernel, bias = output[0].get_weights()
         factor = np.divide(before[0], now[0])
         output[0].set_weights([kernel * factor, bias * factor + np.subtract(before[1], now[1]) / now[0]])
-    return [layer for layer, _ in pairs]
+    return pairs
+
+
+def _all_pairs(hidden: Block, initial_hidden: Block, initial: InitialModel, settings: Settings) -> list[Pair]:
+    """Return every layer ahead of the output with its counterpart, or refuse a model that is built otherwise."""
+    if len(hidden) != len(initial_hidden):
+        raise SettingsError(
+            f"initial_model: {initial.path} has {len(initial_hidden)} layers with weights ahead of its output layer, the "
+            f"network of architecture '{settings.architecture}' has {len(hidden)}; both must be built alike, or "
+            "initial_model_match be names, shapes or prefix"
+        )
+    pairs = list(zip(hidden, initial_hidden, strict=True))
+    for layer, source in pairs:
+        if not is_alike((layer, source)):
+            raise SettingsError(
+                f"initial_model: layer '{layer.name}' is {described(layer)}, and layer '{source.name}' of {initial.path} is "
+                f"{described(source)}; set the same options of the architecture, and features of the same shape; or set "
+                "initial_model_match, to take what fits"
+            )
+    return pairs
 
 
 def _target_scale(model: keras.Model) -> tuple[list[float], list[float]] | tuple[float, float]:
@@ -175,12 +226,3 @@ def _answers(description: Mapping[str, Any]) -> tuple[object, tuple[str, ...], t
     """Return the task, classes and targets of a saved model."""
     classes, targets = (tuple(description.get(name, ())) for name in ("class_names", "target_names"))
     return description.get("task_type"), classes, targets
-
-
-def _form(layer: keras.layers.Layer) -> tuple[str, list[tuple[int, ...]]]:
-    return type(layer).__name__, [tuple(variable.shape) for variable in layer.weights]
-
-
-def _described(layer: keras.layers.Layer) -> str:
-    kind, shapes = _form(layer)
-    return f"{kind} with weights of shape {', '.join(map(str, shapes))}"

@@ -15,9 +15,11 @@ from xval.errors import SettingsError, UnsafeModelError
 from xval.folds.split import Fold
 from xval.json_files import read_json
 from xval.saved_models.archive import read_chunks
+from xval.saved_models.fetch import cached_path, fetch_model
 from xval.saved_models.keras_file import open_model
 from xval.saved_models.leakage import Leakage, judge
 from xval.saved_models.seen import Seen, read_seen
+from xval.settings.model_address import is_address, parse_address
 from xval.settings.schema import Settings
 
 _FOLD = "{fold}"
@@ -59,7 +61,7 @@ def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> I
 
     Args:
         settings: initial_model, a path below the current folder in which ``{fold}`` stands for the number of the fold, from
-            1; and dataset.
+            1, or an address of `parse_address`, from which it is fetched once; and dataset.
         fold: The fold.
         corpus_folder: data/<dataset>, whose index has the audio hashes of the fold's clips.
 
@@ -67,14 +69,15 @@ def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> I
         The model; None where the settings name none.
 
     Raises:
-        SettingsError: There is no such file, it is damaged or no .keras file, it has heard what the fold tests, or it was
-            trained on what the fold validates with.
+        SettingsError: There is no such file, it cannot be fetched, it is damaged or no .keras file, it has heard what the fold
+            tests, or it was trained on what the fold validates with.
         CorpusError: The index of the corpus is damaged.
         ResultsError: A file beside it is not readable.
     """
     if settings.initial_model is None:
         return None
-    path = _path(settings.initial_model, fold.number)
+    is_elsewhere = is_address(settings.initial_model)
+    path = fetch_model(parse_address(settings.initial_model)) if is_elsewhere else _path(settings.initial_model, fold.number)
     if not path.is_file():
         raise SettingsError(
             f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or mend the path; "
@@ -110,6 +113,8 @@ def hash_model(path: Path) -> str:
 
 
 def _path(pattern: str, fold: int) -> Path:
+    if is_address(pattern):
+        return cached_path(parse_address(pattern))
     return Path(pattern.replace(_FOLD, str(fold)))
 
 

@@ -8,16 +8,15 @@ architecture that model.json names is imported first, and nothing else.
 import json
 import math
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xval.backend.keras_internals import shapes_alone
-from xval.errors import ResultsError, UnsafeModelError, suggestion
+from xval.errors import ResultsError, SettingsError, UnsafeModelError, suggestion
 from xval.json_files import read_json
 from xval.saved_models.keras_file import unpack_model
 from xval.settings.architectures import architecture_names
-from xval.settings.user_code import is_dotted
+from xval.settings.user_code import is_dotted, load
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +34,8 @@ def read_keras_model(path: Path) -> "keras.Model":
         The model, not compiled.
 
     Raises:
-        ResultsError: The file does not exist, or model.json names an architecture that architectures/ does not have.
+        ResultsError: The file does not exist, model.json names an architecture that architectures/ does not have, or a layer
+            does not run on this backend.
         UnsafeModelError: The file is damaged, or holds something else than layers of Keras or of this architecture and their
             weights; see `keras_file.unpack_model`.
     """
@@ -52,7 +52,7 @@ def read_keras_model(path: Path) -> "keras.Model":
                 f"{path.with_suffix('.json')}: unknown architecture {architecture!r:.80}, so layers of {path.name} cannot be "
                 f"made. {suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
             )
-        import_module(f"architectures.{architecture}")
+        load(f"architectures.{architecture}.build")
     with tempfile.TemporaryDirectory(prefix="xval_model_") as name:
         folder = Path(name)
         try:
@@ -64,6 +64,8 @@ def read_keras_model(path: Path) -> "keras.Model":
             model = keras.saving.load_model(folder, compile=False, safe_mode=True)
         except UnsafeModelError:
             raise
+        except SettingsError as error:  # a layer that runs on one backend alone
+            raise ResultsError(f"{path}: {error}.") from error
         except Exception as error:  # a manipulated file may fail anywhere in Keras or its backend
             reason = " ".join(str(error).split())[:300]
             raise UnsafeModelError(

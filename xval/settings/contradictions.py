@@ -6,7 +6,7 @@ Comes in: settings whose fields are right, each by itself. Goes out: nothing, or
 from typing import TYPE_CHECKING
 
 from xval.errors import SettingsError, suggestion
-from xval.settings import architectures, further_metrics, optimizers, user_code
+from xval.settings import architectures, further_metrics, model_address, optimizers, user_code
 
 if TYPE_CHECKING:
     from xval.settings.schema import Settings
@@ -31,6 +31,8 @@ def _check_names(settings: "Settings") -> None:
         loss = task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further = further_metrics.directions(settings.task_type, settings.metrics)
+        _check_callbacks(settings)
+        _check_address(settings)
     except SettingsError as error:
         raise ValueError(str(error)) from error
     if settings.task_type not in architecture.task_types:
@@ -67,6 +69,18 @@ def _check_names(settings: "Settings") -> None:
         )
 
 
+def _check_callbacks(settings: "Settings") -> None:
+    for name in further_metrics.split_names(settings.callbacks or "auto"):
+        if not user_code.is_dotted(name):
+            raise SettingsError(f"callbacks: '{name}' is no dotted path. {user_code.HOW_TO_NAME}")
+        user_code.find_definition(name).check_signature(0, "callback()")
+
+
+def _check_address(settings: "Settings") -> None:
+    if settings.initial_model is not None and model_address.is_address(settings.initial_model):
+        model_address.parse_address(settings.initial_model)
+
+
 def _check_task(settings: "Settings") -> None:
     if settings.augment_mixup and not settings.task.has_clip_targets:
         raise ValueError(f"augment_mixup mixes the targets of clips; {settings.task_type} has none")
@@ -97,6 +111,12 @@ def _check_task(settings: "Settings") -> None:
 
 
 def _check_transfer(settings: "Settings") -> None:
+    if settings.unfreeze_every and not settings.frozen_layers and settings.frozen == "none":
+        raise ValueError(f"unfreeze_every={settings.unfreeze_every}: nothing is frozen; set frozen_layers or frozen")
+    if settings.unfreeze_every >= settings.num_epochs:
+        raise ValueError(
+            f"unfreeze_every={settings.unfreeze_every} would unfreeze nothing in num_epochs={settings.num_epochs}; lower it"
+        )
     if settings.frozen_layers and settings.frozen != "none":
         raise ValueError(
             f"frozen_layers={settings.frozen_layers} and frozen='{settings.frozen}' contradict each other; set one of them"
@@ -105,10 +125,17 @@ def _check_transfer(settings: "Settings") -> None:
         if settings.frozen_layers or settings.frozen != "none":
             name, value = ("frozen_layers", settings.frozen_layers) if settings.frozen_layers else ("frozen", settings.frozen)
             raise ValueError(f"{name}={value!r} freezes weights that nothing has trained; set initial_model, or leave it out")
+        if settings.initial_model_match != "all":
+            raise ValueError(
+                f"initial_model_match='{settings.initial_model_match}' has no effect without initial_model; set that, or leave "
+                "it out"
+            )
+    elif model_address.is_address(settings.initial_model):
+        return
     elif not settings.initial_model.endswith(".keras") or set("{}") & set(settings.initial_model.replace("{fold}", "")):
         raise ValueError(
             f"initial_model={settings.initial_model!r}; allowed: none, or the path of a .keras file, in which {{fold}} stands "
-            "for the number of the fold"
+            "for the number of the fold, or an address, https://...#sha256=..."
         )
 
 

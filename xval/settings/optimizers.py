@@ -10,6 +10,7 @@ from xval.errors import SettingsError, suggestion
 from xval.settings import user_code
 from xval.settings.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
 from xval.settings.keras_names import match as match_name
+from xval.settings.optimizer_arguments import check_arguments
 
 if TYPE_CHECKING:
     from xval.settings.schema import Settings
@@ -52,9 +53,10 @@ def check_options(settings: "Settings") -> None:
 
     Raises:
         SettingsError: The optimizer has no momentum, or is a function, which takes the learning rate alone; the schedule needs
-            a final learning rate, or has none.
+            a final learning rate, or has none; as `check_arguments`.
     """
     optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
+    check_arguments(optimizer, settings.optimizer_arguments)
     given = [name for name in OPTIMIZER_OPTIONS if getattr(settings, name) is not None]
     is_function = user_code.is_dotted(optimizer) and isinstance(user_code.find_definition(optimizer).node, ast.FunctionDef)
     if given and is_function:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError, suggestion
-from xval.settings import classical_faults, combination
+from xval.settings import classical_faults, combination, optimizer_arguments
 from xval.settings.architectures import COMBINATION, find_architecture, trains_network
 from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
@@ -195,6 +195,12 @@ def _resolve_one(
         sources.update(dict.fromkeys(values, source))
     faults = []
     architecture = _architecture(merged["architecture"])
+    if of_optimizer := [name for name in merged if optimizer_arguments.is_argument(name) and name not in architecture.options]:
+        given = {name: merged.pop(name) for name in of_optimizer}
+        key = optimizer_arguments.SETTING
+        merged[key] = optimizer_arguments.join_arguments(merged.get(key), given)
+        sources[key] = sources[of_optimizer[-1]]
+        sources = {name: source for name, source in sources.items() if name not in of_optimizer}
     unknown = [name for name in merged if name not in Settings.model_fields and name not in architecture.options]
     if not architecture.task_types:  # it is not known, and neither are its options
         unknown = []

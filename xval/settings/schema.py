@@ -27,6 +27,7 @@ from xval.errors import SettingsError, suggestion
 from xval.folds.condition import Condition
 from xval.folds.split import FoldSettings
 from xval.settings import architectures, contradictions, further_metrics, user_code
+from xval.settings.optimizer_arguments import in_order
 from xval.settings.scope import Scope
 from xval.settings.space import SearchPlan, check_text
 from xval.settings.tasks import LabelForm, Task, TaskType, find_task
@@ -160,8 +161,11 @@ class Settings(FeatureSettings):
     segment_s: Annotated[PositiveFloat, Scope.FRAMES]
     # transfer
     initial_model: Annotated[OptionalText, _NETWORK]
+    initial_model_match: Annotated[Literal["all", "names", "shapes", "prefix"], _NETWORK] = "all"
     frozen_layers: Annotated[NonNegativeInt, _NETWORK]
     frozen: Annotated[Literal["none", "convolutions"], _NETWORK]
+    unfreeze_every: Annotated[NonNegativeInt, _NETWORK] = 0
+    layer_learning_rate_decay: Annotated[PositiveFloat, Field(le=1), _NETWORK] = 1.0
     # training
     generator: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
     seed: Annotated[NonNegativeInt, _PACE]
@@ -171,6 +175,7 @@ class Settings(FeatureSettings):
     learning_rate: Annotated[PositiveFloat, _PACE | Scope.NETWORK]
     momentum: Annotated[OptionalFactor, _NETWORK]
     weight_decay: Annotated[OptionalFactor, _NETWORK]
+    optimizer_arguments: Annotated[OptionalText, AfterValidator(in_order), _NETWORK] = None
     schedule: Annotated[str, _PACE | _NETWORK]
     schedule_decay: Annotated[Share, _PACE | Scope.NETWORK]
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
@@ -185,6 +190,7 @@ class Settings(FeatureSettings):
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
     tensorboard_batches: Annotated[bool, Scope.UNHASHED | Scope.NETWORK]
+    callbacks: Annotated[OptionalText, BeforeValidator(_join_names), _NETWORK] = None
     # evaluation
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(_join_names), _PACE | Scope.MODEL]
@@ -240,6 +246,7 @@ class Settings(FeatureSettings):
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name."""
         names = [self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
+        names += further_metrics.split_names(self.callbacks or "auto")
         found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
         is_own = user_code.is_dotted(self.architecture)
         return found | ({architectures.find_architecture(self.architecture).source} if is_own else set())
@@ -289,6 +296,8 @@ CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
 NEUTRAL: Mapping[str, object] = {
-    "train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none", "search": None,
-}  # fmt: skip
+    name: field.default
+    for name, field in Settings.model_fields.items()
+    if not field.is_required() and name not in UNHASHED_KEYS
+}
 """Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""

@@ -26,6 +26,7 @@ from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 from xval.training import optimizer
 from xval.training.augmentation import augmented
+from xval.training.layer_rates import prepare_layer_rates, set_layer_rates
 
 DATA_LOSS = "data_loss"
 """The name under which training follows the loss without penalties, where there are some."""
@@ -77,17 +78,21 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     followed = [metric]
     if penalised(fitted):
         followed.append(keras.metrics.MeanMetricWrapper(loss, name=DATA_LOSS))
+    made = optimizer.make_optimizer(settings)
+    prepare_layer_rates(made, settings)
     fitted.compile(
-        optimizer=optimizer.make_optimizer(settings),
+        optimizer=made,
         loss=loss,
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
         # TensorFlow goes through some steps before it returns to Python: the same figures in 3 % less time on the CPU.
+        # Callbacks of the user's own may want to see every step.
         steps_per_execution=1
-        if settings.tensorboard_batches or keras.backend.backend() != "tensorflow"
+        if settings.tensorboard_batches or settings.callbacks or keras.backend.backend() != "tensorflow"
         else _STEPS_PER_EXECUTION,
     )
     fitted.optimizer.build(fitted.trainable_variables)
+    set_layer_rates(model, fitted, settings, 0)
     return CompiledModel(model, fitted, fitted_loss(settings))
 
 
@@ -101,8 +106,8 @@ class WarmModel:
     def take(self, new: CompiledModel, settings: Settings, options: Mapping[str, object]) -> CompiledModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
-        A loss, an optimizer or layers of the user's own are compiled anew for each fold, since they may hold what is in no
-        variable. The new one, of `compile_model`, must not be used afterwards.
+        With a loss, an optimizer, callbacks or layers of the user's own it is compiled anew for each fold, since they may hold
+        what is in no variable. The new one, of `compile_model`, must not be used afterwards.
         """
         key = _describe(new, settings, options)
         if key is None or key != self._key or self._kept is None:
@@ -136,7 +141,7 @@ def penalty(model: keras.Model) -> float:
 
 def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, object]) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
-    is_own = user_code.is_dotted(settings.loss) or user_code.is_dotted(settings.optimizer)
+    is_own = user_code.is_dotted(settings.loss) or user_code.is_dotted(settings.optimizer) or settings.callbacks is not None
     layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None

@@ -22,6 +22,8 @@ from xval.models.predict import predict, rows_on_device
 from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
+from xval.training.layer_rates import set_layer_rates
+from xval.training.own_callbacks import own_callbacks
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,27 @@ def train_model(
         )
     between = BetweenEpochs(settings, followed, report, refit)
     batches = training_batches(compiled, data, settings, seed=seed)
-    on_gpu = None if settings.augment_mixup or write_batches else rows_on_device(data.training)
+    own = own_callbacks(settings)
+    on_gpu = None if settings.augment_mixup or write_batches or own else rows_on_device(data.training)
     if on_gpu is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
+
+    def begin_epoch(epoch: int, _: Any) -> None:
+        batches.set_epoch(epoch)
+        if settings.unfreeze_every:
+            set_layer_rates(compiled.whole, compiled.fitted, settings, epoch)
+
     begin = keras.callbacks.LambdaCallback(
         # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
         on_train_begin=lambda _: keras.utils.set_random_seed(seed),
-        on_epoch_begin=lambda epoch, _: batches.set_epoch(epoch),
+        on_epoch_begin=begin_epoch,
     )
     followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
     fitted = compiled.fitted.fit(
         batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
         validation_data=by_keras,
         epochs=refit.epochs if refit else settings.num_epochs,
-        callbacks=[begin, *followed_batches, *between.callbacks],
+        callbacks=[begin, *followed_batches, *between.callbacks, *own],
         shuffle=False,
         verbose=0,
     )
@@ -110,7 +119,8 @@ def train_model(
         {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
         for epoch in range(len(fitted.epoch))
     ]
-    return History(rows, between.best_epoch(len(rows)), between.predictions)
+    # A callback of the user's own may have changed the weights since they were validated.
+    return History(rows, between.best_epoch(len(rows)), None if own else between.predictions)
 
 
 def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: Any, rows: NDArray[np.int64]) -> EpochOfRows:

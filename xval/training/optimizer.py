@@ -7,6 +7,7 @@ import keras
 from xval.errors import SettingsError
 from xval.settings import user_code
 from xval.settings.keras_names import OPTIMIZERS
+from xval.settings.optimizer_arguments import split_arguments
 from xval.settings.optimizers import OPTIMIZER_OPTIONS, optimizer_name, schedule_name
 from xval.settings.schema import Settings
 
@@ -25,6 +26,7 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     name = optimizer_name(settings.optimizer)
     given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
     options = {keyword: value for keyword, value in given.items() if value is not None}
+    options |= split_arguments(settings.optimizer_arguments)
     make = user_code.load(name) if user_code.is_dotted(name) else getattr(keras.optimizers, OPTIMIZERS[name])
     try:
         optimizer = make(settings.learning_rate, **options)

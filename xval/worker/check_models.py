@@ -44,7 +44,7 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
             checked = f"architecture '{job.settings.architecture}'"
             try:
                 n_outputs = _check_model(job)
-                checked = "loss, optimizer, schedule or metric"
+                checked = "loss, optimizer, schedule, metric or callback"
                 check_parts(job.settings, n_outputs)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything

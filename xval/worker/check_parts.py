@@ -17,10 +17,12 @@ from xval.settings import further_metrics, user_code
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
 from xval.training import optimizer
+from xval.training.layer_rates import prepare_layer_rates
+from xval.training.own_callbacks import own_callbacks
 
 
 def check_parts(settings: Settings, n_outputs: int) -> None:
-    """Load the loss, optimizer, schedule and metrics of an instance and use them once, before anything is trained.
+    """Load the loss, optimizer, schedule, metrics and callbacks of an instance and use them once, before anything is trained.
 
     Args:
         settings: The parameters of the instance.
@@ -34,7 +36,8 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     least = metrics.least_outputs(task_type, name)
     if n_outputs < least:
         raise SettingsError(f"monitor '{settings.monitor}' needs {least} classes or more; the corpus has {n_outputs}.")
-    optimizer.make_optimizer(settings)
+    prepare_layer_rates(optimizer.make_optimizer(settings), settings)
+    own_callbacks(settings)
     optimizer.learning_rate(settings, 0, settings.learning_rate)
     further = further_metrics.load(task_type, settings.metrics)
     targets, predictions = _made_up_answers(settings.task, n_outputs)

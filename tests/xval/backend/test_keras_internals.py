@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from xval.backend.keras_internals import TRIED_WITH, all_layers, forget_traced_gradients, shapes_alone
+from xval.backend.keras_internals import TRIED_WITH, all_layers, forget_traced_gradients, scale_updates, shapes_alone
 from xval.config_file import ROOT
+from xval.settings.keras_names import OPTIMIZERS
 
 tf = pytest.importorskip("tensorflow")
 
@@ -110,3 +111,42 @@ def test_the_graphs_of_models_that_are_gone_are_gone_too_and_living_models_train
     wanted = fit(one)
     forget_traced_gradients()
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(fit(other), wanted, strict=True))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_variable_takes_its_share_of_the_update_of_any_optimizer(name):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(4, 3, 2)).astype(np.float32)
+    gradients = rng.normal(size=(2, 4, 3, 2)).astype(np.float32)
+
+    def step(shares, n_steps=1):
+        variables = [keras.Variable(values) for values in start]
+        optimizer = getattr(keras.optimizers, OPTIMIZERS[name])(0.05, weight_decay=0.1, clipvalue=0.5)
+        if shares is not None:
+            scale_updates(optimizer)
+        optimizer.build(variables)
+        if shares is not None:
+            optimizer.shares.assign(shares)
+        for each in gradients[:n_steps]:
+            optimizer.apply([keras.ops.convert_to_tensor(values) for values in each], variables)
+        return np.array([keras.ops.convert_to_numpy(variable.value) for variable in variables])
+
+    whole, twice = step(None), step(None, n_steps=2)
+    assert not np.isclose(whole, start).any()
+    assert np.array_equal(step([1, 1, 1, 1], n_steps=2), twice)
+    scaled = step([0, 0.5, 0.1, 1])
+    assert np.array_equal(scaled[[0, 3]], [start[0], whole[3]])
+    shares = np.array([0.5, 0.1])[:, None, None]
+    np.testing.assert_allclose(scaled[1:3], start[1:3] + shares * (whole - start)[1:3], rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_of_what_is_not_changed_do_not_count_in_the_norm_that_is_clipped():
+    variables = [keras.Variable(np.zeros(2, np.float32)) for _ in range(2)]
+    optimizer = keras.optimizers.SGD(1.0, global_clipnorm=1.0)
+    scale_updates(optimizer)
+    optimizer.build(variables)
+    optimizer.shares.assign([0, 1])
+
+    optimizer.apply([keras.ops.convert_to_tensor([300.0, 0.0]), keras.ops.convert_to_tensor([0.5, 0.0])], variables)
+
+    assert [np.array(variable).tolist() for variable in variables] == [[0, 0], [-0.5, 0]]

@@ -104,9 +104,10 @@ def test_a_network_answers_alike_in_every_format_and_its_description_lies_beside
     assert export.input_shape == (None, 12, 8)
     assert export.agreement.n_batches == 4
     inputs = RNG.normal(-40, 15, size=(7, 12, 8)).astype(np.float32)
-    wanted = keras.models.load_model(fold / "model.keras").predict_on_batch(inputs)
+    model = keras.models.load_model(fold / "model.keras")
+    wanted = model.predict_on_batch(inputs)
     assert np.ptp(wanted, axis=0).max() > 1e-3  # or equal output would show nothing
-    assert kind.read(export.path)(inputs) == pytest.approx(wanted, abs=1e-5)
+    assert kind.read(export.path, model)(inputs) == pytest.approx(wanted, abs=1e-5)
     assert not leftovers(tmp_path)
 
 
@@ -120,7 +121,7 @@ def test_a_network_that_reads_samples_takes_clips_of_any_length(tmp_path, name, 
 
     assert export.input_shape == (None, None)
     assert export.agreement.n_batches == 7
-    predict = FORMATS[name].read(export.path)
+    predict = FORMATS[name].read(export.path, model)
     for n_samples in (1700, 5003):
         inputs = RNG.normal(0, 0.1, size=(2, n_samples)).astype(np.float32)
         assert predict(inputs) == pytest.approx(np.asarray(model(inputs)), abs=1e-5)
@@ -138,7 +139,7 @@ def test_a_recurrent_network_is_exported_in_tflite_for_single_examples(tmp_path,
     assert export.agreement.n_batches == 4
     assert export.agreement.difference <= export.agreement.tolerance
     inputs = RNG.normal(size=(1, 10, 8)).astype(np.float32)
-    answered = FORMATS[name].read(export.path)(inputs)
+    answered = FORMATS[name].read(export.path, model)(inputs)
     assert answered == pytest.approx(np.asarray(model(inputs)), abs=1e-5)
     assert answered != pytest.approx(np.asarray(model(-inputs)), abs=1e-5)
 
@@ -258,7 +259,7 @@ def test_where_nothing_can_be_written_is_said_before_the_work(fold, tmp_path, mo
 
 def test_wrong_formats_names_and_missing_packages_are_refused(fold, tmp_path, monkeypatch):
     with pytest.raises(
-        SettingsError, match=r"--format onx: unknown\. Available: onnx, saved_model, tflite\. Did you mean 'onnx'"
+        SettingsError, match=r"--format onx: unknown\. Available: onnx, saved_model, tflite, weights_h5\. Did you mean 'onnx'"
     ):
         export_model(fold, "onx")
     with pytest.raises(SettingsError, match=r"--output .*out\.pb: .*ends in \.tflite"):

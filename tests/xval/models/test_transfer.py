@@ -11,6 +11,7 @@ from xval.errors import SettingsError
 from xval.folds.split import Fold
 from xval.json_files import write_json
 from xval.models.build import build_model
+from xval.models.matching import match_layers
 from xval.models.transfer import network_blocks, start_from
 from xval.saved_models.initial import find_initial_model, hash_model
 from xval.settings.resolve import Declaration, resolve
@@ -171,6 +172,73 @@ def test_networks_of_other_depth_are_refused(save_initial, start):
         start(path)
 
 
+def autoencoder(path, opened):
+    """Save a convolutional autoencoder whose first layers are alike with those of `cnn_small`, and return it."""
+    inputs = x = keras.Input(SHAPE)
+    x = keras.layers.Reshape((*SHAPE, 1))(x)
+    for number, filters in enumerate((3, 4)):
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name="conv2d_7" if number else "first")(x)
+        x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(x)
+    model = keras.Model(inputs, keras.layers.Conv2D(1, 3, padding="same", name="rebuilt")(x))
+    rng = np.random.default_rng(9)
+    model.set_weights([rng.uniform(0.1, 1, size=weight.shape) for weight in model.get_weights()])
+    model.save(path)
+    describe(path, opened, "cnn_small", task_type="representation", class_names=[])
+    return model
+
+
+def test_the_encoder_of_an_autoencoder_becomes_the_lower_part_of_a_classifier(tmp_path, start):
+    source = autoencoder(tmp_path / "initial.keras", corpus(tmp_path / "source", "xy"))
+
+    with pytest.raises(SettingsError, match=r"has 5 layers with weights .* or initial_model_match be names, shapes or prefix"):
+        start(tmp_path / "initial.keras")
+    _, _, model, facts = start(tmp_path / "initial.keras", initial_model_match="prefix", frozen_layers=2)
+
+    assert equal(weights(model)[:4], weights(source)[:4]) == [True] * 4
+    names = [layer.name for layer in weighted(model)]
+    assert facts["layers_copied"] == facts["layers_frozen"] == names[:4]
+    assert facts["layers_new"] == names[4:]
+    assert facts["layers_unused"] == [layer.name for layer in weighted(source)][4:]
+
+
+def test_layers_are_matched_by_name_or_by_shape_in_order_and_only_where_they_are_alike():
+    def network(*layers):
+        return keras.Sequential([keras.Input((6,)), *(keras.layers.Dense(units, name=name) for name, units in layers)])
+
+    here = network(("a", 5), ("new", 7), ("b", 5), ("c", 4)).layers
+    there = network(("a", 5), ("b", 5), ("x", 7), ("c", 5), ("d", 4)).layers
+
+    def found(match, layers=here, sources=there):
+        return [(layer.name, source.name) for layer, source in match_layers(layers, sources, match)]
+
+    assert found("names") == [("a", "a")]  # b and c read another number of values there
+    assert found("prefix") == [("a", "a")]
+    assert found("shapes") == [("a", "a"), ("new", "x"), ("b", "c"), ("c", "d")]
+    assert found("shapes", there, here) == [("a", "a"), ("x", "new"), ("c", "b"), ("d", "c")]  # nothing fits the b of there
+    assert found("names", sources=here) == found("shapes", sources=here) == found("prefix", sources=here)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"initial_model_match": "prefix", "n_filters": [9]},
+            r"match='prefix': no layer fits\. The first of .*'first' \(Conv2D",
+        ),
+        (
+            {"initial_model_match": "shapes", "n_filters": [3, 9], "frozen_layers": 2},
+            r"layer 'conv2d_\d+' is to be frozen, and",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_neither_copied_nor_frozen(changes, message, tmp_path, start):
+    autoencoder(tmp_path / "initial.keras", corpus(tmp_path / "source", "xy"))
+
+    with pytest.raises(SettingsError, match=message):
+        start(tmp_path / "initial.keras", **changes)
+
+
 def test_an_initial_model_with_nothing_to_copy_is_refused(save_initial, start):
     _, path = save_initial(architecture="mlp", n_units=[])
 
@@ -274,6 +342,12 @@ def test_blocks_that_are_not_there_cannot_be_frozen(architecture, changes, messa
         ({"frozen": "convolutions"}, "frozen='convolutions' freezes weights that nothing has trained"),
         ({"initial_model": "m.keras", "frozen": "convolutions", "frozen_layers": 1}, "contradict each other"),
         ({"initial_model": "m.keras", "frozen_layers": -1}, "frozen_layers: received -1"),
+        ({"initial_model_match": "names"}, "initial_model_match='names' has no effect without initial_model"),
+        ({"initial_model": "m.keras", "unfreeze_every": 2}, "unfreeze_every=2: nothing is frozen; set frozen_layers"),
+        (
+            {"initial_model": "m.keras", "frozen_layers": 1, "unfreeze_every": 9, "num_epochs": 9},
+            "would unfreeze nothing in num_epochs=9",
+        ),
         ({"initial_model": "m.h5"}, r"allowed: none, or the path of a \.keras file"),
         ({"initial_model": "fold_{folds}/m.keras"}, r"in which \{fold\} stands for the number"),
     ],

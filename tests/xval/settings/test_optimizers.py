@@ -1,21 +1,28 @@
 """Optimizers and schedules by name: Keras's own, and those of the user."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 
 from xval.errors import SettingsError
-from xval.settings import keras_names
+from xval.settings import keras_names, optimizer_arguments
 from xval.settings.optimizers import optimizer_name, schedule_name
+from xval.settings.parameters import that_change_results
 from xval.settings.resolve import Declaration, resolve
 from xval.training.optimizer import learning_rate, make_optimizer
 
 UNNAMED = {"LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap"}  # they wrap others
 
 
-def settings(**parameters):
+def resolve_one(**parameters):
     (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", {"architecture": "mlp"}, {1: parameters}))
-    return instance.settings
+    return instance
+
+
+def settings(**parameters):
+    return resolve_one(**parameters).settings
 
 
 def test_every_optimizer_of_keras_has_its_name():
@@ -140,3 +147,50 @@ def test_a_schedule_of_ones_own_that_gives_no_rate_is_refused(own_package):
 def test_names_are_taken_as_keras_writes_them():
     assert [optimizer_name(name) for name in ("SGD", "AdamW", "RMSprop", "sgd")] == ["sgd", "adamw", "rmsprop", "sgd"]
     assert schedule_name("ReduceLROnPlateau") == "plateau"
+
+
+def test_every_argument_of_every_optimizer_is_known_from_its_source_as_keras_has_it():
+    for name, class_name in keras_names.OPTIMIZERS.items():
+        arguments = inspect.signature(getattr(keras.optimizers, class_name)).parameters.values()
+        wanted = {each.name: each.default for each in arguments if each.kind is not each.VAR_KEYWORD and each.name != "name"}
+        found = optimizer_arguments._signature(name)
+        assert (found.defaults, found.takes_others) == (wanted, False)
+
+
+def test_further_arguments_of_an_optimizer_are_settings_and_belong_to_the_hash():
+    given = {"optimizer_beta_1": 0.75, "optimizer_amsgrad": "true", "optimizer_epsilon": "1e-4"}
+    plain, one, other = (resolve_one(optimizer="adam", **each) for each in ({}, given, given | {"optimizer_beta_1": 0.5}))
+
+    assert one.settings.optimizer_arguments == "amsgrad=True, beta_1=0.75, epsilon=0.0001"
+    assert one.sources["optimizer_arguments"] == "instance"
+    optimizer = make_optimizer(one.settings)
+    assert (optimizer.beta_1, optimizer.amsgrad, optimizer.epsilon) == (0.75, True, 1e-4)
+    assert len({plain.settings_hash, one.settings_hash, other.settings_hash}) == 3
+    assert resolve_one(optimizer_arguments="epsilon=1e-4, amsgrad=True, beta_1=0.75").settings_hash == one.settings_hash
+    assert "optimizer_arguments" not in that_change_results(plain.parameters)  # older results hold
+
+
+def test_an_optimizer_of_ones_own_takes_the_arguments_that_it_names(own_package):
+    (own_package / "made.py").write_text(
+        "import keras\n\ndef make(learning_rate, *, beta=0.5):\n    return keras.optimizers.Adam(learning_rate, beta_1=beta)\n"
+    )
+    assert make_optimizer(settings(optimizer="own_package.made.make", optimizer_beta=0.25)).beta_1 == 0.25
+    assert make_optimizer(settings(optimizer="own_package.parts.Slow", optimizer_nesterov=True)).nesterov
+    with pytest.raises(SettingsError, match=r"optimizer_betta: optimizer 'own_package.made.make' has no argument .*'beta'\?"):
+        settings(optimizer="own_package.made.make", optimizer_betta=0.25)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"optimizer_beta1": 0.9}, r"optimizer_beta1: optimizer 'adam' has no argument 'beta1'\. .*Did you mean 'beta_1'\?"),
+        ({"optimizer_beta_1": "high"}, r"optimizer_beta_1='high': optimizer 'adam' wants a number \(default: 0\.9\)"),
+        ({"optimizer_amsgrad": 1}, r"optimizer_amsgrad=1: optimizer 'adam' wants true or false"),
+        ({"optimizer_momentum": 0.9, "optimizer": "sgd"}, r"optimizer_momentum: it is the setting momentum"),
+        ({"optimizer_arguments": "beta_1"}, r"optimizer_arguments='beta_1'; allowed: arguments with literal values"),
+        ({"optimizer_arguments": "beta_1=open('x')"}, r"allowed: arguments with literal values"),
+    ],
+)
+def test_wrong_arguments_of_optimizers_are_refused(parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        settings(**parameters)

@@ -28,6 +28,10 @@ AUGMENTATION = (
     "augment_time_masks", "augment_time_mask_frames", "augment_frequency_masks", "augment_frequency_mask_bins",
     "augment_time_shift_s", "augment_frequency_shift_bins", "augment_noise", "augment_gain_db", "augment_mixup",
 )  # fmt: skip
+TUNING = (
+    "initial_model", "initial_model_match", "frozen_layers", "frozen", "unfreeze_every", "layer_learning_rate_decay",
+    "optimizer_arguments", "callbacks",
+)  # fmt: skip
 EXPECTED = {
     Scope.FOLDS: FOLDS,
     Scope.FRAMES: FRAMES,
@@ -52,13 +56,12 @@ EXPECTED = {
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
         "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
-        "early_stopping", "patience", "tensorboard", "tensorboard_batches", "precision", "initial_model", "frozen_layers",
-        "frozen", *AUGMENTATION,
+        "early_stopping", "patience", "tensorboard", "tensorboard_batches", "precision", *TUNING, *AUGMENTATION,
     ),
     Scope.MODEL: (
         "loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
-        "initial_model", "frozen_layers", "frozen", *FeatureSettings.model_fields, *AUGMENTATION,
+        *TUNING, *FeatureSettings.model_fields, *AUGMENTATION,
     ),
     Scope.NUMBERS: ("target_scaling",),
     Scope.LOSS: ("target_scaling", "loss", "example_length_s", "example_overlap", "train_where"),

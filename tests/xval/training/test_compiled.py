@@ -50,6 +50,7 @@ def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_an
         assert found == wanted
         assert found["has_tensorflow"] == (backend == "tensorflow")
         assert warm[f"{number}:1"]["weights"] != found["weights"]
+        assert found["moved"] == ([False, False, True] if number == 1 else [True] * len(found["moved"]))
 
 
 def test_a_job_that_fails_leaves_no_model_behind(tmp_path, run_jobs):

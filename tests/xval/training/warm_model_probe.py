@@ -2,8 +2,9 @@
 
 Run by test_compiled.py and test_on_device.py as `python -P warm_model_probe.py FOLDER [on_device] INSTANCE:FOLD ...`, with
 KERAS_BACKEND set; FOLDER gets corpus and results; on_device: as if there were a GPU with memory for the examples. Prints
-one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "has_tensorflow", "figures", "weights",
-"predictions", "history"}}; "warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there.
+one line of JSON: {"INSTANCE:FOLD": {"status", "warm", "error", "on_device", "has_tensorflow", "moved", "figures", "weights",
+"predictions", "history"}}; "warm": whether an earlier job had compiled the model; "on_device": whether epochs ran there;
+"moved": after each epoch, whether the first variable has another value than at the start.
 """
 
 import json
@@ -18,6 +19,7 @@ from preprocessing import store
 from xval.backend import on_device
 from xval.folds.split import Fold
 from xval.jobs.job import Job, job_seed
+from xval.jobs.prepare import prepare_for
 from xval.settings.resolve import Declaration, resolve
 from xval.training import compiled
 from xval.worker.run import run_job
@@ -30,7 +32,18 @@ FOLDS = {
 }
 CNN = {"architecture": "cnn_small", "n_filters": (4, 8), "dropout": 0.3}
 INSTANCES = {
-    1: {"architecture": "mlp", "n_units": (8,), "dropout": 0.5, "monitor": "val_macro_f1"},
+    # starts from a model that is built otherwise, its first block frozen for two epochs
+    1: {
+        "architecture": "mlp",
+        "n_units": (8, 4),
+        "dropout": 0.5,
+        "monitor": "val_macro_f1",
+        "initial_model": "initial.keras",
+        "initial_model_match": "prefix",
+        "frozen_layers": 1,
+        "unfreeze_every": 2,
+        "layer_learning_rate_decay": 0.5,
+    },
     # of numbers, whose scale is another in each fold
     2: CNN
     | {
@@ -71,6 +84,8 @@ def make_job(folder: Path, written: dict[str, store.FeatureStore], number: int, 
         "experiment_folder": str(folder / "results"), "data_folder": str(folder / "data"),
     }  # fmt: skip
     own = dict(INSTANCES[number])
+    if "initial_model" in own:
+        own["initial_model"] = str(folder / own["initial_model"])
     given["task_type"] = own.pop("task_type", "classification")
     (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {number: own}))
     return Job(
@@ -83,13 +98,21 @@ def make_job(folder: Path, written: dict[str, store.FeatureStore], number: int, 
 def main(folder: Path, names: list[str]) -> None:
     """Run the jobs."""
     written = write_corpora(folder)
-    taken = []
+    prepare_for(make_job(folder, written, 2, 1))  # threads are bound before anything is computed
+    layers = [keras.Input((12, 8)), keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.Dense(96)]
+    keras.Sequential(layers).save(folder / "initial.keras")
+    taken, first, moved = [], {}, []
     take = compiled.WARM_MODEL.take
 
     def note(new, settings, options):
         found = take(new, settings, options)
         taken.append(found is not new)
+        first["variable"] = found.fitted.trainable_variables[0]
+        first["value"] = np.array(first["variable"])
         return found
+
+    def follow(event):
+        moved.append(not np.array_equal(first["variable"], first["value"]))
 
     compiled.WARM_MODEL.take = note
     if names[0] == "on_device":
@@ -98,11 +121,13 @@ def main(folder: Path, names: list[str]) -> None:
     left = {}
     for name in names:
         number, fold = map(int, name.split(":"))
-        outcome = run_job(make_job(folder, written, number, fold), lambda event: None)
+        moved.clear()
+        outcome = run_job(make_job(folder, written, number, fold), follow)
         kept = compiled.WARM_MODEL._kept
         epochs_ran_there = kept is not None and "_xval_device_steps" in vars(kept.fitted)
         found = {"status": outcome.status, "warm": taken[-1], "error": outcome.error, "on_device": epochs_ran_there}
         found["has_tensorflow"] = "tensorflow" in sys.modules
+        found["moved"] = [*moved]
         if outcome.status == "done":
             place = folder / "results" / f"instance_{number}" / f"fold_{fold}"
             record = json.loads((place / "record.json").read_text())

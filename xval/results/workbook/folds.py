@@ -92,7 +92,9 @@ def _earlier_models(record: Record) -> str:
     if "initial_model_items" in record:
         found.append((record["initial_model_items"], record.get("initial_model_reason", "")))
     unknown = sorted({reason for state, reason in found if state == "unknown"})
-    return f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if found else ""
+    said = f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if found else ""
+    copied, new = record.get("layers_copied", ()), record.get("layers_new", ())
+    return f"{said}; {len(copied)} of {len(copied) + len(new)} layers copied, new: {', '.join(new)}" if new else said
 
 
 def _metric(record: Record, side: str, metric: str) -> float | None:

@@ -48,9 +48,11 @@ def test_what_earlier_models_have_heard_has_a_column_where_there_are_such(workbo
     def record(**facts):
         return make_record(1, {"accuracy": 0.5}) | facts
 
-    known, unknown = {"initial_model_items": "unseen"}, {"initial_model_items": "unknown", "initial_model_reason": "no hashes"}
+    known = {"initial_model_items": "unseen", "layers_copied": ["a", "b"], "layers_new": ["dense"]}
+    unknown = {"initial_model_items": "unknown", "initial_model_reason": "no hashes", "layers_copied": ["a"], "layers_new": []}
     models = [{"leakage": "clean"}, {"leakage": "unknown", "leakage_reason": "nobody knows"}]
     records = [record(), record(**known), record(**unknown), record(models=models)]
     rows = rows_of(workbook_of([make_instance(number, [each]) for number, each in enumerate(records, start=1)])["folds"])
-    assert [row["earlier models"].value for row in rows] == [None, "unseen", "unknown: no hashes", "unknown: nobody knows"]
+    taken = "unseen; 2 of 3 layers copied, new: dense"
+    assert [row["earlier models"].value for row in rows] == [None, taken, "unknown: no hashes", "unknown: nobody knows"]
     assert "earlier models" not in rows_of(workbook_of([make_instance(1, [record()])])["folds"])[0]

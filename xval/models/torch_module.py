@@ -1,0 +1,121 @@
+"""Torch modules as layers that are saved as arrays and rebuilt by the code of their architecture, never by pickle.
+
+Comes in: a subclass of `TorchModule` in an architecture of the user's own, registered with Keras, that says how its module is
+made. Goes out: a layer that Keras trains and saves on the torch backend.
+
+Keras saves the module of its own TorchModuleWrapper with pickle, which runs code when it is read: such a model is not loaded.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from xval.backend.keras_internals import all_layers, in_shapes_alone
+from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
+    """A torch module as a layer: every parameter and buffer is a variable of the layer.
+
+    Write ``make_module(**options) -> torch.nn.Module`` in a subclass under ``@keras.saving.register_keras_serializable(...)``.
+    The module takes one float32 tensor (n_examples, ...) and returns one. That of a frozen layer is in evaluation in training
+    too: its statistics stay, and nothing is dropped.
+
+    Args:
+        name: Of the layer.
+        trainable: Whether it is trained.
+        dtype: As of every layer of Keras, whatever the precision of the rest.
+        output_shape: Of the output of one example, as it was saved; None: found by the module.
+        **options: Of `make_module`, values that JSON can hold; they are saved with the model.
+
+    Raises:
+        SettingsError: The backend is another than torch.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = "float32",
+        output_shape: Sequence[int] | None = None,
+        **options: Any,
+    ) -> None:
+        if keras.backend.backend() != "torch":
+            raise SettingsError(
+                f"layer '{type(self).__name__}' is a torch module, which runs with backend=torch alone; this process has "
+                f"loaded {keras.backend.backend()}"
+            )
+        import torch
+
+        given = {"name": name, "trainable": trainable, "dtype": dtype}
+        if in_shapes_alone():
+            super(keras.layers.TorchModuleWrapper, self).__init__(**given)
+            with torch.device("meta"):
+                module = self.make_module(**options)
+            for values in (*module.parameters(), *module.buffers()):
+                self.add_weight(shape=tuple(values.shape), initializer="zeros")
+            self.output_shape = output_shape
+        else:
+            super().__init__(self.make_module(**options), output_shape=output_shape, **given)
+            self.buffers_of_module = [self._as_variable(values) for values in self.module.buffers()]
+        self._options = dict(options)
+
+    def make_module(self, **options: Any) -> "torch.nn.Module":
+        """Return the module, with weights as at the start of training."""
+        raise NotImplementedError(f"{type(self).__name__} has no make_module()")
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return what the module makes of a tensor."""
+        self.module.train(bool(training) and self.trainable)
+        return self.module(inputs)
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> keras.KerasTensor:  # noqa: ARG002 - as Keras calls it
+        """Return shape and type of the output, of which only the number of examples is open."""
+        if self.output_shape is None:
+            import torch
+
+            if None in inputs.shape[1:]:
+                raise SettingsError(
+                    f"layer '{self.name}' is a torch module and needs examples of one length; received {inputs.shape}"
+                )
+            device = next(self.module.parameters()).device
+            with torch.no_grad():
+                output = self.module.eval()(torch.zeros((1, *inputs.shape[1:]), device=device))
+            self.output_shape = tuple(output.shape[1:])
+        return keras.KerasTensor((inputs.shape[0], *self.output_shape), dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options of `make_module`."""
+        of_layer: dict[str, Any] = super(keras.layers.TorchModuleWrapper, self).get_config()
+        return of_layer | {"output_shape": self.output_shape} | dict(self._options)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "TorchModule":
+        """Make the layer anew by the code of its class."""
+        return cls(**config)
+
+    @staticmethod
+    def _as_variable(values: "torch.Tensor") -> keras.Variable:
+        """Return a variable that shares the memory of a buffer, so that what training changes is restored and copied."""
+        variable = keras.Variable(values, trainable=False, dtype=keras.backend.standardize_dtype(values.dtype))
+        values.data = variable.value.data
+        return variable
+
+
+def check_torch_modules(network: keras.Model) -> None:
+    """Refuse modules that could be trained and saved, and never be loaded.
+
+    Raises:
+        SettingsError: A layer is a plain TorchModuleWrapper.
+    """
+    for layer in all_layers(network):
+        if isinstance(layer, keras.layers.TorchModuleWrapper) and not isinstance(layer, TorchModule):
+            raise SettingsError(
+                f"layer '{layer.name}' is a keras.layers.TorchModuleWrapper, which Keras saves with pickle, so that its model "
+                "could not be loaded again. Derive it from xval.models.torch_module.TorchModule, which is rebuilt by its code"
+            )

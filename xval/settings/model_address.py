@@ -1,0 +1,51 @@
+"""The address of a saved model that lies elsewhere: ``https://host/encoder.keras#sha256=<64 hexadecimal digits>``.
+
+Comes in: a text of the settings. Goes out: where the file is and its checksum, without which nothing is fetched.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from xval.errors import SettingsError
+
+_ADDRESS = re.compile(r"(?P<url>(https?|file)://[^#\s]+\.keras)#sha256=(?P<sha256>[0-9a-fA-F]{64})")
+
+
+class ModelAddress(NamedTuple):
+    """Where a model lies, and what it is.
+
+    Attributes:
+        url: http, https or file.
+        sha256: The checksum of the file, 64 hexadecimal digits.
+    """
+
+    url: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file."""
+        return unquote(urlsplit(self.url).path).rpartition("/")[2]
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is meant as an address and no path."""
+    return "://" in text
+
+
+def parse_address(text: str) -> ModelAddress:
+    """Return the parts of an address.
+
+    Raises:
+        SettingsError: It is of another form, or has no checksum.
+    """
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
+        raise SettingsError(
+            f"initial_model={text!r}: a model from elsewhere is wanted as http://, https:// or file://, its path ending in "
+            ".keras, with its checksum behind it: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"
+        )
+    if set("{}") & set(text):
+        raise SettingsError(f"initial_model={text!r}: one address has one checksum, so that {{fold}} cannot stand in it")
+    return ModelAddress(found["url"], found["sha256"].lower())

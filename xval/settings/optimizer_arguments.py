@@ -1,0 +1,148 @@
+"""Every further argument of an optimizer as a setting of its own: ``optimizer_beta_1 = 0.95``.
+
+Comes in: settings whose names begin with ``optimizer_``. Goes out: one text, ``beta_1=0.95, nesterov=True``, which Settings
+hold, and the arguments in it, checked against the signature of the optimizer without loading Keras.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xval.errors import SettingsError, suggestion
+from xval.settings import user_code
+from xval.settings.keras_names import OPTIMIZERS
+
+PREFIX = "optimizer_"
+SETTING = "optimizer_arguments"
+_OTHER_SETTINGS = {
+    "learning_rate": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay", "global_clipnorm": "clip_norm",
+    "use_ema": "weight_average", "ema_momentum": "weight_average", "ema_overwrite_frequency": "weight_average",
+}  # fmt: skip
+_WORDS = {"none": None, "true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The arguments of an optimizer behind its learning rate.
+
+    Attributes:
+        defaults: By their names.
+        takes_others: Whether there may be more, which only running it tells.
+    """
+
+    defaults: dict[str, object] = field(default_factory=dict)
+    takes_others: bool = False
+
+
+def is_argument(name: str) -> bool:
+    """Return whether a setting is an argument of the optimizer."""
+    return name.startswith(PREFIX) and name != SETTING
+
+
+def join_arguments(text: object, given: Mapping[str, object]) -> str | None:
+    """Return one text of all arguments, in the order of their names.
+
+    Args:
+        text: Such a text, of a layer that has it; none: no arguments.
+        given: Settings of `is_argument`; they win.
+
+    Raises:
+        SettingsError: The text is no list of arguments.
+    """
+    arguments = split_arguments(None if text is None or str(text).strip().lower() in ("", "none") else str(text))
+    arguments |= {name.removeprefix(PREFIX): _value(value) for name, value in given.items()}
+    return ", ".join(f"{name}={value!r}" for name, value in sorted(arguments.items())) or None
+
+
+def in_order(text: str | None) -> str | None:
+    """Return a text of arguments as `join_arguments` has it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return join_arguments(text, {})
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+
+
+def split_arguments(text: str | None) -> dict[str, object]:
+    """Return the arguments in a text of `join_arguments`.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    try:
+        call = ast.parse(f"f({text or ''})", mode="eval").body
+        if isinstance(call, ast.Call) and not call.args:
+            return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError):
+        pass
+    raise SettingsError(f"{SETTING}={text!r}; allowed: arguments with literal values, such as beta_1=0.95, nesterov=True")
+
+
+def check_arguments(optimizer: str, text: str | None) -> None:
+    """Refuse arguments that an optimizer does not have, or that are of another kind.
+
+    Args:
+        optimizer: A name of `keras_names.OPTIMIZERS`, or a dotted path.
+        text: Of `join_arguments`.
+
+    Raises:
+        SettingsError: An argument is unknown, has a setting of its own, or is no number (or true or false) where one is wanted.
+    """
+    arguments = split_arguments(text)
+    signature = _signature(optimizer) if arguments else Signature()
+    for name, value in arguments.items():
+        if name in _OTHER_SETTINGS:
+            raise SettingsError(f"{PREFIX}{name}: it is the setting {_OTHER_SETTINGS[name]}; set that")
+        if name not in signature.defaults:
+            if signature.takes_others:
+                continue
+            known = suggestion(name, set(signature.defaults) - set(_OTHER_SETTINGS))
+            raise SettingsError(f"{PREFIX}{name}: optimizer '{optimizer}' has no argument '{name}'. {known}")
+        default = signature.defaults[name]
+        for kind, wanted in ((bool, "true or false"), (int | float, "a number"), (str, "text")):
+            if isinstance(default, kind):
+                if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
+                    raise SettingsError(
+                        f"{PREFIX}{name}={value!r}: optimizer '{optimizer}' wants {wanted} (default: {default!r})"
+                    )
+                break
+
+
+def _value(value: object) -> object:
+    """Return a value, read from text where it is one."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() in _WORDS:
+        return _WORDS[value.strip().lower()]
+    try:
+        return ast.literal_eval(value.strip())
+    except (SyntaxError, ValueError):
+        return value
+
+
+def _signature(optimizer: str) -> Signature:
+    """Read the signature of an optimizer in its source."""
+    path = optimizer
+    if not user_code.is_dotted(optimizer):
+        module = "schedule_free_adamw" if optimizer == "schedulefreeadamw" else optimizer
+        path = f"keras.src.optimizers.{module}.{OPTIMIZERS[optimizer]}"  # Keras says it publicly only once it is loaded
+    node: ast.stmt | None = user_code.find_definition(path).node
+    if isinstance(node, ast.ClassDef):
+        node = next((each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"), None)
+    if not isinstance(node, ast.FunctionDef):
+        return Signature(takes_others=True)
+    takes_others = node.args.kwarg is not None and user_code.is_dotted(optimizer)  # of Keras's own it takes names of old
+    positional = node.args.args[len(node.args.args) - len(node.args.defaults) :]
+    named = [*zip(positional, node.args.defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
+    defaults = {argument.arg: _literal(default) for argument, default in named if argument.arg not in ("name", "self")}
+    return Signature(defaults, takes_others)
+
+
+def _literal(default: ast.expr | None) -> object:
+    try:
+        return None if default is None else ast.literal_eval(default)
+    except ValueError:
+        return None  # an expression, of which only running it tells the kind

@@ -1,0 +1,67 @@
+"""Learning rates of the blocks of a network: slower the nearer a block is to the input, and frozen ones trained one by one.
+
+Comes in: a compiled model and the settings. Goes out: what share of its update each variable takes in an epoch, set in the
+optimizer. Sources: Howard & Ruder 2018, "Universal language model fine-tuning for text classification" (discriminative rates,
+gradual unfreezing); as a factor per layer: Clark et al. 2020, "ELECTRA".
+"""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.backend.keras_internals import scale_updates
+from xval.errors import SettingsError
+from xval.models.transfer import blocks_to_freeze, network_blocks
+from xval.settings.schema import Settings
+
+
+def has_layer_rates(settings: Settings) -> bool:
+    """Return whether some block does not learn at the learning rate of the settings in every epoch."""
+    return settings.layer_learning_rate_decay < 1 or settings.unfreeze_every > 0
+
+
+def prepare_layer_rates(optimizer: "keras.optimizers.Optimizer", settings: Settings) -> None:
+    """Give an optimizer that is not built yet shares for its variables, where the settings need them.
+
+    Raises:
+        SettingsError: It is one of the user's own that applies gradients in its own way.
+    """
+    if not has_layer_rates(settings):
+        return
+    if type(optimizer).apply is not keras.optimizers.Optimizer.apply:
+        name = "unfreeze_every" if settings.unfreeze_every else "layer_learning_rate_decay"
+        raise SettingsError(
+            f"{name}: optimizer '{settings.optimizer}' has an apply() of its own, which cannot be scaled by layer"
+        )
+    scale_updates(optimizer)
+
+
+def set_layer_rates(model: keras.Model, fitted: keras.Model, settings: Settings, epoch: int) -> None:
+    """Set what share of its update each variable takes, where the settings need it.
+
+    Args:
+        model: The whole model, whose network has the blocks.
+        fitted: What is trained, compiled with an optimizer of `prepare_layer_rates`.
+        settings: Of them layer_learning_rate_decay, frozen_layers, frozen and unfreeze_every.
+        epoch: From 0.
+    """
+    if has_layer_rates(settings):
+        optimizer = getattr(fitted.optimizer, "inner_optimizer", fitted.optimizer)  # mixed_float16 wraps it
+        optimizer.shares.assign(layer_shares(model, fitted, settings, epoch))
+
+
+def layer_shares(model: keras.Model, fitted: keras.Model, settings: Settings, epoch: int) -> NDArray[np.float32]:
+    """Return the share of each trainable variable of `fitted`, float32 (n_variables,); arguments as of `set_layer_rates`."""
+    blocks = network_blocks(model)
+    shares = [settings.layer_learning_rate_decay**number for number in reversed(range(len(blocks)))]
+    if settings.unfreeze_every:
+        for number, block in enumerate(reversed(blocks_to_freeze(blocks, settings)), start=1):
+            if epoch < number * settings.unfreeze_every:
+                shares[next(place for place, each in enumerate(blocks) if each is block)] = 0.0
+    of_variable = {
+        id(variable): share
+        for share, block in zip(shares, blocks, strict=True)
+        for layer in block
+        for variable in layer.trainable_variables
+    }
+    return np.array([of_variable.get(id(variable), 1.0) for variable in fitted.trainable_variables], np.float32)
