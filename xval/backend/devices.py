@@ -21,6 +21,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from preprocessing.parallel import count_cores
+from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 from xval.errors import SettingsError
 
@@ -270,6 +271,7 @@ def load_keras() -> None:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+    leave_tensorflow_alone()
 
 
 @contextmanager

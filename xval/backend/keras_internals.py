@@ -44,6 +44,19 @@ def shapes_alone() -> Iterator[None]:
         global_state.set_global_attribute("uninitialized_variables", [])
 
 
+def leave_tensorflow_alone() -> None:
+    """Keep Keras on JAX or torch from loading TensorFlow, unless it is loaded.
+
+    Keras loads it, where it is installed, to seed it too, and to see whether a value that it saves is one of TensorFlow's: 2 s
+    of processor time and 450 MB in each process. There is no public way to tell Keras that none is.
+    """
+    import keras
+    from keras.src.utils.module_utils import tensorflow
+
+    if keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules:
+        tensorflow._available = False
+
+
 def forget_traced_gradients() -> None:
     """Have TensorFlow forget the functions that it has traced for models of earlier jobs.
 

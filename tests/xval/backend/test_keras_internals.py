@@ -7,12 +7,19 @@ TRIED_WITH.
 
 import gc
 import importlib.metadata
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from xval.backend.keras_internals import TRIED_WITH, all_layers, forget_traced_gradients, shapes_alone
+from xval.backend.keras_internals import (
+    TRIED_WITH,
+    all_layers,
+    forget_traced_gradients,
+    leave_tensorflow_alone,
+    shapes_alone,
+)
 from xval.config_file import ROOT
 
 tf = pytest.importorskip("tensorflow")
@@ -110,3 +117,20 @@ def test_the_graphs_of_models_that_are_gone_are_gone_too_and_living_models_train
     wanted = fit(one)
     forget_traced_gradients()
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(fit(other), wanted, strict=True))
+
+
+@pytest.mark.parametrize(("backend", "is_loaded"), [("jax", False), ("jax", True), ("tensorflow", False)])
+def test_tensorflow_is_left_alone_on_another_backend_unless_it_is_loaded(monkeypatch, backend, is_loaded):
+    from keras.src.utils import module_utils
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(module_utils.tensorflow, "_available", None)
+    monkeypatch.setattr(module_utils.tensorflow, "initialize", lambda: sys.modules.update(tensorflow=tf))
+    if not is_loaded:
+        monkeypatch.delitem(sys.modules, "tensorflow")
+
+    leave_tensorflow_alone()
+    keras.utils.set_random_seed(1)
+    keras.saving.serialize_keras_object({"a": 1})
+
+    assert ("tensorflow" in sys.modules) == (is_loaded or backend == "tensorflow")
