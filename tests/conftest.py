@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """Leave what was loaded and collected out of every later search for garbage: Keras searches whenever it clears a session."""
+    """Leave what was loaded out of every later search for garbage: Keras searches whenever it clears a session."""
     gc.freeze()
     gc.enable()
 
