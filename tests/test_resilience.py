@@ -21,11 +21,11 @@ def undisturbed(project, make_once):
     def run(folder):
         other = type(project)(folder, folder / "results" / "toy" / "experiment_1")
         other.write_corpus()
-        other.write_script(*SEEDS, num_epochs=8, workers=2)
+        other.write_script(*SEEDS, num_epochs=8, workers=2, backend="jax")
         ended = other.run("--executor", "inline")
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
-    project.write_script(*SEEDS, num_epochs=8, workers=2)
+    project.write_script(*SEEDS, num_epochs=8, workers=2, backend="jax")
     folder = make_once("undisturbed", run)
     return type(project)(folder, folder / "results" / "toy" / "experiment_1").figures()
 
@@ -60,7 +60,11 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     project.write_script(
-        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2)], num_epochs=25, early_stopping=False, workers=2
+        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2)],
+        num_epochs=25,
+        early_stopping=False,
+        workers=2,
+        backend="jax",
     )
     running = project.start()
     printed = ""
