@@ -113,7 +113,11 @@ def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undistu
 
 def test_a_job_that_kills_every_worker_fails_alone_after_two_tries(project):
     project.write_script(
-        {"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (9,)}, num_folds=2, workers=2
+        {"architecture": "mlp", "n_units": (8,)},
+        {"architecture": "mlp", "n_units": (9,)},
+        num_folds=2,
+        workers=2,
+        backend="jax",
     )
 
     ended = project.run(XVAL_TEST_KILL_UNITS="9", PYTHONPATH=str(write_killer(project.folder)))
@@ -194,6 +198,7 @@ def test_two_runs_of_one_experiment_at_once_are_both_whole(project):
 
 
 def test_the_same_command_twice_at_once_shares_the_jobs(project):
+    project.write_script(*SEEDS[:2], backend="jax")
     first, second = project.start(), project.start()
     printed = [running.communicate(timeout=200)[0] for running in (first, second)]
 
