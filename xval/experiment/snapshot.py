@@ -9,7 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
@@ -77,6 +77,21 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
     if final.is_dir():
         return final
     temporary = part_path(final)
+    try:
+        _fill(temporary, files)
+    except BaseException:  # Ctrl-C too leaves no part
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    try:
+        temporary.rename(final)
+    except OSError:
+        shutil.rmtree(temporary)
+        if not final.is_dir():
+            raise
+    return final
+
+
+def _fill(temporary: Path, files: Mapping[str, Path]) -> None:
     for name, path in files.items():
         target = temporary / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,13 +101,6 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
     difference = _git("diff", "HEAD", "--", ".")
     if difference:
         (temporary / "uncommitted.diff").write_text(difference, encoding="utf-8")
-    try:
-        temporary.rename(final)
-    except OSError:
-        shutil.rmtree(temporary)
-        if not final.is_dir():
-            raise
-    return final
 
 
 def as_script(declaration: Declaration) -> str:

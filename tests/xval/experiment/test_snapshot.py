@@ -1,3 +1,7 @@
+import shutil
+
+import pytest
+
 from xval.experiment.snapshot import code_files, hash_code, take_snapshot
 from xval.settings.architectures import ROOT
 
@@ -33,3 +37,15 @@ def test_a_script_of_the_project_is_copied_once_in_its_place(tmp_path):
 
     assert (copy / "experiments" / "demo.py").is_file()
     assert not (copy / "script").exists()
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupt(path, target):
+        target.write_text("")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copyfile", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        take_snapshot(tmp_path / "code", tmp_path / "mine.py")
+
+    assert not list((tmp_path / "code").iterdir())
