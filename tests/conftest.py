@@ -1,6 +1,7 @@
 """A small corpus that is learned in a second, and scripts that run on it as a user would run them."""
 
 import ctypes
+import gc
 import importlib.util
 import json
 import os
@@ -20,6 +21,8 @@ from filelock import FileLock
 
 from preprocessing import corpus, store
 from xval.settings.resolve import Declaration, resolve
+
+gc.disable()  # an import leaves no garbage; on again in `pytest_collection_finish`
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -62,6 +65,12 @@ def pytest_collection_modifyitems(config, items):
         end = len(items) * number // n_processes
         stretch += islice(rest, max(end - sum(map(len, stretches[:number])), 0))
     items[:] = [*chain(*stretches), *rest]
+
+
+def pytest_collection_finish():
+    """Leave what was loaded out of every later search for garbage: Keras searches whenever it clears a session."""
+    gc.freeze()
+    gc.enable()
 
 
 PARTS = """

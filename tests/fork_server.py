@@ -15,8 +15,11 @@ import tempfile
 import traceback
 
 gc.disable()
-import keras  # noqa: E402, F401 - loaded, and not used: a backend that has computed nothing yet can be forked
+import keras  # noqa: E402 - loaded, and nothing computed: only then a backend can be forked
+from keras.src.utils.module_utils import tensorflow  # noqa: E402
 
+if keras.backend.backend() != "tensorflow":
+    tensorflow._available = False  # as xval.backend.keras_internals.leave_tensorflow_alone does for workers
 gc.enable()
 gc.freeze()
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG

@@ -21,11 +21,11 @@ def undisturbed(project, make_once):
     def run(folder):
         other = type(project)(folder, folder / "results" / "toy" / "experiment_1")
         other.write_corpus()
-        other.write_script(*SEEDS, num_epochs=8, workers=2)
+        other.write_script(*SEEDS, num_epochs=8, workers=2, backend="jax")
         ended = other.run("--executor", "inline")
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
-    project.write_script(*SEEDS, num_epochs=8, workers=2)
+    project.write_script(*SEEDS, num_epochs=8, workers=2, backend="jax")
     folder = make_once("undisturbed", run)
     return type(project)(folder, folder / "results" / "toy" / "experiment_1").figures()
 
@@ -60,7 +60,11 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     project.write_script(
-        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2)], num_epochs=25, early_stopping=False, workers=2
+        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2)],
+        num_epochs=25,
+        early_stopping=False,
+        workers=2,
+        backend="jax",
     )
     running = project.start()
     printed = ""
@@ -109,7 +113,11 @@ def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undistu
 
 def test_a_job_that_kills_every_worker_fails_alone_after_two_tries(project):
     project.write_script(
-        {"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (9,)}, num_folds=2, workers=2
+        {"architecture": "mlp", "n_units": (8,)},
+        {"architecture": "mlp", "n_units": (9,)},
+        num_folds=2,
+        workers=2,
+        backend="jax",
     )
 
     ended = project.run(XVAL_TEST_KILL_UNITS="9", PYTHONPATH=str(write_killer(project.folder)))
@@ -190,6 +198,7 @@ def test_two_runs_of_one_experiment_at_once_are_both_whole(project):
 
 
 def test_the_same_command_twice_at_once_shares_the_jobs(project):
+    project.write_script(*SEEDS[:2], backend="jax")
     first, second = project.start(), project.start()
     printed = [running.communicate(timeout=200)[0] for running in (first, second)]
 

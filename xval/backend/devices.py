@@ -21,6 +21,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from preprocessing.parallel import count_cores
+from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 from xval.errors import SettingsError
 
@@ -34,8 +35,7 @@ _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "ARROW_IO_THREADS",
 )  # fmt: skip
-# For plots, scikit-learn's interface, and conversions from JAX.
-_OPTIONAL_FOR_KERAS = ("matplotlib", "sklearn", "jax")
+_OPTIONAL_FOR_KERAS = ("matplotlib", "sklearn", "jax")  # for plots, scikit-learn's interface, conversions from JAX
 _JAX_CACHE_BYTES = 500 * 2**20
 
 
@@ -270,6 +270,7 @@ def load_keras() -> None:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+    leave_tensorflow_alone()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import gc
 
 import keras
 
-from xval.backend.keras_internals import forget_traced_gradients, leave_out_tensorflow
+from xval.backend.keras_internals import forget_traced_gradients, leave_tensorflow_alone
 from xval.backend.limits import limit_gpu_memory, limit_threads
 
 
@@ -23,7 +23,7 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
     if not gc.get_freeze_count():
         gc.collect()
         gc.freeze()  # what the backend has loaded stays; looking through it for garbage takes 0.2 s each time
-    leave_out_tensorflow()
+    leave_tensorflow_alone()
     keras.backend.clear_session()
     forget_traced_gradients()
     keras.config.set_dtype_policy("float32" if precision == "tensorfloat32" else precision)

@@ -9,7 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
@@ -78,6 +78,21 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
     if final.is_dir():
         return final
     temporary = part_path(final)
+    try:
+        _fill(temporary, files, script)
+    except BaseException:  # Ctrl-C too leaves no part
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    try:
+        temporary.rename(final)
+    except OSError:
+        shutil.rmtree(temporary)
+        if not final.is_dir():
+            raise
+    return final
+
+
+def _fill(temporary: Path, files: Mapping[str, Path], script: Path) -> None:
     for name, path in files.items():
         target = temporary / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,13 +102,6 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
     own_folder = find_study() or script.resolve().parent
     if not own_folder.is_relative_to(ROOT):
         _write_version(temporary, own_folder, name="study_")
-    try:
-        temporary.rename(final)
-    except OSError:
-        shutil.rmtree(temporary)
-        if not final.is_dir():
-            raise
-    return final
 
 
 def as_script(declaration: Declaration) -> str:

@@ -7,12 +7,20 @@ TRIED_WITH.
 
 import gc
 import importlib.metadata
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from xval.backend.keras_internals import TRIED_WITH, all_layers, forget_traced_gradients, scale_updates, shapes_alone
+from xval.backend.keras_internals import (
+    TRIED_WITH,
+    all_layers,
+    forget_traced_gradients,
+    leave_tensorflow_alone,
+    scale_updates,
+    shapes_alone,
+)
 from xval.config_file import ROOT
 from xval.settings.keras_names import OPTIMIZERS
 
@@ -150,3 +158,20 @@ def test_gradients_of_what_is_not_changed_do_not_count_in_the_norm_that_is_clipp
     optimizer.apply([keras.ops.convert_to_tensor([300.0, 0.0]), keras.ops.convert_to_tensor([0.5, 0.0])], variables)
 
     assert [np.array(variable).tolist() for variable in variables] == [[0, 0], [-0.5, 0]]
+
+
+@pytest.mark.parametrize(("backend", "is_loaded"), [("jax", False), ("jax", True), ("tensorflow", False)])
+def test_tensorflow_is_left_alone_on_another_backend_unless_it_is_loaded(monkeypatch, backend, is_loaded):
+    from keras.src.utils import module_utils
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(module_utils.tensorflow, "_available", None)
+    monkeypatch.setattr(module_utils.tensorflow, "initialize", lambda: sys.modules.update(tensorflow=tf))
+    if not is_loaded:
+        monkeypatch.delitem(sys.modules, "tensorflow")
+
+    leave_tensorflow_alone()
+    keras.utils.set_random_seed(1)
+    keras.saving.serialize_keras_object({"a": 1})
+
+    assert ("tensorflow" in sys.modules) == (is_loaded or backend == "tensorflow")

@@ -1,4 +1,7 @@
+import shutil
 import subprocess
+
+import pytest
 
 from xval.experiment.snapshot import code_files, hash_code, take_snapshot
 from xval.settings.architectures import ROOT
@@ -58,3 +61,15 @@ def test_the_commit_and_the_changes_of_the_folder_of_the_script_stand_beside_tho
     changed = take_snapshot(tmp_path / "code", script)
     assert (changed / "study_git_commit.txt").read_text() == f"{commit}with uncommitted changes or new files\n"
     assert "+3" in (changed / "study_uncommitted.diff").read_text()
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupt(path, target):
+        target.write_text("")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copyfile", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        take_snapshot(tmp_path / "code", tmp_path / "mine.py")
+
+    assert not list((tmp_path / "code").iterdir())
