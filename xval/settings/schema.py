@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.features.settings import (
+    EMBEDDING_KEYS,
     FeatureSettings,
     NonNegativeFloat,
     NonNegativeInt,
@@ -279,5 +280,11 @@ NUMBER_KEYS = names_of(Scope.NUMBERS)
 CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
-NEUTRAL: Mapping[str, object] = {"train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none"}
+NEUTRAL: Mapping[str, object] = {
+    "train_fraction": 1.0,
+    "train_where": None,
+    "test_where": None,
+    "target_scaling": "none",
+    **{name: FeatureSettings.model_fields[name].default for name in EMBEDDING_KEYS},
+}
 """Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""
