@@ -174,7 +174,7 @@ def _read_part(path: Path, n_clips: int) -> list[Outcome] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as part:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as part:
             counts, reasons, columns = part["counts"], part["reasons"], [part[name] for name in _COLUMNS]
     except _DAMAGE:
         return None
