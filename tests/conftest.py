@@ -387,7 +387,7 @@ def tones(project):
 
 @pytest.fixture
 def write_onnx(tmp_path):
-    """Return a function that writes a convolution of width and step 80 and its tanh; it gives the file and the kernel (3, 80)."""
+    """Return a function that writes a convolution of width and step 80 and its tanh; it gives file and kernel (3, 80)."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 

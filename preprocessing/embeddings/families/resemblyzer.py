@@ -14,9 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, hash_files
+from preprocessing.features import extract
+from preprocessing.features.settings import FeatureSettings
 from xval.errors import SettingsError, how_to_install
 
-_RATE_HZ, _N_FFT, _HOP, _N_MELS = 16000, 400, 160, 40
+_RATE_HZ, _HOP, _N_MELS = 16000, 160, 40
+_POWERS = FeatureSettings.model_construct(
+    features="logmel", sample_rate_hz=_RATE_HZ, n_fft=400, win_length=400, hop_length=_HOP, window="hann", n_mels=_N_MELS,
+    mel_scale="slaney", fmin_hz=0.0, fmax_hz=None, power=2.0, scale="linear", pre_emphasis=0.0, stretch_frames=None,
+)  # fmt: skip
 _WIDTH, _N_STACKED = 256, 3
 _STRETCH_FRAMES = 160
 _STEP_FRAMES = 77  # 1.3 stretches in a second
@@ -63,7 +69,6 @@ class SpeakerEncoder:
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
         """Return the embeddings of the stretches; see `Embedder`."""
-        import librosa
         import torch
 
         power = np.mean(waveforms**2, axis=1, keepdims=True)
@@ -72,8 +77,8 @@ class SpeakerEncoder:
         firsts = _stretches(waveforms.shape[1])
         missing = max(0, (firsts[-1] + _STRETCH_FRAMES) * _HOP - waveforms.shape[1])
         padded = np.pad(waveforms, ((0, 0), (0, missing)))
-        mels = librosa.feature.melspectrogram(y=padded, sr=_RATE_HZ, n_fft=_N_FFT, hop_length=_HOP, n_mels=_N_MELS)
-        cut = np.stack([mels[:, :, first : first + _STRETCH_FRAMES] for first in firsts], axis=1).swapaxes(2, 3)
+        mels = np.stack([extract.extract(samples, _POWERS) for samples in padded])
+        cut = np.stack([mels[:, first : first + _STRETCH_FRAMES] for first in firsts], axis=1)
         with torch.inference_mode():
             read = torch.from_numpy(np.ascontiguousarray(cut.reshape(-1, _STRETCH_FRAMES, _N_MELS), np.float32))
             _, (hidden, _) = self._network["lstm"](read.to(self.device))

@@ -57,7 +57,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     parts = folder.parent / f".{folder.name}.parts"
     second = sorted(parts.iterdir())[1]
     second.write_bytes(second.read_bytes()[:50])  # damaged: embedded again
-    store, _ = make_store(corpus, wanted)
+    make_store(corpus, wanted)
     assert sum(embedded) == 6 + 5
     assert not parts.exists()
     monkeypatch.setattr(compute, "_CLIPS_OF_PART", 256)

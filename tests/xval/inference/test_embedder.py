@@ -29,5 +29,5 @@ def test_an_embedder_that_has_heard_what_is_tested_is_refused(save_untrained, ma
     path, corpus = save_untrained.save() / "model.keras", save_untrained.corpus
     settings = make_settings(dataset="tones", features="embedding", embedding_model=f"keras:{path}")
     assert check_embedder(settings, [Fold(1, ("s0", "s1"), ("s2",), ("s3",))], corpus.folder) == []
-    with pytest.raises(SettingsError, match="fold 2: embedding_model: .*s0"):
+    with pytest.raises(SettingsError, match=r"fold 2: embedding_model: .*s0"):
         check_embedder(settings, [Fold(2, ("s1", "s3"), ("s2",), ("s0",))], corpus.folder)
