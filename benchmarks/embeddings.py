@@ -1,6 +1,6 @@
 """Time that each family of pretrained models takes for an hour of audio, as features are made of it. Prints a table.
 
-python benchmarks/embeddings.py [--quick] [--seconds 60] [--threads N]
+python benchmarks/embeddings.py [--seconds 60] [--threads N]
 
 Models of transformers have their usual (base) size and random weights, which take as long as trained ones; no weights are
 downloaded. The audio is noise, cut into windows of 10 s; features are pooled by their mean. What is timed is `embed_pieces`,
@@ -86,11 +86,7 @@ def main(seconds: float, threads: int, names: list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Seconds for an hour of audio by each family of pretrained models.")
-    parser.add_argument("--quick", action="store_true", help="openSMILE alone, on 10 s")
     parser.add_argument("--seconds", type=float, default=60, help="length of the audio (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=count_cores(), help="CPU threads (default: one for each core)")
     given = parser.parse_args()
-    if given.quick:
-        main(WINDOW_S, given.threads, ["opensmile:eGeMAPSv02"])
-    else:
-        main(given.seconds, given.threads, [*MODELS, *OTHERS])
+    main(given.seconds, given.threads, [*MODELS, *OTHERS])
