@@ -3,9 +3,41 @@
 import json
 
 import pandas as pd
+import pytest
 import torch
+import transformers
 
 SETTINGS = {"features": "embedding", "embedding_model": "resemblyzer", "sample_rate_hz": 8000}
+
+
+@pytest.mark.slow
+def test_every_family_trains_predicts_and_is_exported(tones, in_process, tmp_path):
+    torch.manual_seed(0)
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    convolutions = {"conv_dim": (16, 16), "conv_stride": (20, 16), "conv_kernel": (25, 16), "num_feat_extract_layers": 2}
+    transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(**small, **convolutions)).save_pretrained(tmp_path / "speech")
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "speech")
+    tones.settings = {"features": "embedding", "embedding_model": "opensmile:eGeMAPSv02"}
+    tones.prepare("toy.csv")
+    layered = {
+        "embedding_model": f"transformers:{tmp_path / 'speech'}",
+        "embedding_layer": "weighted",
+        "embedding_pooling": "none",
+    }
+    tones.write_script(
+        tones.settings | {"architecture": "mlp", "n_units": (8,)},
+        tones.settings | layered | {"architecture": "cnn_small", "n_filters": (4, 4)},
+        tones.settings | layered | {"architecture": "mlp", "embedding_pooling": "mean_deviation"},
+        num_folds=2,
+    )
+    ended = tones.run("--folds", "1")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for number in (1, 2, 3):
+        model = tones.results / f"instance_{number}" / "fold_1" / "model.keras"
+        ended = tones.run_module("xval", "predict", str(model), "audio/0_0.wav")
+        assert ended.returncode == 0, ended.stderr
+        ended = tones.run_module("xval", "export", str(model), "--format", "onnx", "--output", f"{number}.onnx")
+        assert ended.returncode == 0, ended.stderr
 
 
 def test_tones_are_told_apart_by_embeddings(tones, in_process, write_onnx):
