@@ -19,10 +19,12 @@ from preprocessing.features.settings import FeatureSettings
 from xval.errors import SettingsError, how_to_install
 
 _RATE_HZ, _HOP, _N_MELS = 16000, 160, 40
-_POWERS = FeatureSettings.model_construct(
-    features="logmel", sample_rate_hz=_RATE_HZ, n_fft=400, win_length=400, hop_length=_HOP, window="hann", n_mels=_N_MELS,
-    mel_scale="slaney", fmin_hz=0.0, fmax_hz=None, power=2.0, scale="linear", pre_emphasis=0.0, stretch_frames=None,
-)  # fmt: skip
+_OF_POWERS: dict[str, Any] = {
+    "features": "logmel", "sample_rate_hz": _RATE_HZ, "n_fft": 400, "win_length": 400, "hop_length": _HOP, "window": "hann",
+    "n_mels": _N_MELS, "mel_scale": "slaney", "fmin_hz": 0.0, "fmax_hz": None, "power": 2.0, "scale": "linear",
+    "pre_emphasis": 0.0, "stretch_frames": None,
+}  # fmt: skip
+_POWERS = FeatureSettings.model_construct(**_OF_POWERS)
 _WIDTH, _N_STACKED = 256, 3
 _STRETCH_FRAMES = 160
 _STEP_FRAMES = 77  # 1.3 stretches in a second
