@@ -19,6 +19,7 @@ help: ## show the targets
 
 .venv/.installed-test: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) --editable '.[test,torch,jax]'
+	$(PIP) --no-deps resemblyzer==0.1.4 # only its weights are read
 	@touch $@ .venv/.installed
 
 demo: .venv/.installed ## generate the demo corpus, train on unseen speakers, print the table and the path of the workbook

@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from types import FrameType, ModuleType
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -71,6 +71,34 @@ def map_in_processes(
         yield result
         if progress is not None:
             progress(done, len(tasks))
+
+
+@contextmanager
+def own_process() -> Iterator[Callable[..., Any]]:
+    """Yield a function that calls another one in a spawned process of its own, which ends with this context.
+
+    It is called with a function at the top level of a module and its arguments, and returns or raises what that does.
+
+    Raises:
+        WorkerError: The process died.
+    """
+    process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+
+    def call(function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            with _interrupts_held_back(), _main_module_hidden():
+                called = process.submit(function, *arguments)
+            return called.result()
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "The process that computes embeddings died: killed from outside, or out of memory. What was done is kept: run "
+                "the same command again, with shorter clips (clip_length_s, example_length_s) if it happens again."
+            ) from error
+
+    try:
+        yield call
+    finally:
+        process.shutdown(cancel_futures=True)
 
 
 def _map_here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:

@@ -394,6 +394,31 @@ def tones(project):
     return project
 
 
+@pytest.fixture
+def write_onnx(tmp_path):
+    """Return a function that writes a convolution of width and step 80 and its tanh; it gives file and kernel (3, 80)."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def write(name="net.onnx", *, seed=0, batch="n", length="t"):
+        kernel = np.random.default_rng(seed).normal(size=(3, 1, 80)).astype(np.float32)
+        nodes = [
+            helper.make_node("Unsqueeze", ["x", "axis"], ["y"]),
+            helper.make_node("Conv", ["y", "w"], ["c"], strides=[80]),
+            helper.make_node("Transpose", ["c"], ["frames"], perm=[0, 2, 1]),
+            helper.make_node("Tanh", ["frames"], ["bounded"]),
+        ]
+        weights = [numpy_helper.from_array(kernel, "w"), numpy_helper.from_array(np.array([1]), "axis")]
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, length])]
+        outputs = [helper.make_tensor_value_info(each, TensorProto.FLOAT, [batch, None, 3]) for each in ("frames", "bounded")]
+        graph = helper.make_graph(nodes, "net", inputs, outputs, weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, tmp_path / name)
+        return tmp_path / name, kernel[:, 0]
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def run_on():
     """Return a function that runs a script in a process that has loaded Keras on a backend; it returns what was printed.

@@ -72,6 +72,7 @@ NEEDS = {
     "minutes, and shows nothing of the docs: see benchmarks/README.md": {
         "python benchmarks/feature_store.py 20000 2",
         "python benchmarks/offline_augmentation.py",
+        "python benchmarks/embeddings.py --seconds 20 --threads 1",
         "python benchmarks/statistics_simulation.py",
     },
 }

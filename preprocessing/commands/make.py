@@ -108,6 +108,10 @@ def make_features(
     settings = read_settings(overrides)
     corpus_folder(chosen.dataset, chosen.data_folder)
     check_settings(settings)
+    if settings.features == "embedding":
+        from preprocessing.embeddings.embedder import identify
+
+        identify(settings)
     if download_first:
         from preprocessing.corpora._download import download
 
@@ -180,6 +184,8 @@ def _report(
             console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
+    if store.description.embedder is not None:
+        console.print(f"Embedder   {store.description.embedder.describe()}", markup=False)
 
 
 def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.DataFrame") -> None:

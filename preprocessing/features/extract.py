@@ -61,7 +61,7 @@ def extract(samples: NDArray[np.float32], settings: FeatureSettings, *, n_sample
     if settings.features == "mfcc":
         features = scipy.fft.dct(features, type=2, norm="ortho", axis=1)[:, : settings.n_mfcc]
     if settings.stretch_frames is not None:
-        features = _stretched(features, settings.stretch_frames)
+        features = stretch(features, settings.stretch_frames)
     return np.ascontiguousarray(features, dtype=np.float32)
 
 
@@ -71,7 +71,7 @@ def check_settings(settings: FeatureSettings) -> None:
     Raises:
         SettingsError: As `extract`.
     """
-    if settings.features == "waveform" and settings.frontend == "none":
+    if settings.features == "embedding" or (settings.features == "waveform" and settings.frontend == "none"):
         return
     analysis_window(settings)
     if "stft" not in (settings.features, settings.frontend):
@@ -169,7 +169,7 @@ def _decibels(values: NDArray[np.float32], settings: FeatureSettings) -> NDArray
     return decibels
 
 
-def _stretched(features: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
+def stretch(features: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
     """Interpolate linearly between frames; the first and the last stay what they are."""
     position = np.linspace(0, len(features) - 1, n_frames)
     before = np.minimum(position.astype(np.intp), len(features) - 1)

@@ -35,6 +35,8 @@ SPECTRAL_KEYS = (
     "db_reference", "top_db", "pre_emphasis",
 )  # fmt: skip
 """The settings that make frames and bins of samples."""
+EMBEDDING_KEYS = ("embedding_model", "embedding_layer", "embedding_pooling")
+"""The settings of embeddings."""
 
 
 class FeatureSettings(BaseModel):
@@ -46,7 +48,7 @@ class FeatureSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    features: Literal["logmel", "stft", "mfcc", "waveform"]
+    features: Literal["logmel", "stft", "mfcc", "waveform", "embedding"]
     frontend: Literal["none", "stft", "logmel"]
     crop_s: OptionalPositiveFloat
     sample_rate_hz: PositiveInt
@@ -70,6 +72,10 @@ class FeatureSettings(BaseModel):
     stretch_frames: OptionalPositiveInt
     example_length_s: OptionalPositiveFloat
     example_overlap: Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, lt=1)]
+    # What was written before there were embeddings has none of these.
+    embedding_model: OptionalText = None
+    embedding_layer: Literal["last", "weighted"] | NonNegativeInt = "last"
+    embedding_pooling: Literal["none", "mean", "mean_deviation"] = "mean"
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -92,20 +98,38 @@ class FeatureSettings(BaseModel):
             )
         if self.features == "waveform" and self.stretch_frames is not None:
             raise ValueError("stretch_frames needs stored features (logmel, stft, mfcc); set it to none for features=waveform")
+        self._check_embedding()
         if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
             raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")
         return self
+
+    def _check_embedding(self) -> None:
+        if self.features != "embedding":
+            changed = [name for name in EMBEDDING_KEYS if getattr(self, name) != type(self).model_fields[name].default]
+            if changed:
+                raise ValueError(f"{changed[0]}={getattr(self, changed[0])} has no effect; set features=embedding")
+        elif self.embedding_model is None:
+            raise ValueError("features=embedding needs embedding_model, such as transformers:facebook/wav2vec2-base")
+        elif self.stretch_frames is not None and self.embedding_pooling != "none":
+            raise ValueError(f"embedding_pooling={self.embedding_pooling} leaves no frames to stretch; set stretch_frames=none")
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether an example is one vector instead of frames."""
+        return self.features == "embedding" and self.embedding_pooling != "none"
 
     def stored(self) -> dict[str, Any]:
         """Return the settings that decide what a feature store holds.
 
         The samples of a corpus do not depend on what a front end makes of them, so that instances share them.
         """
-        decisive = set(type(self).model_fields) - {"frontend", "crop_s"}
-        if self.features == "waveform":
+        decisive = set(type(self).model_fields) - {"frontend", "crop_s", *EMBEDDING_KEYS}
+        if self.features in ("waveform", "embedding"):
             decisive = {"features", "sample_rate_hz", "channel", "trim_db"}
             if self.trim_db is not None:
                 decisive |= {"n_fft", "hop_length"}
+        if self.features == "embedding":
+            decisive |= {"clip_length_s", "stretch_frames", "example_length_s", "example_overlap", *EMBEDDING_KEYS}
         return self.model_dump(mode="json", include=decisive)
 
     def spectral(self) -> "FeatureSettings":

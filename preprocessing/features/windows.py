@@ -77,16 +77,16 @@ def clip_samples(settings: FeatureSettings, longest_s: float) -> int | None:
         longest_s: Length of the longest clip of the corpus.
 
     Returns:
-        Samples at the settings' rate; None where clips keep their own length, because windows or stretching make examples of
-        equal shape out of them. Waveforms are stored at their own length; what is returned is the longest, up to which they
-        are padded when they are used.
+        Samples at the settings' rate; None where clips keep their own length, because windows, stretching or the pooling of an
+        embedding make examples of equal shape out of them. Waveforms are stored at their own length; what is returned is the
+        longest, up to which they are padded when they are used.
     """
     longest = max(1, math.ceil(longest_s * settings.sample_rate_hz))
     if settings.features == "waveform":
         return longest
     if settings.clip_length_s is not None:
         return max(1, round(settings.clip_length_s * settings.sample_rate_hz))
-    if settings.stretch_frames is not None or settings.example_length_s is not None:
+    if settings.stretch_frames is not None or settings.example_length_s is not None or settings.is_pooled:
         return None
     return longest
 

@@ -102,6 +102,8 @@ def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
     lowest = int(lower.min())
     who = "all clips have" if len(lower) == len(clips) else f"{len(lower)} of {len(clips)} clips have"
     why = "is empty" if len(lower) == len(clips) else "is empty in these alone, which tells them from the others"
+    if settings.features == "embedding":
+        return f"{who} a lower rate than {wanted} Hz (the lowest {lowest} Hz): what lies above {lowest // 2} Hz {why}"
     return (
         f"{who} a lower rate than sample_rate_hz={wanted} (the lowest {lowest} Hz): what lies above {lowest // 2} Hz {why}. "
         f"Give --set sample_rate_hz={lowest}{' --set fmax_hz=none' if (settings.fmax_hz or 0) > lowest / 2 else ''}"

@@ -76,11 +76,12 @@ def draw_clip(
 
 def _drawn_settings(settings: FeatureSettings) -> tuple[FeatureSettings, str]:
     """Return the settings of features that can be drawn, and what is to be said about them."""
-    if settings.features != "waveform":
+    if settings.features not in ("waveform", "embedding"):
         return settings, ""
     if settings.frontend != "none":
         return settings.spectral(), "Front end: "
-    return settings.model_copy(update={"features": "logmel", "crop_s": None}), "The model gets the waveform; for orientation: "
+    what = "an embedding" if settings.features == "embedding" else "the waveform"
+    return settings.model_copy(update={"features": "logmel", "crop_s": None}), f"The model gets {what}; for orientation: "
 
 
 def _draw_waveform(axes: "Axes", samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.store.naming import file_name
 
 # Part of the key of every feature store: raise it when the files change.
@@ -45,6 +46,7 @@ class StoreDescription(BaseModel):
         example_shape: Shape of one example; of a store of waveforms (the longest clip,).
         target_shape: Shape of one target; () for classification.
         item_counts: Examples of each item, sorted by item.
+        embedder: What made the embeddings that it holds; None: it holds none.
         item_samples: Samples of each item in a store of waveforms, whose clips lie one behind the other; None: examples have
             one shape.
     """
@@ -63,6 +65,7 @@ class StoreDescription(BaseModel):
     target_shape: tuple[PositiveInt, ...]
     item_counts: dict[str, PositiveInt] = Field(min_length=1)
     item_samples: dict[str, PositiveInt] | None = None
+    embedder: EmbedderFacts | None = None
 
 
 def array_name(item: str) -> str:

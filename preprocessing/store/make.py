@@ -7,16 +7,21 @@ not there.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preprocessing.audio.read import decode, resample
 from preprocessing.corpus import CUSTOM, Corpus
+from preprocessing.embeddings.compute import Work, embed_clips
+from preprocessing.embeddings.embedder import EmbedderFacts, at_its_rate, identify
+from preprocessing.embeddings.examples import Pieces, cut_pieces
 from preprocessing.features.extract import FEATURES_VERSION, check_settings
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, clip_samples, make_examples
@@ -51,11 +56,19 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
         settings: What the features are; they do not matter to a custom corpus, which has one store.
 
     Returns:
-        data/<dataset>/features/<key>; the key is a hash of settings, index and format versions, or ``custom``.
+        data/<dataset>/features/<key>; the key is a hash of settings, index and format versions, or ``custom``. Of an embedder
+        its weights count, not its name.
+
+    Raises:
+        SettingsError: The embedder is not there.
     """
     if corpus.is_custom:
         return corpus.folder / "features" / CUSTOM
-    made_of = [FORMAT_VERSION, FEATURES_VERSION, corpus.index_hash, settings.stored()]
+    made_of: list[Any] = [FORMAT_VERSION, FEATURES_VERSION, corpus.index_hash, settings.stored()]
+    if settings.features == "embedding":
+        identity = identify(settings)
+        stored = at_its_rate(settings, identity).stored()
+        made_of[-1:] = [{name: value for name, value in stored.items() if name != "embedding_model"}, identity.hash]
     return corpus.folder / "features" / hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -97,6 +110,10 @@ def make_store(
 def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes: int, progress: Progress | None) -> None:
     """Write the store, unless another process does so while this one waits for its turn."""
     check_settings(settings)
+    work, parts = Work(), folder.parent / f".{folder.name}.parts"
+    is_embedding = settings.features == "embedding"
+    if is_embedding:
+        settings = at_its_rate(settings, identify(settings))
     if not corpus.audio_folder.is_dir():
         raise CorpusError(
             f"{corpus.audio_folder}: the audio of corpus '{corpus.dataset}' is not there any more. If it was moved, run "
@@ -115,15 +132,26 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
         annotations=corpus.annotations() if corpus.task_type == "frame_classification" else None,
     ) as writer:
         if not folder.exists():
-            extract = partial(_extract_clip, audio_folder=corpus.audio_folder, settings=settings, n_samples=length)
             columns = [corpus.index[column].tolist() for column in _Clip._fields[:-1]]
             targets = zip(*(corpus.index[column].tolist() for column in corpus.target_columns.values()), strict=True)
             clips = [_Clip(*row) for row in zip(*columns, targets, strict=True)]
-            with closing(map_in_processes(extract, clips, n_processes=n_processes, progress=progress)) as outcomes:
+            made: Generator[ClipExamples | str, None, None]
+            if is_embedding:
+                read = partial(_cut_clip, audio_folder=corpus.audio_folder, settings=settings)
+                durations_s = corpus.index["duration_s"].tolist()
+                shared: dict[str, Any] = {"n_processes": n_processes, "progress": progress}
+                made = embed_clips(clips, durations_s, read, settings, length, parts, work, **shared)
+            else:
+                extract = partial(_extract_clip, audio_folder=corpus.audio_folder, settings=settings, n_samples=length)
+                made = map_in_processes(extract, clips, n_processes=n_processes, progress=progress)
+            with closing(made) as outcomes:
                 codes = {name: code for code, name in enumerate(corpus.class_names)}
                 find_target = {"classification": lambda clip: codes[clip.targets[0]], "regression": lambda clip: clip.targets}
                 _append_all(writer, clips, outcomes, find_target.get(corpus.task_type, lambda _: 0))
-            writer.publish(index_hash=corpus.index_hash)
+            writer.publish(
+                index_hash=corpus.index_hash, embedder=_describe_embedder(settings, writer, work) if is_embedding else None
+            )
+    shutil.rmtree(parts, ignore_errors=True)
 
 
 def _append_all(
@@ -159,6 +187,25 @@ def _append_all(
 
 def _extract_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings, n_samples: int | None) -> ClipExamples | str:
     """Return the examples of a clip, or the reason why it cannot be used."""
+    samples = _read_samples(clip, audio_folder, settings)
+    if isinstance(samples, str):
+        return samples
+    # Overflow shows in the values.
+    with np.errstate(over="ignore", invalid="ignore"):
+        examples = make_examples(samples, settings, n_samples)
+    if not np.isfinite(examples.predictors).all():
+        return f"the features overflow, samples reach {np.abs(samples).max():g} (full scale is 1)."
+    return examples
+
+
+def _cut_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> Pieces | str:
+    """Return what of a clip is embedded, or the reason why it cannot be used."""
+    samples = _read_samples(clip, audio_folder, settings)
+    return samples if isinstance(samples, str) else cut_pieces(samples, settings)
+
+
+def _read_samples(clip: _Clip, audio_folder: Path, settings: FeatureSettings) -> NDArray[np.float32] | str:
+    """Return the samples of a clip at the settings' rate, or the reason why they cannot be read."""
     path = audio_folder / clip.path
     try:
         stretch = {"start_s": _optional(clip.start_s), "end_s": _optional(clip.end_s)}
@@ -166,15 +213,23 @@ def _extract_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings,
         decoded = decode(path, **stretch, channel=channel, with_hash=True)
         if decoded.audio_hash != clip.audio_hash:
             raise CorpusError(f"{path}: the audio has changed since the index was made. Run python -m preprocessing again.")
-        # Overflow shows in the values, below.
         with np.errstate(over="ignore", invalid="ignore"):
-            samples = resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
-            examples = make_examples(samples, settings, n_samples)
+            return resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
     except AudioError as error:
         return str(error).removeprefix(f"{path}: ")
-    if not np.isfinite(examples.predictors).all():
-        return f"the features overflow, samples reach {np.abs(decoded.samples).max():g} (full scale is 1)."
-    return examples
+
+
+def _describe_embedder(settings: FeatureSettings, writer: StoreWriter, work: Work) -> EmbedderFacts:
+    """Return what store.json says of the embedder of settings that are at its rate."""
+    return EmbedderFacts(
+        name=settings.embedding_model or "",
+        hash=identify(settings).hash,
+        sample_rate_hz=settings.sample_rate_hz,
+        n_layers=work.n_layers,
+        n_values=writer.example_shape[-1] // work.n_layers,
+        device=work.device,
+        seconds_per_hour=work.seconds_per_hour,
+    )
 
 
 def _read_left_out(folder: Path) -> "pd.DataFrame":

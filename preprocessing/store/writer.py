@@ -20,6 +20,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import ArrayLike
 
+from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
@@ -167,11 +168,12 @@ class StoreWriter:
         """Note a clip that could not be used, for left_out.csv."""
         self._left_out.append((path, item, reason))
 
-    def publish(self, *, index_hash: str, replace: bool = False) -> None:
+    def publish(self, *, index_hash: str, replace: bool = False, embedder: EmbedderFacts | None = None) -> None:
         """Complete the store and put it in its place.
 
         Args:
             index_hash: The index of which the examples were made.
+            embedder: As in store.json.
             replace: Put it in the place of one that is there; otherwise that one stays, and this is dropped.
 
         Raises:
@@ -180,7 +182,7 @@ class StoreWriter:
         if not self._items:
             raise CorpusError(f"{self.folder}: a feature store needs at least one example; none was appended.")
         with self._writing():
-            self._complete(index_hash)
+            self._complete(index_hash, embedder)
             if replace and self.folder.exists():
                 old = self._temporary.with_suffix(".old.tmp")
                 self.folder.rename(old)
@@ -195,7 +197,7 @@ class StoreWriter:
                         raise
             flush(self.folder.parent)
 
-    def _complete(self, index_hash: str) -> None:
+    def _complete(self, index_hash: str, embedder: EmbedderFacts | None) -> None:
         """Write everything but the arrays' values, and make sure that all of it is on the disk."""
         self._files.close()
         items = sorted(self._items)
@@ -219,12 +221,13 @@ class StoreWriter:
             target_names=self._target_names,
             index_hash=index_hash,
             feature_settings=None if settings is None else settings.stored(),
-            sample_rate_hz=None if settings is None else settings.sample_rate_hz,
+            sample_rate_hz=embedder.sample_rate_hz if embedder else None if settings is None else settings.sample_rate_hz,
             clip_samples=self._clip_samples,
             example_shape=self._example_shape,
             target_shape=self._target_shape,
             item_counts={item: len(self._items[item].examples) for item in items},
             item_samples={item: sum(self._items[item].lengths) for item in items} if self._is_waveform else None,
+            embedder=embedder,
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
         for path in [*self._temporary.iterdir(), self._temporary]:
@@ -252,6 +255,11 @@ class StoreWriter:
             of_this_machine = path.name.startswith(f".{self.folder.name}.{socket.gethostname()}-")
             if of_this_machine or time.time() - path.stat().st_mtime > _STALE_AFTER_S:
                 shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """Shape of one example; empty before the first."""
+        return self._example_shape
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

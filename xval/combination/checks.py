@@ -45,7 +45,7 @@ def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSet
     differing = [
         f"{name} is {made_for.get(name)!r} there and {value!r} here"
         for name, value in wanted.items()
-        if made_for.get(name) != value and not is_custom
+        if made_for.get(name, FeatureSettings.model_fields[name].default) != value and not is_custom
     ]
     if differing:
         raise SettingsError(

@@ -22,7 +22,10 @@ from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
 from xval.results.job_key import JobKey
+from xval.saved_models.embedder import own_embedder
 from xval.saved_models.initial import find_initial_model
+from xval.saved_models.leakage import judge
+from xval.saved_models.seen import read_seen
 from xval.settings.architectures import find_architecture, trains_network
 from xval.settings.classical import CLASSICAL, grid_of
 from xval.settings.resolve import Instance
@@ -52,6 +55,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         if name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1:
             check_training_items(folds)
     warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
+    warnings += check_embedder(instance.settings, folds, corpus.folder)
     return [*warnings, *_check_part(planned, instance, corpus)]
 
 
@@ -108,6 +112,8 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
             f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
             "which it has no effect. Set frontend to logmel or stft, or leave it out."
         )
+    if features.features == "embedding" and without_effect:
+        raise SettingsError(f"'{without_effect[0]}' is set, but has no effect on features=embedding. Leave it out.")
     if instance.settings.task.is_framewise:
         check_recordings(corpus, instance.settings.frame_settings(), features.sample_rate_hz)
     wanted = architecture.features
@@ -135,6 +141,29 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
         raise SettingsError(
             f"sequence_frames={settings.sequence_frames} is more than the {n_frames} frames of the longest recording; lower it."
         )
+
+
+def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
+    """Check that an embedder which xval has trained has not heard what the folds test; of others nothing is known.
+
+    Returns:
+        A line where it is not known.
+
+    Raises:
+        SettingsError: It has; a line for each fold.
+    """
+    path = own_embedder(settings)
+    if path is None:
+        return []
+    seen = read_seen(path)
+    verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder) for fold in folds}
+    faults = [
+        f"fold {number}: embedding_model: {path} {each.reason}" for number, each in verdicts.items() if each.state == "leaked"
+    ]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    reason = next((each.reason for each in verdicts.values() if each.state == "unknown"), None)
+    return [f"possible leakage: embedding_model {path}: {reason}."] if reason else []
 
 
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:

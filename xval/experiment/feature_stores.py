@@ -51,6 +51,10 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
         console.print(
             f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
         )
+    if store.description.embedder is not None and not quiet:
+        console.print(
+            f"Embeddings of instance {instance.number}: {store.description.embedder.describe()}", soft_wrap=True, markup=False
+        )
     with name_in_errors(where):
         input_form(example_shape(store, features), instance.settings.reshaping_type, instance.settings.architecture)
     return store

@@ -40,7 +40,7 @@ from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import Record, is_current, read_done, read_folds, read_history
 from xval.results.summary import SIDE_NAMES
-from xval.saved_models.initial import find_initial_model, has_changed
+from xval.saved_models.initial import find_initial_model, has_changed, name_model
 from xval.settings.architectures import trains_network
 from xval.settings.resolve import Instance
 
@@ -151,8 +151,8 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
     if changed:
         raise ResultsError(
-            f"instance {instance.number}: another model lies at initial_model='{instance.settings.initial_model}' than the one "
-            f"that {'; '.join(changed)} started from. Put that one back, or run the instance again with --overwrite."
+            f"instance {instance.number}: another model lies at {name_model(instance.settings)} than the one that "
+            f"{'; '.join(changed)} started from. Put that one back, or run the instance again with --overwrite."
         )
     return records
 
@@ -199,7 +199,7 @@ def _is_there(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, ref
     if record["expected"] != refit.facts["expected"]:
         changes.append("the folds have run again since and have other test figures")
     if has_changed(record, instance.settings):
-        changes.append(f"another model lay at initial_model='{instance.settings.initial_model}'")
+        changes.append(f"another model lay at {name_model(instance.settings)}")
     if changes:
         raise ResultsError(
             f"{folder.fold_folder(instance.number, ALL_ITEMS)}: a final model is there that was trained otherwise: "

@@ -18,6 +18,7 @@ from xval.inference.locate import find_members as find_members
 from xval.inference.sources import LeftOut as LeftOut
 from xval.inference.sources import Stretch as Stretch
 from xval.saved_models.description import ModelDescription, read_description
+from xval.saved_models.embedder import check_embedder
 
 if TYPE_CHECKING:
     from xval.inference.model import SavedModel as SavedModel
@@ -48,12 +49,14 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
         The model.
 
     Raises:
-        ResultsError: The model or its .json file is missing, damaged or not safe to load.
+        ResultsError: The model or its .json file is missing, damaged or not safe to load; another embedder made its features.
         SettingsError: `gpu` is given and Keras is loaded already; there is no such GPU; a package or module is missing.
     """
     found = find_members(Path(path))
     descriptions = tuple(read_description(member) for member in found.members)
     _refuse_mixture(found.members, descriptions)
+    for member, description in zip(found.members, descriptions, strict=True):
+        check_embedder(member, description)
     _bind(descriptions[0].backend, gpu)
     for name in modules:
         try:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
+from preprocessing.embeddings.examples import embed_clip
 from preprocessing.features import extract
 from preprocessing.features.windows import make_examples
 from preprocessing.store.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
@@ -153,7 +154,8 @@ def _cut(
     rate_hz = settings.sample_rate_hz
     # Overflow is checked below.
     with np.errstate(over="ignore", invalid="ignore"):
-        made = make_examples(samples, settings, description.clip_samples)
+        make = embed_clip if settings.features == "embedding" else make_examples
+        made = make(samples, settings, description.clip_samples)
     predictors, start_s, end_s = made.predictors, made.start_s, made.end_s
     if settings.features == "waveform":
         trimmed = predictors[0]

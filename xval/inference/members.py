@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xval.errors import SettingsError
 from xval.evaluation.reconstruction import EMBEDDING
 from xval.inference.locate import ESTIMATOR_NAME
-from xval.models.cut import compile_for_prediction, cut_model
+from xval.models.cut import compile_for_prediction, count_kernel_layers, cut_model
 from xval.models.residual import read_features
 from xval.saved_models.description import ModelDescription, check_description
 from xval.saved_models.load import read_keras_model
@@ -37,6 +37,11 @@ class Network:
     def input_shape(self) -> tuple[int | None, ...]:
         """Shape of one example; None: any length."""
         return tuple(self.model.input.shape[1:])
+
+    @property
+    def n_layers(self) -> int:
+        """Layers with a kernel."""
+        return count_kernel_layers(self.model, where=str(self.path))
 
     def predictor(self) -> Answer:
         """Return the function that gives probabilities, numbers, or the squared error of the reconstruction."""
@@ -85,6 +90,11 @@ class EstimatorMember:
     def input_shape(self) -> tuple[int | None, ...] | None:
         """Shape of one example, with None for any length; None without networks: what it reads is counted in features."""
         return tuple(self.fitted.networks[0].input.shape[1:]) if self.fitted.networks else None
+
+    @property
+    def n_layers(self) -> int:
+        """Layers with a kernel: none."""
+        return 0
 
     def predictor(self) -> Answer:
         """Return the function that gives probabilities or numbers."""

@@ -66,6 +66,15 @@ class SavedModel:
         return [member.predictor() for member in self._members]
 
     @property
+    def n_layers(self) -> int:
+        """How many layers with a kernel the network has, the most that `embed` can drop.
+
+        Raises:
+            SettingsError: They cannot be counted.
+        """
+        return self._members[0].n_layers
+
+    @property
     def members(self) -> list[Path]:
         """The files of the models."""
         return [member.path for member in self._members]

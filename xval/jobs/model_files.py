@@ -12,8 +12,9 @@ from preprocessing.store import FeatureStore
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, write_json
 from xval.saved_models.description import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
+from xval.saved_models.embedder import own_embedder
 from xval.saved_models.initial import InitialModel
-from xval.saved_models.seen import Heard, Seen, read_clips, short_hashes
+from xval.saved_models.seen import Heard, Seen, read_clips, read_seen, short_hashes
 from xval.settings.schema import FRAME_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def save_model(
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
     earlier = [initial.seen] if initial else []
+    own = own_embedder(job.settings.feature_settings())
+    earlier += [read_seen(own)] if own else []
     described = describe_model(job, store, class_names, earlier) | (initial.facts if initial else {})
     write_json(folder / "model.json", described, flushed=False)
     write_heard_audio(folder, job, store, earlier)
@@ -71,6 +74,7 @@ def describe_model(job: Job, store: FeatureStore, class_names: Sequence[str], ea
         **{name: getattr(settings, name) for name in FRAME_KEYS if settings.task.is_framewise},
         "feature_settings": settings.feature_settings().model_dump(mode="json"),
         "clip_samples": store.description.clip_samples,
+        **({"embedder": store.description.embedder.model_dump(mode="json")} if store.description.embedder else {}),
         "is_custom": store.description.feature_settings is None,
         "example_s": _example_s(store, settings),
         "clip_average": settings.clip_average,
@@ -136,5 +140,5 @@ def _example_s(store: FeatureStore, settings: Settings) -> float | None:
     if features.features == "waveform" and features.clip_length_s is not None:
         return features.clip_length_s
     if store.description.clip_samples is not None:
-        return store.description.clip_samples / features.sample_rate_hz
+        return store.description.clip_samples / (store.description.sample_rate_hz or features.sample_rate_hz)
     return float((store.examples["end_s"] - store.examples["start_s"]).max())

@@ -198,7 +198,11 @@ def _describe_difference(folder: ExperimentFolder, instance: Instance, jobs: Col
     written = folder.settings(instance.number) or {"parameters": {}}
     before, now = written["parameters"], instance.parameters
     if hash_parameters(before) == instance.settings_hash:
-        models = {"initial_model": instance.settings.initial_model, "models": instance.options.get("models")}
+        models = {
+            "embedding_model": instance.settings.embedding_model,
+            "initial_model": instance.settings.initial_model,
+            "models": instance.options.get("models"),
+        }
         listed = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
         listed = listed or ["settings.json fits, the fold records do not"]
     else:

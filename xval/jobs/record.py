@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.store import open_store
+from xval.errors import CorpusError
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION
 from xval.version import __version__
@@ -31,7 +33,16 @@ def describe_job(job: Job) -> dict[str, Any]:
         "folds_hash": job.folds_hash,
         "store": Path(job.store_folder).name,
         "seed": job.seed,
-    }
+    } | ({"embedder_hash": _embedder_hash(job)} if job.settings.features == "embedding" else {})
+
+
+def _embedder_hash(job: Job) -> str | None:
+    """Return the hash of what made the embeddings that a job reads; None: a script made its features, or the store is gone."""
+    try:
+        made_by = open_store(Path(job.store_folder)).description.embedder
+    except CorpusError:
+        return None
+    return made_by.hash if made_by else None
 
 
 def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from xval.data.frames import frame_class_names
 from xval.data.target_scaling import TargetScaling, target_scaling
 from xval.errors import SettingsError
 from xval.models.frontend import build_frontend
+from xval.models.layer_weights import weigh_layers
 from xval.models.torch_module import check_torch_modules
 from xval.settings import user_code
 from xval.settings.architectures import find_architecture, input_form
@@ -27,6 +28,8 @@ KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwis
 _SMALLEST_DEVIATION = 1e-4
 CONSTANT_LAYERS = ("frontend", "normalization", "target_scaling")
 """The layers of a model that hold no weights of its network: constants, and the statistics of the fold's training items."""
+PARTS_BEFORE = ("frontend", "layer_weights")
+"""The parts of a model ahead of its network that are models themselves."""
 
 
 def build_model(
@@ -58,6 +61,8 @@ def build_model(
     penalty = settings.regularization_lambda
     inputs, read = _read(store, settings)
     hidden = _normalize(read, settings.normalization, lambda: _moments(store, settings, training_items, clips))
+    if settings.embedding_layer == "weighted" and store.description.embedder is not None:
+        hidden = weigh_layers(hidden.shape[1:], store.description.embedder.n_layers)(hidden)
     form = input_form(hidden.shape[1:], settings.reshaping_type, settings.architecture)
     if form != hidden.shape[1:]:
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)

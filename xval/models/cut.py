@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xval.data.fold import Examples
 from xval.errors import SettingsError, suggestion
-from xval.models.build import KERNELS
+from xval.models.build import KERNELS, PARTS_BEFORE
 from xval.models.predict import predict
 
 # These only pass values on when a model predicts: behind them stands what a map looked like.
@@ -53,6 +53,11 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
     return found
 
 
+def count_kernel_layers(model: keras.Model, *, where: str) -> int:
+    """Return how many layers with a kernel the network of a saved model has, the most that `cut_model` can drop."""
+    return len(_with_kernel(_split(model, where)[1]))
+
+
 def compile_for_prediction(model: keras.Model) -> None:
     """Compile a model as for training: no XLA for TensorFlow, which would compile anew for every length of clips."""
     model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
@@ -67,7 +72,7 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
     """Return what stands before the architecture, and the architecture."""
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     for position, layer in enumerate(chain):
-        if isinstance(layer, keras.Model):
+        if isinstance(layer, keras.Model) and layer.name not in PARTS_BEFORE:
             if not _is_functional(layer) or any(isinstance(inner, keras.Model) for inner in layer.layers):
                 raise SettingsError(
                     f"{where}: the layers of its network '{layer.name}' cannot be counted, because it is no plain functional "
@@ -79,7 +84,7 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
 
 def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor:
     """Return what the layer with a kernel that is `number`-th from the end reads, averaged to one axis."""
-    with_kernel = [layer for layer in network.layers if any(each.name in KERNELS for each in layer.weights)]
+    with_kernel = _with_kernel(network)
     if number > len(with_kernel):
         listed = ", ".join(layer.name for layer in with_kernel)
         raise SettingsError(
@@ -90,6 +95,10 @@ def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor
     while len(read.shape) == 2 and isinstance(producer := _producer(network, read), _FLATTENING):
         read = _single(producer.input)
     return _averaged(read)
+
+
+def _with_kernel(network: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in network.layers if any(each.name in KERNELS for each in layer.weights)]
 
 
 def _output_of(network: keras.Model, name: str, where: str) -> keras.KerasTensor:

@@ -5,13 +5,14 @@ Comes in: the path of a saved model. Goes out: a checked `ModelDescription`; the
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.annotations.settings import FrameSettings, PositiveFloat
+from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
@@ -100,6 +101,7 @@ class ModelDescription(BaseModel):
         seen_items: The items, by corpus, that trained it or chose its epoch, or did so for a model that it started from.
         frames: Of a model that labels frames.
         combination: Of an estimator of scikit-learn.
+        embedder: What makes the embeddings that it reads; its rate is that of the feature settings.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -122,6 +124,16 @@ class ModelDescription(BaseModel):
     seen_items: dict[str, tuple[str, ...]]
     frames: FrameSettings | None = None
     combination: EstimatorSettings | None = None
+    embedder: EmbedderFacts | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_rate(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Let the features have the rate that their embedder got."""
+        embedder, features = content.get("embedder"), content.get("feature_settings")
+        if isinstance(embedder, dict) and isinstance(features, dict) and "sample_rate_hz" in embedder:
+            return content | {"feature_settings": features | {"sample_rate_hz": embedder["sample_rate_hz"]}}
+        return content
 
     @property
     def task(self) -> Task:
@@ -254,4 +266,9 @@ def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | No
             return (None, settings.n_mels)
         case "mfcc":
             return (None, settings.n_mfcc)
+        case "embedding" if description.embedder is not None:
+            width = description.embedder.n_layers * description.embedder.n_values
+            return (width,) if settings.is_pooled else (None, width)
+        case "embedding":
+            return None
     return (None, settings.n_fft // 2 + 1)

@@ -14,6 +14,7 @@ from typing import Any
 from xval.errors import SettingsError, UnsafeModelError
 from xval.folds.split import Fold
 from xval.json_files import read_json
+from xval.saved_models import embedder
 from xval.saved_models.archive import read_chunks
 from xval.saved_models.fetch import cached_path, fetch_model
 from xval.saved_models.keras_file import open_model
@@ -93,10 +94,18 @@ def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> I
 
 def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
     """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
+    if embedder.has_changed(record, settings):
+        return True
     read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
     if settings.initial_model is not None:
         read[_path(settings.initial_model, record["fold"])] = record.get("initial_model_hash")
     return any(path.is_file() and hash_model(path) != known for path, known in read.items())
+
+
+def name_model(settings: Settings) -> str:
+    """Return the setting that names what training starts from, or what made the features."""
+    name = "initial_model" if settings.initial_model or settings.embedding_model is None else "embedding_model"
+    return f"{name}='{getattr(settings, name)}'"
 
 
 def hash_model(path: Path) -> str:

@@ -157,8 +157,12 @@ def _check_augmentation(settings: "Settings") -> None:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}; lower it"
         )
-    if settings.augment_frequency_shift_bins and settings.features == "mfcc":
-        raise ValueError("augment_frequency_shift_bins needs bins of frequency; features='mfcc' has coefficients")
+    if settings.augment_frequency_shift_bins and settings.features in ("mfcc", "embedding"):
+        raise ValueError(f"augment_frequency_shift_bins needs bins of frequency, and features='{settings.features}' has none")
+    if settings.features == "embedding":
+        for name in ("augment_gain_db", "augment_time_shift_s"):
+            if getattr(settings, name):
+                raise ValueError(f"{name} changes samples, and features='embedding' are computed before training; set it to 0")
     on_features = [*masks, "augment_frequency_shift_bins"]
     on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
     switched_on = next((name for name in on_features if getattr(settings, name)), None)

@@ -1,0 +1,187 @@
+"""Embed the clips of a corpus: read in several processes, embedded in batches in one, kept part by part until all are done.
+
+Comes in: clips, and a function that reads one. Goes out: the examples of each in their order, or the reason why there are none.
+What was done when a run was stopped is read again, not computed again.
+"""
+
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.embeddings.embedder import chosen_layers, load_embedder
+from preprocessing.embeddings.examples import Pieces, batch_size, embed_pieces
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import ClipExamples
+from preprocessing.file_replacement import replace_file
+from preprocessing.parallel import Progress, Task, map_in_processes, own_process
+
+# A part is written when it holds so many clips, or so much audio: what a run loses at most when it is stopped.
+_CLIPS_OF_PART = 256
+_SECONDS_OF_PART = 300
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+
+Outcome = ClipExamples | str
+
+
+@dataclass
+class Work:
+    """What has been embedded so far, without what an earlier run had done.
+
+    Attributes:
+        audio_s: Audio of it (s).
+        seconds: Time that it took (s).
+        n_layers: Layers that are stored.
+        device: Where it ran.
+    """
+
+    audio_s: float = 0.0
+    seconds: float = 0.0
+    n_layers: int = 1
+    device: str = ""
+
+    @property
+    def seconds_per_hour(self) -> float | None:
+        """Time for an hour of audio (s); None: nothing was embedded."""
+        return 3600 * self.seconds / self.audio_s if self.audio_s else None
+
+
+def embed_clips(
+    clips: Sequence[Task],
+    durations_s: Sequence[float],
+    read: Callable[[Task], Pieces | str],
+    settings: FeatureSettings,
+    n_samples: int | None,
+    parts_folder: Path,
+    work: Work,
+    *,
+    n_processes: int = 1,
+    progress: Progress | None = None,
+) -> Generator[Outcome, None, None]:
+    """Yield the examples of each clip, or why there are none.
+
+    Args:
+        clips: What `read` is called with.
+        durations_s: Their lengths (s).
+        read: A function of a module; from a clip to its pieces at ``settings.sample_rate_hz``, or the reason why it cannot be
+            used.
+        settings: What to compute, at the rate of the embedder.
+        n_samples: As of `embed_pieces`.
+        parts_folder: Where parts are kept; the caller removes it when all are stored.
+        work: Is told what has been done.
+        n_processes: Processes that read; 1: nothing leaves this process. Otherwise one more embeds, so that its device and
+            memory are free again at the end.
+        progress: Told how many clips are done.
+
+    Raises:
+        SettingsError: As `load_embedder` and `chosen_layers`.
+        WorkerError: A process died.
+        OSError: The disk is full or not writable.
+    """
+    bounds = _parts(durations_s)
+    known = {first: _read_part(parts_folder / _name(first), stop - first) for first, stop in bounds}
+    todo = [clip for first, stop in bounds if known[first] is None for clip in clips[first:stop]]
+    reading = map_in_processes(read, todo, n_processes=n_processes)
+    with own_process() if n_processes > 1 and todo else nullcontext(_call) as call, closing(reading):
+        if todo:
+            work.n_layers, work.device = call(_describe, settings)
+        for first, stop in bounds:
+            found = known.pop(first)
+            if found is None:
+                found = _embed(list(islice(reading, stop - first)), settings, n_samples, call, work)
+                replace_file(parts_folder / _name(first), partial(_write_part, found))
+            for number, outcome in enumerate(found, start=first + 1):
+                yield outcome
+                if progress is not None:
+                    progress(number, len(clips))
+
+
+def _embed(
+    pieces: list[Pieces | str], settings: FeatureSettings, n_samples: int | None, call: Callable[..., Any], work: Work
+) -> list[Outcome]:
+    """Embed the clips of a part; pieces of one length go together, whichever clip they are of."""
+    of_length: dict[int, list[tuple[int, int, NDArray[np.float32]]]] = defaultdict(list)
+    for clip, cut in enumerate(pieces):
+        for piece, samples in enumerate(() if isinstance(cut, str) else cut.samples):
+            of_length[samples.size].append((clip, piece, samples))
+    embedded: dict[tuple[int, int], NDArray[np.float32]] = {}
+    began = time.perf_counter()
+    for length, alike in of_length.items():
+        size = batch_size(length, settings.sample_rate_hz)
+        for batch in (alike[first : first + size] for first in range(0, len(alike), size)):
+            made = call(embed_pieces, np.stack([samples for *_, samples in batch]), settings, n_samples)
+            embedded.update({(clip, piece): of_piece for (clip, piece, _), of_piece in zip(batch, made, strict=True)})
+            work.audio_s += len(batch) * length / settings.sample_rate_hz
+    work.seconds += time.perf_counter() - began
+    return [cut if isinstance(cut, str) else _join(cut, clip, embedded) for clip, cut in enumerate(pieces)]
+
+
+def _join(cut: Pieces, clip: int, embedded: dict[tuple[int, int], NDArray[np.float32]]) -> Outcome:
+    predictors = np.stack([embedded[clip, piece] for piece in range(len(cut.samples))])
+    if not np.isfinite(predictors).all():
+        return "its embedding is NaN or infinite."
+    return ClipExamples(predictors, cut.start_s, cut.end_s)
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _describe(settings: FeatureSettings) -> tuple[int, str]:
+    """Return how many layers are stored, and the device."""
+    embedder = load_embedder(settings)
+    return len(chosen_layers(settings, embedder.n_layers)), embedder.device
+
+
+def _parts(durations_s: Sequence[float]) -> list[tuple[int, int]]:
+    """Return the first clip of each part, and the one behind its last."""
+    bounds, first, held_s = [], 0, 0.0
+    for number, duration_s in enumerate(durations_s, start=1):
+        held_s += duration_s
+        if number - first >= _CLIPS_OF_PART or held_s >= _SECONDS_OF_PART or number == len(durations_s):
+            bounds.append((first, number))
+            first, held_s = number, 0.0
+    return bounds
+
+
+def _name(first: int) -> str:
+    return f"{first:09d}.npz"
+
+
+def _write_part(outcomes: list[Outcome], path: Path) -> None:
+    made = [each for each in outcomes if not isinstance(each, str)]
+    columns: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in made] or [[]]) for name in _COLUMNS}
+    counts = np.array([0 if isinstance(each, str) else len(each.predictors) for each in outcomes], np.int64)
+    reasons = np.array([each if isinstance(each, str) else "" for each in outcomes], np.str_)
+    with path.open("wb") as file:
+        np.savez(file, counts=counts, reasons=reasons, **columns)
+
+
+_COLUMNS = ("predictors", "start_s", "end_s")
+
+
+def _read_part(path: Path, n_clips: int) -> list[Outcome] | None:
+    """Return what a part holds; None: it is not there, or damaged."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as part:
+            counts, reasons, columns = part["counts"], part["reasons"], [part[name] for name in _COLUMNS]
+    except _DAMAGE:
+        return None
+    if len(counts) != n_clips or any(len(column) != counts.sum() for column in columns):
+        return None
+    stops = np.cumsum(counts)
+    return [
+        ClipExamples(*(column[stop - count : stop] for column in columns)) if count else str(reason)
+        for count, stop, reason in zip(counts, stops, reasons, strict=True)
+    ]

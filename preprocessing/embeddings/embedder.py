@@ -1,0 +1,192 @@
+"""A pretrained model that makes embeddings: what it has to offer, and how it is found by its name.
+
+Comes in: `FeatureSettings` with an ``embedding_model``. Goes out: its `Identity` without loading it, or an `Embedder`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.options.named_files import load_file
+from xval.errors import SettingsError
+
+# Part of every identity: raise it when a change here or in a family changes numbers.
+EMBEDDINGS_VERSION = 1
+
+_FAMILIES = "preprocessing.embeddings.families"
+_BYTES = 1 << 20
+_MOST = 1 << 24
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a pretrained model from others.
+
+    Attributes:
+        hash: Sixteen hex digits; others for other weights.
+        sample_rate_hz: Rate of the audio that it wants; None: any.
+    """
+
+    hash: str
+    sample_rate_hz: int | None = None
+
+
+class EmbedderFacts(BaseModel):
+    """What store.json and model.json say of the embedder that made the features.
+
+    Attributes:
+        name: ``embedding_model`` of the settings.
+        hash: Of its `Identity`.
+        sample_rate_hz: Rate of the audio that it got.
+        n_layers: Layers that are stored, side by side in the last axis.
+        n_values: Values of each of them.
+        device: Where it ran.
+        seconds_per_hour: Time that it took for an hour of audio (s); None: not measured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    hash: str = Field(pattern="^[0-9a-f]{16}$")
+    sample_rate_hz: int = Field(gt=0, le=_MOST)
+    n_layers: int = Field(gt=0, le=_MOST)
+    n_values: int = Field(gt=0, le=_MOST)
+    device: str = ""
+    seconds_per_hour: float | None = None
+
+    def describe(self) -> str:
+        """Return it in words, with its speed."""
+        layers = f"{self.n_layers} layers of {self.n_values} values" if self.n_layers > 1 else f"{self.n_values} values"
+        speed = (
+            "" if self.seconds_per_hour is None else f", {self.seconds_per_hour:.3g} s for an hour of audio on {self.device}"
+        )
+        return f"{self.name} ({self.hash}): {layers} from {self.sample_rate_hz} Hz{speed}"
+
+
+class Embedder(Protocol):
+    """A loaded model.
+
+    Attributes:
+        n_layers: Layers that can be asked for; the last one is what the model is said to give.
+        device: Where it runs.
+    """
+
+    @property
+    def n_layers(self) -> int: ...  # noqa: D102
+    @property
+    def device(self) -> str: ...  # noqa: D102
+
+    def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return the embeddings of clips of one length; each as if it were alone.
+
+        Args:
+            waveforms: float32 (n, n_samples), at least one sample; shorter ones than the model can read are followed by zeros.
+            sample_rate_hz: Their rate; that of the `Identity` where it names one.
+            layers: Numbers of layers, rising.
+
+        Returns:
+            float32 (n, n_layers, n_frames, n_values), n_frames at least 1.
+        """
+
+
+def identify(settings: FeatureSettings) -> Identity:
+    """Return the identity of the embedder of the settings.
+
+    Raises:
+        SettingsError: There is no such family, a package is missing, or the weights are not there.
+    """
+    family, name = _split(settings)
+    found: Identity = load_file(
+        _FAMILIES, family, kind="family of embedding_model", wanted=("identify", "load"), error=SettingsError
+    ).identify(name)
+    return found
+
+
+def at_its_rate(settings: FeatureSettings, identity: Identity) -> FeatureSettings:
+    """Return the settings with the rate that the embedder wants."""
+    return settings.model_copy(update={"sample_rate_hz": identity.sample_rate_hz or settings.sample_rate_hz})
+
+
+def load_embedder(settings: FeatureSettings) -> Embedder:
+    """Load the embedder of the settings; the last one stays in memory.
+
+    Raises:
+        SettingsError: As `identify`; the weights cannot be used.
+    """
+    return _load(*_split(settings), settings.is_pooled, identify(settings).hash)
+
+
+def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
+    """Return the layers that the settings ask for, of a model that has so many.
+
+    Raises:
+        SettingsError: There is no such layer, or only one that could be weighted.
+    """
+    layer = settings.embedding_layer
+    if layer == "last":
+        return (n_layers - 1,)
+    if layer == "weighted":
+        if n_layers == 1:
+            raise SettingsError(
+                f"embedding_layer=weighted: {settings.embedding_model} has one layer to choose from. Set embedding_layer=last."
+            )
+        return tuple(range(n_layers))
+    if layer >= n_layers:
+        raise SettingsError(
+            f"embedding_layer={layer}: {settings.embedding_model} has the layers 0 to {n_layers - 1}; allowed besides: last"
+            f"{', weighted' if n_layers > 1 else ''}."
+        )
+    return (layer,)
+
+
+def find_file(family: str, name: str) -> Path:
+    """Return the file that a setting names, ``FAMILY:FILE``.
+
+    Raises:
+        SettingsError: There is no such file.
+    """
+    if not name or not Path(name).is_file():
+        raise SettingsError(
+            f"embedding_model={family}:{name}: there is no such file (paths are relative to {Path.cwd()}). "
+            f"Wanted: {family}:FILE"
+        )
+    return Path(name)
+
+
+def hash_files(paths: Iterable[Path], *facts: object) -> str:
+    """Return sixteen hex digits of the content of files, and of further facts."""
+    digest = blake2b(repr((EMBEDDINGS_VERSION, *facts)).encode(), digest_size=8)
+    for path in paths:
+        state = path.stat()
+        digest.update(_hash_file(path, state.st_mtime_ns, state.st_size))
+    return digest.hexdigest()
+
+
+def _split(settings: FeatureSettings) -> tuple[str, str]:
+    family, _, name = (settings.embedding_model or "").partition(":")
+    return family.strip(), name.strip()
+
+
+@lru_cache(maxsize=1)
+def _load(family: str, name: str, is_pooled: bool, _hash: str) -> Embedder:
+    embedder: Embedder = load_file(_FAMILIES, family, kind="family", wanted=("load",), error=SettingsError).load(
+        name, is_pooled=is_pooled
+    )
+    return embedder
+
+
+@cache
+def _hash_file(path: Path, _changed_ns: int, _size: int) -> bytes:
+    digest = blake2b(path.name.encode(), digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(_BYTES):
+            digest.update(block)
+    return digest.digest()

@@ -1,0 +1,121 @@
+"""The examples of a clip whose features are embeddings: cut samples, embed them, pool the frames.
+
+Comes in: mono samples at the rate of the embedder, and the `FeatureSettings`. Goes out: pieces of samples, each an example; and
+what an embedder makes of pieces of one length.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.embeddings.embedder import chosen_layers, identify, load_embedder
+from preprocessing.features import extract
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import ClipExamples, window_samples, window_starts
+
+# What is embedded at once: so many pieces at most, and so long together.
+_MOST_PIECES = 32
+_MOST_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What a clip is cut into.
+
+    Attributes:
+        samples: float32 (n_samples,) of each example; windows have one length.
+        start_s: float64 (n_examples,), where each begins, counted from the beginning of the clip.
+        end_s: float64 (n_examples,), where each ends, without padding.
+    """
+
+    samples: list[NDArray[np.float32]]
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+
+
+def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings) -> Pieces:
+    """Trim a clip and cut it: into windows, or to ``clip_length_s`` where it is longer.
+
+    Only a clip shorter than a window is padded.
+
+    Args:
+        samples: float32 (n,), mono, at ``settings.sample_rate_hz``, which is that of the embedder.
+        settings: Of these trim_db, clip_length_s, example_length_s and example_overlap decide.
+    """
+    rate_hz = settings.sample_rate_hz
+    first, stop = extract.trim(samples, settings)
+    if settings.clip_length_s is not None:
+        stop = min(stop, first + max(1, round(settings.clip_length_s * rate_hz)))
+    clip = samples[first:stop]
+    window = window_samples(settings)
+    if window is None:
+        return Pieces([clip], np.array([first / rate_hz]), np.array([stop / rate_hz]))
+    padded = np.pad(clip, (0, max(0, window - clip.size)))
+    starts = window_starts(padded.size, window, settings.example_overlap)
+    ends = np.minimum(starts + window, clip.size)
+    return Pieces([padded[start : start + window] for start in starts], (starts + first) / rate_hz, (ends + first) / rate_hz)
+
+
+def embed_clip(samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> ClipExamples:
+    """Return the examples of one clip, as a feature store has them.
+
+    Args:
+        samples: As of `cut_pieces`.
+        settings: What to compute.
+        n_samples: As of `embed_pieces`.
+
+    Raises:
+        SettingsError: As `load_embedder` and `chosen_layers`.
+    """
+    pieces = cut_pieces(samples, settings)
+    size = batch_size(pieces.samples[0].size, settings.sample_rate_hz)
+    firsts = range(0, len(pieces.samples), size)
+    found = [embed_pieces(np.stack(pieces.samples[first : first + size]), settings, n_samples) for first in firsts]
+    return ClipExamples(np.concatenate(found), pieces.start_s, pieces.end_s)
+
+
+def batch_size(n_samples: int, sample_rate_hz: int) -> int:
+    """Return how many pieces of a length are embedded at once."""
+    return max(1, min(_MOST_PIECES, _MOST_SECONDS * sample_rate_hz // n_samples))
+
+
+def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> NDArray[np.float32]:
+    """Embed pieces of one length, pool their frames or bring them to one number; layers come to lie side by side.
+
+    Args:
+        waveforms: float32 (n, n_samples of the pieces).
+        settings: Of these embedding_model, embedding_layer, embedding_pooling, stretch_frames and sample_rate_hz decide.
+        n_samples: Where frames are kept: of a clip that has as many frames as all examples get; shorter ones are followed by
+            zeros. None: their own number.
+
+    Returns:
+        Pooled float32 (n, n_layers * n_values), else (n, n_frames, n_layers * n_values); with deviations n_values is twice as
+        many.
+
+    Raises:
+        SettingsError: As `load_embedder` and `chosen_layers`.
+    """
+    embedder = load_embedder(settings)
+    layers = chosen_layers(settings, embedder.n_layers)
+    frames = embedder.embed(waveforms, settings.sample_rate_hz, layers)
+    if settings.is_pooled:
+        pooled = frames.mean(axis=2)
+        if settings.embedding_pooling == "mean_deviation":
+            pooled = np.concatenate([pooled, frames.std(axis=2)], axis=-1)
+        return np.reshape(pooled, (len(pooled), -1))
+    kept = frames.swapaxes(1, 2).reshape(len(frames), frames.shape[2], -1)
+    if settings.stretch_frames is not None:
+        return np.stack([extract.stretch(each, settings.stretch_frames) for each in kept])
+    if n_samples is None:
+        return kept
+    n_frames = _count_frames(n_samples, settings, identify(settings).hash)
+    return np.pad(kept[:, :n_frames], ((0, 0), (0, max(0, n_frames - kept.shape[1])), (0, 0)))
+
+
+@cache
+def _count_frames(n_samples: int, settings: FeatureSettings, _hash: str) -> int:
+    """Return how many frames a clip of a length has, which its embedder knows best."""
+    silence = np.zeros((1, n_samples), np.float32)
+    return int(load_embedder(settings).embed(silence, settings.sample_rate_hz, (0,)).shape[2])

@@ -1,0 +1,43 @@
+"""``keras:FILE``: a model that xval has trained, cut at a layer; the .json file of the same name lies beside it.
+
+Its embeddings are those of ``python -m xval embed``: the layer's output for each stretch of the length of its training
+examples, averaged over time. Layer N is what comes behind N layers with a kernel (convolution, dense, recurrent); the last one
+is what the output layer reads, of an autoencoder its embedding. The file is checked as every model from elsewhere.
+"""
+
+import json
+from importlib import import_module
+
+from preprocessing.embeddings.embedder import Embedder, Identity, find_file, hash_files
+from xval.errors import SettingsError
+
+# By its name, as tasks name their evaluation: saved models are read above this room, which knows only what an embedder is.
+_OPEN = "xval.inference.embedder"
+
+
+def identify(name: str) -> Identity:
+    """Return the identity of a saved model, and its rate.
+
+    Raises:
+        SettingsError: The model or the .json file beside it is not there, or damaged.
+    """
+    path = find_file("keras", name)
+    described = find_file("keras", str(path.with_suffix(".json")))
+    try:
+        rate_hz = json.loads(described.read_bytes())["feature_settings"]["sample_rate_hz"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"embedding_model=keras:{name}: {described} does not say what the model reads ({error})."
+        ) from error
+    return Identity(hash_files([path, described]), rate_hz)
+
+
+def load(name: str, *, is_pooled: bool) -> Embedder:  # noqa: ARG001
+    """Return the model.
+
+    Raises:
+        SettingsError: As `identify`; the model reads no audio.
+        ResultsError: The model is refused.
+    """
+    embedder: Embedder = import_module(_OPEN).open_embedder(find_file("keras", name))
+    return embedder

@@ -1,0 +1,111 @@
+"""``onnx:FILE``: any network from samples to embeddings, run by ONNX Runtime.
+
+Its input is float32 (batch, n_samples), or (batch, 1, n_samples), at ``sample_rate_hz`` of the settings; a fixed n_samples cuts
+clips into stretches of it, the last one followed by zeros. Its outputs are (batch, n_values) or (batch, n_frames, n_values);
+each counts as a layer, in the order of the file.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.embeddings.embedder import Identity, find_file, hash_files
+from xval.errors import SettingsError, how_to_install
+
+_CHANNEL_AXES = 3
+
+
+def identify(name: str) -> Identity:
+    """Return the identity of a file.
+
+    Raises:
+        SettingsError: There is no such file.
+    """
+    return Identity(hash_files([find_file("onnx", name)]))
+
+
+def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
+    """Return the network.
+
+    Raises:
+        SettingsError: onnxruntime is not installed, the file is damaged, or its input is no samples.
+    """
+    if find_spec("onnxruntime") is None:
+        raise SettingsError(
+            f"embedding_model=onnx:{name}: onnxruntime is not installed. Install it: {how_to_install('export')}"
+        )
+    import onnxruntime
+
+    path = find_file("onnx", name)
+    wanted = [each for each in onnxruntime.get_available_providers() if each in _PROVIDERS]
+    try:
+        # From bytes, so that nothing beside the file is read, which its hash would not cover.
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=wanted)
+    except Exception as error:  # onnxruntime has no base class of its errors
+        reason = " ".join(str(error).split())[:300]
+        raise SettingsError(
+            f"embedding_model=onnx:{name}: ONNX Runtime refuses it ({reason}). One file with its weights inside is wanted."
+        ) from error
+    return OnnxEmbedder(session, path)
+
+
+_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+class OnnxEmbedder:
+    """A network that ONNX Runtime has loaded."""
+
+    def __init__(self, session: Any, path: Path) -> None:
+        inputs = session.get_inputs()
+        shape = inputs[0].shape if inputs else []
+        is_samples = len(inputs) == 1 and inputs[0].type == "tensor(float)"
+        if not is_samples or not (len(shape) == 2 or (len(shape) == _CHANNEL_AXES and shape[1] == 1)):
+            described = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs)
+            raise SettingsError(
+                f"embedding_model=onnx:{path}: reads {described}; one input of samples is wanted, float32 (batch, n_samples) "
+                "or (batch, 1, n_samples). Export the model together with what makes its features."
+            )
+        self._session, self._path, self._input = session, path, inputs[0]
+        self._names = [each.name for each in session.get_outputs()]
+        self.n_layers = len(self._names)
+        self.device = "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
+
+    def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
+        """Return the outputs; see `Embedder`."""
+        batch, length = self._input.shape[0], self._input.shape[-1]
+        if isinstance(length, int):
+            missing = -waveforms.shape[1] % length
+            stretches = np.pad(waveforms, ((0, 0), (0, missing))).reshape(len(waveforms), -1, length).swapaxes(0, 1)
+        else:
+            stretches = waveforms[np.newaxis]
+        size = batch if isinstance(batch, int) else len(waveforms)
+        return np.concatenate([self._run(each, size, layers) for each in stretches], axis=2)
+
+    def _run(self, waveforms: NDArray[np.float32], size: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
+        found = []
+        for first in range(0, len(waveforms), size):
+            given = waveforms[first : first + size]
+            n_given = len(given)
+            given = np.pad(given, ((0, size - n_given), (0, 0)))
+            given = given[:, np.newaxis] if len(self._input.shape) == _CHANNEL_AXES else given
+            outputs = self._session.run([self._names[layer] for layer in layers], {self._input.name: given})
+            frames = [self._frames(each[:n_given], n_given) for each in outputs]
+            if len({each.shape for each in frames}) > 1:
+                shapes = ", ".join(str(each.shape) for each in outputs)
+                raise SettingsError(
+                    f"embedding_model=onnx:{self._path}: its outputs have different shapes ({shapes}), so that they cannot be "
+                    "weighted. Set embedding_layer to one of them."
+                )
+            found.append(np.stack(frames, axis=1))
+        return np.concatenate(found)
+
+    def _frames(self, output: NDArray[np.float32], n_given: int) -> NDArray[np.float32]:
+        shape = output.shape
+        if len(shape) not in (2, 3) or len(output) != n_given:
+            raise SettingsError(
+                f"embedding_model=onnx:{self._path}: gives {shape}; wanted: (batch, n_values) or (batch, n_frames, n_values)."
+            )
+        return output[:, np.newaxis] if len(shape) == 2 else output

@@ -1,0 +1,182 @@
+"""``transformers:NAME_OR_FOLDER``: wav2vec2, HuBERT, WavLM, Whisper's encoder, AST and CLAP of Hugging Face transformers.
+
+The weights are a folder, or lie in the cache of the hub under the model's name; they are safetensors, never a pickle. Layer 0
+is what enters the first block, layer N what the model gives (its last block, normalised where the model does so).
+
+| model | frames | longest stretch |
+|---|---|---|
+| wav2vec2, HuBERT, WavLM ... | one for every 20 ms | 30 s; longer clips are cut |
+| Whisper's encoder | one for every 20 ms; those of the padding are left out | 30 s |
+| AST | patches of one time averaged over frequency, one for every 100 ms; those of the padding are left out | 10.24 s |
+| CLAP | one for each stretch, its projected embedding of length 1 | 10 s |
+
+Methods: Baevski et al. 2020 (wav2vec 2.0), Hsu et al. 2021 (HuBERT), Chen et al. 2022 (WavLM), Radford et al. 2023 (Whisper),
+Gong et al. 2021 (AST), Wu et al. 2023 (CLAP).
+"""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.embeddings.embedder import Identity, hash_files
+from xval.errors import SettingsError, how_to_install
+
+_SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
+_WHISPER, _AST, _CLAP = "whisper", "audio-spectrogram-transformer", "clap"
+_CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
+_LONGEST_S = 30
+_N_SPECIAL_TOKENS = 2  # of AST, ahead of its patches
+_UNUSED = ("masked_spec_embed",)
+"""Weights that only training uses, which some files lack."""
+
+
+def identify(name: str) -> Identity:
+    """Return the identity of a model: the content of its files, and its rate.
+
+    Raises:
+        SettingsError: transformers is not installed, or the weights are not there.
+    """
+    folder = _find_folder(name)
+    rate_hz = json.loads((folder / _PREPROCESSOR).read_bytes()).get("sampling_rate")
+    if not isinstance(rate_hz, int) or rate_hz < 1:
+        raise SettingsError(f"embedding_model=transformers:{name}: {folder / _PREPROCESSOR} names no sampling_rate.")
+    return Identity(hash_files([folder / _CONFIG, folder / _PREPROCESSOR, *sorted(folder.glob("*.safetensors"))]), rate_hz)
+
+
+def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG001
+    """Return the model.
+
+    Raises:
+        SettingsError: As `identify`; it is of another kind, or its weights are incomplete.
+    """
+    folder = _find_folder(name)
+    import torch
+    from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        kind = AutoConfig.from_pretrained(folder, **safely).model_type
+        _check_kind(name, kind)
+        extractor = AutoFeatureExtractor.from_pretrained(folder, **safely)
+        model, report = AutoModel.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safely
+        )
+    except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SettingsError(f"embedding_model=transformers:{name}: {folder} cannot be loaded ({reason}).") from error
+    missing = sorted(key for key in report["missing_keys"] if not key.endswith(_UNUSED))
+    if missing:
+        raise SettingsError(
+            f"embedding_model=transformers:{name}: its files lack {len(missing)} of the model's weights ({missing[0]} ...), "
+            "which would be random. Download it again, or name the model that they belong to."
+        )
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return TransformersEmbedder(model, extractor, kind, device)
+
+
+class TransformersEmbedder:
+    """A model of transformers with what makes its inputs."""
+
+    def __init__(self, model: Any, extractor: Any, kind: str, device: str) -> None:
+        self.device = device
+        self._kind, self._extractor = kind, extractor
+        rate_hz = extractor.sampling_rate
+        config = model.config
+        self._shortest, self._longest = 1, _LONGEST_S * rate_hz
+        if kind == _WHISPER:
+            model, self.n_layers, self._longest = model.get_encoder(), config.encoder_layers + 1, extractor.n_samples
+        elif kind == _AST:
+            self.n_layers, self._longest = config.num_hidden_layers + 1, extractor.max_length * rate_hz // 100
+            self._shortest = rate_hz // 40  # a window of its filter bank
+        elif kind == _CLAP:
+            self.n_layers, self._longest = 1, extractor.nb_max_samples
+        else:
+            self.n_layers = config.num_hidden_layers + 1
+            for width, step in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+                self._shortest = (self._shortest - 1) * step + width
+        self._model = model.to(device).eval()
+
+    def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return the embeddings; see `Embedder`."""
+        import torch
+
+        found = []
+        with torch.inference_mode():
+            for first in range(0, waveforms.shape[1], self._longest):
+                stretch = waveforms[:, first : first + self._longest]
+                stretch = np.pad(stretch, ((0, 0), (0, max(0, self._shortest - stretch.shape[1]))))
+                given = self._extractor(list(stretch), sampling_rate=sample_rate_hz, return_tensors="pt")
+                found.append(self._answer(given.to(self.device), stretch.shape[1], layers).float().cpu().numpy())
+        return np.concatenate(found, axis=2)
+
+    def _answer(self, given: Any, n_samples: int, layers: tuple[int, ...]) -> Any:
+        """Return what the layers give for a batch of inputs, (n, n_layers, n_frames, n_values)."""
+        import torch
+
+        if self._kind == _CLAP:
+            if "is_longer" in given:
+                given["is_longer"] = torch.zeros_like(given["is_longer"])  # the extractor marks a random clip
+            return self._model.get_audio_features(**given).pooler_output[:, None, None]
+        reads = given["input_features" if self._kind == _WHISPER else "input_values"]
+        answer = self._model(reads, output_hidden_states=layers != (self.n_layers - 1,))
+        last = answer.last_hidden_state
+        hidden = torch.stack([last if n == self.n_layers - 1 else answer.hidden_states[n] for n in layers], dim=1)
+        if self._kind == _WHISPER:
+            n_samples_per_frame = self._longest // hidden.shape[2]
+            return hidden[:, :, : -(-n_samples // n_samples_per_frame)]
+        if self._kind == _AST:
+            n_times = self._model.embeddings.get_shape(self._model.config)[1]
+            patches = hidden[:, :, _N_SPECIAL_TOKENS:].unflatten(2, (-1, n_times)).mean(dim=2)
+            hop = self._longest // self._extractor.max_length * self._model.config.time_stride
+            return patches[:, :, : max(1, -(-n_samples // hop))]
+        return hidden
+
+
+def _check_kind(name: str, kind: str) -> None:
+    allowed = (*_SPEECH, _WHISPER, _AST, _CLAP)
+    if kind not in allowed:
+        raise SettingsError(
+            f"embedding_model=transformers:{name}: is a model of type '{kind}', from which no embeddings are taken. Allowed: "
+            f"{', '.join(allowed)}."
+        )
+
+
+def _find_folder(name: str) -> Path:
+    """Return the folder with the files of a model, without asking the network.
+
+    Raises:
+        SettingsError: transformers is not installed, or a file is missing.
+    """
+    where = f"embedding_model=transformers:{name}"
+    if not name:
+        raise SettingsError(
+            "embedding_model=transformers: name a model or a folder, as in transformers:facebook/wav2vec2-base."
+        )
+    if any(find_spec(package) is None for package in ("transformers", "torch")):
+        raise SettingsError(f"{where}: transformers or torch is not installed. Install them: {how_to_install('pretrained')}")
+    folder = Path(name)
+    how_to_download = f'hf download {name} --include "*.json" "*.safetensors"'
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+        try:
+            folder = Path(snapshot_download(name, local_files_only=True))
+        except (LocalEntryNotFoundError, HFValidationError) as error:
+            raise SettingsError(
+                f"{where}: there is no such folder, and the cache of the hub has no such model. Download it once, on a machine "
+                f"with network: {how_to_download}. Without network, copy its folder and name that."
+            ) from error
+    for pattern in (_CONFIG, _PREPROCESSOR, "*.safetensors"):
+        if not any(folder.glob(pattern)):
+            pickled = any(folder.glob("*.bin")) and pattern == "*.safetensors"
+            reason = " (pytorch_model.bin is a pickle, which can run code; docs/embeddings.md says how to convert it)" * pickled
+            raise SettingsError(f"{where}: {folder} has no {pattern}{reason}. Download it: {how_to_download}")
+    return folder

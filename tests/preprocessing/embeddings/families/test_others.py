@@ -1,0 +1,103 @@
+"""openSMILE, ONNX files and the speaker encoder give what their own libraries give."""
+
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import opensmile
+import pytest
+
+from preprocessing.embeddings.embedder import load_embedder
+from preprocessing.embeddings.examples import embed_clip, embed_pieces
+from xval.errors import SettingsError
+
+RATE_HZ = 16000
+CLIPS = (0.1 * np.random.default_rng(0).normal(size=(3, 40000))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "level", "shape"), [("mean", "Functionals", (88,)), ("none", "LowLevelDescriptors", (246, 25))]
+)
+def test_opensmile_gives_functionals_or_descriptors(
+    pooling: str, level: str, shape: tuple[int, ...], settings: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = embed_pieces(CLIPS, settings("opensmile:eGeMAPSv02", embedding_pooling=pooling), None)
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, getattr(opensmile.FeatureLevel, level))
+    expected = np.stack([smile.process_signal(samples, RATE_HZ).to_numpy() for samples in CLIPS]).reshape(3, *shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert "commercial use needs a licence" in capsys.readouterr().err
+
+
+def test_the_speaker_encoder_is_that_of_resemblyzer(settings: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only for its removal of pauses, which is not used.
+    for name, attributes in {"webrtcvad": {}, "scipy.ndimage.morphology": {"binary_dilation": None}}.items():
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(**attributes))
+    from resemblyzer import VoiceEncoder, audio
+
+    encoder = VoiceEncoder("cpu", verbose=False)
+    for n_samples in (4000, 40000):  # shorter than a stretch, and two of them
+        softer = CLIPS[:, :n_samples] / 10
+        found = embed_pieces(softer, settings("resemblyzer", embedding_pooling="none"), None)
+        for samples, frames in zip(softer, found, strict=True):
+            louder = audio.normalize_volume(samples, -30, increase_only=True)
+            _, expected, _ = encoder.embed_utterance(louder, return_partials=True)
+            np.testing.assert_allclose(frames, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [{}, {"batch": 1}, {"length": 800}])
+def test_an_onnx_file_gives_its_outputs_as_layers(sizes: dict[str, int], settings: Callable[..., Any], write_onnx: Any) -> None:
+    path, kernel = write_onnx(**sizes)
+    frames = CLIPS[:, :2000].reshape(3, 25, 80) @ kernel.T
+    wanted = settings(f"onnx:{path}", embedding_layer="weighted", embedding_pooling="none")
+    found = embed_pieces(CLIPS[:, :2000], wanted, None)
+    if sizes == {"length": 800}:
+        assert found.shape == (3, 30, 6)  # the last stretch is followed by silence
+        assert not found[:, 25:].any()
+    np.testing.assert_allclose(found[:, :25], np.concatenate([frames, np.tanh(frames)], axis=2), atol=1e-4)
+
+
+def test_pooling_takes_mean_and_deviation_of_the_frames_of_a_layer(settings: Callable[..., Any], write_onnx: Any) -> None:
+    path, kernel = write_onnx()
+    samples = CLIPS[0, :4000]
+    frames = samples.reshape(50, 80) @ kernel.T
+    (found,) = embed_clip(
+        samples, settings(f"onnx:{path}", embedding_layer=0, embedding_pooling="mean_deviation"), None
+    ).predictors
+    np.testing.assert_allclose(found, [*frames.mean(axis=0), *frames.std(axis=0)], atol=1e-5)
+    windows = embed_clip(samples, settings(f"onnx:{path}", embedding_layer=0, example_length_s=0.1), None)
+    np.testing.assert_allclose(windows.start_s, [0, 0.05, 0.1, 0.15])
+    np.testing.assert_allclose(windows.predictors[1], frames[10:30].mean(axis=0), atol=1e-5)
+    padded = embed_clip(samples, settings(f"onnx:{path}", embedding_layer=0, embedding_pooling="none"), 4800).predictors
+    assert padded.shape == (1, 60, 3)
+    assert not padded[0, 50:].any()
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "match"),
+    [
+        ("onxx:a", {}, "Unknown family of embedding_model 'onxx'.*Did you mean 'onnx'"),
+        ("onnx:a.onnx", {}, "no such file .paths are relative to"),
+        ("keras:a.keras", {}, "no such file"),
+        ("opensmile:eGeMAPS02", {}, "no such feature set.*eGeMAPSv02"),
+        ("resemblyzer:big", {}, "write embedding_model=resemblyzer"),
+        ("opensmile:eGeMAPSv02", {"embedding_layer": "weighted"}, "one layer to choose from. Set embedding_layer=last"),
+        ("opensmile:eGeMAPSv02", {"embedding_layer": "3"}, "has the layers 0 to 0; allowed besides: last"),
+    ],
+)
+def test_what_is_not_there_is_an_error_with_its_fix(
+    model: str, changes: dict[str, str], match: str, settings: Callable[..., Any]
+) -> None:
+    with pytest.raises(SettingsError, match=match):
+        embed_pieces(CLIPS[:, :5000], settings(model, **changes), None)
+
+
+def test_onnx_files_that_read_no_samples_or_are_damaged_are_refused(
+    settings: Callable[..., Any], write_onnx: Any, tmp_path: Path
+) -> None:
+    path, _ = write_onnx(length=None)
+    (tmp_path / "cut.onnx").write_bytes(path.read_bytes()[:100])
+    with pytest.raises(SettingsError, match="ONNX Runtime refuses it"):
+        load_embedder(settings(f"onnx:{tmp_path / 'cut.onnx'}"))

@@ -1,0 +1,85 @@
+"""Stores of embeddings: one for each set of weights, made part by part, and gone on with where a run was stopped."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from preprocessing.corpus import Corpus
+from preprocessing.embeddings import compute
+from preprocessing.store.make import make_store, store_folder
+
+
+def test_other_weights_are_another_store_and_another_name_is_not(
+    corpus: Corpus, settings: Callable[..., Any], write_onnx: Any
+) -> None:
+    first, _ = write_onnx("first.onnx")
+    same, _ = write_onnx("same.onnx")
+    same.with_name("moved").mkdir()
+    same = same.rename(same.with_name("moved") / "first.onnx")
+    other, _ = write_onnx("other.onnx", seed=1)
+    folders = [store_folder(corpus, settings(f"onnx:{path}")) for path in (first, same, other)]
+    assert folders[0] == folders[1] != folders[2]
+    store, left_out = make_store(corpus, settings(f"onnx:{first}", embedding_layer="weighted"))
+    assert left_out.empty
+    assert store.example_shape == (6,)
+    embedder = store.description.embedder
+    assert embedder is not None
+    assert (embedder.n_layers, embedder.n_values, embedder.sample_rate_hz) == (2, 3, 16000)
+    assert embedder.seconds_per_hour > 0
+    assert f"{embedder.seconds_per_hour:.3g} s for an hour of audio on cpu" in embedder.describe()
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(
+    corpus: Corpus, settings: Callable[..., Any], write_onnx: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = settings(f"onnx:{write_onnx()[0]}", embedding_pooling="none")
+    monkeypatch.setattr(compute, "_CLIPS_OF_PART", 3)
+    embedded: list[int] = []
+    embed = compute.embed_pieces
+
+    def count(waveforms: np.ndarray, *others: Any) -> np.ndarray:
+        embedded.append(len(waveforms))
+        return embed(waveforms, *others)
+
+    monkeypatch.setattr(compute, "embed_pieces", count)
+
+    def stop(done: int, _total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_store(corpus, wanted, progress=stop)
+    assert sum(embedded) == 6  # two parts of three
+    folder = store_folder(corpus, wanted)
+    parts = folder.parent / f".{folder.name}.parts"
+    second = sorted(parts.iterdir())[1]
+    second.write_bytes(second.read_bytes()[:50])  # damaged: embedded again
+    make_store(corpus, wanted)
+    assert sum(embedded) == 6 + 5
+    assert not parts.exists()
+    monkeypatch.setattr(compute, "_CLIPS_OF_PART", 256)
+    folder.rename(folder.with_name("before"))
+    again, _ = make_store(corpus, wanted)
+    assert list(again.examples["clip"]) == list(corpus.index["clip"])
+    for item in again.items:
+        before = np.load(folder.with_name("before") / "predictors" / f"{item}.npy")
+        np.testing.assert_array_equal(again.predictors(item), before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"embedding_model": None}, "features=embedding needs embedding_model, such as transformers:"),
+        ({"features": "logmel"}, "embedding_model=onnx:x has no effect; set features=embedding"),
+        ({"stretch_frames": 3}, "leaves no frames to stretch"),
+        ({"crop_s": 1}, "works on samples; set features=waveform"),
+    ],
+)
+def test_settings_that_contradict_an_embedding_are_refused(
+    changes: dict[str, Any], match: str, settings: Callable[..., Any]
+) -> None:
+    with pytest.raises(ValidationError, match=match):
+        settings("onnx:x", **changes)
