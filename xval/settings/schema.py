@@ -86,7 +86,8 @@ _NETWORK = Scope.NETWORK | Scope.MODEL
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(_below_one)]
-OptionalFactor = Annotated[Annotated[NonNegativeFloat, Field(lt=1)] | None, BeforeValidator(none_from_text)]
+Factor = Annotated[NonNegativeFloat, Field(lt=1)]
+OptionalFactor = Annotated[Factor | None, BeforeValidator(none_from_text)]
 
 
 class Settings(FeatureSettings):
@@ -176,6 +177,9 @@ class Settings(FeatureSettings):
     loss: Annotated[str, Scope.MODEL | Scope.LOSS]
     class_weights: Annotated[Literal["none", "balanced"], _PACE]
     clip_norm: Annotated[OptionalPositiveFloat, _NETWORK]
+    weight_average: Annotated[OptionalFactor, _NETWORK] = None
+    warmup_epochs: Annotated[NonNegativeInt, _PACE | Scope.NETWORK] = 0
+    label_smoothing: Annotated[Factor, _NETWORK] = 0.0
     monitor: Annotated[str, _PACE | Scope.MODEL]
     early_stopping: Annotated[bool, _PACE | Scope.NETWORK]
     patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
@@ -196,6 +200,10 @@ class Settings(FeatureSettings):
     augment_noise: Annotated[NonNegativeFloat, _NETWORK]
     augment_gain_db: Annotated[NonNegativeFloat, _NETWORK]
     augment_mixup: Annotated[NonNegativeFloat, _NETWORK]
+    augment_mixstyle: Annotated[NonNegativeFloat, Field(le=1), _NETWORK] = 0.0
+    augment_mixstyle_alpha: Annotated[PositiveFloat, _NETWORK] = 0.3
+    augment_vocal_tract: Annotated[Factor, _NETWORK] = 0.0
+    augment_speed: Annotated[Factor, _NETWORK] = 0.0
     # of an experiment or instance alone, so without a default in config.ini
     comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
@@ -279,5 +287,9 @@ NUMBER_KEYS = names_of(Scope.NUMBERS)
 CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
-NEUTRAL: Mapping[str, object] = {"train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none"}
+NEUTRAL: Mapping[str, object] = {
+    "train_fraction": 1.0, "train_where": None, "test_where": None, "target_scaling": "none", "weight_average": None,
+    "warmup_epochs": 0, "label_smoothing": 0.0, "augment_mixstyle": 0.0, "augment_mixstyle_alpha": 0.3,
+    "augment_vocal_tract": 0.0, "augment_speed": 0.0,
+}  # fmt: skip
 """Settings of later versions at the value that changes nothing. There they are no part of the hash: older results hold."""

@@ -27,6 +27,7 @@ CLUSTER = (
 AUGMENTATION = (
     "augment_time_masks", "augment_time_mask_frames", "augment_frequency_masks", "augment_frequency_mask_bins",
     "augment_time_shift_s", "augment_frequency_shift_bins", "augment_noise", "augment_gain_db", "augment_mixup",
+    "augment_mixstyle", "augment_mixstyle_alpha", "augment_vocal_tract", "augment_speed",
 )  # fmt: skip
 EXPECTED = {
     Scope.FOLDS: FOLDS,
@@ -44,7 +45,7 @@ EXPECTED = {
         "generator", "tensorboard", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
     Scope.BETWEEN_STEPS: (
-        "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
+        "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs", "warmup_epochs",
         "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
         "page", "tracking",
@@ -52,10 +53,12 @@ EXPECTED = {
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
         "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
+        "weight_average", "warmup_epochs", "label_smoothing",
         "early_stopping", "patience", "tensorboard", "precision", "initial_model", "frozen_layers", "frozen", *AUGMENTATION,
     ),
     Scope.MODEL: (
         "loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",
+        "weight_average", "label_smoothing",
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
         "initial_model", "frozen_layers", "frozen", *FeatureSettings.model_fields, *AUGMENTATION,
     ),
