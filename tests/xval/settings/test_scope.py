@@ -45,7 +45,8 @@ EXPECTED = {
         "generator", "tensorboard", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
     Scope.BETWEEN_STEPS: (
-        "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs", "warmup_epochs",
+        "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
+        "warmup_epochs",
         "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
         "page", "tracking",

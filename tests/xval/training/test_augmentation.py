@@ -13,8 +13,8 @@ from xval.config_file import read_section
 from xval.errors import SettingsError
 from xval.models.build import build_model
 from xval.models.frontend import build_frontend
-from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 from xval.training.augmentation import RandomGain, TrainingAugmentation, WaveformAugmentation, augmented
+from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 
 N_EXAMPLES = 4000
 PROJECT_ROOT = Path(__file__).parents[3]
