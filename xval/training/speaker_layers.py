@@ -6,7 +6,8 @@ Both warps are linear interpolations along one axis, from positions that differ 
 its first and last value go on.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,9 +17,6 @@ from numpy.typing import NDArray
 from preprocessing.features.settings import FeatureSettings
 from xval.training.random_layer import RandomLayer, whole_numbers
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 N_FACTORS = 41
 """How many lengths of the vocal tract are drawn from."""
 
@@ -27,7 +25,7 @@ _N_QUANTILES = 1001
 _SMALLEST_DEVIATION = 1e-3
 
 
-def warped_bins(settings: FeatureSettings, n_bins: int, factors: "Sequence[float]") -> NDArray[np.float32]:
+def warped_bins(settings: FeatureSettings, n_bins: int, factors: Iterable[float]) -> NDArray[np.float32]:
     """Return where each bin of a spectrum comes from when frequencies are multiplied by a factor.
 
     Args:
