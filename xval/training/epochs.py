@@ -135,7 +135,7 @@ class _AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
             return
         self._trained = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables()]
         for variable, average in zip(self._variables(), weight_averages(self.model.optimizer), strict=True):
-            variable.assign(average)
+            variable.assign(keras.ops.convert_to_numpy(average).copy())  # a buffer of its own: JAX gives both away in a step
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
