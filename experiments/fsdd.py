@@ -29,12 +29,30 @@ masks = {
     "augment_frequency_masks": 1,
     "augment_frequency_mask_bins": 6,
 }
+recipe = {  # docs/recipe.md
+    "architecture": "cnn_small",
+    "top_db": 40,
+    "batch_size": 64,
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
+    "learning_rate": 0.004,
+    "schedule": "cosine",
+    "warmup_epochs": 1,
+    "patience": 14,
+    "weight_average": 0.98,
+    "label_smoothing": 0.1,
+    "augment_vocal_tract": 0.2,
+    "augment_speed": 0.15,
+    "augment_mixstyle": 0.4,
+    "augment_mixup": 0.2,
+}
 
 experiment[1] = {**plain, "comment_1": "plain"}
 experiment[2] = {**plain, **per_clip, "comment_1": "scaled per clip"}
 experiment[3] = {**stretched, "comment_1": "trimmed, stretched"}
 experiment[4] = {**stretched, **per_clip, "comment_1": "trimmed, stretched, scaled per clip"}
 experiment[5] = {**stretched, **per_clip, **masks, "comment_1": "... and masked in training"}
+experiment[6] = {**stretched, **per_clip, **masks, **recipe, "comment_1": "... by the recipe"}
 
 if __name__ == "__main__":
     experiment.main()
