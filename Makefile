@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CODE := xval architectures preprocessing augmentation experiments benchmarks tests docs notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check docs fix bench bench-gpu clean
+.PHONY: help demo test test-slow check docs fix bench bench-gpu systems clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -55,6 +55,9 @@ bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/R
 	$(BIN)/python benchmarks/backends.py
 	$(BIN)/python benchmarks/statistics_simulation.py
 	$(BIN)/python benchmarks/plain_keras.py $(addprefix --digits ,$(wildcard ../shared/data/fsdd/recordings))
+
+systems: .venv/.installed-test ## the scripts of the systems on generated corpora, at the networks' own sizes (hours without a GPU)
+	$(BIN)/python benchmarks/systems.py
 
 bench-gpu: ## measure on an NVIDIA GPU, with the backends that are installed for it (takes about 30 minutes)
 	$(BIN)/python benchmarks/gpu.py --csv gpu.csv --picture gpu.png

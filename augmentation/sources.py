@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from preprocessing.clips.augmented_copies import COPIES_NAME, NOTE_NAME
-from preprocessing.clips.listing import AUDIO_SUFFIXES
+from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below
 from preprocessing.clips.output_folder import LEFT_OUT_NAME, name_copies, refuse_nested
 from preprocessing.clips.table import natural_key
 
@@ -39,7 +39,7 @@ def list_sources(folder: Path) -> Sources:
         CorpusError: There is no such folder, no audio in it, or two files would get one name in the output.
     """
     audio = name_copies(folder)
-    relative = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    relative = [path.relative_to(folder) for path in files_below(folder)]
     visible = [path.as_posix() for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
     n_audio = sum(PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES for path in visible)
     metadata = tuple(sorted((path for path in visible if _is_metadata(path)), key=natural_key))

@@ -8,7 +8,7 @@ python -m preprocessing voxceleb FOLDER --phases iden_split.txt --set features=w
 python experiments/voxceleb.py 3 3 0
 
 Without a list of phases: --set fold_strategy=balanced, which deals the videos to folds. Known speakers of the digits corpus, on
-a CPU: see the README.
+a CPU: docs/systems.md.
 """
 
 from xval import Experiment

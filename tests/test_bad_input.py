@@ -30,7 +30,8 @@ def run(tmp_path, monkeypatch, capfd):
             experiment[number] = instance
         with pytest.raises(SystemExit) as ended:
             experiment.main([str(argument) for argument in arguments])
-        return ended.value.code, capfd.readouterr().err
+        run.output, errors = capfd.readouterr()
+        return ended.value.code, errors
 
     return run
 
@@ -160,3 +161,14 @@ def test_hostile_names_and_damaged_files_cost_nothing_else(project):
     assert texts["=1+1"] == "s"
     outside = {path.name for path in project.folder.iterdir()} | {path.name for path in project.folder.parent.iterdir()}
     assert "x.npy" not in outside
+
+
+def test_what_fails_before_any_training_says_one_thing(run):
+    missing = {"architecture": "feature_combination", "models": ["nowhere/fold_{fold}.keras"], "basic_features": False}
+
+    code, errors = run(instances=[missing])
+
+    assert code == 2
+    assert len(errors.splitlines()) == 1
+    assert "nowhere/fold_1.keras does not exist" in errors
+    assert "the page is not up to date" not in run.output

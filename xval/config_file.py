@@ -91,9 +91,11 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
     parser = ConfigParser(interpolation=None, default_section="\0", inline_comment_prefixes=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
     except OSError as error:
         raise SettingsError(f"{path}: cannot read the defaults: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not in UTF-8 ({error.reason}, byte {error.start}). Save it as UTF-8.") from error
     except ConfigParserError as error:
         raise SettingsError(f"{path}: {error}") from error
     sections = {name: dict(parser[name]) for name in parser.sections()}

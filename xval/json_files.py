@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
@@ -19,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from xval.errors import ResultsError
 from xval.operating_system import flush, replace
@@ -74,10 +75,11 @@ def read_json(path: Path) -> JsonObject | None:
     """Return a JSON file as a dict, or None where there is none.
 
     Raises:
-        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, or nested too deeply.
+        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, nested too deeply, or no
+            regular file.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(LARGEST_JSON_BYTES + 1)
         if len(text) > LARGEST_JSON_BYTES:
             raise ResultsError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes, the most that a file of results may have.")
@@ -94,6 +96,20 @@ def read_json(path: Path) -> JsonObject | None:
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
     return content
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read its bytes, without waiting for what is none: a pipe in its place would never end.
+
+    Raises:
+        OSError: It is missing or cannot be read.
+        ResultsError: It is a pipe, a device or a socket.
+    """
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ResultsError(f"{path}: no regular file. Move it away to run that part again.")
+    return file
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """What audio files lie in a folder, and what else."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -25,16 +26,32 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
         skipped.
 
     Raises:
-        CorpusError: There is no such folder, or no such file in it.
+        CorpusError: There is no such folder, no such file in it, or a folder in it cannot be read.
     """
     if not folder.is_dir():
         raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
-    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    relative = (path.relative_to(folder) for path in files_below(folder) if path.suffix.lower() in suffixes)
     visible = [path for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
     found = sorted(path.as_posix() for path in visible if not is_copy(path))
     if not found:
         raise CorpusError(f"{folder} holds no {expected}. Found: {describe_folder(folder)}.")
     return found
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files in a folder and in those below it, without following links to folders.
+
+    Raises:
+        CorpusError: A folder cannot be read; without its files a corpus would be smaller than meant, and nothing would say so.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise CorpusError(
+            f"{error.filename}: the folder cannot be read ({error.strerror}), so that its files would be missing. Ask for the "
+            "right to read it, or move it out of the folder."
+        ) from error
+
+    return [Path(place, name) for place, _, names in os.walk(folder, onerror=refuse) for name in names]
 
 
 def describe_folder(folder: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.audio.read import read_audio
+from preprocessing.clips.listing import files_below
 from preprocessing.clips.output_folder import (
     LEFT_OUT_COLUMNS,
     LEFT_OUT_NAME,
@@ -133,6 +134,7 @@ def convert_folder(
         WorkerError: A process died.
     """
     copies = name_copies(source)
+    n_passed_over = len(files_below(source)) - len(copies)
     refuse_nested(("IN", source), ("OUT", target), "copies would be taken for recordings")
     with open_output(target, NOTE_NAME, asdict(copy_format), overwrite=overwrite) as output:
         output.begin({path: Source(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
@@ -148,7 +150,7 @@ def convert_folder(
         n_kept=len(copies) - len(to_do),
         left_out=left_out,
         clipped=[path for path, result in zip(to_do, results, strict=True) if result.is_clipped],
-        n_passed_over=sum(path.is_file() for path in source.rglob("*")) - len(copies),
+        n_passed_over=n_passed_over,
     )
 
 
@@ -188,7 +190,7 @@ def make_parser() -> Parser:
 
 def _sample_rate(text: str) -> int:
     """Read a rate."""
-    if not text.isdecimal() or not 1000 <= int(text) <= 384_000:
+    if not (text.isascii() and text.isdecimal()) or not 1000 <= int(text) <= 384_000:
         raise SettingsError(f"--sample-rate {text}: a whole number from 1000 to 384000 (Hz) is wanted, such as 16000.")
     return int(text)
 

@@ -25,6 +25,23 @@ def test_every_key_of_the_project_has_a_comment_or_shares_one():
     assert uncommented in ([], ["batch_size = 32"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path, encoding):
+    path = tmp_path / "config.ini"
+    path.write_text("[experiment]\ndataset = é\n", encoding=encoding)
+
+    assert read_defaults(path) == {"experiment": {"dataset": "é"}}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_other_encodings_are_named(tmp_path, encoding):
+    path = tmp_path / "config.ini"
+    path.write_text("[experiment]\ndataset = é\n", encoding=encoding)
+
+    with pytest.raises(SettingsError, match=r"config\.ini: not in UTF-8 \(.*, byte \d+\)\. Save it as UTF-8\."):
+        read_defaults(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from xval.errors import ResultsError
 from xval.json_files import (
     flush_all,
     json_text,
@@ -147,3 +148,14 @@ def test_folders_are_removed_where_that_is_wanted(tmp_path):
     remove_stale_parts(tmp_path)
     assert not folder.exists()
     remove_stale_parts(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "record.json")
+    with pytest.raises(ResultsError, match=r"record\.json: no regular file"):
+        read_json(tmp_path / "record.json")
+
+    (tmp_path / "zeros.json").symlink_to("/dev/zero")
+    with pytest.raises(ResultsError, match=r"zeros\.json: no regular file"):
+        read_json(tmp_path / "zeros.json")

@@ -156,7 +156,7 @@ def read_device(text: str) -> str:
     Raises:
         SettingsError: It is neither ``cpu`` nor a number.
     """
-    if text != "cpu" and not text.isdecimal():
+    if text != "cpu" and not (text.isascii() and text.isdecimal()):
         raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
     return text
 

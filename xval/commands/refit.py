@@ -59,6 +59,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _above_zero(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise SettingsError(f"received '{text}'; a whole number from 1 is wanted.")
     return int(text)

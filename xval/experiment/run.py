@@ -259,7 +259,7 @@ def _write_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model.
     """
     page = planned.instances[0].settings.page
-    if page == "none":
+    if page == "none" or not planned.folder.folds_file.exists():  # without the folds the run failed before any training
         return
     n_jobs = len(planned.done) + len(planned.to_do)
     request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)

@@ -5,6 +5,7 @@ histories that have what their readers need, or a `ResultsError` that names the 
 """
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from xval.errors import ResultsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan
-from xval.json_files import read_json
+from xval.json_files import open_regular, read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
+from xval.results.record_form import find_faults
 from xval.settings.schema import Settings
 
 Record = dict[str, Any]
@@ -36,17 +38,6 @@ FIGURE_PLACES = {
     "chance": ("chance", "test"),
 }
 """The sides of a table of figures, and the places of their metrics in a record."""
-
-_Kinds = Mapping[str, type | tuple[type, ...]]
-_RECORD: _Kinds = {
-    "status": str, "instance": int, "fold": int, "repeat": int, "settings_hash": str, "code_hash": str, "folds_hash": str,
-    "store": str, "seed": int, "items": dict, "seconds": (int, float),
-}  # fmt: skip
-_DONE: _Kinds = {
-    "metrics": dict, "clip_metrics": dict, "item_metrics": dict, "chance": dict, "n_examples": dict,
-    "n_parameters": (int, type(None)),
-}  # fmt: skip
-_FAILED: _Kinds = {"error": str}
 
 
 @dataclass(frozen=True)
@@ -181,20 +172,10 @@ def read_record(folder: ExperimentFolder, key: JobKey) -> Record | None:
         return None
     found.setdefault("repeat", 1)  # what was written before there were repeats
     where = folder.fold_folder(*key) / "record.json"
-    kinds = {**_RECORD, **(_FAILED if found.get("status") == "failed" else _DONE)}
-    wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name, ...), kind)]
-    if found.get("status") not in ("done", "failed"):
-        wrong = ["status"]
-    models = found.get("models", [])
-    if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
-        wrong.append("models")
-    if wrong:
-        raise ResultsError(f"{where}: no record of a fold, it has {_describe(found, wrong)}. {REMEDY}")
+    if faults := find_faults(found):
+        raise ResultsError(f"{where}: no record of a fold, it has {faults}. {REMEDY}")
     if JobKey.of(found) != key:
         raise ResultsError(f"{where}: the record of {JobKey.of(found)}. {REMEDY}")
-    sides = [side for side in SIDES if not isinstance(found["items"].get(side), list)]
-    if sides:
-        raise ResultsError(f"{where}: no record of a fold, it names no {sides[0]} items. {REMEDY}")
     return found
 
 
@@ -231,8 +212,8 @@ def read_history(path: Path) -> dict[str, list[float]]:
         ResultsError: It is damaged.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            names, *rows = [row for row in csv.reader(file) if row] or [[]]
+        with open_regular(path) as file:
+            names, *rows = [row for row in csv.reader(io.TextIOWrapper(file, encoding="utf-8", newline="")) if row] or [[]]
         if not rows:
             return {}
         return {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}

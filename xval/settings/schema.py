@@ -4,6 +4,7 @@ Comes in: text and values of all layers. Goes out: a frozen `Settings`; and the 
 that belong to the whole experiment, or those that cannot change a result.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache, reduce
 from operator import or_
@@ -42,7 +43,7 @@ def _rename_reshaping(value: object) -> object:
 def _read_gpu(value: object) -> object:
     """Take 0 for "0", since the device is written either way, and refuse what is no device."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(text, str) and text != "cpu" and not all(part.strip().isdecimal() for part in text.split(",")):
+    if isinstance(text, str) and text != "cpu" and not re.fullmatch(r"\s*[0-9]+\s*(,\s*[0-9]+\s*)*", text):
         raise ValueError("allowed: a GPU number such as 0, several such as 0,1,2, or cpu")
     return text
 

@@ -57,7 +57,8 @@ class Interval(NamedTuple):
         """What to say beside an interval over fewer than 6 items; empty otherwise."""
         if self.n_items >= FEWEST_ITEMS_TO_RELY_ON:
             return ""
-        return f"{self.n_items} items tell little about others: a further item may change the figure and the interval a lot"
+        told = "1 item tells" if self.n_items == 1 else f"{self.n_items} items tell"
+        return f"{told} little about others: a further item may change the figure and the interval a lot"
 
 
 def mean_interval(

@@ -256,7 +256,7 @@ def test_described_numbers_name_exactly_the_numbers(numbers):
     assert named == numbers
 
 
-@pytest.mark.parametrize("device", ["x", "", "0;1", "-1", "cpu,0", True])
+@pytest.mark.parametrize("device", ["x", "", "0;1", "-1", "cpu,0", "٣", "0,", True])
 def test_devices_are_gpu_numbers_or_the_cpu(device):
     with pytest.raises(SettingsError, match=r"exp1\.py, experiment: gpu_ID: received"):
         resolve(declare({}, gpu_ID=device))

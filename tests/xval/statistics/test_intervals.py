@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from xval.errors import SettingsError
-from xval.statistics.intervals import N_RESAMPLES, figure_interval, mean_interval
+from xval.statistics.intervals import N_RESAMPLES, Interval, figure_interval, mean_interval
 
 
 def draw(n_items, seed=0):
@@ -124,6 +124,7 @@ def test_a_figure_that_almost_every_set_of_items_lacks_has_no_interval():
 def test_few_items_carry_a_caution():
     assert mean_interval(draw(6)).caution == ""
     assert mean_interval(draw(5)).caution.startswith("5 items tell little")
+    assert Interval(0, 1, 1, "").caution.startswith("1 item tells little")
 
 
 def test_impossible_values_are_refused():

@@ -1,0 +1,134 @@
+"""The form of a record.json: what its readers rely on, down to single figures.
+
+Comes in: the content of a file that anyone may have edited. Goes out: what is wrong with it, in words.
+
+Further entries are allowed, and kept.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_LARGEST = 2**53  # the whole numbers that a float tells apart
+_MOST_NAMED = 3
+
+Whole = Annotated[int, Field(ge=0, le=_LARGEST)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Figures = dict[str, Number | None]
+"""Metrics by name; None: undefined."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Items(_Part):
+    training: list[str]
+    validation: list[str]
+    test: list[str]
+
+
+class _Record(_Part):
+    """What every record has."""
+
+    status: str
+    instance: Whole
+    fold: Whole
+    repeat: Whole
+    settings_hash: str
+    code_hash: str
+    folds_hash: str
+    store: str
+    seed: Whole
+    items: _Items
+    seconds: Number
+    models: list[dict[str, Any]] = []
+
+
+class _Failed(_Record):
+    """The record of a job that failed."""
+
+    status: Literal["failed"]
+    error: str
+
+
+class _Metrics(_Part):
+    training: Figures
+    validation: Figures
+    test: Figures
+
+
+class _Tested(_Part):
+    test: Figures
+
+
+class _ClipMetrics(_Part):
+    validation: Figures
+    test: Figures
+
+
+class _OfItem(_Part):
+    n_clips: Whole
+    __pydantic_extra__: dict[str, Number | None]
+
+
+class _ItemMetrics(_Part):
+    test: dict[str, _OfItem]
+
+
+class _Counts(_Part):
+    training: Whole
+    validation: Whole
+    test: Whole
+
+
+class _Confusion(_Part):
+    test: list[list[Whole]]
+
+
+class _Done(_Record):
+    """The record of a finished job."""
+
+    status: Literal["done"]
+    metrics: _Metrics
+    clip_metrics: _ClipMetrics
+    item_metrics: _ItemMetrics
+    chance: _Tested
+    n_examples: _Counts
+    n_parameters: Whole | None
+    class_names: list[str] = []
+    target_names: list[str] = []
+    further_metrics: dict[str, bool] = {}
+    class_metrics: dict[str, dict[str, Figures]] = {}
+    confusion_matrix: _Confusion = _Confusion(test=[])  # of classes alone; not null
+    best_epoch: Whole | None = None
+    epochs: Whole | None = None
+    versions: dict[str, str] = {}
+
+
+def find_faults(content: Mapping[str, Any]) -> str:
+    """Return what is wrong with the content of a record.json, such as ``no class_names``; empty: nothing.
+
+    Args:
+        content: A record, of a job that ended well or failed.
+    """
+    form = _Failed if content.get("status") == "failed" else _Done
+    try:
+        record = form.model_validate(dict(content))
+    except ValidationError as error:
+        return ", ".join(dict.fromkeys(_describe(fault) for fault in error.errors()[:_MOST_NAMED]))
+    if not isinstance(record, _Done) or "confusion_matrix" not in content:
+        return ""
+    names, counts = record.class_names, record.confusion_matrix.test
+    if not names:
+        return "a confusion_matrix, but no class_names"
+    if len(counts) != len(names) or any(len(row) != len(names) for row in counts):
+        return f"a confusion_matrix that is not {len(names)} x {len(names)}, as its class_names are"
+    return ""
+
+
+def _describe(fault: Mapping[str, Any]) -> str:
+    """Return a fault of pydantic as ``metrics.test.accuracy='x'`` or ``no class_names``."""
+    name = ".".join(map(str, fault["loc"]))
+    return f"no {name}" if fault["type"] == "missing" else f"{name}={fault['input']!r:.40}"
