@@ -315,6 +315,7 @@ EACH: dict[str, dict[str, object]] = {
     "noise": {"augment_noise": 0.5},
     "gain": {"augment_gain_db": 6.0},
     "mixup": {"augment_mixup": 0.4},
+    "speakers": {"augment_mixstyle": 0.5, "augment_mixstyle_alpha": 0.2, "augment_vocal_tract": 0.2, "augment_speed": 0.2},
 }
 ALL = {key: value for some in EACH.values() for key, value in some.items()}
 

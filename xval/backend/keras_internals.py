@@ -31,6 +31,16 @@ def all_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
     return found
 
 
+def weight_averages(optimizer: "keras.optimizers.Optimizer") -> list["keras.Variable"]:
+    """Return the moving averages that an optimizer with `use_ema` keeps, in the order of the weights that it was built with.
+
+    They are among `Optimizer.variables`, which does not tell one kind from another. In mixed_float16 they belong to the
+    optimizer within.
+    """
+    found: list[keras.Variable] = getattr(optimizer, "inner_optimizer", optimizer)._model_variables_moving_average
+    return found
+
+
 @contextmanager
 def shapes_alone() -> Iterator[None]:
     """Let variables that are made within this block have a shape and never take memory.

@@ -23,10 +23,11 @@ Function = Callable[[Any, Any], Any]
 
 
 def fitted_loss(settings: Settings) -> str:
-    """Return the name of the loss that training minimises: mixed examples have shares of classes, not one class."""
+    """Return the name of the loss that training minimises: mixed and smoothed labels are shares of classes, not one class."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    return "categorical_crossentropy" if settings.augment_mixup and task.target_form(loss) == "class" else loss
+    has_shares = settings.augment_mixup or settings.label_smoothing
+    return "categorical_crossentropy" if has_shares and task.target_form(loss) == "class" else loss
 
 
 def loss_function(name: str) -> Function:

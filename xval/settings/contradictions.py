@@ -44,8 +44,11 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(
             f"architecture '{settings.architecture}' reads spectrograms; set features=waveform and frontend=logmel (or stft)"
         )
-    if settings.augment_mixup and user_code.is_dotted(loss) and task.has_clip_classes:
-        raise ValueError(f"augment_mixup gives examples shares of classes; loss '{loss}' gets the number of one class")
+    for name in ("augment_mixup", "label_smoothing"):
+        if getattr(settings, name) and user_code.is_dotted(loss) and task.has_clip_classes:
+            raise ValueError(f"{name} gives examples shares of classes; loss '{loss}' gets the number of one class")
+    if settings.label_smoothing and not task.has_clip_classes:
+        raise ValueError(f"label_smoothing={settings.label_smoothing} needs classes of clips; the task is {settings.task_type}")
     if settings.clip_average != "probabilities" and not task.has_clip_classes:
         raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
     monitors = task.monitors(further)
@@ -104,8 +107,9 @@ def _check_task(settings: "Settings") -> None:
                 f"{name}={getattr(settings, name)} would move audio away from its annotations; for frame_classification it is "
                 "none, and sequence_frames says how long examples are"
             )
-    if settings.augment_time_shift_s:
-        raise ValueError("augment_time_shift_s would move audio away from its annotations; random_excerpts moves both")
+    for name in ("augment_time_shift_s", "augment_speed"):
+        if getattr(settings, name):
+            raise ValueError(f"{name} would move audio away from its annotations; random_excerpts moves both")
     if settings.event_median_frames % 2 == 0:
         raise ValueError(f"event_median_frames={settings.event_median_frames}; an odd number has a frame in the middle")
 
@@ -151,19 +155,22 @@ def _check_augmentation(settings: "Settings") -> None:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} is nothing after rounding to steps of {step_s:g} s"
         )
-    if settings.augment_mixup and settings.batch_size == 1:
-        raise ValueError("augment_mixup mixes the examples of a batch, and batch_size is 1")
+    for name in ("augment_mixup", "augment_mixstyle"):
+        if getattr(settings, name) and settings.batch_size == 1:
+            raise ValueError(f"{name} mixes the examples of a batch, and batch_size is 1")
     if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}; lower it"
         )
-    if settings.augment_frequency_shift_bins and settings.features in ("mfcc", "embedding"):
-        raise ValueError(f"augment_frequency_shift_bins needs bins of frequency, and features='{settings.features}' has none")
+    of_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
+    for name in of_bins:
+        if getattr(settings, name) and settings.features in ("mfcc", "embedding"):
+            raise ValueError(f"{name} needs bins of frequency, and features='{settings.features}' has none")
     if settings.features == "embedding":
         for name in ("augment_gain_db", "augment_time_shift_s"):
             if getattr(settings, name):
                 raise ValueError(f"{name} changes samples, and features='embedding' are computed before training; set it to 0")
-    on_features = [*masks, "augment_frequency_shift_bins"]
+    on_features = [*masks, *of_bins, "augment_mixstyle", "augment_speed"]
     on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
     switched_on = next((name for name in on_features if getattr(settings, name)), None)
     if switched_on and is_waveform and settings.frontend == "none":

@@ -15,7 +15,9 @@ from xval.settings.optimizer_arguments import check_arguments
 if TYPE_CHECKING:
     from xval.settings.schema import Settings
 
-OPTIMIZER_OPTIONS = {"momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm"}
+OPTIMIZER_OPTIONS = {
+    "momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm", "weight_average": "ema_momentum",
+}  # fmt: skip
 """The parameters of an instance that an optimizer takes, and what Keras calls them."""
 
 
@@ -53,7 +55,8 @@ def check_options(settings: "Settings") -> None:
 
     Raises:
         SettingsError: The optimizer has no momentum, or is a function, which takes the learning rate alone; the schedule needs
-            a final learning rate, or has none; as `check_arguments`.
+            a final learning rate, or has none; or it leaves no epoch after those of the warm-up, or cannot have any; as
+            `check_arguments`.
     """
     optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
     check_arguments(optimizer, settings.optimizer_arguments)
@@ -74,3 +77,8 @@ def check_options(settings: "Settings") -> None:
         raise SettingsError(
             f"final_learning_rate={final} has no effect with schedule='{schedule}'; it has with: {', '.join(TO_FINAL)}"
         )
+    warmup = settings.warmup_epochs
+    if warmup and (schedule == "plateau" or user_code.is_dotted(schedule)):
+        raise SettingsError(f"warmup_epochs={warmup} has no effect with schedule='{schedule}', which sets every epoch itself")
+    if warmup and warmup >= settings.num_epochs:
+        raise SettingsError(f"warmup_epochs={warmup} leaves none of num_epochs={settings.num_epochs}; lower it")

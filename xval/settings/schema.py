@@ -89,7 +89,8 @@ _NETWORK = Scope.NETWORK | Scope.MODEL
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(_below_one)]
-OptionalFactor = Annotated[Annotated[NonNegativeFloat, Field(lt=1)] | None, BeforeValidator(none_from_text)]
+Factor = Annotated[NonNegativeFloat, Field(lt=1)]
+OptionalFactor = Annotated[Factor | None, BeforeValidator(none_from_text)]
 
 
 class Settings(FeatureSettings):
@@ -183,6 +184,9 @@ class Settings(FeatureSettings):
     loss: Annotated[str, Scope.MODEL | Scope.LOSS]
     class_weights: Annotated[Literal["none", "balanced"], _PACE]
     clip_norm: Annotated[OptionalPositiveFloat, _NETWORK]
+    weight_average: Annotated[OptionalFactor, _NETWORK] = None
+    warmup_epochs: Annotated[NonNegativeInt, _PACE | Scope.NETWORK] = 0
+    label_smoothing: Annotated[Factor, _NETWORK] = 0.0
     monitor: Annotated[str, _PACE | Scope.MODEL]
     early_stopping: Annotated[bool, _PACE | Scope.NETWORK]
     patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
@@ -205,6 +209,10 @@ class Settings(FeatureSettings):
     augment_noise: Annotated[NonNegativeFloat, _NETWORK]
     augment_gain_db: Annotated[NonNegativeFloat, _NETWORK]
     augment_mixup: Annotated[NonNegativeFloat, _NETWORK]
+    augment_mixstyle: Annotated[NonNegativeFloat, Field(le=1), _NETWORK] = 0.0
+    augment_mixstyle_alpha: Annotated[PositiveFloat, _NETWORK] = 0.3
+    augment_vocal_tract: Annotated[Factor, _NETWORK] = 0.0
+    augment_speed: Annotated[Factor, _NETWORK] = 0.0
     # of an experiment or instance alone, so without a default in config.ini
     comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""

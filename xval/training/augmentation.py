@@ -1,8 +1,8 @@
-"""Change training examples at every step: masks, shifts, noise and gain, so that the model cannot learn them by heart.
+"""Change training examples at every step, so that the model cannot learn them by heart: masks, shifts, noise and gain here.
 
 Comes in: the whole model of a fold and the settings. Goes out: a model to fit that shares its weights and changes what passes
 through it in training alone; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each
-other before they come here.
+other before they come here; speaker_layers.py makes them sound like other speakers.
 
 Every example gets numbers of its own, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
 """
@@ -16,6 +16,8 @@ from keras import ops
 
 from xval.errors import SettingsError
 from xval.settings.schema import Settings
+from xval.training.random_layer import RandomLayer, whole_numbers
+from xval.training.speaker_layers import N_FACTORS, SpeakerAugmentation, warped_bins
 
 NORMALIZATION = "normalization"  # the layer of the whole model after which examples have mean 0 and deviation 1
 
@@ -24,61 +26,11 @@ _KEYS = {  # number of masks, their greatest width, furthest shift
     "frames": ("augment_time_masks", "augment_time_mask_frames", "augment_time_shift_s"),
     "bins": ("augment_frequency_masks", "augment_frequency_mask_bins", "augment_frequency_shift_bins"),
 }
-
-
-def _whole(shares: Any, highest: Any) -> Any:
-    """Return whole numbers 0..highest as float32, each as likely, from shares drawn uniformly from [0, 1)."""
-    return ops.minimum(ops.floor(shares * (highest + 1)), highest)
-
-
-class _RandomLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that changes examples in training alone, in float32 whatever the precision of the rest."""
-
-    def __init__(self, *, seed: int, **keywords: Any) -> None:
-        super().__init__(**{"dtype": "float32", **keywords})
-        self._seeds = keras.random.SeedGenerator(seed)
-
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the inputs, changed where ``training`` is true."""
-        return self.change(inputs) if training else inputs
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the inputs."""
-        return input_shape
-
-    def change(self, examples: Any) -> Any:
-        """Return changed examples."""
-        raise NotImplementedError
-
-    def _shares(self, examples: Any, *shape: int) -> Any:
-        """Draw numbers uniformly from [0, 1), float32 (batch, *shape); without a shape one per example, to broadcast."""
-        shape = shape or (1,) * (len(examples.shape) - 1)
-        return keras.random.uniform((ops.shape(examples)[0], *shape), dtype="float32", seed=self._seeds)
-
-    def _noisy(self, examples: Any, noise_share: float, level: Any) -> Any:
-        """Add Gaussian noise whose deviation is drawn from 0 to ``noise_share`` times the level of each example."""
-        deviation = noise_share * level * self._shares(examples)
-        return examples + deviation * keras.random.normal(ops.shape(examples), dtype="float32", seed=self._seeds)
-
-    def _shifted(self, examples: Any, axis: int, furthest: int) -> Any:
-        """Move each example along an axis by a whole number drawn from -furthest..furthest; zeros come in.
-
-        Each binary digit of the number moves, by a slice, the examples in which it is set; so it goes along any axis.
-        """
-        n_digits = (2 * furthest).bit_length()
-        padding = [(0, 0)] * len(examples.shape)
-        padding[axis] = (furthest, 2**n_digits - 1 - furthest)
-        moved = ops.pad(examples, padding)
-        start = _whole(self._shares(examples), 2 * furthest)
-        before = (slice(None),) * axis
-        for step in (2**digit for digit in reversed(range(n_digits))):
-            is_set = ops.floor(start / step) % 2 == 1
-            moved = ops.where(is_set, moved[(*before, slice(step, None))], moved[(*before, slice(None, -step))])
-        return moved
+_OTHER_KEYS = ("augment_noise", "augment_mixstyle", "augment_vocal_tract", "augment_speed")
 
 
 @keras.saving.register_keras_serializable(package="xval")
-class TrainingAugmentation(_RandomLayer):
+class TrainingAugmentation(RandomLayer):
     """Shift normalised features in time and frequency, add noise, and mask frames and bins; in this order.
 
     What is masked, and what a shift brings in, is 0: the mean of the training items. Masks are those of SpecAugment (Park et
@@ -120,9 +72,9 @@ class TrainingAugmentation(_RandomLayer):
     def change(self, examples: Any) -> Any:
         """Return changed examples, float32 (batch, n_frames, n_bins)."""
         for unit, furthest in self.shifts.items():
-            examples = self._shifted(examples, _AXES[unit], furthest) if furthest else examples
+            examples = self.shifted(examples, _AXES[unit], furthest) if furthest else examples
         if self.noise_share:
-            examples = self._noisy(examples, self.noise_share, ops.std(examples, axis=(1, 2), keepdims=True))
+            examples = self.noisy(examples, self.noise_share, ops.std(examples, axis=(1, 2), keepdims=True))
         for unit, (n_masks, widest) in self.masks.items():
             examples = self._masked(examples, _AXES[unit], n_masks, widest) if n_masks and widest else examples
         return examples
@@ -130,15 +82,15 @@ class TrainingAugmentation(_RandomLayer):
     def _masked(self, examples: Any, axis: int, n_masks: int, widest: int) -> Any:
         length = ops.shape(examples)[axis]
         size = ops.cast(length, "float32")
-        widths = _whole(self._shares(examples, n_masks, 1), ops.minimum(float(widest), ops.floor((size - 1) / n_masks)))
-        starts = _whole(self._shares(examples, n_masks, 1), size - widths)
+        widths = whole_numbers(self.shares(examples, n_masks, 1), ops.minimum(float(widest), ops.floor((size - 1) / n_masks)))
+        starts = whole_numbers(self.shares(examples, n_masks, 1), size - widths)
         positions = ops.arange(length, dtype="float32")
         masked = ops.any(ops.logical_and(positions >= starts, positions < starts + widths), axis=1)
         return ops.where(ops.expand_dims(masked, 3 - axis), 0.0, examples)
 
 
 @keras.saving.register_keras_serializable(package="xval")
-class WaveformAugmentation(_RandomLayer):
+class WaveformAugmentation(RandomLayer):
     """Shift waveforms in time, filled with zeros, and add white noise.
 
     Input and output: float32 (batch, n_samples).
@@ -158,14 +110,14 @@ class WaveformAugmentation(_RandomLayer):
     def change(self, examples: Any) -> Any:
         """Return changed waveforms, float32 (batch, n_samples)."""
         if self.time_shift_samples:
-            examples = self._shifted(examples, 1, self.time_shift_samples)
+            examples = self.shifted(examples, 1, self.time_shift_samples)
         if self.noise_share:
-            examples = self._noisy(examples, self.noise_share, ops.sqrt(ops.mean(ops.square(examples), axis=1, keepdims=True)))
+            examples = self.noisy(examples, self.noise_share, ops.sqrt(ops.mean(ops.square(examples), axis=1, keepdims=True)))
         return examples
 
 
 @keras.saving.register_keras_serializable(package="xval")
-class RandomGain(_RandomLayer):
+class RandomGain(RandomLayer):
     """Make each example louder or softer, as if its audio had been; before normalisation.
 
     Input and output: float32 (batch, n_samples) or (batch, n_frames, n_bins), as the mode says.
@@ -195,7 +147,7 @@ class RandomGain(_RandomLayer):
 
     def change(self, examples: Any) -> Any:
         """Return louder or softer examples, float32, in their shape."""
-        gain_db = self.gain_db * (2 * self._shares(examples) - 1)
+        gain_db = self.gain_db * (2 * self.shares(examples) - 1)
         if self.mode == "db":
             return examples + gain_db
         if self.mode == "mfcc":
@@ -221,16 +173,20 @@ def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Mod
     Raises:
         SettingsError: The examples are too small for the masks or shifts, or are no (frames, bins).
     """
-    seeds = [int(number) >> 1 for number in np.random.SeedSequence(seed).generate_state(3)]
+    seeds = [int(number) >> 1 for number in np.random.SeedSequence(seed).generate_state(4)]
     first = _input_layers(settings, model.input_shape[1], seeds[:2])
     options = _feature_options(settings)
-    if not first and not any(options.values()):
+    as_other_speakers = settings.augment_mixstyle or settings.augment_vocal_tract or settings.augment_speed
+    if not first and not as_other_speakers and not any(options.values()):
         return model
     hidden = model.input
     for layer in first:
         hidden = layer(hidden)
     for layer in model.layers[1:]:
         hidden = layer(hidden)
+        if layer.name == NORMALIZATION and as_other_speakers:
+            _check_axes(hidden.shape[1:])
+            hidden = _speaker_layer(settings, hidden.shape[2], seeds[3])(hidden)
         if layer.name == NORMALIZATION and any(options.values()):
             augmentation = TrainingAugmentation(**options, seed=seeds[2], name="training_augmentation")
             _check_size(augmentation, hidden.shape[1:])
@@ -238,10 +194,10 @@ def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Mod
     return keras.Model(model.input, hidden, name=model.name)
 
 
-def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> list[_RandomLayer]:
+def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> list[RandomLayer]:
     """Return the layers before everything else: gain, and for waveforms of this length shift and noise."""
     is_waveform = settings.features == "waveform"
-    layers: list[_RandomLayer] = []
+    layers: list[RandomLayer] = []
     if settings.augment_gain_db:
         mode = settings.features if settings.features in ("waveform", "mfcc") else settings.scale
         n_mels, power, gain_db = settings.n_mels, settings.power, settings.augment_gain_db
@@ -272,17 +228,38 @@ def _feature_options(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _speaker_layer(settings: Settings, n_bins: int, seed: int) -> SpeakerAugmentation:
+    """Return the layer that makes examples of other speakers and recorders."""
+    furthest = settings.augment_vocal_tract
+    factors = np.linspace(1 - furthest, 1 + furthest, N_FACTORS)
+    return SpeakerAugmentation(
+        mixstyle=settings.augment_mixstyle,
+        mixstyle_alpha=settings.augment_mixstyle_alpha,
+        bins=warped_bins(settings, n_bins, factors) if furthest else None,
+        speed=settings.augment_speed,
+        seed=seed,
+        name="speaker_augmentation",
+    )
+
+
+def _check_axes(example_shape: tuple[int | None, ...]) -> None:
+    """Refuse examples of other axes than frames and bins.
+
+    Raises:
+        SettingsError: The example has others.
+    """
+    if len(example_shape) != len(_AXES):
+        keys = ", ".join([*(key for keys in _KEYS.values() for key in keys), *_OTHER_KEYS])
+        raise SettingsError(f"examples have the axes {example_shape}; only (frames, bins) can be augmented. Set to 0: {keys}.")
+
+
 def _check_size(augmentation: TrainingAugmentation, example_shape: tuple[int | None, ...]) -> None:
     """Refuse masks and shifts that could leave nothing of an example.
 
     Raises:
         SettingsError: They could, or the example has other axes than frames and bins.
     """
-    if len(example_shape) != len(_AXES):
-        keys = ", ".join(key for keys in _KEYS.values() for key in keys)
-        raise SettingsError(
-            f"examples have the axes {example_shape}; only (frames, bins) can be augmented. Set to 0: {keys}, augment_noise."
-        )
+    _check_axes(example_shape)
     for (unit, (number_key, width_key, shift_key)), size in zip(_KEYS.items(), example_shape, strict=True):
         (n_masks, widest), furthest = augmentation.masks[unit], augmentation.shifts[unit]
         if size is not None and n_masks * widest >= size:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
+from xval.backend.keras_internals import weight_averages
 from xval.data.fold import FoldData, measured
 from xval.errors import DivergenceError
 from xval.jobs.job import Refit
@@ -73,6 +74,7 @@ class BetweenEpochs:
         rates = refit.learning_rates if refit else None
         schedule = [] if rates is None else [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
         self.callbacks: list[keras.callbacks.Callback] = [
+            *([] if settings.weight_average is None else [_AveragedWeights()]),
             self._epoch_end,
             *(schedule or _schedule(settings, self._stopper.mode)),
             *([] if refit else [self._stopper, self._best]),
@@ -91,7 +93,7 @@ class BetweenEpochs:
 def _schedule(settings: Settings, mode: str) -> list[keras.callbacks.Callback]:
     """Return the callback that moves the learning rate between epochs, if any does."""
     name = optimizers.schedule_name(settings.schedule)
-    if name == "constant":
+    if name == "constant" and not settings.warmup_epochs:
         return []
     if name == "plateau":
         factor, patience = settings.schedule_decay, settings.schedule_patience
@@ -130,6 +132,38 @@ class BatchLosses(keras.callbacks.Callback):  # type: ignore[misc]
         """Hand the losses on."""
         self._write(1 + self._n_written, self._losses)
         self._n_written += len(self._losses)
+
+
+class _AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """Have the averages of the weights in the model, which Keras's optimizer keeps, from the end of an epoch to the next one.
+
+    Keras's SwapEMAWeights does the same, but loses the averages where training stops early, and rounds on TensorFlow.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._trained: list[NDArray[np.float32]] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
+        for variable, value in zip(self._variables(), self._trained, strict=False):
+            variable.assign(value)
+        self._trained = []
+
+    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        self._put_averages()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._put_averages()
+
+    def _variables(self) -> list[keras.Variable]:
+        return list(self.model.trainable_variables)
+
+    def _put_averages(self) -> None:
+        if self._trained:
+            return
+        self._trained = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables()]
+        for variable, average in zip(self._variables(), weight_averages(self.model.optimizer), strict=True):
+            variable.assign(keras.ops.convert_to_numpy(average).copy())  # a buffer of its own: JAX gives both away in a step
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]

@@ -135,7 +135,16 @@ def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings
     """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
     weights = data.class_weights() if settings.class_weights == "balanced" else None
     mixup = settings.augment_mixup or None
-    return _targeted(compiled, data.training, data, settings, weights=weights, shuffle_seed=seed, mixup=mixup)
+    return _targeted(
+        compiled,
+        data.training,
+        data,
+        settings,
+        weights=weights,
+        shuffle_seed=seed,
+        mixup=mixup,
+        smooth=settings.label_smoothing,
+    )
 
 
 def _targeted(
@@ -145,6 +154,7 @@ def _targeted(
     settings: Settings,
     *,
     weights: NDArray[np.float32] | None = None,
+    smooth: float = 0.0,
     **options: Any,
 ) -> Batches:
     """Return batches with what the fitted model is to answer: the targets, or no residual of the features themselves."""
@@ -153,6 +163,8 @@ def _targeted(
         targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)
     else:
         targets = loss_targets(examples.targets, compiled.loss, settings, data)
+    if smooth:  # Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
+        targets = (targets * (1 - smooth) + smooth / targets.shape[-1]).astype(np.float32)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`
     return Batches(examples, settings.batch_size, targets=targets, weights=weights, constant=wants_constant_shapes(), **options)

@@ -16,8 +16,8 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     """Return the optimizer of an instance.
 
     Args:
-        settings: optimizer, learning_rate, momentum, weight_decay and clip_norm (of the norm of all gradients together); what
-            is None is left to the optimizer.
+        settings: optimizer, learning_rate, momentum, weight_decay, clip_norm (of the norm of all gradients together) and
+            weight_average; what is None is left to the optimizer.
 
     Raises:
         SettingsError: A part of the user's own is no optimizer of Keras, or does not take an option that is set.
@@ -27,6 +27,7 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
     options = {keyword: value for keyword, value in given.items() if value is not None}
     options |= split_arguments(settings.optimizer_arguments)
+    options |= {"use_ema": True} if settings.weight_average is not None else {}
     make = user_code.load(name) if user_code.is_dotted(name) else getattr(keras.optimizers, OPTIMIZERS[name])
     try:
         optimizer = make(settings.learning_rate, **options)
@@ -41,7 +42,7 @@ def learning_rate(settings: Settings, epoch: int, current: float) -> float:
     """Return the learning rate of an epoch by every schedule but `plateau`, which depends on how training goes.
 
     Args:
-        settings: schedule, learning_rate, final_learning_rate, schedule_decay and num_epochs.
+        settings: schedule, learning_rate, final_learning_rate, schedule_decay, num_epochs and warmup_epochs.
         epoch: From 0.
         current: The learning rate of the epoch before (of the first one, that of the settings).
 
@@ -49,6 +50,7 @@ def learning_rate(settings: Settings, epoch: int, current: float) -> float:
         constant: start. cosine: from start to 0 over all epochs (Loshchilov & Hutter 2017, without restarts). exponential:
         start * decay^epoch. inverse_time: start / (1 + decay * epoch). linear, logarithmic: from start in the first epoch to
         the final learning rate in the last, in equal steps or equal factors. One of the user's own: what it answers.
+        The epochs of a warm-up lead to start in equal steps, and the schedule begins behind them.
 
     Raises:
         SettingsError: The user's own schedule gives no positive number.
@@ -61,6 +63,10 @@ def learning_rate(settings: Settings, epoch: int, current: float) -> float:
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
             raise SettingsError(f"schedule '{name}' gave {value!r} for epoch {epoch}; a number above 0 is wanted.")
         return float(value)
+    n_warmup = settings.warmup_epochs
+    if epoch < n_warmup:
+        return float(start * (epoch + 1) / (n_warmup + 1))
+    epoch, n_epochs = epoch - n_warmup, n_epochs - n_warmup
     share = epoch / max(n_epochs - 1, 1)
     match name:
         case "cosine":

@@ -20,6 +20,7 @@ from xval.backend.keras_internals import (
     leave_tensorflow_alone,
     scale_updates,
     shapes_alone,
+    weight_averages,
 )
 from xval.config_file import ROOT
 from xval.settings.keras_names import OPTIMIZERS
@@ -85,6 +86,18 @@ def test_variables_that_are_made_for_their_shape_never_take_memory(block, filled
 def fit(model):
     model.fit(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), verbose=0)
     return [np.array(each) for each in model.get_weights()]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_optimizer_keeps_its_averages_in_the_order_of_the_weights(wrapped):
+    weights = [keras.Variable(np.float32([1, 2]), name="one"), keras.Variable(np.float32(3), name="other")]
+    optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
+    optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if wrapped else optimizer
+    optimizer.build(weights)
+
+    optimizer.apply([keras.ops.zeros(2), keras.ops.zeros(())], weights)
+
+    assert [average.numpy().tolist() for average in weight_averages(optimizer)] == [[1, 2], 3]
 
 
 def make_model():

@@ -180,6 +180,17 @@ def test_an_optimizer_of_ones_own_takes_the_arguments_that_it_names(own_package)
         settings(optimizer="own_package.made.make", optimizer_betta=0.25)
 
 
+def test_a_warm_up_leads_to_the_learning_rate_in_equal_steps_and_the_schedule_begins_behind_it():
+    cosine = settings(schedule="cosine", learning_rate=0.4, warmup_epochs=3, num_epochs=7)
+    plain = settings(schedule="cosine", learning_rate=0.4, num_epochs=4)
+
+    rates = [learning_rate(cosine, epoch, 0.0) for epoch in range(7)]
+
+    assert rates == pytest.approx([0.1, 0.2, 0.3, *(learning_rate(plain, epoch, 0.0) for epoch in range(4))])
+    steady = settings(learning_rate=0.4, warmup_epochs=1, num_epochs=3)
+    assert [learning_rate(steady, epoch, 0.0) for epoch in range(3)] == pytest.approx([0.2, 0.4, 0.4])
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -192,5 +203,21 @@ def test_an_optimizer_of_ones_own_takes_the_arguments_that_it_names(own_package)
     ],
 )
 def test_wrong_arguments_of_optimizers_are_refused(parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        settings(**parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"warmup_epochs": 5, "num_epochs": 5}, "warmup_epochs=5 leaves none of num_epochs=5"),
+        ({"warmup_epochs": 1, "schedule": "plateau"}, "warmup_epochs=1 has no effect with schedule='plateau'"),
+        ({"label_smoothing": 1.0}, "label_smoothing: received 1.0"),
+        ({"augment_vocal_tract": 0.1, "features": "mfcc"}, "augment_vocal_tract needs bins of frequency"),
+        ({"augment_mixstyle": 0.1, "batch_size": 1}, "augment_mixstyle mixes the examples of a batch"),
+        ({"augment_speed": 0.1, "normalization": "none"}, "augment_speed works on features of mean 0"),
+    ],
+)
+def test_parts_of_a_recipe_that_cannot_act_are_refused(parameters, message):
     with pytest.raises(SettingsError, match=message):
         settings(**parameters)

@@ -169,6 +169,7 @@ def test_parts_of_ones_own_are_taken_by_their_dotted_path(own_package):
         ({"architecture": "own_package.network", "n_hidden": "x"}, r"n_hidden: received 'x'"),
         ({"loss": "own_package.parts.three"}, r"received three\(a, b, c\).*loss\(y_true, y_pred\) is wanted"),
         ({"loss": "own_package.parts.loss", "augment_mixup": 0.2}, r"augment_mixup gives examples shares of classes"),
+        ({"loss": "own_package.parts.loss", "label_smoothing": 0.2}, r"label_smoothing gives examples shares of classes"),
         ({"monitor": "val_worst"}, r"monitor 'val_worst' is produced by no metric"),
     ],
 )

@@ -27,6 +27,7 @@ CLUSTER = (
 AUGMENTATION = (
     "augment_time_masks", "augment_time_mask_frames", "augment_frequency_masks", "augment_frequency_mask_bins",
     "augment_time_shift_s", "augment_frequency_shift_bins", "augment_noise", "augment_gain_db", "augment_mixup",
+    "augment_mixstyle", "augment_mixstyle_alpha", "augment_vocal_tract", "augment_speed",
 )  # fmt: skip
 TUNING = (
     "initial_model", "initial_model_match", "frozen_layers", "frozen", "unfreeze_every", "layer_learning_rate_decay",
@@ -49,6 +50,7 @@ EXPECTED = {
     ),
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
+        "warmup_epochs",
         "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
         "page", "tracking",
@@ -57,9 +59,11 @@ EXPECTED = {
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
         "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
         "early_stopping", "patience", "tensorboard", "tensorboard_batches", "precision", *TUNING, *AUGMENTATION,
+        "weight_average", "warmup_epochs", "label_smoothing",
     ),
     Scope.MODEL: (
         "loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",
+        "weight_average", "label_smoothing",
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
         *TUNING, *FeatureSettings.model_fields, *AUGMENTATION,
     ),

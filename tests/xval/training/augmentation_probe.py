@@ -24,6 +24,7 @@ EACH = {
     "frequency shift": {"augment_frequency_shift_bins": 2},
     "noise": {"augment_noise": 0.3},
     "gain": {"augment_gain_db": 6.0},
+    "speakers": {"augment_mixstyle": 0.5, "augment_vocal_tract": 0.2, "augment_speed": 0.2},
 }
 ALL = {key: value for settings in EACH.values() for key, value in settings.items()}
 

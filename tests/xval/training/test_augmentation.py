@@ -14,6 +14,7 @@ from xval.errors import SettingsError
 from xval.models.build import build_model
 from xval.models.frontend import build_frontend
 from xval.training.augmentation import RandomGain, TrainingAugmentation, WaveformAugmentation, augmented
+from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 
 N_EXAMPLES = 4000
 PROJECT_ROOT = Path(__file__).parents[3]
@@ -193,6 +194,12 @@ EVERY_LAYER = {
         (12, 8),
     ),
     "gain": lambda seed: (RandomGain(gain_db=6, mode="db", seed=seed), (12, 8)),
+    "speakers": lambda seed: (
+        SpeakerAugmentation(
+            mixstyle=1.0, bins=warped_bins(feature_settings(), 8, np.linspace(0.8, 1.2, 9)), speed=0.2, seed=seed
+        ),
+        (12, 8),
+    ),
     "waveform": lambda seed: (WaveformAugmentation(time_shift_samples=5, noise_share=0.2, seed=seed), (96,)),
 }  # fmt: skip
 
@@ -268,6 +275,8 @@ def test_each_setting_adds_the_layer_that_does_it_where_it_belongs(model, fit_mo
     )
 
     assert names_of(fitted)[1:4] == ["random_gain", "normalization", "training_augmentation"]
+    spoken = fit_model(model, augment_speed=0.1, augment_noise=0.1)
+    assert names_of(spoken)[1:4] == ["normalization", "speaker_augmentation", "training_augmentation"]
     layer = fitted.get_layer("training_augmentation")
     assert layer.masks == {"frames": (2, 3), "bins": (1, 4)}
     assert (layer.shifts, layer.noise_share) == ({"frames": 3, "bins": 2}, 0.1)
@@ -372,6 +381,8 @@ def test_examples_of_other_axes_are_refused(tmp_path, make_settings, make_option
         SettingsError, match=r"axes \(9,\); only \(frames, bins\) can be augmented. Set to 0: augment_time_masks"
     ):
         fit_model(model, augment_noise=0.1)
+    with pytest.raises(SettingsError, match=r"axes \(9,\); only .* augment_speed"):
+        fit_model(model, augment_speed=0.1)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -13,7 +13,7 @@ from xval.models.losses import data_loss
 from xval.models.predict import predict
 from xval.settings.resolve import Declaration, resolve
 from xval.training.compiled import compile_model, penalty
-from xval.training.fit import train_model
+from xval.training.fit import train_model, training_batches
 
 FOLD = Fold(1, ("a", "b", "c"), ("d",), ("e",))
 GIVEN = {"dataset": "toy", "architecture": "cnn_small", "n_filters": (4,), "batch_size": 8, "regularization_lambda": 0.01}
@@ -40,9 +40,12 @@ def train(tmp_path):
     return train
 
 
-@pytest.mark.parametrize("monitor", ["val_loss", "accuracy", "val_macro_f1"])
-def test_the_kept_predictions_are_those_of_the_weights_of_the_best_epoch(train, monitor):
-    compiled, data, settings, history = train(monitor=monitor, num_epochs=6, patience=1, learning_rate=0.1)
+@pytest.mark.parametrize(
+    ("monitor", "changes"),
+    [("val_loss", {}), ("accuracy", {"weight_average": 0.5}), ("val_macro_f1", {}), ("val_loss", {"weight_average": 0.9})],
+)
+def test_the_kept_predictions_are_those_of_the_weights_of_the_best_epoch(train, monitor, changes):
+    compiled, data, settings, history = train(monitor=monitor, num_epochs=6, patience=1, learning_rate=0.1, **changes)
     best, examples = history.epochs[history.best_epoch - 1], data.sides["validation"]
 
     assert history.best_epoch < len(history.epochs)  # weights were restored
@@ -59,6 +62,30 @@ def test_a_refit_keeps_the_last_weights_and_validates_nothing(train):
     assert (history.best_epoch, history.predictions) == (3, None)
     assert [row["learning_rate"] for row in history.epochs] == pytest.approx([0.1, 0.05, 0.01])
     assert not [name for name in history.epochs[0] if name.startswith("val_")]
+
+
+def test_averaged_weights_are_the_moving_average_of_those_that_training_goes_on_with(train):
+    wanted = None
+    for n_epochs in (1, 2, 3):  # of a step each
+        plain, *_ = train(Refit(n_epochs, (0.1,) * 3), batch_size=64)
+        weights = [variable.numpy() for variable in plain.whole.trainable_variables]
+        wanted = [0.75 * one + 0.25 * other for one, other in zip(wanted, weights, strict=True)] if wanted else weights
+
+    averaged, *_ = train(Refit(3, (0.1,) * 3), batch_size=64, weight_average=0.75)
+
+    for variable, value in zip(averaged.whole.trainable_variables, wanted, strict=True):
+        np.testing.assert_allclose(variable.numpy(), value, rtol=1e-5, atol=1e-6)
+
+
+def test_smoothed_labels_train_and_plain_ones_validate(train):
+    compiled, data, settings, history = train(num_epochs=1, learning_rate=1e-9, label_smoothing=0.3, dropout=0.0)
+
+    _, targets = training_batches(compiled, data, settings, seed=3)[0]
+    assert np.unique(targets) == pytest.approx([0.1, 0.8])
+    assert targets.sum(axis=1) == pytest.approx(1)
+    plain, _, _, without = train(num_epochs=1, learning_rate=1e-9, dropout=0.0)
+    assert history.epochs[0]["val_loss"] == pytest.approx(without.epochs[0]["val_loss"], rel=1e-4)
+    assert (compiled.loss, plain.loss) == ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def test_every_epoch_has_the_main_metric_and_those_of_the_user_which_only_stop_a_fold_that_they_monitor(train, monkeypatch):

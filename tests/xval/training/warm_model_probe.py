@@ -53,9 +53,19 @@ INSTANCES = {
         "schedule_patience": 1,
         "patience": 1,
         "clip_norm": 1.0,
+        "weight_average": 0.9,
+        "augment_mixstyle": 0.5,
+        "augment_vocal_tract": 0.2,
+        "augment_speed": 0.2,
     },
     3: CNN | {"augment_noise": 0.3, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3},
-    4: {"architecture": "rnn_small", "class_weights": "balanced", "optimizer": "nadam", "evaluate_training": True},
+    4: {
+        "label_smoothing": 0.1,
+        "architecture": "rnn_small",
+        "class_weights": "balanced",
+        "optimizer": "nadam",
+        "evaluate_training": True,
+    },
     5: CNN | {"learning_rate": 1e30, "optimizer": "sgd", "regularization_lambda": 0.01},  # diverges
 }
 

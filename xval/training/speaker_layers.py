@@ -1,0 +1,138 @@
+"""Change training examples as other speakers and other recorders would: vocal-tract length, speed, Freq-MixStyle.
+
+Comes in: normalised features in training. Goes out: features of the same shape; `augmentation.py` puts the layer in its place.
+
+Both warps are linear interpolations along one axis, from positions that differ between examples; beyond the ends of an axis
+its first and last value go on.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from preprocessing.features.settings import FeatureSettings
+from xval.training.random_layer import RandomLayer, whole_numbers
+
+N_FACTORS = 41
+"""How many lengths of the vocal tract are drawn from."""
+
+_HIGHEST_FORMANT_HZ = 4800.0  # of Jaitly & Hinton: formants lie below
+_N_QUANTILES = 1001
+_SMALLEST_DEVIATION = 1e-3
+
+
+def warped_bins(settings: FeatureSettings, n_bins: int, factors: Iterable[float]) -> NDArray[np.float32]:
+    """Return where each bin of a spectrum comes from when frequencies are multiplied by a factor.
+
+    Args:
+        settings: features, sample_rate_hz, mel_scale, fmin_hz and fmax_hz.
+        n_bins: Bins of the spectrum.
+        factors: Each above 0. Frequencies up to a bound are multiplied by it, those above are moved along a straight line that
+            ends at half the sample rate (Jaitly & Hinton, "Vocal tract length perturbation (VTLP) improves speech
+            recognition", ICML workshop 2013; the bound is 4800 Hz as there, or 80 % of half the sample rate).
+
+    Returns:
+        float32 (n_factors, n_bins), positions from 0 to n_bins - 1.
+    """
+    import librosa  # here, because it takes a second and most experiments warp nothing
+
+    top_hz = settings.sample_rate_hz / 2
+    is_mel = settings.features != "stft" and settings.frontend != "stft"
+    htk = settings.mel_scale == "htk"
+    if is_mel:
+        fmax_hz = top_hz if settings.fmax_hz is None else settings.fmax_hz
+        centres_hz = librosa.mel_frequencies(n_bins + 2, fmin=settings.fmin_hz, fmax=fmax_hz, htk=htk)[1:-1]
+    else:
+        centres_hz = np.linspace(0, top_hz, n_bins)
+    scale = (lambda hz: librosa.hz_to_mel(hz, htk=htk)) if is_mel else np.asarray
+    found = []
+    for factor in factors:
+        bound_hz = min(_HIGHEST_FORMANT_HZ, 0.8 * top_hz) * min(factor, 1)
+        warped_hz = np.interp(centres_hz, [0, bound_hz / factor, top_hz], [0, bound_hz, top_hz])
+        found.append(np.interp(scale(warped_hz), scale(centres_hz), np.arange(n_bins)))
+    return np.asarray(found, np.float32)
+
+
+@keras.saving.register_keras_serializable(package="xval")
+class SpeakerAugmentation(RandomLayer):
+    """Freq-MixStyle, then another vocal-tract length, then another speed; every example draws its own.
+
+    Input and output: float32 (batch, n_frames, n_bins); n_frames may be unknown.
+
+    Args:
+        mixstyle: Probability that an example gets part of the style of another one of its batch: the mean and deviation over
+            the frames of each bin become share * own + (1 - share) * the other's, share drawn from Beta(alpha, alpha) (Kim et
+            al., "Domain generalization on efficient acoustic scene classification using residual normalization", 2021; Schmid
+            et al., "Efficient acoustic scene classification with CP-Mobile", 2023; they draw for a batch, not an example).
+        mixstyle_alpha: Above 0. Small: styles are mostly those of the one or of the other.
+        bins: float32 (n_factors, n_bins), as of `warped_bins`: one row is drawn; None: the vocal tract stays.
+        speed: Time goes faster or slower by a factor drawn from 1 - speed to 1 + speed, around a frame drawn from all (Ko et
+            al., "Audio augmentation for speech recognition", Interspeech 2015, without its change of pitch). Below 1.
+        seed: As all layers here.
+        keywords: Of every Keras layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        mixstyle: float = 0.0,
+        mixstyle_alpha: float = 0.3,
+        bins: NDArray[np.float32] | None = None,
+        speed: float = 0.0,
+        seed: int,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(seed=seed, **keywords)
+        self.mixstyle, self.speed = mixstyle, speed
+        self._quantiles = _beta_quantiles(mixstyle_alpha) if mixstyle else None
+        self._bins = bins
+
+    def change(self, examples: Any) -> Any:
+        """Return changed examples, float32 (batch, n_frames, n_bins)."""
+        if self.mixstyle:
+            examples = self._styled(examples)
+        if self._bins is not None:
+            chosen = whole_numbers(self.shares(examples, 1), len(self._bins) - 1)
+            rows = ops.take(ops.convert_to_tensor(self._bins), ops.cast(chosen[:, 0], "int32"), axis=0)
+            examples = ops.matmul(examples, ops.swapaxes(_weights(rows, examples.shape[2]), 1, 2))
+        if self.speed:
+            n_frames = ops.shape(examples)[1]
+            last = ops.cast(n_frames, "float32") - 1
+            factor = 1 + self.speed * (2 * self.shares(examples, 1) - 1)
+            fixed = last * self.shares(examples, 1)
+            positions = ops.clip(fixed + factor * (ops.arange(n_frames, dtype="float32") - fixed), 0.0, last)
+            examples = ops.matmul(_weights(positions, n_frames), examples)
+        return examples
+
+    def _styled(self, examples: Any) -> Any:
+        mean, deviation = ops.mean(examples, axis=1, keepdims=True), ops.std(examples, axis=1, keepdims=True)
+        deviation = ops.maximum(deviation, _SMALLEST_DEVIATION)
+        partner = ops.argsort(self.shares(examples, 1)[:, 0])
+        place = self.shares(examples) * (_N_QUANTILES - 1)
+        below = ops.floor(place)
+        quantiles = ops.convert_to_tensor(self._quantiles)
+        low, high = (ops.take(quantiles, ops.cast(below, "int32") + step, axis=0) for step in (0, 1))
+        share = low + (place - below) * (high - low)
+        share = ops.where(self.shares(examples) < self.mixstyle, share, 1.0)
+        new_mean, new_deviation = (
+            share * values + (1 - share) * ops.take(values, partner, axis=0) for values in (mean, deviation)
+        )
+        return (examples - mean) / deviation * new_deviation + new_mean
+
+
+def _beta_quantiles(alpha: float) -> NDArray[np.float32]:
+    """Return the inverse of the distribution function of Beta(alpha, alpha) at equal steps, float32 (n_quantiles + 1,)."""
+    from scipy import stats  # here, because it takes a second
+
+    found = stats.beta.ppf(np.linspace(0, 1, _N_QUANTILES), alpha, alpha)
+    return np.append(found, 1).astype(np.float32)
+
+
+def _weights(positions: Any, n_values: Any) -> Any:
+    """Return the weights of linear interpolation, float32 (batch, n_positions, n_values), at positions (batch, n_positions)."""
+    distance = ops.abs(ops.expand_dims(positions, 2) - ops.arange(n_values, dtype="float32"))
+    return ops.maximum(1 - distance, 0.0)
