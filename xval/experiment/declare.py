@@ -19,7 +19,8 @@ from xval.experiment import command_line
 from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.settings.architectures import find_architecture
-from xval.settings.resolve import Declaration, parse_assignments, resolve
+from xval.settings.assignments import parse_assignments
+from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, cast
 from rich.console import Console
 
 from preprocessing.console import make_console
-from xval.errors import one_line
 from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
 from xval.experiment.checks import check_instance, find_parts
+from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
@@ -31,8 +31,6 @@ from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
-from xval.report.request import PageRequest
-from xval.report.write import write_page
 from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
@@ -45,8 +43,6 @@ from xval.worker.run import record_failure
 
 if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
-
-_MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         numbers = sorted({key.instance for key in planned.to_do})
         with track(folder, settings, numbers, console) as tracking:
             folder.prepare(declaration.description)
-            with _derived_files(planned, console) as derived:
+            with derived_files(planned, console) as derived:
                 outcomes = _run(planned, declaration, command, console, derived, tracking)
     else:
         outcomes = []
@@ -112,8 +108,8 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
-            _print_damaged(rebuild.rebuild(folder), console)
-            _write_page(planned, console, is_final=True)
+            print_damaged(rebuild.rebuild(folder), console)
+            update_page(planned, console, is_final=True)
     _end_replacing(planned)
     return tables.print_close(planned, outcomes, console)
 
@@ -269,38 +265,3 @@ def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:
         record_failure(job, outcome)
     except OSError as error:
         console.print(f"{job.key}: its failure cannot be recorded: {error}")
-
-
-@contextmanager
-def _derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
-    """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
-    has_ended = False
-    derived = BackgroundRebuild(planned.folder, write_page=lambda: _write_page(planned, console, is_final=False))
-    try:
-        yield derived
-        has_ended = True
-    finally:
-        _print_damaged(derived.close(), console)
-        _write_page(planned, console, is_final=has_ended)
-
-
-def _write_page(planned: Plan, console: Console, *, is_final: bool) -> None:
-    """Write the page, if there is to be one; a run does not fail because of it.
-
-    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model.
-    """
-    page = planned.instances[0].settings.page
-    if page == "none" or not planned.folder.folds_file.exists():  # without the folds the run failed before any training
-        return
-    n_jobs = len(planned.done) + len(planned.to_do)
-    request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
-    try:
-        write_page(planned.folder, request)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
-        console.print(f"the page is not up to date: {one_line(error)}", style="red", soft_wrap=True, markup=False)
-
-
-def _print_damaged(damaged: Sequence[str], console: Console) -> None:
-    """Print what is damaged and left out of the derived files."""
-    for line in damaged:
-        console.print(f"left out of the workbook: {line}", style="red", soft_wrap=True, markup=False)

@@ -4,7 +4,6 @@ Comes in: what a script declares, the chosen instance numbers, and overrides of 
 each number. All of them are checked before any is used, and every fault is named at once.
 """
 
-import ast
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,37 +69,6 @@ class Instance:
     def settings_hash(self) -> str:
         """Sixteen hex digits that differ when anything that can change a result differs."""
         return hash_parameters(self.parameters)
-
-
-def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
-    """Read the older form of an instance, a list of ``'name="value"'`` texts; nothing is executed.
-
-    Args:
-        assignments: The texts; the values are Python literals.
-        where: Who is named in errors.
-
-    Returns:
-        The names with their values.
-
-    Raises:
-        SettingsError: A text is no assignment of a literal, or a name comes twice.
-    """
-    found: dict[str, object] = {}
-    for text in assignments:
-        name, equals, literal = str(text).partition("=")
-        name = name.strip()
-        if not equals or not name.isidentifier():
-            raise SettingsError(f"{where}: received {text!r}; an assignment such as 'learning_rate=\"0.001\"' is wanted.")
-        try:
-            value = ast.literal_eval(literal.strip())
-        except (ValueError, SyntaxError) as error:
-            raise SettingsError(
-                f'{where}: the value of {text!r} is no literal; write a number or a quoted text: {name}="...".'
-            ) from error
-        if name in found:
-            raise SettingsError(f"{where}: '{name}' comes twice.")
-        found[name] = value
-    return found
 
 
 def resolve(

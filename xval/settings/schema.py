@@ -4,7 +4,6 @@ Comes in: text and values of all layers. Goes out: a frozen `Settings`; and the 
 that belong to the whole experiment, or those that cannot change a result.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cache, reduce
 from operator import or_
@@ -23,60 +22,25 @@ from preprocessing.features.settings import (
     PositiveInt,
     none_from_text,
 )
-from xval.errors import SettingsError, suggestion
-from xval.folds.condition import Condition
 from xval.folds.split import FoldSettings
 from xval.settings import architectures, contradictions, further_metrics, user_code
 from xval.settings.optimizer_arguments import in_order
 from xval.settings.scope import Scope
 from xval.settings.space import SearchPlan, check_text
 from xval.settings.tasks import LabelForm, Task, TaskType, find_task
+from xval.settings.validators import (
+    below_one,
+    check_condition,
+    check_executor,
+    join_names,
+    of_regression,
+    read_gpu,
+    rename_reshaping,
+)
 
 RETIRED = {"engine": "sequential"}
 """Settings that are no more, with the value that all results have which are still read."""
 _WRITTEN = "written"  # the context in which settings are read that a run has written
-_OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
-
-
-def _rename_reshaping(value: object) -> object:
-    return _OLDER_NAMES.get(value, value) if isinstance(value, str) else value
-
-
-def _read_gpu(value: object) -> object:
-    """Take 0 for "0", since the device is written either way, and refuse what is no device."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(text, str) and text != "cpu" and not re.fullmatch(r"\s*[0-9]+\s*(,\s*[0-9]+\s*)*", text):
-        raise ValueError("allowed: a GPU number such as 0, several such as 0,1,2, or cpu")
-    return text
-
-
-def _check_executor(name: str) -> str:
-    if name not in (names := architectures.executor_names()):
-        raise ValueError(f"no such executor. {suggestion(name, names)}")
-    return name
-
-
-def _check_condition(text: str | None) -> str | None:
-    try:
-        return text and Condition(text).text
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
-
-
-def _below_one(value: float | None) -> float | None:
-    if value is not None and value >= 1:
-        raise ValueError("allowed: above 0 and below 1, or none")
-    return value
-
-
-def _join_names(value: object) -> object:
-    """Take a list of names for the text that config.ini has."""
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-
-
-def _of_regression(value: str, info: ValidationInfo) -> str:
-    """Take none where no numbers are predicted, so that results of other tasks are what they were before the setting."""
-    return value if info.data.get("task_type") == "regression" else "none"
 
 
 # Scopes that come together.
@@ -88,7 +52,7 @@ _NETWORK = Scope.NETWORK | Scope.MODEL
 
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
-OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(_below_one)]
+OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(below_one)]
 Factor = Annotated[NonNegativeFloat, Field(lt=1)]
 OptionalFactor = Annotated[Factor | None, BeforeValidator(none_from_text)]
 
@@ -111,9 +75,9 @@ class Settings(FeatureSettings):
     page: Annotated[Literal["complete", "without_audio", "none"], _RUN | Scope.BETWEEN_STEPS]
     tracking: Annotated[Literal["mlflow", "wandb", "none"], _RUN | Scope.BETWEEN_STEPS]
     # execution
-    gpu_ID: Annotated[str, BeforeValidator(_read_gpu), _RUN]  # noqa: N815 - the name that scripts have used for years
+    gpu_ID: Annotated[str, BeforeValidator(read_gpu), _RUN]  # noqa: N815 - the name that scripts have used for years
     backend: Literal["tensorflow", "torch", "jax"]
-    executor: Annotated[str, AfterValidator(_check_executor), _RUN]
+    executor: Annotated[str, AfterValidator(check_executor), _RUN]
     workers: Annotated[NonNegativeInt, _RUN]
     workers_per_gpu: Annotated[PositiveInt, _RUN]
     threads_per_job: Annotated[PositiveInt, Scope.EXPERIMENT]
@@ -140,14 +104,14 @@ class Settings(FeatureSettings):
     repeats: Annotated[PositiveInt, _RUN] = 1  # what was written before there were repeats has none
     # what was written before there were these has none either, and keeps its hash: see NEUTRAL
     train_fraction: Annotated[PositiveFloat, Field(le=1)] = 1.0
-    train_where: Annotated[OptionalText, AfterValidator(_check_condition), Scope.LOSS] = None
-    test_where: Annotated[OptionalText, AfterValidator(_check_condition)] = None
+    train_where: Annotated[OptionalText, AfterValidator(check_condition), Scope.LOSS] = None
+    test_where: Annotated[OptionalText, AfterValidator(check_condition)] = None
     # model
     architecture: Annotated[str, Scope.MODEL]
-    reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(_rename_reshaping), _NETWORK]
+    reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(rename_reshaping), _NETWORK]
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]
     # What was written before there was this setting was trained without it.
-    target_scaling: Annotated[Literal["standard", "none"], AfterValidator(_of_regression), Scope.NUMBERS | Scope.LOSS] = "none"
+    target_scaling: Annotated[Literal["standard", "none"], AfterValidator(of_regression), Scope.NUMBERS | Scope.LOSS] = "none"
     regularization_lambda: Annotated[NonNegativeFloat, Scope.NETWORK]
     # frame_classification
     label_form: Annotated[LabelForm, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS]
@@ -194,10 +158,10 @@ class Settings(FeatureSettings):
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
     tensorboard_batches: Annotated[bool, Scope.UNHASHED | Scope.NETWORK]
-    callbacks: Annotated[OptionalText, BeforeValidator(_join_names), _NETWORK] = None
+    callbacks: Annotated[OptionalText, BeforeValidator(join_names), _NETWORK] = None
     # evaluation
     evaluate_training: Annotated[bool, _PACE]
-    metrics: Annotated[str, BeforeValidator(_join_names), _PACE | Scope.MODEL]
+    metrics: Annotated[str, BeforeValidator(join_names), _PACE | Scope.MODEL]
     clip_average: Annotated[Literal["probabilities", "logits", "votes"], _PACE]
     # augmentation_in_training
     augment_time_masks: Annotated[NonNegativeInt, _NETWORK]

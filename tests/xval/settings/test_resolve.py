@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from xval.config_file import APART, read_defaults
 from xval.errors import SettingsError
+from xval.settings.assignments import parse_assignments
 from xval.settings.parameters import hash_parameters
-from xval.settings.resolve import Declaration, describe_numbers, parse_assignments, resolve
+from xval.settings.resolve import Declaration, describe_numbers, resolve
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 
 

@@ -1,0 +1,52 @@
+"""Keep the workbook, the metric dicts and the page of a run up to date.
+
+Comes in: the plan of a run. Goes out: the derived files, while it goes on and when it ends.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from xval.errors import one_line
+from xval.jobs.plan import Plan
+from xval.report.request import PageRequest
+from xval.report.write import write_page
+from xval.results.background_rebuild import BackgroundRebuild
+
+_MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
+
+
+@contextmanager
+def derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
+    """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
+    has_ended = False
+    derived = BackgroundRebuild(planned.folder, write_page=lambda: update_page(planned, console, is_final=False))
+    try:
+        yield derived
+        has_ended = True
+    finally:
+        print_damaged(derived.close(), console)
+        update_page(planned, console, is_final=has_ended)
+
+
+def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
+    """Write the page, if there is to be one; a run does not fail because of it.
+
+    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model.
+    """
+    page = planned.instances[0].settings.page
+    if page == "none" or not planned.folder.folds_file.exists():  # without the folds the run failed before any training
+        return
+    n_jobs = len(planned.done) + len(planned.to_do)
+    request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
+    try:
+        write_page(planned.folder, request)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
+        console.print(f"the page is not up to date: {one_line(error)}", style="red", soft_wrap=True, markup=False)
+
+
+def print_damaged(damaged: Sequence[str], console: Console) -> None:
+    """Print what is damaged and left out of the derived files."""
+    for line in damaged:
+        console.print(f"left out of the workbook: {line}", style="red", soft_wrap=True, markup=False)

@@ -1,0 +1,37 @@
+"""Read ``name = value`` lines of scripts and command lines, which are never executed."""
+
+import ast
+from collections.abc import Iterable
+
+from xval.errors import SettingsError
+
+
+def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
+    """Read the older form of an instance, a list of ``'name="value"'`` texts; nothing is executed.
+
+    Args:
+        assignments: The texts; the values are Python literals.
+        where: Who is named in errors.
+
+    Returns:
+        The names with their values.
+
+    Raises:
+        SettingsError: A text is no assignment of a literal, or a name comes twice.
+    """
+    found: dict[str, object] = {}
+    for text in assignments:
+        name, equals, literal = str(text).partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise SettingsError(f"{where}: received {text!r}; an assignment such as 'learning_rate=\"0.001\"' is wanted.")
+        try:
+            value = ast.literal_eval(literal.strip())
+        except (ValueError, SyntaxError) as error:
+            raise SettingsError(
+                f'{where}: the value of {text!r} is no literal; write a number or a quoted text: {name}="...".'
+            ) from error
+        if name in found:
+            raise SettingsError(f"{where}: '{name}' comes twice.")
+        found[name] = value
+    return found
