@@ -157,7 +157,7 @@ class Settings(FeatureSettings):
     precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
-    tensorboard_batches: Annotated[bool, Scope.UNHASHED | Scope.NETWORK]
+    tensorboard_batches: Annotated[bool, Scope.UNHASHED | Scope.NETWORK] = False  # as data_on_device
     callbacks: Annotated[OptionalText, BeforeValidator(join_names), _NETWORK] = None
     # evaluation
     evaluate_training: Annotated[bool, _PACE]

@@ -108,3 +108,9 @@ def test_every_setting_has_a_scope_of_those_that_there_are():
 def test_a_scope_that_is_declared_twice_counts_whole():
     assert scope_of("num_folds") == Scope.EXPERIMENT | Scope.UNHASHED | Scope.FOLDS
     assert scope_of("batch_size") == Scope(0)
+
+
+def test_a_setting_that_is_added_has_a_default_so_that_what_was_written_before_can_be_read():
+    first_version = 106  # settings of the first version, which have none
+
+    assert sum(field.is_required() for field in Settings.model_fields.values()) <= first_version
