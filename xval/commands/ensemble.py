@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from rich.text import Text
 
-    from xval.experiment.tables import make_table
+    from xval.experiment.tables import make_table, merge_equal
     from xval.results import ranking, rebuild
     from xval.results.folder import find_experiment
 
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     damaged = rebuild.rebuild(folder)
     header, rows = ranking.summary_table(rebuild.read_metric_dicts(folder, [*numbers, made.number]))
-    console.print(make_table(header, rows))
+    console.print(make_table(*merge_equal(header, rows)))
     if options.choose:
         for fold, weights in made.weights.items():
             listed = ", ".join(

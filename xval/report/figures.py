@@ -78,7 +78,7 @@ def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> lis
     for name in main:
         if any(figure(each, side, name)["n"] for each in metric_dicts):
             found = [estimate(each, side, name) for each in metric_dicts]
-            shown = tuple((each.text, each.of, *map(fixed, (each.chance, *each.folds))) for each in found)
+            shown = tuple((each.text, *map(fixed, (each.chance, *each.folds))) for each in found)
             columns.setdefault(shown, []).append(name)
     return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
 
