@@ -24,7 +24,7 @@ LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
 MOST_LINKS = 65_530  # on a sheet
 CUT = " … [cut]"
-_PAGE_WIDTH = 245  # characters on A4 in landscape format at 60 %, the smallest that is still read with ease
+_PAGE_WIDTH = 200  # characters on A4 in landscape format at 60 %, in the widest font that stands in for Calibri
 _LARGEST_NUMBER = 10**15  # a cell keeps 15 digits
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@")
@@ -186,9 +186,9 @@ def set_up_page(sheet: Worksheet, *, header_rows: int = 0) -> None:
 def split_pages(
     sheet: Worksheet, blocks: Sequence[int], last_row: int, last_column: int, title_columns: int, breaks: Sequence[int]
 ) -> None:
-    """Print a wide table in blocks of columns, each as wide as a page, and notes below the first block.
+    """Print a wide table in blocks of columns, each as wide as a page, and notes below the first page.
 
-    A block that a page would show at less than 60 % of its size goes on on the next page.
+    What a page would show at less than 60 % of its size goes on on the next one, which the following block may share.
 
     Args:
         sheet: A filled sheet, whose columns have their widths.
@@ -203,7 +203,7 @@ def split_pages(
     firsts = [1]
     for first, end in pairwise([*sorted({*blocks[1:], *breaks}), last_column + 1]):
         used = _shown_width(sheet, range(firsts[-1], end)) + (titles if firsts[-1] > 1 else 0)
-        if first in blocks or (used > _PAGE_WIDTH and first > title_columns + 1):
+        if (first in blocks and firsts[-1] in blocks) or (used > _PAGE_WIDTH and first > title_columns + 1):
             firsts.append(first)
     lasts = [*(first - 1 for first in firsts[1:]), last_column]
     rows = [sheet.max_row, *(last_row for _ in firsts[1:])]
