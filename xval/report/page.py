@@ -92,7 +92,7 @@ def make_page(contents: PageContents) -> str:
     metric_dicts = contents.metric_dicts
     settings = settings_of(metric_dicts[0])
     task = settings.task
-    columns = main_columns(metric_dicts, task.main_metrics)
+    columns = main_columns(metric_dicts, task.main_metrics, by_kind=False)
     differing = differing_parameters([found["parameters"] for found in metric_dicts])
     parameters = _that_fit(contents, differing, len(columns))
     sections = instance_sections(environment, contents, task)

@@ -217,7 +217,7 @@ def split_pages(
 def _shown_width(sheet: Worksheet, columns: range) -> float:
     """Return the width of columns without hidden ones, in characters."""
     dimensions = [sheet.column_dimensions[get_column_letter(column)] for column in columns]
-    return sum(dimension.width for dimension in dimensions if not dimension.hidden)
+    return sum(float(dimension.width) for dimension in dimensions if not dimension.hidden)
 
 
 def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> list[int]:
