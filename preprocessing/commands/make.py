@@ -239,16 +239,20 @@ def _shorten(names: Sequence[str]) -> str:
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
     experiments = (find_study() or ROOT) / "experiments"
-    if not overrides and (experiments / f"{corpus.dataset}.py").is_file():
-        return f"python experiments/{corpus.dataset}.py"
-    is_framewise = corpus.task_type == "frame_classification"
+    is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
+    settings = [] if is_framewise else list(overrides)
+    if (experiments / f"{corpus.dataset}.py").is_file():
+        return _with_settings(f"python experiments/{corpus.dataset}.py", settings)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
     script = next((name for name in general if (experiments / name).is_file()), None)
     if script is None:
         return "python -m xval new my_study"
-    settings = [f"dataset={corpus.dataset}"]
     if script != "bats.py":
-        settings += [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
-        settings += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
-        settings += overrides
-    return " ".join([f"python experiments/{script}", *(f"--set {quote(setting)}" for setting in settings)])
+        further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
+        further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
+        settings = [*further, *overrides]
+    return _with_settings(f"python experiments/{script}", [f"dataset={corpus.dataset}", *settings])
+
+
+def _with_settings(command: str, settings: Sequence[str]) -> str:
+    return " ".join([command, *(f"--set {quote(setting)}" for setting in settings)])

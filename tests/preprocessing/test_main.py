@@ -263,3 +263,12 @@ def test_the_next_command_of_a_regression_says_so(capsys: pytest.CaptureFixture[
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--task-type", "regression", "--dataset", "heights"]) == 0
     assert "Next       python experiments/exp1.py --set dataset=heights --set task_type=regression\n" in said(capsys)
+
+
+@pytest.mark.parametrize(("dataset", "script"), [("voxceleb", "voxceleb.py"), ("mine", "exp1.py --set dataset=mine")])
+def test_the_next_command_is_the_experiment_of_the_corpus_with_the_features_that_were_made(
+    dataset: str, script: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    assert main(["table", "words/words.csv", "--dataset", dataset, "--set", "features=waveform"]) == 0
+    assert f"Next       python experiments/{script} --set features=waveform\n" in said(capsys)

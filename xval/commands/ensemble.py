@@ -21,6 +21,7 @@ from pathlib import Path
 from preprocessing.console import make_console
 from xval.errors import SettingsError
 
+_WIDTH_OF_FILES = 160
 SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
 
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from rich.text import Text
 
-    from xval.experiment.tables import make_table
+    from xval.experiment.tables import make_table, merge_equal
     from xval.results import ranking, rebuild
     from xval.results.folder import find_experiment
 
@@ -64,9 +65,11 @@ def run(options: argparse.Namespace) -> int:
         data_folder=options.data_folder,
     )
     console = make_console()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH_OF_FILES)
     damaged = rebuild.rebuild(folder)
     header, rows = ranking.summary_table(rebuild.read_metric_dicts(folder, [*numbers, made.number]))
-    console.print(make_table(header, rows))
+    console.print(make_table(*merge_equal(header, rows)))
     if options.choose:
         for fold, weights in made.weights.items():
             listed = ", ".join(

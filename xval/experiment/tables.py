@@ -3,10 +3,12 @@
 Comes in: instances, plans, outcomes and metric dicts. Goes out: rich tables and lines. run.py prints them.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +28,9 @@ from xval.settings.tasks import find_task
 _LISTED_JOBS = 5
 _LISTED_ITEMS = 5
 _MOST_ROWS = 100
+# What stays on one line: an interval, a mean with its deviation, and what stands between spaces and underscores.
+_PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s*")
+_WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
 
 
@@ -34,7 +39,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     metric_dicts = rebuild.read_metric_dicts(planned.folder, [instance.number for instance in planned.instances])
     if metric_dicts:
         header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
-        console.print(make_table(header, rows))
+        console.print(make_table(*merge_equal(header, rows)))
         console.print(_LEGEND, soft_wrap=True, markup=False)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
@@ -76,7 +81,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     return 1 if failures else 0
 
 
-def instance_table(instances: Sequence[Instance]) -> Table:
+def instance_table(instances: Sequence[Instance]) -> "TextTable":
     """Return the instances with the parameters that differ between them."""
     every = [instance.parameters for instance in instances]
     names = list(dict.fromkeys(name for parameters in every for name in parameters))
@@ -95,7 +100,7 @@ def _shown(instance: Instance, name: str) -> str:
     return "searched" if instance.sources.get(name) == "search" else str(instance.parameters.get(name, "-"))
 
 
-def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> Table:
+def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
     """Return the chosen folds with the items that each tests, of which there may be hundreds: the first few.
 
     Args:
@@ -116,7 +121,7 @@ def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> Table:
     return make_table(("fold", *["deal"] * has_deals, "test items"), rows)
 
 
-def job_table(planned: Plan) -> Table:
+def job_table(planned: Plan) -> "TextTable":
     """Return a row for each instance and repeat, with the folds that are done and those to do."""
     comments = {instance.number: instance.settings.comment_1 for instance in planned.instances}
     rows = sorted({(key.instance, key.repeat) for key in [*planned.done, *planned.to_do]})
@@ -131,11 +136,78 @@ def job_table(planned: Plan) -> Table:
     )
 
 
-def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> "TextTable":
     """Return a table of text cells."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in header:
-        table.add_column(name, overflow="fold")  # a table that is wider than the terminal goes on below, and nothing is cut
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    return TextTable(header, rows)
+
+
+def merge_equal(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Merge metrics of one side whose texts are the same in all rows: ``test balanced_accuracy = accuracy``.
+
+    Args:
+        header: As of `summary_table`: heads with a space are those of metrics, the side before the last space.
+        rows: The texts below.
+    """
+    merged: dict[tuple[object, ...], list[int]] = {}
+    for column, name in enumerate(header):
+        side = name.rpartition(" ")[0]
+        merged.setdefault((side or name, *(row[column] for row in rows)), []).append(column)
+    heads = (
+        " = ".join([header[first], *(header[other].rpartition(" ")[2] for other in others)])
+        for first, *others in merged.values()
+    )
+    kept = [first for first, *_ in merged.values()]
+    return tuple(heads), [tuple(row[column] for column in kept) for row in rows]
+
+
+class TextTable:
+    """A table of text cells that fits the console.
+
+    Lines are broken at spaces and after underscores; intervals stay whole. Where that is not enough, words go on below, and
+    nothing is cut.
+    """
+
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        self._lines = [tuple(header), *map(tuple, rows)]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Table]:
+        """Yield the table as wide as the console allows."""
+        columns = list(zip(*self._lines, strict=True))
+        widest = [max(map(cell_len, column)) for column in columns]
+        longest = [max(cell_len(piece.rstrip()) for text in column for piece in _PIECES.findall(text)) for column in columns]
+        words = [max(cell_len(word) for text in column for word in _WORDS.split(text)) for column in columns]
+        is_narrow = sum(longest) + 3 * len(columns) + 1 > options.max_width
+        edges = len(columns) - 1 if is_narrow else 3 * len(columns) + 1
+        widths = _fit(widest, (longest, words, [1] * len(columns)), options.max_width - edges)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=not is_narrow, padding=(0, 0 if is_narrow else 1))
+        header, *rows = ([Text(_wrap(text, width)) for text, width in zip(line, widths, strict=True)] for line in self._lines)
+        for head, width in zip(header, widths, strict=True):
+            table.add_column(head, overflow="fold", width=width)
+        for row in rows:
+            table.add_row(*row)
+        yield table
+
+
+def _fit(widths: Sequence[int], limits: Iterable[Sequence[int]], room: int) -> list[int]:
+    """Return widths that have room: the widest are made narrower down to the first limits, then to the next, until all fit."""
+    fitted = list(widths)
+    for lowest in limits:
+        while sum(fitted) > room:
+            wide = [(width, n) for n, width in enumerate(fitted) if width > lowest[n]]
+            if not wide:
+                break
+            fitted[max(wide)[1]] -= 1
+    return fitted
+
+
+def _wrap(text: str, width: int) -> str:
+    """Return a text in lines of whole pieces; an interval that is longer than a line is broken, and a word goes on below."""
+    pieces = _PIECES.findall(text)
+    lines = [""]
+    for piece in (
+        part for each in pieces for part in ([each] if cell_len(each.rstrip()) <= width else re.findall(r"\S+\s*", each))
+    ):
+        if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)

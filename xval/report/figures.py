@@ -71,14 +71,20 @@ class MainColumn(NamedTuple):
         return f"{SIDE_NAMES[self.side]} {self.name}{equal}".replace("_", " ")
 
 
-def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[MainColumn]:
-    """Return the main metrics that some instance has; those with the same figures share a column."""
+def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str], *, by_kind: bool = True) -> list[MainColumn]:
+    """Return the main metrics that some instance has; those with the same figures share a column.
+
+    Args:
+        metric_dicts: Of the instances.
+        main: Names of metrics.
+        by_kind: Keep a pooled figure and a mean over items apart, though their numbers are the same.
+    """
     side = test_side(metric_dicts)
     columns: dict[tuple[object, ...], list[str]] = {}
     for name in main:
         if any(figure(each, side, name)["n"] for each in metric_dicts):
             found = [estimate(each, side, name) for each in metric_dicts]
-            shown = tuple((each.text, each.of, *map(fixed, (each.chance, *each.folds))) for each in found)
+            shown = tuple((each.text, each.of if by_kind else "", *map(fixed, (each.chance, *each.folds))) for each in found)
             columns.setdefault(shown, []).append(name)
     return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
 

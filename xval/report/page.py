@@ -28,6 +28,8 @@ from xval.results.trials import describe_search
 
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
+_ROOM = 76  # characters of 1,100 px that the table of instances has beside number, comment, validation figure and time
+_ROOM_OF_FIGURE = 22  # of 0.842 [0.766, 0.901]
 _VERDICTS = {
     "better": "worse than {}",
     "worse": "better than {}",
@@ -90,8 +92,9 @@ def make_page(contents: PageContents) -> str:
     metric_dicts = contents.metric_dicts
     settings = settings_of(metric_dicts[0])
     task = settings.task
-    columns = main_columns(metric_dicts, task.main_metrics)
-    parameters = differing_parameters([found["parameters"] for found in metric_dicts])
+    columns = main_columns(metric_dicts, task.main_metrics, by_kind=False)
+    differing = differing_parameters([found["parameters"] for found in metric_dicts])
+    parameters = _that_fit(contents, differing, len(columns))
     sections = instance_sections(environment, contents, task)
     compared = contents.numbers[:_MOST_COLUMNS]
     item_metric, higher, items = tables.worst_items([contents.by_number[number] for number in compared])
@@ -112,6 +115,7 @@ def make_page(contents: PageContents) -> str:
         columns=[column.title for column in columns],
         validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
         parameter_names=parameters,
+        parameters_below=[name for name in differing if name not in parameters],
         rows=_rows(contents, columns, parameters, sections),
         pictures=[_picture(contents, column) for column in columns],
         learning_curves=_learning_curves(contents, columns[0].side, columns[0].name) if columns else [],
@@ -181,6 +185,26 @@ def _rows(
             )
         )
     return rows
+
+
+def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) -> list[str]:
+    """Return the parameters whose columns fit on the page beside those of the figures, in their order."""
+    found = contents.metric_dicts
+    room = _ROOM - _ROOM_OF_FIGURE * n_figures - max(_longest_piece(shown_parameter(each, "architecture")) for each in found)
+    room -= max(_longest_piece(format_folds(each)) for each in found)
+    fitting = []
+    for name in differing:
+        # The arrow of sorting stands below a head, and the space between columns is that of two characters.
+        width = 2 + max(map(_longest_piece, (name, *(shown_parameter(each, name, "–") for each in found))))
+        if width <= room:
+            fitting.append(name)
+            room -= width
+    return fitting
+
+
+def _longest_piece(text: object) -> int:
+    """Return how many characters of a text stay on one line."""
+    return max(map(len, str(text).replace("_", "_ ").split()), default=0)
 
 
 def _picture(contents: PageContents, column: MainColumn) -> Markup:

@@ -6,6 +6,7 @@ Goes out: the Jinja environment, in which HTML templates escape all that is no m
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from xval.report.figures import count, fixed
 
@@ -22,8 +23,14 @@ def make_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["fixed"] = fixed
+    environment.filters["breakable"] = breakable
     environment.globals["count"] = count
     return environment
+
+
+def breakable(text: object) -> Markup:
+    """Return a text whose lines may be broken after underscores."""
+    return escape(text).replace("_", Markup("_<wbr>"))
 
 
 def read_source(name: str) -> str:

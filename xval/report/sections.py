@@ -12,7 +12,7 @@ from xval.report.figures import estimate
 from xval.report.trials import MOST_PICTURED, draw_trials
 from xval.results.ranking import format_folds
 from xval.results.repeats import jobs_of
-from xval.results.summary import SIDE_NAMES, direction, figure, metric_columns
+from xval.results.summary import SIDE_NAMES, differing_parameters, direction, figure, metric_columns, shown_parameter
 from xval.results.trials import fold_trials, mean_importance, value_text
 from xval.settings.tasks import Task
 
@@ -25,6 +25,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
     limits = {name: charts.curve_limits(contents.histories.values(), name) for name in ("loss", task.training_metric)}
     columns = [(side, name) for side, name in metric_columns(contents.metric_dicts) if side.endswith("test")]
     directions = {name: direction(contents.metric_dicts, name) for _, name in columns}
+    differing = differing_parameters([found["parameters"] for found in contents.metric_dicts])
     selected = contents.ranking.selected
     reference = None if selected is None else tables.confusion(contents.by_number[selected])
     found: dict[int, Markup] = {}
@@ -38,6 +39,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             name=contents.name_of(number),
             is_selected=number == selected,
             folds=format_folds(metric_dict),
+            differing=[(name, shown_parameter(metric_dict, name, "–")) for name in differing],
             errors=[
                 (record["fold"], record["error"]) for record in metric_dict["folds"].values() if record["status"] == "failed"
             ],

@@ -30,6 +30,7 @@ Kind = Literal[
     "tie", "nested", "no pooled figures", "other clips", "corpus",
 ]  # fmt: skip
 _MOST_LISTED = 10
+_FEWEST_OF_NEXT_FOLD = 3  # folds
 
 
 class Finding(NamedTuple):
@@ -136,10 +137,13 @@ def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
         return None
+    n_folds = done[0]["folds_total"] // done[0].get("deals", 1)
+    can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0]["parameters"].get("validation") != "next_fold"
     return Finding(
         "few validation items",
         f"The validation figures, which rank instances and choose epochs, are of {len(validated)} of the {n_items} items: "
-        "those that were drawn, some in several folds. With validation = next_fold each item validates once.",
+        + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split.")
+        + (" With validation = next_fold each item validates once." if can_follow else " Small differences may be luck."),
     )
 
 

@@ -1,3 +1,4 @@
+import re
 from io import StringIO
 from types import SimpleNamespace
 
@@ -55,3 +56,45 @@ def test_the_list_of_instances_cuts_nothing_where_the_terminal_is_narrow(planned
     assert "…" not in shown
     assert "comment_2" not in shown, "no instance has one"
     assert "0.2" in shown
+
+
+HEADER = ("instance", "comment_1", "architecture", "validation macro_f1", "test balanced_accuracy", "test accuracy", "folds")
+ROWS = [
+    ("1 *", "hand-crafted, SVM", name, "0.718 ± 0.188", "0.623 ± 0.147 [0.491, 0.739]", "0.623 ± 0.147 [0.491, 0.739]", "4/4")
+    for name in ("daf_cnn", "feature_combination")
+]
+
+
+def test_metrics_of_a_side_with_the_same_texts_share_a_column_and_others_do_not():
+    header, rows = tables.merge_equal(HEADER, ROWS)
+
+    assert header == (*HEADER[:4], "test balanced_accuracy = accuracy", "folds")
+    assert rows == [(*row[:5], row[6]) for row in ROWS]
+    other = [ROWS[0], (*ROWS[1][:5], "0.624", "4/4")]
+    assert tables.merge_equal(HEADER, other) == (HEADER, other)
+    equal_sides = ("test clip accuracy", "test accuracy", "validation accuracy", "time", "folds")
+    assert tables.merge_equal(equal_sides, [("-",) * 5])[0] == equal_sides
+
+
+@pytest.mark.parametrize(("width", "is_one_line"), [(120, True), (100, False), (80, False)])
+def test_lines_are_broken_at_underscores_and_spaces_alone_and_never_within_an_interval(width, is_one_line):
+    lines = written(tables.make_table(*tables.merge_equal(HEADER, ROWS)), width=width).splitlines()
+    shown = " ".join(lines).split()
+    whole = {part for text in (*HEADER, *(cell for row in ROWS for cell in row)) for part in re.split(r"(?<=_)|\s+", text)}
+
+    assert max(map(len, lines)) <= width
+    for text in ("0.623 ± 0.147", "[0.491, 0.739]"):
+        assert sum(line.count(text) for line in lines) == 2
+    assert {part for word in shown for part in re.split(r"(?<=_)", word)} - whole <= {"=", "", *(w for w in shown if "─" in w)}
+    assert any("0.623 ± 0.147 [0.491, 0.739]" in line for line in lines) == is_one_line
+
+
+def test_where_nothing_else_helps_words_go_on_below_and_nothing_is_cut():
+    shown = written(tables.make_table(HEADER, ROWS), width=40)
+
+    assert max(map(len, shown.splitlines())) <= 40
+    assert "…" not in shown
+    kept = sorted(letter for letter in shown if not letter.isspace() and letter != "─")
+    assert kept == sorted(
+        letter for text in (*HEADER, *(cell for row in ROWS for cell in row)) for letter in text if letter != " "
+    )

@@ -82,9 +82,14 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
         of = metrics(copy, int(row[0]["value"]))
         for name in ("balanced_accuracy", "accuracy"):
             found = of["over_items"]["figures"]["test"][name]
-            cell = row[header.index(f"test {name.replace('_', ' ')} [95 %]")]
-            assert float(cell["value"]) == found[found["of"]]
-            assert cell["text"].endswith(f"[{found['low']:.3f}, {found['high']:.3f}]")
+            head = re.compile(
+                rf"(test |\(= ){name.replace('_', ' ')}\b"
+            )  # balanced_accuracy may share its column with accuracy
+            cell = row[next(place for place, text in enumerate(header) if head.search(text))]
+            assert float(cell["value"]) == pytest.approx(found[found["of"]], abs=0.0005)
+            over_folds = of["summary"]["test"][name]
+            small = f"{over_folds['mean']:.3f} ± {over_folds['std']:.3f}"
+            assert cell["text"].endswith(f"[{found['low']:.3f}, {found['high']:.3f}]{small}")
     by_figure = {row[0]["text"]: row[2]["value"] for row in page.tables["details"][0][1:]}
     selected = next(row for row in table[1:] if "selected" in row[0]["text"])
     of = metrics(copy, int(selected[0]["value"]))
@@ -96,6 +101,23 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
     means = [float(row[2]["value"]) for row in items[1:]]
     assert means == sorted(means)
     assert len(means) == 6
+
+
+def test_parameters_without_room_in_the_table_are_in_the_section_of_each_instance(copy, read_page):
+    names = [f"parameter_number_{n}_of_many" for n in range(9)]
+    for number in (1, 2, 3):
+        path = copy.instance_folder(number) / "settings.json"
+        settings = json.loads(path.read_text())
+        settings["parameters"] |= dict.fromkeys(names, f"value_{number}")
+        path.write_text(json.dumps(settings))
+    rebuild(copy)
+    page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
+
+    header = [cell["text"] for cell in page.tables["instances"][0][0]]
+    shown = [name for name in names if name in header]
+    assert 0 < len(shown) < len(names)
+    assert f"{names[-1]}: see each instance" in page.text["instances"]
+    assert all(f"{name} = value_{number}" in page.text["details"] for name in names for number in (1, 2, 3))
 
 
 def test_text_of_files_is_text_on_the_page(copy, read_page):

@@ -86,8 +86,25 @@ def test_few_validation_items_are_said_where_they_rank_instances(make_instance, 
 
     text = texts([instance(1, "c", "c"), instance(2, "c", "c")])["few validation items"]
     assert "are of 1 of the 5 items" in text
+    assert "next_fold" not in text, "two folds leave no third one to validate"
     assert "few validation items" not in texts([instance(1, "c", "c")])
     assert "few validation items" not in texts([instance(number, "abc", "ab") for number in (1, 2)])
+
+
+@pytest.mark.parametrize(
+    ("n_folds", "changes", "said"),
+    [
+        (3, {}, "some in several folds. With validation = next_fold"),
+        (3, {"validation": "next_fold"}, "some in several folds. Small"),
+        (1, {"fold_strategy": "predefined"}, "those of the one split. Small"),
+    ],
+)
+def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_record, n_folds, changes, said):
+    records = [with_sides(make_record, fold + 1, 0.5, 0.5) for fold in range(n_folds)]
+    for record in records:
+        record["items"] = {"training": ["a", "b"], "validation": ["c"], "test": ["d", "e"]}
+    metric_dicts = [make_instance(number, records, learning_rate=number, **changes) for number in (1, 2)]
+    assert said in texts(metric_dicts)["few validation items"]
 
 
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):

@@ -7,6 +7,7 @@ is not a number.
 import re
 from collections.abc import Sequence
 from copy import copy
+from itertools import pairwise
 from math import isfinite, isnan
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,6 +24,7 @@ LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
 MOST_LINKS = 65_530  # on a sheet
 CUT = " … [cut]"
+_PAGE_WIDTH = 200  # characters on A4 in landscape format at 60 %, in the widest font that stands in for Calibri
 _LARGEST_NUMBER = 10**15  # a cell keeps 15 digits
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@")
@@ -181,24 +183,41 @@ def set_up_page(sheet: Worksheet, *, header_rows: int = 0) -> None:
         sheet.print_title_rows = f"1:{header_rows}"
 
 
-def split_pages(sheet: Worksheet, blocks: Sequence[int], last_row: int, last_column: int, title_columns: int) -> None:
-    """Print a wide table in blocks of columns, each as wide as a page, and notes below the first block.
+def split_pages(
+    sheet: Worksheet, blocks: Sequence[int], last_row: int, last_column: int, title_columns: int, breaks: Sequence[int]
+) -> None:
+    """Print a wide table in blocks of columns, each as wide as a page, and notes below the first page.
+
+    What a page would show at less than 60 % of its size goes on on the next one, which the following block may share.
 
     Args:
-        sheet: A filled sheet.
+        sheet: A filled sheet, whose columns have their widths.
         blocks: The first column of each block.
         last_row: Of the table.
         last_column: Of the table.
         title_columns: How many columns are repeated at the left of every page.
+        breaks: The columns before which a block may be broken.
     """
     sheet.print_title_cols = f"A:{get_column_letter(title_columns)}"
-    lasts = [*(first - 1 for first in blocks[1:]), last_column]
-    rows = [sheet.max_row, *(last_row for _ in blocks[1:])]
+    titles = _shown_width(sheet, range(1, title_columns + 1))
+    firsts = [1]
+    for first, end in pairwise([*sorted({*blocks[1:], *breaks}), last_column + 1]):
+        used = _shown_width(sheet, range(firsts[-1], end)) + (titles if firsts[-1] > 1 else 0)
+        if (first in blocks and firsts[-1] in blocks) or (used > _PAGE_WIDTH and first > title_columns + 1):
+            firsts.append(first)
+    lasts = [*(first - 1 for first in firsts[1:]), last_column]
+    rows = [sheet.max_row, *(last_row for _ in firsts[1:])]
     areas = [
         f"{get_column_letter(first)}1:{get_column_letter(last)}{row}"
-        for first, last, row in zip(blocks, lasts, rows, strict=True)
+        for first, last, row in zip(firsts, lasts, rows, strict=True)
     ]
     sheet.print_area = ",".join(areas)
+
+
+def _shown_width(sheet: Worksheet, columns: range) -> float:
+    """Return the width of columns without hidden ones, in characters."""
+    dimensions = [sheet.column_dimensions[get_column_letter(column)] for column in columns]
+    return sum(float(dimension.width) for dimension in dimensions if not dimension.hidden)
 
 
 def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> list[int]:

@@ -67,9 +67,9 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     sheet.freeze_panes = "E2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
     cells.set_up_page(sheet, header_rows=1)
-    cells.split_pages(
-        sheet, cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header))), len(jobs) + 1, len(header), title_columns=4
-    )
+    blocks = cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header)))
+    breaks = range(len(_FIRST) + 1, len(header) + 1)
+    cells.split_pages(sheet, blocks, len(jobs) + 1, len(header), title_columns=4, breaks=breaks)
 
 
 def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:

@@ -87,7 +87,8 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     sheet.freeze_panes = sheet.cell(HEADER_ROWS + 1, 3)
     sheet.auto_filter.ref = f"A{HEADER_ROWS}:{get_column_letter(last_column)}{last_row}"
     cells.set_up_page(sheet, header_rows=HEADER_ROWS)
-    cells.split_pages(sheet, cells.side_blocks(pairs, firsts), last_row, last_column, title_columns=2)
+    breaks = [*range(4, firsts[0]), *firsts]
+    cells.split_pages(sheet, cells.side_blocks(pairs, firsts), last_row, last_column, title_columns=2, breaks=breaks)
 
 
 def _put_identity(sheet: Worksheet, row: int, metric_dict: MetricDict, names: Sequence[str]) -> None:

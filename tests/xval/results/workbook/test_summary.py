@@ -1,6 +1,7 @@
 """The sheet *summary*: what it shows, and what it marks."""
 
 import pytest
+from openpyxl.utils import get_column_letter, range_boundaries
 
 GREEN, BLUE, RED, YELLOW = "A9E29C", "CFE2FF", "FFC7CE", "FFD966"
 
@@ -192,3 +193,30 @@ def test_the_header_of_a_metric_says_what_it_is(read, make_instance):
     assert "each class against the rest (one-vs-rest)" in comments["test eer"].text
     assert "closed set" in comments["test eer"].text
     assert comments["test old"] is None
+
+
+def test_a_printed_page_has_no_more_columns_than_can_be_read_and_repeats_the_instance(read, make_instance):
+    def pages(n_parameters):
+        parameters = {f"a_parameter_of_the_network_{n}": n for n in range(n_parameters)}
+        metric_dicts = [
+            make_instance(number, [0.5, 0.6], **{name: value * number for name, value in parameters.items()})
+            for number in (1, 2)
+        ]
+        sheet, _ = read(metric_dicts)
+        assert (sheet.print_title_cols, sheet.print_title_rows) == ("$A:$B", "$1:$3")
+        areas = [range_boundaries(area.split("!")[1]) for area in sheet.print_area.split(",")]
+        assert [first for first, *_ in areas[1:]] == [last + 1 for _, _, last, _ in areas[:-1]], "no column is lost"
+        assert areas[-1][2] == columns_of(sheet)["folds"]
+        merged = {span.min_col: span.max_col for span in sheet.merged_cells.ranges if span.min_row == 1}
+        assert all(merged.get(last, last) == last for _, _, last, _ in areas), "no metric is broken"
+        return [
+            sum(
+                sheet.column_dimensions[get_column_letter(column)].width
+                for column in {1, 2, *range(first, last + 1)}
+                if not sheet.column_dimensions[get_column_letter(column)].hidden
+            )
+            for first, _, last, _ in areas
+        ]
+
+    assert max(pages(20)) <= 200
+    assert len(pages(20)) > len(pages(0))
