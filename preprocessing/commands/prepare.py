@@ -6,6 +6,7 @@ Comes in: where the clips or examples are, and what belongs together. Goes out: 
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +38,7 @@ def prepare(
     data_folder: str | Path | None = None,
     task_type: str | None = None,
     settings: Mapping[str, object] | None = None,
+    speech_table: str | Path | None = None,
     download: bool = False,
     workers: int | None = None,
     quiet: bool = False,
@@ -57,6 +59,8 @@ def prepare(
         data_folder: Folder of all corpora; None: that of config.ini.
         task_type: What the labels are for; None: classification, or as the reader's options say.
         settings: Feature settings over config.ini, such as ``{"n_mels": 40}``.
+        speech_table: A table with a line per word or phoneme (path, start_s, end_s), to which clips are cut; None: they stay
+            whole.
         download: Fetch the corpus into its audio folder first.
         workers: Processes that read audio; None: one for each core.
         quiet: Print nothing.
@@ -71,7 +75,8 @@ def prepare(
     """
     place = Path(read_section("experiment")["data_folder"] if data_folder is None else data_folder)
     if isinstance(source, Mapping) or targets is not None:
-        without_meaning = [*options, *(["settings"] if settings else []), *(["corpus"] if corpus else [])]
+        given = {"settings": settings, "corpus": corpus, "speech_table": speech_table}
+        without_meaning = [*options, *(name for name, value in given.items() if value)]
         if without_meaning:
             raise SettingsError(f"{without_meaning[0]}: has no meaning for arrays, which are features already; leave it out.")
         return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
@@ -88,6 +93,7 @@ def prepare(
         if not isinstance(source, str | Path | None):
             raise SettingsError("targets: predictors were given without targets.")
         chosen = _choose(source, corpus, dataset, audio_folder, place, task_type, options)
+        chosen = replace(chosen, speech_table=None if speech_table is None else Path(speech_table))
         console = make_console()
         console.quiet = quiet
         n_processes = workers or count_cores()
