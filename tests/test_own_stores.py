@@ -21,12 +21,12 @@ def build(input_shape, output_shape, *, n_units: int = 8):
     hidden = keras.layers.Dense(output_shape[-1])(hidden)
     return keras.Model(inputs, keras.layers.Reshape(output_shape)(hidden))
 """
-NET = {"architecture": "my_nets.build"}
+NET = {"architecture": "net_of_own_stores.build"}
 
 
 @pytest.fixture(autouse=True)
 def own_network(in_process, project, monkeypatch):
-    (project.folder / "my_nets.py").write_text(NETS)
+    (project.folder / "net_of_own_stores.py").write_text(NETS)
     monkeypatch.syspath_prepend(project.folder)
 
 
@@ -48,7 +48,7 @@ def write_frames():
 def test_frames_of_a_script_train_predict_and_are_evaluated(project):
     predictors, targets = write_frames()
     given = {"task_type": "frame_classification", "features": "waveform", "sequence_frames": 6, "learning_rate": 0.05}
-    project.write_script(NET, dataset="frames", num_epochs=25, **given)
+    project.write_script(NET, dataset="frames", num_epochs=15, **given)
 
     refused = project.run("--folds", "1")
     assert refused.returncode == 2
@@ -82,3 +82,5 @@ def test_arrays_without_labels_train_an_autoencoder(project):
     assert len(errors) == np.isfinite(errors["squared_error"]).sum() == 12
     with pytest.raises(CorpusError, match="representation predicts nothing; leave them out"):
         store.write("plain", predictors, predictors, task_type="representation")
+    with pytest.raises(CorpusError, match="The predictors of item 'a' are no array"):
+        store.write("plain", {"a": [[1, 2], [3]]}, task_type="representation")

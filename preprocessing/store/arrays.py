@@ -59,10 +59,10 @@ def check_arrays(
         CorpusError: They do not fit each other, or a value cannot be used; names the item, what was received and expected.
     """
     check_items(predictors, targets)
-    if targets is None:
-        targets = {item: np.zeros(len(np.atleast_1d(np.asarray(values))), np.int64) for item, values in predictors.items()}
     items = sorted(predictors)
     x = {item: as_array(predictors[item], f"predictors of item '{item}'") for item in items}
+    if targets is None:
+        targets = {item: np.zeros(x[item].shape[:1], np.int64) for item in items}
     y = {item: as_array(targets[item], f"targets of item '{item}'") for item in items}
     for item in items:
         _check_item(item, x[item], y[item], x[items[0]], y[items[0]])

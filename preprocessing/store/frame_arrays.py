@@ -52,7 +52,7 @@ def write_frame_arrays(
     check_items(predictors, targets)
     x = {item: _read(predictors, item, "predictors") for item in sorted(predictors)}
     y = {item: _read(targets, item, "targets") for item in sorted(predictors)}
-    n_values = next(iter(x.values()))[0].shape[-1]
+    n_values = next((each.shape[-1] for of in x.values() for each in of if each.ndim == 2), 0)
     for item in x:
         _check_sequences(item, x[item], y[item], n_values)
     rate_hz = round(n_values / frame_s) if 0 < frame_s < math.inf else 0
@@ -117,7 +117,8 @@ def _check_sequences(item: str, x: list[NDArray[Any]], y: list[NDArray[Any]], n_
         where = f"Item '{item}', sequence {number}"
         if values.dtype.kind not in "fiu" or values.ndim != 2 or not values.size or values.shape[-1] != n_values:
             raise CorpusError(
-                f"{where}: received {values.dtype} {values.shape}; expected numbers (n_frames, {n_values}), at least one frame."
+                f"{where}: received {values.dtype} {values.shape}; expected numbers (n_frames, {n_values or 'n_values'}), at "
+                "least one frame."
             )
         if labels.ndim not in (1, 2) or len(labels) != len(values):
             raise CorpusError(

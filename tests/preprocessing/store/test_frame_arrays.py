@@ -52,6 +52,8 @@ def test_each_frame_has_the_label_that_was_given(tmp_path: Path, frame_s: float,
         ({"targets": {**TEXT, "b": []}}, "Item 'b': received 1 sequences and 0 of labels"),
         ({"targets": {**TEXT, "c": [["y"]]}}, "of other items: only one of them has 'c'"),
         ({"predictors": {**X, "b": np.zeros((1, 3, 5))}}, r"received float64 \(3, 5\); expected numbers \(n_frames, 4\)"),
+        ({"predictors": {"a": np.zeros((2, 5)), "b": [1.0]}}, r"'a', sequence 0: received float64 \(5,\); expected numbers"),
+        ({"predictors": {**X, "a": []}}, "Item 'a': received 0 sequences and 2 of labels"),
         ({"predictors": {**X, "b": np.full((1, 3, 4), np.nan)}}, "NaN or infinite"),
         ({"targets": HOT}, "0 class_names; expected 0 and 1"),
         (
