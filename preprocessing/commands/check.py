@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     console.print(f"Listing the clips of {corpus.reader.name} in {corpus.audio_folder}")
     # The events of recordings are looked at one by one.
     task_type = "classification" if corpus.task_type == "frame_classification" else corpus.task_type
-    listed = corpus.reader.list_clips(corpus.audio_folder, **corpus.options)
+    listed = corpus.list_clips()
     note = str(listed.attrs.get("note", ""))
     clips, refusal = _complete(listed, corpus.audio_folder, task_type)
     n_processes = values.workers or count_cores()

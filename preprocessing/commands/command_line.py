@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from preprocessing import corpora
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
 from preprocessing.options.settings_section import read_settings_section
 from xval.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETTINGS_HELP = "a feature setting other than in config.ini, for this command alone; may be repeated"
 
@@ -30,6 +33,10 @@ class CorpusChoice:
         dataset: Name of the corpus in experiments.
         data_folder: Folder of all corpora.
         task_type: What its labels are for.
+        speech_table: A table of words or phonemes to which its clips are cut; None: they stay whole.
+
+    Raises:
+        SettingsError: There is such a table, and the task is frame_classification.
     """
 
     reader: corpora.CorpusReader
@@ -38,6 +45,26 @@ class CorpusChoice:
     dataset: str
     data_folder: Path
     task_type: str
+    speech_table: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse to cut recordings whose frames are labelled."""
+        if self.speech_table is not None and self.task_type == "frame_classification":
+            raise SettingsError(
+                f"--speech-table {self.speech_table}: recordings stay whole for frame_classification, whose silence is the "
+                "background. Leave it out."
+            )
+
+    def list_clips(self) -> "pd.DataFrame":
+        """Return the clips of the corpus, cut to their words where there is a table of these.
+
+        Raises:
+            CorpusError: As the reader's `list_clips`, and `corpora._speech.cut_to_speech`.
+        """
+        from preprocessing.corpora._speech import cut_to_speech
+
+        clips = self.reader.list_clips(self.audio_folder, **self.options)
+        return clips if self.speech_table is None else cut_to_speech(clips, self.audio_folder, self.speech_table)
 
     def feature_overrides(self, overrides: Sequence[str]) -> list[str]:
         """Return ``KEY=VALUE`` of a command line behind those that the task asks for.
@@ -131,6 +158,12 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             help="classification: every event is a clip; frame_classification: recordings stay whole, and their frames are "
             "labelled (default: classification)",
         )
+    parser.add_argument(
+        "--speech-table",
+        type=Path,
+        metavar="FILE",
+        help="a table with a line per word or phoneme (path, start_s, end_s): every clip is cut to its first and last one",
+    )
     parser.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: after the corpus)")
     add_data_folder_argument(parser)
     return parser, reader
@@ -151,4 +184,5 @@ def read_corpus_choice(values: argparse.Namespace, reader: corpora.CorpusReader)
         dataset=reader.default_dataset(**options) if values.dataset is None else values.dataset,
         data_folder=values.data_folder,
         task_type=values.task_type if reader.has_recordings else reader.task_type(**options),
+        speech_table=values.speech_table,
     )

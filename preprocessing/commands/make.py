@@ -121,7 +121,7 @@ def make_features(
     if chosen.task_type == "frame_classification":
         clips, annotations = chosen.reader.list_recordings(chosen.audio_folder, **chosen.options)
     else:
-        clips = chosen.reader.list_clips(chosen.audio_folder, **chosen.options)
+        clips = chosen.list_clips()
     if clips.attrs.get("note"):
         console.print(f"Note       {clips.attrs['note']}")
     with progress_bar(console, "Reading audio") as progress:

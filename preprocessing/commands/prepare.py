@@ -6,6 +6,7 @@ Comes in: where the clips or examples are, and what belongs together. Goes out: 
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +38,7 @@ def prepare(
     data_folder: str | Path | None = None,
     task_type: str | None = None,
     settings: Mapping[str, object] | None = None,
+    speech_table: str | Path | None = None,
     download: bool = False,
     workers: int | None = None,
     quiet: bool = False,
@@ -48,7 +50,8 @@ def prepare(
         source: A folder, whose folders are the classes unless `corpus` says otherwise; a table of clips (csv, xlsx, parquet) or
             a DataFrame with the columns of one: path, item, label; or predictors, numbers (n_examples, ...), as one array or
             for each item.
-        targets: Of predictors: (n_examples,) or, for regression, also (n_examples, n_outputs); for each item if they are.
+        targets: Of predictors: (n_examples,) or, for regression, also (n_examples, n_outputs); for each item if they are; None
+            for representation. Of frames see `preprocessing.store.write`.
         items: Of predictors in one array: what each example belongs to (speaker, session), (n_examples,). No item is on two
             sides of a split.
         corpus: Name of a reader, as ``python -m preprocessing NAME``; None: ``folders`` or ``table``.
@@ -57,6 +60,8 @@ def prepare(
         data_folder: Folder of all corpora; None: that of config.ini.
         task_type: What the labels are for; None: classification, or as the reader's options say.
         settings: Feature settings over config.ini, such as ``{"n_mels": 40}``.
+        speech_table: A table with a line per word or phoneme (path, start_s, end_s), to which clips are cut; None: they stay
+            whole.
         download: Fetch the corpus into its audio folder first.
         workers: Processes that read audio; None: one for each core.
         quiet: Print nothing.
@@ -70,8 +75,9 @@ def prepare(
         CorpusError: The corpus or the arrays cannot be used; see the reader, and `preprocessing.store.write`.
     """
     place = Path(read_section("experiment")["data_folder"] if data_folder is None else data_folder)
-    if isinstance(source, Mapping) or targets is not None:
-        without_meaning = [*options, *(["settings"] if settings else []), *(["corpus"] if corpus else [])]
+    if isinstance(source, Mapping) or targets is not None or items is not None:
+        given = {"settings": settings, "corpus": corpus, "speech_table": speech_table}
+        without_meaning = [*options, *(name for name, value in given.items() if value)]
         if without_meaning:
             raise SettingsError(f"{without_meaning[0]}: has no meaning for arrays, which are features already; leave it out.")
         return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
@@ -88,6 +94,7 @@ def prepare(
         if not isinstance(source, str | Path | None):
             raise SettingsError("targets: predictors were given without targets.")
         chosen = _choose(source, corpus, dataset, audio_folder, place, task_type, options)
+        chosen = replace(chosen, speech_table=None if speech_table is None else Path(speech_table))
         console = make_console()
         console.quiet = quiet
         n_processes = workers or count_cores()
@@ -155,26 +162,28 @@ def _write_arrays(
     """Write predictors and targets, by item or as arrays with an item for each example."""
     from preprocessing.store import write
 
-    if isinstance(predictors, Mapping) != isinstance(targets, Mapping) or isinstance(predictors, Mapping) != (items is None):
+    is_by_item = isinstance(predictors, Mapping)
+    if is_by_item != (items is None) or (targets is not None and is_by_item != isinstance(targets, Mapping)):
         raise SettingsError(
             "Arrays: predictors, targets and items do not go together. Give two dicts, predictors and targets for each item; "
             "or two arrays, with items: what each example belongs to."
         )
     if items is not None:
         names = np.asarray(items).astype(str)
-        x, y = np.asarray(predictors), np.asarray(targets)
-        if names.ndim != 1 or not len(x) == len(y) == len(names):
+        x, y = np.asarray(predictors), None if targets is None else np.asarray(targets)
+        n_targets = len(x) if y is None else len(y)
+        if names.ndim != 1 or not len(x) == n_targets == len(names):
             raise CorpusError(
-                f"Arrays: received {len(x)} predictors, {len(y)} targets and items of shape {names.shape}; expected one target "
-                "and one item for each."
+                f"Arrays: received {len(x)} predictors, {n_targets} targets and items of shape {names.shape}; expected one "
+                "target and one item for each."
             )
         chosen = {str(name): names == name for name in np.unique(names)}
         predictors = {name: x[rows] for name, rows in chosen.items()}
-        targets = {name: y[rows] for name, rows in chosen.items()}
+        targets = None if y is None else {name: y[rows] for name, rows in chosen.items()}
     return write(
         dataset,
         cast("Mapping[str, ArrayLike]", predictors),
-        cast("Mapping[str, ArrayLike]", targets),
+        cast("Mapping[str, ArrayLike] | None", targets),
         data_folder=data_folder,
         task_type=task_type,
     )

@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from preprocessing.corpus import CUSTOM
 from preprocessing.store import layout as layout
-from preprocessing.store.arrays import check_arrays, write_arrays
+from preprocessing.store.arrays import check_arrays, check_task, write_arrays
+from preprocessing.store.frame_arrays import write_frame_arrays
 from preprocessing.store.moments import ItemSums, Moments, read_moments
 from xval.errors import CorpusError, suggestion
 
@@ -223,24 +224,28 @@ def open_store(folder: Path) -> FeatureStore:
 def write(
     dataset: str,
     predictors: Mapping[str, ArrayLike],
-    targets: Mapping[str, ArrayLike],
+    targets: Mapping[str, ArrayLike] | None = None,
     *,
     data_folder: str | Path = "data",
     task_type: str = "classification",
     class_names: Sequence[str] | None = None,
+    frame_s: float = 1.0,
 ) -> FeatureStore:
     """Make a corpus and its feature store of arrays that a script has computed; one that is there is replaced.
 
     Args:
         dataset: Name of the corpus in experiments.
         predictors: For each item, numbers (n_examples, ...), at least one axis behind the first; the last one holds the
-            feature bins. Stored as float32.
+            feature bins. Stored as float32. For frame_classification sequences of frames, each (n_frames, n_values); they may
+            differ in n_frames, and an item then has a list of them.
         targets: For each item, for classification text or integers (n_examples,); for regression numbers (n_examples,) or
-            (n_examples, n_outputs).
+            (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence text or integers
+            (n_frames,), where the text ``background`` is no event, or 0 and 1 (n_frames, n_classes); for representation None.
         data_folder: Folder of all corpora.
-        task_type: ``classification`` or ``regression``.
+        task_type: ``classification``, ``regression``, ``representation`` or ``frame_classification``.
         class_names: The classes in their order; integers among the targets are then positions in it. When omitted: the targets
-            that occur, in natural order.
+            that occur, in natural order; targets of 0 and 1 need them.
+        frame_s: For frame_classification the length of a frame (s).
 
     Returns:
         The store, at data_folder/dataset/features/custom.
@@ -249,6 +254,14 @@ def write(
         CorpusError: The two have other items or lengths, shapes differ between items, an item is empty, a value is NaN or
             infinite, a target is of no class; or the folder cannot be written.
     """
+    check_task(task_type, has_targets=targets is not None)
+    if task_type == "frame_classification":
+        frames: Any = (predictors, targets)
+        return open_store(
+            write_frame_arrays(
+                *frames, frame_s=frame_s, class_names=class_names, dataset=dataset, data_folder=Path(data_folder)
+            )
+        )
     arrays = check_arrays(predictors, targets, task_type=task_type, class_names=class_names)
     return open_store(write_arrays(arrays, dataset=dataset, data_folder=Path(data_folder)))
 

@@ -21,7 +21,7 @@ from xval.errors import CorpusError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
-_TASK_TYPES = ("classification", "regression")
+_TASK_TYPES = ("classification", "regression", "representation", "frame_classification")
 
 # Examples written at once: they are copied, and the whole array of an item might not fit twice.
 _BLOCK_EXAMPLES = 256
@@ -33,10 +33,10 @@ class CheckedArrays:
 
     Attributes:
         predictors: For each item, in sorted order, numbers (n_examples, ...).
-        targets: For each item int64 (n_examples,) or float32 (n_examples, n_outputs, ...).
-        labels: For each item the targets as text (classification), or their mean over the outputs (regression).
-        task_type: ``classification`` or ``regression``.
-        class_names: What the targets 0, 1, ... mean; empty for regression.
+        targets: For each item int64 (n_examples,) or float32 (n_examples, n_outputs, ...); for representation 0.
+        labels: For each item the targets as text (classification), or their mean over the outputs (regression), or empty text.
+        task_type: ``classification``, ``regression`` or ``representation``.
+        class_names: What the targets 0, 1, ... mean; empty where there are no classes.
     """
 
     predictors: dict[str, NDArray[Any]]
@@ -48,7 +48,7 @@ class CheckedArrays:
 
 def check_arrays(
     predictors: Mapping[str, ArrayLike],
-    targets: Mapping[str, ArrayLike],
+    targets: Mapping[str, ArrayLike] | None,
     *,
     task_type: str,
     class_names: Sequence[str] | None,
@@ -58,29 +58,55 @@ def check_arrays(
     Raises:
         CorpusError: They do not fit each other, or a value cannot be used; names the item, what was received and expected.
     """
+    check_items(predictors, targets)
+    items = sorted(predictors)
+    x = {item: as_array(predictors[item], f"predictors of item '{item}'") for item in items}
+    if targets is None:
+        targets = {item: np.zeros(x[item].shape[:1], np.int64) for item in items}
+    y = {item: as_array(targets[item], f"targets of item '{item}'") for item in items}
+    for item in items:
+        _check_item(item, x[item], y[item], x[items[0]], y[items[0]])
+    if task_type != "classification" and class_names is not None:
+        raise CorpusError(f"class_names were given ({', '.join(class_names)}), but {task_type} has no classes.")
+    if task_type == "representation":
+        return CheckedArrays(x, y, {item: [""] * len(y[item]) for item in items}, task_type, ())
+    if task_type == "regression":
+        numbers = {item: _numbers(item, y[item]) for item in items}
+        means = {item: [float(row.mean()) for row in values.astype(np.float64)] for item, values in numbers.items()}
+        return CheckedArrays(x, numbers, means, task_type, ())
+    classes, names = number_classes(y, class_names)
+    return CheckedArrays(x, classes, {item: [names[i] for i in classes[item]] for item in items}, task_type, names)
+
+
+def check_task(task_type: str, *, has_targets: bool) -> None:
+    """Refuse a task that arrays cannot be of, and targets that it does not take or lacks.
+
+    Raises:
+        CorpusError: It is so.
+    """
     if task_type not in _TASK_TYPES:
         raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, _TASK_TYPES)}")
+    if has_targets == (task_type == "representation"):
+        why = (
+            "are given, but representation predicts nothing; leave them out" if has_targets else f"are missing for {task_type}"
+        )
+        raise CorpusError(f"Targets {why}.")
+
+
+def check_items(predictors: Mapping[str, Any], targets: Mapping[str, Any] | None) -> None:
+    """Refuse dicts whose keys are no items, or not the same ones.
+
+    Raises:
+        CorpusError: They are so.
+    """
     if not predictors or any(not isinstance(item, str) or not item.strip() for item in predictors):
         raise CorpusError(
             f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
         )
     refuse_alike(predictors, "items")
-    if predictors.keys() != targets.keys():
+    if targets is not None and predictors.keys() != targets.keys():
         odd = sorted(map(repr, predictors.keys() ^ targets.keys()))
         raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")
-    items = sorted(predictors)
-    x = {item: _as_array(predictors[item], f"predictors of item '{item}'") for item in items}
-    y = {item: _as_array(targets[item], f"targets of item '{item}'") for item in items}
-    for item in items:
-        _check_item(item, x[item], y[item], x[items[0]], y[items[0]])
-    if task_type == "regression":
-        if class_names is not None:
-            raise CorpusError(f"class_names were given ({', '.join(class_names)}), but regression has no classes.")
-        numbers = {item: _numbers(item, y[item]) for item in items}
-        means = {item: [float(row.mean()) for row in values.astype(np.float64)] for item, values in numbers.items()}
-        return CheckedArrays(x, numbers, means, task_type, ())
-    classes, names = _classes(y, class_names)
-    return CheckedArrays(x, classes, {item: [names[i] for i in classes[item]] for item in items}, task_type, names)
 
 
 def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> Path:
@@ -138,7 +164,7 @@ def _index(arrays: CheckedArrays, hashes: Sequence[str]) -> "pd.DataFrame":
     return index
 
 
-def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
+def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
     """Return values as an array; text may come as a list or as an array of objects."""
     try:
         array = np.asarray(values)
@@ -177,7 +203,7 @@ def _numbers(item: str, y: NDArray[Any]) -> NDArray[np.float32]:
     return (y[:, np.newaxis] if y.ndim == 1 else y).astype(np.float32)
 
 
-def _classes(
+def number_classes(
     y: Mapping[str, NDArray[Any]], class_names: Sequence[str] | None
 ) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
     """Return the targets of every item as int64 (n_examples,), and the names of the classes."""

@@ -40,7 +40,7 @@ class StoreDescription(BaseModel):
         target_names: What the targets of a regression are, where its columns say so (``label:<name>``); else empty.
         index_hash: The index of which the examples were made.
         feature_settings: The settings that made the features; None for arrays that a script handed in.
-        sample_rate_hz: Of the audio behind the features; None as above.
+        sample_rate_hz: Of the audio behind the features, or of the values of a script's frames; else None as above.
         clip_samples: Length that every clip was padded or cut to at that rate; None: each has its own. Of a store of waveforms:
             the length of the longest clip of the corpus before it was trimmed.
         example_shape: Shape of one example; of a store of waveforms (the longest clip,).
@@ -49,6 +49,7 @@ class StoreDescription(BaseModel):
         embedder: What made the embeddings that it holds; None: it holds none.
         item_samples: Samples of each item in a store of waveforms, whose clips lie one behind the other; None: examples have
             one shape.
+        frame_samples: Values of a frame that a script handed in; None: there are none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,6 +67,7 @@ class StoreDescription(BaseModel):
     item_counts: dict[str, PositiveInt] = Field(min_length=1)
     item_samples: dict[str, PositiveInt] | None = None
     embedder: EmbedderFacts | None = None
+    frame_samples: int | None = None
 
 
 def array_name(item: str) -> str:

@@ -73,7 +73,8 @@ class StoreWriter:
         clip_samples: As in store.json.
         target_names: As in store.json.
         is_waveform: It holds the samples of clips of different lengths.
-        annotations: As of `store.FeatureStore`; None: there are none.
+        annotations: As of `store.FeatureStore`; None: there are none. May be set until `publish`.
+        own_frames: Of frames that a script made: values per second, and of a frame; None: there are none.
 
     Raises:
         CorpusError: From every method: the folder cannot be written.
@@ -90,15 +91,17 @@ class StoreWriter:
         target_names: Sequence[str] = (),
         is_waveform: bool = False,
         annotations: "pd.DataFrame | None" = None,
+        own_frames: tuple[int, int] | None = None,
     ) -> None:
         self.folder = folder
+        self.annotations = annotations
+        self._own_frames = own_frames
         self._task_type = task_type
         self._class_names = tuple(class_names)
         self._feature_settings = feature_settings
         self._clip_samples = clip_samples
         self._target_names = tuple(target_names)
         self._is_waveform = is_waveform
-        self._annotations = annotations
         self._lock = FileLock(folder.parent / f".{folder.name}.lock")
         self._temporary = folder.parent / f".{folder.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
         self._items: dict[str, _Item] = {}
@@ -208,8 +211,8 @@ class StoreWriter:
             targets_dtype = layout.TARGETS_DTYPES[self._task_type]
             self._files.finish(layout.TARGETS_NAME, item, targets_dtype, (n_examples, *self._target_shape))
         self._write_examples(items)
-        if self._annotations is not None:
-            self._annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
+        if self.annotations is not None:
+            self.annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
         write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *self._left_out])
@@ -221,17 +224,24 @@ class StoreWriter:
             target_names=self._target_names,
             index_hash=index_hash,
             feature_settings=None if settings is None else settings.stored(),
-            sample_rate_hz=embedder.sample_rate_hz if embedder else None if settings is None else settings.sample_rate_hz,
+            sample_rate_hz=self._sample_rate_hz(embedder),
             clip_samples=self._clip_samples,
             example_shape=self._example_shape,
             target_shape=self._target_shape,
             item_counts={item: len(self._items[item].examples) for item in items},
             item_samples={item: sum(self._items[item].lengths) for item in items} if self._is_waveform else None,
             embedder=embedder,
+            frame_samples=self._own_frames[1] if self._own_frames else None,
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
         for path in [*self._temporary.iterdir(), self._temporary]:
             flush(path)
+
+    def _sample_rate_hz(self, embedder: EmbedderFacts | None) -> int | None:
+        if self._own_frames:
+            return self._own_frames[0]
+        settings = embedder or self._feature_settings
+        return settings.sample_rate_hz if settings else None
 
     def _write_examples(self, items: list[str]) -> None:
         import pyarrow

@@ -11,8 +11,9 @@ from pathlib import Path
 from preprocessing.annotations.labels import resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.columns import with_columns
-from preprocessing.corpus import Corpus
+from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
+from preprocessing.store import open_store
 from xval.classical.checks import check_skops, check_training_items
 from xval.data.frames import describe_too_short
 from xval.errors import SettingsError
@@ -99,7 +100,9 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
     depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
     architecture = find_architecture(instance.settings.architecture)
     changed = [name for name in depending if instance.sources[name] != "config.ini" and name not in architecture.feature_keys]
-    if corpus.is_custom and changed:
+    if corpus.is_custom and instance.settings.task.is_framewise:
+        check_own_frames(corpus, instance.settings.frame_settings(), features.sample_rate_hz)
+    elif corpus.is_custom and changed:
         raise SettingsError(
             f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
             "(preprocessing.store.write); feature settings have no effect on it. Leave them out."
@@ -121,6 +124,23 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
         raise SettingsError(
             f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
             f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
+        )
+
+
+def check_own_frames(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
+    """Refuse other frames than those that a script has written.
+
+    Raises:
+        SettingsError: Their length, or the number of their values, is another one.
+        CorpusError: The store of the corpus cannot be read.
+    """
+    written = open_store(corpus.folder / "features" / CUSTOM).description
+    rate_hz, n_values = written.sample_rate_hz, written.frame_samples
+    if rate_hz and n_values and (sample_rate_hz, settings.frame_samples(sample_rate_hz)) != (rate_hz, n_values):
+        raise SettingsError(
+            f"sample_rate_hz={sample_rate_hz}, label_frame_s={settings.label_frame_s:g}: a script made the frames of "
+            f"dataset '{corpus.dataset}', with {n_values} values each. Set sample_rate_hz={rate_hz} and "
+            f"label_frame_s={n_values / rate_hz:g}."
         )
 
 

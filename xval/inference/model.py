@@ -204,7 +204,7 @@ class SavedModel:
             raise SettingsError(
                 "this model labels frames and has no windows: per='file' gives events, per='segment' (--segments) frames."
             )
-        if self.description.is_custom and per == "segment":
+        if self.description.is_custom and per == "segment" and not of_frames:
             raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
         if every_s is not None and (per != "segment" or of_frames):
             raise SettingsError(

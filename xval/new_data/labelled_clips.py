@@ -240,6 +240,13 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
     """Return the examples of a corpus that a script made, one per clip."""
     store = open_store(corpus.folder / "features" / CUSTOM)
     examples = store.examples.set_index("clip").loc[table["clip"]]
+    if store.is_waveform:
+        stretches = zip(examples["item"], examples["first"], examples["stop"], strict=True)
+        size = store.description.frame_samples or 1
+        frames = tuple(store.predictors(item)[first:stop].reshape(-1, size) for item, first, stop in stretches)
+        return LabelledClips(
+            corpus.dataset, corpus.dataset, corpus.folder, table, annotations=corpus.annotations(), features=frames
+        )
     arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
     features = tuple(arrays[item][row] for item, row in zip(examples["item"], examples["row"], strict=True))
     if find_task(store.task_type).has_clip_numbers and len(store.target_names) > 1:

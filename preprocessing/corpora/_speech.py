@@ -1,0 +1,68 @@
+"""Cut clips to what a table of words or phonemes says is speech.
+
+Comes in: the clips of any corpus, and a table with a line per word or phoneme of its files. Goes out: the same clips, each from
+the begin of its first word to the end of its last one.
+"""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.corpora._annotation_tables import Recordings, has_no_event, read_header_line, read_stretches
+from xval.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SILENCE = ("", "sil", "silence", "sp", "pau", "epi", "h#", "<eps>", "<sil>", "<p>", "<p:>")
+"""Labels, in lower case, of pauses in the tables of TIMIT, HTK, Kaldi, Praat, MAUS and the Montreal Forced Aligner."""
+
+
+def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd.DataFrame":
+    """Let every clip begin with its first word and end with its last one; pauses between words stay.
+
+    Args:
+        clips: What `list_clips` of a corpus returns. A clip that is a stretch of a file is cut to the words in that stretch.
+        audio_folder: What their paths are relative to.
+        table: A line per word or phoneme: path (with or without ending), start_s and end_s (seconds in the file) or ``Start
+            sample`` and ``End sample``; and label, where lines with a label of `SILENCE` are no words.
+
+    Returns:
+        The clips with start_s and end_s; those without a word stay as they are, and the note says how many these are.
+
+    Raises:
+        CorpusError: The table cannot be read, names files that are not there or stretches outside of them, or no clip has a
+            word.
+    """
+    columns, _ = read_header_line(table)
+    labels = [name for name in columns if name == "label"]
+    words: dict[str, list[tuple[float, float]]] = {}
+    # Silence may have an empty label, which read_stretches would refuse.
+    for row in read_stretches(table, Recordings(audio_folder), item="recording", labels=(), alike=labels):
+        if not has_no_event(row) and not (labels and str(row["label"]).lower() in SILENCE):
+            words.setdefault(str(row["path"]), []).append((float(row["start_s"]), float(row["end_s"])))
+    cut = clips.copy()
+    stretches, without = [], []
+    for path, start_s, end_s in zip(clips["path"], _times(clips, "start_s"), _times(clips, "end_s"), strict=True):
+        first_s, last_s = (0.0 if math.isnan(start_s) else start_s), (math.inf if math.isnan(end_s) else end_s)
+        inside = [(start, end) for start, end in words.get(Path(path).as_posix(), []) if end > first_s and start < last_s]
+        if inside:
+            starts, ends = zip(*inside, strict=True)
+            stretches.append((max(first_s, min(starts)), min(last_s, max(ends))))
+        else:
+            stretches.append((start_s, end_s))
+            without.append(str(path))
+    if len(without) == len(clips):
+        raise CorpusError(
+            f"{table}: none of the {len(clips)} clips ({without[0]} ...) has a word in it. Is it the table of this corpus?"
+        )
+    cut["start_s"], cut["end_s"] = zip(*stretches, strict=True)
+    if without:
+        note = f"{len(without)} of {len(clips)} clips have no word in {table.name} and stay as they are: {without[0]} ..."
+        cut.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), note]))
+    return cut
+
+
+def _times(clips: "pd.DataFrame", column: str) -> list[float]:
+    """Return a column of seconds; NaN where a clip has none."""
+    return [float("nan" if time is None else time) for time in clips[column]] if column in clips else [math.nan] * len(clips)

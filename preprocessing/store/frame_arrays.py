@@ -1,0 +1,161 @@
+"""Write arrays of labelled frames as a corpus for frame_classification, with one feature store.
+
+Comes in: the two dicts of `preprocessing.store.write`, whose examples are sequences of frames. Goes out: data/<dataset>/ with a
+row per sequence, its labels as events, and features/custom/, a store of the values of all frames in a row.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from preprocessing.clips.table import refuse_alike
+from preprocessing.corpus import CUSTOM, corpus_folder, write_index
+from preprocessing.store.arrays import as_array, check_items, number_classes
+from preprocessing.store.layout import TARGETS_DTYPES
+from preprocessing.store.writer import Example, StoreWriter
+from xval.errors import CorpusError
+
+BACKGROUND = "background"
+
+_TASK = "frame_classification"
+
+
+def write_frame_arrays(
+    predictors: Mapping[str, Sequence[ArrayLike]],
+    targets: Mapping[str, Sequence[ArrayLike]],
+    *,
+    frame_s: float,
+    class_names: Sequence[str] | None,
+    dataset: str,
+    data_folder: Path,
+) -> Path:
+    """Check sequences of frames, write them in the place of a corpus that is there, and return the folder of the store.
+
+    Args:
+        predictors: For each item its sequences, each numbers (n_frames, n_values); they may differ in n_frames.
+        targets: For each item and sequence text or integers (n_frames,), or 0 and 1 (n_frames, n_classes).
+        frame_s: Length of a frame (s).
+        class_names: As of `preprocessing.store.write`; needed for targets of 0 and 1.
+        dataset: Name of the corpus.
+        data_folder: Folder of all corpora.
+
+    Raises:
+        CorpusError: They do not fit each other, a value cannot be used, or the folder cannot be written.
+    """
+    import pandas as pd
+
+    check_items(predictors, targets)
+    x = {item: _read(predictors, item, "predictors") for item in sorted(predictors)}
+    y = {item: _read(targets, item, "targets") for item in sorted(predictors)}
+    n_values = next((each.shape[-1] for of in x.values() for each in of if each.ndim == 2), 0)
+    for item in x:
+        _check_sequences(item, x[item], y[item], n_values)
+    rate_hz = round(n_values / frame_s) if 0 < frame_s < math.inf else 0
+    if rate_hz < 1 or not math.isclose(rate_hz * frame_s, n_values, rel_tol=1e-9):
+        raise CorpusError(
+            f"frame_s={frame_s:g}: a frame of {n_values} values needs a whole number of values per second. Leave it out: then "
+            "a frame counts as 1 s."
+        )
+    active, names = _find_active(y, class_names)
+    rows, events = [], []
+    folder = corpus_folder(dataset, data_folder)
+    with StoreWriter(
+        folder / "features" / CUSTOM,
+        task_type=_TASK,
+        class_names=names,
+        clip_samples=n_values * max(len(each) for sequences in x.values() for each in sequences),
+        is_waveform=True,
+        own_frames=(rate_hz, n_values),
+    ) as writer:
+        for item, sequences in x.items():
+            for row, sequence in enumerate(sequences):
+                clip, duration_s = f"{item}#{row}", len(sequence) * frame_s
+                with np.errstate(over="ignore"):
+                    values = sequence.astype(np.float32).reshape(1, -1)
+                writer.append(item, values, np.zeros(1, TARGETS_DTYPES[_TASK]), [Example(clip, 0.0, duration_s)])
+                found = _events(clip, active[item][row], names, frame_s)
+                heard = sorted({label for *_, label in found})
+                hashed = blake2b(values.tobytes(), digest_size=16).hexdigest()
+                rows.append((clip, item, "+".join(heard) or BACKGROUND, duration_s, hashed))
+                events += found or [(clip, math.nan, math.nan, "")]
+        index = pd.DataFrame(rows, columns=["clip", "item", "label", "duration_s", "audio_hash"]).assign(
+            path="", start_s=math.nan, end_s=math.nan, sample_rate_hz=rate_hz, phase=None, fold=None, source_clip=None,
+            augmented=False,
+        )  # fmt: skip
+        table = pd.DataFrame(events, columns=["clip", "start_s", "end_s", "label"]).assign(annotator="")
+        table = table.sort_values(["clip", "start_s", "end_s", "label"], kind="stable", ignore_index=True)
+        writer.annotations = table
+        corpus = write_index(
+            index,
+            folder=folder,
+            corpus=CUSTOM,
+            audio_folder=folder,
+            task_type=_TASK,
+            class_names=names,
+            annotations=table,
+        )
+        writer.publish(index_hash=corpus.index_hash, replace=True)
+    return writer.folder
+
+
+def _read(arrays: Mapping[str, Sequence[ArrayLike]], item: str, what: str) -> list[NDArray[Any]]:
+    return [as_array(each, f"{what} of item '{item}', sequence {number}") for number, each in enumerate(arrays[item])]
+
+
+def _check_sequences(item: str, x: list[NDArray[Any]], y: list[NDArray[Any]], n_values: int) -> None:
+    """Refuse what are no frames of numbers, or no label for each of them."""
+    if not x or len(x) != len(y):
+        raise CorpusError(
+            f"Item '{item}': received {len(x)} sequences and {len(y)} of labels; expected one for each, at least one."
+        )
+    for number, (values, labels) in enumerate(zip(x, y, strict=True)):
+        where = f"Item '{item}', sequence {number}"
+        if values.dtype.kind not in "fiu" or values.ndim != 2 or not values.size or values.shape[-1] != n_values:
+            raise CorpusError(
+                f"{where}: received {values.dtype} {values.shape}; expected numbers (n_frames, {n_values or 'n_values'}), at "
+                "least one frame."
+            )
+        if labels.ndim not in (1, 2) or len(labels) != len(values):
+            raise CorpusError(
+                f"{where}: received {len(values)} frames and labels of shape {labels.shape}; expected {len(values)} labels, or "
+                f"({len(values)}, n_classes) of 0 and 1."
+            )
+
+
+def _find_active(
+    y: Mapping[str, list[NDArray[Any]]], class_names: Sequence[str] | None
+) -> tuple[dict[str, list[NDArray[np.bool_]]], tuple[str, ...]]:
+    """Return which classes are active in each frame, bool (n_frames, n_classes), and these without the background."""
+    flat = {f"{item}#{number}": labels for item, sequences in y.items() for number, labels in enumerate(sequences)}
+    if all(labels.ndim == 1 for labels in flat.values()):
+        codes, names = number_classes(flat, class_names)
+        found = {clip: of[:, np.newaxis] == np.arange(len(names)) for clip, of in codes.items()}
+    else:
+        names = tuple(class_names or ())
+        refuse_alike(names, "classes")
+        for clip, labels in flat.items():
+            if labels.ndim != 2 or labels.shape[1] != len(names) or not np.isin(labels, (0, 1)).all():
+                raise CorpusError(
+                    f"Sequence '{clip}': received labels {labels.dtype} {labels.shape} and {len(names)} class_names; "
+                    "expected 0 and 1 (n_frames, n_classes) for all sequences, and class_names, a name for each column."
+                )
+        found = {clip: labels.astype(bool) for clip, labels in flat.items()}
+    kept = [number for number, name in enumerate(names) if name != BACKGROUND]
+    if not kept:
+        raise CorpusError("Every frame is background; expected at least one further class.")
+    active = {item: [found[f"{item}#{number}"][:, kept] for number in range(len(each))] for item, each in y.items()}
+    return active, tuple(names[number] for number in kept)
+
+
+def _events(clip: str, active: NDArray[np.bool_], names: Sequence[str], frame_s: float) -> list[tuple[str, float, float, str]]:
+    """Return the stretches of frames in which a class is active: clip, start_s, end_s, label."""
+    found = []
+    for number, name in enumerate(names):
+        edges = np.flatnonzero(np.diff(active[:, number].astype(np.int8), prepend=0, append=0))
+        found += [(clip, first * frame_s, stop * frame_s, name) for first, stop in edges.reshape(-1, 2).tolist()]
+    return found
