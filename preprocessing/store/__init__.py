@@ -262,6 +262,10 @@ def write(
                 *frames, frame_s=frame_s, class_names=class_names, dataset=dataset, data_folder=Path(data_folder)
             )
         )
+    if frame_s != 1.0:
+        raise CorpusError(
+            f"frame_s={frame_s:g}: examples of {task_type} have no frames with labels of their own; leave it out."
+        )
     arrays = check_arrays(predictors, targets, task_type=task_type, class_names=class_names)
     return open_store(write_arrays(arrays, dataset=dataset, data_folder=Path(data_folder)))
 

@@ -18,7 +18,7 @@ HOT = {"a": RNG.integers(0, 2, (2, 5, 2)), "b": [[[0, 1], [1, 1], [0, 0]]]}
 
 
 def make(folder: Path, targets: Any = TEXT, predictors: Any = X, **options: Any) -> FeatureStore:
-    return write("mine", predictors, targets, data_folder=folder, task_type="frame_classification", **options)
+    return write("mine", predictors, targets, data_folder=folder, **{"task_type": "frame_classification", **options})
 
 
 @pytest.mark.parametrize("frame_s", [1.0, 0.01])
@@ -63,6 +63,7 @@ def test_each_frame_has_the_label_that_was_given(tmp_path: Path, frame_s: float,
         ({"targets": {**HOT, "b": [[[2, 0]] * 3]}, "class_names": ["x", "y"]}, "Sequence 'b#0': received labels int64"),
         ({"class_names": ["x", "background"]}, "Item 'a#0': received the target 'y', which is no class"),
         ({"frame_s": 0.3}, "frame_s=0.3: a frame of 4 values needs a whole number of values per second"),
+        ({"frame_s": 0.5, "task_type": "classification"}, "frame_s=0.5: examples of classification have no frames"),
         ({"targets": None}, "Targets are missing for frame_classification"),
     ],
 )
