@@ -94,3 +94,12 @@ def test_main_metrics_with_the_same_figures_share_a_column(make_instance):
 
     assert [column.title for column in main_columns(even, MAIN)] == ["test balanced accuracy (= accuracy)"]
     assert [column.title for column in main_columns(odd, MAIN)] == ["test balanced accuracy", "test accuracy"]
+
+
+def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_matter(make_instance):
+    shared = {"items": 0.6, "pooled": 0.6, "low": 0.5, "high": 0.7, "method": "t", "chance": 0.5, "strategy": "x"}
+    figures = {"balanced_accuracy": shared | {"of": "pooled"}, "accuracy": shared | {"of": "items"}}
+    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": {"test": figures}}
+    found = [make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2) | {"over_items": over_items}]
+
+    assert [len(main_columns(found, MAIN, by_kind=by_kind)) for by_kind in (True, False)] == [2, 1]
