@@ -18,9 +18,13 @@ import numpy as np
 import pytest
 import soundfile
 from filelock import FileLock
+from hypothesis import settings as hypothesis_settings
 
 from preprocessing import corpus, store
 from xval.settings.resolve import Declaration, resolve
+
+hypothesis_settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault
+hypothesis_settings.load_profile("no deadline")
 
 gc.disable()  # an import leaves no garbage; on again in `pytest_collection_finish`
 

@@ -190,7 +190,7 @@ def test_metrics_of_a_side_that_is_missing_are_named(two_instances):
     del content["clip_metrics"]["test"]
     path.write_text(json.dumps(content))
 
-    with pytest.raises(ResultsError, match=r"record\.json: damaged, 'test' is missing"):
+    with pytest.raises(ResultsError, match=r"record\.json: no record of a fold, it has no clip_metrics\.test"):
         load_results(two_instances.folder.path)
 
 
