@@ -14,7 +14,7 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run(project, monkeypatc
 
     project.write_script({"architecture": "mlp", "n_units": (4,)}, num_epochs=1, num_folds=2, page="complete")
     with monkeypatch.context() as patched:
-        patched.setattr("xval.experiment.run.write_page", refuse)
+        patched.setattr("xval.experiment.derived_files.write_page", refuse)
         ended = project.run()
     assert ended.returncode == 0, ended.stderr
     assert "the page is not up to date: OSError: the disk is full" in ended.stdout
