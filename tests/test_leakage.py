@@ -316,6 +316,7 @@ EACH: dict[str, dict[str, object]] = {
     "gain": {"augment_gain_db": 6.0},
     "mixup": {"augment_mixup": 0.4},
     "speakers": {"augment_mixstyle": 0.5, "augment_mixstyle_alpha": 0.2, "augment_vocal_tract": 0.2, "augment_speed": 0.2},
+    "recorders": {"augment_response_db": 6.0, "augment_noise_floor_db": -20.0},
 }
 ALL = {key: value for some in EACH.values() for key, value in some.items()}
 

@@ -170,9 +170,15 @@ def _check_augmentation(settings: "Settings") -> None:
         for name in ("augment_gain_db", "augment_time_shift_s"):
             if getattr(settings, name):
                 raise ValueError(f"{name} changes samples, and features='embedding' are computed before training; set it to 0")
-    on_features = [*masks, *of_bins, "augment_mixstyle", "augment_speed"]
+    of_recorders = ("augment_response_db", "augment_noise_floor_db")
+    for name in of_recorders:
+        if getattr(settings, name) not in (0, None) and (settings.scale != "db" or settings.features in ("mfcc", "embedding")):
+            raise ValueError(
+                f"{name} needs spectra in dB (scale = db); here features='{settings.features}', scale='{settings.scale}'"
+            )
+    on_features = [*masks, *of_bins, "augment_mixstyle", "augment_speed", *of_recorders]
     on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
-    switched_on = next((name for name in on_features if getattr(settings, name)), None)
+    switched_on = next((name for name in on_features if getattr(settings, name) not in (0, None)), None)
     if switched_on and is_waveform and settings.frontend == "none":
         raise ValueError(f"{switched_on} works on frames and bins, and samples have none; set frontend to logmel or stft")
     if switched_on and settings.normalization == "none":

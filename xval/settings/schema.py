@@ -54,6 +54,7 @@ Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(below_one)]
 Factor = Annotated[NonNegativeFloat, Field(lt=1)]
+OptionalNoiseFloor = Annotated[Annotated[float, Field(gt=-60, lt=0)] | None, BeforeValidator(none_from_text)]
 OptionalFactor = Annotated[Factor | None, BeforeValidator(none_from_text)]
 
 
@@ -177,6 +178,8 @@ class Settings(FeatureSettings):
     augment_mixstyle_alpha: Annotated[PositiveFloat, _NETWORK] = 0.3
     augment_vocal_tract: Annotated[Factor, _NETWORK] = 0.0
     augment_speed: Annotated[Factor, _NETWORK] = 0.0
+    augment_response_db: Annotated[NonNegativeFloat, _NETWORK] = 0.0
+    augment_noise_floor_db: Annotated[OptionalNoiseFloor, _NETWORK] = None
     # of an experiment or instance alone, so without a default in config.ini
     comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""

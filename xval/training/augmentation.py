@@ -2,7 +2,8 @@
 
 Comes in: the whole model of a fold and the settings. Goes out: a model to fit that shares its weights and changes what passes
 through it in training alone; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each
-other before they come here; speaker_layers.py makes them sound like other speakers.
+other before they come here; speaker_layers.py makes them sound like other speakers, and
+recorder_layer.py like other recorders.
 
 Every example gets numbers of its own, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
 """
@@ -17,6 +18,7 @@ from keras import ops
 from xval.errors import SettingsError
 from xval.settings.schema import Settings
 from xval.training.random_layer import RandomLayer, whole_numbers
+from xval.training.recorder_layer import RecorderAugmentation
 from xval.training.speaker_layers import N_FACTORS, SpeakerAugmentation, warped_bins
 
 NORMALIZATION = "normalization"  # the layer of the whole model after which examples have mean 0 and deviation 1
@@ -26,7 +28,9 @@ _KEYS = {  # number of masks, their greatest width, furthest shift
     "frames": ("augment_time_masks", "augment_time_mask_frames", "augment_time_shift_s"),
     "bins": ("augment_frequency_masks", "augment_frequency_mask_bins", "augment_frequency_shift_bins"),
 }
-_OTHER_KEYS = ("augment_noise", "augment_mixstyle", "augment_vocal_tract", "augment_speed")
+_OTHER_KEYS = (
+    "augment_noise", "augment_mixstyle", "augment_vocal_tract", "augment_speed", "augment_response_db", "augment_noise_floor_db"
+)  # fmt: skip
 
 
 @keras.saving.register_keras_serializable(package="xval")
@@ -160,7 +164,8 @@ class RandomGain(RandomLayer):
 def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Model:
     """Return the model to fit in place of a whole model: the same layers and weights, with augmentation between them.
 
-    Gain, and for waveforms shift and noise, come first; what works on normalised features follows the normalisation.
+    Gain, and for waveforms shift and noise, come first, other recorders just before the normalisation; what works on normalised
+    features follows it.
 
     Args:
         model: A chain of layers from `build_model`.
@@ -173,16 +178,20 @@ def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Mod
     Raises:
         SettingsError: The examples are too small for the masks or shifts, or are no (frames, bins).
     """
-    seeds = [int(number) >> 1 for number in np.random.SeedSequence(seed).generate_state(4)]
+    seeds = [int(number) >> 1 for number in np.random.SeedSequence(seed).generate_state(5)]
     first = _input_layers(settings, model.input_shape[1], seeds[:2])
     options = _feature_options(settings)
     as_other_speakers = settings.augment_mixstyle or settings.augment_vocal_tract or settings.augment_speed
-    if not first and not as_other_speakers and not any(options.values()):
+    as_other_recorders = settings.augment_response_db or settings.augment_noise_floor_db is not None
+    if not first and not as_other_speakers and not as_other_recorders and not any(options.values()):
         return model
     hidden = model.input
     for layer in first:
         hidden = layer(hidden)
     for layer in model.layers[1:]:
+        if layer.name == NORMALIZATION and as_other_recorders:
+            _check_axes(hidden.shape[1:])
+            hidden = _recorder_layer(settings, seeds[4])(hidden)
         hidden = layer(hidden)
         if layer.name == NORMALIZATION and as_other_speakers:
             _check_axes(hidden.shape[1:])
@@ -239,6 +248,17 @@ def _speaker_layer(settings: Settings, n_bins: int, seed: int) -> SpeakerAugment
         speed=settings.augment_speed,
         seed=seed,
         name="speaker_augmentation",
+    )
+
+
+def _recorder_layer(settings: Settings, seed: int) -> RecorderAugmentation:
+    """Return the layer that makes examples of other recorders and rooms."""
+    return RecorderAugmentation(
+        response_db=settings.augment_response_db,
+        noise_floor_db=settings.augment_noise_floor_db,
+        top_db=settings.top_db,
+        seed=seed,
+        name="recorder_augmentation",
     )
 
 

@@ -28,6 +28,7 @@ AUGMENTATION = (
     "augment_time_masks", "augment_time_mask_frames", "augment_frequency_masks", "augment_frequency_mask_bins",
     "augment_time_shift_s", "augment_frequency_shift_bins", "augment_noise", "augment_gain_db", "augment_mixup",
     "augment_mixstyle", "augment_mixstyle_alpha", "augment_vocal_tract", "augment_speed",
+    "augment_response_db", "augment_noise_floor_db",
 )  # fmt: skip
 TUNING = (
     "initial_model", "initial_model_match", "frozen_layers", "frozen", "unfreeze_every", "layer_learning_rate_decay",

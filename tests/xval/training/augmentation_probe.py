@@ -25,6 +25,7 @@ EACH = {
     "noise": {"augment_noise": 0.3},
     "gain": {"augment_gain_db": 6.0},
     "speakers": {"augment_mixstyle": 0.5, "augment_vocal_tract": 0.2, "augment_speed": 0.2},
+    "recorders": {"augment_response_db": 6.0, "augment_noise_floor_db": -20.0},
 }
 ALL = {key: value for settings in EACH.values() for key, value in settings.items()}
 

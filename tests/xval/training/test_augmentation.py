@@ -14,6 +14,7 @@ from xval.errors import SettingsError
 from xval.models.build import build_model
 from xval.models.frontend import build_frontend
 from xval.training.augmentation import RandomGain, TrainingAugmentation, WaveformAugmentation, augmented
+from xval.training.recorder_layer import RecorderAugmentation
 from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 
 N_EXAMPLES = 4000
@@ -200,6 +201,7 @@ EVERY_LAYER = {
         ),
         (12, 8),
     ),
+    "recorders": lambda seed: (RecorderAugmentation(response_db=6, noise_floor_db=-20, top_db=80, seed=seed), (12, 8)),
     "waveform": lambda seed: (WaveformAugmentation(time_shift_samples=5, noise_share=0.2, seed=seed), (96,)),
 }  # fmt: skip
 

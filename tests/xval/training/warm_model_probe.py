@@ -57,6 +57,8 @@ INSTANCES = {
         "augment_mixstyle": 0.5,
         "augment_vocal_tract": 0.2,
         "augment_speed": 0.2,
+        "augment_response_db": 6.0,
+        "augment_noise_floor_db": -20.0,
     },
     3: CNN | {"augment_noise": 0.3, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3},
     4: {
