@@ -152,10 +152,14 @@ def _describe_training(contents: PageContents) -> str:
         stopping = ""
         if any(each.early_stopping for each in networks):
             stopping = f", stopped after {_values(each.patience for each in networks)} epochs without improvement"
+        kept = []
+        if best := [each.monitor for each in networks if each.restore_best_weights]:
+            kept.append(f"the epoch with the best {_values(best)} was kept (val_: of the validation items)")
+        if len(best) < len(networks):
+            kept.append(f"{'in the others ' if best else ''}the last epoch was kept")
         sentences.append(
             "Networks were trained with Keras (Chollet et al., 2015) for at most "
-            f"{_values(each.num_epochs for each in networks)} epochs{stopping}; the epoch with the best "
-            f"{_values(each.monitor for each in networks)} was kept (val_: of the validation items)."
+            f"{_values(each.num_epochs for each in networks)} epochs{stopping}; {', and '.join(kept)}."
         )
     estimators = {each.architecture for each in settings if not trains_network(each.architecture)}
     if names := sorted(estimators - {COMBINATION}):

@@ -154,6 +154,7 @@ class Settings(FeatureSettings):
     label_smoothing: Annotated[Factor, _NETWORK] = 0.0
     monitor: Annotated[str, _PACE | Scope.MODEL]
     early_stopping: Annotated[bool, _PACE | Scope.NETWORK]
+    restore_best_weights: Annotated[bool, _PACE | Scope.NETWORK] = True
     patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
     precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool

@@ -13,7 +13,10 @@ from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 from xval.settings.space import Choice
 
-_SCORING = ("monitor", "metrics", "evaluate_training", "clip_average", "train_where", "test_where", "train_fraction", "search")
+_SCORING = (
+    "monitor", "metrics", "evaluate_training", "clip_average", "train_where", "test_where", "train_fraction", "search",
+    "restore_best_weights",
+)  # fmt: skip
 
 
 def space_faults(
@@ -42,6 +45,8 @@ def space_faults(
             return [f"search: architecture '{name}' trains no network; it has a search of its own"]
     if settings.train_fraction < 1:
         return ["search: train_fraction trains on a share that depends on the seed; search with all items"]
+    if not settings.restore_best_weights:
+        return ["search: restore_best_weights=false keeps the last epoch, and trials are scored by their best; set it to true"]
     if not settings.monitor.startswith("val_"):
         return [f"search: monitor='{settings.monitor}' is no validation figure, and trials are scored by it"]
     found = [f"search: '{name}' {why}" for name in plan.space if (why := _refusal(name, settings, architecture, sources))]

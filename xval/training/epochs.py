@@ -56,38 +56,38 @@ class BetweenEpochs:
 
     Attributes:
         callbacks: For `fit`.
-        predictions: Of the validation examples at the best epoch, once training has ended; None: not validated here.
+        predictions: Of the validation examples at the epoch that is kept, once training has ended; None: not validated here.
     """
 
     def __init__(self, settings: Settings, validation: Validation | None, report: ReportEpoch, refit: Refit | None) -> None:
-        self._refit = refit
+        self._keeps_last = refit is not None or not settings.restore_best_weights
         self._stopper = keras.callbacks.EarlyStopping(
             monitor=settings.monitor,
             mode="max"
             if further_metrics.monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
             else "min",
             patience=settings.patience if settings.early_stopping else settings.num_epochs,
-            restore_best_weights=True,
+            restore_best_weights=settings.restore_best_weights,
         )
         self._epoch_end = _EpochEnd(settings, validation, report)
-        self._best = _BestPredictions(self._stopper, self._epoch_end)
+        self._kept = _KeptPredictions(self._stopper, self._epoch_end, keeps_last=self._keeps_last)
         rates = refit.learning_rates if refit else None
         schedule = [] if rates is None else [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
         self.callbacks: list[keras.callbacks.Callback] = [
             *([] if settings.weight_average is None else [_AveragedWeights()]),
             self._epoch_end,
             *(schedule or _schedule(settings, self._stopper.mode)),
-            *([] if refit else [self._stopper, self._best]),
+            *([] if refit else [self._stopper, self._kept]),
         ]
 
     @property
     def predictions(self) -> NDArray[np.float32] | None:
-        """Predictions of the validation examples at the best epoch."""
-        return self._best.predictions
+        """Predictions of the validation examples at the epoch whose weights are kept."""
+        return self._kept.predictions
 
     def best_epoch(self, n_epochs: int) -> int:
         """Return the epoch, from 1, whose weights the model has after so many epochs."""
-        return n_epochs if self._refit else self._stopper.best_epoch + 1
+        return n_epochs if self._keeps_last else self._stopper.best_epoch + 1
 
 
 def _schedule(settings: Settings, mode: str) -> list[keras.callbacks.Callback]:
@@ -230,15 +230,16 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
 
-class _BestPredictions(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the validation predictions of the epoch that early stopping holds to be the best so far."""
+class _KeptPredictions(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the validation predictions of the last epoch, or of the one that early stopping holds to be the best so far."""
 
-    def __init__(self, stopper: keras.callbacks.EarlyStopping, epoch_end: _EpochEnd) -> None:
+    def __init__(self, stopper: keras.callbacks.EarlyStopping, epoch_end: _EpochEnd, *, keeps_last: bool) -> None:
         super().__init__()
+        self._keeps_last = keeps_last
         self._stopper = stopper
         self._epoch_end = epoch_end
         self.predictions: NDArray[np.float32] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
-        if self._stopper.best_epoch == epoch:
+        if self._keeps_last or self._stopper.best_epoch == epoch:
             self.predictions = self._epoch_end.predictions

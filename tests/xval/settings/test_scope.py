@@ -52,14 +52,16 @@ EXPECTED = {
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
         "warmup_epochs",
-        "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
+        "early_stopping", "patience", "restore_best_weights",
+        "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
         "page", "tracking",
     ),
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
         "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
-        "early_stopping", "patience", "tensorboard", "tensorboard_batches", "precision", *TUNING, *AUGMENTATION,
+        "early_stopping", "patience", "restore_best_weights",
+        "tensorboard", "tensorboard_batches", "precision", *TUNING, *AUGMENTATION,
         "weight_average", "warmup_epochs", "label_smoothing",
     ),
     Scope.MODEL: (

@@ -56,6 +56,19 @@ def test_the_kept_predictions_are_those_of_the_weights_of_the_best_epoch(train, 
     assert np.argmax(values) == history.best_epoch - 1
 
 
+@pytest.mark.parametrize("average", [{}, {"weight_average": 0.5}])
+def test_the_last_weights_and_their_predictions_are_kept_where_the_best_are_not(train, average):
+    given = {"num_epochs": 6, "patience": 3, "learning_rate": 0.1, "restore_best_weights": False} | average
+    compiled, data, settings, history = train(**given)
+    examples = data.sides["validation"]
+
+    losses = [row["val_loss"] for row in history.epochs]
+    assert history.best_epoch == len(losses) == np.argmin(losses) + 1 + 3  # stopped, and not restored
+    assert np.array_equal(history.predictions, predict(compiled.whole, examples, 8))
+    loss = data_loss(examples.targets, history.predictions, settings, data) + penalty(compiled.fitted)
+    assert losses[-1] == pytest.approx(loss, rel=1e-6)
+
+
 def test_a_refit_keeps_the_last_weights_and_validates_nothing(train):
     _, _, _, history = train(Refit(3, (0.1, 0.05, 0.01)), num_epochs=6, schedule="plateau")
 
