@@ -1,6 +1,6 @@
 """Spoken digits of unseen speakers, from a plain network to a good one (Free Spoken Digit Dataset, leave one speaker out).
 
-Mean test accuracy from 0.76 (instance 1) to 0.85 (instance 6), chance 0.10; instances 1 to 5 took 40 minutes of CPU time.
+Mean test accuracy from 0.76 (instance 1) to 0.93 (instance 12), chance 0.10; instances 1 to 5 took 40 minutes of CPU time.
 
 python -m preprocessing fsdd FOLDER_OF_THE_RECORDINGS
 python experiments/fsdd.py
@@ -52,6 +52,17 @@ more = {
     "augment_mixup": 0.2,
 }
 
+recorders = {
+    "augment_response_db": 8,
+    "augment_noise_floor_db": -20,
+    "augment_vocal_tract": 0.12,
+    "augment_time_mask_frames": 4,
+    "augment_frequency_mask_bins": 3,
+    "num_epochs": 28,
+    "early_stopping": False,
+    "restore_best_weights": False,
+}
+
 experiment[1] = {**plain, "comment_1": "plain"}
 experiment[2] = {**plain, **per_clip, "comment_1": "scaled per clip"}
 experiment[3] = {**stretched, "comment_1": "trimmed, stretched"}
@@ -61,6 +72,9 @@ experiment[6] = {**stretched, **per_clip, **masks, **recipe, "comment_1": "... b
 experiment[7] = {**stretched, **per_clip, **masks, **recipe, **more, "comment_1": "... with all parts of it"}
 experiment[8] = {**experiment[6], "top_db": 80, "comment_1": "the recipe without top_db"}
 experiment[9] = {**experiment[6], "architecture": "cp_resnet", "comment_1": "the recipe with cp_resnet"}
+experiment[11] = {**experiment[6], **recorders, "comment_1": "... and other recorders, the last of 28 epochs"}
+wide = {"n_filters": (24, 48, 96, 128), "weight_average": 0.98}
+experiment[12] = {**experiment[11], **wide, "comment_1": "... with more filters and averaged weights"}
 baseline = {"architecture": "svm", "features": "mfcc", "n_mfcc": 20, "trim_db": 30}
 experiment[10] = {**baseline, "time_parts": 4, "comment_1": "SVM on MFCC, pooled in four parts of the time"}
 
