@@ -100,13 +100,50 @@ def scale_updates(optimizer: "keras.optimizers.Optimizer") -> None:
 
     What a subclass made anew would lose, torch's own update of many variables at once, the optimizer keeps.
     """
-    optimizer_class: Any = type(optimizer)
-    optimizer.__class__ = _scaled(optimizer_class)
+    _mix(ScaledUpdates, optimizer)
+
+
+def move_rate_by_batch(optimizer: "keras.optimizers.Optimizer") -> None:
+    """Have an optimizer, not built yet, move its learning rate from batch to batch; see `RateByBatch`."""
+    _mix(RateByBatch, optimizer)
+
+
+def _mix(mixin: Any, optimizer: Any) -> None:
+    optimizer.__class__ = _mixed(mixin, optimizer.__class__)
 
 
 @cache
-def _scaled(optimizer_class: Any) -> Any:
-    return type(optimizer_class.__name__, (ScaledUpdates, optimizer_class), {})
+def _mixed(mixin: Any, optimizer_class: Any) -> Any:
+    return type(optimizer_class.__name__, (mixin, optimizer_class), {})
+
+
+class RateByBatch(_Optimizer):  # type: ignore[misc]
+    """What an optimizer is made by `move_rate_by_batch`: its learning rate follows a straight line over the batches.
+
+    A `LearningRateSchedule` of Keras has its numbers in what is compiled, and the folds of one compiled model may differ in
+    their batches. Keras has no public place for a learning rate of variables.
+    """
+
+    def build(self, variables: Sequence["keras.Variable"]) -> None:
+        """Make the variables, those of the line among them."""
+        if not self.built:
+            super().build(variables)
+            self._slope = self.add_variable((), initializer="zeros", dtype="float32", name="rate_slope")
+            self._first = self.add_variable((), initializer="zeros", dtype="int64", name="rate_first_batch")
+
+    def follow_line(self, start: float, end: float, n_batches: int) -> None:
+        """Let the learning rate go from start, at the next batch, to end, which it has after ``n_batches``."""
+        self._learning_rate.assign(start)
+        self._slope.assign((end - start) / n_batches)
+        self._first.assign(self.iterations)
+
+    def _get_current_learning_rate(self) -> Any:
+        from keras import ops
+
+        if not self.built:
+            return super()._get_current_learning_rate()
+        n_batches = ops.cast(self.iterations - ops.cast(self._first, self.iterations.dtype), "float32")
+        return self._learning_rate + self._slope * n_batches
 
 
 class ScaledUpdates(_Optimizer):  # type: ignore[misc]

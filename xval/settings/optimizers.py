@@ -78,6 +78,9 @@ def check_options(settings: "Settings") -> None:
             f"final_learning_rate={final} has no effect with schedule='{schedule}'; it has with: {', '.join(TO_FINAL)}"
         )
     warmup = settings.warmup_epochs
+    by_epoch = schedule == "plateau" or user_code.is_dotted(schedule) or (schedule == "constant" and not warmup)
+    if settings.schedule_unit == "batch" and by_epoch:
+        raise SettingsError(f"schedule_unit='batch' has no effect with schedule='{schedule}', which does not move with batches")
     if warmup and (schedule == "plateau" or user_code.is_dotted(schedule)):
         raise SettingsError(f"warmup_epochs={warmup} has no effect with schedule='{schedule}', which sets every epoch itself")
     if warmup and warmup >= settings.num_epochs:

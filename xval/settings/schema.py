@@ -143,6 +143,7 @@ class Settings(FeatureSettings):
     weight_decay: Annotated[OptionalFactor, _NETWORK]
     optimizer_arguments: Annotated[OptionalText, AfterValidator(in_order), _NETWORK] = None
     schedule: Annotated[str, _PACE | _NETWORK]
+    schedule_unit: Annotated[Literal["epoch", "batch"], _PACE | Scope.NETWORK] = "epoch"
     schedule_decay: Annotated[Share, _PACE | Scope.NETWORK]
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
     final_learning_rate: Annotated[OptionalPositiveFloat, _PACE | Scope.NETWORK]

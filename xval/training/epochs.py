@@ -53,13 +53,16 @@ class BetweenEpochs:
         validation: How epochs are validated; None: not at all, or by `fit` itself.
         report: Called after each epoch with its number from 1 and its values.
         refit: Learning rates and number of epochs where no items validate.
+        n_batches: Of an epoch.
 
     Attributes:
         callbacks: For `fit`.
         predictions: Of the validation examples at the epoch that is kept, once training has ended; None: not validated here.
     """
 
-    def __init__(self, settings: Settings, validation: Validation | None, report: ReportEpoch, refit: Refit | None) -> None:
+    def __init__(
+        self, settings: Settings, validation: Validation | None, report: ReportEpoch, refit: Refit | None, *, n_batches: int
+    ) -> None:
         self._keeps_last = refit is not None or not settings.restore_best_weights
         self._stopper = keras.callbacks.EarlyStopping(
             monitor=settings.monitor,
@@ -76,7 +79,7 @@ class BetweenEpochs:
         self.callbacks: list[keras.callbacks.Callback] = [
             *([] if settings.weight_average is None else [_AveragedWeights()]),
             self._epoch_end,
-            *(schedule or _schedule(settings, self._stopper.mode)),
+            *(schedule or _schedule(settings, self._stopper.mode, n_batches)),
             *([] if refit else [self._stopper, self._kept]),
         ]
 
@@ -90,8 +93,10 @@ class BetweenEpochs:
         return n_epochs if self._keeps_last else self._stopper.best_epoch + 1
 
 
-def _schedule(settings: Settings, mode: str) -> list[keras.callbacks.Callback]:
+def _schedule(settings: Settings, mode: str, n_batches: int) -> list[keras.callbacks.Callback]:
     """Return the callback that moves the learning rate between epochs, if any does."""
+    if settings.schedule_unit == "batch":
+        return [_RateByBatch(settings, n_batches)]
     name = optimizers.schedule_name(settings.schedule)
     if name == "constant" and not settings.warmup_epochs:
         return []
@@ -132,6 +137,19 @@ class BatchLosses(keras.callbacks.Callback):  # type: ignore[misc]
         """Hand the losses on."""
         self._write(1 + self._n_written, self._losses)
         self._n_written += len(self._losses)
+
+
+class _RateByBatch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Have the learning rate follow the schedule from batch to batch, along a straight line within each epoch."""
+
+    def __init__(self, settings: Settings, n_batches: int) -> None:
+        super().__init__()
+        self._settings, self._n_batches = settings, n_batches
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
+        start, end = (optimizer.learning_rate_at(self._settings, place) for place in (epoch, epoch + 1))
+        followed = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # mixed_float16 wraps it
+        followed.follow_line(start, end, self._n_batches)
 
 
 class _AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]

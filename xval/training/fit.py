@@ -89,8 +89,8 @@ def train_model(
             predict=lambda: predict(compiled.whole, validation, settings.batch_size),
             penalty=lambda: penalty(compiled.fitted),
         )
-    between = BetweenEpochs(settings, followed, report, refit)
     batches = training_batches(compiled, data, settings, seed=seed)
+    between = BetweenEpochs(settings, followed, report, refit, n_batches=batches.num_batches)
     own = own_callbacks(settings)
     on_gpu = None if settings.augment_mixup or write_batches or own else rows_on_device(data.training)
     if on_gpu is None:

@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from xval.backend.keras_internals import move_rate_by_batch
 from xval.errors import SettingsError
 from xval.settings import user_code
 from xval.settings.keras_names import OPTIMIZERS
@@ -35,6 +36,8 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
         raise SettingsError(f"optimizer '{name}' with {', '.join(['learning_rate', *options])}: {error}") from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; a keras.optimizers.Optimizer is wanted.")
+    if settings.schedule_unit == "batch":
+        move_rate_by_batch(optimizer)
     return optimizer
 
 
@@ -56,8 +59,7 @@ def learning_rate(settings: Settings, epoch: int, current: float) -> float:
         SettingsError: The user's own schedule gives no positive number.
     """
     name = schedule_name(settings.schedule)
-    start, decay, n_epochs = settings.learning_rate, settings.schedule_decay, settings.num_epochs
-    final = start if settings.final_learning_rate is None else settings.final_learning_rate  # every schedule to one has it
+    start, n_epochs = settings.learning_rate, settings.num_epochs
     if user_code.is_dotted(name):
         value = user_code.load(name)(epoch, current)
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
@@ -67,8 +69,31 @@ def learning_rate(settings: Settings, epoch: int, current: float) -> float:
     if epoch < n_warmup:
         return float(start * (epoch + 1) / (n_warmup + 1))
     epoch, n_epochs = epoch - n_warmup, n_epochs - n_warmup
-    share = epoch / max(n_epochs - 1, 1)
-    match name:
+    return _scheduled(settings, epoch, n_epochs, share=epoch / max(n_epochs - 1, 1))
+
+
+def learning_rate_at(settings: Settings, place: float) -> float:
+    """Return the learning rate at a place between epochs, where schedule_unit is batch.
+
+    Args:
+        settings: As of `learning_rate`.
+        place: In epochs from the start of training, 0 to num_epochs.
+
+    Returns:
+        As `learning_rate`, but on a curve: a warm-up begins at 0 and every schedule ends with the last batch.
+    """
+    n_warmup = settings.warmup_epochs
+    if place < n_warmup:
+        return settings.learning_rate * place / n_warmup
+    n_epochs = settings.num_epochs - n_warmup
+    return _scheduled(settings, place - n_warmup, n_epochs, share=(place - n_warmup) / n_epochs)
+
+
+def _scheduled(settings: Settings, epoch: float, n_epochs: int, *, share: float) -> float:
+    """Return the learning rate some epochs behind the warm-up; ``share`` of the way to the final one is gone."""
+    start, decay = settings.learning_rate, settings.schedule_decay
+    final = start if settings.final_learning_rate is None else settings.final_learning_rate  # every schedule to one has it
+    match schedule_name(settings.schedule):
         case "cosine":
             return float(start * (1 + math.cos(math.pi * epoch / n_epochs)) / 2)
         case "exponential":

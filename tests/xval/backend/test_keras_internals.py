@@ -18,6 +18,7 @@ from xval.backend.keras_internals import (
     all_layers,
     forget_traced_gradients,
     leave_tensorflow_alone,
+    move_rate_by_batch,
     scale_updates,
     shapes_alone,
     weight_averages,
@@ -159,6 +160,32 @@ def test_each_variable_takes_its_share_of_the_update_of_any_optimizer(name):
     assert np.array_equal(scaled[[0, 3]], [start[0], whole[3]])
     shares = np.array([0.5, 0.1])[:, None, None]
     np.testing.assert_allclose(scaled[1:3], start[1:3] + shares * (whole - start)[1:3], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_a_rate_that_moves_by_batch_is_the_one_that_each_update_takes(name, both):
+    gradients = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
+
+    def train(by_batch):
+        variable = keras.Variable(np.ones(2, np.float32))
+        optimizer = getattr(keras.optimizers, OPTIMIZERS[name])(0.5, weight_decay=0.1)
+        if by_batch:
+            move_rate_by_batch(optimizer)
+        if both:
+            scale_updates(optimizer)
+        optimizer.build([variable])
+        for step, gradient in enumerate(gradients):
+            if not by_batch:
+                optimizer.learning_rate = [0.0, 0.1, 0.2, 0.3, 0.2, 0.1][step]
+            elif step in (0, 3):
+                optimizer.follow_line(*[(0.0, 0.3, 3), (0.3, 0.0, 3)][step // 3])
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        return keras.ops.convert_to_numpy(variable.value), float(optimizer.learning_rate)
+
+    (found, rate), (wanted, _) = train(True), train(False)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert rate == pytest.approx(0, abs=1e-7)
 
 
 def test_gradients_of_what_is_not_changed_do_not_count_in_the_norm_that_is_clipped():

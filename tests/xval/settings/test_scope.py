@@ -50,7 +50,8 @@ EXPECTED = {
         "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
     Scope.BETWEEN_STEPS: (
-        "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
+        "seed", "learning_rate", "schedule", "schedule_unit", "schedule_decay", "schedule_patience",
+        "final_learning_rate", "num_epochs",
         "warmup_epochs",
         "early_stopping", "patience", "restore_best_weights",
         "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
@@ -59,7 +60,8 @@ EXPECTED = {
     ),
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
-        "momentum", "weight_decay", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "clip_norm",
+        "momentum", "weight_decay", "schedule", "schedule_unit", "schedule_decay", "schedule_patience",
+        "final_learning_rate", "clip_norm",
         "early_stopping", "patience", "restore_best_weights",
         "tensorboard", "tensorboard_batches", "precision", *TUNING, *AUGMENTATION,
         "weight_average", "warmup_epochs", "label_smoothing",

@@ -69,6 +69,15 @@ def test_the_last_weights_and_their_predictions_are_kept_where_the_best_are_not(
     assert losses[-1] == pytest.approx(loss, rel=1e-6)
 
 
+def test_a_schedule_by_batch_warms_up_from_zero_and_ends_at_its_end(train):
+    given = {"num_epochs": 4, "warmup_epochs": 1, "learning_rate": 0.01, "schedule": "cosine", "schedule_unit": "batch"}
+    compiled, _, _, history = train(**given, optimizer="adamw")
+
+    rates = [row["learning_rate"] for row in history.epochs]
+    assert rates == pytest.approx([0.01, 0.0075, 0.0025, 0.0], abs=1e-8)
+    assert compiled.fitted.optimizer.iterations == 4 * 3
+
+
 def test_a_refit_keeps_the_last_weights_and_validates_nothing(train):
     _, _, _, history = train(Refit(3, (0.1, 0.05, 0.01)), num_epochs=6, schedule="plateau")
 

@@ -60,7 +60,16 @@ INSTANCES = {
         "augment_response_db": 6.0,
         "augment_noise_floor_db": -20.0,
     },
-    3: CNN | {"augment_noise": 0.3, "augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3},
+    3: CNN
+    | {
+        "augment_noise": 0.3,
+        "augment_time_masks": 1,
+        "augment_time_mask_frames": 3,
+        "augment_mixup": 0.3,
+        "schedule": "cosine",
+        "warmup_epochs": 1,
+        "schedule_unit": "batch",
+    },
     4: {
         "label_smoothing": 0.1,
         "architecture": "rnn_small",
