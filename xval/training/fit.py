@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from xval.backend import on_device
 from xval.backend.compilation import wants_constant_shapes
-from xval.data.batches import Batches, EpochOfRows
+from xval.backend.held_examples import HeldExamples
+from xval.data.batches import Batches, WholeEpoch
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
+from xval.data.indexed import Indexed
 from xval.jobs.job import Refit
 from xval.models.losses import loss_targets
-from xval.models.predict import predict, rows_on_device
+from xval.models.predict import on_gpu, predict
 from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
@@ -92,8 +94,8 @@ def train_model(
     between = BetweenEpochs(settings, followed, report, refit)
     batches = training_batches(compiled, data, settings, seed=seed)
     own = own_callbacks(settings)
-    on_gpu = None if settings.augment_mixup or write_batches or own else rows_on_device(data.training)
-    if on_gpu is None:
+    found = None if write_batches or own else on_gpu(data.training)
+    if found is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
 
     def begin_epoch(epoch: int, _: Any) -> None:
@@ -108,7 +110,7 @@ def train_model(
     )
     followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
     fitted = compiled.fitted.fit(
-        batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
+        batches if found is None else _epochs_on_device(compiled, batches, *found),
         validation_data=by_keras,
         epochs=refit.epochs if refit else settings.num_epochs,
         callbacks=[begin, *followed_batches, *between.callbacks, *own],
@@ -123,12 +125,12 @@ def train_model(
     return History(rows, between.best_epoch(len(rows)), None if own else between.predictions)
 
 
-def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: Any, rows: NDArray[np.int64]) -> EpochOfRows:
+def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamples, indexed: Indexed) -> WholeEpoch:
     """Have `fit` train whole epochs on the device; return what it is to read for them."""
-    _, targets, weights = batches.by_positions(0)
+    _, targets, weights = batches.by_places(0, indexed)
     on_device.build_followed(compiled.fitted, targets, weights)
     compiled.fitted.train_function = on_device.steps_of(compiled.fitted, held, batches.batch_size).train_epoch
-    return EpochOfRows(batches, rows)
+    return WholeEpoch(batches, indexed)
 
 
 def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:
