@@ -1,13 +1,15 @@
 """Epochs on TensorFlow: a loop over all steps within one function, with the examples on the device.
 
 Comes in: a compiled model and the examples that the device holds. Goes out: `LoopedSteps`; see on_device.py. Where Keras has a
-step compiled by XLA, the whole loop is: of so many steps that every epoch consists of such loops, so that an epoch of another
-length, of another fold say, is not compiled anew.
+step compiled by XLA, so is it here: alone, which gives the same figures to the last digit, or with the whole loop, which starts
+its kernels with less delay and rounds otherwise. Compiled loops have one length, so that an epoch of another length, of another
+fold say, is not compiled anew.
 
 https://www.tensorflow.org/guide/function, https://openxla.org/xla/tf2xla
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -18,6 +20,8 @@ from numpy.typing import NDArray
 from xval.backend.compilation import wants_constant_shapes
 from xval.backend.held_examples import HeldExamples
 
+WHOLE_LOOP_COMPILED = True
+"""Whether XLA compiles the loop with its steps."""
 _STEPS_OF_LOOP = 64
 
 Arrays = tuple[NDArray[Any], ...]
@@ -37,19 +41,16 @@ class LoopedSteps:
         self.batch_size = batch_size
         self._model = model
         self._is_constant = wants_constant_shapes()
-        self._is_compiled = self._is_constant and bool(model.jit_compile)
+        is_compiled = self._is_constant and bool(model.jit_compile)
+        self._is_compiled = is_compiled and WHOLE_LOOP_COMPILED
+        self._with_xla = partial(tf.function, jit_compile=is_compiled and not WHOLE_LOOP_COMPILED, autograph=False)
         self._functions: dict[str, Any] = {}
 
     def train_epoch(self, iterator: Iterator[tuple[Any, ...]]) -> dict[str, Any]:
         """Train an epoch; as `keras.Model.train_function` on TensorFlow."""
         given, *labels = next(iterator)
-        n_given = len(given)
-
-        def step(values: Sequence[Any]) -> None:
-            self._model.train_step((self.held.examples(values[:n_given]), *values[n_given:]))
-
         for n_steps, values in self._loops(tuple(each.numpy() for each in (*given, *labels))):
-            self._run("train", lambda: self._train_function(step), n_steps, values)
+            self._run("train", partial(self._train_function, len(given)), n_steps, values)
         found: dict[str, Any] = self._model.get_metrics_result()
         return found
 
@@ -92,10 +93,13 @@ class LoopedSteps:
             )
         return self._functions[name](tf.constant(n_steps), *map(tf.convert_to_tensor, wide))
 
-    def _train_function(self, step: Any) -> Any:
+    def _train_function(self, n_given: int) -> Any:
+        learn = self._with_xla(lambda *batch: self._model.train_step(batch))
+
         def train(n_steps: tf.Tensor, *epoch: tf.Tensor) -> None:
             def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
-                step([self._batch(values, number) for values in epoch])
+                values = [self._batch(each, number) for each in epoch]
+                learn(self.held.examples(values[:n_given]), *values[n_given:])
                 return (number + 1,)
 
             tf.while_loop(lambda number: number < n_steps, take_step, (0,))
@@ -103,10 +107,12 @@ class LoopedSteps:
         return train
 
     def _predict_function(self) -> Any:
+        answer = self._with_xla(lambda examples: tf.cast(self._model(examples, training=False), tf.float32))
+
         def predict(n_steps: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
             def take_step(number: tf.Tensor, answers: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-                answer = self._model(self.held.examples((self._batch(places, number),)), training=False)
-                return number + 1, answers.write(number, tf.cast(answer, tf.float32))
+                examples = self.held.examples((self._batch(places, number),))
+                return number + 1, answers.write(number, answer(examples))
 
             n_batch = self.batch_size if self._is_constant else None
             size = _STEPS_OF_LOOP if self._is_compiled else n_steps

@@ -13,6 +13,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
 from preprocessing.store.waveforms import make_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
+from xval.backend.held_examples import HeldExamples
 from xval.config_file import read_section
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
@@ -154,6 +155,31 @@ def test_streamed_and_loaded_batches_are_the_same_over_epochs(waveforms, changes
         one, other = (each.sides[side] for each in data)
         assert one.table.equals(other.table)
         assert all(np.array_equal(mine, theirs) for mine, theirs in zip(read_all(one), read_all(other), strict=True))
+
+
+@pytest.mark.parametrize(
+    "changes", [CROP, {"clip_length_s": 0.1}, WINDOWS], ids=["crops, continued", "whole, zeros behind", "windows"]
+)
+def test_a_device_with_the_array_puts_the_same_batches_together(waveforms, changes):
+    data = load(waveforms, **changes)
+    one_hot = np.eye(2, dtype=np.float32)[data.training.targets]
+    batches = Batches(data.training, 4, targets=one_hot, weights=data.class_weights(), shuffle_seed=1, mixup=0.4, constant=True)
+    indexed = data.training.indexed
+    held = HeldExamples(keras.ops.convert_to_tensor(indexed.everything), indexed.shape)
+
+    for epoch in range(3):
+        batches.set_epoch(epoch)
+        batches.on_epoch_begin()
+        for index in range(batches.num_batches):
+            given, *labels = batches.by_places(index, indexed)
+            examples = held.examples([keras.ops.convert_to_tensor(each) for each in given])
+            for found, wanted in zip([examples, *labels], batches[index], strict=True):
+                np.testing.assert_array_equal(found, wanted)
+
+
+def test_streamed_examples_and_those_of_different_lengths_are_no_places_in_an_array(waveforms):
+    assert load(waveforms, in_memory=False, **CROP).training.indexed is None
+    assert load(waveforms, **CROP).sides["validation"].indexed is None
 
 
 # what is evaluated

@@ -146,7 +146,7 @@ def make_job(folder: Path, written: dict[str, store.FeatureStore], number: int, 
 
 
 def record_without_graphs() -> None:
-    """Have steps on torch recorded on a CPU: in the place of a graph, which it has none of, the recorded step is taken again."""
+    """Have steps on torch recorded on a CPU, which has no graphs: the recorded step is taken again."""
     from xval.backend import torch_graphs
 
     class Graph:
