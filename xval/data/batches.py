@@ -1,5 +1,8 @@
 """The examples of a fold in batches, as training takes them."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
@@ -31,6 +34,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         constant: Give all batches of examples of one length the same shape: what a batch lacks is filled with its own
             examples once more. These weigh nothing and the others so much more that the loss of the batch, a mean over
             `batch_size`, is the mean over its examples. In what training follows over an epoch it counts as a whole batch.
+
+    Attributes:
+        seconds: What it has taken until now to draw epochs and put batches together (s).
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._mixup = mixup
         self._constant = constant
         self._epoch = 0
+        self.seconds = 0.0
         self._batches = _in_batches(np.arange(len(examples)), examples.lengths, batch_size)
 
     @property
@@ -82,15 +89,27 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def on_epoch_begin(self) -> None:
         """Draw the order of the epoch; Keras calls this before it reads the first batch."""
         if self._shuffle_seed is not None:
-            self._ahead.forget()
-            rng = np.random.default_rng([self._shuffle_seed, self._epoch])
-            order = rng.permutation(len(self._examples))
-            self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
-            self._examples.begin_epoch(rng)
-            self._scale = _mean_of_frames(self._weights)
+            with self.timed():
+                self._ahead.forget()
+                rng = np.random.default_rng([self._shuffle_seed, self._epoch])
+                order = rng.permutation(len(self._examples))
+                self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
+                self._examples.begin_epoch(rng)
+                self._scale = _mean_of_frames(self._weights)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time of a block to `seconds`."""
+        started = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - started
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         """Return (predictors,), (predictors, targets) or (predictors, targets, weights) of a batch."""
+        with self.timed():
+            return self._batch(index)
+
+    def _batch(self, index: int) -> tuple[NDArray[Any], ...]:
         positions = self._batches[index]
         predictors = self._ahead.predictors(self._batches, index)
         targets, weights = self._labels(positions)
@@ -158,10 +177,11 @@ class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         """Return `Batches.by_places` of all batches, one behind the other."""
-        found = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
-        given, *labels = zip(*found, strict=True)
-        joined = tuple(np.concatenate(parts) for parts in zip(*given, strict=True))
-        return (joined, *(np.concatenate(parts) for parts in labels if parts[0] is not None))
+        with self._batches.timed():
+            found = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
+            given, *labels = zip(*found, strict=True)
+            joined = tuple(np.concatenate(parts) for parts in zip(*given, strict=True))
+            return (joined, *(np.concatenate(parts) for parts in labels if parts[0] is not None))
 
 
 def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:

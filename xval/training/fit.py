@@ -4,6 +4,7 @@ Comes in: a compiled model, the fold's data and the settings. Goes out: the mode
 `History`.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from xval.backend import on_device
 from xval.backend.compilation import wants_constant_shapes
+from xval.backend.gpu_readings import note_data_share
 from xval.backend.held_examples import HeldExamples
 from xval.data.batches import Batches, WholeEpoch
 from xval.data.fold import Examples, FoldData
@@ -103,10 +105,12 @@ def train_model(
         if settings.unfreeze_every:
             set_layer_rates(compiled.whole, compiled.fitted, settings, epoch)
 
+    started = time.perf_counter()
     begin = keras.callbacks.LambdaCallback(
         # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
         on_train_begin=lambda _: keras.utils.set_random_seed(seed),
         on_epoch_begin=begin_epoch,
+        on_epoch_end=lambda *_: note_data_share(batches.seconds / (time.perf_counter() - started)),
     )
     followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
     fitted = compiled.fitted.fit(
