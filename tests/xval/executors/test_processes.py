@@ -146,13 +146,13 @@ def test_a_job_out_of_memory_on_a_shared_gpu_has_it_to_itself_and_fewer_workers_
     run, make_jobs, tmp_path, monkeypatch, takes_mb, n_later
 ):
     monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, 0.0, 2000.0))
-    jobs = make_jobs(6, fate={"2": "needs all"}, once=False)
+    jobs = make_jobs(7, fate={"2": "needs all"}, once=False, sleep_s=0.05)
     for job in jobs:
         job.options["takes_mb"] = takes_mb
 
     outcomes, ran, _ = run(jobs, n_workers=3, slots=[Slot("0", 1, 1 / 3)] * 3)
 
-    assert sorted((each.fold, each.status) for each in outcomes) == [(fold, "done") for fold in range(1, 7)]
+    assert sorted((each.fold, each.status) for each in outcomes) == [(fold, "done") for fold in range(1, 8)]
     begun = [(fold, share, at) for _, fold, _, _, share, at in ran]
     ended = [json.loads(line) for line in (tmp_path / "ended").read_text().splitlines()]
     alone = [share for _, share, _ in begun].index(None)
