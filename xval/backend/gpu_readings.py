@@ -14,8 +14,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from xval.operating_system import replace
 
@@ -169,15 +171,27 @@ def _read(identity: str) -> Reading | None:
 
 
 def _by_nvml(identity: str) -> Reading | None:
+    nvml = _nvml()
+    if nvml is None:
+        return None
     try:
-        nvml = import_module("pynvml")
-        nvml.nvmlInit()
         by_number = identity.isdecimal()
         gpu = nvml.nvmlDeviceGetHandleByIndex(int(identity)) if by_number else nvml.nvmlDeviceGetHandleByUUID(identity)
         memory = nvml.nvmlDeviceGetMemoryInfo(gpu)
         return Reading(nvml.nvmlDeviceGetUtilizationRates(gpu).gpu, memory.used / 2**20, memory.total / 2**20)
-    except Exception:  # noqa: BLE001 - not installed, or it finds no driver: nvidia-smi may
+    except nvml.NVMLError:  # nvidia-smi may know
         return None
+
+
+@cache
+def _nvml() -> Any:
+    """Return NVML, or None where it is not installed or finds no driver."""
+    try:
+        nvml = import_module("pynvml")
+        nvml.nvmlInit()
+    except Exception:  # noqa: BLE001 - ImportError, and whatever NVML has to say
+        return None
+    return nvml
 
 
 def _by_nvidia_smi(identity: str) -> Reading | None:

@@ -181,7 +181,7 @@ def _put(array: NDArray[np.float32]) -> Any:
 
         device = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
         with tf.device(device):
-            return tf.identity(tf.constant(array))
+            return tf.constant(array)
     import torch
 
     return torch.tensor(array, device="cuda" if torch.cuda.is_available() else "cpu")
