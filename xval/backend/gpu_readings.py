@@ -117,8 +117,10 @@ def describe_now(device: str) -> dict[str, float]:
         device: As of `read_gpu`.
 
     Returns:
-        ``utilisation`` (percent) and ``used_mb`` as now, and ``data_share``; each where it is known.
+        ``utilisation`` (percent) and ``used_mb`` as now, and ``data_share``; each where it is known. Nothing of the CPU.
     """
+    if device == "cpu":
+        return {}
     found = readings(device)
     last = {} if found is None else {"utilisation": found.last.utilisation, "used_mb": round(found.last.used_mb)}
     return last | _data_share()

@@ -13,6 +13,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
 from preprocessing.store.waveforms import make_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
+from xval.backend.gpu_readings import describe_now
 from xval.backend.held_examples import HeldExamples
 from xval.config_file import read_section
 from xval.data.batches import Batches
@@ -314,6 +315,7 @@ def test_a_model_trains_on_crops_and_is_tested_on_whole_clips_many_of_one_length
 
     assert model.input_shape == (None, None)
     assert len(history.epochs) == 2
+    assert 0 < describe_now("0")["data_share"] < 1
     assert found.predictions["clip"].tolist() == [*(f"c{take}" for take in range(7)), "d0", "d1"]
     assert found.figures["n_examples"] == {"training": 5, "validation": 7, "test": 2}
     assert found.figures["n_training_examples"] == 7
