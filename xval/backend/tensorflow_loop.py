@@ -1,9 +1,9 @@
 """Epochs on TensorFlow: a loop over all steps within one function, with the examples on the device.
 
-Comes in: a compiled model and the examples that the device holds. Goes out: `LoopedSteps`; see on_device.py. Where Keras has a
-step compiled by XLA, so is it here: alone, which gives the same figures to the last digit, or with the whole loop, which starts
-its kernels with less delay and rounds otherwise. Compiled loops have one length, so that an epoch of another length, of another
-fold say, is not compiled anew.
+Comes in: a compiled model and the examples that the device holds. Goes out: `LoopedSteps`; see on_device.py. Without XLA
+figures are those of batches from the host to the last digit. Where Keras has a step compiled by XLA, the whole loop is, or the
+step alone; its sums are added in another order than in Keras's own step. Compiled loops have one length, so that an epoch of
+another length, of another fold say, is not compiled anew.
 
 https://www.tensorflow.org/guide/function, https://openxla.org/xla/tf2xla
 """
@@ -21,7 +21,7 @@ from xval.backend.compilation import wants_constant_shapes
 from xval.backend.held_examples import HeldExamples
 
 WHOLE_LOOP_COMPILED = True
-"""Whether XLA compiles the loop with its steps."""
+"""Whether XLA compiles the loop with its steps, which starts their kernels with less delay; False: each step alone."""
 _STEPS_OF_LOOP = 64
 
 Arrays = tuple[NDArray[Any], ...]
