@@ -1,11 +1,11 @@
 """Folds trained by hand with Keras, as a careful user would: one side of gpu.py. It runs the orders of its standard input.
 
 `fit` hands the arrays to Keras's `fit`. `own` is a loop of its own, as the guides of Keras have it for each backend, with all
-examples on the device from the start: on JAX an epoch is one program, compiled once for all folds; torch goes step by step.
-Both choose the epoch with the lowest validation loss, test it, and save the model. Batches, network, precision and determinism
-are those of the engine; the order of the examples is not.
+examples on the device from the start: on JAX and TensorFlow an epoch is one program, compiled once for all folds; torch goes
+step by step. Both choose the epoch with the lowest validation loss, test it, and save the model. Batches, network, precision
+and determinism are those of the engine; the order of the examples is not.
 
-https://keras.io/guides/writing_a_custom_training_loop_in_torch, ..._in_jax
+https://keras.io/guides/writing_a_custom_training_loop_in_torch, ..._in_jax, ..._in_tensorflow
 """
 
 import json
@@ -26,7 +26,7 @@ from xval.jobs.prepare import prepare_for
 from xval.models.frontend import build_frontend
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
-_PROGRAMS: dict[str, Any] = {}  # of JAX, by what they train
+_PROGRAMS: dict[str, Any] = {}  # of JAX and TensorFlow, by what they train
 
 
 def read(job: Job) -> tuple[Arrays, int]:
@@ -87,6 +87,46 @@ def on_torch(model: keras.Model, data: Arrays, batch_size: int, n_epochs: int) -
         variable.assign(value)
 
 
+def on_tensorflow(model: keras.Model, data: Arrays, batch_size: int, n_epochs: int, key: str) -> None:
+    """Train an epoch at a time by one function, which the folds share: its model gets the values of each fold's own."""
+    import tensorflow as tf
+
+    kept, train, validate = _PROGRAMS.setdefault(key, (model, *_functions(model)))
+    variables = [[*each.variables, *each.optimizer.variables] for each in (kept, model)]
+    for mine, new in zip(*variables, strict=True):
+        mine.assign(new)
+    with tf.device("GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"):
+        (x, y), (x_validation, y_validation) = (map(tf.constant, data[side]) for side in ("training", "validation"))
+    rng = np.random.default_rng(1)
+    best, weights = np.inf, [tf.identity(each.value) for each in kept.variables]
+    for _ in range(n_epochs):
+        train(x, y, tf.constant(rng.permutation(len(x))[: len(x) // batch_size * batch_size].reshape(-1, batch_size)))
+        found = float(validate(x_validation, y_validation))
+        if found < best:
+            best, weights = found, [tf.identity(each.value) for each in kept.variables]
+    for variable, value in zip(model.variables, weights, strict=True):
+        variable.assign(value)
+
+
+def _functions(model: keras.Model) -> tuple[Any, Any]:
+    """Return the function of an epoch and that of a validation, compiled by XLA where the layers can be."""
+    import tensorflow as tf
+
+    loss_of = keras.losses.SparseCategoricalCrossentropy()
+    is_compiled = bool(tf.config.list_logical_devices("GPU")) and bool(model.jit_compile)
+
+    @tf.function(jit_compile=is_compiled)
+    def train(x: Any, y: Any, batches: Any) -> None:
+        for number in tf.range(len(batches)):
+            rows = batches[number]
+            with tf.GradientTape() as tape:
+                loss = loss_of(tf.gather(y, rows), model(tf.gather(x, rows), training=True))
+            model.optimizer.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
+
+    validate = tf.function(lambda x, y: loss_of(y, model(x, training=False)), jit_compile=is_compiled, reduce_retracing=True)
+    return train, validate
+
+
 def on_jax(model: keras.Model, data: Arrays, batch_size: int, n_epochs: int, key: str) -> None:
     """Train an epoch at a time by one program, which the folds share: each gives it the values of its own variables."""
     import jax
@@ -131,6 +171,9 @@ def _programs(model: keras.Model) -> tuple[Any, Any]:
     return train, validate
 
 
+SHARED = {"jax": on_jax, "tensorflow": on_tensorflow}
+
+
 def run(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Run the jobs of an order; return seconds and test accuracies."""
     started, accuracies = time.perf_counter(), []
@@ -141,9 +184,9 @@ def run(order: dict[str, Any], folder: Path) -> dict[str, Any]:
         model = build(job, data["training"][0], n_classes)
         if order["form"] == "fit":
             with_fit(model, data, settings.batch_size, settings.num_epochs)
-        elif settings.backend == "jax":
+        elif settings.backend in SHARED:
             key = f"{settings.architecture} {settings.precision} {data['training'][0].shape}"
-            on_jax(model, data, settings.batch_size, settings.num_epochs, key)
+            SHARED[settings.backend](model, data, settings.batch_size, settings.num_epochs, key)
         else:
             on_torch(model, data, settings.batch_size, settings.num_epochs)
         answers = model.predict(data["test"][0], batch_size=settings.batch_size, verbose=0)

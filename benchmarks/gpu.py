@@ -14,30 +14,29 @@ host          the engine, one fold after the other, batches put together by the 
 Processes are warm: before a way is timed, each of its processes has trained a fold of one epoch. What takes place in one
 process one fold after the other is timed on three folds, and counted for ten. Seconds are those from the first order to the
 last record or saved model: reading, training, validation, test, files. The device is asked for its utilisation (the share of
-the time in which some kernel runs) and memory all the while. --quick: 3 folds on the CPU with torch, which measures nothing.
+the time in which some kernel runs) and memory all the while. --quick: 3 folds on the CPU, which measures nothing.
 """
 
 import argparse
-import csv
 import json
 import os
 import queue
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
-from importlib.util import find_spec
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any, Protocol
 
 from _experiments import call
 from _folds import ROOT, make_jobs, write_store
+from _gpu_machine import find_backends, watched
+from _gpu_table import Row, print_table, write_files
 
 from xval.backend.devices import Slot, environment, find_gpus
 from xval.backend.mps import shared_time
@@ -54,37 +53,14 @@ PRECISIONS = ("float32", "tensorfloat32", "mixed_bfloat16")
 NETWORKS = ("cnn_small", "crnn", "cp_resnet", "vggvox")
 ON_WAVEFORMS = {"vggvox": {"features": "waveform", "frontend": "logmel", "clip_length_s": 1.0}}
 FULL = {"n_folds": 10, "n_timed": 3, "n_epochs": 8, "n_examples": 2010, "shape": (64, 64), "options": {}}
-QUICK = {"n_folds": 3, "n_timed": 2, "n_epochs": 2, "n_examples": 100, "shape": (16, 8), "options": {"n_filters": (2, 4)}}
-_SECONDS_BETWEEN_READINGS = 0.1
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table.
-
-    Attributes:
-        backend: tensorflow, torch or jax.
-        network: The architecture.
-        precision: As the setting.
-        way: One of `WAYS`.
-        seconds: Of ten folds (s).
-        warm_up_s: Until every process had trained a fold of one epoch: compiling (s).
-        utilisation: Of the GPU (percent).
-        memory_mb: Of the GPU, largest (MB).
-        accuracy: Mean over the folds, on the test examples.
-        n_folds: How many were timed.
-    """
-
-    backend: str
-    network: str
-    precision: str
-    way: str
-    seconds: float
-    warm_up_s: float
-    utilisation: float
-    memory_mb: float
-    accuracy: float
-    n_folds: int
+QUICK = {
+    "n_folds": 3,
+    "n_timed": 2,
+    "n_epochs": 2,
+    "n_examples": 100,
+    "shape": (16, 8),
+    "options": {"cnn_small": {"n_filters": (2, 4)}},
+}
 
 
 class Runner(Protocol):
@@ -185,8 +161,7 @@ class Benchmark:
         if network in ON_WAVEFORMS:
             parameters |= ON_WAVEFORMS[network] | {"normalization": "per_clip"}
         results = Path(tempfile.mkdtemp(dir=self.folder))
-        options = {} if network in ON_WAVEFORMS else self.size["options"]
-        return make_jobs(results, self.stores[network], n_folds, parameters, options)
+        return make_jobs(results, self.stores[network], n_folds, parameters, self.size["options"].get(network))
 
     @contextmanager
     def processes(self, backend: str, way: str, job: Job) -> Iterator[tuple[Runner, int]]:
@@ -233,56 +208,6 @@ class Benchmark:
                 )  # fmt: skip
 
 
-@contextmanager
-def watched(gpu: str) -> Iterator[tuple[list[float], list[float]]]:
-    """Read the utilisation (percent) and the memory in use (MB) of a GPU again and again, until the end of the block."""
-    utilisation: list[float] = []
-    memory_mb: list[float] = []
-    over = threading.Event()
-
-    def read() -> None:
-        import pynvml
-
-        pynvml.nvmlInit()
-        device = pynvml.nvmlDeviceGetHandleByIndex(int(gpu))
-        while not over.wait(_SECONDS_BETWEEN_READINGS):
-            utilisation.append(pynvml.nvmlDeviceGetUtilizationRates(device).gpu)
-            memory_mb.append(pynvml.nvmlDeviceGetMemoryInfo(device).used / 2**20)
-
-    thread = threading.Thread(target=read)
-    if gpu != "cpu" and find_spec("pynvml"):
-        thread.start()
-    try:
-        yield utilisation, memory_mb
-    finally:
-        over.set()
-        if thread.ident:
-            thread.join()
-
-
-def find_backends(gpu: str, wanted: list[str]) -> list[str]:
-    """Return which of some backends are installed and see the GPU, and print what each sees."""
-    codes = {
-        "tensorflow": "import tensorflow as b; n = len(b.config.list_physical_devices('GPU'))",
-        "torch": "import torch as b; n = b.cuda.device_count()",
-        "jax": "import jax as b; n = sum(d.platform == 'gpu' for d in b.devices())",
-    }
-    found = []
-    for backend in wanted:
-        if find_spec(backend) is None:
-            print(f"{backend}: not installed")
-            continue
-        command = [sys.executable, "-c", f"{codes[backend]}; print(b.__version__, n)"]
-        ended = subprocess.run(
-            command, env=os.environ | environment(Slot(gpu, 1), backend), capture_output=True, text=True, check=False
-        )
-        version, n_gpus = ended.stdout.split()[-2:] if ended.returncode == 0 else ("cannot be imported", "0")
-        print(f"{backend} {version}: {'sees the GPU' if int(n_gpus) else 'sees no GPU'}")
-        if int(n_gpus) or (gpu == "cpu" and ended.returncode == 0):
-            found.append(backend)
-    return found
-
-
 def make_stores(folder: Path, networks: list[str], size: dict[str, Any]) -> dict[str, str]:
     """Make the feature stores that networks read, and return the folder of each."""
     features = write_store(folder, n_items=size["n_folds"] + 2, n_examples=size["n_examples"], shape=size["shape"])
@@ -294,46 +219,6 @@ def make_stores(folder: Path, networks: list[str], size: dict[str, Any]) -> dict
             call([*command, "--dataset", network, *settings], ROOT)
             (found[network],) = (str(path.parent) for path in (folder / "data" / network / "features").glob("*/store.json"))
     return found
-
-
-def print_table(rows: list[Row], size: dict[str, Any]) -> None:
-    """Print the rows; in the last line the ratios, of ten folds one by one and of the own loop to each other way."""
-    print(f"\n{'':44}{size['n_folds']} folds (s)  warm-up (s)  GPU (%)  memory (MB)  accuracy")
-    for row in rows:
-        print(
-            f"{row.backend:11}{row.network:11}{row.precision:15}{row.way:7}{row.seconds:10.2f}{row.warm_up_s:12.2f}"
-            f"{row.utilisation:10.0f}{row.memory_mb:12.0f}{row.accuracy:11.3f}"
-        )
-    seconds = {(row.backend, row.network, row.precision, row.way): row.seconds for row in rows}
-    ratios = []
-    for (*cell, way), value in seconds.items():
-        against = [(other, seconds.get((*cell, other))) for other in ("1", "own") if other != way]  # type: ignore[call-overload]
-        ratios += [f"{' '.join(cell)} {other} / {way}: {known / value:.2f}" for other, known in against if known]
-    print("\nratios of seconds\n" + "\n".join(ratios[:-1]))
-    print(f"ratio {ratios[-1] if ratios else 'nan'}")
-
-
-def write_files(rows: list[Row], table: Path | None, picture: Path | None) -> None:
-    """Write the rows as csv, and a bar for each."""
-    if table:
-        with table.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-            writer.writeheader()
-            writer.writerows(map(asdict, rows))
-    if picture:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        groups = list(dict.fromkeys((row.network, row.precision) for row in rows))
-        figure = Figure(figsize=(4.2 * len(groups), 4), layout="constrained")
-        FigureCanvasAgg(figure)
-        for axes, group in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
-            chosen = [row for row in rows if (row.network, row.precision) == group][::-1]
-            bars = axes.barh([f"{row.backend} {row.way}" for row in chosen], [row.seconds for row in chosen])
-            axes.bar_label(bars, fmt="%.1f", padding=2)
-            axes.set(title=" ".join(group), xlabel="ten folds (s)")
-            axes.margins(x=0.15)
-        figure.savefig(picture, dpi=110)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -367,16 +252,20 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="tiny, on the CPU with torch")
-    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), help="files of architectures/")
-    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny, on the CPU; with torch and cnn_small where nothing else is said"
+    )
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS)
+    parser.add_argument("--networks", nargs="+", help="files of architectures/")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS)
+    parser.add_argument("--ways", nargs="+", choices=WAYS)
     parser.add_argument("--epochs", type=int, help=f"of a fold (default: {FULL['n_epochs']})")
     parser.add_argument("--minutes", type=float, default=60, help="no cell is begun later than this (default: 60)")
     parser.add_argument("--csv", type=Path, help="write the table here")
     parser.add_argument("--picture", type=Path, help="draw it here (.png, .svg)")
     given = parser.parse_args()
-    if given.quick:
-        given.backends, given.networks, given.precisions, given.ways = ["torch"], ["cnn_small"], ["float32"], ["own", "1"]
+    given.backends = given.backends or (["torch"] if given.quick else list(BACKENDS))
+    given.networks = given.networks or (["cnn_small"] if given.quick else list(NETWORKS))
+    given.precisions = given.precisions or (["float32"] if given.quick else list(PRECISIONS))
+    given.ways = given.ways or (["own", "1"] if given.quick else list(WAYS))
     main(given)

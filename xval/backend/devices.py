@@ -26,8 +26,8 @@ from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 from xval.errors import SettingsError
 
 _GIB_PER_WORKER = 3.0
-# What a process takes of a GPU before its backend allocates anything: the CUDA context, and the kernels of cuDNN and cuBLAS.
-_CONTEXT_MB = 800
+CONTEXT_MB = 800
+"""What a process takes of a GPU before its backend allocates anything: the CUDA context, kernels of cuDNN and cuBLAS (MB)."""
 _LEAST_MEMORY_MB = 512
 _MARGIN_WHERE_UNKNOWN = 0.9
 # Read by: OpenMP (torch, scikit-learn, pyarrow); MKL; OpenBLAS; BLIS; Accelerate; numexpr; numba; pyarrow's reading.
@@ -136,11 +136,11 @@ def _gpu_slots(wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: 
         raise SettingsError(f"GPU: this machine has no GPU {missing}. Available: {listed}, cpu.")
     for number in numbers:
         found = gpus[number]
-        most = found.memory_mb // (_CONTEXT_MB + _LEAST_MEMORY_MB)
+        most = found.memory_mb // (CONTEXT_MB + _LEAST_MEMORY_MB)
         if workers_per_gpu > 1 and found.memory_mb and workers_per_gpu > most:
             raise SettingsError(
                 f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker "
-                f"needs {_CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
+                f"needs {CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
             )
     where = "Running on " + ", ".join(f"GPU {number} ({gpus[number]})" for number in numbers)
     if workers_per_gpu > 1:
@@ -202,7 +202,7 @@ def _memory_limits(slot: Slot) -> dict[str, str]:
     if not memory_mb:
         share, known = slot.memory_share * _MARGIN_WHERE_UNKNOWN, {}
     else:
-        limit_mb = max(_LEAST_MEMORY_MB, int(slot.memory_share * memory_mb) - _CONTEXT_MB)
+        limit_mb = max(_LEAST_MEMORY_MB, int(slot.memory_share * memory_mb) - CONTEXT_MB)
         share, known = limit_mb / memory_mb, {MEMORY_MB: str(limit_mb)}
     # JAX takes the older of its two names everywhere, and refuses both at once.
     jax = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{share:.4f}", "XLA_CLIENT_MEM_FRACTION": ""}

@@ -1,6 +1,6 @@
 """Epochs on JAX: one program that scans over all steps, with the examples and the model's state on the device.
 
-Comes in: a compiled model and the array that the device holds. Goes out: `ScannedSteps`; see on_device.py.
+Comes in: a compiled model and the examples that the device holds. Goes out: `ScannedSteps`; see on_device.py.
 """
 
 from collections.abc import Iterator
@@ -11,17 +11,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.backend.held_examples import HeldExamples
+
 
 class ScannedSteps:
     """Training and prediction with one model.
 
     Args:
         model: Compiled.
-        held: The array that the device holds, (n_all, ...).
+        held: The examples.
         batch_size: Examples of a step.
     """
 
-    def __init__(self, model: keras.Model, held: Any, batch_size: int) -> None:
+    def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held
         self.batch_size = batch_size
         self._model = model
@@ -30,33 +32,37 @@ class ScannedSteps:
 
     def train_epoch(self, state: Any, iterator: Iterator[tuple[Any, ...]]) -> tuple[dict[str, Any], Any]:
         """Train an epoch; as `keras.Model.train_function` on JAX."""
-        return self._train(state, self.held, self._in_batches(next(iterator)))  # type: ignore[no-any-return]
+        return self._train(state, self.held.array, jax.tree.map(self._in_batches, next(iterator)))  # type: ignore[no-any-return]
 
-    def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the predictions for rows of the array, float32 (n_rows, *output_shape)."""
-        batches = np.resize(rows, (-(-len(rows) // self.batch_size), self.batch_size)).astype(np.int32)
+    def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the predictions for examples at some places, float32 (n_examples, *output_shape)."""
+        n_examples = len(places)
+        rows = np.resize(np.arange(n_examples), -(-n_examples // self.batch_size) * self.batch_size)
         variables = [
             [each.value for each in of_model]
             for of_model in (self._model.trainable_variables, self._model.non_trainable_variables)
         ]
-        found = np.asarray(self._predict(variables, self.held, batches), np.float32)
-        return found.reshape(-1, *found.shape[2:])[: len(rows)]
+        found = np.asarray(self._predict(variables, self.held.array, self._in_batches(places[rows])), np.float32)
+        return found.reshape(-1, *found.shape[2:])[:n_examples]
 
-    def _in_batches(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(value.reshape(-1, self.batch_size, *value.shape[1:]) for value in values)
+    def _in_batches(self, values: Any) -> Any:
+        return values.reshape(-1, self.batch_size, *values.shape[1:])
 
-    def _scan(self, state: Any, held: Any, epoch: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
+    def _scan(self, state: Any, array: Any, epoch: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
         def step(before: Any, batch: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
-            rows, *labels = batch
-            logs, after = self._model.train_step(before, (held[rows], *labels))
+            given, *labels = batch
+            logs, after = self._model.train_step(before, (self.held.examples(given, array), *labels))
             # Keras leaves some values without a fixed dtype, which a loop must not change.
             return jax.tree.map(lambda new, old: new.astype(old.dtype), _lists(after), before), logs
 
         after, logs = jax.lax.scan(step, _lists(state), epoch)
         return jax.tree.map(lambda values: values[-1], logs), tuple(after)
 
-    def _map(self, variables: list[list[Any]], held: Any, batches: Any) -> Any:
-        return jax.lax.map(lambda rows: self._model.stateless_call(*variables, held[rows], training=False)[0], batches)
+    def _map(self, variables: list[list[Any]], array: Any, batches: Any) -> Any:
+        def answer(places: Any) -> Any:
+            return self._model.stateless_call(*variables, self.held.examples((places,), array), training=False)[0]
+
+        return jax.lax.map(answer, batches)
 
 
 def _lists(state: Any) -> list[list[Any]]:

@@ -1,11 +1,12 @@
 """The private parts of Keras and TensorFlow that xval uses, all of them; each docstring says which public way is missing.
 
 Comes in: models and values. Goes out: what Keras neither tells nor allows otherwise. Any version of Keras or TensorFlow may
-change these parts: tests/xval/backend/test_keras_internals.py uses each of them and says what to look at.
+change these parts: tests/xval/backend/test_keras_internals.py uses each of them (test_torch_graphs.py those of torch) and says
+what to look at.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,25 @@ def leave_tensorflow_alone() -> None:
 def in_shapes_alone() -> bool:
     """Return whether this is within a block of `shapes_alone`, for layers whose weights are not made by Keras."""
     return bool(_WITHIN)
+
+
+@contextmanager
+def torch_generators_by(make: Callable[[Any], Any]) -> Iterator[None]:
+    """Have `keras.random` on torch draw from other generators within this block.
+
+    Keras makes a generator for each draw, with a seed that it fetches from the device; there is no public way to give it one.
+
+    Args:
+        make: From what is given as ``seed`` to a `torch.Generator`.
+    """
+    from keras.src.backend.torch import random
+
+    own = random.torch_seed_generator
+    random.torch_seed_generator = make
+    try:
+        yield
+    finally:
+        random.torch_seed_generator = own
 
 
 def forget_traced_gradients() -> None:

@@ -1,8 +1,9 @@
 """Examples in the memory of a GPU, and whole epochs that run there.
 
 Comes in: an array of examples in host memory, and a compiled model. Goes out: the array on the device, put there once per
-process, and `DeviceSteps`, which trains an epoch and predicts from rows of that array without the host between the steps: by a
-scan on JAX, by CUDA graphs on torch. The steps are Keras's own, in the same order and on the same examples as from the host.
+process, and `DeviceSteps`, which trains an epoch and predicts from places in that array without the host between the steps: by
+a scan on JAX, by CUDA graphs on torch, by a loop within a function on TensorFlow. The steps are Keras's own, in the same order
+and on the same examples as from the host.
 """
 
 import os
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.backend.devices import find_gpus
-from xval.backend.limits import MEMORY_SHARE
+from xval.backend.held_examples import HeldExamples
+from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 
 _HELD_SHARE = 0.4  # of the device's memory that a process may use; the rest is for the model and what it computes
 
@@ -25,15 +27,15 @@ class DeviceSteps(Protocol):
     def train_epoch(self, *given: Any) -> Any:
         """Train an epoch, called by Keras's `fit` in the place of its step: `given` is what `fit` hands to one.
 
-        Its one batch is a whole epoch, (rows, targets) or (rows, targets, weights) of all examples in their order.
+        Its one batch is a whole epoch, as of `xval.data.batches.WholeEpoch`.
         """
 
-    def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the predictions for rows of the array, float32 (n_rows, *output_shape)."""
+    def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the predictions for examples at some places, float32 (n_examples, *output_shape)."""
 
 
 def memory_bytes() -> int:
-    """Return what this process may use of the memory of its GPU (bytes); 0: it has none, or its backend is TensorFlow."""
+    """Return what this process may use of the memory of its GPU (bytes); 0: it has none."""
     if keras.backend.backend() == "torch":
         import torch
 
@@ -45,6 +47,12 @@ def memory_bytes() -> int:
         device = jax.local_devices()[0]
         if device.platform == "gpu":
             return int((device.memory_stats() or {}).get("bytes_limit", 0))
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_logical_devices("GPU"):
+            gpus = find_gpus()
+            return 2**20 * int(os.environ.get(MEMORY_MB) or (gpus[0].memory_mb if gpus else 0))
     return 0
 
 
@@ -73,24 +81,29 @@ def allow(*, allowed: bool) -> None:
     _ALLOWED[0] = allowed
 
 
-def hold(array: NDArray[np.float32]) -> Any | None:
-    """Return an array on the device of this process, put there once.
+def hold(array: NDArray[np.float32], shape: tuple[int, ...] | None = None) -> HeldExamples | None:
+    """Return examples on the device of this process, whose array is put there once.
 
     Args:
         array: float32; nobody writes to it.
+        shape: As of `HeldExamples`.
 
     Returns:
-        An array of the backend; None: there is no GPU, or too little memory on it, or it is not wanted.
+        None: there is no GPU, or too little memory on it, or it is not wanted.
     """
-    return _HELD.hold(array) if _ALLOWED[0] and array.nbytes <= _HELD_SHARE * memory_bytes() else None
+    if not _ALLOWED[0] or array.nbytes > _HELD_SHARE * memory_bytes():
+        return None
+    return HeldExamples(_HELD.hold(array), shape)
 
 
-def steps_of(model: keras.Model, held: Any, batch_size: int) -> DeviceSteps:
+def steps_of(model: keras.Model, held: HeldExamples, batch_size: int) -> DeviceSteps:
     """Return what trains and predicts with a model on the device; made once for a model, and kept by it."""
     known = model.__dict__.get("_xval_device_steps")
-    if known is None or known.held is not held or known.batch_size != batch_size:
+    if known is None or not known.held.is_same(held) or known.batch_size != batch_size:
         if keras.backend.backend() == "jax":
             from xval.backend.jax_scan import ScannedSteps as Steps
+        elif keras.backend.backend() == "tensorflow":
+            from xval.backend.tensorflow_loop import LoopedSteps as Steps  # type: ignore[assignment]
         else:
             from xval.backend.torch_graphs import RecordedSteps as Steps  # type: ignore[assignment]
         known = Steps(model, held, batch_size)
@@ -150,6 +163,11 @@ def _peak_memory_mb() -> dict[str, float]:
         import jax
 
         n_bytes = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_logical_devices("GPU")
+        n_bytes = tf.config.experimental.get_memory_info(gpus[0].name)["peak"] if gpus else None
     return {} if n_bytes is None else {"peak_memory_mb": round(n_bytes / 2**20, 1)}
 
 
@@ -158,6 +176,12 @@ def _put(array: NDArray[np.float32]) -> Any:
         import jax
 
         return jax.device_put(array)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        device = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
+        with tf.device(device):
+            return tf.constant(array)
     import torch
 
     return torch.tensor(array, device="cuda" if torch.cuda.is_available() else "cpu")

@@ -1,15 +1,18 @@
 """Epochs on torch: a step of Keras recorded once as a CUDA graph, and replayed for every batch.
 
-Comes in: a compiled model and the array that the device holds. Goes out: `RecordedSteps`; see on_device.py. A step of Keras on
-torch is some hundreds of kernels that Python starts one by one, which takes many times as long as they run; a replayed graph
-starts all of them at once. What cannot be recorded, such as a layer that draws with a seed of its own on the host, runs step by
-step, with the examples on the device all the same.
+Comes in: a compiled model and the examples that the device holds. Goes out: `RecordedSteps`; see on_device.py. A step of Keras
+on torch is some hundreds of kernels that Python starts one by one, which takes many times as long as they run; a replayed graph
+starts all of them at once. Numbers that layers draw with a seed of the host are drawn before each replay; see torch_draws.py.
+What cannot be recorded, such as a layer that fetches a value from the device, runs step by step, with the examples on the
+device all the same.
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,9 +21,23 @@ import torch
 from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
+from xval.backend.held_examples import HeldExamples
+from xval.backend.limits import MEMORY_SHARE
+from xval.backend.torch_draws import Draws, States
+
 _WARM_UP_STEPS = 3  # in which libraries choose their kernels; torch's documentation has as many
 
 Batch = Sequence[torch.Tensor]
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A recorded step: what replays it, what it reads and gives, and the numbers that are drawn for it."""
+
+    graph: Any
+    inputs: Batch
+    output: Any
+    draws: Draws
 
 
 class RecordedSteps:
@@ -28,43 +45,48 @@ class RecordedSteps:
 
     Args:
         model: Compiled.
-        held: The array that the device holds, (n_all, ...).
+        held: The examples.
         batch_size: Examples of a step.
 
     Attributes:
         not_recorded: Why steps are not recorded; nothing while they are.
     """
 
-    def __init__(self, model: keras.Model, held: torch.Tensor, batch_size: int) -> None:
+    def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held
         self.batch_size = batch_size
-        self.not_recorded = "" if held.is_cuda else "the device is no GPU"
+        self.not_recorded = "" if held.array.is_cuda else "the device is no GPU"
         self._model = model
-        self._recorded: dict[tuple[str, int], tuple[torch.cuda.CUDAGraph, Batch, Any]] = {}
+        self._device = held.array.device
+        self._recorded: dict[tuple[str, int], _Recorded] = {}
         self._constants = _Constants()
+        self._states: States = {}
+        self._n_given = 1
 
-    def train_epoch(self, data: Sequence[Batch]) -> dict[str, Any]:
+    def train_epoch(self, data: Sequence[Any]) -> dict[str, Any]:
         """Train an epoch; as `keras.Model.train_function` on torch."""
-        epoch = [values.to(self.held.device) for values in data[0]]
+        given, *labels = data[0]
+        self._n_given = len(given)
+        self._states.clear()  # an epoch may begin with other weights and states than the last one had in the end
+        epoch = [values.to(self._device) for values in (*given, *labels)]
         for first in range(0, len(epoch[0]), self.batch_size):
             self._run("train", self._train_step, [values[first : first + self.batch_size] for values in epoch])
         found: dict[str, Any] = self._model.get_metrics_result()
         return found
 
-    def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the predictions for rows of the array, float32 (n_rows, *output_shape)."""
-        on_device = torch.from_numpy(rows).to(self.held.device)
+    def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the predictions for examples at some places, float32 (n_examples, *output_shape)."""
+        on_device = torch.from_numpy(places).to(self._device)
         with torch.no_grad():
             parts = [self._run("predict", self._predict_step, [part]).clone() for part in on_device.split(self.batch_size)]
             found = torch.cat(parts).float()
         return np.asarray(found.cpu().numpy())
 
     def _train_step(self, batch: Batch) -> None:
-        rows, *labels = batch
-        self._model.train_step((self.held[rows], *labels))
+        self._model.train_step((self.held.examples(batch[: self._n_given]), *batch[self._n_given :]))
 
     def _predict_step(self, batch: Batch) -> torch.Tensor:
-        found: torch.Tensor = self._model(self.held[batch[0]], training=False)
+        found: torch.Tensor = self._model(self.held.examples(batch), training=False)
         return found
 
     def _run(self, name: str, step: Callable[[Batch], Any], batch: Batch) -> Any:
@@ -74,27 +96,27 @@ class RecordedSteps:
             try:
                 self._recorded[key] = self._record(step, [values.clone() for values in batch])
             except RuntimeError as error:
+                if isinstance(error, torch.OutOfMemoryError) and MEMORY_SHARE in os.environ:
+                    raise  # the job is tried again with all of the device's memory
                 self.not_recorded = str(error).partition("\n")[0]
         if self.not_recorded:
             return step(batch)
-        graph, inputs, output = self._recorded[key]
-        for mine, values in zip(inputs, batch, strict=True):
+        recorded = self._recorded[key]
+        for mine, values in zip(recorded.inputs, batch, strict=True):
             mine.copy_(values)
-        graph.replay()
-        return output
+        recorded.draws.fill(self._states)
+        recorded.graph.replay()
+        return recorded.output
 
-    def _record(self, step: Callable[[Batch], Any], batch: Batch) -> tuple[torch.cuda.CUDAGraph, Batch, Any]:
+    def _record(self, step: Callable[[Batch], Any], batch: Batch) -> _Recorded:
+        draws = Draws(self._device)
+
+        def take_step() -> Any:
+            with draws.known():
+                return step(batch)
+
         with self._nothing_changed(), self._constants:
-            beside = torch.cuda.Stream()
-            beside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(beside):
-                for _ in range(_WARM_UP_STEPS):
-                    step(batch)
-            torch.cuda.current_stream().wait_stream(beside)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                output = step(batch)
-        return graph, batch, output
+            return _Recorded(*_capture(take_step, batch), draws)
 
     @contextmanager
     def _nothing_changed(self) -> Iterator[None]:
@@ -102,15 +124,30 @@ class RecordedSteps:
         model = self._model
         of_optimizer = model.optimizer.variables if model.optimizer else []
         variables = {id(each): each.value for each in (*model.variables, *model.metrics_variables, *of_optimizer)}.values()
-        before, generator = [value.detach().clone() for value in variables], torch.cuda.get_rng_state()
-        try:
-            yield
-        finally:
-            torch.cuda.synchronize()
-            torch.cuda.set_rng_state(generator)
-            with torch.no_grad():
-                for value, old in zip(variables, before, strict=True):
-                    value.copy_(old)
+        before = [value.detach().clone() for value in variables]
+        with torch.random.fork_rng():
+            try:
+                yield
+            finally:
+                if self._device.type == "cuda":
+                    torch.cuda.synchronize()
+                with torch.no_grad():
+                    for value, old in zip(variables, before, strict=True):
+                        value.copy_(old)
+
+
+def _capture(take_step: Callable[[], Any], batch: Batch) -> tuple[Any, Batch, Any]:
+    """Return the graph of a step, what it reads and what it gives."""
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(_WARM_UP_STEPS):
+            take_step()
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = take_step()
+    return graph, batch, output
 
 
 class _Constants(TorchFunctionMode):  # type: ignore[misc]

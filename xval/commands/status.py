@@ -10,7 +10,7 @@ states of a job:
 --json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
 damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
 architecture, the same numbers, seconds_left and jobs: fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds;
-null where there is none.
+null where there is none; and gpu, of a running job where it is known: utilisation (percent), used_mb, data_share (0 to 1).
 
 exit code: 0; 1 when a job has failed, or its record is damaged
 """
@@ -19,6 +19,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -116,7 +117,17 @@ def _describe_running(job: JobStatus) -> str:
         begun = datetime.fromtimestamp(job.since).astimezone()
         since = f" since {begun:%H:%M:%S} ({describe_duration(max(time.time() - job.since, 0))})"
     epochs = f", epoch {job.epoch} of {job.epochs}" if job.epoch else ""
-    return f"fold {job.fold}{_repeat(job)}: running{since}{epochs}"
+    return f"fold {job.fold}{_repeat(job)}: running{since}{epochs}{_describe_gpu(job.gpu)}"
+
+
+def _describe_gpu(gpu: Mapping[str, float]) -> str:
+    """Return what is known of the GPU of a running job, to be put behind the rest."""
+    forms = {
+        "utilisation": "GPU {:.0f} % busy",
+        "used_mb": "{:.0f} MB of its memory in use",
+        "data_share": "{:.1%} of the training waited for data",
+    }
+    return "".join(f", {form.format(gpu[name])}" for name, form in forms.items() if name in gpu)
 
 
 def _repeat(job: JobStatus) -> str:

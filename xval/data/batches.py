@@ -1,15 +1,21 @@
 """The examples of a fold in batches, as training takes them."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.data.fold import Examples
-from xval.data.mixup import mixup_batch
+from xval.data.indexed import Indexed
+from xval.data.mixup import draw_pairs, mixed_labels, mixup_batch
 from xval.data.read_ahead import ReadAhead
+
+Given: TypeAlias = tuple[NDArray[Any], ...]
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -28,6 +34,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         constant: Give all batches of examples of one length the same shape: what a batch lacks is filled with its own
             examples once more. These weigh nothing and the others so much more that the loss of the batch, a mean over
             `batch_size`, is the mean over its examples. In what training follows over an epoch it counts as a whole batch.
+
+    Attributes:
+        seconds: What it has taken until now to draw epochs and put batches together (s).
     """
 
     def __init__(
@@ -52,6 +61,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._mixup = mixup
         self._constant = constant
         self._epoch = 0
+        self.seconds = 0.0
         self._batches = _in_batches(np.arange(len(examples)), examples.lengths, batch_size)
 
     @property
@@ -79,31 +89,60 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def on_epoch_begin(self) -> None:
         """Draw the order of the epoch; Keras calls this before it reads the first batch."""
         if self._shuffle_seed is not None:
-            self._ahead.forget()
-            rng = np.random.default_rng([self._shuffle_seed, self._epoch])
-            order = rng.permutation(len(self._examples))
-            self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
-            self._examples.begin_epoch(rng)
-            self._scale = _mean_of_frames(self._weights)
+            with self.timed():
+                self._ahead.forget()
+                rng = np.random.default_rng([self._shuffle_seed, self._epoch])
+                order = rng.permutation(len(self._examples))
+                self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
+                self._examples.begin_epoch(rng)
+                self._scale = _mean_of_frames(self._weights)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time of a block to `seconds`."""
+        started = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - started
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         """Return (predictors,), (predictors, targets) or (predictors, targets, weights) of a batch."""
+        with self.timed():
+            return self._batch(index)
+
+    def _batch(self, index: int) -> tuple[NDArray[Any], ...]:
         positions = self._batches[index]
         predictors = self._ahead.predictors(self._batches, index)
         targets, weights = self._labels(positions)
         if self._mixup is not None and targets is not None:
-            # From 1: NumPy takes no notice of zeros at the end of a seed, and the epoch's order has the seed without a batch.
-            rng = np.random.default_rng([self._shuffle_seed or 0, 1 + self._epoch, 1 + index])
-            predictors, targets, weights = mixup_batch(predictors, targets, weights, rng, self._mixup)
+            predictors, targets, weights = mixup_batch(predictors, targets, weights, self._draws(index), self._mixup)
         if self._constant:
-            predictors, targets, weights = _filled(predictors, targets, weights, self._batch_size)
+            (predictors,), targets, weights = _filled((predictors,), targets, weights, self._batch_size)
         return tuple(part for part in (predictors, targets, weights) if part is not None)
 
-    def by_positions(self, index: int) -> tuple[NDArray[np.int64], NDArray[Any] | None, NDArray[np.float32] | None]:
-        """Return (positions, targets, weights) of a batch that is not mixed: for who has the examples already."""
+    def by_places(self, index: int, indexed: Indexed) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
+        """Return (given, targets, weights) of a batch for who has the array of the examples.
+
+        Args:
+            index: Which batch.
+            indexed: Where the examples lie in the array.
+
+        Returns:
+            ``given`` are the places of the examples, and where they are mixed those of their partners and the partners'
+            shares, float32 (n_examples,). Targets and weights are mixed already.
+        """
         positions = self._batches[index]
+        given: Given = (indexed.places(positions),)
         targets, weights = self._labels(positions)
-        return _filled(positions, targets, weights, self._batch_size) if self._constant else (positions, targets, weights)
+        if self._mixup is not None and targets is not None:
+            partners, shares = draw_pairs(len(positions), self._draws(index), self._mixup)
+            given = *given, indexed.places(positions[partners]), shares
+            targets, weights = mixed_labels(targets, weights, partners, shares)
+        return _filled(given, targets, weights, self._batch_size) if self._constant else (given, targets, weights)
+
+    def _draws(self, index: int) -> np.random.Generator:
+        """Return what mixes a batch."""
+        # From 1: NumPy takes no notice of zeros at the end of a seed, and the epoch's order has the seed without a batch.
+        return np.random.default_rng([self._shuffle_seed or 0, 1 + self._epoch, 1 + index])
 
     def _labels(self, positions: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
         """Return targets and weights of the examples at some positions."""
@@ -114,18 +153,18 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return targets, weights
 
 
-class EpochOfRows(keras.utils.PyDataset):  # type: ignore[misc]
-    """All batches of an epoch as one, for a device that holds the examples: (rows, targets) or (rows, targets, weights).
+class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
+    """All batches of an epoch as one, for a device that holds the examples: (given, targets) or (given, targets, weights).
 
     Args:
-        batches: The batches; not mixed.
-        rows: int64 (n_examples,), which row of what the device holds each example is.
+        batches: The batches.
+        indexed: Where the examples lie in what the device holds.
     """
 
-    def __init__(self, batches: Batches, rows: NDArray[np.int64]) -> None:
+    def __init__(self, batches: Batches, indexed: Indexed) -> None:
         super().__init__()
         self._batches = batches
-        self._rows = rows.astype(np.int32)
+        self._indexed = indexed
 
     @property
     def num_batches(self) -> int:
@@ -136,11 +175,13 @@ class EpochOfRows(keras.utils.PyDataset):  # type: ignore[misc]
         """Draw the order of the epoch."""
         self._batches.on_epoch_begin()
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
-        """Return the examples of all batches, one behind the other."""
-        found = [self._batches.by_positions(number) for number in range(self._batches.num_batches)]
-        positions, *labels = (None if each[0] is None else np.concatenate(each) for each in zip(*found, strict=True))
-        return tuple(part for part in (self._rows[positions], *labels) if part is not None)
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """Return `Batches.by_places` of all batches, one behind the other."""
+        with self._batches.timed():
+            found = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
+            given, *labels = zip(*found, strict=True)
+            joined = tuple(np.concatenate(parts) for parts in zip(*given, strict=True))
+            return (joined, *(np.concatenate(parts) for parts in labels if parts[0] is not None))
 
 
 def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:
@@ -149,16 +190,17 @@ def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:
 
 
 def _filled(
-    predictors: NDArray[Any], targets: NDArray[Any] | None, weights: NDArray[np.float32] | None, batch_size: int
-) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[np.float32] | None]:
+    given: Given, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None, batch_size: int
+) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
     """Repeat the examples of a batch until there are `batch_size`, and weigh them so that its loss stays what it is."""
-    n_examples = len(predictors)
+    n_examples = len(given[0])
     rows = np.resize(np.arange(n_examples), batch_size)
+    given = tuple(each[rows] for each in given)
     if targets is None:
-        return predictors[rows], None, None
+        return given, None, None
     weights = np.ones(n_examples, np.float32) if weights is None else weights
     scale = (np.arange(batch_size) < n_examples) * np.float32(batch_size / n_examples)
-    return predictors[rows], targets[rows], weights[rows] * scale.reshape(-1, *(1,) * (weights.ndim - 1)).astype(np.float32)
+    return given, targets[rows], weights[rows] * scale.reshape(-1, *(1,) * (weights.ndim - 1)).astype(np.float32)
 
 
 def _in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
+from xval.data.indexed import Indexed, in_stretches, stretches
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
 
@@ -70,12 +71,12 @@ class StoredExamples:
         return self._held is None
 
     @property
-    def indexed(self) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
-        """The array in memory that the examples are rows of, and which rows: float32 (n_all, ...), int64 (n_examples,).
-
-        Read-only, and the same array for all sides, folds and instances that use the store; None: the examples are streamed.
-        """
-        return None if self._held is None else (self._held.everything, self._row_in_memory)
+    def indexed(self) -> Indexed | None:
+        """Which rows of the store in memory the examples are; None: they are streamed."""
+        if self._held is None:
+            return None
+        rows = self._row_in_memory.astype(np.int32)
+        return Indexed(self._held.everything, rows.__getitem__)
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
         """Draw what is random about the examples of an epoch: nothing."""
@@ -171,7 +172,7 @@ class WaveformExamples:
     @property
     def lengths(self) -> NDArray[np.int64] | None:
         """Samples of each example, int64 (n_examples,); None: all have the same."""
-        if self._crop or self._lengths.tested is not None:
+        if self._length is not None:
             return None
         return np.array([whole_length(int(n), self._lengths.n_shortest) for n in self._end - self._begin], np.int64)
 
@@ -187,19 +188,40 @@ class WaveformExamples:
         Raises:
             ValueError: They have different lengths.
         """
-        if self._crop:
-            length = self._lengths.training
-        elif self._lengths.tested is not None:
-            length = self._lengths.tested
-        else:
+        length = self._length
+        if length is None:
             (length,) = {whole_length(int(n), self._lengths.n_shortest) for n in (self._end - self._begin)[positions]}
         gathered = np.empty((len(positions), length), np.float32)
-        begins = self._begin[positions] + self._offset[positions]
-        ends = np.minimum(self._end[positions], begins + length)
+        begins, ends = self._bounds(positions, length)
         for row, (position, begin, end) in enumerate(zip(positions, begins.tolist(), ends.tolist(), strict=True)):
             samples = self._source.piece(self._item_of[position], begin, end)
             gathered[row] = samples if len(samples) == length else fill_example(samples, length, self._lengths)
         return gathered
+
+    @property
+    def indexed(self) -> Indexed | None:
+        """Where in the store in memory the examples lie; None: they are streamed, or of different lengths."""
+        length, held = self._length, self._source
+        if length is None or isinstance(held, StoreFiles):
+            return None
+        of_item = np.array([held.first[item] for item in self._item_of], np.int64)
+
+        def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
+            begins, ends = self._bounds(positions, length)
+            is_continued = self._lengths.n_shortest > 1  # as `fill_example` has it
+            return stretches(of_item[positions] + begins, ends - begins, length, continued=is_continued)
+
+        return in_stretches(held, places, (length,))
+
+    @property
+    def _length(self) -> int | None:
+        """Samples of an example; None: they differ."""
+        return self._lengths.training if self._crop else self._lengths.tested
+
+    def _bounds(self, positions: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where the examples at some positions begin and end among the samples of their items."""
+        begins = self._begin[positions] + self._offset[positions]
+        return begins, np.minimum(self._end[positions], begins + length)
 
 
 def _rows(store: FeatureStore, items: tuple[str, ...], *, augmented: bool, clips: Collection[str] | None) -> "pd.DataFrame":

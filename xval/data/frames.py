@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from preprocessing.annotations.labels import frame_labels, resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.store import FeatureStore
+from xval.data.indexed import Indexed, in_stretches, stretches
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
 from xval.errors import SettingsError
@@ -154,6 +155,23 @@ class FrameExamples:
             n_samples = min(self._length, recording.n_frames - start) * size
             gathered[row, :n_samples] = self._source.piece(recording.item, first, first + n_samples)
         return gathered.reshape(len(positions), self._length, size)
+
+    @property
+    def indexed(self) -> Indexed | None:
+        """Where in the store in memory the sequences lie; None: they are streamed."""
+        size, held = self._frame_samples, self._source
+        if isinstance(held, StoreFiles):
+            return None
+        of = [self.recordings[number] for number in self._recording_of]
+        first = np.array([held.first[each.item] + each.first for each in of], np.int64)
+        n_frames = np.array([each.n_frames for each in of], np.int64)
+
+        def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
+            starts = self._starts[positions]
+            n_samples = np.minimum(self._length, n_frames[positions] - starts) * size
+            return stretches(first[positions] + starts * size, n_samples, self._length * size)
+
+        return in_stretches(held, places, (self._length, size))
 
     def join(self, predictions: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Return the predictions of each recording's frames in their order, without padding.

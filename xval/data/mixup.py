@@ -35,16 +35,35 @@ def mixup_batch(
     Raises:
         TypeError: The targets are class numbers, which cannot be mixed.
     """
+    partners, shares = draw_pairs(len(predictors), rng, alpha)
+    return mixed(predictors, partners, shares), *mixed_labels(targets, weights, partners, shares)
+
+
+def draw_pairs(n_examples: int, rng: np.random.Generator, alpha: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the partner of each example, int64 (n_examples,), and the partner's share, float32 (n_examples,)."""
+    partners = rng.permutation(n_examples)
+    return partners, 1 - rng.beta(alpha, alpha, size=n_examples).astype(np.float32)
+
+
+def mixed_labels(
+    targets: NDArray[np.float32],
+    weights: NDArray[np.float32] | None,
+    partners: NDArray[np.int64],
+    shares: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return mixed targets and weights, if there are any.
+
+    Raises:
+        TypeError: The targets are class numbers.
+    """
     if not np.issubdtype(targets.dtype, np.floating):
         raise TypeError(f"mixup needs one-hot targets or numbers as floats; received {targets.dtype} {targets.shape}.")
-    partners = rng.permutation(len(predictors))
-    shares = rng.beta(alpha, alpha, size=len(predictors)).astype(np.float32)
-    mixed_weights = None if weights is None else _mixed(weights, partners, shares)
-    return _mixed(predictors, partners, shares), _mixed(targets, partners, shares), mixed_weights
+    return mixed(targets, partners, shares), None if weights is None else mixed(weights, partners, shares)
 
 
-def _mixed(values: NDArray[Any], partners: NDArray[np.int64], shares: NDArray[np.float32]) -> NDArray[Any]:
-    mixed: NDArray[Any] = values[partners] - values
-    mixed *= (1 - shares).reshape(-1, *(1,) * (values.ndim - 1))
-    mixed += values
-    return mixed
+def mixed(values: NDArray[Any], partners: NDArray[np.int64], shares: NDArray[np.float32]) -> NDArray[Any]:
+    """Return values (n_examples, ...) each of which has a share of its partner's."""
+    found: NDArray[Any] = values[partners] - values
+    found *= shares.reshape(-1, *(1,) * (values.ndim - 1))
+    found += values
+    return found

@@ -43,6 +43,7 @@ class Worker:
         module: What the process runs.
 
     Attributes:
+        slot: Where it runs.
         jobs: Those that it runs and that have no outcome yet.
         backend: What it has loaded.
         is_deterministic: Whether XLA was told to use repeatable operations alone; a process is told once.
@@ -52,7 +53,7 @@ class Worker:
     """
 
     def __init__(self, number: int, slot: Slot, job: Job, messages: Messages, module: str = WORKER_MODULE) -> None:
-        self.number = number
+        self.number, self.slot = number, slot
         self.jobs: dict[JobKey, Job] = {}
         self.must_restart = self.is_disconnected = False
         self.started = time.monotonic()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from xval.backend.devices import Slot, environment
+from xval.backend.gpu_readings import watched_gpus
 from xval.errors import SettingsError
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
@@ -44,18 +45,17 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     def show_begin(job: Job) -> None:
         show({**job.key._asdict(), "epoch": 0, "values": {}})
 
-    if raise_errors:
+    with watched_gpus([slot.device]):
         for job in jobs:
             show_begin(job)
-            yield run_job(job, show, device=slot.device, raise_errors=True)
-        return
-    for job in jobs:
-        show_begin(job)
-        outcome = run_job(job, show, device=slot.device)
-        if outcome.status == "crashed":
-            show_begin(job)
+            if raise_errors:
+                yield run_job(job, show, device=slot.device, raise_errors=True)
+                continue
             outcome = run_job(job, show, device=slot.device)
-        yield outcome
+            if outcome.status == "crashed":
+                show_begin(job)
+                outcome = run_job(job, show, device=slot.device)
+            yield outcome
 
 
 def _bind(slot: Slot, backend: str, *, deterministic: bool) -> None:

@@ -1,7 +1,8 @@
 """Run jobs in warm worker processes, one per slot.
 
 Comes in: frozen jobs and slots. Goes out: an outcome per job, in the order in which they end. A worker that crashes, is killed
-or runs out of memory fails its own jobs alone, which are tried once more, one by one in fresh workers.
+or runs out of memory fails its own jobs alone, which are tried once more, one by one in fresh workers; a job that ran out of
+memory on a GPU that several share has it to itself then, and fewer share it afterwards.
 """
 
 import queue
@@ -11,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xval.backend.devices import Slot
+from xval.backend.gpu_readings import watched_gpus
 from xval.backend.mps import shared_time
 from xval.executors._schedule import ATTEMPTS, JobGroup, Schedule
+from xval.executors._shared_gpus import SharedGpus
 from xval.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
@@ -32,7 +35,7 @@ def run(
         worker_module: What a worker process runs; it speaks as `xval.worker.serve` does.
     """
     workers = _Workers([(job,) for job in jobs], slots, report, worker_module)
-    with shared_time(slots):
+    with shared_time(slots), watched_gpus([slot.device for slot in slots]):
         try:
             workers.begin(jobs)
             while workers.are_busy:
@@ -45,7 +48,7 @@ class _Workers:
     """The workers of a run, one per slot, and the jobs that they have or that wait."""
 
     def __init__(self, groups: Sequence[JobGroup], slots: Sequence[Slot], report: Report, module: str) -> None:
-        self._slots = slots
+        self._gpus = SharedGpus(slots)
         self._report = report
         self._module = module
         self._schedule = Schedule(groups, n_workers=min(len(slots), len(groups)))
@@ -53,6 +56,7 @@ class _Workers:
         self._workers: dict[int, Worker] = {}
         self._attempts: Counter[JobKey] = Counter()
         self._crashed: dict[JobKey, float] = {}  # when a job last did (monotonic s)
+        self._had_all: set[JobKey] = set()  # that were given a shared GPU to themselves
 
     @property
     def are_busy(self) -> bool:
@@ -66,9 +70,9 @@ class _Workers:
             SettingsError: A model cannot be built.
             WorkerError: The worker died of it.
         """
-        if len(self._slots) > 1:
+        if len(self._gpus.slots) > 1:
             self._schedule.learn_from_records()
-        first_groups = {number: group for number in range(len(self._slots)) if (group := self._schedule.take(number))}
+        first_groups = {number: group for number in sorted(self._gpus.active) if (group := self._schedule.take(number))}
         for number, group in first_groups.items():
             self._start(number, group)
         build_models(self._workers[0], jobs, self._messages)
@@ -91,8 +95,7 @@ class _Workers:
             self._report_begin(worker)
         else:
             if worker.must_restart:
-                self._workers.pop(worker.number).end()
-                self._schedule.forget(worker.number)
+                self._end(worker.number)
             self._keep_busy(worker.number)  # before the outcomes are returned, because the caller may be slow
         return final[::-1]
 
@@ -105,7 +108,7 @@ class _Workers:
             remove_leftovers(job)
 
     def _start(self, number: int, group: JobGroup) -> Worker:
-        worker = Worker(number, self._slots[number], group[0], self._messages, self._module)
+        worker = Worker(number, self._gpus.slot(number), group[0], self._messages, self._module)
         self._workers[number] = worker
         return worker
 
@@ -125,30 +128,49 @@ class _Workers:
         has_crashed_since = any(worker.started < self._crashed.get(job.key, 0.0) for job in group)
         settings = group[0].settings
         is_bound_alike = (worker.backend, worker.is_deterministic) == (settings.backend, settings.deterministic)
-        return not worker.has_ended() and is_bound_alike and not has_crashed_since
+        is_there = worker.slot == self._gpus.slot(worker.number)
+        return is_there and not worker.has_ended() and is_bound_alike and not has_crashed_since
 
     def _keep_busy(self, first: int) -> None:
         """Give work to every worker that has none, beginning with one of them."""
-        for number in sorted(range(len(self._slots)), key=lambda number: number != first):
+        for number in sorted(range(len(self._gpus.slots)), key=lambda number: number != first):
             worker = self._workers.get(number)
-            if (worker is None or not worker.jobs) and (group := self._schedule.take(number)):
+            is_free = (worker is None or not worker.jobs) and self._gpus.takes_work(number)
+            if is_free and (group := self._schedule.take(number)):
                 self._give(number, group)
+        while alone := self._gpus.next_alone({number for number, worker in self._workers.items() if worker.jobs}):
+            number, job = alone
+            device = self._gpus.slots[number].device
+            for other in [each for each in self._workers if self._gpus.slots[each].device == device]:
+                self._end(other)
+            self._give(number, (job,))
+
+    def _end(self, number: int) -> None:
+        """End the worker of a slot."""
+        self._workers.pop(number).end()
+        self._schedule.forget(number)
 
     def _take_outcome(self, worker: Worker, outcome: JobOutcome) -> JobOutcome | None:
         """Take a job from a worker; return its outcome, or None where it is tried once more."""
         key = outcome.key
         job = worker.jobs.pop(key)
         self._attempts[key] += 1
+        is_shared = self._gpus.is_shared(worker.number)
+        worker.must_restart |= self._gpus.end_alone(worker.number, outcome.gpu_memory_mb)
         worker.must_restart |= outcome.status == "crashed" or outcome.memory_mb > job.settings.max_worker_memory_mb
         if outcome.status == "done":
             self._schedule.learn(job, outcome.seconds)
         if outcome.status != "crashed":
             return outcome
         self._crashed[key] = time.monotonic()
+        if outcome.out_of_memory and is_shared and key not in self._had_all:
+            self._had_all.add(key)
+            self._gpus.give_alone(worker.number, job)
+            return None
         if self._attempts[key] < ATTEMPTS:
             self._schedule.retry([job])
             return None
-        return replace(outcome, error=f"{outcome.error}, {ATTEMPTS} times")
+        return replace(outcome, error=f"{outcome.error}, {self._attempts[key]} times")
 
     def _report_begin(self, worker: Worker) -> None:
         """Say which job a worker begins; of jobs that it trains together, the first."""

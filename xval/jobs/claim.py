@@ -9,10 +9,12 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from xval.backend import gpu_readings
 from xval.errors import FirstJobError, one_line
 from xval.jobs.job import Job
 from xval.jobs.tensorboard_log import TensorBoardLog
@@ -27,7 +29,11 @@ from xval.settings.user_code import describe_place
 Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
-_OUT_OF_MEMORY = ("ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED")
+# TensorFlow, torch, JAX; and what their libraries say that find no memory for themselves.
+_OUT_OF_MEMORY = (
+    "ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED", "CUDA out of memory", "OOM when allocating",
+    "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "Dst tensor is not initialized",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class JobOutcome:
         memory_mb: Resident memory of the process after the job.
         repeat: Number of the repeat.
         history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
+        out_of_memory: Of a crashed job: it found too little memory.
+        gpu_memory_mb: The most that arrays of its process took on its GPU (MB); 0: not known.
         trial: Number of the trial of a search, whose `test_metrics` hold the validation figure that scores it; 0: none.
     """
 
@@ -59,6 +67,8 @@ class JobOutcome:
     repeat: int = 1
     history: list[dict[str, float]] = field(default_factory=list)
     trial: int = 0
+    out_of_memory: bool = False
+    gpu_memory_mb: float = 0.0
 
     @classmethod
     def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
@@ -79,6 +89,13 @@ def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]
         report({**job.key._asdict(), "epoch": epoch, "values": known})
 
     return report_epoch
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error, or what it was raised from, says that there was too little memory."""
+    cause = error.__cause__
+    found = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
+    return found or (cause is not None and is_out_of_memory(cause))
 
 
 class ClaimedFold:
@@ -107,7 +124,10 @@ class ClaimedFold:
             if self.outcome is None:
                 self.temporary = self._folder.begin_fold(*self._job.key)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
-                self._note = EpochNote(self.temporary, self._job.settings.num_epochs)
+                gpu_readings.note_data_share(None)
+                self._gpu_before = gpu_readings.readings(self._device)
+                now = partial(gpu_readings.describe_now, self._device)
+                self._note = EpochNote(self.temporary, self._job.settings.num_epochs, now)
                 logs = self._folder.tensorboard_folder(*self._job.key)
                 self._log = TensorBoardLog(logs) if self._job.settings.tensorboard else None
                 self._stack = stack.pop_all()
@@ -134,13 +154,17 @@ class ClaimedFold:
             OSError: The disk is full or not writable.
         """
         seconds = round(time.monotonic() - self._started, 3)
+        if "gpu" in record:
+            since = gpu_readings.describe_since(self._device, self._gpu_before)
+            record = {**record, "gpu": {**record["gpu"], **since}}
         completed = {**record, "seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self._device}
         write_json(self.temporary / "record.json", completed, flushed=False)
         self._note.remove()
         self._folder.publish(self.temporary, *self._job.key)
         self._stack.close()
         figures = record["metrics"].get("validation" if self._job.trial else "test", {})
-        return self._outcome("done", seconds=seconds, test_metrics=figures, memory_mb=memory_mb())
+        gpu_memory_mb = record.get("gpu", {}).get("peak_memory_mb", 0.0)
+        return self._outcome("done", seconds=seconds, test_metrics=figures, memory_mb=memory_mb(), gpu_memory_mb=gpu_memory_mb)
 
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
         """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
@@ -151,9 +175,10 @@ class ClaimedFold:
         if raise_errors:
             raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
         self._stack.close()
-        out_of_memory = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
+        out_of_memory = is_out_of_memory(error)
         return self._outcome(
             "crashed" if out_of_memory else "failed",
+            out_of_memory=out_of_memory,
             error=f"{describe_place(error)}{one_line(error)}",
             details="".join(traceback.format_exception(error)),
             history=self._history,

@@ -1,16 +1,15 @@
 """Predictions of a model for the examples of a fold, from the memory of the device where it holds them."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.backend import on_device
 from xval.backend.compilation import wants_constant_shapes
+from xval.backend.held_examples import HeldExamples
 from xval.data.batches import Batches
-from xval.data.examples import StoredExamples
 from xval.data.fold import Examples
+from xval.data.indexed import Indexed
 
 
 def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
@@ -18,9 +17,9 @@ def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[
 
     Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
     """
-    if (on_gpu := rows_on_device(examples)) is not None:
-        held, rows = on_gpu
-        return on_device.steps_of(model, held, batch_size).predict(rows)
+    if (there := on_gpu(examples)) is not None:
+        held, indexed = there
+        return on_device.steps_of(model, held, batch_size).predict(indexed.places(np.arange(len(examples))))
     batches = Batches(examples, batch_size, constant=wants_constant_shapes())
     predictions = np.empty((len(examples), 0), np.float32)
     for index in range(batches.num_batches):
@@ -32,8 +31,8 @@ def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[
     return predictions
 
 
-def rows_on_device(examples: Examples) -> tuple[Any, NDArray[np.int64]] | None:
-    """Return the array on the device that has the examples, and which rows they are, int64 (n_examples,); None: none has."""
-    indexed = examples.indexed if isinstance(examples, StoredExamples) else None
-    held = None if indexed is None else on_device.hold(indexed[0])
-    return None if indexed is None or held is None else (held, indexed[1])
+def on_gpu(examples: Examples) -> tuple[HeldExamples, Indexed] | None:
+    """Return the array on the device that has the examples, and where in it they lie; None: none has."""
+    indexed = examples.indexed
+    held = None if indexed is None else on_device.hold(indexed.everything, indexed.shape)
+    return None if indexed is None or held is None else (held, indexed)

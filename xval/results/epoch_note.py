@@ -6,8 +6,9 @@ is not flushed to the disk, and a full disk does not stop a job.
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from xval.operating_system import replace
@@ -24,17 +25,27 @@ class Note:
         started: When it began (Unix time, s).
         epoch: The last finished epoch that was written; 0: none.
         epochs: Most epochs that it will train.
+        gpu: Of its GPU, each where it is known: ``utilisation`` (percent), ``used_mb`` of its memory by all processes, and
+            ``data_share``, the share of its training that the job has waited for data.
     """
 
     started: float
     epoch: int
     epochs: int
+    gpu: dict[str, float] = field(default_factory=dict)
 
 
 class EpochNote:
-    """Writes the progress of one job, at most once a second."""
+    """Writes the progress of one job, at most once a second.
 
-    def __init__(self, folder: Path, epochs: int) -> None:
+    Args:
+        folder: Where.
+        epochs: Most epochs that it will train.
+        describe_gpu: Returns what is known of its GPU now.
+    """
+
+    def __init__(self, folder: Path, epochs: int, describe_gpu: Callable[[], dict[str, float]] = dict) -> None:
+        self._describe_gpu = describe_gpu
         self._path = folder / NOTE_NAME
         self._epochs = epochs
         self._started = time.time()
@@ -49,7 +60,7 @@ class EpochNote:
         self._next = now + _SECONDS_BETWEEN
         new = self._path.with_suffix(".new")
         with suppress(OSError):
-            new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs))))
+            new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs, self._describe_gpu()))))
             replace(new, self._path)
 
     def remove(self) -> None:
@@ -62,6 +73,7 @@ def read_note(folder: Path) -> Note | None:
     """Return the progress in the temporary folder of a job, or None if it cannot be read."""
     try:
         content = json.loads((folder / NOTE_NAME).read_bytes())
-        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        gpu = {str(name): float(value) for name, value in content.get("gpu", {}).items()}
+        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]), gpu)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -5,7 +5,7 @@ Comes in: a results folder, which may be empty, damaged or in use; it is only re
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -39,6 +39,7 @@ class JobStatus:
         epochs: Most epochs that it will train.
         seconds: Wall-clock time of a finished job.
         repeat: Number of the repeat.
+        gpu: Of a running job, as of `Note`.
     """
 
     fold: int
@@ -49,6 +50,7 @@ class JobStatus:
     epochs: int | None = None
     seconds: float | None = None
     repeat: int = 1
+    gpu: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def _running(folder: ExperimentFolder, key: JobKey) -> JobStatus:
     note = next((found for path in leftovers if (found := read_note(path))), None)
     if note is None:
         return job(since=max(map(_changed, leftovers), default=None))
-    return job(since=note.started, epoch=note.epoch, epochs=note.epochs)
+    return job(since=note.started, epoch=note.epoch, epochs=note.epochs, gpu=note.gpu)
 
 
 def _changed(path: Path) -> float:

@@ -4,6 +4,7 @@ Comes in: a compiled model, the fold's data and the settings. Goes out: the mode
 `History`.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 
 from xval.backend import on_device
 from xval.backend.compilation import wants_constant_shapes
-from xval.data.batches import Batches, EpochOfRows
+from xval.backend.gpu_readings import note_data_share
+from xval.backend.held_examples import HeldExamples
+from xval.data.batches import Batches, WholeEpoch
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
+from xval.data.indexed import Indexed
 from xval.jobs.job import Refit
 from xval.models.losses import loss_targets
-from xval.models.predict import predict, rows_on_device
+from xval.models.predict import on_gpu, predict
 from xval.settings.schema import Settings
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
@@ -92,8 +96,8 @@ def train_model(
     batches = training_batches(compiled, data, settings, seed=seed)
     between = BetweenEpochs(settings, followed, report, refit, n_batches=batches.num_batches)
     own = own_callbacks(settings)
-    on_gpu = None if settings.augment_mixup or write_batches or own else rows_on_device(data.training)
-    if on_gpu is None:
+    found = None if write_batches or own else on_gpu(data.training)
+    if found is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
 
     def begin_epoch(epoch: int, _: Any) -> None:
@@ -101,14 +105,16 @@ def train_model(
         if settings.unfreeze_every:
             set_layer_rates(compiled.whole, compiled.fitted, settings, epoch)
 
+    started = time.perf_counter()
     begin = keras.callbacks.LambdaCallback(
         # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
         on_train_begin=lambda _: keras.utils.set_random_seed(seed),
         on_epoch_begin=begin_epoch,
+        on_epoch_end=lambda *_: note_data_share(batches.seconds / (time.perf_counter() - started)),
     )
     followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
     fitted = compiled.fitted.fit(
-        batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
+        batches if found is None else _epochs_on_device(compiled, batches, *found),
         validation_data=by_keras,
         epochs=refit.epochs if refit else settings.num_epochs,
         callbacks=[begin, *followed_batches, *between.callbacks, *own],
@@ -123,12 +129,12 @@ def train_model(
     return History(rows, between.best_epoch(len(rows)), None if own else between.predictions)
 
 
-def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: Any, rows: NDArray[np.int64]) -> EpochOfRows:
+def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamples, indexed: Indexed) -> WholeEpoch:
     """Have `fit` train whole epochs on the device; return what it is to read for them."""
-    _, targets, weights = batches.by_positions(0)
+    _, targets, weights = batches.by_places(0, indexed)
     on_device.build_followed(compiled.fitted, targets, weights)
     compiled.fitted.train_function = on_device.steps_of(compiled.fitted, held, batches.batch_size).train_epoch
-    return EpochOfRows(batches, rows)
+    return WholeEpoch(batches, indexed)
 
 
 def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:

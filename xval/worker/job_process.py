@@ -14,6 +14,7 @@ from typing import Any
 
 from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out, end_as_ctrl_c_does
 from xval.backend.devices import load_keras
+from xval.backend.gpu_readings import watched_gpus
 from xval.jobs.claim import FAILED
 from xval.jobs.job_file import read_job_file, write_outcome
 from xval.operating_system import WARNING_SIGNALS
@@ -49,7 +50,9 @@ def _run(path: Path) -> int:
         sys.stdout.write(f"epoch {event['epoch']}: {values}\n")
         sys.stdout.flush()
 
-    outcome = run_job(job, report, device=os.environ["XVAL_DEVICE"])
+    device = os.environ["XVAL_DEVICE"]
+    with watched_gpus([device]):
+        outcome = run_job(job, report, device=device)
     if outcome.status in FAILED:
         record_failure(job, outcome)
     write_outcome(path, outcome)

@@ -1,4 +1,4 @@
-"""What of the recording of CUDA graphs a CPU can show: numbers of the host become the tensors that torch makes of them."""
+"""What of the recording of CUDA graphs a CPU can show: numbers of the host, and random ones, are those that torch makes."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,3 +33,50 @@ print("done")
 def test_numbers_of_the_host_become_the_same_tensors_whatever_is_done_with_the_first(tmp_path, run_on):
     (tmp_path / "probe.py").write_text(PROBE)
     assert run_on("torch", tmp_path / "probe.py", path=[Path(__file__).parents[3]]) == "done\n"
+
+
+DRAWS = """
+import keras
+import numpy as np
+import torch
+from xval.backend.torch_draws import Draws
+
+def step(seeds):
+    a = keras.random.uniform((2, 3), seed=seeds[0])
+    b = keras.random.normal((4,), seed=seeds[1]) + keras.random.truncated_normal((4,), seed=seeds[0])
+    c = keras.random.dropout(torch.ones(5), 0.5, seed=seeds[1])
+    d = keras.random.randint((6,), 0, 9, seed=7)
+    a.add_(0)
+    return [each.numpy().copy() for each in (a, b, c, d)]
+
+def seeds():
+    return [keras.random.SeedGenerator(2**31 - 2), keras.random.SeedGenerator(3)]
+
+plain, recorded = seeds(), seeds()
+draws, states = Draws(torch.device("cpu")), {}
+with draws.known():
+    step(recorded)
+for seed, value in zip(recorded, seeds()):
+    seed.state.assign(value.state)
+for _ in range(3):
+    wanted = step(plain)
+    draws.fill(states)
+    with draws.known():
+        found = step(recorded)
+    for one, other in zip(found, wanted):
+        np.testing.assert_array_equal(one, other)
+for act in (lambda: keras.random.uniform((2,)), lambda: keras.random.categorical(torch.zeros(1, 3), 2, seed=seeds()[0])):
+    try:
+        with Draws(torch.device("cpu")).known():
+            act()
+    except RuntimeError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_numbers_drawn_before_a_step_are_those_that_it_would_draw(tmp_path, run_on):
+    (tmp_path / "probe.py").write_text(DRAWS)
+    assert run_on("torch", tmp_path / "probe.py", path=[Path(__file__).parents[3]]) == (
+        "a layer draws without a seed of its own\nmultinomial draws from what the step computes\n"
+    )

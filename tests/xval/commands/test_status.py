@@ -18,10 +18,11 @@ from xval.results.status import read_status
 
 HOLDER = (
     "import sys, time; from pathlib import Path\n"
+    "GPU = {'utilisation': 93.0, 'data_share': 0.021}\n"
     "from xval.results.folder import ExperimentFolder; from xval.results.epoch_note import EpochNote\n"
     "folder, instance, fold = ExperimentFolder(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])\n"
     "with folder.claim(instance, fold) as ours:\n"
-    "    note = EpochNote(folder.begin_fold(instance, fold), 50); note._next = 0; note.write(7)\n"
+    "    note = EpochNote(folder.begin_fold(instance, fold), 50, lambda: GPU); note._next = 0; note.write(7)\n"
     "    print('held', flush=True); time.sleep(60)"
 )
 
@@ -136,7 +137,8 @@ def test_running_jobs_with_their_epoch_share_the_time_left(command, results, run
     assert jobs[1, 2]["state"] == jobs[2, 2]["state"] == "running"
     assert (jobs[1, 2]["epoch"], jobs[1, 2]["epochs"]) == (7, 50)
     assert time.time() - 60 < jobs[1, 2]["since"] <= time.time()
-    assert "epoch 7 of 50" in printed
+    assert "epoch 7 of 50, GPU 93 % busy, 2.1% of the training waited for data" in printed
+    assert jobs[1, 2]["gpu"] == {"utilisation": 93.0, "data_share": 0.021}
     assert "Nothing is running" not in printed
     assert found["seconds_left"] == pytest.approx(1000.0, abs=60)  # twice 1000 s, two at once
 

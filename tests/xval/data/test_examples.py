@@ -13,6 +13,8 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
 from preprocessing.store.waveforms import make_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
+from xval.backend.gpu_readings import describe_now
+from xval.backend.held_examples import HeldExamples
 from xval.config_file import read_section
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
@@ -156,6 +158,31 @@ def test_streamed_and_loaded_batches_are_the_same_over_epochs(waveforms, changes
         assert all(np.array_equal(mine, theirs) for mine, theirs in zip(read_all(one), read_all(other), strict=True))
 
 
+@pytest.mark.parametrize(
+    "changes", [CROP, {"clip_length_s": 0.1}, WINDOWS], ids=["crops, continued", "whole, zeros behind", "windows"]
+)
+def test_a_device_with_the_array_puts_the_same_batches_together(waveforms, changes):
+    data = load(waveforms, **changes)
+    one_hot = np.eye(2, dtype=np.float32)[data.training.targets]
+    batches = Batches(data.training, 4, targets=one_hot, weights=data.class_weights(), shuffle_seed=1, mixup=0.4, constant=True)
+    indexed = data.training.indexed
+    held = HeldExamples(keras.ops.convert_to_tensor(indexed.everything), indexed.shape)
+
+    for epoch in range(3):
+        batches.set_epoch(epoch)
+        batches.on_epoch_begin()
+        for index in range(batches.num_batches):
+            given, *labels = batches.by_places(index, indexed)
+            examples = held.examples([keras.ops.convert_to_tensor(each) for each in given])
+            for found, wanted in zip([examples, *labels], batches[index], strict=True):
+                np.testing.assert_array_equal(found, wanted)
+
+
+def test_streamed_examples_and_those_of_different_lengths_are_no_places_in_an_array(waveforms):
+    assert load(waveforms, in_memory=False, **CROP).training.indexed is None
+    assert load(waveforms, **CROP).sides["validation"].indexed is None
+
+
 # what is evaluated
 
 
@@ -288,6 +315,7 @@ def test_a_model_trains_on_crops_and_is_tested_on_whole_clips_many_of_one_length
 
     assert model.input_shape == (None, None)
     assert len(history.epochs) == 2
+    assert 0 < describe_now("0")["data_share"] < 1
     assert found.predictions["clip"].tolist() == [*(f"c{take}" for take in range(7)), "d0", "d1"]
     assert found.figures["n_examples"] == {"training": 5, "validation": 7, "test": 2}
     assert found.figures["n_training_examples"] == 7

@@ -1,11 +1,13 @@
 """Frames of recordings: labels and samples move together, padding and disputed frames weigh nothing, nothing is lost."""
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
+from xval.backend.held_examples import HeldExamples
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
 from xval.data.frames import FrameExamples, frame_class_names
@@ -117,6 +119,22 @@ def test_the_same_seed_draws_the_same_excerpts_and_another_one_others(store, loa
 
     assert np.array_equal(first_epoch(1), first_epoch(1))
     assert not np.array_equal(first_epoch(1), first_epoch(2))
+
+
+def test_a_device_with_the_array_puts_the_same_sequences_together(store, load):
+    training = load(store).training
+    batches = Batches(training, 3, targets=training.targets, weights=training.weights, shuffle_seed=1)
+    indexed = training.indexed
+    held = HeldExamples(keras.ops.convert_to_tensor(indexed.everything), indexed.shape)
+
+    for epoch in range(3):
+        batches.set_epoch(epoch)
+        batches.on_epoch_begin()
+        for index in range(batches.num_batches):
+            (places,), *labels = batches.by_places(index, indexed)
+            for found, wanted in zip([held.examples([places]), *labels], batches[index], strict=True):
+                np.testing.assert_array_equal(found, wanted)
+    assert load(store, in_memory=False).training.indexed is None
 
 
 def test_evaluated_sides_stay_where_they_are(store, load):

@@ -59,12 +59,12 @@ def test_folds_are_rows_of_one_array_that_is_read_once(tmp_path, reads):
     folds = [load_fold(open_store(store.folder), fold, in_memory=True) for fold in (FOLD, OTHER, FOLD)]
 
     assert reads == [("small", item) for item in "abcd"]
-    arrays = [examples.indexed[0] for data in folds for examples in data.sides.values()]
+    arrays = [examples.indexed.everything for data in folds for examples in data.sides.values()]
     assert all(array is arrays[0] for array in arrays)
     assert not arrays[0].flags.writeable
     for data in folds:
         for side, examples in data.sides.items():
-            everything, rows = examples.indexed
+            everything, rows = examples.indexed.everything, examples.indexed.places(np.arange(len(examples)))
             wanted = np.concatenate([store.predictors(item) for item in sorted(getattr(data.fold, side))])
             assert np.array_equal(everything[rows], wanted)
             assert np.array_equal(examples.predictors(np.arange(len(examples))), wanted)
@@ -91,7 +91,7 @@ def test_a_store_that_is_written_again_is_read_again(tmp_path):
     before = load_fold(write(tmp_path), FOLD, in_memory=True)
     after = load_fold(write(tmp_path, shift=0.5), FOLD, in_memory=True)
 
-    assert np.array_equal(after.training.indexed[0], before.training.indexed[0] + 0.5)
+    assert np.array_equal(after.training.indexed.everything, before.training.indexed.everything + 0.5)
 
 
 def test_the_present_and_the_next_store_are_held_and_no_other(tmp_path, reads):

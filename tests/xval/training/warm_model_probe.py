@@ -16,7 +16,11 @@ import keras
 import numpy as np
 
 from preprocessing import store
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.store.waveforms import make_moments
+from preprocessing.store.writer import Example, StoreWriter
 from xval.backend import on_device
+from xval.config_file import read_section
 from xval.folds.split import Fold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.prepare import prepare_for
@@ -30,6 +34,7 @@ FOLDS = {
     2: Fold(2, ("speaker_2", "speaker_3", "speaker_4"), ("speaker_5",), ("speaker_0", "speaker_1")),
     3: Fold(3, ("speaker_0", "speaker_1", "speaker_4", "speaker_5"), ("speaker_2",), ("speaker_3",)),
 }
+OF_WAVEFORMS = ("features", "frontend", "sample_rate_hz", "n_fft", "win_length", "hop_length", "n_mels", "crop_s")
 CNN = {"architecture": "cnn_small", "n_filters": (4, 8), "dropout": 0.3}
 INSTANCES = {
     # starts from a model that is built otherwise, its first block frozen for two epochs
@@ -77,6 +82,20 @@ INSTANCES = {
         "optimizer": "nadam",
         "evaluate_training": True,
     },
+    6: {
+        "features": "waveform",
+        "frontend": "logmel",
+        "sample_rate_hz": 1000,
+        "n_fft": 64,
+        "win_length": 64,
+        "hop_length": 16,
+        "n_mels": 8,
+        "crop_s": 0.1,
+        "augment_gain_db": 6.0,
+        "augment_mixup": 0.3,
+        "data": "waveforms",
+    }
+    | CNN,
     5: CNN | {"learning_rate": 1e30, "optimizer": "sgd", "regularization_lambda": 0.01},  # diverges
 }
 
@@ -93,9 +112,29 @@ def write_corpora(folder: Path) -> dict[str, store.FeatureStore]:
         predictors[item], targets[item] = values, np.array(["a", "b", "c"])[classes]
         numbers[item] = 100 + (3.0 + number) * classes
     return {
+        "waveforms": write_waveforms(folder / "data" / "waveforms"),
         "classification": store.write("toy", predictors, targets, data_folder=folder / "data"),
         "regression": store.write("numbers", predictors, numbers, data_folder=folder / "data", task_type="regression"),
     }
+
+
+def write_waveforms(folder: Path) -> store.FeatureStore:
+    """Return a store of noise, of clips that are mostly shorter or longer than a crop."""
+    rng = np.random.default_rng(0)
+    settings = FeatureSettings(**read_section("features") | {name: INSTANCES[6][name] for name in OF_WAVEFORMS})
+    with StoreWriter(
+        folder, task_type="classification", class_names=("a", "b", "c"), is_waveform=True, clip_samples=260,
+        feature_settings=settings,
+    ) as writer:  # fmt: skip
+        for number, item in enumerate(ITEMS):
+            for take in range(5 + number):
+                samples = rng.normal(size=(1, 60 + 20 * take)).astype(np.float32)
+                about = Example(f"{item}_{take}", 0.0, samples.size / 1000)
+                writer.append(item, samples, [take % 3], [about])
+        writer.publish(index_hash="x")
+    found = store.open_store(folder)
+    make_moments(found, settings)
+    return found
 
 
 def make_job(folder: Path, written: dict[str, store.FeatureStore], number: int, fold: int) -> Job:
@@ -108,12 +147,38 @@ def make_job(folder: Path, written: dict[str, store.FeatureStore], number: int, 
     if "initial_model" in own:
         own["initial_model"] = str(folder / own["initial_model"])
     given["task_type"] = own.pop("task_type", "classification")
+    data = own.pop("data", given["task_type"])
     (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {number: own}))
     return Job(
         experiment_folder=str(folder / "results"), code_folder=str(folder), instance=number,
-        store_folder=str(written[given["task_type"]].folder), fold=FOLDS[fold], settings=instance.settings,
+        store_folder=str(written[data].folder), fold=FOLDS[fold], settings=instance.settings,
         options=instance.options, settings_hash=instance.settings_hash, folds_hash="folds", seed=job_seed(1, fold),
     )  # fmt: skip
+
+
+def record_without_graphs() -> None:
+    """Have steps on torch recorded on a CPU, which has no graphs: the recorded step is taken again."""
+    from xval.backend import torch_graphs
+
+    class Graph:
+        def __init__(self, take_step, output):
+            self.take_step, self.output = take_step, output
+
+        def replay(self):
+            found = self.take_step()
+            if found is not None:
+                self.output.copy_(found)
+
+    def capture(take_step, batch):
+        output = [take_step(), take_step()][1]
+        return Graph(take_step, output), batch, output
+
+    class Recording(torch_graphs.RecordedSteps):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self.not_recorded = ""
+
+    torch_graphs._capture, torch_graphs.RecordedSteps = capture, Recording
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -139,6 +204,8 @@ def main(folder: Path, names: list[str]) -> None:
     if names[0] == "on_device":
         on_device.memory_bytes = lambda: 2**30
         names = names[1:]
+        if keras.backend.backend() == "torch":
+            record_without_graphs()
     left = {}
     for name in names:
         number, fold = map(int, name.split(":"))
@@ -149,6 +216,8 @@ def main(folder: Path, names: list[str]) -> None:
         found = {"status": outcome.status, "warm": taken[-1], "error": outcome.error, "on_device": epochs_ran_there}
         found["has_tensorflow"] = "tensorflow" in sys.modules
         found["moved"] = [*moved]
+        steps = vars(kept.fitted).get("_xval_device_steps") if kept else None
+        found["not_recorded"] = getattr(steps, "not_recorded", "")
         if outcome.status == "done":
             place = folder / "results" / f"instance_{number}" / f"fold_{fold}"
             record = json.loads((place / "record.json").read_text())

@@ -1,0 +1,207 @@
+"""What the driver says of a GPU while jobs run on it: utilisation and memory.
+
+Comes in: the devices of a run. Goes out: readings every few seconds, in files that the processes of its workers read; the mean
+over a job for its record, and the last one for its progress. They come from NVML where the package nvidia-ml-py is installed,
+else from nvidia-smi; where there is neither, there are none. Beside them stands how long training has waited for data.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from xval.operating_system import replace
+
+_FOLDER = "XVAL_GPU_READINGS"
+_DATA_SHARE: list[float | None] = [None]
+_SECONDS_BETWEEN = 2.0
+_SECONDS_OF_QUERY = 20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a GPU does now.
+
+    Attributes:
+        utilisation: Share of the last moments in which some kernel ran (percent).
+        used_mb: Memory in use by all processes (MB of 2**20 bytes).
+        memory_mb: Its memory (MB).
+    """
+
+    utilisation: float
+    used_mb: float
+    memory_mb: float
+
+
+@dataclass(frozen=True)
+class Readings:
+    """All readings of a GPU since a run began.
+
+    Attributes:
+        last: The last one.
+        n: How many there are.
+        sum_of_utilisation: Over all (percent).
+    """
+
+    last: Reading
+    n: int
+    sum_of_utilisation: float
+
+
+def read_gpu(device: str) -> Reading | None:
+    """Return what a GPU does now, or None where the driver does not say.
+
+    Args:
+        device: The number of a GPU among those that this process sees, as of a `Slot`.
+    """
+    with suppress(Exception):  # whatever NVML or nvidia-smi cannot do: nothing depends on it
+        return _read(_identity(device))
+    return None
+
+
+@contextmanager
+def watched_gpus(devices: Sequence[str]) -> Iterator[None]:
+    """Read GPUs every few seconds within this block, for the processes that are started meanwhile and for this one.
+
+    Args:
+        devices: Numbers of GPUs; cpu is left out, as is what another block watches already.
+    """
+    gpus = [device for device in dict.fromkeys(devices) if device != "cpu"]
+    if not gpus or _FOLDER in os.environ:
+        yield
+        return
+    over = threading.Event()
+    with tempfile.TemporaryDirectory(prefix="xval-gpu-") as folder:
+        identities = {gpu: _identity(gpu) for gpu in gpus}  # before this process is bound to one of them
+        thread = threading.Thread(target=_watch, args=(identities, Path(folder), over), daemon=True)
+        os.environ[_FOLDER] = folder
+        thread.start()
+        try:
+            yield
+        finally:
+            os.environ.pop(_FOLDER, None)
+            over.set()
+            thread.join()
+
+
+def readings(device: str) -> Readings | None:
+    """Return the readings of a GPU that this process or the one that started it watches, or None where none does."""
+    folder = os.environ.get(_FOLDER)
+    if folder is None or device == "cpu":
+        return None
+    try:
+        found = json.loads((Path(folder) / f"{device}.json").read_bytes())
+        return Readings(Reading(**found["last"]), found["n"], found["sum_of_utilisation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def note_data_share(share: float | None) -> None:
+    """Take note of the share of its training that the present job has waited for data; None: it has not begun."""
+    _DATA_SHARE[0] = share
+
+
+def describe_now(device: str) -> dict[str, float]:
+    """Return what the progress of a job says of its GPU.
+
+    Args:
+        device: As of `read_gpu`.
+
+    Returns:
+        ``utilisation`` (percent) and ``used_mb`` as now, and ``data_share``; each where it is known. Nothing of the CPU.
+    """
+    if device == "cpu":
+        return {}
+    found = readings(device)
+    last = {} if found is None else {"utilisation": found.last.utilisation, "used_mb": round(found.last.used_mb)}
+    return last | _data_share()
+
+
+def describe_since(device: str, begin: Readings | None) -> dict[str, float]:
+    """Return what the record of a job says of its GPU, as `describe_now`, with the mean utilisation since some readings."""
+    found = readings(device)
+    if found is None:
+        return _data_share()
+    n = found.n - (begin.n if begin else 0)
+    of_job = found.sum_of_utilisation - (begin.sum_of_utilisation if begin else 0.0)
+    return describe_now(device) | ({"utilisation": round(of_job / n, 1)} if n else {})
+
+
+def _data_share() -> dict[str, float]:
+    share = _DATA_SHARE[0]
+    return {} if share is None else {"data_share": round(share, 4)}
+
+
+def _identity(device: str) -> str:
+    """Return what NVML and nvidia-smi call a GPU: its number on this machine, or its UUID."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return device
+    listed = [each.strip() for each in visible.split(",")]
+    return listed[min(int(device), len(listed) - 1)]  # a process that is bound to a GPU sees it alone
+
+
+def _watch(identities: Mapping[str, str], folder: Path, over: threading.Event) -> None:
+    sums = dict.fromkeys(identities, 0.0)
+    n = 0
+    while True:
+        n += 1
+        for gpu, identity in identities.items():
+            with suppress(Exception):
+                found = _read(identity)
+                if found is None:
+                    return
+                sums[gpu] += found.utilisation
+                new = folder / f"{gpu}.new"
+                new.write_text(json.dumps(asdict(Readings(found, n, sums[gpu]))))
+                replace(new, folder / f"{gpu}.json")
+        if over.wait(_SECONDS_BETWEEN):
+            return
+
+
+def _read(identity: str) -> Reading | None:
+    return _by_nvml(identity) or _by_nvidia_smi(identity)
+
+
+def _by_nvml(identity: str) -> Reading | None:
+    nvml = _nvml()
+    if nvml is None:
+        return None
+    try:
+        by_number = identity.isdecimal()
+        gpu = nvml.nvmlDeviceGetHandleByIndex(int(identity)) if by_number else nvml.nvmlDeviceGetHandleByUUID(identity)
+        memory = nvml.nvmlDeviceGetMemoryInfo(gpu)
+        return Reading(nvml.nvmlDeviceGetUtilizationRates(gpu).gpu, memory.used / 2**20, memory.total / 2**20)
+    except nvml.NVMLError:  # nvidia-smi may know
+        return None
+
+
+@cache
+def _nvml() -> Any:
+    """Return NVML, or None where it is not installed or finds no driver."""
+    try:
+        nvml = import_module("pynvml")
+        nvml.nvmlInit()
+    except Exception:  # noqa: BLE001 - ImportError, and whatever NVML has to say
+        return None
+    return nvml
+
+
+def _by_nvidia_smi(identity: str) -> Reading | None:
+    if shutil.which("nvidia-smi") is None:
+        return None
+    asked = "--query-gpu=utilization.gpu,memory.used,memory.total"
+    ended = subprocess.run(
+        ["nvidia-smi", asked, "--format=csv,noheader,nounits", "-i", identity],
+        capture_output=True, text=True, timeout=_SECONDS_OF_QUERY, check=True,
+    )  # fmt: skip
+    return Reading(*map(float, ended.stdout.split(",")))

@@ -1,0 +1,100 @@
+"""Random numbers that Keras's layers draw on torch with a seed of the host, for a step that is recorded as a CUDA graph.
+
+Comes in: the step, while it is recorded. Goes out: the same numbers as without a recording, drawn before each replay into
+memory that the graph reads. A layer of Keras keeps a seed and how often it has drawn; each draw makes a generator with their
+sum as its seed, which the host must know.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import torch
+from torch.overrides import TorchFunctionMode
+
+from xval.backend.keras_internals import torch_generators_by
+
+_FUNCTIONS = (torch.rand, torch.randint, torch.normal, torch.bernoulli)
+
+States = dict[int, list[int]]
+"""Seed and number of draws of each `keras.random.SeedGenerator`, by its identity."""
+
+
+@dataclass
+class _Draw:
+    """One draw of a step."""
+
+    seed: Any
+    generator: torch.Generator
+    draw: Callable[[], torch.Tensor] | None = None
+    numbers: torch.Tensor | None = None
+
+
+class Draws(TorchFunctionMode):  # type: ignore[misc]
+    """The draws of one step, in their order.
+
+    Args:
+        device: Where numbers are drawn.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._device = device
+        self._draws: list[_Draw] = []
+        self._n_in_step = 0
+
+    @contextmanager
+    def known(self) -> Iterator[None]:
+        """Have a step that is taken within this block read its numbers from the memory that `fill` writes to.
+
+        Within it RuntimeError is raised for numbers that cannot be drawn before the step.
+        """
+        self._n_in_step = 0
+        with self, torch_generators_by(self._generator):
+            yield
+
+    def fill(self, states: States) -> None:
+        """Draw the numbers of the next step.
+
+        Args:
+            states: Of the seeds that are known by now; completed, and changed as the step changes them.
+        """
+        for each in self._draws:
+            if isinstance(each.seed, int):
+                number = each.seed
+            else:
+                if id(each.seed) not in states:
+                    states[id(each.seed)] = [int(value) for value in each.seed.state.value.tolist()]
+                state = states[id(each.seed)]
+                number = sum(state)
+                state[1] += 1
+            if each.draw is not None and each.numbers is not None:
+                each.generator.manual_seed(number & 0xFFFFFFFF)
+                each.numbers.copy_(each.draw())
+
+    def _generator(self, seed: Any) -> torch.Generator:
+        """Return the generator of the next draw."""
+        if isinstance(seed, keras.random.SeedGenerator):
+            seed.next()
+        elif not isinstance(seed, int):
+            raise RuntimeError("a layer draws without a seed of its own")  # noqa: TRY004 - as what torch cannot record
+        if self._n_in_step == len(self._draws):
+            self._draws.append(_Draw(seed, torch.Generator(self._device)))
+        self._n_in_step += 1
+        return self._draws[self._n_in_step - 1].generator
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        drawn = next((each for each in self._draws if each.generator is kwargs.get("generator")), None)
+        if drawn is None:
+            return func(*args, **kwargs)
+        if func not in _FUNCTIONS:
+            raise RuntimeError(f"{func.__name__} draws from what the step computes")
+        if drawn.numbers is None:
+            drawn.draw = lambda: func(*args, **kwargs)
+            drawn.numbers = func(*args, **kwargs)
+        return drawn.numbers.clone()

@@ -1,0 +1,103 @@
+"""How many workers share each GPU of a run, and which jobs are to have one to themselves.
+
+Comes in: the slots of a run, jobs that ran out of memory on a shared GPU, and what a job took that had one to itself. Goes
+out: the slots that are in use. Workers of a GPU become fewer: at the start where others have taken memory of it, and after a
+job that found too little.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xval.backend.devices import CONTEXT_MB, Slot
+from xval.backend.gpu_readings import read_gpu
+from xval.jobs.job import Job
+
+_SPARE_SHARE = 0.25  # of a worker's memory that others may have taken before there is no room for it
+
+
+class SharedGpus:
+    """The slots of a run.
+
+    Args:
+        slots: As of `make_slots`.
+
+    Attributes:
+        slots: A slot for each worker, by its number, with the share of memory that it has now.
+        active: The numbers of those that are in use.
+    """
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self.slots = list(slots)
+        self.active = set(range(len(slots)))
+        self._alone: dict[str, deque[Job]] = defaultdict(deque)
+        self._has_alone: dict[str, int] = {}  # device -> worker
+        self._memory_mb: dict[str, float] = {}
+        for device in self._shared_devices():
+            if found := read_gpu(device):
+                self._memory_mb[device] = found.memory_mb
+                share_mb = found.memory_mb * self.slots[self.of(device)[0]].memory_share
+                self._keep(device, int((found.memory_mb - found.used_mb) / share_mb + _SPARE_SHARE), with_share=False)
+
+    def of(self, device: str) -> list[int]:
+        """Return the numbers of the active slots of a device."""
+        return [number for number in sorted(self.active) if self.slots[number].device == device]
+
+    def is_shared(self, number: int) -> bool:
+        """Return whether the worker of a slot, as it runs now, has only a share of a GPU."""
+        slot = self.slots[number]
+        return slot.memory_share < 1 and self._has_alone.get(slot.device) != number
+
+    def takes_work(self, number: int) -> bool:
+        """Return whether a slot is in use, and no job waits to have its GPU to itself, or has it."""
+        device = self.slots[number].device
+        return number in self.active and not self._alone[device] and device not in self._has_alone
+
+    def give_alone(self, number: int, job: Job) -> None:
+        """Have a job that ran out of memory at a slot wait for the GPU to be free; one worker less will share it later."""
+        device = self.slots[number].device
+        if not self._alone[device]:
+            self._keep(device, len(self.of(device)) - 1)
+        self._alone[device].append(job)
+
+    def next_alone(self, busy: set[int]) -> tuple[int, Job] | None:
+        """Return a job that is to have a GPU to itself and the number of its slot, if no other worker computes there.
+
+        Args:
+            busy: The slots whose workers have jobs.
+        """
+        for device, jobs in self._alone.items():
+            if jobs and device not in self._has_alone and not any(self.slots[each].device == device for each in busy):
+                self._has_alone[device] = self.of(device)[0]
+                return self._has_alone[device], jobs.popleft()
+        return None
+
+    def slot(self, number: int) -> Slot:
+        """Return the slot of a worker: all of the GPU for a job that has it to itself."""
+        slot = self.slots[number]
+        return slot if self._has_alone.get(slot.device) != number else replace(slot, memory_share=1.0)
+
+    def end_alone(self, number: int, gpu_memory_mb: float) -> bool:
+        """Take note that the worker of a slot has ended its job; return whether that had a GPU to itself.
+
+        Args:
+            number: The slot.
+            gpu_memory_mb: What the job took; 0: not known.
+        """
+        device = self.slots[number].device
+        if self._has_alone.get(device) != number:
+            return False
+        del self._has_alone[device]
+        if gpu_memory_mb and (memory_mb := self._memory_mb.get(device)):
+            self._keep(device, int(memory_mb / (gpu_memory_mb + CONTEXT_MB)))
+        return True
+
+    def _shared_devices(self) -> list[str]:
+        return list(dict.fromkeys(slot.device for slot in self.slots if slot.memory_share < 1))
+
+    def _keep(self, device: str, most: int, *, with_share: bool = True) -> None:
+        """Use so many slots of a device, at least one, and no more than before."""
+        kept = self.of(device)
+        self.active -= set(kept[max(1, most) :])
+        for number in self.of(device) if with_share else []:
+            self.slots[number] = replace(self.slots[number], memory_share=1 / len(self.of(device)))
