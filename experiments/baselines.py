@@ -21,6 +21,8 @@ experiment[3] = {"architecture": "logistic"}
 experiment[4] = {"architecture": "forest"}
 experiment[5] = {"architecture": "knn"}
 experiment[6] = {"architecture": "boosting"}
+gemaps = {"features": "embedding", "embedding_model": "opensmile:eGeMAPSv02"}  # needs pip install -e '.[opensmile]'
+experiment[7] = {"architecture": "svm", **gemaps, "comment_1": "eGeMAPS functionals"}
 
 if __name__ == "__main__":
     experiment.main()

@@ -57,6 +57,14 @@ def check_search(instances: Sequence[Instance]) -> None:
         raise SettingsError(f"instance {searched[0]}: a search needs Optuna: {how_to_install('search')}.")
 
 
+def feature_variants(declaration: Declaration, instance: Instance, overrides: Mapping[str, object]) -> list[Instance]:
+    """Return an instance with each combination of the features that its search tries; itself, where it tries none."""
+    plan = instance.settings.search_plan
+    choices = [] if plan is None else list(plan.feature_choices())
+    first = next(plan.corners()) if plan else {}
+    return [resolve_values(declaration, instance.number, overrides, first | values) for values in choices] or [instance]
+
+
 def make_searches(
     jobs: Sequence[Job], declaration: Declaration, overrides: Mapping[str, object], corpus: "Corpus"
 ) -> dict[tuple[int, int], FoldSearch]:
@@ -78,8 +86,17 @@ def make_searches(
             has_classes=settings.task.has_clip_classes,
             settings=settings.fold_settings(),
         )
-        found[job.instance, job.fold.number] = FoldSearch(job, plan, folds, _Resolver(declaration, job.instance, overrides))
+        resolver = _Resolver(declaration, job.instance, overrides)
+        find_store = partial(find_stored, corpus) if list(plan.feature_choices()) else None
+        found[job.instance, job.fold.number] = FoldSearch(job, plan, folds, resolver, find_store)
     return found
+
+
+def find_stored(corpus: "Corpus", instance: Instance) -> str:
+    """Return where the features of an instance are, which `xval.experiment.run` has made."""
+    from preprocessing.store.make import store_folder
+
+    return str(store_folder(corpus, instance.settings.feature_settings()).resolve())
 
 
 class _Resolver:

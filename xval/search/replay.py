@@ -44,6 +44,7 @@ class FoldSearch:
         plan: What is searched.
         folds: Those over which a trial is scored, without test items: the fold itself, or its inner folds.
         resolve: Resolves the instance with values of the space.
+        find_store: Returns where the features of a resolved instance are; None: all trials read those of the job.
 
     Attributes:
         job: The job.
@@ -51,13 +52,18 @@ class FoldSearch:
     """
 
     def __init__(
-        self, job: Job, plan: SearchPlan, folds: Sequence[Fold], resolve: Callable[[Mapping[str, object]], Instance]
+        self,
+        job: Job,
+        plan: SearchPlan,
+        folds: Sequence[Fold],
+        resolve: Callable[[Mapping[str, object]], Instance],
+        find_store: Callable[[Instance], str] | None = None,
     ) -> None:
         if any(fold.test or set(job.fold.test) & {*fold.training, *fold.validation} for fold in folds):
             raise ValueError(f"{job.key}: items that the fold tests are no part of its search")
         self.job = job
         self.tried: list[Tried] = []
-        self._plan, self._folds, self._resolve = plan, folds, resolve
+        self._plan, self._folds, self._resolve, self._find_store = plan, folds, resolve, find_store
         self._folder = ExperimentFolder(Path(job.experiment_folder))
         settings = job.settings
         self._maximised = monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
@@ -129,15 +135,18 @@ class FoldSearch:
         limits = epoch_limits(self._plan, trial.number, inner, self.tried, n_epochs, maximised=self._maximised)
         described = {"trial": {"limits": limits, "training": fold.training, "validation": fold.validation}}
         return replace(
-            job,
+            self._with(job, instance),
             fold=fold,
-            settings=instance.settings,
-            options=instance.options,
             settings_hash=hash_parameters(instance.parameters | described),
             seed=job_seed(job.settings.seed, fold.number, inner + 1),
             repeat=inner + 1,
             trial=Trial(trial.number, trial.values, limits),
         )
+
+    def _with(self, job: Job, instance: Instance) -> Job:
+        """Return a job with the settings, the options and the features of an instance."""
+        store = job.store_folder if self._find_store is None else self._find_store(instance)
+        return replace(job, settings=instance.settings, options=instance.options, store_folder=store)
 
     def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
         """Return what Optuna suggests as the settings take it."""
@@ -158,8 +167,7 @@ class FoldSearch:
         if not scored:
             return None
         best = max(scored, key=lambda found: found[:2])[2]
-        instance = self._resolve(best.values)
-        return replace(job or self.job, settings=instance.settings, options=instance.options, chosen=self._describe(best))
+        return replace(self._with(job or self.job, self._resolve(best.values)), chosen=self._describe(best))
 
     def _describe(self, best: Tried) -> dict[str, Any]:
         """Return what the record of the fold says of its search."""

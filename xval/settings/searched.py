@@ -13,6 +13,7 @@ from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 from xval.settings.space import Choice
 
+_MOST_STORES = 24
 _SCORING = ("monitor", "metrics", "evaluate_training", "clip_average", "train_where", "test_where", "train_fraction", "search")
 
 
@@ -47,6 +48,12 @@ def space_faults(
     found = [f"search: '{name}' {why}" for name in plan.space if (why := _refusal(name, settings, architecture, sources))]
     if found:
         return found
+    if (n_stores := len(list(plan.feature_choices()))) > _MOST_STORES:
+        names = ", ".join(name for name in plan.space if name in FeatureSettings.model_fields)
+        return [
+            f"search: {names} have {n_stores} combinations, and the features of each are computed and stored before the first "
+            f"trial; allowed: {_MOST_STORES}. Leave some out"
+        ]
     faults: dict[str, None] = {}
     for values in plan.corners():
         try:
@@ -64,8 +71,12 @@ def _refusal(name: str, settings: Settings, architecture: Architecture, sources:
         return "is no choice: the best of several seeds is no better method; use repeats"
     if name in names_of(Scope.EXPERIMENT):
         return "belongs to the whole experiment, because its instances share folds and folders"
-    if name in FeatureSettings.model_fields or name in architecture.feature_keys:
-        return "is a setting of features, which the folds of an instance share; give each choice an instance of its own (grid)"
+    if name in (*names_of(Scope.LOSS), *architecture.feature_keys) and name in FeatureSettings.model_fields:
+        return "decides what an example is, and so is the same in all trials; give each choice an instance of its own (grid)"
+    if name in FeatureSettings.model_fields and not isinstance(settings.search_plan.space[name], Choice):
+        return "is a setting of features, which are computed before the first trial; name the values: choice([...])"
+    if name in FeatureSettings.model_fields and settings.task_type not in ("classification", "regression"):
+        return f"is a setting of features, in whose units or frames {settings.task_type} is scored; use grid"
     if name in names_of(Scope.UNHASHED):
         return "changes no figure"
     if name in (*_SCORING, "initial_model", *names_of(Scope.FRAME_LOSS)):
