@@ -37,7 +37,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import is_current, read_done
 from xval.results.repeats import describe_seed_twins, seed_twins
-from xval.settings.resolve import Declaration, Instance, resolve
+from xval.settings.resolve import Declaration, Instance, resolve, resolve_values
 from xval.settings.schema import Settings
 from xval.worker.run import record_failure
 
@@ -187,9 +187,7 @@ def _run(
     return outcomes
 
 
-def _prepare(
-    planned: Plan, declaration: Declaration, command: RunRequest, console: Console
-) -> tuple[list[Job], "Corpus"]:
+def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, console: Console) -> tuple[list[Job], "Corpus"]:
     """Write what stands before any training: folds, settings, the code, and the feature stores; return the jobs."""
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
@@ -199,7 +197,10 @@ def _prepare(
     data_folder = Path(settings.data_folder)
     numbers = {key.instance for key in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
-    variants = {each.number: feature_variants(declaration, each, command.overrides) for each in planned.instances}
+    variants = {
+        each.number: feature_variants(each, partial(resolve_values, declaration, each.number, command.overrides))
+        for each in planned.instances
+    }
     for instance in planned.instances:
         with name_in_errors(_where(declaration, instance)):
             warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]

@@ -57,12 +57,17 @@ def check_search(instances: Sequence[Instance]) -> None:
         raise SettingsError(f"instance {searched[0]}: a search needs Optuna: {how_to_install('search')}.")
 
 
-def feature_variants(declaration: Declaration, instance: Instance, overrides: Mapping[str, object]) -> list[Instance]:
-    """Return an instance with each combination of the features that its search tries; itself, where it tries none."""
+def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]], Instance]) -> list[Instance]:
+    """Return an instance with each combination of the features that its search tries; itself, where it tries none.
+
+    Args:
+        instance: The instance.
+        resolve: Resolves it with values of the space.
+    """
     plan = instance.settings.search_plan
     choices = [] if plan is None else list(plan.feature_choices())
     first = next(plan.corners()) if plan else {}
-    return [resolve_values(declaration, instance.number, overrides, first | values) for values in choices] or [instance]
+    return [resolve(first | values) for values in choices] or [instance]
 
 
 def make_searches(

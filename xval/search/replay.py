@@ -14,6 +14,7 @@ cross-validation: Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Tal
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
@@ -168,6 +169,11 @@ class FoldSearch:
             return None
         best = max(scored, key=lambda found: found[:2])[2]
         return replace(self._with(job or self.job, self._resolve(best.values)), chosen=self._describe(best))
+
+    def best_epochs(self, trial: Tried) -> list[int]:
+        """Return the epoch of the best monitored value in each inner fold, from 1; the first of equal ones."""
+        choose = max if self._maximised else min
+        return [values.index(choose(filter(isfinite, values))) + 1 for values in map(list, trial.curves)]
 
     def _describe(self, best: Tried) -> dict[str, Any]:
         """Return what the record of the fold says of its search."""

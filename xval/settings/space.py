@@ -169,7 +169,7 @@ class SearchPlan:
         return f"search over {', '.join(self.space)} ({self.n_trials} trials in each fold, scored by {scored})"
 
     def feature_choices(self) -> Iterator[dict[str, object]]:
-        """Yield all combinations of the settings of features, each of which has a store of its own; none: nothing is yielded."""
+        """Yield each combination of settings of features; it has a store of its own. Nothing where none is tried."""
         searched = {name: drawn.corners for name, drawn in self.space.items() if name in FeatureSettings.model_fields}
         if searched:
             yield from (dict(zip(searched, values, strict=True)) for values in product(*searched.values()))

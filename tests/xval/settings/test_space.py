@@ -79,7 +79,7 @@ def test_a_setting_that_cannot_be_searched_is_refused_before_anything_runs(space
 def test_features_of_which_the_score_is_measured_are_not_searched():
     shared = {"task_type": "representation", "architecture": "daf_autoencoder", "monitor": "val_loss"}
 
-    with pytest.raises(SettingsError, match="search: 'n_mels' .* in whose units or frames representation is scored"):
+    with pytest.raises(SettingsError, match=r"search: 'n_mels' .* in whose units or frames representation is scored"):
         search({"n_mels": choice([8, 40])}, **shared)
 
 
