@@ -26,6 +26,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.read import Record, is_current
 from xval.search.pruning import Tried, epoch_limits, is_behind
+from xval.search.storage import copy_study
 from xval.settings.further_metrics import monitor_is_maximised
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
@@ -209,6 +210,16 @@ class FoldSearch:
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
         return {name: float(found[name]) for name in self._plan.space if name in found}
+
+    def copy_to(self, storage: "optuna.storages.BaseStorage") -> None:
+        """Copy the study as it is into a data base, under the names of the experiment and the fold.
+
+        Raises:
+            Exception: What the driver of the data base raises.
+        """
+        if self._study is not None:
+            experiment = "/".join(self._folder.path.resolve().parts[-2:])
+            copy_study(self._study, storage, f"{experiment}, {self.job.key}")
 
     def write_journal(self) -> Path:
         """Write the study as a journal of Optuna, for its own tools; nothing here reads it.
