@@ -87,7 +87,7 @@ def functional_families(name: str) -> list[str]:
 
 
 def _functional_names(name: str) -> list[str]:
-    return list(_make_smile(name, True).feature_names)  # noqa: FBT003
+    return list(_make_smile(name, True).feature_names)
 
 
 def _extract(name: str, is_pooled: bool, waveforms: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
