@@ -207,7 +207,9 @@ def _say(waiting: Mapping[tuple[int, int], FoldSearch], console: Console, *, qui
         return
     by_instance: dict[int, list[str]] = {}
     for (instance, fold), search in waiting.items():
-        by_instance.setdefault(instance, []).append(f"fold {fold}: {len(search.tried)} of {search.n_trials}")
+        by_instance.setdefault(instance, []).append(
+            f"{f'fold {fold}' if fold else 'all items'}: {len(search.tried)} of {search.n_trials}"
+        )
     for instance, folds in by_instance.items():
         console.print(f"Search of instance {instance}, trials that have ended: {'; '.join(folds)}.", soft_wrap=True)
 
