@@ -7,6 +7,8 @@ python experiments/baselines.py
 python -m xval compare results/demo/experiment_4 --baseline results/demo/experiment_1:1
 """
 
+from importlib.util import find_spec
+
 from xval import Experiment
 
 experiment = Experiment(
@@ -21,6 +23,9 @@ experiment[3] = {"architecture": "logistic"}
 experiment[4] = {"architecture": "forest"}
 experiment[5] = {"architecture": "knn"}
 experiment[6] = {"architecture": "boosting"}
+if find_spec("opensmile"):  # pip install -e '.[opensmile]'
+    gemaps = {"features": "embedding", "embedding_model": "opensmile:eGeMAPSv02"}
+    experiment[7] = {"architecture": "svm", **gemaps, "comment_1": "eGeMAPS functionals"}
 
 if __name__ == "__main__":
     experiment.main()

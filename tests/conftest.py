@@ -450,13 +450,23 @@ def run_on():
         yield run
 
 
+def _load(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def differences():
     """Return the function that compares what a saved model says with what was stored of it."""
-    spec = importlib.util.spec_from_file_location("saved_model_probe", Path(__file__).with_name("saved_model_probe.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.differences
+    return _load("saved_model_probe").differences
+
+
+@pytest.fixture(scope="session")
+def pretrained_models():
+    """Return the module that writes tiny models of each family of transformers."""
+    return _load("pretrained_models")
 
 
 @pytest.fixture

@@ -19,6 +19,16 @@ experiment.search(space, {trials}, at_once={at_once}, architecture="mlp", normal
 if __name__ == "__main__":
     experiment.main()
 """
+FEATURE_NAMES = ("features", "n_mels")
+FEATURES = """
+from xval import Experiment, choice, log_uniform
+experiment = Experiment("a test", dataset="toy", num_folds=2, num_epochs=2, batch_size=16, monitor="val_accuracy", page="none",
+                        gpu_ID="cpu", **{settings})
+space = {{"features": choice(["logmel", "mfcc"]), "n_mels": choice([14, 16]), "learning_rate": log_uniform(1e-4, 1e-1)}}
+experiment.search(space, 2, architecture="mlp", n_units=(4,))
+if __name__ == "__main__":
+    experiment.main()
+"""
 
 
 def write_script(project, **values):
@@ -62,11 +72,46 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process)
     assert sum(sheet.cell(row, 1).font.b for row in range(2, 8)) == 2
     assert "Nothing to do" in project.run().stdout
     assert project.run_module("xval", "check", str(project.results)).returncode == 0
-    assert "searched for settings of its own" in project.run_module("xval", "refit", str(project.results)).stderr
 
     (project.results / "instance_1" / "fold_1" / "record.json").unlink()
     status = project.run_module("xval", "status", str(project.results)).stdout
     assert "3 of 3 trials of its search have ended" in status
+
+
+def test_features_are_searched_and_the_final_model_searches_on_all_items(tones, in_process):
+    tones.prepare("toy.csv")
+    (tones.folder / "exp.py").write_text(FEATURES.format(settings=tones.settings))
+
+    ended = tones.run()
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    features = tones.folder / "data" / "toy" / "features"
+    for record in tones.records().values():
+        described = json.loads((features / record["store"] / "store.json").read_text())["feature_settings"]
+        chosen = record["search"]["values"]
+        assert {name: described[name] for name in ("features", "n_mels")} == {name: chosen[name] for name in FEATURE_NAMES}
+    assert len({record["store"] for record in tones.records().values()}) == 2  # each fold has chosen for itself
+
+    ended = tones.run_module("xval", "refit", str(tones.results))
+
+    assert ended.returncode == 0, ended.stderr
+    refit = tones.results / "instance_1" / "refit"
+    record = json.loads((refit / "record.json").read_text())
+    best = max(record["search"]["trials"], key=lambda trial: trial["score"])
+    assert (record["epochs_chosen_by"], record["search"]["values"]) == ("search", best["values"])
+    assert {name: record["parameters"][name] for name in best["values"]} == best["values"]
+    trials = [json.loads(path.read_text()) for path in refit.parent.glob("search/fold_0_trial_*/record.json")]
+    items = {f"s{number}" for number in range(5)}
+    assert len(trials) == 2
+    for trial in trials:  # a fifth of all items scores, as in a fold; none is tested
+        assert (len(trial["items"]["validation"]), trial["items"]["test"]) == (1, [])
+        assert {*trial["items"]["training"], *trial["items"]["validation"]} == items
+    curve = next(trial["values"] for trial in trials if trial["trial"] == best["number"])
+    assert record["epochs"] == curve.index(max(curve)) + 1
+    assert set(record["items"]["training"]) == items
+    assert tones.run_module("xval", "predict", str(refit / "model.keras"), "audio/0_0.wav").returncode == 0
+    assert "Nothing to do" in tones.run_module("xval", "refit", str(tones.results)).stdout
+    assert tones.run_module("xval", "check", str(tones.results)).returncode == 0
 
 
 @pytest.mark.slow

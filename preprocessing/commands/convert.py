@@ -1,5 +1,7 @@
 """``python -m preprocessing convert IN OUT``: write mono wav copies of the audio files in a folder, subfolders kept.
 
+With a table of words or phonemes, the silence before, behind and between them is left out.
+
 Comes in: a folder of audio files of any kind that audio/read.py reads. Goes out: a wav file for each, and left_out.csv for
 those that cannot be decoded.
 """
@@ -26,6 +28,7 @@ from preprocessing.clips.output_folder import (
     write_wav,
 )
 from preprocessing.console import make_console, progress_bar
+from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument
 from preprocessing.parallel import count_cores, map_in_processes
 from xval.errors import AudioError, SettingsError
@@ -46,11 +49,21 @@ class CopyFormat:
         sample_rate_hz: Their rate; None: each file's own.
         channel: The channel that is kept, from 0; None: the mean of all.
         subtype: One of `SUBTYPES`.
+        longest_pause_s: Copies begin with the first word of a table and end with the last one, and so much is left of a longer
+            pause between words; None: the whole files are copied.
+        speech_hash: Of the content of that table.
     """
 
     sample_rate_hz: int | None = None
     channel: int | None = None
     subtype: str = "PCM_16"
+    longest_pause_s: float | None = None
+    speech_hash: str | None = None
+
+    def settings(self) -> dict[str, object]:
+        """Return what the folder of the copies notes; copies of whole files have the note that they always had."""
+        of_speech = ("longest_pause_s", "speech_hash")
+        return {name: value for name, value in asdict(self).items() if name not in of_speech or value is not None}
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,7 @@ class Conversion:
         left_out: Path and reason of each file without a copy.
         clipped: Paths of the files that reach beyond full scale, which 16 and 24 bit cannot hold.
         n_passed_over: Files that are no audio by their names, hidden, or augmented copies.
+        n_without_words: Files that were written whole now, because the table has no word of them.
     """
 
     n_written: int
@@ -70,6 +84,7 @@ class Conversion:
     left_out: list[tuple[str, str]]
     clipped: list[str]
     n_passed_over: int
+    n_without_words: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,8 @@ def main(arguments: Sequence[str]) -> None:
         done = convert_folder(
             values.source,
             values.target,
-            CopyFormat(values.sample_rate, values.channel, values.subtype),
+            _copy_format(values),
+            speech_table=values.speech_table,
             overwrite=values.overwrite,
             n_processes=values.workers or count_cores(),
             progress=progress,
@@ -103,6 +119,8 @@ def main(arguments: Sequence[str]) -> None:
         console.print(f"Left out   {len(done.left_out)} files that cannot be decoded; why: {values.target / LEFT_OUT_NAME}")
     if done.clipped:
         console.print(f"Clipped    {len(done.clipped)} files beyond full scale ({done.clipped[0]}); --subtype FLOAT keeps them")
+    if done.n_without_words:
+        console.print(f"Whole      {done.n_without_words} files of which {values.speech_table} has no word")
     if done.n_passed_over:
         console.print(f"Not copied {done.n_passed_over} files that are no audio by their names, hidden, or augmented copies")
 
@@ -112,6 +130,7 @@ def convert_folder(
     target: Path,
     copy_format: CopyFormat,
     *,
+    speech_table: Path | None = None,
     overwrite: bool = False,
     n_processes: int = 1,
     progress: "Progress | None" = None,
@@ -124,23 +143,28 @@ def convert_folder(
         source: The folder of the audio files.
         target: The folder of the copies, outside the other; made if missing.
         copy_format: What the copies are.
+        speech_table: The table of words or phonemes that its longest_pause_s is of, as of `preprocessing.corpora._speech`.
         overwrite: Write again what is there already, in another format too.
         n_processes: Processes that convert; the copies do not depend on it.
         progress: Told how many files are done.
 
     Raises:
         CorpusError: There is no audio; one folder lies in the other; two files would become the same copy; the target holds
-            copies of another format, or other files; another run writes there; or a copy cannot be written.
+            copies of another format, or other files; another run writes there; a copy cannot be written; or the table cannot be
+            read, or is of other files.
         WorkerError: A process died.
     """
     copies = name_copies(source)
     n_passed_over = len(files_below(source)) - len(copies)
     refuse_nested(("IN", source), ("OUT", target), "copies would be taken for recordings")
-    with open_output(target, NOTE_NAME, asdict(copy_format), overwrite=overwrite) as output:
+    words = read_words(source, speech_table) if speech_table is not None else {}
+    pause_s = copy_format.longest_pause_s
+    kept = {path: without_pauses(found, pause_s) for path, found in words.items()} if pause_s is not None else {}
+    with open_output(target, NOTE_NAME, copy_format.settings(), overwrite=overwrite) as output:
         output.begin({path: Source(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
         to_do = [path for path, copy in copies.items() if not (target / copy).exists()]
         convert = partial(_convert, copy_format=copy_format)
-        tasks = [(source / path, target / copies[path]) for path in to_do]
+        tasks = [(source / path, target / copies[path], kept.get(path)) for path in to_do]
         with closing(map_in_processes(convert, tasks, n_processes=n_processes, progress=progress)) as outcomes:
             results = list(outcomes)
         left_out = [(path, result.reason) for path, result in zip(to_do, results, strict=True) if result.reason is not None]
@@ -151,18 +175,23 @@ def convert_folder(
         left_out=left_out,
         clipped=[path for path, result in zip(to_do, results, strict=True) if result.is_clipped],
         n_passed_over=n_passed_over,
+        n_without_words=len([path for path in to_do if path not in kept]) if kept else 0,
     )
 
 
-def _convert(task: tuple[Path, Path], *, copy_format: CopyFormat) -> _Outcome:
-    """Write the copy of one file, whole or not at all."""
+def _convert(task: "tuple[Path, Path, Sequence[tuple[float, float]] | None]", *, copy_format: CopyFormat) -> _Outcome:
+    """Write the copy of one file, or of stretches of it, whole or not at all."""
     import numpy as np
 
-    source, copy = task
+    source, copy, stretches = task
     try:
         samples, rate_hz = read_audio(source, sample_rate_hz=copy_format.sample_rate_hz, channel=copy_format.channel)
     except AudioError as error:
         return _Outcome(str(error).removeprefix(f"{source}: "))
+    if stretches is not None:
+        samples = np.concatenate([samples[round(start_s * rate_hz) : round(end_s * rate_hz)] for start_s, end_s in stretches])
+    if not samples.size:
+        return _Outcome("its words are shorter than a sample.")
     write_wav(copy, samples, rate_hz, copy_format.subtype)
     return _Outcome(is_clipped=copy_format.subtype != "FLOAT" and bool(np.abs(samples).max() > 1))
 
@@ -183,9 +212,47 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--channel", type=_channel, metavar="N", help="keep this channel, from 0 (default: the mean of all)")
     parser.add_argument("--subtype", choices=SUBTYPES, default="PCM_16", help="how a sample is stored (default: %(default)s)")
+    parser.add_argument(
+        "--speech-table",
+        type=Path,
+        metavar="FILE",
+        help="a table with a line per word or phoneme of the files (path, start_s, end_s): copies begin with the first one and "
+        "end with the last one, and longer pauses between them are shortened to --longest-pause",
+    )
+    parser.add_argument("--longest-pause", type=_pause, metavar="S", help="what is left of a longer pause (s), 0 for nothing")
     add_workers_argument(parser, " that convert")
     parser.add_argument("--overwrite", action="store_true", help="write again the copies that are there already")
     return parser
+
+
+def _copy_format(values: argparse.Namespace) -> CopyFormat:
+    """Return what the command line asks for."""
+    from hashlib import blake2b
+
+    table, pause_s = values.speech_table, values.longest_pause
+    if (table is None) != (pause_s is None):
+        raise SettingsError(
+            "--speech-table and --longest-pause belong together: what is speech, and how much of a pause stays."
+        )
+    if table is None:
+        return CopyFormat(values.sample_rate, values.channel, values.subtype)
+    try:
+        content = table.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"--speech-table {table}: cannot be read ({error.strerror}).") from error
+    speech_hash = blake2b(content, digest_size=8).hexdigest()
+    return CopyFormat(values.sample_rate, values.channel, values.subtype, pause_s, speech_hash)
+
+
+def _pause(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1000:
+        raise SettingsError(f"--longest-pause {text}: a number of seconds from 0 is wanted, such as 0.2.")
+    return seconds
 
 
 def _sample_rate(text: str) -> int:

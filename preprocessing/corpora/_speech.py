@@ -1,10 +1,11 @@
 """Cut clips to what a table of words or phonemes says is speech.
 
 Comes in: the clips of any corpus, and a table with a line per word or phoneme of its files. Goes out: the same clips, each from
-the begin of its first word to the end of its last one.
+the begin of its first word to the end of its last one; or the stretches of a file that are left without its longer pauses.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,13 +35,7 @@ def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd
         CorpusError: The table cannot be read, names files that are not there or stretches outside of them, or no clip has a
             word.
     """
-    columns, _ = read_header_line(table)
-    labels = [name for name in columns if name == "label"]
-    words: dict[str, list[tuple[float, float]]] = {}
-    # Silence may have an empty label, which read_stretches would refuse.
-    for row in read_stretches(table, Recordings(audio_folder), item="recording", labels=(), alike=labels):
-        if not has_no_event(row) and not (labels and str(row["label"]).lower() in SILENCE):
-            words.setdefault(str(row["path"]), []).append((float(row["start_s"]), float(row["end_s"])))
+    words = read_words(audio_folder, table)
     cut = clips.copy()
     stretches, without = [], []
     for path, start_s, end_s in zip(clips["path"], _times(clips, "start_s"), _times(clips, "end_s"), strict=True):
@@ -61,6 +56,42 @@ def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd
         note = f"{len(without)} of {len(clips)} clips have no word in {table.name} and stay as they are: {without[0]} ..."
         cut.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), note]))
     return cut
+
+
+def read_words(audio_folder: Path, table: Path) -> dict[str, list[tuple[float, float]]]:
+    """Return begin and end (s) of every word of a table, by the path of its file (posix, relative to the folder).
+
+    Raises:
+        CorpusError: The table cannot be read, or names files that are not there or stretches outside of them.
+    """
+    columns, _ = read_header_line(table)
+    labels = [name for name in columns if name == "label"]
+    words: dict[str, list[tuple[float, float]]] = {}
+    # Silence may have an empty label, which read_stretches would refuse.
+    for row in read_stretches(table, Recordings(audio_folder), item="recording", labels=(), alike=labels):
+        if not has_no_event(row) and not (labels and str(row["label"]).lower() in SILENCE):
+            words.setdefault(str(row["path"]), []).append((float(row["start_s"]), float(row["end_s"])))
+    return words
+
+
+def without_pauses(words: Sequence[tuple[float, float]], longest_pause_s: float) -> list[tuple[float, float]]:
+    """Return the stretches of a file that stay where longer pauses are shortened, begin and end (s), in their order.
+
+    Args:
+        words: Begin and end of each word (s); they may overlap.
+        longest_pause_s: How much of a longer pause stays (s), half of it behind a word and half before the next.
+    """
+    kept: list[tuple[float, float]] = []
+    for start_s, end_s in sorted(words):
+        if kept and start_s - kept[-1][1] <= longest_pause_s:
+            kept[-1] = kept[-1][0], max(kept[-1][1], end_s)
+        else:
+            kept.append((start_s, end_s))
+    half_s = longest_pause_s / 2
+    return [
+        (start_s - half_s * (number > 0), end_s + half_s * (number < len(kept) - 1))
+        for number, (start_s, end_s) in enumerate(kept)
+    ]
 
 
 def _times(clips: "pd.DataFrame", column: str) -> list[float]:

@@ -5,11 +5,13 @@ Comes in: the results folder of an experiment and the number of an instance, all
 its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
@@ -19,36 +21,31 @@ from xval.errors import JobError, ResultsError, SettingsError
 from xval.executors import inline, processes
 from xval.experiment import snapshot
 from xval.experiment.feature_stores import make_instance_store
+from xval.experiment.refit_plan import is_there, plan_refit
+from xval.experiment.search import feature_variants
+from xval.experiment.search_all_items import Chosen, search_all_items
 from xval.folds.split import FoldPlan
-from xval.jobs.claim import FAILED, JobOutcome
+from xval.jobs.claim import FAILED, JobOutcome, Report
 from xval.jobs.job import Job, Refit, job_seed
-from xval.jobs.refit import (
-    all_items,
-    choose_epochs,
-    choose_learning_rates,
-    describe_choice,
-    expected_figures,
-    mean_temperature,
-    refuse_what_needs_folds,
-)
-from xval.jobs.written_settings import differences, read_instance
+from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
+from xval.jobs.written_settings import read_instance, with_values
 from xval.operating_system import quote
 from xval.report.model_card import write_card
 from xval.results import ranking, rebuild
 from xval.results.findings import find_findings
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
-from xval.results.read import Record, is_current, read_done, read_folds, read_history
+from xval.results.read import Record, is_current, read_done, read_folds
 from xval.results.summary import SIDE_NAMES
 from xval.saved_models.initial import find_initial_model, has_changed, name_model
 from xval.settings.architectures import trains_network
 from xval.settings.resolve import Instance
+from xval.settings.schema import Settings
+from xval.worker.run import record_failure
 
-_EXPECTED_NOTE = (
-    "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
-    "what cross-validation estimates for a model that is trained so; it is no test of this model. If the instance was chosen "
-    "among several, it is too good on average, and the nested figure in results.xlsx estimates choice and training together."
-)
+if TYPE_CHECKING:
+    from preprocessing.corpus import Corpus
+
 _TOO_GOOD = (
     " If it was chosen among several instances, this is too good on average; the nested figure in results.xlsx estimates "
     "choice and training together."
@@ -90,18 +87,18 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     refuse_what_needs_folds(instance, request.epochs)
     folds = read_folds(folder).plan
     records = _finished_jobs(folder, instance, folds)
-    refit = _plan_refit(folder, instance, records, request.epochs)
-    console.print(describe_choice(instance.number, records.values(), request.epochs, refit))
+    chosen = _search(folder, instance, folds, records, request, console) if instance.settings.search else None
+    refit = plan_refit(folder, instance, records, request.epochs, chosen)
+    found = chosen.job.chosen if chosen else None
+    console.print(describe_choice(instance.number, records.values(), request.epochs, refit, found), soft_wrap=True)
     path = _model_path(folder, instance)
-    if not request.overwrite and _is_there(folder, instance, folds, refit):
+    parameters = chosen.job.parameters if chosen else instance.parameters
+    if not request.overwrite and is_there(folder, instance, folds, refit, parameters):
         console.print(f"Nothing to do: {path} is there, trained with these settings (--overwrite trains it again).")
     else:
-        job = _make_job(folder, instance, folds, refit, records, request, console)
-        slots, where = devices.make_slots(
-            (request.gpu or instance.settings.gpu_ID).split(",")[0], workers=1, threads=instance.settings.threads_per_job
-        )
-        console.print(where)
-        _train(job, slots[0], console)
+        job = chosen.job if chosen else _make_job(folder, instance, folds, records, request, console)[0]
+        slot = _make_slots(instance, request, console)[0]
+        _train(replace(job, refit=refit), slot, console)
     _print_close(folder, instance, console)
     return path
 
@@ -157,67 +154,45 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     return records
 
 
-def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[JobKey, Record], epochs: int | None) -> Refit:
-    """Return how to train: epochs, learning rates, and what the record says of both and of what to expect."""
-    metric_dict = rebuild.gather_metrics(folder, instance.number, over_items=False)
-    if metric_dict is None:
-        raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
-    side = ranking.test_side([metric_dict])
-    expected = {
-        "expected": expected_figures(metric_dict, side),
-        "expected_side": side,
-        "expected_note": _EXPECTED_NOTE,
-    }
-    best_epochs: dict[str, list[int]] = {}
-    for key, record in records.items():
-        best_epochs.setdefault(str(key.fold), []).append(int(record.get("best_epoch", 0)))
-    facts = expected | {
-        "epochs_chosen_by": "folds" if epochs is None else "--epochs",
-        "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
-    }
-    if not trains_network(instance.settings.architecture):
-        return Refit(0, None, facts | {"temperature": mean_temperature(records.values())})
-    chosen = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
-    histories = [read_history(folder.fold_folder(*key) / "history.csv")["learning_rate"] for key in records]
-    return Refit(chosen, choose_learning_rates(instance.settings, chosen, histories), facts)
+def _make_slots(instance: Instance, request: Request, console: Console, n_workers: int = 1) -> list[devices.Slot]:
+    """Return where jobs run, and say so."""
+    device, threads = request.gpu or instance.settings.gpu_ID, instance.settings.threads_per_job
+    slots, where = devices.make_slots(device.split(",")[0], workers=n_workers, threads=threads)
+    console.print(where)
+    return slots
 
 
-def _is_there(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, refit: Refit) -> bool:
-    """Return whether the final model is there.
+def _executor(settings: Settings) -> ModuleType:
+    return inline if settings.executor == "inline" else processes
 
-    Raises:
-        ResultsError: It is, but trained otherwise.
-    """
-    record = folder.record(instance.number, ALL_ITEMS)
-    if record is None:
-        return False
-    changes = differences(record["parameters"], instance.parameters)
-    if record["folds_hash"] != folds.hash:
-        changes.append(f"the folds or the corpus were others (hash {record['folds_hash']}, now {folds.hash})")
-    if record["epochs"] != refit.epochs:
-        changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
-    if record["expected"] != refit.facts["expected"]:
-        changes.append("the folds have run again since and have other test figures")
-    if has_changed(record, instance.settings):
-        changes.append(f"another model lay at {name_model(instance.settings)}")
-    if changes:
-        raise ResultsError(
-            f"{folder.fold_folder(instance.number, ALL_ITEMS)}: a final model is there that was trained otherwise: "
-            f"{'; '.join(changes)}. Keep it, or replace it with --overwrite."
-        )
-    return True
+
+def _search(
+    folder: ExperimentFolder,
+    instance: Instance,
+    folds: FoldPlan,
+    records: Mapping[JobKey, Record],
+    request: Request,
+    console: Console,
+) -> Chosen:
+    """Search settings on all items, on as many workers as the instance has."""
+    job, corpus = _make_job(folder, instance, folds, records, request, console)
+    slots = _make_slots(instance, request, console, instance.settings.workers)
+
+    def run(jobs: Sequence[Job], report: Report) -> Iterator[JobOutcome]:
+        return cast("Iterator[JobOutcome]", _executor(instance.settings).run(jobs, slots, report))
+
+    return search_all_items(job, instance, corpus, run, record_failure, console)
 
 
 def _make_job(
     folder: ExperimentFolder,
     instance: Instance,
     folds: FoldPlan,
-    refit: Refit,
     records: Mapping[JobKey, Record],
     request: Request,
     console: Console,
-) -> Job:
-    """Return the job of the final model, when its feature store and the copy of the code are there."""
+) -> tuple[Job, "Corpus"]:
+    """Return the job of the final model, when its feature stores and the copy of the code are there; and the corpus."""
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
 
@@ -233,14 +208,15 @@ def _make_job(
         find_initial_model(instance.settings, fold, corpus.folder)
     except SettingsError as error:
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
-    store = make_instance_store(corpus, instance, console, where=f"instance {instance.number}", quiet=False)
+    for variant in feature_variants(instance, partial(with_values, instance)):
+        store = make_instance_store(corpus, variant, console, where=f"instance {instance.number}", quiet=False)
     code_folder = folder.path / "code"
     ran = sorted({str(record["code_hash"]) for record in records.values()})
     scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project
     code = snapshot.take_snapshot(code_folder, scripts[0] if scripts else Path(), sorted(instance.settings.own_modules()))
     if code.name not in ran:
         console.print(f"The code has changed since the folds ran: code/{', code/'.join(ran)}, now code/{code.name}.")
-    return Job(
+    job = Job(
         experiment_folder=str(folder.path.resolve()),
         code_folder=str(code.resolve()),
         store_folder=str(store.folder.resolve()),
@@ -251,8 +227,8 @@ def _make_job(
         settings_hash=instance.settings_hash,
         folds_hash=folds.hash,
         seed=job_seed(settings.seed, fold.number),
-        refit=refit,
     )
+    return job, corpus
 
 
 def _train(job: Job, slot: devices.Slot, console: Console) -> None:
@@ -263,7 +239,7 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
         JobError: It failed.
     """
     n_epochs = cast("Refit", job.refit).epochs
-    run = inline.run if job.settings.executor == "inline" else processes.run
+    run = _executor(job.settings).run
     with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:
 
         def report(event: Mapping[str, Any]) -> None:

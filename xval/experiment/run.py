@@ -22,7 +22,7 @@ from xval.experiment.checks import check_instance, find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
-from xval.experiment.search import check_search, make_searches, run_searches
+from xval.experiment.search import check_search, feature_variants, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
 from xval.folds.split import Fold
 from xval.jobs.claim import FAILED, JobOutcome
@@ -37,7 +37,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import is_current, read_done
 from xval.results.repeats import describe_seed_twins, seed_twins
-from xval.settings.resolve import Declaration, Instance, resolve
+from xval.settings.resolve import Declaration, Instance, resolve, resolve_values
 from xval.settings.schema import Settings
 from xval.worker.run import record_failure
 
@@ -150,7 +150,7 @@ def _run(
         for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
             console.print(describe_seed_twins(group), soft_wrap=True)
     check_search(planned.instances)
-    jobs, corpus = _prepare(planned, declaration, console, quiet=command.quiet)
+    jobs, corpus = _prepare(planned, declaration, command, console)
     searches = make_searches(jobs, declaration, command.overrides, corpus)
     searched = run_searches(
         jobs,
@@ -187,28 +187,35 @@ def _run(
     return outcomes
 
 
-def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet: bool) -> tuple[list[Job], "Corpus"]:
+def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, console: Console) -> tuple[list[Job], "Corpus"]:
     """Write what stands before any training: folds, settings, the code, and the feature stores; return the jobs."""
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
     from preprocessing.quality.cautions import find_cautions
 
-    settings = planned.instances[0].settings
+    settings, quiet = planned.instances[0].settings, command.quiet
     data_folder = Path(settings.data_folder)
     numbers = {key.instance for key in planned.to_do}
     corpus = open_corpus(settings.dataset, data_folder)
+    variants = {
+        each.number: feature_variants(each, partial(resolve_values, declaration, each.number, command.overrides))
+        for each in planned.instances
+    }
     for instance in planned.instances:
         with name_in_errors(_where(declaration, instance)):
-            for warning in check_instance(planned, instance, corpus):
-                if not quiet:
-                    console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
+            warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
+        for warning in dict.fromkeys(warnings):
+            if not quiet:
+                console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     stores: dict[int, Path] = {}
     cautions: dict[int, list[str]] = {}
     for instance in planned.instances:
         if instance.number in numbers:
             where = _where(declaration, instance)
-            stores[instance.number] = make_instance_store(corpus, instance, console, where=where, quiet=quiet).folder
-            cautions[instance.number] = find_cautions(corpus, instance.settings.feature_settings())
+            for variant in variants[instance.number]:
+                stores[instance.number] = make_instance_store(corpus, variant, console, where=where, quiet=quiet).folder
+                found = find_cautions(corpus, variant.settings.feature_settings())
+                cautions[instance.number] = list(dict.fromkeys([*cautions.get(instance.number, []), *found]))
     for text in dict.fromkeys(text for texts in cautions.values() for text in texts):
         if not quiet:
             console.print(f"The corpus: {text}.", soft_wrap=True, markup=False)

@@ -4,11 +4,12 @@ Comes in: the jobs of a run. Goes out: the same jobs, those of searched instance
 have chosen. Trials are jobs that any executor runs; xval/search/replay.py says which come next.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from itertools import groupby
 from json import dumps
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +22,7 @@ from xval.jobs.claim import FAILED, JobOutcome, Report
 from xval.jobs.job import Job
 from xval.results.job_key import JobKey
 from xval.search.replay import FoldSearch
+from xval.search.storage import hide_values, open_storage
 from xval.settings.resolve import Declaration, Instance, resolve_values
 
 if TYPE_CHECKING:
@@ -47,14 +49,29 @@ class Searched:
 
 
 def check_search(instances: Sequence[Instance]) -> None:
-    """Refuse a search where Optuna is not installed.
+    """Refuse a search where Optuna is not installed, or its data base cannot be opened.
 
     Raises:
-        SettingsError: It is not.
+        SettingsError: That is so.
     """
     searched = [instance.number for instance in instances if instance.settings.search]
     if searched and find_spec("optuna") is None:
         raise SettingsError(f"instance {searched[0]}: a search needs Optuna: {how_to_install('search')}.")
+    if searched and (url := instances[0].settings.search_storage):
+        open_storage(url)
+
+
+def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]], Instance]) -> list[Instance]:
+    """Return an instance with each combination of the features that its search tries; itself, where it tries none.
+
+    Args:
+        instance: The instance.
+        resolve: Resolves it with values of the space.
+    """
+    plan = instance.settings.search_plan
+    choices = [] if plan is None else list(plan.feature_choices())
+    first = next(plan.corners()) if plan else {}
+    return [resolve(first | values) for values in choices] or [instance]
 
 
 def make_searches(
@@ -78,8 +95,17 @@ def make_searches(
             has_classes=settings.task.has_clip_classes,
             settings=settings.fold_settings(),
         )
-        found[job.instance, job.fold.number] = FoldSearch(job, plan, folds, _Resolver(declaration, job.instance, overrides))
+        resolver = _Resolver(declaration, job.instance, overrides)
+        find_store = partial(find_stored, corpus) if list(plan.feature_choices()) else None
+        found[job.instance, job.fold.number] = FoldSearch(job, plan, folds, resolver, find_store)
     return found
+
+
+def find_stored(corpus: "Corpus", instance: Instance) -> str:
+    """Return where the features of an instance are, which `xval.experiment.run` has made."""
+    from preprocessing.store.make import store_folder
+
+    return str(store_folder(corpus, instance.settings.feature_settings()).resolve())
 
 
 class _Resolver:
@@ -127,6 +153,7 @@ def run_searches(
         if not stage:
             break
         _say(waiting, console, quiet=quiet)
+        _copy(waiting.values(), console)
         open_keys |= {job.key for job in stage}
         for outcome in _run_stage(stage, run, console, quiet=quiet):
             if outcome.status in FAILED:
@@ -147,7 +174,21 @@ def run_searches(
                 outcome = JobOutcome.of(job.key, "failed", error=_describe_none(search))
                 record_failure(job, outcome)
                 outcomes.append(outcome)
+    _copy(searches.values(), console)
     return Searched(found, outcomes, len(waiting))
+
+
+def _copy(searches: Iterable[FoldSearch], console: Console) -> None:
+    """Copy searches into the data base of the settings, if there is one; it is a copy, so that a fault of it ends nothing."""
+    for url, of_url in groupby(searches, lambda search: search.job.settings.search_storage):
+        try:
+            if url:
+                storage = open_storage(url)
+                for search in of_url:
+                    search.copy_to(storage)
+        except Exception as error:  # noqa: BLE001 - whatever a driver of a data base raises
+            reason = hide_values(str(url), str(error).partition("\n")[0])
+            console.print(f"The search could not be copied to {url}: {reason}", soft_wrap=True, markup=False)
 
 
 def _run_stage(stage: Sequence[Job], run: RunJobs, console: Console, *, quiet: bool) -> "Iterator[JobOutcome]":
@@ -166,7 +207,9 @@ def _say(waiting: Mapping[tuple[int, int], FoldSearch], console: Console, *, qui
         return
     by_instance: dict[int, list[str]] = {}
     for (instance, fold), search in waiting.items():
-        by_instance.setdefault(instance, []).append(f"fold {fold}: {len(search.tried)} of {search.n_trials}")
+        by_instance.setdefault(instance, []).append(
+            f"{f'fold {fold}' if fold else 'all items'}: {len(search.tried)} of {search.n_trials}"
+        )
     for instance, folds in by_instance.items():
         console.print(f"Search of instance {instance}, trials that have ended: {'; '.join(folds)}.", soft_wrap=True)
 

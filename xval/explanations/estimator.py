@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from preprocessing.corpus import corpus_folder
+from preprocessing.embeddings.families import opensmile
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
 from xval import metrics
 from xval.classical.pooling import Pooling
@@ -66,6 +68,34 @@ def pooled_groups(pooling: Pooling, size: int) -> dict[str, list[int]]:
     return {name: list(map(int, columns)) for name, columns in zip(names, np.split(np.arange(size), len(names)), strict=True)}
 
 
+def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list[int]]:
+    """Return the columns of each group of a store of one vector for each example.
+
+    These are the families of functionals of openSMILE; mean and deviation of an embedding of frames, or the embedding as a
+    whole, whose values mean nothing by themselves; and each value of a vector that a script has made.
+
+    Args:
+        features: How the vectors were made; None: by a script.
+        size: Length of the vector.
+
+    Raises:
+        SettingsError: opensmile is not installed.
+    """
+    family, _, name = ((features and features.embedding_model) or "").partition(":")
+    if features is None:
+        names = [f"feature {number}" for number in range(1, size + 1)]
+    elif family.strip() == "opensmile":
+        names = opensmile.functional_families(name.strip())
+    elif features.embedding_pooling == "mean_deviation":
+        names = ["mean"] * (size // 2) + ["deviation"] * (size - size // 2)
+    else:
+        names = ["embedding"] * size
+    groups: dict[str, list[int]] = {}
+    for column, each in enumerate(names):
+        groups.setdefault(each, []).append(column)
+    return groups
+
+
 def measure_importance(folder: Path, *, data_folder: Path | None = None, n_permutations: int = 10) -> pd.DataFrame:
     """Return what the main metric of the test examples of a fold loses without each group of features.
 
@@ -100,7 +130,9 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None, n_permu
     metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
     values = np.concatenate(parts, axis=1)
     groups = feature_groups(sizes, basic=found.has_basic_features)
-    if found.pooling is not None and values.shape[1] % (found.pooling.time_parts * len(found.pooling.statistics)) == 0:
+    if found.pooling is not None and len(store.example_shape) == 1:
+        groups = vector_groups(found.pooling.settings, values.shape[1])
+    elif found.pooling is not None:
         groups = pooled_groups(found.pooling, values.shape[1])
     return permutation_importance(
         found.fitted.answers,

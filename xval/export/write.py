@@ -104,10 +104,10 @@ def find_model(path: Path) -> Path:
         return path / "model.keras"
     if not path.exists():
         raise ResultsError(f"{path}: no such file or folder. Wanted is a .keras file or a fold folder.")
-    if (path / "model.skops").is_file():
+    if path.name == "model.skops" or (path / "model.skops").is_file():
         raise ResultsError(
-            f"{path}: a combination of features is a classifier of scikit-learn, no Keras model. The networks that it was made "
-            "of can be exported; record.json beside it names their files (models)."
+            f"{path}: an estimator of scikit-learn, no Keras model; skops.io.load reads it. The networks of a combination "
+            "of features can be exported; record.json beside it names their files (models)."
         )
     if (path / "model.ensemble").is_file():
         raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")

@@ -21,7 +21,7 @@ def inner_folds(
     Args:
         fold: Of the experiment.
         n_folds: How many; each item that the fold does not test validates in one of them. 0: the fold's own training and
-            validation items.
+            validation items; where none validates, validation_fraction of its items, drawn anew.
         index: As of `make_folds`.
         task_type: As of `make_folds`.
         has_classes: As of `make_folds`.
@@ -30,10 +30,12 @@ def inner_folds(
     Raises:
         FoldsError: The items cannot be split so often.
     """
-    if not n_folds:
+    if not n_folds and fold.validation:
         return [replace(fold, test=())]
     known = index[index["item"].isin({*fold.training, *fold.validation})]
     inner = replace(settings, num_folds=n_folds, fold_strategy="balanced", validation="fraction", fold_repeats=1)
+    if not n_folds:
+        inner = replace(inner, fold_strategy="holdout", test_fraction=settings.validation_fraction)
     try:
         plan = make_folds(known, "", task_type=task_type, has_classes=has_classes, settings=inner)
     except FoldsError as error:

@@ -20,6 +20,7 @@ from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.optimizers import schedule_name
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
+from xval.settings.space import option_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +38,8 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
         clips: As of `preprocessing.clips.columns.with_columns`.
 
     Raises:
-        SettingsError: The instance trains on a share of the items, or its folds have searched for settings of their own.
+        SettingsError: The instance trains on a share of the items.
     """
-    if settings.search:
-        raise SettingsError(
-            "each fold has searched for settings of its own, and there are none for all items. Declare an instance with those "
-            "that you want (the sheet search has those of the folds), run it, and refit that one."
-        )
     if settings.train_fraction < 1:
         raise SettingsError(
             f"train_fraction={settings.train_fraction:g} trains on a share of the items, the final model on all of them. Refit "
@@ -113,7 +109,13 @@ def mean_temperature(records: Iterable[Mapping[str, Any]]) -> float | None:
     return geometric_mean(known) if known else None
 
 
-def describe_choice(instance: int, records: Iterable[Mapping[str, Any]], epochs: int | None, refit: Refit) -> str:
+def describe_choice(
+    instance: int,
+    records: Iterable[Mapping[str, Any]],
+    epochs: int | None,
+    refit: Refit,
+    chosen: Mapping[str, Any] | None = None,
+) -> str:
     """Return what the folds chose for the final model.
 
     Args:
@@ -121,10 +123,16 @@ def describe_choice(instance: int, records: Iterable[Mapping[str, Any]], epochs:
         records: Of its folds.
         epochs: Those that were asked for; None: the folds chose.
         refit: How it is trained.
+        chosen: What the search on all items chose; None: nothing was searched.
     """
     if not refit.epochs:
         found = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
         return f"Instance {instance}: folds chose {found}; the search is done again with all items."
+    if chosen:
+        values = ", ".join(f"{name}={option_text(value)}" for name, value in chosen["values"].items())
+        by = "as asked for" if epochs is not None else "as were best for it"
+        trial = f"trial {chosen['trial']} ({values})"
+        return f"Instance {instance}: the search on all items chose {trial}; {refit.epochs} epochs, {by}."
     listed = ", ".join(str(record["best_epoch"]) for record in records)
     if epochs is not None:
         return f"Instance {instance}: {epochs} epochs, as asked for; folds chose epochs {listed}."

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from xval.errors import ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder
-from xval.settings.architectures import ENSEMBLE
+from xval.settings.architectures import ENSEMBLE, find_architecture
 from xval.settings.parameters import describe_faults, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import NEUTRAL, Settings
@@ -47,6 +47,26 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
     if not is_whole:
         raise ResultsError(f"{path}: does not fit its settings_hash; was it edited? Run the instance again (--overwrite).")
     return instance
+
+
+def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:
+    """Return an instance that is searched with values of its space in the place of the search.
+
+    Options that nobody has set are those of the architecture, which may be searched too.
+
+    Raises:
+        SettingsError: The values contradict each other.
+    """
+    parameters = {**instance.parameters, "search": None, **values}
+    try:
+        settings = Settings.model_validate({name: parameters[name] for name in Settings.model_fields if name in parameters})
+    except ValidationError as error:
+        raise SettingsError(f"instance {instance.number}: {describe_faults(error)}") from error
+    default = find_architecture(instance.settings.architecture).source
+    given = {name: value for name, value in instance.options.items() if instance.sources[name] != default}
+    known = find_architecture(settings.architecture).options
+    options = {name: option.check({**given, **values}.get(name, option.default)) for name, option in known.items()}
+    return Instance(instance.number, settings, with_tuples(options), instance.sources)
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:

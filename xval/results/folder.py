@@ -97,7 +97,7 @@ class ExperimentFolder:
     def fold_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Return the folder of one job."""
         key = JobKey.of_numbers(instance, fold, repeat, trial)
-        return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS else key.folder_name)
+        return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS and not trial else key.folder_name)
 
     def tensorboard_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Return where the epochs of a job are written for TensorBoard, as they end; another place than what is published."""

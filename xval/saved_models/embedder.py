@@ -25,6 +25,7 @@ def own_embedder(settings: FeatureSettings) -> Path | None:
 def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
     """Return whether other weights lie there now than made the features of a fold; those that are gone have not changed."""
     known = record.get("embedder_hash")
+    settings = settings.model_copy(update=(record.get("search") or {}).get("values", {}))
     if known is None or settings.features != "embedding":
         return False
     try:

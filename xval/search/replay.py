@@ -14,6 +14,7 @@ cross-validation: Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Tal
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +26,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.read import Record, is_current
 from xval.search.pruning import Tried, epoch_limits, is_behind
+from xval.search.storage import copy_study
 from xval.settings.further_metrics import monitor_is_maximised
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
@@ -44,6 +46,7 @@ class FoldSearch:
         plan: What is searched.
         folds: Those over which a trial is scored, without test items: the fold itself, or its inner folds.
         resolve: Resolves the instance with values of the space.
+        find_store: Returns where the features of a resolved instance are; None: all trials read those of the job.
 
     Attributes:
         job: The job.
@@ -51,13 +54,18 @@ class FoldSearch:
     """
 
     def __init__(
-        self, job: Job, plan: SearchPlan, folds: Sequence[Fold], resolve: Callable[[Mapping[str, object]], Instance]
+        self,
+        job: Job,
+        plan: SearchPlan,
+        folds: Sequence[Fold],
+        resolve: Callable[[Mapping[str, object]], Instance],
+        find_store: Callable[[Instance], str] | None = None,
     ) -> None:
         if any(fold.test or set(job.fold.test) & {*fold.training, *fold.validation} for fold in folds):
             raise ValueError(f"{job.key}: items that the fold tests are no part of its search")
         self.job = job
         self.tried: list[Tried] = []
-        self._plan, self._folds, self._resolve = plan, folds, resolve
+        self._plan, self._folds, self._resolve, self._find_store = plan, folds, resolve, find_store
         self._folder = ExperimentFolder(Path(job.experiment_folder))
         settings = job.settings
         self._maximised = monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
@@ -129,15 +137,18 @@ class FoldSearch:
         limits = epoch_limits(self._plan, trial.number, inner, self.tried, n_epochs, maximised=self._maximised)
         described = {"trial": {"limits": limits, "training": fold.training, "validation": fold.validation}}
         return replace(
-            job,
+            self._with(job, instance),
             fold=fold,
-            settings=instance.settings,
-            options=instance.options,
             settings_hash=hash_parameters(instance.parameters | described),
             seed=job_seed(job.settings.seed, fold.number, inner + 1),
             repeat=inner + 1,
             trial=Trial(trial.number, trial.values, limits),
         )
+
+    def _with(self, job: Job, instance: Instance) -> Job:
+        """Return a job with the settings, the options and the features of an instance."""
+        store = job.store_folder if self._find_store is None else self._find_store(instance)
+        return replace(job, settings=instance.settings, options=instance.options, store_folder=store)
 
     def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
         """Return what Optuna suggests as the settings take it."""
@@ -158,8 +169,12 @@ class FoldSearch:
         if not scored:
             return None
         best = max(scored, key=lambda found: found[:2])[2]
-        instance = self._resolve(best.values)
-        return replace(job or self.job, settings=instance.settings, options=instance.options, chosen=self._describe(best))
+        return replace(self._with(job or self.job, self._resolve(best.values)), chosen=self._describe(best))
+
+    def best_epochs(self, trial: Tried) -> list[int]:
+        """Return the epoch of the best monitored value in each inner fold, from 1; the first of equal ones."""
+        choose = max if self._maximised else min
+        return [values.index(choose(filter(isfinite, values))) + 1 for values in map(list, trial.curves)]
 
     def _describe(self, best: Tried) -> dict[str, Any]:
         """Return what the record of the fold says of its search."""
@@ -195,6 +210,16 @@ class FoldSearch:
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
         return {name: float(found[name]) for name in self._plan.space if name in found}
+
+    def copy_to(self, storage: "optuna.storages.BaseStorage") -> None:
+        """Copy the study as it is into a data base, under the names of the experiment and the fold.
+
+        Raises:
+            Exception: What the driver of the data base raises.
+        """
+        if self._study is not None:
+            experiment = "/".join(self._folder.path.resolve().parts[-2:])
+            copy_study(self._study, storage, f"{experiment}, {self.job.key}")
 
     def write_journal(self) -> Path:
         """Write the study as a journal of Optuna, for its own tools; nothing here reads it.

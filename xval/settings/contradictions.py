@@ -3,6 +3,7 @@
 Comes in: settings whose fields are right, each by itself. Goes out: nothing, or the first fault.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 from xval.errors import SettingsError, suggestion
@@ -18,10 +19,23 @@ def check_together(settings: "Settings") -> None:
     Raises:
         ValueError: They do, or name a part that is not there.
     """
+    _check_secrets(settings)
     _check_names(settings)
     _check_task(settings)
     _check_transfer(settings)
     _check_augmentation(settings)
+
+
+def _check_secrets(settings: "Settings") -> None:
+    """Refuse a password, which would be written into records; it is not repeated here."""
+    url = settings.search_storage or ""
+    user, at, _ = url.partition("://")[2].rpartition("@")
+    named = re.findall(r"[?&]([^=&]*(?:pass|pwd|secret|token|key)[^=&]*)=(?!\$\{\w+\}(?:&|$))", url, re.IGNORECASE)
+    if named or (at and ":" in user and not re.fullmatch(r"\$\{\w+\}", user.partition(":")[2])):
+        raise ValueError(
+            "search_storage has a password in it, and settings are written into records. Name an environment variable that "
+            "holds it: postgresql://me:${PASSWORD}@host/db, or ${URL} for all of it"
+        )
 
 
 def _check_names(settings: "Settings") -> None:

@@ -11,8 +11,9 @@ from xval.settings.architectures import trains_network
 from xval.settings.options import Architecture
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
-from xval.settings.space import Choice
+from xval.settings.space import Choice, Interval
 
+_MOST_STORES = 24
 _SCORING = (
     "monitor", "metrics", "evaluate_training", "clip_average", "train_where", "test_where", "train_fraction", "search",
     "restore_best_weights",
@@ -49,9 +50,17 @@ def space_faults(
         return ["search: restore_best_weights=false keeps the last epoch, and trials are scored by their best; set it to true"]
     if not settings.monitor.startswith("val_"):
         return [f"search: monitor='{settings.monitor}' is no validation figure, and trials are scored by it"]
-    found = [f"search: '{name}' {why}" for name in plan.space if (why := _refusal(name, settings, architecture, sources))]
+    found = [
+        f"search: '{name}' {why}"
+        for name, drawn in plan.space.items()
+        if (why := _refusal(name, drawn, settings, architecture, sources))
+    ]
     if found:
         return found
+    if (n_stores := len(list(plan.feature_choices()))) > _MOST_STORES:
+        names = ", ".join(name for name in plan.space if name in FeatureSettings.model_fields)
+        why = "the features of each are computed and stored before the first trial"
+        return [f"search: {names} have {n_stores} combinations, and {why}; allowed: {_MOST_STORES}. Leave some out"]
     faults: dict[str, None] = {}
     for values in plan.corners():
         try:
@@ -61,7 +70,9 @@ def space_faults(
     return [f"search: {fault}" for fault in faults]
 
 
-def _refusal(name: str, settings: Settings, architecture: Architecture, sources: Mapping[str, str]) -> str:
+def _refusal(
+    name: str, drawn: Interval | Choice, settings: Settings, architecture: Architecture, sources: Mapping[str, str]
+) -> str:
     """Return why a setting cannot be searched; nothing where it can."""
     if sources.get(name) == "--set":
         return "is searched and cannot be set for the run"
@@ -69,8 +80,12 @@ def _refusal(name: str, settings: Settings, architecture: Architecture, sources:
         return "is no choice: the best of several seeds is no better method; use repeats"
     if name in names_of(Scope.EXPERIMENT):
         return "belongs to the whole experiment, because its instances share folds and folders"
-    if name in FeatureSettings.model_fields or name in architecture.feature_keys:
-        return "is a setting of features, which the folds of an instance share; give each choice an instance of its own (grid)"
+    if name in (*names_of(Scope.LOSS), *architecture.feature_keys) and name in FeatureSettings.model_fields:
+        return "decides what an example is, and so is the same in all trials; give each choice an instance of its own (grid)"
+    if name in FeatureSettings.model_fields and not isinstance(drawn, Choice):
+        return "is a setting of features, which are computed before the first trial; name the values: choice([...])"
+    if name in FeatureSettings.model_fields and settings.task_type not in ("classification", "regression"):
+        return f"is a setting of features, in whose units or frames {settings.task_type} is scored; use grid"
     if name in names_of(Scope.UNHASHED):
         return "changes no figure"
     if name in (*_SCORING, "initial_model", *names_of(Scope.FRAME_LOSS)):

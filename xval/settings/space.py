@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice, product
 from typing import Any, Literal, get_args
 
+from preprocessing.features.settings import FeatureSettings
 from xval.errors import SettingsError, suggestion
 
 Pruning = Literal["median", "hyperband", "none"]
@@ -166,6 +167,12 @@ class SearchPlan:
         """Return the plan in a few words."""
         scored = f"{self.inner_folds} inner folds" if self.inner_folds else "the validation items"
         return f"search over {', '.join(self.space)} ({self.n_trials} trials in each fold, scored by {scored})"
+
+    def feature_choices(self) -> Iterator[dict[str, object]]:
+        """Yield each combination of settings of features; it has a store of its own. Nothing where none is tried."""
+        searched = {name: drawn.corners for name, drawn in self.space.items() if name in FeatureSettings.model_fields}
+        if searched:
+            yield from (dict(zip(searched, values, strict=True)) for values in product(*searched.values()))
 
     def corners(self) -> Iterator[dict[str, object]]:
         """Yield settings at the ends of the space: each end and option with the first of the others, then combinations."""

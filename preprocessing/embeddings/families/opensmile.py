@@ -6,6 +6,7 @@ et al. 2016 (ComParE). openSMILE's licence allows private, research and educatio
 """
 
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -68,6 +69,25 @@ class OpenSmile:
             self._call = self._process.__enter__()
         found: NDArray[np.float32] = self._call(_extract, self._name, self._is_pooled, waveforms, sample_rate_hz)
         return found
+
+
+def functional_families(name: str) -> list[str]:
+    """Return the family of each functional of a set, in their order: its descriptor, voiced and unvoiced, all MFCCs in one.
+
+    Raises:
+        SettingsError: As `identify`.
+    """
+    _find_set(name)
+    if any(library in sys.modules for library in _NOT_BESIDE):
+        with own_process() as call:
+            names = call(_functional_names, name)
+    else:
+        names = _functional_names(name)
+    return [re.sub(r"^mfcc\d+", "mfcc", re.sub(r"(UV|V)$", "", each.partition("_sma")[0])) for each in names]
+
+
+def _functional_names(name: str) -> list[str]:
+    return list(_make_smile(name, True).feature_names)
 
 
 def _extract(name: str, is_pooled: bool, waveforms: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:

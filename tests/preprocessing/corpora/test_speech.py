@@ -9,7 +9,7 @@ import soundfile
 
 import preprocessing
 from preprocessing.__main__ import main
-from preprocessing.corpora._speech import cut_to_speech
+from preprocessing.corpora._speech import cut_to_speech, without_pauses
 from preprocessing.corpus import open_corpus
 from xval.errors import CorpusError
 
@@ -64,6 +64,28 @@ def test_a_clip_that_is_a_stretch_is_cut_to_the_words_in_that_stretch(folder: Pa
     cut = cut_to_speech(clips, folder, Path("words.csv"))
 
     assert cut[["start_s", "end_s"]].to_numpy().tolist() == [[0.1, 0.2], [0.3, 0.45], [0.05, 0.3]]
+
+
+def test_longer_pauses_are_cut_from_copies_of_the_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["convert", "words", "copies", "--speech-table", "words.csv", "--longest-pause", "0.05", "--workers", "1"]
+    assert main([*arguments, "--subtype", "FLOAT"]) == 0
+
+    assert "Whole      1 files of which words.csv has no word" in capsys.readouterr().out
+    whole, _ = soundfile.read(folder / "no" / "anna.wav", dtype="float32")
+    cut, rate_hz = soundfile.read("copies/no/anna.wav", dtype="float32")
+    # From 0.10 to 0.22 s and from 0.30 to 0.45 s, with 0.025 s of the pause behind the one and before the other.
+    np.testing.assert_allclose(cut, np.concatenate([whole[800:1960], whole[2200:3600]]), atol=1e-4)
+    sizes = {path: soundfile.info(f"copies/{path}").frames / rate_hz for path in ("no/bob.wav", "yes/anna.wav", "yes/bob.wav")}
+    assert sizes == {"no/bob.wav": 0.35, "yes/anna.wav": 0.1, "yes/bob.wav": 0.5}
+    assert main([*arguments[:6], "0.1", "--subtype", "FLOAT"]) == 2
+    assert "longest_pause_s: 0.05 there, 0.1 now" in capsys.readouterr().err
+    assert main(["convert", "words", "other", "--longest-pause", "0.1"]) == 2
+    assert "--speech-table and --longest-pause belong together" in capsys.readouterr().err
+
+
+def test_words_that_overlap_or_follow_at_once_are_one_stretch() -> None:
+    assert without_pauses([(0.5, 0.6), (0.1, 0.4), (0.2, 0.3)], 0.1) == [(0.1, 0.6)]
+    assert without_pauses([(0.1, 0.2), (0.5, 0.6), (1.0, 1.1)], 0) == [(0.1, 0.2), (0.5, 0.6), (1.0, 1.1)]
 
 
 def test_the_table_of_another_corpus_and_recordings_of_frames_are_refused(

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from xval.errors import ResultsError
+from xval.errors import ResultsError, SettingsError
 from xval.jobs.plan import write_settings
-from xval.jobs.written_settings import differences, read_instance
+from xval.jobs.written_settings import differences, read_instance, with_values
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 
@@ -80,3 +80,18 @@ def test_a_setting_that_is_no_more_is_read_and_leaves_the_hash_as_it_was(written
     change(written[0], engine="sequential")
 
     assert read_instance(written[0], 2).settings.architecture
+
+
+def test_values_of_a_search_take_the_place_of_what_was_written(written):
+    folder, _ = written
+    instance = read_instance(folder, 2)
+
+    other = with_values(instance, {"n_units": (3,), "n_mels": 16, "learning_rate": 0.5})
+
+    assert (other.settings.n_mels, other.settings.learning_rate, other.options["n_units"]) == (16, 0.5, (3,))
+    assert other.options["dropout"] == instance.options["dropout"]
+    deeper = with_values(instance, {"architecture": "cnn_small"})  # whose n_units are its own
+    (resolved,) = resolve(Declaration("exp.py", "", "", {"dataset": "toy"}, {2: {"architecture": "cnn_small"}}))
+    assert deeper.options == resolved.options
+    with pytest.raises(SettingsError, match=r"instance 2: .*n_mfcc=13 is more than n_mels=8"):
+        with_values(instance, {"features": "mfcc", "n_mels": 8})

@@ -79,7 +79,7 @@ def _record(job, found):
     return _describe(job) | found
 
 
-def make_jobs_of(folder, space=None, **plan):
+def make_jobs_of(folder, space=None, storage=None, **plan):
     """Return the jobs of a searched instance, and their searches."""
     found = SearchPlan(space or SPACE, **{"n_trials": 10, "at_once": 5} | plan)
     shared = {
@@ -88,6 +88,7 @@ def make_jobs_of(folder, space=None, **plan):
         "num_folds": 3 if plan.get("inner_folds") else 2,
         "num_epochs": N_EPOCHS,
         "architecture": "mlp",
+        "search_storage": storage,
     }
     shared |= {"monitor": "val_accuracy", "experiment_folder": str(folder / "results")}
     declaration = Declaration("exp.py", "exp.py", "a search", shared, {1: {"search": found.to_text()}})

@@ -58,7 +58,10 @@ def search(space, parameters=None, overrides=None, **shared):
         ({"optimizer": choice(["adam", "adamm"])}, {}, "search: unknown optimizer 'adamm'"),
         ({"num_folds": integers(2, 4)}, {}, "search: 'num_folds' belongs to the whole experiment"),
         ({"seed": integers(1, 4)}, {}, "search: 'seed' is no choice: .* use repeats"),
-        ({"n_mels": integers(20, 40)}, {}, "search: 'n_mels' is a setting of features"),
+        ({"n_mels": integers(20, 40)}, {}, r"search: 'n_mels' is a setting of features, .* name the values: choice"),
+        ({"n_mels": choice(range(20, 45))}, {}, "search: n_mels have 25 combinations, .*; allowed: 24. Leave some out"),
+        ({"features": choice(["mfcc", "logmel"]), "n_mels": choice([8, 40])}, {}, "search: n_mfcc=13 is more than n_mels=8"),
+        ({"example_overlap": choice([0, 0.5])}, {}, "search: 'example_overlap' decides what an example is"),
         ({"tensorboard": choice([True, False])}, {}, "search: 'tensorboard' changes no figure"),
         ({"monitor": choice(["val_loss", "val_accuracy"])}, {}, "search: 'monitor' decides what is compared"),
         ({"loss": choice(["auto", "focal"])}, {"monitor": "val_loss"}, "search: 'loss' changes what val_loss measures; set"),
@@ -71,6 +74,13 @@ def search(space, parameters=None, overrides=None, **shared):
 def test_a_setting_that_cannot_be_searched_is_refused_before_anything_runs(space, changes, message):
     with pytest.raises(SettingsError, match=message):
         search(space, changes)
+
+
+def test_features_of_which_the_score_is_measured_are_not_searched():
+    shared = {"task_type": "representation", "architecture": "daf_autoencoder", "monitor": "val_loss"}
+
+    with pytest.raises(SettingsError, match=r"search: 'n_mels' .* in whose units or frames representation is scored"):
+        search({"n_mels": choice([8, 40])}, **shared)
 
 
 def test_what_is_searched_is_not_set_for_the_run_and_says_where_it_comes_from():

@@ -1,0 +1,105 @@
+"""How the final model of an instance is trained, and whether it is there already.
+
+Comes in: the records of the folds; of an instance that is searched, what the search on all items has chosen. Goes out: a
+`Refit`; an error where a model is there that was trained otherwise.
+"""
+
+from collections.abc import Mapping
+
+from xval.errors import ResultsError
+from xval.experiment.search_all_items import Chosen
+from xval.folds.split import FoldPlan
+from xval.jobs.job import Refit
+from xval.jobs.refit import choose_epochs, choose_learning_rates, expected_figures, mean_temperature
+from xval.jobs.written_settings import differences
+from xval.results import ranking, rebuild
+from xval.results.folder import ALL_ITEMS, ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.results.read import Record, read_history
+from xval.saved_models.initial import has_changed, name_model
+from xval.settings.architectures import trains_network
+from xval.settings.resolve import Instance
+
+_EXPECTED_NOTE = (
+    "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
+    "what cross-validation estimates for a model that is trained so; it is no test of this model. If the instance was chosen "
+    "among several, it is too good on average, and the nested figure in results.xlsx estimates choice and training together."
+)
+
+
+def plan_refit(
+    folder: ExperimentFolder, instance: Instance, records: Mapping[JobKey, Record], epochs: int | None, chosen: Chosen | None
+) -> Refit:
+    """Return how to train: epochs, learning rates, and what the record says of both and of what to expect.
+
+    Args:
+        folder: Of the experiment.
+        instance: The instance.
+        records: Of its folds.
+        epochs: Those that were asked for; None: the folds, or the search, choose.
+        chosen: By the search on all items; None: the instance is not searched.
+
+    Raises:
+        ResultsError: The instance has no settings.json.
+        SettingsError: As `choose_learning_rates`.
+    """
+    metric_dict = rebuild.gather_metrics(folder, instance.number, over_items=False)
+    if metric_dict is None:
+        raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
+    side = ranking.test_side([metric_dict])
+    expected = {
+        "expected": expected_figures(metric_dict, side),
+        "expected_side": side,
+        "expected_note": _EXPECTED_NOTE,
+    }
+    best_epochs: dict[str, list[int]] = {}
+    for key, record in records.items():
+        best_epochs.setdefault(str(key.fold), []).append(int(record.get("best_epoch", 0)))
+    by = "folds" if chosen is None else "search"
+    facts = expected | {
+        "epochs_chosen_by": by if epochs is None else "--epochs",
+        "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
+    }
+    if not trains_network(instance.settings.architecture):
+        return Refit(0, None, facts | {"temperature": mean_temperature(records.values())})
+    if chosen is not None:
+        n_epochs = epochs or choose_epochs(chosen.best_epochs)
+        return Refit(n_epochs, choose_learning_rates(chosen.job.settings, n_epochs, chosen.learning_rates), facts)
+    n_epochs = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
+    histories = [read_history(folder.fold_folder(*key) / "history.csv")["learning_rate"] for key in records]
+    return Refit(n_epochs, choose_learning_rates(instance.settings, n_epochs, histories), facts)
+
+
+def is_there(
+    folder: ExperimentFolder, instance: Instance, folds: FoldPlan, refit: Refit, parameters: Mapping[str, object]
+) -> bool:
+    """Return whether the final model is there.
+
+    Args:
+        folder: Of the experiment.
+        instance: The instance.
+        folds: Of the experiment.
+        refit: How it is to be trained.
+        parameters: Those that it is to be trained with.
+
+    Raises:
+        ResultsError: It is, but trained otherwise.
+    """
+    record = folder.record(instance.number, ALL_ITEMS)
+    if record is None:
+        return False
+    changes = differences(record["parameters"], parameters)
+    if record["folds_hash"] != folds.hash:
+        changes.append(f"the folds or the corpus were others (hash {record['folds_hash']}, now {folds.hash})")
+    if record["epochs"] != refit.epochs:
+        changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
+    if record["expected"] != refit.facts["expected"]:
+        changes.append("the folds have run again since and have other test figures")
+    if has_changed(record, instance.settings):
+        changes.append(f"another model lay at {name_model(instance.settings)}")
+    if changes:
+        raise ResultsError(
+            f"{folder.fold_folder(instance.number, ALL_ITEMS)}: a final model is there that was trained otherwise: "
+            f"{'; '.join(changes)}. Keep it, or replace it with --overwrite."
+        )
+    return True

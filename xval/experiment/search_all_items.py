@@ -1,0 +1,91 @@
+"""Search settings for the final model of an instance on all items, as each of its folds has searched on its own.
+
+Comes in: the job of the final model, with the settings that the instance has written. Goes out: the job with what is chosen,
+and the epochs that were best for it. The nested figures of the folds estimate this too: a search and a training.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from xval.errors import JobError
+from xval.experiment.search import RunJobs, check_search, find_stored, run_searches
+from xval.folds.inner import inner_folds
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
+from xval.jobs.written_settings import with_values
+from xval.results.folder import ExperimentFolder
+from xval.results.read import read_history
+from xval.search.replay import FoldSearch
+from xval.settings.resolve import Instance
+
+if TYPE_CHECKING:
+    from preprocessing.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the search on all items has chosen.
+
+    Attributes:
+        job: The job of the final model with the settings of the best trial.
+        best_epochs: The best epoch of that trial in each inner fold.
+        learning_rates: Of the epochs of that trial, for each inner fold.
+    """
+
+    job: Job
+    best_epochs: list[int]
+    learning_rates: list[Sequence[float]]
+
+
+def search_all_items(
+    job: Job,
+    instance: Instance,
+    corpus: "Corpus",
+    run: RunJobs,
+    record_failure: Callable[[Job, JobOutcome], None],
+    console: Console,
+) -> Chosen:
+    """Search as in a fold. Trials are scored by the inner folds of all items; without any, by `validation_fraction` of them.
+
+    Args:
+        job: The job, whose fold has training items alone.
+        instance: The instance, whose settings have a search.
+        corpus: Its corpus.
+        run: Runs jobs, as executors do.
+        record_failure: Records a job that failed.
+        console: Where to print.
+
+    Raises:
+        JobError: No trial has a score, or another process has them.
+        FoldsError: The items cannot be split so often.
+        SettingsError: Optuna is not installed.
+    """
+    check_search([instance])
+    settings, plan = instance.settings, instance.settings.search_plan
+    if plan is None:
+        raise ValueError(f"instance {instance.number} is not searched")
+    folds = inner_folds(
+        job.fold,
+        plan.inner_folds,
+        corpus.index,
+        task_type=settings.task_type,
+        has_classes=settings.task.has_clip_classes,
+        settings=settings.fold_settings(),
+    )
+    find_store = partial(find_stored, corpus) if list(plan.feature_choices()) else None
+    search = FoldSearch(job, plan, folds, partial(with_values, instance), find_store)
+    place = (instance.number, job.fold.number)
+    ended = run_searches([job], {place: search}, run, record_failure, console, quiet=False)
+    if not ended.jobs:
+        errors = "; ".join(dict.fromkeys(outcome.error for outcome in ended.outcomes))
+        reason = "another process has its trials; wait until they have ended" if ended.n_waiting else errors
+        raise JobError(f"instance {instance.number}: the search on all items has chosen nothing: {reason}.")
+    chosen, folder = ended.jobs[0], ExperimentFolder(Path(job.experiment_folder))
+    best = search.tried[(chosen.chosen or {})["trial"] - 1]
+    paths = [folder.fold_folder(*place, number, best.number) / "history.csv" for number in range(1, len(folds) + 1)]
+    return Chosen(chosen, search.best_epochs(best), [read_history(path)["learning_rate"] for path in paths])
