@@ -16,6 +16,7 @@ from pathlib import Path
 
 _SOURCE = Path(__file__).with_name("_faults.c")
 _VARIABLE = "XVAL_TORTURE_LAYER"
+_CALLS_AT, _SIZE = 8 + 4096 + 8, 8 + 4096 + 8 + (1 << 22)  # struct shared
 
 
 class Action(IntEnum):
@@ -31,7 +32,7 @@ class Fault:
     """What is to happen in a process that is forked, which calls `begin`."""
 
     def __init__(self, folder: Path, action: Action = Action.COUNT, at: int = 0) -> None:
-        self._memory = mmap.mmap(-1, 8192)
+        self._memory = mmap.mmap(-1, _SIZE)
         self._folder, self._action, self._at = folder.resolve(), action, at
 
     def begin(self) -> None:
@@ -48,8 +49,16 @@ class Fault:
     @property
     def call(self) -> str:
         """The N-th call: its name and the path below the folder; empty: there were fewer."""
-        words = os.fsdecode(self._memory[8:].split(b"\0")[0]).partition(" ")
-        return f"{words[0]} {os.path.relpath(words[2], self._folder)}" if words[2] else ""
+        return self._shown(self._memory[8:_CALLS_AT].split(b"\0")[0])
+
+    @property
+    def calls(self) -> list[str]:
+        """All of them, where they were counted."""
+        return [self._shown(text) for text in self._memory[_CALLS_AT:].split(b"\0\0")[0].split(b"\0") if text]
+
+    def _shown(self, call: bytes) -> str:
+        name, _, path = os.fsdecode(call).partition(" ")
+        return f"{name} {os.path.relpath(path, self._folder)}" if path else ""
 
 
 def load_layer() -> None:
