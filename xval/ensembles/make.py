@@ -78,6 +78,9 @@ def make_ensemble(
     corpus = (data_folder or Path(first.settings.data_folder)) / first.settings.dataset
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
     folder.replace(instance.number, [key for key in keys if folder.fold_folder(*key).exists()])
+    for key in keys:
+        if folder.is_replacement(*key):  # of a try that was interrupted; its members may have changed since
+            shutil.rmtree(folder.fold_folder(*key))
     write_settings(folder, instance, read_description(folder))
     weights = {}
     try:
