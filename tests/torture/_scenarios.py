@@ -6,6 +6,7 @@ write (see _faults.py).
 
 import importlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from _projects import BASELINES, FEATURES, NETWORK, PREPARE, copy, write_audio, 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 _digests = importlib.import_module("_digests")
 
+_FINISHED = re.compile(r"instance_\d+/(fold_\d+|refit)/")
 _CODE_CALLS = 200
 _UNSTABLE = (".journal", ".html", ".ensemble")  # dates in them
 EXPERIMENT = "results/toy/experiment_1"
@@ -164,8 +166,9 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def untouched(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return the files of finished folds that have changed."""
-    return [name for name, digest in before.items() if "/fold_" in name and after.get(name) != digest]
+    """Return the files of finished folds that have changed; an ensemble is made anew by each call."""
+    finished = {name: digest for name, digest in before.items() if _FINISHED.search(name) and "instance_9" not in name}
+    return [name for name, digest in finished.items() if after.get(name) != digest]
 
 
 def faults_of(ended: Ended, names: list[str]) -> list[str]:

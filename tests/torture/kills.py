@@ -74,7 +74,7 @@ def run_case(case: Case) -> Outcome:
     if was_killed:
         outcome.seconds = {"killed after": first.seconds, "the same command again": again.seconds}
         outcome.seconds["lost by a kill"] = max(0.0, first.seconds + again.seconds - undisturbed.seconds)
-    outcome.faults += [f"{path} of a finished fold has changed" for path in _scenarios.untouched(then, digests(folder)) if ".part/" not in path]
+    outcome.faults += [f"{path} of a finished fold has changed" for path in _scenarios.untouched(then, digests(folder))]
     outcome.faults += _scenarios.differences(undisturbed.digests, _scenarios.state(folder))[:3]
     outcome.faults += [f"{path} is left half-written" for path in _scenarios.leftovers(folder)]
     return outcome
