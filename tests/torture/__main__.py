@@ -1,6 +1,9 @@
-"""Everything that goes wrong on real machines, tried by the hundred: python tests/torture [--seed N] [--kinds audio,kills] [--share 0.05].
+"""Try by the hundred what goes wrong on real machines.
 
-Each case is drawn from its kind and its seed alone; ``--case kind:seed`` repeats one, and keeps its folder. Prints a table of what was
+python tests/torture [--seed N] [--kinds audio,kills] [--share 0.05]
+python tests/torture --case kind:seed
+
+Each case is drawn from its kind and its seed alone; ``--case`` repeats one, and keeps its folder. Prints a table of what was
 tried and what failed, with seeds, and ends with 1 where something failed. Linux, with a C compiler.
 """
 
@@ -38,12 +41,13 @@ def main() -> int:
     parser.add_argument("--kinds", default=",".join(KINDS), help=f"some of {', '.join(KINDS)}")
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, spread evenly (default: 1)")
     parser.add_argument("--case", metavar="KIND:SEED", help="this one alone; its folder is kept")
+    parser.add_argument("--light", action="store_true", help="no commands that load Keras, and few others: a part of make test")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="cases at a time (default: cores)")
     given = parser.parse_args()
     kinds = [given.case.partition(":")[0]] if given.case else given.kinds.split(",")
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"no kind {', '.join(sorted(unknown))}; allowed: {', '.join(KINDS)}")
-    modules = _load(kinds)
+    modules = _load(kinds, light=given.light)
     place = Path(tempfile.mkdtemp(prefix="torture ü "))  # no TemporaryDirectory: a fork would remove it at its end
     try:
         if given.case:
@@ -53,13 +57,14 @@ def main() -> int:
         shutil.rmtree(place)
 
 
-def _load(kinds: Sequence[str]) -> dict[str, ModuleType]:
+def _load(kinds: Sequence[str], *, light: bool) -> dict[str, ModuleType]:
     """Import the kinds, and what their commands import, which is done once for all forks."""
     os.environ.pop("LD_PRELOAD", None)  # this process has it, and what it forks
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
     os.environ.pop("KERAS_BACKEND", None)
+    importlib.import_module("_case").is_light = light  # the kinds look there when they are imported
     modules = {name: importlib.import_module(name) for name in kinds}
-    needs_keras = any(module.NEEDS_KERAS for module in modules.values())
+    needs_keras = not light and any(module.NEEDS_KERAS for module in modules.values())
     if needs_keras:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     errors = os.dup(2)

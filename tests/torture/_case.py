@@ -58,3 +58,5 @@ class Outcome:
 
 
 SEEDS_PER_RUN = 1_000_000
+is_light = False
+"""Whether commands that load Keras are left out, and of the others all but a few; set before the kinds are imported."""

@@ -84,7 +84,7 @@ class Running:
         before: Callable[[], object] | None = None,
     ) -> None:
         self.words = [str(word) for word in words]
-        self._output: IO[bytes] = tempfile.TemporaryFile()
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `wait`
         self._started = time.perf_counter()
         self._began_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         sys.stdout.flush()

@@ -65,7 +65,9 @@ def load_layer() -> None:
     """Start this program again with the layer before the C library, unless it is there."""
     if _VARIABLE in os.environ:
         return
-    library = Path(tempfile.gettempdir()) / f"xval_torture_{os.getuid()}_{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]}.so"
+    library = (
+        Path(tempfile.gettempdir()) / f"xval_torture_{os.getuid()}_{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]}.so"
+    )
     if not library.exists():
         temporary = library.with_suffix(f".{os.getpid()}")
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-w", "-o", temporary, _SOURCE, "-ldl"], check=True)

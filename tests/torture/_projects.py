@@ -47,7 +47,15 @@ def write_audio(folder: Path, n_items: int = 4, n_takes: int = 2) -> None:
 
 def write_script(folder: Path, instances: Sequence[Mapping[str, object]], name: str = "exp.py", **parameters: object) -> None:
     """Write the script of an experiment on the corpus."""
-    given = {"dataset": "toy", "num_folds": 2, "num_epochs": 2, "batch_size": 8, "executor": "inline", "page": "none", **FEATURES}
+    given = {
+        "dataset": "toy",
+        "num_folds": 2,
+        "num_epochs": 2,
+        "batch_size": 8,
+        "executor": "inline",
+        "page": "none",
+        **FEATURES,
+    }
     lines = ["from xval import Experiment", f"experiment = Experiment('a test', **{given | parameters!r})"]
     lines += [f"experiment[{number}] = {instance!r}" for number, instance in enumerate(instances, start=1)]
     lines += ["if __name__ == '__main__':", "    experiment.main()", ""]

@@ -1,6 +1,6 @@
 """Commands that write much, what they start from, and what they leave when nothing disturbs them.
 
-Comes in: a folder. Goes out: a project for each scenario, the digests of what its command leaves, and how many calls it makes that
+Comes in: a folder. Goes out: a project for each scenario, the digests of what its command leaves, and the calls it makes that
 write (see _faults.py).
 """
 
@@ -79,10 +79,14 @@ SCENARIOS = {
     "refit": Scenario(("-m", "xval", "refit", EXPERIMENT, "1"), _with_results),
     "ensemble": Scenario(("-m", "xval", "ensemble", EXPERIMENT, "1,2"), _with_results),
     "predict": Scenario(
-        ("-m", "xval", "predict", f"{EXPERIMENT}/instance_1", "audio", "--output", "predicted.csv"), _with_results, needs_keras=True
+        ("-m", "xval", "predict", f"{EXPERIMENT}/instance_1", "audio", "--output", "predicted.csv"),
+        _with_results,
+        needs_keras=True,
     ),
     "evaluate": Scenario(
-        ("-m", "xval", "evaluate", f"{EXPERIMENT}/instance_1", "audio/toy.csv", "--output", "evaluation"), _with_results, needs_keras=True
+        ("-m", "xval", "evaluate", f"{EXPERIMENT}/instance_1", "audio/toy.csv", "--output", "evaluation"),
+        _with_results,
+        needs_keras=True,
     ),
 }
 
@@ -136,7 +140,7 @@ def state(folder: Path) -> dict[str, str]:
             continue
         if path.suffix in (".json", ".csv", ".html", ".md", ".txt"):
             text = path.read_text(encoding="utf-8", errors="replace").replace(str(folder.resolve()), "FOLDER")
-            path = folder / f"masked{path.suffix}"  # noqa: PLW2901 - the same, under another name
+            path = folder / f"masked{path.suffix}"
             path.write_text(text, encoding="utf-8")
         if path.suffix in _UNSTABLE:
             found[place.as_posix()] = "there"

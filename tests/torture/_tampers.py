@@ -1,7 +1,7 @@
 """What may become of a file: removed, cut, filled with other bytes, replaced by what is no file, or edited by its schema.
 
-Comes in: a path, and what draws. Goes out: the path changed, what was done, and whether a reader can be expected to notice. A file that
-would execute something makes a file ``canary`` in the current folder.
+Comes in: a path, and what draws. Goes out: the path changed, what was done, and whether a reader can be expected to notice. A
+file that would execute something makes a file ``canary`` in the current folder.
 """
 
 import csv
@@ -20,8 +20,8 @@ import pandas as pd
 CANARY = "canary"
 PICKLE = f"cposix\nsystem\n(S'touch {CANARY}'\ntR.".encode()
 ODD_VALUES: tuple[Any, ...] = (
-    None, "", "x", -1, 0, 1.5, True, 10**400, 1e308, -1e308, [], {}, [[]], {"a": []}, "\ud800", "\x1b[2J", "../../x", "a\nb", "=1+1",
-    "x" * 100_000, [None] * 1000, [float(number) for number in range(1000)],
+    None, "", "x", -1, 0, 1.5, True, 10**400, 1e308, -1e308, [], {}, [[]], {"a": []}, "\ud800", "\x1b[2J", "../../x", "a\nb",
+    "=1+1", "x" * 100_000, [None] * 1000, [float(number) for number in range(1000)],
 )  # fmt: skip
 HUGE_BYTES = 3 << 30  # of a hole: nothing is written
 
@@ -62,7 +62,14 @@ def _flipped(path: Path, rng: random.Random) -> tuple[str, bool]:
 
 
 def _filled(path: Path, rng: random.Random) -> tuple[str, bool]:
-    name, content = rng.choice([("random bytes", rng.randbytes(3000)), ("zeros", bytes(3000)), ("a pickle", PICKLE), ("UTF-16", "[a]\nb=1".encode("utf-16"))])
+    name, content = rng.choice(
+        [
+            ("random bytes", rng.randbytes(3000)),
+            ("zeros", bytes(3000)),
+            ("a pickle", PICKLE),
+            ("UTF-16", "[a]\nb=1".encode("utf-16")),
+        ]
+    )
     path.write_bytes(content)
     return f"filled with {name}", True
 
@@ -126,7 +133,15 @@ def _edit(content: Any, rng: random.Random) -> tuple[str, Any]:
 
 def _json(path: Path, rng: random.Random) -> tuple[str, bool]:
     if rng.random() < 0.1:
-        name, text = rng.choice([("nested", "[" * 100_000), ("a list", "[1]"), ("NaN", '{"a": NaN}'), ("two", '{"a": 1}{"a": 2}'), ("400 digits", '{"a": 1' + "0" * 5000 + "}")])
+        name, text = rng.choice(
+            [
+                ("nested", "[" * 100_000),
+                ("a list", "[1]"),
+                ("NaN", '{"a": NaN}'),
+                ("two", '{"a": 1}{"a": 2}'),
+                ("400 digits", '{"a": 1' + "0" * 5000 + "}"),
+            ]
+        )
         path.write_text(text)
         return f"JSON: {name}", True
     name, content = _edit(json.loads(path.read_bytes()), rng)
@@ -250,7 +265,9 @@ def _ini(path: Path, rng: random.Random) -> tuple[str, bool]:
         case "section":
             done, lines[0] = "no section", "a = 1"
         case _:
-            lines[place] = f"{lines[place].partition('=')[0]}= {rng.choice(['x', '-1', '1e400', '', '%(a)s', '${a}', '٣', 'nan'])}"
+            lines[place] = (
+                f"{lines[place].partition('=')[0]}= {rng.choice(['x', '-1', '1e400', '', '%(a)s', '${a}', '٣', 'nan'])}"
+            )
             done = f"{lines[place]!r}"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return f"ini: {done}", False

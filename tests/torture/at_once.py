@@ -67,7 +67,9 @@ def run_case(case: Case) -> Outcome:
         runs.append(Running(words, folder, before=partial(_note_trainings, log)))
         time.sleep(wait_s)
     ends = [each.wait() for each in runs]
-    outcome = Outcome(f"{n_runs} runs, {', '.join(f'{wait_s:g} s' for wait_s in waits_s)} apart" + (", and the store" if makes_store else ""))
+    outcome = Outcome(
+        f"{n_runs} runs, {', '.join(f'{wait_s:g} s' for wait_s in waits_s)} apart" + (", and the store" if makes_store else "")
+    )
     for ended in ends:
         outcome.faults += ended.faults
         if ended.code and not _ELSEWHERE.search(ended.printed):

@@ -1,7 +1,7 @@
 """Odd environments: no home, another locale, closed streams, a read-only folder, few file handles, names with anything in them.
 
-Comes in: a case. Goes out: what was wrong. Commands run in processes of their own, since a locale and the like are read when Python
-begins. Each works as everywhere else, or says in one line what is missing.
+Comes in: a case. Goes out: what was wrong. Commands run in processes of their own, since a locale and the like are read when
+Python begins. Each works as everywhere else, or says in one line what is missing.
 """
 
 import os
@@ -56,7 +56,6 @@ class Environment:
 
 def _few_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
-
 
 
 ENVIRONMENTS = {
@@ -130,7 +129,7 @@ def _run(words: Sequence[str], folder: Path, environment: Environment) -> Ended:
     shell = ["bash", "-c", f'"$@" {environment.redirect}', "bash", sys.executable, *words]
     started = time.perf_counter()
     try:
-        done = subprocess.run(  # noqa: PLW1509 - no thread runs here
+        done = subprocess.run(
             shell, cwd=folder, env=variables, preexec_fn=environment.limits, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False,
         )  # fmt: skip

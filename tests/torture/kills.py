@@ -1,7 +1,7 @@
 """SIGKILL at any moment of every command that writes much; the same command is given again.
 
-Comes in: a case. Goes out: what was wrong, and how long it took to be back at work. Even cases are killed at a call that writes, odd
-ones after a share of the time. At the end everything is what an undisturbed run leaves, bit for bit.
+Comes in: a case. Goes out: what was wrong, and how long it took to be back at work. Half of the cases are killed at a call that
+writes, half after a share of the time. At the end everything is what an undisturbed run leaves, bit for bit.
 """
 
 import os
@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import _case
 import _scenarios
 import psutil
 from _case import Case, Outcome
@@ -28,6 +29,8 @@ if "checkpoint_minutes" in Settings.model_fields:
         ("net.py", "--set", "checkpoint_minutes=0.0001"), _scenarios.SCENARIOS["training"].prepare, needs_keras=True
     )
     NAMES.insert(3, "checkpoints")
+if _case.is_light:
+    NAMES = NAMES[:1]
 _scenarios.SCENARIOS["workers"] = _scenarios.Scenario(
     ("exp.py", "--executor", "processes", "--workers", "2"), _scenarios.SCENARIOS["baselines"].prepare
 )

@@ -78,9 +78,6 @@ def make_ensemble(
     corpus = (data_folder or Path(first.settings.data_folder)) / first.settings.dataset
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
     folder.replace(instance.number, [key for key in keys if folder.fold_folder(*key).exists()])
-    for key in keys:
-        if folder.is_replacement(*key):  # of a try that was interrupted; its members may have changed since
-            shutil.rmtree(folder.fold_folder(*key))
     write_settings(folder, instance, read_description(folder))
     weights = {}
     try:
@@ -97,6 +94,9 @@ def make_ensemble(
 
 def _make_fold(job: Job, members: Sequence[Member], method: str) -> list[tuple[JobKey, float]]:
     """Make and publish a fold; return the weights of its members."""
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    if folder.is_replacement(*job.key):  # by a try that was interrupted; its members may have changed since
+        shutil.rmtree(folder.fold_folder(*job.key))
     with ClaimedFold(job, lambda _: None, device="cpu") as claimed:
         if claimed.outcome is not None:
             raise ResultsError(f"{job.key}: another process is making it.")
