@@ -166,7 +166,7 @@ def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
 
 def leftovers(folder: Path) -> list[str]:
     """Return what is left half-written."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name.endswith(".part")]
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name.endswith((".part", ".tmp"))]
 
 
 def untouched(before: dict[str, str], after: dict[str, str]) -> list[str]:
