@@ -282,6 +282,8 @@ def _index_path(dataset: str, data_folder: Path) -> Path:
     path = corpus_folder(dataset, data_folder) / INDEX_NAME
     if path.is_file():
         return path
+    if path.exists():
+        raise CorpusError(f"{path}: no regular file. Move it away and make the corpus again: {_command(dataset)}")
     available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
     known = suggestion(dataset, available) if available else "There are no corpora there yet."
     raise CorpusError(f"No corpus '{dataset}' in data_folder={path.parents[1].resolve()}. {known} Make it: {_command(dataset)}")

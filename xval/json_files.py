@@ -103,13 +103,16 @@ def open_regular(path: Path) -> BinaryIO:
 
     Raises:
         OSError: It is missing or cannot be read.
-        ResultsError: It is a pipe, a device or a socket.
+        ResultsError: It is a folder, a pipe, a device or a socket.
     """
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
         file.close()
-        raise ResultsError(f"{path}: no regular file. Move it away to run that part again.")
-    return file
+    except IsADirectoryError:
+        pass
+    raise ResultsError(f"{path}: no regular file. Move it away to run that part again.")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -119,6 +119,7 @@ class StoreWriter:
                 self._remove_leftovers()
                 self._files.make_folders()
         except CorpusError:
+            shutil.rmtree(self._temporary, ignore_errors=True)
             self._lock.release()
             raise
         return self
@@ -189,7 +190,11 @@ class StoreWriter:
             if replace and self.folder.exists():
                 old = self._temporary.with_suffix(".old.tmp")
                 self.folder.rename(old)
-                self._temporary.rename(self.folder)
+                try:
+                    self._temporary.rename(self.folder)
+                except OSError:
+                    old.rename(self.folder)
+                    raise
                 shutil.rmtree(old, ignore_errors=True)
             else:
                 try:

@@ -294,6 +294,16 @@ def test_a_damaged_index_is_an_error(audio: Path, clips: pd.DataFrame) -> None:
         open_corpus("tones", audio.parent / "data")
 
 
+def test_a_folder_in_place_of_the_index_is_named(audio: Path, clips: pd.DataFrame) -> None:
+    make_corpus(clips, audio, dataset="tones", data_folder=audio.parent / "data", corpus="table")
+    index = audio.parent / "data" / "tones" / "corpus.parquet"
+    index.unlink()
+    index.mkdir()
+
+    with pytest.raises(CorpusError, match=r"corpus\.parquet: no regular file"):
+        open_corpus("tones", audio.parent / "data")
+
+
 def test_an_index_of_a_newer_version_is_refused(audio: Path, clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     make(clips, audio)
     monkeypatch.setattr("preprocessing.corpus.FORMAT_VERSION", 0)

@@ -94,6 +94,9 @@ def make_ensemble(
 
 def _make_fold(job: Job, members: Sequence[Member], method: str) -> list[tuple[JobKey, float]]:
     """Make and publish a fold; return the weights of its members."""
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    if folder.is_replacement(*job.key):  # by a try that was interrupted; its members may have changed since
+        shutil.rmtree(folder.fold_folder(*job.key))
     with ClaimedFold(job, lambda _: None, device="cpu") as claimed:
         if claimed.outcome is not None:
             raise ResultsError(f"{job.key}: another process is making it.")

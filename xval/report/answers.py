@@ -42,7 +42,7 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
         ResultsError: A file is damaged.
     """
     tables = [
-        _answers(task, settings, class_names, _read(folder / "predictions.parquet")).assign(job=key.of_instance)
+        _answers_in(folder / "predictions.parquet", task, settings, class_names).assign(job=key.of_instance)
         for key, folder in folders.items()
         if (folder / "predictions.parquet").exists()
     ]
@@ -79,6 +79,14 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path, filters=_TEST)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
+
+
+def _answers_in(path: Path, task: Task, settings: Settings, class_names: Sequence[str]) -> pd.DataFrame:
+    table = _read(path)
+    try:
+        return _answers(task, settings, class_names, table)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
 
 
 def _answers(task: Task, settings: Settings, class_names: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
