@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from types import FrameType, ModuleType
 from typing import Any, TypeAlias, TypeVar
@@ -21,6 +22,7 @@ from typing import Any, TypeAlias, TypeVar
 from threadpoolctl import threadpool_limits
 
 from xval.errors import WorkerError
+from xval.operating_system import ENDING_SIGNALS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,6 +35,7 @@ SMALLEST_PARALLEL = 200
 
 _TASKS_PER_BATCH = 16
 _BATCHES_WAITING_PER_PROCESS = 3
+_SIGNALS = (signal.SIGINT, *ENDING_SIGNALS)
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -82,11 +85,11 @@ def own_process() -> Iterator[Callable[..., Any]]:
     Raises:
         WorkerError: The process died.
     """
-    process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    process = _make_processes(1)
 
     def call(function: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            with _interrupts_held_back(), _main_module_hidden():
+            with _signals_held_back(), _main_module_hidden():
                 called = process.submit(function, *arguments)
             return called.result()
         except BrokenProcessPool as error:
@@ -116,12 +119,11 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
     size = min(_TASKS_PER_BATCH, -(-len(tasks) // (n_processes * _BATCHES_WAITING_PER_PROCESS)))
     batches = [tasks[first : first + size] for first in range(0, len(tasks), size)]
     waiting: deque[Future[list[Result]]] = deque()
-    spawn = multiprocessing.get_context("spawn")
     with _one_thread_each():
-        processes = ProcessPoolExecutor(min(n_processes, len(batches)), spawn, initializer=_begin_worker)
+        processes = _make_processes(min(n_processes, len(batches)))
         try:
             for batch in batches:
-                with _interrupts_held_back(), _main_module_hidden():
+                with _signals_held_back(), _main_module_hidden():
                     waiting.append(processes.submit(_call_for_each, function, batch))
                 if len(waiting) > n_processes * _BATCHES_WAITING_PER_PROCESS:
                     yield from waiting.popleft().result()
@@ -153,31 +155,43 @@ def _main_module_hidden() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_noted() -> Iterator[list[int]]:
-    """Note every Ctrl-C besides raising it: a library may swallow what is raised within a callback, or while it is imported."""
+    """Note signals that interrupt besides raising them: a library may swallow what is raised within a callback or an import."""
     noted: list[int] = []
+    known = {number: signal.getsignal(number) for number in _SIGNALS}
+    is_main = threading.current_thread() is threading.main_thread()
+    raising = {number: handler for number, handler in known.items() if is_main and callable(handler)}
 
-    def interrupt(signal_number: int, _frame: FrameType | None) -> None:
-        noted.append(signal_number)
-        raise KeyboardInterrupt
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        raising[number](number, frame)
 
-    raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not raises or threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-    signal.signal(signal.SIGINT, interrupt)
+    for number in raising:
+        signal.signal(number, interrupt)
     try:
         yield noted
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+
+
+def _make_processes(n_processes: int) -> ProcessPoolExecutor:
+    """Return a pool of spawned processes, and start what clears up behind its semaphores where no signal can end it."""
+    if hasattr(signal, "SIGHUP"):  # Python lets its tracker of resources ignore the other two alone
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            resource_tracker.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), initializer=_begin_worker)
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let processes that start within this context never see Ctrl-C, not even while they start; this one sees it behind it."""
+def _signals_held_back() -> Iterator[None]:
+    """Let processes that start within this context see no signal of `_SIGNALS` while they start; this one sees it behind it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
     finally:
@@ -200,8 +214,11 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is gone, even if it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals that interrupt to the parent, and end when the parent is gone, even if it was killed."""
+    for number in set(_SIGNALS) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):  # with SIGTERM the pool itself ends its processes, where one of them has died
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

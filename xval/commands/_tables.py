@@ -58,21 +58,21 @@ def read_output(text: str | None, xlsx_name: str) -> Output:
 def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
     """Print a table, or `nothing` if it has no rows. Lines are folded only on a terminal."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from preprocessing.visible_console import VisibleConsole
 
     if table.empty:
         console.print(nothing)
         return
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in table.columns:
-        shown.add_column(Text(str(name)), overflow="fold", justify="right" if table[name].dtype.kind == "f" else "left")
+        shown.add_column(str(name), overflow="fold", justify="right" if table[name].dtype.kind == "f" else "left")
     for row in table.itertuples(index=False):
-        shown.add_row(*(Text(_shown(name, value)) for name, value in zip(table.columns, row, strict=True)))
+        shown.add_row(*(_shown(name, value) for name, value in zip(table.columns, row, strict=True)))
     if not console.is_terminal:
         needed = console.measure(shown, options=console.options.update(max_width=_WIDEST)).maximum
-        console = Console(file=console.file, width=needed, highlight=False, emoji=False, markup=False)
+        console = VisibleConsole(file=console.file, width=needed)
     console.print(shown, soft_wrap=False)
 
 
