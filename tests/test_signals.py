@@ -23,7 +23,7 @@ def audio(tmp_path_factory):
     folder.mkdir()
     rng, rows = np.random.default_rng(0), ["path,item,label"]
     for number in range(SMALLEST_PARALLEL + 100):
-        soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, 2 * RATE_HZ), RATE_HZ)
+        soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, RATE_HZ), RATE_HZ)
         rows.append(f"{number}.wav,s{number % 4},{'ab'[number % 2]}")
     (folder.parent / "clips.csv").write_text("\n".join(rows))
     return folder
@@ -37,8 +37,8 @@ AUGMENT = ("augmentation", "audio", "out", "9", "--workers", "2")
 @pytest.mark.parametrize(
     ("arguments", "begun", "number", "tell"),
     [
-        (PREPARE, "data/toy/*.tmp", signal.SIGTERM, os.kill),
-        (PREPARE, "data/toy/*.tmp", signal.SIGHUP, os.killpg),
+        (PREPARE, "data/**/*.tmp", signal.SIGTERM, os.kill),
+        (PREPARE, "data/**/*.tmp", signal.SIGHUP, os.killpg),
         (AUGMENT, "out/*.augmented-1.wav", signal.SIGTERM, os.killpg),
         (AUGMENT, "out/*.augmented-1.wav", signal.SIGHUP, os.kill),
     ],

@@ -222,10 +222,18 @@ def describe_exit(code: int) -> str:
     return f"the worker process was killed by {name}{hint}"
 
 
-def remove_leftovers(job: Job) -> None:
-    """Remove what a process that has ended left of a job; of one that another process runs, nothing."""
-    with ExperimentFolder(Path(job.experiment_folder)).claim(*job.key):
-        pass  # the claim removes it
+def remove_leftovers(job: Job, *, until: float = 0.0) -> None:
+    """Remove what a process that has ended left of a job; of one that another process runs, nothing.
+
+    Args:
+        job: The job.
+        until: How long a process that still has the job is waited for, which was told to end (monotonic s).
+    """
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    while True:
+        with folder.claim(*job.key) as is_ours:  # which removes it
+            if is_ours or time.monotonic() > until:
+                return
 
 
 def _read(path: Path) -> dict[str, Any]:
