@@ -4,17 +4,20 @@ Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 
 SIGTERM, 129 by SIGHUP).
 """
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from xval.errors import FirstJobError, UsageError, XvalError
-from xval.operating_system import ENDING_SIGNALS
+from xval.json_files import final_name
+from xval.operating_system import ENDING_SIGNALS, refusal
 from xval.terminal import allow_any_text, write_line
 
 if TYPE_CHECKING:
@@ -61,7 +64,8 @@ def carry_out(
 
 def describe_refusal(error: OSError) -> str:
     """Return what the system refused, and for which file: ``results.xlsx: No space left on device``."""
-    return f"{error.filename or 'a file'}: {error.strerror or error}."
+    name = error.filename2 or error.filename  # of a file that is copied or renamed, where to
+    return f"{final_name(Path(os.fsdecode(name))) if isinstance(name, str | bytes) else 'a file'}: {refusal(error)}."
 
 
 def program(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[str]], int]:

@@ -33,6 +33,7 @@ ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") i
 
 _TRY_TO_REPLACE_FOR_S = 2.0
 _TRY_EVERY_S = 0.02
+_OF_HDF5 = re.compile(r"errno = (\d+), error message")
 _PLAIN_WORD = re.compile(r"[\w@+=:,./\\-]+")
 
 
@@ -141,6 +142,13 @@ def replace(temporary: Path, path: Path) -> None:
             time.sleep(_TRY_EVERY_S)
         else:
             return
+
+
+def refusal(error: OSError) -> str:
+    """Return in one line why the system refused something, without the name of the file."""
+    by_hdf5 = _OF_HDF5.search(str(error))
+    reason = os.strerror(int(by_hdf5[1])) if by_hdf5 else error.strerror or str(error)
+    return " ".join(reason.split())
 
 
 def quote(word: str) -> str:

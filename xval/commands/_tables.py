@@ -111,6 +111,7 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
     from openpyxl import Workbook
     from openpyxl.utils import get_column_letter
 
+    from xval.results.workbook import save_book
     from xval.results.workbook.cells import HEADER_FILL, HEADER_FONT, put
 
     most_rows = 2**20 - 1
@@ -128,4 +129,4 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
         sheet.column_dimensions[get_column_letter(column)].width = min(_WIDEST_COLUMN, 3 + max(map(len, texts)))
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = sheet.dimensions
-    book.save(path)
+    save_book(book, path)
