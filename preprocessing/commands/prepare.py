@@ -19,6 +19,7 @@ from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
 from preprocessing.parallel import count_cores
 from xval.config_file import read_default
+from xval.csv_text import guarded
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def prepare(
             dataset = _named(dataset, "a DataFrame")
             audio_folder = Path.cwd() if audio_folder is None else audio_folder
             table = Path(folder) / f"{dataset}.csv"
-            source.to_csv(table, index=False)
+            guarded(source).to_csv(table, index=False)
             source = table
         if not isinstance(source, str | Path | None):
             raise SettingsError("targets: predictors were given without targets.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.file_replacement import replace_file
+from xval.csv_text import guarded
 from xval.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -84,12 +85,12 @@ def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> No
         OSError: The file cannot be written.
     """
     if output.path is None:
-        sys.stdout.write(_json(table) if output.kind == "json" else table.to_csv(index=False, lineterminator="\n"))
+        sys.stdout.write(_json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n"))
         return
     if output.kind == "xlsx":
         replace_file(output.path, lambda temporary: _write_sheet(table, temporary))
     else:
-        text = _json(table) if output.kind == "json" else table.to_csv(index=False, lineterminator="\n")
+        text = _json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n")
         replace_file(output.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     console.print(f"{len(table)} rows: {output.path}")
 

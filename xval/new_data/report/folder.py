@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from xval.csv_text import guarded
 from xval.errors import ResultsError
 from xval.json_files import FORMAT_VERSION, naming, part_path, read_json, remove_stale_parts, write_json
 from xval.new_data.evaluation import Outcome
@@ -75,7 +76,7 @@ def _fill(
 ) -> None:
     temporary.mkdir()
     for name, table in _tables(subject, outcome).items():
-        table.to_csv(temporary / name, index=False, encoding="utf-8")
+        guarded(table).to_csv(temporary / name, index=False, encoding="utf-8")
     for name, picture in _pictures(subject, outcome).items():
         (temporary / name).write_bytes(picture)
     (temporary / REPORT_NAME).write_text("\n".join([*lines, ""]), encoding="utf-8")
