@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from preprocessing.clips.output_folder import write_table
 from preprocessing.corpora._tables import read_table
 from xval.csv_text import guard, guarded, unguard
+from xval.evaluation.clips import Evaluation
+from xval.report.answers import read_events
+from xval.results.job_key import JobKey
 from xval.results.workbook import save_book
 from xval.results.workbook.cells import plain_text, put
 
@@ -85,3 +88,15 @@ def test_a_metadata_table_says_the_same_in_each_format(tmp_path_factory, found, 
     cells = [cell for row in openpyxl.load_workbook(folder / "t.xlsx").active.iter_rows() for cell in row]
     assert not [cell.value for cell in cells if cell.data_type == "f"]
     assert [cell.value or "" for cell in cells] == [plain_text(text) for row in [columns, *rows] for text in row]
+
+
+def test_events_keep_the_names_of_their_recordings(tmp_path):
+    events = pd.DataFrame(
+        {"item": ["NA", "=1"], "clip": ["NA", "@a"], "side": "test", "source": "found", "start_s": 0.5, "end_s": [1.0, 2.0]}
+    ).assign(label=["nan", "-"])
+    Evaluation({}, pd.DataFrame({"item": ["NA"]}), {"events.csv": events}).write(tmp_path)
+
+    pd.testing.assert_frame_equal(
+        read_events({JobKey(1, 1): tmp_path}), events[["clip", "source", "start_s", "end_s", "label"]]
+    )
+    assert "'@a" in (tmp_path / "events.csv").read_text()

@@ -66,7 +66,7 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     for folder in folders.values():
         path = folder / "events.csv"
         try:
-            table = pd.read_csv(path, converters=dict.fromkeys(("clip", "label"), unguard))
+            table = pd.read_csv(path, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
             tables.append(table.loc[table["side"] == "test", columns] if "side" in table else table[columns])
         except FileNotFoundError:
             continue

@@ -97,7 +97,9 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
     columns = ["item", "clip", "start_s", "end_s", "weight", *(f"probability_{label}" for label in labels)]
     table = _read(folder / "predictions.parquet", "test", columns).to_pandas()
     try:
-        events = pd.read_csv(folder / "events.csv", converters=dict.fromkeys(("item", "clip", "label"), unguard))
+        events = pd.read_csv(
+            folder / "events.csv", converters=dict.fromkeys(("item", "clip", "label"), unguard), keep_default_na=False
+        )
         return Frames(table, events[events["side"] == "test"])
     except FileNotFoundError:
         raise

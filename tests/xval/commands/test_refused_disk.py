@@ -5,6 +5,7 @@ import hashlib
 import os
 import resource
 import shutil
+import signal
 import sys
 from contextlib import contextmanager
 from importlib import import_module
@@ -29,6 +30,19 @@ COMMANDS = {
     "export": (["export", MODEL, "--format", "weights_h5"], "xval.export.write._write_and_check", ".weights.h5"),
     "refit": (["refit", RESULTS, "1", "--gpu", "cpu"], None, "/instance_1/"),
     "new": (["new", "study"], None, "study"),
+}
+
+
+MOMENTS = {
+    "rebuild": "xval.results.rebuild.flush",
+    "report": "xval.json_files.replace",
+    "compare": "preprocessing.file_replacement.flush",
+    "predict csv": "preprocessing.file_replacement.flush",
+    "evaluate": "xval.new_data.report.folder.write_json",
+    "explain": "preprocessing.file_replacement.flush",
+    "ensemble": "xval.ensembles.make.combine_fold",
+    "export": "xval.export.write._publish",
+    "refit": "xval.results.folder.flush_all",
 }
 
 
@@ -112,4 +126,21 @@ def test_a_command_says_which_file_cannot_be_written_and_leaves_everything_as_it
     assert named in ended.err
     assert ".part" not in ended.err
     assert ("File too large" if refused is full else "Permission denied") in ended.err
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_a_signal_while_a_command_writes_ends_it_and_leaves_everything_as_it_was(
+    command, finished, tmp_path, monkeypatch, request, name
+):
+    request.addfinalizer(lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))  # ignored at the end of a program
+    folder = shutil.copytree(finished.folder, tmp_path / "copy")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)
+    monkeypatch.setattr(MOMENTS[name], lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    before = tree(folder)
+    ended = command(*COMMANDS[name][0])
+
+    assert ended.code == 143, ended
+    assert ended.err == "Interrupted. Nothing half made is left; run the same command again.\n"
     assert tree(folder) == before
