@@ -26,19 +26,18 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_NOTHING_LEFT = "Nothing half made is left; run the same command again."
 _N_LINES = 5
 
 
-def carry_out(
-    command: Callable[[], int | None], *, kept: str = "Nothing half made is left; run the same command again."
-) -> int:
+def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     """Run a command, print in one line what stops it, and return the exit code: what it returns, or 0.
 
     SIGTERM and SIGHUP stop it as Ctrl-C does; the exit code is 128 and the number of the signal, as shells have it.
 
     Args:
         command: What is carried out.
-        kept: What is said behind "Interrupted." and behind what the system refuses.
+        kept: What is said of what was done before it was stopped by a signal or a disk; empty: that nothing is left.
 
     Raises:
         SystemExit: After ``--help``.
@@ -51,13 +50,13 @@ def carry_out(
         except FirstJobError:
             raise
         except KeyboardInterrupt:
-            line, code = f"Interrupted. {kept}", EXIT_INTERRUPTED
+            line, code = f"Interrupted. {kept or _NOTHING_LEFT}", EXIT_INTERRUPTED
         except XvalError as error:
             line, code = _prefixed(str(error)), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
         except OSError as error:
-            line, code = _prefixed(describe_refusal(error)), EXIT_FAILED
+            line, code = f"error: {describe_refusal(error)} {kept}".rstrip(), EXIT_FAILED
         if received:  # whatever it led to: workers that ended with it, a library that raises an error of its own
-            line, code = f"Interrupted. {kept}", 128 + received[0]
+            line, code = f"Interrupted. {kept or _NOTHING_LEFT}", 128 + received[0]
         write_line(line, sys.stderr)
         return code
 

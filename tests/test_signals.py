@@ -1,6 +1,7 @@
 """SIGTERM and SIGHUP: every program ends as by Ctrl-C, and leaves nothing."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +46,8 @@ AUGMENT = ("augmentation", "audio", "out", "9", "--workers", "2")
 )
 def test_a_signal_ends_the_reading_of_audio_as_ctrl_c_does(audio, arguments, begun, number, tell, request):
     folder = audio.parent
+    for made in ("data", "out"):
+        shutil.rmtree(folder / made, ignore_errors=True)
     # One that a shell started with nohup has SIGHUP ignored, and so would what this starts.
     running = subprocess.Popen(
         [sys.executable, "-m", *arguments],

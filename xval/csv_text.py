@@ -11,8 +11,6 @@ quotes are the csv writer's).
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,6 +35,6 @@ def guarded(table: "pd.DataFrame") -> "pd.DataFrame":
     for place, kind in enumerate(table.dtypes):  # a name may stand twice
         if kind.kind not in "fiub":
             cells = [guard(cell) if isinstance(cell, str) else cell for cell in table.iloc[:, place]]
-            made.isetitem(place, np.array(cells, dtype=object))
+            made.isetitem(place, cells)
     made.columns = [guard(str(name)) for name in table.columns]
     return made

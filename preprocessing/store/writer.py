@@ -119,7 +119,8 @@ class StoreWriter:
             with self._writing():
                 self._remove_leftovers()
                 self._files.make_folders()
-        except CorpusError:
+        except BaseException:  # a signal too
+            shutil.rmtree(self._temporary, ignore_errors=True)
             self._lock.release()
             raise
         return self
@@ -189,9 +190,13 @@ class StoreWriter:
             self._complete(index_hash, embedder)
             if replace and self.folder.exists():
                 old = self._temporary.with_suffix(".old.tmp")
-                self.folder.rename(old)
-                self._temporary.rename(self.folder)
-                shutil.rmtree(old, ignore_errors=True)
+                try:
+                    self.folder.rename(old)
+                    self._temporary.rename(self.folder)
+                finally:
+                    if not self.folder.exists():
+                        old.rename(self.folder)
+                    shutil.rmtree(old, ignore_errors=True)
             else:
                 try:
                     self._temporary.rename(self.folder)
