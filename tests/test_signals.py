@@ -39,9 +39,9 @@ AUGMENT = ("augmentation", "audio", "out", "9", "--workers", "2")
     ("arguments", "begun", "number", "tell"),
     [
         (PREPARE, "data/**/*.tmp", signal.SIGTERM, os.kill),
-        (PREPARE, "data/**/*.tmp", signal.SIGHUP, os.killpg),
+        pytest.param(PREPARE, "data/**/*.tmp", signal.SIGHUP, os.killpg, marks=pytest.mark.slow),
         (AUGMENT, "out/*.augmented-1.wav", signal.SIGTERM, os.killpg),
-        (AUGMENT, "out/*.augmented-1.wav", signal.SIGHUP, os.kill),
+        pytest.param(AUGMENT, "out/*.augmented-1.wav", signal.SIGHUP, os.kill, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_the_reading_of_audio_as_ctrl_c_does(audio, arguments, begun, number, tell, request):

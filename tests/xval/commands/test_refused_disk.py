@@ -46,6 +46,14 @@ MOMENTS = {
 }
 
 
+SLOW = ("refit", "explain")
+
+
+def marked(*values):
+    """Return a case of a test, marked where it takes seconds."""
+    return pytest.param(*values, marks=[pytest.mark.slow] if values[0] in SLOW else [])
+
+
 @contextmanager
 def full():
     """Let no file grow; what is empty can be made, as on a disk whose blocks are used up."""
@@ -99,8 +107,10 @@ def tree(folder):
 @pytest.mark.parametrize(
     ("name", "refused"),
     [
-        *((name, full) for name in COMMANDS),
-        *((name, read_only) for name in COMMANDS if name not in ("ensemble's fold", "export")),  # begun within what they made
+        *(marked(name, full) for name in COMMANDS),
+        *(
+            marked(name, read_only) for name in COMMANDS if name not in ("ensemble's fold", "export")
+        ),  # begun within what they made
     ],
 )
 def test_a_command_says_which_file_cannot_be_written_and_leaves_everything_as_it_was(
@@ -129,7 +139,7 @@ def test_a_command_says_which_file_cannot_be_written_and_leaves_everything_as_it
     assert tree(folder) == before
 
 
-@pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.parametrize("name", [marked(name) for name in MOMENTS])
 def test_a_signal_while_a_command_writes_ends_it_and_leaves_everything_as_it_was(
     command, finished, tmp_path, monkeypatch, request, name
 ):
