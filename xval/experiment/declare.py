@@ -283,8 +283,7 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     if not isinstance(error, UsageError):
         sys.__excepthook__(kind, error, trace)
         return
-    for line in str(error).splitlines():
-        write_line(f"error: {line}", sys.stderr)
+    write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
     raise SystemExit(EXIT_USAGE)
 
 
