@@ -26,6 +26,7 @@ from preprocessing.clips.index_file import (
 from preprocessing.clips.same_files import first_paths
 from preprocessing.clips.table import NAMED, check_clips, label_columns, natural_key
 from preprocessing.file_replacement import replace_file
+from xval.csv_text import guarded
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def make_corpus(
     described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
     usable = described["reason"].isna()
     left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
-    replace_file(folder / LEFT_OUT_NAME, lambda temporary: left_out.to_csv(temporary, index=False, encoding="utf-8"))
+    replace_file(folder / LEFT_OUT_NAME, lambda temporary: guarded(left_out).to_csv(temporary, index=False, encoding="utf-8"))
     if not usable.any():
         raise CorpusError(
             f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "

@@ -86,15 +86,19 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     assert {job: project.stamp(job) for job in stamps} == stamps
 
 
-def test_sigterm_ends_a_run_as_ctrl_c_does(project):
+@pytest.mark.parametrize(
+    ("number", "tell"), [(signal.SIGTERM, os.kill), pytest.param(signal.SIGHUP, os.killpg, marks=pytest.mark.slow)]
+)
+def test_a_signal_ends_a_run_as_ctrl_c_does(project, number, tell):
     project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False, workers=2)
     running = project.start()
     running.stdout.readline()
     time.sleep(1)
-    running.send_signal(signal.SIGTERM)
+    tell(running.pid, number)
     printed = running.communicate(timeout=60)[0]
 
-    assert running.returncode == 130, printed
+    assert running.returncode == 128 + number, printed
+    assert printed.splitlines()[-1] == "Interrupted. What was finished is kept; the same command goes on from there."
     assert not project.leftovers()
 
 

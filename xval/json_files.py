@@ -7,6 +7,7 @@ Whatever is written whole or not at all is written under a temporary name first 
 writes it. Where that process was killed, the next run that comes by removes what it left (`remove_stale_parts`).
 """
 
+import errno
 import json
 import os
 import re
@@ -31,6 +32,7 @@ LARGEST_JSON_BYTES = 256 << 20
 size of the text."""
 
 JsonObject = dict[str, Any]
+_OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
 _MOST_FLUSHED_AT_ONCE = 8
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
 _SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives: on another machine, or without /proc
@@ -132,12 +134,42 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def part_of(path: Path) -> Iterator[Path]:
-    """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block."""
+    """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block.
+
+    Raises:
+        OSError: What the block raises, with the name of the file where it has none: a full disk is met in writing, by a number.
+    """
     temporary = part_path(path)
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the disk refuses within the block name a file or folder, where it names none."""
+    try:
+        yield
+    except OSError as error:
+        name_refused(error, path)
+        raise
+
+
+def name_refused(error: BaseException | None, path: Path) -> bool:
+    """Have an error of the disk name a file or folder, where it names none; return whether it is one."""
+    if not isinstance(error, OSError) or error.errno not in _OF_DISKS:
+        return False
+    if error.filename is None:
+        error.filename = str(path)
+    return True
+
+
+def final_name(path: Path) -> Path:
+    """Return what a path is to be called, whose parts may be temporary names of `part_path`."""
+    return Path(*(found["name"] if (found := _PART.fullmatch(part)) else part for part in path.parts))
 
 
 def part_path(path: Path) -> Path:

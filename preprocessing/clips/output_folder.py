@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
+from xval.csv_text import guard
 from xval.errors import CorpusError
 
 LEFT_OUT_NAME = "left_out.csv"
@@ -217,7 +218,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
         with temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows(rows)
+            writer.writerows([guard(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
 
     replace_file(path, write)
 

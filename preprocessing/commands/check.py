@@ -24,6 +24,7 @@ from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora import CorpusReader
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
+from xval.csv_text import guarded
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -180,10 +181,12 @@ def _write(
     table = facts.reindex(columns=[*clip_columns, *HEADER_COLUMNS, *MEASURED_COLUMNS, "faults", "reason"])
     charts = draw_charts(facts, criteria.task_type)
     page = make_page(subject, facts, findings, criteria, charts)
-    replace_file(folder / TABLE_NAME, lambda path: table.to_csv(path, index=False, encoding="utf-8", float_format="%.6g"))
+    replace_file(
+        folder / TABLE_NAME, lambda path: guarded(table).to_csv(path, index=False, encoding="utf-8", float_format="%.6g")
+    )
     if criteria.task_type == "classification":
         counts = count_by_class_and_item(facts)
-        replace_file(folder / COUNTS_NAME, lambda path: counts.to_csv(path, index=False, encoding="utf-8"))
+        replace_file(folder / COUNTS_NAME, lambda path: guarded(counts).to_csv(path, index=False, encoding="utf-8"))
     for name, content in charts.items():
         replace_file(folder / f"{name}.png", partial(Path.write_bytes, data=content))
     replace_file(folder / PAGE_NAME, lambda path: path.write_text(page, encoding="utf-8"))

@@ -18,7 +18,8 @@ from preprocessing.commands.command_line import CorpusChoice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
 from preprocessing.parallel import count_cores
-from xval.config_file import read_section
+from xval.config_file import read_default
+from xval.csv_text import guarded
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def prepare(
         SettingsError: An argument is unknown, missing or wrong.
         CorpusError: The corpus or the arrays cannot be used; see the reader, and `preprocessing.store.write`.
     """
-    place = Path(read_section("experiment")["data_folder"] if data_folder is None else data_folder)
+    place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
     if isinstance(source, Mapping) or targets is not None or items is not None:
         given = {"settings": settings, "corpus": corpus, "speech_table": speech_table}
         without_meaning = [*options, *(name for name, value in given.items() if value)]
@@ -89,7 +90,7 @@ def prepare(
             dataset = _named(dataset, "a DataFrame")
             audio_folder = Path.cwd() if audio_folder is None else audio_folder
             table = Path(folder) / f"{dataset}.csv"
-            source.to_csv(table, index=False)
+            guarded(source).to_csv(table, index=False)
             source = table
         if not isinstance(source, str | Path | None):
             raise SettingsError("targets: predictors were given without targets.")

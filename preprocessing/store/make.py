@@ -29,6 +29,7 @@ from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
 from preprocessing.store.writer import Example, StoreWriter
+from xval.csv_text import unguard
 from xval.errors import AudioError, CorpusError
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _read_left_out(folder: Path) -> "pd.DataFrame":
 
     path = folder / LEFT_OUT_NAME
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8").map(unguard)
     except (OSError, ValueError) as error:
         raise CorpusError(
             f"{path}: missing or damaged ({error}). Delete the folder {folder}; the next run makes it again."

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
+from xval.csv_text import guarded
 from xval.data.clip_average import combine_examples
 from xval.data.fold import Examples, FoldData
 from xval.settings import further_metrics
@@ -56,7 +57,7 @@ class Evaluation:
             if name.endswith(".parquet"):
                 table.to_parquet(folder / name, index=False)
             else:
-                table.to_csv(folder / name, index=False, encoding="utf-8")
+                guarded(table).to_csv(folder / name, index=False, encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
 _SECONDS_BETWEEN_POLLS = 0.5
+_SECONDS_TO_END = 20.0  # Ray kills its own process of a job; the one below that holds the job sees so, and ends after it
 
 
 def slot_of_each(executor: str, package: str, *, n_gpus: float, threads: int) -> Slot:
@@ -122,8 +123,9 @@ def run_launched(
             display.update(running.values())
     finally:
         engine.cancel(list(running))
+        until = time.monotonic() + _SECONDS_TO_END
         for job in running.values():
-            remove_leftovers(job)
+            remove_leftovers(job, until=until)
 
 
 def _is_adopted(job: Job, engine: Engine) -> bool:

@@ -18,7 +18,7 @@ from xval.backend import gpu_readings
 from xval.errors import FirstJobError, one_line
 from xval.jobs.job import Job
 from xval.jobs.tensorboard_log import TensorBoardLog
-from xval.json_files import write_json
+from xval.json_files import name_refused, write_json
 from xval.operating_system import memory_mb, peak_memory_mb
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
@@ -136,6 +136,7 @@ class ClaimedFold:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
     ) -> bool | None:
+        name_refused(error, self._folder.fold_folder(*self._job.key))
         return self._stack.__exit__(kind, error, place)
 
     def report(self, event: Mapping[str, Any]) -> None:
@@ -172,6 +173,7 @@ class ClaimedFold:
         Raises:
             FirstJobError: `raise_errors` is set.
         """
+        is_refused = name_refused(error, self._folder.fold_folder(*self._job.key))
         if raise_errors:
             raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
         self._stack.close()
@@ -180,7 +182,7 @@ class ClaimedFold:
             "crashed" if out_of_memory else "failed",
             out_of_memory=out_of_memory,
             error=f"{describe_place(error)}{one_line(error)}",
-            details="".join(traceback.format_exception(error)),
+            details="" if is_refused else "".join(traceback.format_exception(error)),  # the code is not to blame
             history=self._history,
             seconds=round(time.monotonic() - self._started, 3),
             memory_mb=memory_mb(),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError
 from xval.results.job_key import JobKey
@@ -65,7 +66,7 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     for folder in folders.values():
         path = folder / "events.csv"
         try:
-            table = pd.read_csv(path, dtype={"clip": str, "label": str})
+            table = pd.read_csv(path, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
             tables.append(table.loc[table["side"] == "test", columns] if "side" in table else table[columns])
         except FileNotFoundError:
             continue

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out, end_as_ctrl_c_does
+from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out
 from xval.backend.devices import load_keras
 from xval.backend.gpu_readings import watched_gpus
 from xval.jobs.claim import FAILED
@@ -32,7 +32,6 @@ def main(path: Path, *, is_tied: bool) -> int:
     Returns:
         0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.
     """
-    end_as_ctrl_c_does()
     for warning in WARNING_SIGNALS:
         signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher does what is to be done
     if is_tied:

@@ -1,6 +1,9 @@
 """Retry, loss and adoption of what engines launch, with an engine that decides in memory what becomes of a job."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +123,40 @@ def test_closing_cancels_what_waits_or_runs_and_removes_what_it_left(jobs):
 
     assert engine.cancelled == ["instance_2_fold_1"]
     assert not leftover.exists()
+
+
+HOLDER = """
+import sys, threading, os
+from pathlib import Path
+from xval.results.folder import ExperimentFolder
+folder = ExperimentFolder(Path(sys.argv[1]))
+with folder.claim(1, 1):
+    folder.begin_fold(1, 1)
+    print("begun", flush=True)
+    sys.stdin.read()
+    threading.Event().wait(1)
+    os._exit(130)
+"""
+
+
+def test_a_process_that_ends_a_moment_after_it_was_cancelled_leaves_nothing_either(jobs, request):
+    """As below Ray, which kills its own process, and the process that trains looks up later."""
+
+    class Late(Engine):
+        def launch(self, paths):
+            command = [sys.executable, "-c", HOLDER, jobs[0].experiment_folder]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            request.addfinalizer(self.process.communicate)
+            assert self.process.stdout.readline() == "begun\n"
+
+        def end_of(self, path):
+            raise KeyboardInterrupt
+
+        def cancel(self, paths):
+            self.process.stdin.close()
+            self.process.stdin = None
+
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs[:1], Late({}))
+
+    assert not list(Path(jobs[0].experiment_folder).rglob("*.part"))
