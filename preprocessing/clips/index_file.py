@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.clips.table import label_columns, refuse_alike
+from preprocessing.clips.table import check_names, label_columns
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
 
@@ -104,7 +104,7 @@ def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFra
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
         raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
-    refuse_alike(events["label"], "classes")
+    check_names(events["label"], "classes")
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.annotations.settings import FrameSettings, PositiveFloat
+from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, UnsafeModelError
@@ -41,7 +42,6 @@ LARGEST_RATE_HZ = 10_000_000
 LARGEST_EXPANSION = 1 << 12
 """Values of the features, or samples of overlapping windows, per sample of audio: 2049 bins at each sample."""
 LARGEST_NAMES = 100_000
-LARGEST_NAME = 1000  # characters
 
 
 def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
