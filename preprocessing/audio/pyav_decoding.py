@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,10 +224,11 @@ class PyavAudio:
         return f"{self._path}: cannot be decoded as audio ({reason})."
 
 
-def _values(frame: "AudioFrame") -> NDArray[np.generic]:
+def _values(frame: "AudioFrame") -> NDArray[Any]:
     """Return the values of a frame, (n_channels, n) or, if not planar, (1, n * n_channels)."""
     if frame.format.name not in ("s64", "s64p"):
-        return frame.to_ndarray()
+        values: NDArray[Any] = frame.to_ndarray()
+        return values
     # PyAV hands integers of 64 bits over as bytes alone, with padding behind them.
     n_values = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
     return np.stack([np.frombuffer(plane, np.int64, n_values) for plane in frame.planes])

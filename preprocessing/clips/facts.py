@@ -5,7 +5,7 @@ clip cannot be used.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xval.errors import AudioError
 
@@ -73,7 +73,7 @@ def describe_clips(
     return pd.concat([clips, facts], axis=1)
 
 
-def implausible_rates(rates_hz: "pd.Series") -> dict[int, str]:
+def implausible_rates(rates_hz: "pd.Series") -> "dict[Any, str]":
     """Return the rows whose sample rate cannot be, beside those of the others, and the reason for each.
 
     A header that says 1 Hz makes a clip of an hour of a second, to whose length all others would be padded.

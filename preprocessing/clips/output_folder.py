@@ -62,8 +62,8 @@ class OutputFolder:
         Raises:
             CorpusError: A file cannot be removed, or the name of one that is made is too long.
         """
-        for path, source in sources.items():
-            _refuse_name(path, source.files)
+        for made_of, source in sources.items():
+            _refuse_name(made_of, source.files)
         self.has_begun = True
         old = [source for path, source in self._before.items() if sources.get(path) != source]
         # Also a file of that name that no note lists: it would be taken for one that this run made.
