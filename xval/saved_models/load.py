@@ -43,15 +43,8 @@ def read_keras_model(path: Path) -> "keras.Model":
 
     if not path.is_file():
         raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
-    description = read_json(path.with_suffix(".json")) or {}
-    architecture = description.get("architecture")
-    is_own = is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split(".")))
-    if architecture is not None and not is_own:  # the user imports modules of their own
-        if architecture not in architecture_names():
-            raise ResultsError(
-                f"{path.with_suffix('.json')}: unknown architecture {architecture!r:.80}, so layers of {path.name} cannot be "
-                f"made. {suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
-            )
+    architecture = (read_json(path.with_suffix(".json")) or {}).get("architecture")
+    if architecture is not None and find_architecture(path, architecture):
         load(f"architectures.{architecture}.build")
     with tempfile.TemporaryDirectory(prefix="xval_model_") as name:
         folder = Path(name)
@@ -75,6 +68,26 @@ def read_keras_model(path: Path) -> "keras.Model":
     if not isinstance(model, keras.Model):
         raise UnsafeModelError(f"{path}: holds a {type(model).__name__}, a model is wanted.")
     return model
+
+
+def find_architecture(path: Path, architecture: object) -> bool:
+    """Return whether an architecture is one of architectures/; the user imports modules of their own.
+
+    Args:
+        path: The .keras file.
+        architecture: As model.json beside it names it.
+
+    Raises:
+        ResultsError: It is none of them, and no dotted path.
+    """
+    if is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split("."))):
+        return False
+    if architecture not in architecture_names():
+        raise ResultsError(
+            f"{path.with_suffix('.json')}: unknown architecture {architecture!a:.80}, so layers of {path.name} cannot be made. "
+            f"{suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
+        )
+    return True
 
 
 def _check_size(folder: Path, path: Path, n_values: int) -> None:

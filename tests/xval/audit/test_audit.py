@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+from copy import deepcopy
 
 import h5py
 import numpy as np
@@ -14,7 +15,12 @@ from pyarrow import parquet
 from preprocessing import corpus
 from preprocessing.store import open_store
 from xval.audit import RULES, audit
+from xval.audit.evidence import Evidence
+from xval.audit.files import FILES
+from xval.audit.verdict import Findings
+from xval.errors import XvalError
 from xval.folds.split import FoldPlan
+from xval.inference import load_model
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 
@@ -137,6 +143,50 @@ def test_a_missing_file_is_named(copy, name):
     (copy.fold(1, 2) / name).unlink()
 
     assert copy.only_failure() == ("files", f"instance 1, fold 2: {name} is missing")
+
+
+DELETED, N_ALTERED = object(), 40
+ALTERED = (DELETED, None, "x", [], 10**400, -1, 0, 3, [[1]], {"a": 1}, 1e308, True, "\ud800")
+
+
+def keys_of(value, above=()):
+    """Yield where each value of a JSON object stands; of a list its first one."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ():
+        yield (*above, key)
+        yield from keys_of(each, (*above, key))
+
+
+def test_what_predict_refuses_of_a_model_json_check_refuses_too(copy):
+    model = copy.fold() / "model.json"
+    good = json.loads(model.read_text())
+    evidence = Evidence(ExperimentFolder(copy.results), copy.data)
+    evidence.jobs = evidence.jobs[:1]
+    changes = [(where, value) for where in keys_of(good) for value in ALTERED]
+    chosen = [changes[number] for number in np.random.default_rng(16).permutation(len(changes))[:N_ALTERED]]
+    own = [(("feature_settings", "hop_length"), 3), (("clip_samples",), 3), (("is_custom",), True), (("architecture",), "x"),
+           (("class_names", 0), DELETED), (("feature_settings", "window"), "x"), (("class_names", 0), "\ud800")]  # fmt: skip
+    n_refused, wrong = 0, []
+    for where, value in [((), None), *chosen, *own]:
+        content = parent = deepcopy(good)
+        for key in where[:-1]:
+            parent = parent[key]
+        if value is DELETED:
+            del parent[where[-1]]
+        elif where:
+            parent[where[-1]] = value
+        model.write_text(json.dumps(content))
+        findings = Findings()
+        FILES.check(evidence, findings)
+        try:
+            load_model(copy.fold()).predict(np.ones(8000, np.float32), sample_rate_hz=8000)
+        except XvalError:
+            n_refused += 1
+            wrong += [] if findings.faults else [(where, value)]
+        else:
+            wrong += findings.faults if where == () else []
+
+    assert wrong == []
+    assert n_refused > N_ALTERED // 2
 
 
 def test_a_damaged_file_is_named_and_what_needs_it_not_checkable(copy):
