@@ -24,6 +24,7 @@ from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
+from preprocessing.store.checksums import write_checksums
 from preprocessing.store.moments import ItemSums, write_moments
 from xval.errors import CorpusError
 from xval.operating_system import flush
@@ -234,6 +235,7 @@ class StoreWriter:
             frame_samples=self._own_frames[1] if self._own_frames else None,
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_checksums(self._temporary)
         for path in [*self._temporary.iterdir(), self._temporary]:
             flush(path)
 

@@ -5,7 +5,9 @@ Comes in: evidence. Goes out: findings.
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
+from preprocessing.store.checksums import find_damage
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import ResultsError
@@ -15,9 +17,17 @@ from xval.saved_models.load import find_architecture
 
 def _check(evidence: Evidence, findings: Findings) -> None:
     findings.faults += evidence.damage
+    stores: set[Path] = set()
     for job in evidence.jobs:
         findings.n_checked += 1
         findings.faults += [f"{job.name}: {fault}" for fault in _faults(job, evidence)]
+        with suppress(NotCheckableError):  # other rules say why
+            stores.add(evidence.store(job).folder)
+    for folder in sorted(stores):
+        faults = find_damage(folder)
+        findings.faults += faults or ()
+        if faults is None:
+            findings.warnings.append(f"{folder} was made without checksums; the next run notes them")
 
 
 def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
@@ -67,4 +77,8 @@ def _faults_of_description(job: JobEvidence, evidence: Evidence, described: Mode
     return faults
 
 
-FILES = Rule("files", "every finished fold has its record, model, description and predictions, and they can be read", _check)
+FILES = Rule(
+    "files",
+    "every finished fold has its record, model, description and predictions, and they and the feature stores are undamaged",
+    _check,
+)

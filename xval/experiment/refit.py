@@ -18,7 +18,7 @@ from xval.backend import devices
 from xval.errors import JobError, ResultsError, SettingsError
 from xval.executors import inline, processes
 from xval.experiment import snapshot
-from xval.experiment.feature_stores import make_instance_store
+from xval.experiment.feature_stores import check_store, make_instance_store
 from xval.folds.split import FoldPlan
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.job import Job, Refit, job_seed
@@ -234,6 +234,7 @@ def _make_job(
     except SettingsError as error:
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
     store = make_instance_store(corpus, instance, console, where=f"instance {instance.number}", quiet=False)
+    check_store(store, console, quiet=False)
     code_folder = folder.path / "code"
     ran = sorted({str(record["code_hash"]) for record in records.values()})
     scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project

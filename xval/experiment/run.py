@@ -20,7 +20,7 @@ from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
 from xval.experiment.checks import check_instance, find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
-from xval.experiment.feature_stores import make_instance_store, name_in_errors
+from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
@@ -207,7 +207,10 @@ def _prepare(planned: Plan, declaration: Declaration, console: Console, *, quiet
     for instance in planned.instances:
         if instance.number in numbers:
             where = _where(declaration, instance)
-            stores[instance.number] = make_instance_store(corpus, instance, console, where=where, quiet=quiet).folder
+            store = make_instance_store(corpus, instance, console, where=where, quiet=quiet)
+            if store.folder not in stores.values():
+                check_store(store, console, quiet=quiet)
+            stores[instance.number] = store.folder
             cautions[instance.number] = find_cautions(corpus, instance.settings.feature_settings())
     for text in dict.fromkeys(text for texts in cautions.values() for text in texts):
         if not quiet:

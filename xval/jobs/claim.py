@@ -13,7 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from xval.errors import FirstJobError, one_line
+from preprocessing.store.checksums import find_not_finite
+from preprocessing.store.layout import how_to_rebuild
+from xval.errors import CorpusError, DivergenceError, FirstJobError, one_line
 from xval.jobs.job import Job
 from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.json_files import write_json
@@ -148,6 +150,8 @@ class ClaimedFold:
         Raises:
             FirstJobError: `raise_errors` is set.
         """
+        if isinstance(error, DivergenceError) and (damage := find_not_finite(Path(self._job.store_folder))):
+            error = CorpusError(f"{damage}, which no learning_rate can change. {how_to_rebuild(Path(self._job.store_folder))}")
         if raise_errors:
             raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
         self._stack.close()

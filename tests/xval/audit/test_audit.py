@@ -189,6 +189,18 @@ def test_what_predict_refuses_of_a_model_json_check_refuses_too(copy):
     assert n_refused > N_ALTERED // 2
 
 
+def test_a_flipped_bit_in_a_store_is_named(copy):
+    (store, *_) = sorted((copy.corpus / "features").glob("*/store.json"))
+    path = next((store.parent / "predictors").iterdir())
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+
+    assert copy.only_failure() == ("files", f"{path}: not as it was written (another checksum)")
+    (store.parent / "checksums.json").unlink()
+    assert f"{store.parent} was made without checksums" in copy.audit()["files"].warnings[0]
+
+
 def test_a_damaged_file_is_named_and_what_needs_it_not_checkable(copy):
     path = copy.fold(1, 2) / "predictions.parquet"
     path.write_bytes(path.read_bytes()[:-100])
