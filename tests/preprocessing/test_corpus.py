@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import list_audio
@@ -393,3 +395,48 @@ def test_a_data_folder_that_is_a_file_is_an_error(audio: Path, clips: pd.DataFra
 def test_names_sort_by_their_numbers(numbers: list[int]) -> None:
     names = [f"take {number}" for number in numbers]
     assert sorted(names, key=natural_key) == [f"take {number}" for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "fault"),
+    [
+        ("clip", ["a1.wav"] * 4, r"the clip 'a1.wav' stands there twice \(3 such clips\)"),
+        ("duration_s", [0.2, np.nan, 0.2, 0.2], r"the clip 'a2.wav' has no length \(1 such clips\)"),
+        ("duration_s", [0.2, 0.2, -1.0, np.inf], r"the clip 'b1.wav' has no length \(2 such clips\)"),
+        ("duration_s", ["long"] * 4, "cannot be read as the index"),
+        ("sample_rate_hz", [0, 8000, 8000, 8000], "has no sample rate"),
+        ("item", [None, "a", "b", "b"], "has no item"),
+        ("label", ["x", "y", "z", "y"], "the clip 'b1.wav' is of no class"),
+        ("phase", ["train"] * 4, "has no phase of training, validation, test"),
+        ("fold", ["x"] * 4, "cannot be read as the index"),
+        ("item", None, "columns item are missing"),
+        ("label", None, "columns label are missing"),
+        ("fold", None, "fold"),
+    ],
+)
+def test_an_index_that_was_changed_is_refused_by_the_clip(
+    audio: Path, clips: pd.DataFrame, column: str, values: list[object] | None, fault: str
+) -> None:
+    path = make(clips, audio)[0].folder / "corpus.parquet"
+    table = parquet.read_table(path)
+    index = table.to_pandas()
+    changed = index.drop(columns=column) if values is None else index.assign(**{column: values})
+    facts = table.schema.metadata[b"xval"]
+    table = pyarrow.Table.from_pandas(changed, preserve_index=False)
+    parquet.write_table(table.replace_schema_metadata({b"xval": facts}), path)
+
+    with pytest.raises(
+        CorpusError, match=rf"cannot be read as the index of a corpus: .*{fault if 'cannot' not in fault else ''}"
+    ):
+        open_corpus("tones", path.parents[1])
+
+
+@pytest.mark.parametrize(
+    "facts", [b"{}", b"[]", b'{"format_version": "1"}', b'{"format_version": 1, "class_names": 3}', b"\xff"]
+)
+def test_an_index_whose_facts_were_changed_is_refused(audio: Path, clips: pd.DataFrame, facts: bytes) -> None:
+    path = make(clips, audio)[0].folder / "corpus.parquet"
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata({b"xval": facts}), path)
+
+    with pytest.raises(CorpusError, match=r"cannot be read as the index of a corpus: .*Make it again"):
+        open_corpus("tones", path.parents[1])
