@@ -6,22 +6,19 @@ architecture that model.json names is imported first, and nothing else.
 """
 
 import json
-import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.backend.keras_internals import shapes_alone
 from xval.errors import ResultsError, SettingsError, UnsafeModelError, suggestion
 from xval.json_files import read_json
+from xval.saved_models.check_memory import check_memory
 from xval.saved_models.keras_file import unpack_model
 from xval.settings.architectures import architecture_names
 from xval.settings.user_code import is_dotted, load
 
 if TYPE_CHECKING:
     import keras
-
-_UNSAVED_VALUES = 1 << 16  # states of random layers, which are not among the weights; 2 each
 
 
 def read_keras_model(path: Path) -> "keras.Model":
@@ -53,7 +50,7 @@ def read_keras_model(path: Path) -> "keras.Model":
         except OSError as error:
             raise ResultsError(f"{path}: cannot be unpacked into {folder} ({error}).") from error
         try:
-            _check_size(folder, path, n_values)
+            check_memory(json.loads((folder / "config.json").read_bytes()), path, n_values)
             model = keras.saving.load_model(folder, compile=False, safe_mode=True)
         except UnsafeModelError:
             raise
@@ -88,15 +85,3 @@ def find_architecture(path: Path, architecture: object) -> bool:
             f"{suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
         )
     return True
-
-
-def _check_size(folder: Path, path: Path, n_values: int) -> None:
-    """Refuse an unpacked model whose layers need more weights than the file has, before memory is taken for them."""
-    import keras
-
-    config = json.loads((folder / "config.json").read_bytes())
-    with shapes_alone():
-        built = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
-    if wanted > n_values + _UNSAVED_VALUES:
-        raise UnsafeModelError(f"{path}: refused, its layers want {wanted} weights, and {n_values} are there.")
