@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from preprocessing import corpus
 from preprocessing.store import open_store
+from preprocessing.store.checksums import write_checksums
 from xval.audit import RULES, audit
 from xval.audit.evidence import Evidence
 from xval.audit.files import FILES
@@ -65,6 +66,7 @@ def write_corpus(copy, change):
         copy.edit(path, lambda record: record.update(folds_hash=written))
     for path in copy.corpus.glob("features/*/store.json"):
         copy.edit(path, lambda store: store.update(index_hash=made.index_hash))
+        write_checksums(path.parent)
     return content
 
 
