@@ -31,9 +31,9 @@ LARGEST_NAME = 1000
 """Characters of a name; a model.json with a longer one is refused."""
 
 _N_SHOWN = 3
-# What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
-# UTF-8), and what XML does not allow.
-_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
+UTF-8), and what XML does not allow."""
 
 
 def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) -> "pd.DataFrame":
@@ -128,7 +128,7 @@ def refuse_unwritable(names: Iterable[str], what: str) -> None:
     Raises:
         CorpusError: There are such names.
     """
-    wrong = [name for name in dict.fromkeys(names) if len(name) > LARGEST_NAME or _UNWRITABLE.search(name)]
+    wrong = [name for name in dict.fromkeys(names) if len(name) > LARGEST_NAME or UNWRITABLE.search(name)]
     if not wrong:
         return
     shown = ", ".join(ascii(name if len(name) <= LARGEST_NAME else f"{name[:40]}...") for name in wrong[:_N_SHOWN])

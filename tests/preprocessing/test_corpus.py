@@ -17,8 +17,9 @@ from pyarrow import parquet
 
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import list_audio
-from preprocessing.clips.table import natural_key
+from preprocessing.clips.table import check_clips, natural_key
 from preprocessing.corpus import corpus_folder, fingerprint, make_corpus, open_corpus
+from preprocessing.quality.facts import DOES_NOT_OPEN, read_headers
 from xval.errors import CorpusError
 from xval.folds.shared_audio import find_shared_audio
 
@@ -133,6 +134,8 @@ def test_a_header_or_a_level_that_cannot_be_is_left_out_with_the_reason(audio: P
         "nan.wav": "holds samples that are NaN or infinite.",
         "short.wav": "too short",
     }
+    facts = read_headers(check_clips(odd, audio, task_type="classification"), audio)  # as check reads them
+    assert set(facts["path"][facts["broken"] == DOES_NOT_OPEN]) == {"slow.wav", "fast.wav", *list(rates)[1::2]}
     assert "integers.wav" in set(corpus.index["path"])
     assert corpus.index["duration_s"].max() == pytest.approx(0.2)
 
