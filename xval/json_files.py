@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +35,7 @@ size of the text."""
 JsonObject = dict[str, Any]
 _OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
 _MOST_FLUSHED_AT_ONCE = 8
+_LONGEST_WITHIN_PART, _N_KEPT = 120, 24  # bytes, characters: names end at 255 bytes, and the machine's takes up to 80
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
 _SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives: on another machine, or without /proc
 
@@ -176,7 +178,15 @@ def part_path(path: Path) -> Path:
     """Return a temporary name beside a file or folder that this process is about to write."""
     process = os.getpid()
     writer = f"{_machine()}-{process}-{_start_of(process) or 0}"
-    return path.with_name(f".{path.name}.{writer}.{uuid.uuid4().hex[:8]}.part")
+    return path.with_name(f".{_shortened(path.name)}.{writer}.{uuid.uuid4().hex[:8]}.part")
+
+
+def _shortened(name: str) -> str:
+    """Return the name itself, or of a long one its beginning and a hash, so that a temporary name with it is not too long."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _LONGEST_WITHIN_PART:
+        return name
+    return f"{name[:_N_KEPT]}~{blake2b(encoded, digest_size=8).hexdigest()}"
 
 
 def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
@@ -193,7 +203,7 @@ def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool =
         return
     for found in filter(None, map(_PART.fullmatch, names)):
         path = folder / found.string
-        if name not in (None, found["name"]) or not _is_stale(path, found):
+        if (name is not None and _shortened(name) != found["name"]) or not _is_stale(path, found):
             continue
         if not path.is_dir():
             with suppress(OSError):

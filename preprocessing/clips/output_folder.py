@@ -6,6 +6,7 @@ error that lists the differences.
 """
 
 import csv
+import errno
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ LEFT_OUT_NAME = "left_out.csv"
 LEFT_OUT_COLUMNS = ("path", "reason")
 
 _LOCK_NAME = ".lock"
+_LONGEST_NAME = 255  # bytes, of Linux, macOS and Windows alike
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,10 @@ class OutputFolder:
             lists: Tables of this run, which name what is removed.
 
         Raises:
-            CorpusError: A file cannot be removed.
+            CorpusError: A file cannot be removed, or the name of one that is made is too long.
         """
+        for made_of, source in sources.items():
+            _refuse_name(made_of, source.files)
         self.has_begun = True
         old = [source for path, source in self._before.items() if sources.get(path) != source]
         # Also a file of that name that no note lists: it would be taken for one that this run made.
@@ -259,12 +263,21 @@ def _plain(name: str) -> str:
     return name
 
 
+def _refuse_name(path: str, files: Iterable[str]) -> None:
+    """Refuse a source of which a file would be made whose name no file system takes."""
+    for name in (PurePosixPath(file).name for file in files):
+        if len(name.encode()) > _LONGEST_NAME:
+            raise CorpusError(f"{path}: shorten its name; {name} would be made of it, of more than {_LONGEST_NAME} bytes.")
+
+
 def _remove(folder: Path, name: str) -> None:
     """Remove a file, and the folders that become empty."""
     path = folder / name
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return  # it cannot be there
         raise CorpusError(f"{path} cannot be replaced: {error.strerror}.") from error
     with suppress(OSError):
         for parent in path.relative_to(folder).parents[:-1]:

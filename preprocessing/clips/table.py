@@ -14,6 +14,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.clips.listing import NO_UTF8, is_utf8
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", 
 PHASES = ("training", "validation", "test")
 TASK_TYPES = ("classification", "regression", "representation", "frame_classification")
 
+LARGEST_NAME = 1000
+"""Characters of a name; a model.json with a longer one is refused."""
+
 _N_SHOWN = 3
+UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
+UTF-8), and what XML does not allow."""
 
 
 def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) -> "pd.DataFrame":
@@ -47,16 +54,20 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     Raises:
         CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty,
             labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
-            under one item or under two, or two items or classes differ in case or spaces alone.
+            under one item or under two, two items or classes differ in case or spaces alone, or a name cannot be written
+            (`check_names`).
     """
     import pandas as pd
 
     targets = _check_columns(clips, task_type)
-    checked = pd.DataFrame({"path": [_plain_path(path, audio_folder) for path in clips["path"]]})
-    checked["item"] = [_name(item) for item in clips["item"]]
-    for column in targets:
-        labels = list(clips[column]) if column in clips else [""] * len(clips)
-        checked[column] = _labels(labels, list(checked["path"]), task_type)
+    paths, items = [_plain_path(path, audio_folder) for path in clips["path"]], [_name(item) for item in clips["item"]]
+    labels = {
+        column: _labels(list(clips[column]) if column in clips else [""] * len(clips), paths, task_type) for column in targets
+    }
+    # Before there is a table, which holds no text that is no UTF-8.
+    for what, names in (("paths", paths), ("items", items), ("classes", labels[targets[0]]), ("targets", targets)):
+        refuse_unwritable((name for name in names if isinstance(name, str)), what)
+    checked = pd.DataFrame({"path": paths, "item": items, **labels})
     for column in ("start_s", "end_s"):
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
     checked["phase"] = _values(clips, "phase", None)
@@ -64,12 +75,14 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     checked["source_clip"] = [_name(source) or None for source in _values(clips, "source_clip", None)]
     checked["augmented"] = pd.Series(_values(clips, "augmented", False), dtype="bool")
     stretches = [_stretch_name(*stretch) for stretch in zip(checked["path"], checked["start_s"], checked["end_s"], strict=True)]
-    checked.insert(0, "clip", [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches)
+    names = [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches
+    refuse_unwritable(names, "clips")
+    checked.insert(0, "clip", names)
     impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
     _refuse(checked, checked["item"] == "", "no item")
-    refuse_alike(checked["item"], "items")
+    check_names(checked["item"], "items")
     if task_type == "classification":
-        refuse_alike(checked["label"], "classes")
+        check_names(checked["label"], "classes")
     _refuse(checked, checked["clip"] == "", "no clip name")
     _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
     _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
@@ -78,8 +91,10 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     return checked
 
 
-def refuse_alike(names: Iterable[str], what: str) -> None:
-    """Refuse names that differ in case or spaces alone: of one speaker on two sides of a fold, or of one class taken for two.
+def check_names(names: Iterable[str], what: str) -> None:
+    """Refuse names of items or classes that cannot be written, or that differ in case or spaces alone.
+
+    The latter would be one speaker on two sides of a fold, or one class taken for two.
 
     Args:
         names: Of items or classes, in any order; each may stand there several times.
@@ -88,8 +103,10 @@ def refuse_alike(names: Iterable[str], what: str) -> None:
     Raises:
         CorpusError: There are such names.
     """
+    once = list(dict.fromkeys(names))
+    refuse_unwritable(once, what)
     alike: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
+    for name in once:
         alike.setdefault("".join(name.casefold().split()), []).append(name)
     several = [sorted(ways) for ways in alike.values() if len(ways) > 1]
     if several:
@@ -99,6 +116,29 @@ def refuse_alike(names: Iterable[str], what: str) -> None:
             f"The {what} {shown} differ in case or spaces alone: are they the same? If so, write them alike; if not, give one "
             f"of them another name.{more}"
         )
+
+
+def refuse_unwritable(names: Iterable[str], what: str) -> None:
+    """Refuse names that are too long, or that the files of results cannot hold.
+
+    Args:
+        names: In any order.
+        what: What they name, in the plural: ``paths``, ``items``.
+
+    Raises:
+        CorpusError: There are such names.
+    """
+    wrong = [name for name in dict.fromkeys(names) if len(name) > LARGEST_NAME or UNWRITABLE.search(name)]
+    if not wrong:
+        return
+    shown = ", ".join(ascii(name if len(name) <= LARGEST_NAME else f"{name[:40]}...") for name in wrong[:_N_SHOWN])
+    if len(wrong[0]) > LARGEST_NAME:
+        why = f"are longer than {LARGEST_NAME} characters"
+    elif is_utf8(wrong[0]):
+        why = "have control characters, which no workbook can hold"
+    else:
+        why = NO_UTF8
+    raise CorpusError(f"{what.capitalize()} with names that {why}: {shown} ({len(wrong)} in all). Rename them.")
 
 
 def natural_key(text: str) -> tuple[list[int | str], str]:

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
-from preprocessing.corpus import CUSTOM
 from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.frame_arrays import write_frame_arrays
@@ -198,14 +197,14 @@ def open_store(folder: Path) -> FeatureStore:
     """
     path = folder / layout.DESCRIPTION_NAME
     if not folder.is_dir():
-        raise CorpusError(f"{folder}: there is no feature store. {_how_to_rebuild(folder)}")
+        raise CorpusError(f"{folder}: there is no feature store. {layout.how_to_rebuild(folder)}")
     try:
         content = json.loads(path.read_bytes())
         version = content["format_version"]
         if isinstance(version, int) and version > layout.FORMAT_VERSION:
             raise CorpusError(
                 f"{path}: format version {version} is newer than this version of xval reads ({layout.FORMAT_VERSION}). Update "
-                f"xval, or: {_how_to_rebuild(folder)}"
+                f"xval, or: {layout.how_to_rebuild(folder)}"
             )
         store = FeatureStore(folder, layout.StoreDescription(**content))
     except (OSError, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -282,11 +281,4 @@ def _check_size(folder: Path, name: str, item: str, n_bytes: int) -> None:
 
 
 def _damaged(path: Path, folder: Path, reason: str) -> CorpusError:
-    return CorpusError(f"{path}: missing or damaged ({' '.join(reason.split())}). {_how_to_rebuild(folder)}")
-
-
-def _how_to_rebuild(folder: Path) -> str:
-    """Return the last sentence of an error about a store."""
-    if folder.name == CUSTOM:
-        return "Run the script that writes it with preprocessing.store.write again."
-    return f"Delete the folder {folder}; the next run makes it again."
+    return CorpusError(f"{path}: missing or damaged ({' '.join(reason.split())}). {layout.how_to_rebuild(folder)}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from preprocessing.clips.table import natural_key, refuse_alike
+from preprocessing.clips.table import check_names, natural_key
 from preprocessing.corpus import CUSTOM, corpus_folder, write_index
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import CorpusError, suggestion
@@ -103,7 +103,7 @@ def check_items(predictors: Mapping[str, Any], targets: Mapping[str, Any] | None
         raise CorpusError(
             f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
         )
-    refuse_alike(predictors, "items")
+    check_names(predictors, "items")
     if targets is not None and predictors.keys() != targets.keys():
         odd = sorted(map(repr, predictors.keys() ^ targets.keys()))
         raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")
@@ -223,7 +223,7 @@ def number_classes(
         values = list(names) if are_text == {True} else list(range(len(names)))
     if len(set(names)) != len(names):
         raise CorpusError(f"class_names holds a name twice: {', '.join(names)}.")
-    refuse_alike(names, "classes")
+    check_names(names, "classes")
     codes = {value: code for code, value in enumerate(values)}
     for item, targets in y.items():
         for target in np.unique(targets).tolist():

@@ -3,10 +3,12 @@
 Comes in: nothing. Goes out: names and the `StoreDescription`, by which writer.py writes a store and `open_store` reads it.
 """
 
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from preprocessing.corpus import CUSTOM
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.store.naming import file_name
 
@@ -68,6 +70,13 @@ class StoreDescription(BaseModel):
     item_samples: dict[str, PositiveInt] | None = None
     embedder: EmbedderFacts | None = None
     frame_samples: int | None = None
+
+
+def how_to_rebuild(folder: Path) -> str:
+    """Return the last sentence of an error about a store."""
+    if folder.name == CUSTOM:
+        return "Run the script that writes it with preprocessing.store.write again."
+    return f"Delete the folder {folder}; the next run makes it again."
 
 
 def array_name(item: str) -> str:

@@ -181,8 +181,9 @@ def _append_all(
     lost = sorted(failures.keys() - written)
     if lost:
         raise CorpusError(
-            f"Since the index was made, {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items) lost every "
-            f"clip. {failures[lost[0]]} Run python -m preprocessing again."
+            f"No clip is left of {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items). {failures[lost[0]]} "
+            "Where files have changed since the index was made, run python -m preprocessing again; where they do not go with "
+            "these features, change the features, or take the files out of the corpus first."
         )
 
 

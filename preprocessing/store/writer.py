@@ -24,6 +24,7 @@ from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
+from preprocessing.store.checksums import write_checksums
 from preprocessing.store.moments import ItemSums, write_moments
 from xval.csv_text import guard
 from xval.errors import CorpusError
@@ -241,6 +242,7 @@ class StoreWriter:
             frame_samples=self._own_frames[1] if self._own_frames else None,
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_checksums(self._temporary)
         for path in [*self._temporary.iterdir(), self._temporary]:
             flush(path)
 

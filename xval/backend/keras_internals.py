@@ -42,6 +42,17 @@ def weight_averages(optimizer: "keras.optimizers.Optimizer") -> list["keras.Vari
     return found
 
 
+def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]:
+    """Return the shapes of the inputs and of the outputs of each call of a layer or operation in a model, the batch in front.
+
+    `keras.Operation.output` is public, but gives the first call alone, and raises where there is none.
+    """
+    return [
+        ([each.shape for each in node.input_tensors], [each.shape for each in node.output_tensors])
+        for node in getattr(operation, "_inbound_nodes", ())
+    ]
+
+
 @contextmanager
 def shapes_alone() -> Iterator[None]:
     """Let variables that are made within this block have a shape and never take memory.

@@ -14,8 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from preprocessing.store.checksums import find_not_finite
+from preprocessing.store.layout import how_to_rebuild
 from xval.backend import gpu_readings
-from xval.errors import FirstJobError, one_line
+from xval.errors import CorpusError, DivergenceError, FirstJobError, one_line
 from xval.jobs.job import Job
 from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.json_files import name_refused, write_json
@@ -174,6 +176,8 @@ class ClaimedFold:
             FirstJobError: `raise_errors` is set.
         """
         is_refused = name_refused(error, self._folder.fold_folder(*self._job.key))
+        if isinstance(error, DivergenceError) and (damage := find_not_finite(Path(self._job.store_folder))):
+            error = CorpusError(f"{damage}, which no learning_rate can change. {how_to_rebuild(Path(self._job.store_folder))}")
         if raise_errors:
             raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
         self._stack.close()

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.annotations.settings import FrameSettings, PositiveFloat
+from preprocessing.clips.listing import is_utf8
+from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import ResultsError, UnsafeModelError
+from xval.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.array_header import check_array_header
 from xval.settings.classical import Statistic
@@ -31,6 +33,7 @@ TRAINED_AUDIO_NAME = "trained_audio.npy"
 """The part of them that trained."""
 _MOST_NETWORKS = 1000
 _MOST_TIME_PARTS = 1000
+_MOST_BITS = 63  # of a whole number
 # A changed model.json must not ask for more memory than any experiment needs.
 LARGEST_EXAMPLE = 1 << 30
 """Values of one example, samples or features: 18 hours at 16 kHz, 4 GB of float32."""
@@ -41,7 +44,6 @@ LARGEST_RATE_HZ = 10_000_000
 LARGEST_EXPANSION = 1 << 12
 """Values of the features, or samples of overlapping windows, per sample of audio: 2049 bins at each sample."""
 LARGEST_NAMES = 100_000
-LARGEST_NAME = 1000  # characters
 
 
 def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -128,6 +130,22 @@ class ModelDescription(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
+    def _check_values(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Refuse numbers and text that no other program could hold, wherever they stand."""
+        waiting: list[Any] = [content]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict | list):
+                waiting += value
+                waiting += value.values() if isinstance(value, dict) else ()
+            elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+                raise ValueError(f"a number has {value.bit_length()} bits; at most {_MOST_BITS} are allowed")
+            elif isinstance(value, str) and not is_utf8(value):
+                raise ValueError(f"{value[:40]!a} is no UTF-8")
+        return content
+
+    @model_validator(mode="before")
+    @classmethod
     def _take_rate(cls, content: dict[str, Any]) -> dict[str, Any]:
         """Let the features have the rate that their embedder got."""
         embedder, features = content.get("embedder"), content.get("feature_settings")
@@ -177,8 +195,10 @@ def read_description(model: Path) -> ModelDescription:
         model: Its .keras file, with the .json file of the same name beside it.
 
     Raises:
-        ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete.
+        ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete; or no features can be made by it.
     """
+    from preprocessing.features.extract import check_settings
+
     path = model.with_suffix(".json")
     content = read_json(path)
     if content is None:
@@ -191,15 +211,17 @@ def read_description(model: Path) -> ModelDescription:
     if content.get("task_type") == FRAME_CLASSIFICATION.name:
         content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}
     try:
-        return ModelDescription.model_validate(content)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)[:5]
-        )
+        description = ModelDescription.model_validate(content)
+        if not description.is_custom:
+            check_settings(description.feature_settings)
+    except (ValidationError, SettingsError) as error:
+        found = error.errors(include_url=False)[:5] if isinstance(error, ValidationError) else ()
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in found) or str(error)
         raise ResultsError(
             f"{path}: does not describe a model of this version ({faults}). Was it edited? Run the "
             "experiment again with --overwrite."
         ) from error
+    return description
 
 
 def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
