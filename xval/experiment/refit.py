@@ -29,6 +29,7 @@ from xval.jobs.refit import (
     describe_choice,
     expected_figures,
     mean_temperature,
+    median_thresholds,
     refuse_what_needs_folds,
 )
 from xval.jobs.written_settings import differences, read_instance
@@ -175,6 +176,8 @@ def _plan_refit(folder: ExperimentFolder, instance: Instance, records: Mapping[J
         "epochs_chosen_by": "folds" if epochs is None else "--epochs",
         "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
     }
+    if thresholds := median_thresholds(records.values()):
+        facts["thresholds"] = thresholds
     if not trains_network(instance.settings.architecture):
         return Refit(0, None, facts | {"temperature": mean_temperature(records.values())})
     chosen = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])

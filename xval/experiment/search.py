@@ -75,7 +75,7 @@ def make_searches(
             plan.inner_folds,
             corpus.index,
             task_type=settings.task_type,
-            has_classes=settings.task.has_clip_classes,
+            has_classes=settings.task.deals_classes,
             settings=settings.fold_settings(),
         )
         found[job.instance, job.fold.number] = FoldSearch(job, plan, folds, _Resolver(declaration, job.instance, overrides))

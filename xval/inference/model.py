@@ -21,7 +21,8 @@ from xval.inference.batches import Answers, answer_in_batches, join_answers
 from xval.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.inference.members import Answer, Member
 from xval.inference.sources import Audio, LeftOut, Source, list_sources
-from xval.saved_models.description import ModelDescription
+from xval.metrics.multilabel_classification import decide, join_decided
+from xval.saved_models.description import ModelDescription, mean_thresholds
 
 Per = Literal["file", "example", "segment"]
 
@@ -34,9 +35,10 @@ class SavedModel:
         note: How its members were chosen; empty if one model was named.
         descriptions: Of each member.
         description: Of the first member.
-        task_type: classification, regression, representation or frame_classification.
+        task_type: Of the experiment, such as classification.
         class_names: Of the outputs; empty without classes.
         target_names: Of the targets of a regression; empty without names.
+        thresholds: From which probability on each of several labels is predicted, float64 (n_classes,); see `mean_thresholds`.
         is_untested: Whether it was trained on all items, so that none was left to test it.
     """
 
@@ -49,6 +51,7 @@ class SavedModel:
         self.task_type = self.description.task_type
         self.class_names = self.description.class_names
         self.target_names = self.description.target_names
+        self.thresholds = mean_thresholds(self.descriptions)
         self.is_untested = any(description.is_untested for description in self.descriptions)
 
     def __repr__(self) -> str:
@@ -104,10 +107,11 @@ class SavedModel:
             skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
 
         Returns:
-            path, start_s, end_s and: predicted and probability_<class>; predicted_<target> of a regression (numbers from 0
-            for targets without names); squared_error of an autoencoder (in units of the normalised features); label and
-            probability of each event, the mean over its frames. ``attrs["cut"]`` is the number of clips that go on after
-            end_s, where the model's input ends; ``attrs["silent"]`` the number of clips below -80 dBFS.
+            path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
+            probability_<class>; predicted_<target> of a regression (numbers from 0 for targets without names); squared_error of
+            an autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
+            ``attrs["cut"]`` is the number of clips that go on after end_s, where the model's input ends; ``attrs["silent"]``
+            the number of clips below -80 dBFS.
 
         Raises:
             AudioError: Something cannot be decoded.
@@ -255,7 +259,9 @@ class SavedModel:
             names = self.target_names or tuple(map(str, range(values.shape[1])))
             return {f"predicted_{name}": values[:, number] for number, name in enumerate(names)}
         columns: dict[str, Any] = {}
-        if not task.is_multi_label:
+        if task.has_clip_labels:
+            columns["predicted"] = join_decided(decide(values, self.thresholds), self.class_names)
+        elif not task.is_multi_label:
             columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
         return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
 
