@@ -72,7 +72,6 @@ def list_clips(
     clips = read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label))
     if task_type == "auto" and "label" in clips:
         refuse_measurements(clips["label"].tolist(), f"{table}, column {label}")
-        refuse_several(clips["label"].tolist(), f"{table}, column {label}")
     return clips
 
 
@@ -118,6 +117,9 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
             except ValueError as error:
                 faults.append(f"line {line}, column {written.get(column, column)}: received '{text}'; allowed: {error}")
         rows.append(row)
+    if task_type == "auto":
+        places = [place for place, column in enumerate(columns) if column == "label"]
+        refuse_several([cells[place].strip() for _, cells in lines for place in places], f"{table}, column label")
     refuse_faults(table, faults)
     if not rows:
         raise CorpusError(f"{table} has a header but no clips below it.")

@@ -39,9 +39,9 @@ class Evaluation:
         figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance, n_examples and the directions of
             further metrics of the record; of several labels their thresholds, and no confusion matrix.
         predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, target, predicted, and the
-            probability of each class; of several labels target and predicted are all labels, with ``;`` between them, and
-            target_<name> is 0 or 1; for regression target_<name> and predicted_<name> (names are numbers from 0 where the
-            targets have none). For frames and reconstructions see their own modules.
+            probability of each class; of several labels target and predicted are all labels, joined by ``;``, predicted those
+            of the whole clip, and target_<name> is 0 or 1; for regression target_<name> and predicted_<name> (names are numbers
+            from 0 where the targets have none). For frames and reconstructions see their own modules.
         tables: What else is kept, by the name of its file: DataFrames for .csv or .parquet.
     """
 
@@ -183,11 +183,15 @@ def evaluate_predictions(
     if task.has_clip_classes:
         figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
+    predicted: dict[str, NDArray[Any]] = {}
     if thresholds is not None:
+        for side, found in clips.items():  # thresholds are those of clips, so that all examples of a clip have its labels
+            of_clips = np.array(join_decided(decide(found.predictions, thresholds), class_names), dtype=object)
+            predicted[side] = of_clips[data.sides[side].table["clip"].factorize()[0]]
         figures["class_metrics"] = {"test": label_metrics(test.targets, test.predictions, class_names, thresholds)}
         figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
         figures["untuned_labels"] = [class_names[n] for n in np.flatnonzero(~clips["validation"].targets.any(axis=0))]
-    return Evaluation(figures, _tabulate(data, by_side, task, thresholds))
+    return Evaluation(figures, _tabulate(data, by_side, task, predicted))
 
 
 def _keras_loss(settings: Settings, data: FoldData) -> Loss:
@@ -227,7 +231,7 @@ def _item_metrics(
 
 
 def _tabulate(
-    data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: Task, thresholds: NDArray[np.float64] | None
+    data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: Task, predicted: Mapping[str, NDArray[Any]]
 ) -> pd.DataFrame:
     tables = []
     for side in KEPT_SIDES:
@@ -237,12 +241,9 @@ def _tabulate(
             names = np.array(data.class_names, dtype=object)
             table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
             columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
-        elif thresholds is not None:
-            of_labels = {
-                "target": join_decided(examples.targets, data.class_names),
-                "predicted": join_decided(decide(predictions, thresholds), data.class_names),
-            }
-            table = table.assign(**of_labels)
+        elif task.has_clip_labels:
+            of_labels = join_decided(examples.targets, data.class_names)
+            table = table.assign(target=of_labels, predicted=predicted[side])
             columns = {f"target_{name}": examples.targets[:, number] for number, name in enumerate(data.class_names)}
             columns |= {f"probability_{name}": predictions[:, number] for number, name in enumerate(data.class_names)}
         else:

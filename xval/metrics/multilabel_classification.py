@@ -1,8 +1,8 @@
 """Metrics of clips that have any number of labels: how well the probability of each label fits whether the clip has it.
 
 Comes in: targets, float32 (n_examples, n_classes), 0 or 1; predictions, float32 (n_examples, n_classes), the probability of
-each label, whatever the others are. Goes out: one float per metric, the figures of each label. A label is predicted from 0.5 on;
-figures at other thresholds are those of decisions, 0 or 1, in the place of probabilities.
+each label, whatever the others are. Goes out: one float per metric, the figures of each label. A label is predicted from 0.5
+on; figures at other thresholds are those of decisions, 0 or 1, in the place of probabilities.
 
 They are those of scikit-learn (definitions: Tsoumakas, Katakis & Vlahavas, Mining multi-label data, 2010), but labels that no
 target has are left out of means over labels, and what is not defined is NaN.

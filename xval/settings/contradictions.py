@@ -66,8 +66,8 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
     if settings.class_weights == "balanced" and task.has_clip_labels:
         raise ValueError(
-            "class_weights='balanced' weighs a clip by its one class, and clips with several labels have no such class; allowed "
-            "is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight"
+            "class_weights='balanced' weighs a clip by its one class, and clips with several labels have no such class; "
+            "allowed is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight"
         )
     if settings.class_weights == "balanced" and not task.has_clip_classes:
         raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")

@@ -1,7 +1,7 @@
 """The tasks: all that differs between classification, of one label or of several, regression, representation and frames.
 
-Comes in: a task_type, and of frame_classification a label_form. Goes out: a `Task`. A new task is an entry of `TASKS`, a file of
-metrics, xval/metrics/<name>.py, and a module of xval/evaluation/.
+Comes in: a task_type, and of frame_classification a label_form. Goes out: a `Task`. A new task is an entry of `TASKS`, a file
+of metrics, xval/metrics/<name>.py, and a module of xval/evaluation/.
 """
 
 from collections.abc import Iterable, Mapping
