@@ -242,8 +242,9 @@ def _label_sets(item: str, targets: Any) -> Any:
     if isinstance(targets, np.ndarray) and targets.dtype.kind not in "UO":
         return targets
     values = list(targets)
-    is_text = [isinstance(each, str) or all(isinstance(name, str) for name in np.ravel(list(each))) for each in values]
-    if not all(is_text) or not any(isinstance(each, str) or len(each) for each in values):
+    several = [[each] if isinstance(each, str) else each for each in values]
+    are_names = all(np.iterable(each) and all(isinstance(name, str) for name in each) for each in several)
+    if not are_names or not any(map(len, several)):
         return targets
     try:
         return [join_labels(list(each) if isinstance(each, np.ndarray) else each) for each in values]

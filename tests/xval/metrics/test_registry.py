@@ -22,7 +22,9 @@ from xval.settings.tasks import find_task
 
 
 def test_every_task_lists_its_metrics_in_the_order_of_its_file():
-    assert task_types() == ("classification", "frame_classification", "regression", "representation")
+    assert task_types() == (
+        "classification", "frame_classification", "multilabel_classification", "regression", "representation",
+    )  # fmt: skip
     assert metric_names("classification") == (
         "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc", "eer",
         "top_5_accuracy",
