@@ -160,8 +160,8 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
     return Finding(
         "folds lacking classes",
         f"Not every class is tested in fold {_list(folds)}: figures that average over classes (balanced accuracy, macro F1, "
-        "precision, recall, AUC, EER, mean average precision) are undefined there, or of fewer classes. Read the pooled ones, of "
-        "all folds together.",
+        "precision, recall, AUC, EER, mean average precision) are undefined there, or of fewer classes. Read the pooled ones, "
+        "of all folds together.",
     )
 
 
