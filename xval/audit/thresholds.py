@@ -1,4 +1,4 @@
-"""The rule on thresholds: where a clip may have several labels, validation clips alone have chosen from where on each is predicted.
+"""The rule on thresholds: validation clips alone choose from which probability on each of several labels is predicted.
 
 Comes in: evidence. Goes out: findings. The thresholds are computed again from the stored predictions of the validation clips.
 """

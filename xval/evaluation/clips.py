@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.data.clip_average import combine_examples
 from xval.data.fold import Examples, FoldData
-from xval.statistics.thresholds import find_thresholds
 from xval.metrics.multilabel_classification import decide, join_decided, label_metrics, tuned_metrics
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
+from xval.statistics.thresholds import find_thresholds
 
 if TYPE_CHECKING:
     import keras

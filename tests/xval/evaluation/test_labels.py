@@ -9,8 +9,8 @@ from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import load_fold
 from xval.evaluation.clips import evaluate_model
-from xval.statistics.thresholds import find_thresholds
 from xval.folds.split import Fold
+from xval.statistics.thresholds import find_thresholds
 
 NAMES = ("bell", "drum", "never")
 

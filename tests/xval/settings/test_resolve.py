@@ -141,7 +141,7 @@ def test_what_frames_want_of_architecture_and_features(changes, message):
         ({"architecture": "svm"}, "'svm' does classification, not multilabel_classification. Those that do: cnn_small, "),
         ({"architecture": "feature_combination"}, "'feature_combination' does classification, not multilabel"),
         ({"label_form": "multi_label"}, "'label_form' belongs to task_type frame_classification"),
-        ({"label_smoothing": 0.1, "augment_mixup": 0.3, "monitor": "val_mean_average_precision", "fold_repeats": 2}, None),
+        ({"label_smoothing": 0.1, "augment_mixup": 0.3, "monitor": "val_mean_average_precision"}, None),
         ({"loss": "binary_focal_crossentropy", "metrics": "binary_crossentropy", "early_stopping": False}, None),
     ],
 )
