@@ -210,7 +210,9 @@ def read_description(model: Path) -> ModelDescription:
 
 def mean_thresholds(descriptions: Sequence[ModelDescription]) -> NDArray[np.float64]:
     """Return the threshold of each label, the mean over models, float64 (n_classes,); empty where they have none."""
-    found = [[each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.thresholds]
+    found = [
+        [each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.task.has_clip_labels
+    ]
     return np.mean(found, axis=0) if found else np.empty(0)
 
 
