@@ -172,8 +172,9 @@ def _decided(
 ) -> TestedExamples:
     """Return examples with 0 and 1 for probabilities: whether they reach the thresholds of the job that predicted them."""
     records = jobs_of(metric_dict)
-    thresholds = {path: list(records[key]["thresholds"].values()) for key, path in folders.items() if key in records}
-    of_fold = {fold: np.array(thresholds[path.parent]) for fold, path in paths.items()}
+    job_of = {folder: records[key] for key, folder in folders.items() if key in records}
+    jobs = {fold: job_of[path.parent] for fold, path in paths.items()}
+    of_fold = {fold: np.array([job["thresholds"][name] for name in job["class_names"]]) for fold, job in jobs.items()}
     decided = decide(examples.predictions, np.array([of_fold[fold] for fold in examples.folds.tolist()]))
     names = np.array(examples.names, dtype=object)[examples.items]
     return TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
