@@ -14,6 +14,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, split_labels
 from preprocessing.clips.listing import NO_UTF8, is_utf8
 from xval.errors import CorpusError, suggestion
 
@@ -25,11 +26,12 @@ NAMED = "label:"
 """Prefix of the columns of a regression whose targets have names, which stand instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
-TASK_TYPES = ("classification", "regression", "representation", "frame_classification")
+TASK_TYPES = ("classification", MULTI_LABEL, "regression", "representation", "frame_classification")
 
 LARGEST_NAME = 1000
 """Characters of a name; a model.json with a longer one is refused."""
 
+_ONE_CLASS = ("classification", "frame_classification")
 _N_SHOWN = 3
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
@@ -45,14 +47,15 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
             columns.py.
         audio_folder: What the paths are relative to.
         task_type: ``regression``: labels become float64; else they become text (1.0 becomes ``1``). ``representation``: there
-            may be none.
+            may be none. ``multilabel_classification``: any number of labels of each clip, see label_sets.py.
 
     Returns:
         The columns clip, path, item, label (or ``label:<name>``), start_s, end_s, phase, fold, source_clip, augmented, in the
         rows' order. Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
 
     Raises:
-        CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty,
+        CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty (the
+            label of every clip for several labels),
             labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
             under one item or under two, two items or classes differ in case or spaces alone, or a name cannot be written
             (`check_names`).
@@ -83,6 +86,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     check_names(checked["item"], "items")
     if task_type == "classification":
         check_names(checked["label"], "classes")
+    elif task_type == MULTI_LABEL:
+        check_names((label for text in checked["label"] for label in split_labels(text)), "labels")
     _refuse(checked, checked["clip"] == "", "no clip name")
     _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
     _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
@@ -148,6 +153,15 @@ def natural_key(text: str) -> tuple[list[int | str], str]:
     return parts, text
 
 
+def class_names_of(labels: Iterable[object], task_type: str) -> tuple[str, ...]:
+    """Return the classes that labels name, in natural order; none where they are no classes."""
+    if task_type == MULTI_LABEL:
+        names = {label for text in labels for label in split_labels(str(text))}
+    else:
+        names = set(map(str, labels)) if task_type in _ONE_CLASS else set()
+    return tuple(sorted(names, key=natural_key))
+
+
 def label_columns(columns: Iterable[str]) -> list[str]:
     """Return which of some columns are targets: ``label``, or every ``label:<name>``."""
     return [column for column in columns if column == "label" or column.startswith(NAMED)]
@@ -207,6 +221,8 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
     """Return labels as text for classification, as finite numbers for regression."""
     if task_type not in TASK_TYPES:
         raise CorpusError(f"Unknown task type '{task_type}'. {suggestion(task_type, TASK_TYPES)}")
+    if task_type == MULTI_LABEL:
+        return _label_sets(labels, paths)
     numbers = [isinstance(label, Real) and not isinstance(label, bool) for label in labels]
     for path, label, is_number in zip(paths, labels, numbers, strict=True):
         if not _name(label) and task_type != "representation":
@@ -221,6 +237,19 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
     if not all(numbers):
         raise CorpusError(f"Regression needs labels that are numbers; received {labels[0]!r} for {paths[0]}.")
     return [float(label) for label in labels]
+
+
+def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
+    """Return the labels of each clip as one text; that of all clips together are one at least."""
+    found = []
+    for path, label in zip(paths, labels, strict=True):
+        try:
+            found.append(join_labels(label))
+        except CorpusError as error:
+            raise CorpusError(f"{path}: {error}") from error
+    if not any(found):
+        raise CorpusError(f"None of the {len(found)} clips has a label; some may have none, but not all of them.")
+    return found
 
 
 def _stretch_name(path: str, start_s: float, end_s: float) -> str:

@@ -175,7 +175,7 @@ def _write(
     from preprocessing.quality.charts import draw_charts
     from preprocessing.quality.facts import HEADER_COLUMNS, MEASURED_COLUMNS
     from preprocessing.quality.report import make_page
-    from preprocessing.quality.rules import count_by_class_and_item
+    from preprocessing.quality.rules import TASKS_WITH_CLASSES, count_by_class_and_item
 
     clip_columns = ["clip", "path", "item", *label_columns(facts.columns), "start_s", "end_s", "augmented"]
     table = facts.reindex(columns=[*clip_columns, *HEADER_COLUMNS, *MEASURED_COLUMNS, "faults", "reason"])
@@ -184,8 +184,8 @@ def _write(
     replace_file(
         folder / TABLE_NAME, lambda path: guarded(table).to_csv(path, index=False, encoding="utf-8", float_format="%.6g")
     )
-    if criteria.task_type == "classification":
-        counts = count_by_class_and_item(facts)
+    if criteria.task_type in TASKS_WITH_CLASSES:
+        counts = count_by_class_and_item(facts, criteria.task_type)
         replace_file(folder / COUNTS_NAME, lambda path: guarded(counts).to_csv(path, index=False, encoding="utf-8"))
     for name, content in charts.items():
         replace_file(folder / f"{name}.png", partial(Path.write_bytes, data=content))

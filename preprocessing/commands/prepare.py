@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from preprocessing import corpora
+from preprocessing.clips.label_sets import MULTI_LABEL, join_labels
 from preprocessing.commands.command_line import CorpusChoice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
@@ -52,7 +53,7 @@ def prepare(
             a DataFrame with the columns of one: path, item, label; or predictors, numbers (n_examples, ...), as one array or
             for each item.
         targets: Of predictors: (n_examples,) or, for regression, also (n_examples, n_outputs); for each item if they are; None
-            for representation. Of frames see `preprocessing.store.write`.
+            for representation. Of frames, and of several labels, see `preprocessing.store.write`.
         items: Of predictors in one array: what each example belongs to (speaker, session), (n_examples,). No item is on two
             sides of a split.
         corpus: Name of a reader, as ``python -m preprocessing NAME``; None: ``folders`` or ``table``.
@@ -90,6 +91,8 @@ def prepare(
             dataset = _named(dataset, "a DataFrame")
             audio_folder = Path.cwd() if audio_folder is None else audio_folder
             table = Path(folder) / f"{dataset}.csv"
+            if task_type == MULTI_LABEL and "label" in source:
+                source = source.assign(label=source["label"].map(join_labels))
             guarded(source).to_csv(table, index=False)
             source = table
         if not isinstance(source, str | Path | None):

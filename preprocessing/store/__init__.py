@@ -79,7 +79,7 @@ class FeatureStore:
 
     @property
     def target_shape(self) -> tuple[int, ...]:
-        """Return the shape of one target: (n_outputs,) for regression, else ()."""
+        """Return the shape of one target: (n_outputs,) for regression, (n_classes,) for several labels, else ()."""
         return self.description.target_shape
 
     @property
@@ -237,11 +237,14 @@ def write(
         predictors: For each item, numbers (n_examples, ...), at least one axis behind the first; the last one holds the
             feature bins. Stored as float32. For frame_classification sequences of frames, each (n_frames, n_values); they may
             differ in n_frames, and an item then has a list of them.
-        targets: For each item, for classification text or integers (n_examples,); for regression numbers (n_examples,) or
-            (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence text or integers
-            (n_frames,), where the text ``background`` is no event, or 0 and 1 (n_frames, n_classes); for representation None.
+        targets: For each item, for classification text or integers (n_examples,); for multilabel_classification text such as
+            ``dog;rain`` (n_examples,), a list of names for each example, or 0 and 1 (n_examples, n_classes); for regression
+            numbers (n_examples,) or (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence
+            text or integers (n_frames,), where the text ``background`` is no event, or 0 and 1 (n_frames, n_classes); for
+            representation None.
         data_folder: Folder of all corpora.
-        task_type: ``classification``, ``regression``, ``representation`` or ``frame_classification``.
+        task_type: ``classification``, ``multilabel_classification``, ``regression``, ``representation`` or
+            ``frame_classification``.
         class_names: The classes in their order; integers among the targets are then positions in it. When omitted: the targets
             that occur, in natural order; targets of 0 and 1 need them.
         frame_s: For frame_classification the length of a frame (s).

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import decode, resample
+from preprocessing.clips.label_sets import MULTI_LABEL, multi_hot
 from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.embeddings.compute import Work, embed_clips
 from preprocessing.embeddings.embedder import EmbedderFacts, at_its_rate, identify
@@ -146,13 +147,22 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
                 extract = partial(_extract_clip, audio_folder=corpus.audio_folder, settings=settings, n_samples=length)
                 made = map_in_processes(extract, clips, n_processes=n_processes, progress=progress)
             with closing(made) as outcomes:
-                codes = {name: code for code, name in enumerate(corpus.class_names)}
-                find_target = {"classification": lambda clip: codes[clip.targets[0]], "regression": lambda clip: clip.targets}
-                _append_all(writer, clips, outcomes, find_target.get(corpus.task_type, lambda _: 0))
+                _append_all(writer, clips, outcomes, _target_finder(corpus))
             writer.publish(
                 index_hash=corpus.index_hash, embedder=_describe_embedder(settings, writer, work) if is_embedding else None
             )
     shutil.rmtree(parts, ignore_errors=True)
+
+
+def _target_finder(corpus: Corpus) -> Callable[[_Clip], Any]:
+    """Return what gives the target of a clip in the form that its task has in a store."""
+    codes = {name: code for code, name in enumerate(corpus.class_names)}
+    finders: dict[str, Callable[[_Clip], Any]] = {
+        "classification": lambda clip: codes[clip.targets[0]],
+        MULTI_LABEL: lambda clip: multi_hot(clip.targets, corpus.class_names)[0],
+        "regression": lambda clip: clip.targets,
+    }
+    return finders.get(corpus.task_type, lambda _: 0)
 
 
 def _append_all(

@@ -20,6 +20,7 @@ import pytest
 import architectures
 from xval.errors import SettingsError
 from xval.settings.architectures import architecture_names
+from xval.settings.tasks import TASKS
 
 PROJECT_ROOT = Path(architectures.__path__[0]).parent
 NAMES = [name for name in architecture_names() if name != "feature_combination"]  # that one is no network
@@ -247,7 +248,7 @@ def test_reads_examples_of_any_length_or_says_that_it_cannot(name: str) -> None:
 def test_it_declares_what_the_engine_reads(name):
     module = module_of(name)
     assert module.reshaping_type in {"conv", "rnn", "none"}
-    assert set(module.task_types) <= {"classification", "regression", "representation", "frame_classification"}
+    assert set(module.task_types) <= set(TASKS)
     assert module.task_types
     assert re.search(r"[\d,]{3,} parameters at ", " ".join(module.__doc__.split()))
 

@@ -18,6 +18,7 @@ from xval.audit import (
     normaliser,
     seeds,
     split,
+    thresholds,
 )
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, Rule, Verdict
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     hashes.CODE_HASH,
     seeds.SEEDS,
     seeds.REPEATS,
+    thresholds.THRESHOLDS,
     split.RANDOM_SPLIT,
 )
 """The rules, in the order of their verdicts."""

@@ -47,7 +47,7 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
         opened.index,
         opened.index_hash,
         task_type=settings.task_type,
-        has_classes=settings.task.has_clip_classes,
+        has_classes=settings.task.deals_classes,
         settings=wanted,
     )
 

@@ -4,6 +4,7 @@ Comes in: the path of a saved model. Goes out: a checked `ModelDescription`; the
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -61,6 +62,7 @@ def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[tuple[str, ...], AfterValidator(_checked_names)]
 
 
@@ -89,6 +91,7 @@ class ModelDescription(BaseModel):
         architecture: Its name, or the dotted path of one of the user's own.
         class_names: Of the outputs, in their order; empty without classes. With one class per frame, background is first.
         target_names: Of the targets of a regression; empty without names.
+        thresholds: From which probability on each label is predicted, where a clip may have several.
         feature_settings: How examples are made of audio.
         clip_samples: Length that clips were padded or cut to (samples at the features' rate); None: they kept their lengths.
         is_custom: Whether a script made the features, so that they cannot be computed from audio.
@@ -112,6 +115,7 @@ class ModelDescription(BaseModel):
     architecture: str
     class_names: Names
     target_names: Names
+    thresholds: dict[str, Share] = {}
     feature_settings: FeatureSettings
     clip_samples: int | None = Field(gt=0)
     is_custom: bool
@@ -162,6 +166,8 @@ class ModelDescription(BaseModel):
     def _check_outputs(self) -> Self:
         if self.task.has_classes and not self.class_names:
             raise ValueError(f"class_names is empty, and the model answers with classes ({self.task_type})")
+        if self.task.has_clip_labels and set(self.thresholds) != set(self.class_names):
+            raise ValueError("thresholds are not of the labels in class_names, one of each")
         if self.task.is_framewise and self.frames is None:
             raise ValueError("it has no settings of the frames that the model labels")
         return self
@@ -222,6 +228,14 @@ def read_description(model: Path) -> ModelDescription:
             "experiment again with --overwrite."
         ) from error
     return description
+
+
+def mean_thresholds(descriptions: Sequence[ModelDescription]) -> NDArray[np.float64]:
+    """Return the threshold of each label, the mean over models, float64 (n_classes,); empty where they have none."""
+    found = [
+        [each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.task.has_clip_labels
+    ]
+    return np.mean(found, axis=0) if found else np.empty(0)
 
 
 def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:

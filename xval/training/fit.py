@@ -170,7 +170,8 @@ def _targeted(
     else:
         targets = loss_targets(examples.targets, compiled.loss, settings, data)
     if smooth:  # Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
-        targets = (targets * (1 - smooth) + smooth / targets.shape[-1]).astype(np.float32)
+        n_answers = 2 if settings.task.is_multi_label else targets.shape[-1]  # each label is there, or it is not
+        targets = (targets * (1 - smooth) + smooth / n_answers).astype(np.float32)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`
     return Batches(examples, settings.batch_size, targets=targets, weights=weights, constant=wants_constant_shapes(), **options)

@@ -163,7 +163,7 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
         evaluation = _evaluate(model, setup, job.settings, history)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
-    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
+    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial, tested.get("thresholds"))
     write_history(temporary / "history.csv", history.epochs)
     return _describe(job) | {
         **setup.facts,
