@@ -48,7 +48,8 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
                 write(project.folder / "audio" / name / f"s{speaker}_{take}.wav", tone(label, 10 * speaker + take))
     prepare(project, "folders", str(project.folder / "audio"), "--item-pattern", r"s\d")
     windows = {"example_length_s": 0.2, "clip_average": "logits"}
-    project.write_script({"architecture": "mlp", "n_units": (8,)}, num_folds=3, debug_mode=True, workers=1, **SMALL, **windows)
+    chosen = {"num_folds": 3, "debug_mode": True, "backend": "jax", **SMALL, **windows}
+    project.write_script({"architecture": "mlp", "n_units": (8,)}, **chosen)
     ended = project.run("--folds", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record, fold = project.records()[1, 1], project.results / "instance_1" / "fold_1"
