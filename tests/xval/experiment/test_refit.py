@@ -369,7 +369,7 @@ def test_a_folder_within_the_experiment_needs_the_number(experiment, capsys):
 def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experiment, request):
     path = experiment.instance_folder(1) / "settings.json"
     written = json.loads(path.read_text())
-    written["parameters"] |= {"executor": "processes", "backend": "jax"}
+    written["parameters"]["executor"] = "processes"
     path.write_text(json.dumps(written))
     command = [sys.executable, "-m", "xval", "refit", str(experiment.path), "1", "--epochs", "50", "--gpu", "cpu"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
