@@ -30,6 +30,10 @@ difference = float(np.abs(model.predict(x, verbose=0) - kept[columns].to_numpy()
 imported = sorted({"xval", "architectures", "preprocessing"} & set(sys.modules))
 print(json.dumps({"backend": keras.backend.backend(), "imported": imported, "difference": difference}))
 """
+INSTANCES = (
+    {"architecture": "mlp", "n_units": (16,)},
+    {"architecture": "cnn_small", "n_filters": (4, 8), "dropout": 0.5},
+)
 
 
 def run_light(project, *arguments):
@@ -38,27 +42,23 @@ def run_light(project, *arguments):
     return subprocess.run(command, cwd=project.folder, capture_output=True, text=True, env=project.environment(), check=False)
 
 
-INSTANCES = (
-    {"architecture": "mlp", "n_units": (16,)},
-    {"architecture": "cnn_small", "n_filters": (4, 8), "dropout": 0.5},
-)
-
-
 @pytest.fixture
 def two_workers(project, make_once):
     """Write a script of `INSTANCES` in the project; return one that has run it with two workers, once, and what it printed."""
 
+    def other(folder):
+        return type(project)(folder, folder / "results" / "toy" / "experiment_1")
+
     def run(folder):
-        other = type(project)(folder, project.results)
-        other.write_corpus()
-        other.write_script(*INSTANCES, num_folds=2)
-        ended = other.run("--workers", "2")
+        other(folder).write_corpus()
+        other(folder).write_script(*INSTANCES, num_folds=2)
+        ended = other(folder).run("--workers", "2")
         assert ended.returncode == 0, ended.stdout + ended.stderr
         (folder / "printed").write_text(ended.stdout)
 
     project.write_script(*INSTANCES, num_folds=2)
     folder = make_once("two_workers", run)
-    return type(project)(folder, folder / "results" / "toy" / "experiment_1"), (folder / "printed").read_text()
+    return other(folder), (folder / "printed").read_text()
 
 
 def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(two_workers):

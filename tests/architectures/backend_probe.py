@@ -28,7 +28,7 @@ def load(folder: Path, name: str) -> float:
 def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, object]:
     """Train one step, save, load as the engine loads; return loss, weights that stayed, the difference of predictions."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        unseen, inputs, targets = arrays["inputs"], arrays["inputs"][:6], arrays["targets"][:6]
+        inputs, targets = arrays["inputs"][:6], arrays["targets"][:6]
     keras.utils.set_random_seed(1)
     options = {
         option: tuple(value) if isinstance(value, list) else value for option, value in described["options"].items()
@@ -47,12 +47,12 @@ def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, objec
     model.save(path)
     from xval.saved_models.load import read_keras_model
 
-    difference = np.abs(predict(read_keras_model(path), unseen) - predict(model, unseen)).max()
+    difference = np.abs(predict(read_keras_model(path), inputs) - predict(model, inputs)).max()
     return {"loss": value, "still": still, "difference": float(difference)}
 
 
 def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Return the outputs of one batch, on JAX always of as many examples: what is compiled once is read from its cache."""
+    """Return the outputs of one batch; JAX would compile a smaller last one apart."""
     if IS_JAX:
         return model.predict(inputs, batch_size=len(inputs), verbose=0)
     return keras.ops.convert_to_numpy(keras.ops.stop_gradient(model(inputs, training=False)))
