@@ -269,7 +269,8 @@ class Project:
 
     def environment(self, **variables):
         kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-        return kept | {"COLUMNS": "200"} | variables
+        quick = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.05"}  # small networks, which many tests train again
+        return kept | {"COLUMNS": "200"} | quick | variables
 
     def run_script(self, script, *arguments):
         """Run a script and return the finished process, with its text."""
