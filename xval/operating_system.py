@@ -29,6 +29,8 @@ except ImportError:  # Windows
 IS_WINDOWS = sys.platform == "win32"
 WARNING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 """Those with which schedulers say that the time of a job is nearly over; none on Windows."""
+ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those that end a process and leave it time for a last word."""
 
 _TRY_TO_REPLACE_FOR_S = 2.0
 _TRY_EVERY_S = 0.02

@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
+from xval.backend.keras_internals import optimizer_variables
+
 _WARM_UP_STEPS = 3  # in which libraries choose their kernels; torch's documentation has as many
 
 Batch = Sequence[torch.Tensor]
@@ -100,7 +102,7 @@ class RecordedSteps:
     def _nothing_changed(self) -> Iterator[None]:
         """Give variables and random numbers the values back that they had before the block."""
         model = self._model
-        of_optimizer = model.optimizer.variables if model.optimizer else []
+        of_optimizer = optimizer_variables(model.optimizer) if model.optimizer else []
         variables = {id(each): each.value for each in (*model.variables, *model.metrics_variables, *of_optimizer)}.values()
         before, generator = [value.detach().clone() for value in variables], torch.cuda.get_rng_state()
         try:

@@ -24,11 +24,13 @@ class Note:
         started: When it began (Unix time, s).
         epoch: The last finished epoch that was written; 0: none.
         epochs: Most epochs that it will train.
+        remark: What is to be said of it, such as that it goes on from a checkpoint; mostly nothing.
     """
 
     started: float
     epoch: int
     epochs: int
+    remark: str = ""
 
 
 class EpochNote:
@@ -39,7 +41,13 @@ class EpochNote:
         self._epochs = epochs
         self._started = time.time()
         self._next = 0.0
+        self._remark = ""
         self.write(0)
+
+    def say(self, remark: str, epoch: int) -> None:
+        """Write a remark at once, beside the last finished epoch."""
+        self._remark, self._next = remark, 0.0
+        self.write(epoch)
 
     def write(self, epoch: int) -> None:
         """Write that an epoch has ended, unless the file is less than a second old."""
@@ -49,7 +57,7 @@ class EpochNote:
         self._next = now + _SECONDS_BETWEEN
         new = self._path.with_suffix(".new")
         with suppress(OSError):
-            new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs))))
+            new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs, self._remark))))
             replace(new, self._path)
 
     def remove(self) -> None:
@@ -62,6 +70,6 @@ def read_note(folder: Path) -> Note | None:
     """Return the progress in the temporary folder of a job, or None if it cannot be read."""
     try:
         content = json.loads((folder / NOTE_NAME).read_bytes())
-        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]))
+        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]), str(content.get("remark", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -84,6 +84,7 @@ class Settings(FeatureSettings):
     max_worker_memory_mb: Annotated[PositiveInt, _RUN]
     in_memory_mb: Annotated[NonNegativeInt, _RUN]
     data_on_device: Annotated[bool, _RUN] = True  # what was written before has none
+    checkpoint_minutes: Annotated[NonNegativeFloat, _RUN | Scope.BETWEEN_STEPS] = 5.0  # as data_on_device
     slurm_cluster: Annotated[Literal["slurm", "local"], _CLUSTER]
     slurm_partition: Annotated[OptionalText, _CLUSTER]
     slurm_time_limit_min: Annotated[PositiveInt, _CLUSTER]

@@ -16,10 +16,12 @@ from xval.backend.compilation import wants_constant_shapes
 from xval.data.batches import Batches, EpochOfRows
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
+from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.job import Refit
 from xval.models.losses import loss_targets
 from xval.models.predict import predict, rows_on_device
 from xval.settings.schema import Settings
+from xval.training.checkpoint import CheckpointedEpochs
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
 from xval.training.layer_rates import set_layer_rates
@@ -59,6 +61,7 @@ def train_model(
     report: ReportEpoch,
     refit: Refit | None = None,
     write_batches: WriteBatches | None = None,
+    checkpoints: FoldCheckpoints | None = None,
 ) -> History:
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
 
@@ -71,6 +74,7 @@ def train_model(
         refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
             have. None: as the settings say.
         write_batches: Called after each epoch with the losses of its batches, see `BatchLosses`.
+        checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
 
     Returns:
         The history.
@@ -107,20 +111,21 @@ def train_model(
         on_epoch_begin=begin_epoch,
     )
     followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
-    fitted = compiled.fitted.fit(
+    callbacks = [begin, *followed_batches, *between.callbacks, *own]
+    n_epochs = refit.epochs if refit else settings.num_epochs
+    epochs = CheckpointedEpochs(None if own else checkpoints, compiled, callbacks, report, n_epochs)
+    batches.set_epoch(epochs.first_epoch)
+    compiled.fitted.fit(
         batches if on_gpu is None else _epochs_on_device(compiled, batches, *on_gpu),
         validation_data=by_keras,
-        epochs=refit.epochs if refit else settings.num_epochs,
-        callbacks=[begin, *followed_batches, *between.callbacks, *own],
+        initial_epoch=epochs.first_epoch,
+        epochs=epochs.last_epoch,
+        callbacks=[*callbacks, epochs],
         shuffle=False,
         verbose=0,
     )
-    rows = [
-        {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
-        for epoch in range(len(fitted.epoch))
-    ]
     # A callback of the user's own may have changed the weights since they were validated.
-    return History(rows, between.best_epoch(len(rows)), None if own else between.predictions)
+    return History(epochs.rows, between.best_epoch(len(epochs.rows)), None if own else between.predictions)
 
 
 def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: Any, rows: NDArray[np.int64]) -> EpochOfRows:

@@ -41,19 +41,19 @@ EXPECTED = {
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
         "page", "tracking", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb",
         "in_memory_mb",
-        "data_on_device", *CLUSTER, *FOLDS, "repeats",
+        "data_on_device", "checkpoint_minutes", *CLUSTER, *FOLDS, "repeats",
     ),
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
-        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", *CLUSTER,
-        "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2", *FOLDS, "repeats",
+        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", "checkpoint_minutes",
+        *CLUSTER, "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_decay", "schedule_patience", "final_learning_rate", "num_epochs",
         "warmup_epochs",
         "early_stopping", "patience", "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
-        "page", "tracking",
+        "page", "tracking", "checkpoint_minutes",
     ),
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
