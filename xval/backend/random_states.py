@@ -17,7 +17,7 @@ def random_states() -> dict[str, Any]:
     """Return the states: a dict of numbers, texts and arrays."""
     version, numbers, spare = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - what others draw from
-    found = {
+    found: dict[str, Any] = {
         "python": {"version": version, "numbers": np.array(numbers, np.uint64), "spare": spare},
         "numpy": {"name": name, "keys": np.array(keys), "rest": rest},
         "keras": global_seed_state(),

@@ -11,6 +11,7 @@ from typing import Any
 
 from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError
+from xval.executors._warnings import warnings_to
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.worker.check_models import check_models
@@ -44,18 +45,14 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     def show_begin(job: Job) -> None:
         show({**job.key._asdict(), "epoch": 0, "values": {}})
 
-    if raise_errors:
+    with warnings_to(lambda _: None):
         for job in jobs:
             show_begin(job)
-            yield run_job(job, show, device=slot.device, raise_errors=True)
-        return
-    for job in jobs:
-        show_begin(job)
-        outcome = run_job(job, show, device=slot.device)
-        if outcome.status == "crashed":
-            show_begin(job)
-            outcome = run_job(job, show, device=slot.device)
-        yield outcome
+            outcome = run_job(job, show, device=slot.device, raise_errors=raise_errors)
+            if outcome.status == "crashed":
+                show_begin(job)
+                outcome = run_job(job, show, device=slot.device)
+            yield outcome
 
 
 def _bind(slot: Slot, backend: str, *, deterministic: bool) -> None:

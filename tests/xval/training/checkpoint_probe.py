@@ -1,8 +1,8 @@
 """Trains jobs undisturbed, and again with an interruption after which they go on; prints what each left.
 
-Run by test_checkpoint.py as `python -P checkpoint_probe.py FOLDER INSTANCE:EPOCH ...`, with KERAS_BACKEND set: after EPOCH - 1 epochs
-the job is ended, in the place of a signal; EPOCH "test": when it is trained and is to be tested. Prints one line of JSON:
-{"INSTANCE:EPOCH": {"undisturbed", "gone_on", "notes", "went_on", "files"}}.
+Run by test_checkpoint.py as `python -P checkpoint_probe.py FOLDER INSTANCE:EPOCH ...`, with KERAS_BACKEND set: at the end of
+EPOCH the job is ended, before its checkpoint is written; EPOCH "test": when it is trained and is to be tested. Prints one line
+of JSON: {"INSTANCE:EPOCH": {"undisturbed", "gone_on", "notes", "seen", "went_on", "files"}}; "seen": epochs of the second run.
 """
 
 import json
