@@ -88,7 +88,7 @@ def run_launched(
     waiting: deque[Job] = deque()
     crashes: Counter[Path] = Counter()
     losses: Counter[Path] = Counter()
-    furthest = {job_file(job): checkpointed_epoch(job) for job in jobs}
+    furthest: Counter[Path] = Counter()
     display = _Display(report)
     try:
         for job in jobs:
@@ -110,7 +110,7 @@ def run_launched(
                     continue
                 del running[path]
                 if outcome is None:
-                    if (epoch := checkpointed_epoch(job)) > furthest[path]:  # it had come further: not one more of the same
+                    if (epoch := checkpointed_epoch(job)) > furthest[path]:  # it came further: not one more of the same
                         furthest[path], losses[path] = epoch, 0
                     outcome = JobOutcome.of(job.key, "crashed", error=end)
                     counter, most = losses, engine.attempts_when_lost

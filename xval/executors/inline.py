@@ -48,7 +48,10 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     with warnings_to(lambda _: None):
         for job in jobs:
             show_begin(job)
-            outcome = run_job(job, show, device=slot.device, raise_errors=raise_errors)
+            if raise_errors:
+                yield run_job(job, show, device=slot.device, raise_errors=True)
+                continue
+            outcome = run_job(job, show, device=slot.device)
             if outcome.status == "crashed":
                 show_begin(job)
                 outcome = run_job(job, show, device=slot.device)

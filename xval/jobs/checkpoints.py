@@ -32,6 +32,7 @@ from xval.results.folder import ExperimentFolder
 Report = Callable[[Mapping[str, Any]], None]
 
 _SHARE_IN_MEMORY = 0.01  # of the time that may go into states that are kept in memory
+_SECONDS_BEFORE_FIRST = 1.0  # a fold that is trained sooner costs nothing
 _LONGEST_TEXT = 64
 _RUNNING: list["FoldCheckpoints"] = []  # one at most, of this process
 _NO_TRAINING = ("script", "experiments", "study")  # parts of a copy of the code that only declare
@@ -52,10 +53,10 @@ class FoldCheckpoints:
         self._temporary = temporary
         self._report = report
         self._path = checkpoint_path(ExperimentFolder(Path(job.experiment_folder)), job.key)
-        self._binding = _bind(job, belongings)
         self._interval_s = 60 * job.settings.checkpoint_minutes
+        self._binding = _bind(job, belongings) if self._interval_s else {}
         self._started = self._written = time.monotonic()
-        self._next_taken = 0.0
+        self._next_taken = self._started + _SECONDS_BEFORE_FIRST
         self._seconds_before = 0.0
         self._latest: Checkpoint | None = None
         self._has_failed = False
@@ -123,15 +124,19 @@ class FoldCheckpoints:
             self.write()
             self._written = time.monotonic()
 
-    def write(self) -> None:
-        """Write the state that is kept in memory, if any; a full disk costs the checkpoint, not the training."""
+    def write(self, *, is_quiet: bool = False) -> None:
+        """Write the state that is kept in memory, if any; a full disk costs the checkpoint, not the training.
+
+        Args:
+            is_quiet: Do not say that it failed: a signal may have come in the middle of a report.
+        """
         latest = self._latest
         if latest is None:
             return
         try:
             write_checkpoint(self._path, latest, self._temporary)
         except OSError as error:
-            if not self._has_failed:
+            if not self._has_failed and not is_quiet:
                 self._has_failed = True
                 self._say(f"{self._job.key.of_instance}: its checkpoint cannot be written ({error.strerror or error})")
 
@@ -145,7 +150,7 @@ class FoldCheckpoints:
         before: dict[int, Any] = {}
 
         def write(number: int, frame: FrameType | None) -> None:
-            self.write()
+            self.write(is_quiet=True)
             if number in WARNING_SIGNALS:
                 return
             if callable(handler := before[number]):
@@ -176,7 +181,7 @@ class FoldCheckpoints:
 def write_latest() -> None:
     """Write the state of what this process trains; for threads that are about to end the process."""
     for each in _RUNNING:
-        each.write()
+        each.write(is_quiet=True)
 
 
 def _bind(job: Job, belongings: Mapping[str, object]) -> dict[str, str]:

@@ -42,15 +42,17 @@ class EpochNote:
         self._started = time.time()
         self._next = 0.0
         self._remark = ""
+        self._epoch = 0
         self.write(0)
 
-    def say(self, remark: str, epoch: int) -> None:
-        """Write a remark at once, beside the last finished epoch."""
+    def say(self, remark: str, epoch: int = 0) -> None:
+        """Write a remark at once, beside the last finished epoch: one that is given, or a later one that was written."""
         self._remark, self._next = remark, 0.0
-        self.write(epoch)
+        self.write(max(epoch, self._epoch))
 
     def write(self, epoch: int) -> None:
         """Write that an epoch has ended, unless the file is less than a second old."""
+        self._epoch = epoch
         now = time.monotonic()
         if now < self._next:
             return

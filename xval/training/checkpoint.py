@@ -121,6 +121,8 @@ class CheckpointedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
             name = type(callback).__name__
             if set(held) != set(_held(callback)):
                 raise ValueError(f"{name} holds {sorted(held)}")
+            if not all(value is None or isinstance(value, int | float | list | np.ndarray) for value in held.values()):
+                raise ValueError(f"{name} holds a text")
             if held.get("best_weights") is not None:
                 _check_arrays(name, held["best_weights"], self._compiled.fitted.get_weights())
             if held.get("trained"):

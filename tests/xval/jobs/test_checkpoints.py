@@ -77,6 +77,7 @@ def test_a_signal_has_the_last_state_written_and_does_what_it_did_before(make_ch
         with found.written_at_signals():
             signal.raise_signal(signal.SIGTERM)  # nothing is there yet
             assert (seen.pop(), path.exists()) == (signal.SIGTERM, False)
+            make_checkpoints.clock[0] += 2
             found.offer(1, state(1))
             signal.raise_signal(signal.SIGUSR1)
             assert (seen, read_position(path)) == ([], 1)  # a warning ends nothing
