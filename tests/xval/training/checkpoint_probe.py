@@ -18,6 +18,7 @@ import numpy as np
 from xval.jobs.job import Trial
 from xval.jobs.prepare import prepare_for
 from xval.results.folder import ExperimentFolder
+from xval.training import compiled
 from xval.worker import run
 
 probe = runpy.run_path(str(Path(__file__).with_name("warm_model_probe.py")))
@@ -79,6 +80,8 @@ def main(folder: Path, names: list[str]) -> None:
     prepare_for(probe["make_job"](folder, written, 2, 1))  # threads are bound before anything is computed
     layers = [keras.Input((12, 8)), keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.Dense(96)]
     keras.Sequential(layers).save(folder / "initial.keras")
+    if keras.backend.backend() != "torch":
+        compiled.WARM_MODEL.forget = lambda: None  # to compile takes most of the time; benchmarks/checkpoints.py compiles anew
     left = {}
     for name in names:
         number, where = name.split(":")
