@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+
+from xval.results.epoch_note import read_note
+from xval.results.folder import ExperimentFolder
 
 # Of the tests that compare figures with those of a run that nothing has disturbed.
 SEEDS = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 4)]
@@ -95,6 +99,54 @@ def test_a_signal_ends_a_run_as_ctrl_c_does(project, number, tell):
     assert running.returncode == 128 + number, printed
     assert printed.splitlines()[-1] == "Interrupted. What was finished is kept; the same command goes on from there."
     assert not project.leftovers()
+
+
+@pytest.mark.slow
+def test_a_worker_and_a_run_that_are_ended_go_on_inside_the_fold(project):
+    """SIGTERM to a worker, then to the run; in the end the figures of a run that nothing has disturbed."""
+    network = {"architecture": "mlp", "n_units": (8,), "dropout": 0.5}
+    project.write_script(network, num_epochs=300, early_stopping=False, backend="torch")
+    ended = project.run("--folds", "1", "--executor", "inline", "--set", "experiment_folder=undisturbed")
+    assert ended.returncode == 0, ended.stderr
+
+    running = project.start("--folds", "1", "--workers", "1")
+    (worker,) = wait_for_epoch(project, 40) and project.workers_of(running.pid)
+    os.kill(worker, signal.SIGUSR1)
+    wait_for_epoch(project, 60)
+    assert project.workers_of(running.pid) == [worker]
+    os.kill(worker, signal.SIGTERM)  # its executor tries the job once more
+    wait_for(lambda: set(project.workers_of(running.pid)) - {worker})
+    wait_for_epoch(project, 100)
+    running.send_signal(signal.SIGTERM)
+    printed = running.communicate(timeout=60)[0]
+    assert running.returncode == 130, printed
+    status = project.run_module("xval", "status", str(project.results)).stdout
+    again = project.run("--folds", "1", "--workers", "1")
+
+    epochs = [
+        int(found.group(1))
+        for text in (printed, status, again.stdout)
+        for found in re.finditer(r"goes on at epoch (\d+)", text)
+    ]
+    assert len(epochs) == 3, printed + status + again.stdout
+    assert 40 < epochs[0] < epochs[1] == epochs[2]
+    assert epochs[1] > 100
+    assert project.figures() == project.figures("undisturbed")
+    assert not [*project.results.rglob("*.npz")]
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+def wait_for_epoch(project, epoch):
+    """Wait until the first fold has trained so many epochs."""
+    folder = ExperimentFolder(project.results)
+    return wait_for(lambda: any((note := read_note(path)) and note.epoch >= epoch for path in folder.leftovers(1, 1)))
 
 
 def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undisturbed):

@@ -34,7 +34,7 @@ from xval.settings.parameters import describe_faults
 
 FIRST_JOB, NO_NETWORK = "XVAL_FIRST_JOB", "no_network"
 """What tells a process that its first job trains no network."""
-_SECONDS_TO_END = 5.0
+_SECONDS_TO_END = 10.0  # in which it may write a checkpoint
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOG_TAIL = 4000
 # Told to end by the user or a scheduler, before or after it had begun to listen.

@@ -12,9 +12,12 @@ from xval.errors import SettingsError
 from xval.executors import _launched
 from xval.executors._launched import run_launched, slot_of_each
 from xval.folds.split import Fold
+from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, write_job_file, write_outcome
+from xval.results.epoch_note import EpochNote
+from xval.results.folder import ExperimentFolder
 
 CPU = Slot("cpu", 1)
 
@@ -86,6 +89,39 @@ def test_a_lost_job_goes_elsewhere_as_often_as_its_engine_allows(jobs):
     engine = Engine({1: [None, None, "done"], 2: [None] * 3})
 
     assert run(jobs, engine) == {1: ("done", "because"), 2: ("crashed", "it is gone, 3 times")}
+
+
+def test_a_loss_after_progress_is_not_counted_with_those_before(jobs, tmp_path):
+    class Progressing(Engine):
+        def end_of(self, path):
+            (tmp_path / "instance_1").mkdir(exist_ok=True)
+            epoch = len(self.launched) // 2  # every second launch comes further
+            if epoch:
+                write_checkpoint(tmp_path / "instance_1" / ".fold_1.checkpoint.npz", Checkpoint({}, epoch, 0.0, {}), tmp_path)
+            return super().end_of(path)
+
+    engine = Progressing({1: [None] * 9 + ["done"]})
+
+    assert run(jobs[:1], engine) == {1: ("done", "because")}
+    assert len(engine.launched) == 10
+
+
+def test_that_a_job_goes_on_is_shown_by_its_note(jobs):
+    engine, seen = Engine({}), []
+    outcomes = run_launched(jobs[:1], CPU, seen.append, engine)
+    engine.end_of = lambda path: say(path) or ""
+
+    def say(path):
+        if seen:
+            engine.fates, engine.end_of = {1: ["done"]}, lambda path: Engine.end_of(engine, path)
+            return
+        folder = ExperimentFolder(Path(jobs[0].experiment_folder))
+        (folder.leftovers(1, 1) or [folder.begin_fold(1, 1)])[0].joinpath("progress.json").unlink(missing_ok=True)
+        EpochNote(folder.leftovers(1, 1)[0], 30).say("fold 1 goes on at epoch 13 of 30", 12)
+
+    assert next(outcomes).status == "done"
+    assert {"instance": 1, "fold": 1, "repeat": 1, "worker": 0, "note": "fold 1 goes on at epoch 13 of 30"} in seen
+    assert 12 in [event.get("epoch") for event in seen]
 
 
 def test_no_more_are_launched_at_a_time_than_there_is_room_for(jobs):
