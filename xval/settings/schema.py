@@ -84,6 +84,8 @@ class Settings(FeatureSettings):
     max_worker_memory_mb: Annotated[PositiveInt, _RUN]
     in_memory_mb: Annotated[NonNegativeInt, _RUN]
     data_on_device: Annotated[bool, _RUN] = True  # what was written before has none
+    lock: Annotated[Literal["flock", "lease"], _RUN] = "flock"  # as data_on_device
+    lease_s: Annotated[PositiveFloat, Field(ge=1), _RUN] = 60.0
     slurm_cluster: Annotated[Literal["slurm", "local"], _CLUSTER]
     slurm_partition: Annotated[OptionalText, _CLUSTER]
     slurm_time_limit_min: Annotated[PositiveInt, _CLUSTER]

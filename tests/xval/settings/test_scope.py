@@ -41,11 +41,12 @@ EXPECTED = {
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
         "page", "tracking", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb",
         "in_memory_mb",
-        "data_on_device", *CLUSTER, *FOLDS, "repeats",
+        "data_on_device", "lock", "lease_s", *CLUSTER, *FOLDS, "repeats",
     ),
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
-        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", *CLUSTER,
+        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", "lock",
+        "lease_s", *CLUSTER,
         "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2", *FOLDS, "repeats",
     ),
     Scope.BETWEEN_STEPS: (
