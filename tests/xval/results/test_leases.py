@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -176,7 +175,6 @@ def test_a_fold_of_another_machine_is_left_while_that_lives_and_taken_over_when_
 
     with folder.claim(1, 1) as ours:
         assert not ours
-    assert [job.state for job in read_status(folder).instances[0].jobs] in ([], ["running"])
     assert folder.claimed()(JobKey(1, 1))
     other.send_signal(signal.SIGKILL)
     other.wait()
@@ -222,4 +220,4 @@ def test_derived_files_are_rebuilt_by_one_process_at_a_time(folder, clock):
         waiting.result()
 
     assert order == ["first", "second"]
-    assert Path(folder.path / ".rebuild.lease").is_dir()
+    assert (folder.path / ".rebuild.lease").is_dir()
