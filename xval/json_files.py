@@ -189,6 +189,20 @@ def _shortened(name: str) -> str:
     return f"{name[:_N_KEPT]}~{blake2b(encoded, digest_size=8).hexdigest()}"
 
 
+def process_name() -> str:
+    """Return a name of this process that no other has, on no machine; without spaces."""
+    process = os.getpid()
+    return f"{_machine()}-{_boot()}-{process}-{_start_of(process) or 0}"
+
+
+def has_died(name: str) -> bool:
+    """Return whether a process of this machine has ended, by its `process_name`; False where nobody can tell."""
+    machine, _, process = name.partition(f"-{_boot()}-")
+    number, _, started = process.partition("-")
+    is_known = machine == _machine() and number.isdecimal() and started.isdecimal() and bool(_start_of(os.getpid()))
+    return is_known and _start_of(int(number)) != started
+
+
 def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
     """Remove what killed writers left in a folder under temporary names of `part_path`, as far as that is allowed.
 
@@ -228,6 +242,14 @@ def _machine() -> str:
     except OSError:
         container = 0
     return f"{re.sub('[^A-Za-z0-9]', '_', socket.gethostname())}_{container}"
+
+
+def _boot() -> str:
+    """Return a name of this start of the system, since several machines may have one host name; empty: none is known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
+    except OSError:
+        return ""
 
 
 def _start_of(process: int) -> str | None:

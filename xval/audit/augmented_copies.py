@@ -18,12 +18,16 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             findings.notes.append("the corpus has no augmented copies")
     if findings.not_checkable:
         return
+    known: dict[bytes, list[str]] = {}
     for job in evidence.jobs:
         with findings.looking_at(job.name):
-            predictions = job.predictions()
-            evaluated = predictions[predictions["clip"].isin(copies)]
-            for side, clips in evaluated.groupby("side")["clip"]:
-                findings.faults.append(f"{job.name}: the augmented copy {quoted(set(clips))} is in the {side} predictions")
+            if (found := evidence.predictions_hash(job)) not in known:
+                predictions = job.predictions()
+                evaluated = predictions[predictions["clip"].isin(copies)].groupby("side")["clip"]
+                known[found] = [
+                    f"the augmented copy {quoted(set(clips))} is in the {side} predictions" for side, clips in evaluated
+                ]
+            findings.faults += [f"{job.name}: {fault}" for fault in known[found]]
 
 
 AUGMENTED_COPIES = Rule(

@@ -6,26 +6,37 @@ Comes in: evidence. Goes out: findings. Augmented copies have a rule of their ow
 from typing import TYPE_CHECKING
 
 from preprocessing.annotations.labels import count_frame_samples, resolve_recordings
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
 from xval.data.examples import WaveformExamples
 from xval.errors import XvalError
+from xval.settings.schema import FRAME_KEYS
 from xval.settings.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _KEPT_SIDES = ("validation", "test")
+_SETTINGS = (*FeatureSettings.model_fields, *FRAME_KEYS, "train_where", "test_where")  # that decide what is predicted
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
+    # The jobs of a fold test the same clips in all instances, so most of them are like one that has been looked at.
+    known: dict[tuple[object, ...], list[str]] = {}
     for job in evidence.jobs:
         with findings.looking_at(job.name):
-            predictions = job.predictions()
-            findings.faults += [f"{job.name}: {fault}" for fault in _faults_of_rows(job, predictions)]
+            rows = evidence.predictions_hash(job), *job.sides.values()
+            if rows not in known:
+                known[rows] = _faults_of_rows(job, job.predictions())
+            findings.faults += [f"{job.name}: {fault}" for fault in known[rows]]
             store = evidence.store(job)
-            findings.faults += [f"{job.name}: {fault}" for fault in _faults_by_store(job, predictions, store)]
+            combined, settings = job.record.get("combined"), job.settings
+            compared = *rows, store.folder, combined, *(str(getattr(settings, name)) for name in _SETTINGS)
+            if compared not in known:
+                known[compared] = _faults_by_store(job, job.predictions(), store)
+            findings.faults += [f"{job.name}: {fault}" for fault in known[compared]]
 
 
 def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:

@@ -3,7 +3,10 @@
 Comes in: a results folder and the folder of corpora. Goes out: `Evidence`, or a `NotCheckableError` for what is missing.
 """
 
+import hashlib
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +26,7 @@ from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 """What libraries raise for damaged files; pyarrow's errors are subclasses of these."""
@@ -131,14 +135,32 @@ class JobEvidence:
         Raises:
             NotCheckableError: It is missing or damaged.
         """
+        with self._reading_predictions() as table:
+            found: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
+            return found
+
+    def predictions_hash(self) -> bytes:
+        """Return the SHA-256 of what `predictions` returns; what tests the same clips has the same.
+
+        Raises:
+            NotCheckableError: As `predictions`.
+        """
+        import pyarrow as pa
+
+        with self._reading_predictions() as table, pa.BufferOutputStream() as content:
+            with pa.ipc.new_stream(content, table.schema) as stream:
+                stream.write_table(table)
+            return hashlib.sha256(content.getvalue()).digest()
+
+    @contextmanager
+    def _reading_predictions(self) -> "Iterator[pa.Table]":
         from pyarrow import parquet
 
-        path = self.folder / "predictions.parquet"
         try:
-            names = set(parquet.read_schema(path).names)
-            columns = [name for name in ("item", "row", "clip", "start_s", "side") if name in names]
-            table: pd.DataFrame = parquet.read_table(path, columns=columns).to_pandas()
-            return table.astype({"item": str, "clip": str, "side": str})
+            with parquet.ParquetFile(self.folder / "predictions.parquet") as file:
+                names = set(file.schema_arrow.names)
+                columns = [name for name in ("item", "row", "clip", "start_s", "side") if name in names]
+                yield file.read(columns, use_threads=False)
         except FileNotFoundError as error:
             raise NotCheckableError("predictions.parquet is missing") from error
         except DAMAGE as error:
@@ -169,6 +191,7 @@ class Evidence:
         self.damage: list[str] = []
         self._data_folder = data_folder
         self._stores: dict[Path, FeatureStore | NotCheckableError] = {}
+        self._hashes: dict[JobKey, bytes] = {}
         try:
             self._folds: WrittenFolds | None = read_folds(folder)
         except (ResultsError, OSError) as error:
@@ -245,6 +268,16 @@ class Evidence:
         if isinstance(found, NotCheckableError):
             raise found
         return found
+
+    def predictions_hash(self, job: JobEvidence) -> bytes:
+        """Return the hash of the predictions of a job, which are read once.
+
+        Raises:
+            NotCheckableError: As `JobEvidence.predictions`.
+        """
+        if job.key not in self._hashes:
+            self._hashes[job.key] = job.predictions_hash()
+        return self._hashes[job.key]
 
     def _open_store(self, folder: Path) -> FeatureStore | NotCheckableError:
         if not folder.is_dir():

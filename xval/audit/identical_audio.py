@@ -3,7 +3,12 @@
 Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
 """
 
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import NDArray
 
 from xval.audit.evidence import Evidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
@@ -13,6 +18,9 @@ from xval.folds.shared_audio import find_shared_audio
 from xval.folds.split import Fold
 from xval.saved_models.description import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 from xval.saved_models.seen import short_hashes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COPIES = "copies of one source clip"
 
@@ -56,6 +64,7 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
 
 
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
+    known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have heard the same in most instances
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             try:
@@ -68,24 +77,29 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
                     f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} beside its model: the corpus, or a model that it was made "
                     "of, had no audio hashes"
                 )
-            index = evidence.corpus.index
-            index = index[index["audio_hash"].fillna("") != ""]
-            hashes, sides = short_hashes(index["audio_hash"]), job.sides
-            is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
-            leaked = index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]
-            if len(leaked):
-                findings.faults.append(f"{job.name}: its model has seen the audio of the tested clip {quoted(set(leaked))}")
-            leaked = index.loc[has_trained & index["item"].isin(sides["validation"]), "clip"]
-            if len(leaked):
-                findings.faults.append(
-                    f"{job.name}: its model was trained on the audio of clip {quoted(set(leaked))}, which validates"
-                )
-            known = sides["training"] | sides["validation"]
-            missing = index.loc[~is_seen & index["item"].isin(known), "clip"]
-            if len(missing):
-                findings.faults.append(
-                    f"{job.name}: {SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated"
-                )
+            sides = job.sides
+            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values()
+            if key not in known:
+                known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides)
+            findings.faults += [f"{job.name}: {fault}" for fault in known[key]]
+
+
+def _faults_of_seen(
+    index: "pd.DataFrame", heard: NDArray[np.uint64], trained: NDArray[np.uint64], sides: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Return what is wrong with the audio that a model has heard, and was trained on."""
+    index = index[index["audio_hash"].fillna("") != ""]
+    hashes = short_hashes(index["audio_hash"])
+    is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
+    known = {*sides["training"], *sides["validation"]}
+    faults = []
+    if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):
+        faults.append(f"its model has seen the audio of the tested clip {quoted(set(leaked))}")
+    if len(leaked := index.loc[has_trained & index["item"].isin(sides["validation"]), "clip"]):
+        faults.append(f"its model was trained on the audio of clip {quoted(set(leaked))}, which validates")
+    if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
+        faults.append(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated")
+    return faults
 
 
 IDENTICAL_AUDIO = Rule(

@@ -35,6 +35,7 @@ from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
+from xval.results.lock import choose_lock
 from xval.results.read import is_current, read_done
 from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, Instance, resolve, resolve_values
@@ -99,6 +100,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         numbers = sorted({key.instance for key in planned.to_do})
         with track(folder, settings, numbers, console) as tracking:
             folder.prepare(declaration.description)
+            choose_lock(folder.path, settings.lock, settings.lease_s)
             with derived_files(planned, console) as derived:
                 outcomes = _run(planned, declaration, command, console, derived, tracking)
     else:

@@ -185,9 +185,14 @@ class ClaimedFold:
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
         """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
 
+        A job that another process has taken over meanwhile, which takes its temporary folder away, is that one's.
+
         Raises:
             FirstJobError: `raise_errors` is set.
         """
+        if not self._is_kept():
+            self._stack.close()
+            return self._outcome("elsewhere")
         is_refused = name_refused(error, self._folder.fold_folder(*self._job.key))
         if isinstance(error, DivergenceError) and (damage := find_not_finite(Path(self._job.store_folder))):
             error = CorpusError(f"{damage}, which no learning_rate can change. {how_to_rebuild(Path(self._job.store_folder))}")
@@ -204,6 +209,13 @@ class ClaimedFold:
             seconds=round(time.monotonic() - self._started, 3),
             memory_mb=memory_mb(),
         )
+
+    def _is_kept(self) -> bool:
+        """Return whether this process still holds the job, as far as the disk tells."""
+        try:
+            return self._folder.keeps(*self._job.key)
+        except OSError:
+            return True
 
     def _known_outcome(self) -> JobOutcome | None:
         """Return the outcome if another run has finished the job meanwhile."""

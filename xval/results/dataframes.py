@@ -21,7 +21,7 @@ from xval.errors import ResultsError, suggestion
 from xval.results.finished_folds import InstanceRecords, expect, find_instances
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES
-from xval.results.rebuild import gather_metrics
+from xval.results.rebuild import gather_metrics, without_collector
 from xval.results.summary import differing_parameters, figure, value_of
 
 _DTYPES = {
@@ -66,14 +66,15 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
     Raises:
         ResultsError: There is no experiment, a file is missing or damaged, or two folders hold the same experiment.
     """
-    instances = find_instances(Path(folder))
     dtypes = _DTYPES | ({"item": "str"} if items else {})
-    described = _parameter_columns(instances, taken=dtypes) if parameters else {}
-    rows = []
-    for instance in instances:
-        of_instance = {column: _plain(instance.written.parameters.get(name)) for column, name in described.items()}
-        rows += [row | of_instance for row in _rows(instance, with_items=items)]
-    table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
+    rows: list[tuple[Any, ...]] = []
+    with without_collector():
+        instances = find_instances(Path(folder))
+        described = _parameter_columns(instances, taken=dtypes) if parameters else {}
+        for instance in instances:
+            of_instance = tuple(_plain(instance.written.parameters.get(name)) for name in described.values())
+            rows += [(*row, *of_instance) for row in _rows(instance, with_items=items)]
+        table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
     table.attrs["not_done"] = _not_done(instances)
     return table
 
@@ -160,17 +161,18 @@ def load_predictions(
     return found
 
 
-def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[dict[str, Any]]:
-    """Yield the rows of an instance, without its parameters."""
+def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of an instance, in the order of `_DTYPES`, then perhaps the item; without its parameters."""
+    no_item = (math.nan,) if with_items else ()
+    dataset, experiment = instance.keys["dataset"], instance.keys["experiment"]
     for key, record in instance.done.items():
-        path, keys = instance.experiment.fold_folder(*key) / "record.json", instance.keys | key._asdict()
+        path, keys = instance.experiment.fold_folder(*key) / "record.json", (dataset, experiment, *key)
         for side, (part, of_part) in FIGURE_PLACES.items():
             figures = expect(expect(record, part, dict, path), of_part, dict, path)
-            yield from (keys | {"side": side, "metric": name, "value": _number(value)} for name, value in figures.items())
+            yield from ((*keys, side, name, _number(value), *no_item) for name, value in figures.items())
         if with_items:
             for item, figures in expect(expect(record, "item_metrics", dict, path), "test", dict, path).items():
-                of_item = keys | {"side": _ITEM_SIDE, "item": item}
-                yield from (of_item | {"metric": name, "value": _number(value)} for name, value in figures.items())
+                yield from ((*keys, _ITEM_SIDE, name, _number(value), item) for name, value in figures.items())
 
 
 def _number(value: object) -> float:

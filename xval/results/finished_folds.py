@@ -71,7 +71,8 @@ def find_instances(folder: Path, numbers: Collection[int] | None = None) -> list
         ResultsError: There is no experiment, a number is unknown, a file is missing or damaged, or two folders hold the same
             experiment.
     """
-    below = sorted({path.parent for pattern in _BELOW for path in folder.glob(pattern)}, key=_natural)
+    places = _BELOW[:1] if (folder / "folds.json").is_file() else _BELOW  # below an experiment lies none
+    below = sorted({path.parent for pattern in places for path in folder.glob(pattern)}, key=_natural)
     found: list[InstanceRecords] = []
     for path in below or [folder]:
         experiment, instances, chosen = _find_jobs(path)

@@ -1,4 +1,4 @@
-"""The results folder of one experiment: names, atomic writes and locks.
+"""The results folder of one experiment: names and atomic writes; the locks are of job_locks.py.
 
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)
@@ -16,17 +16,14 @@ renamed when it is complete.
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock
 
 from xval.errors import ResultsError
 from xval.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
-from xval.operating_system import is_locked
 from xval.results.job_key import SEARCH, JobKey
-from xval.results.lock import hold
+from xval.results.job_locks import JobLocks
 
 ALL_ITEMS = 0
 """The fold number of the job that trains on all items; its folder is called refit."""
@@ -35,7 +32,7 @@ _INSTANCE = re.compile(r"instance_(\d+)")
 _BEGUN = "begun"
 
 
-class ExperimentFolder:
+class ExperimentFolder(JobLocks):
     """The folder of one experiment.
 
     Args:
@@ -43,6 +40,7 @@ class ExperimentFolder:
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
 
     def prepare(self, description: str) -> None:
@@ -149,37 +147,6 @@ class ExperimentFolder:
         """
         return read_json(self.instance_folder(instance) / "settings.json")
 
-    def lock(self) -> FileLock:
-        """Return the lock under which the derived files of the experiment are rebuilt."""
-        return FileLock(self.path / ".rebuild.lock")
-
-    @contextmanager
-    def claim(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Iterator[bool]:
-        """Hold a job for this process, until the block or the process ends, however it ends.
-
-        Yields:
-            True: this process holds the job, and the leftovers of a dead process are removed. False: another process holds it.
-        """
-        self.fold_folder(instance, fold, repeat, trial).parent.mkdir(parents=True, exist_ok=True)
-        with hold(self._lock_file(instance, fold, repeat, trial)) as ours:
-            if ours:
-                for leftover in self.leftovers(instance, fold, repeat, trial):
-                    shutil.rmtree(leftover)
-            yield ours
-
-    def is_claimed(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> bool:
-        """Return whether some process holds a job; nothing is written."""
-        return is_locked(self._lock_file(instance, fold, repeat, trial))
-
-    def leftovers(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> list[Path]:
-        """Return the temporary folders of a job: of the process that runs it, or of one that died."""
-        final = self.fold_folder(instance, fold, repeat, trial)
-        return sorted(final.parent.glob(f".{final.name}.*.part"))
-
-    def _lock_file(self, *key: int) -> Path:
-        final = self.fold_folder(*key)
-        return final.with_name(f".{final.name}.lock")
-
     def begin_fold(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Make and return a temporary folder to write a job into; `publish` names it."""
         (folder := part_path(self.fold_folder(instance, fold, repeat, trial))).mkdir(parents=True)
@@ -192,13 +159,20 @@ class ExperimentFolder:
 
         Raises:
             OSError: The disk is full or gone; the temporary folder is not renamed, and an old record stays.
+            ResultsError: Another process has taken the job over.
         """
         flush_all([*temporary.rglob("*"), temporary])
         final = self.fold_folder(instance, fold, repeat, trial)
+        if not self.keeps(instance, fold, repeat, trial):
+            raise ResultsError(f"{final}: another process has taken it over; what this one has made of it is left out.")
         if final.exists():
             aside = temporary.with_name(f"{temporary.name}.old.part")
             final.rename(aside)
-            temporary.rename(final)
+            try:
+                temporary.rename(final)
+            except OSError:
+                aside.rename(final)
+                raise
             shutil.rmtree(aside)
         else:
             temporary.rename(final)

@@ -1,39 +1,105 @@
 """The lock on a job, which one process holds while it runs the job, and which any process may query.
 
-Comes in: the path of a lock file. Goes out: whether this process holds it. It is a lock of the system, which ends with the
-process.
+Comes in: the path of a lock. Goes out: whether this process holds it. It is a lock of the system, which ends with the process
+(``lock = flock``), or, where leases.json lies in the folder of the experiment, a lease (``lock = lease``; leases.py).
 
-A query (`xval.operating_system.is_locked`) takes the lock for some microseconds; `hold` tries for a moment, so that a query
-never keeps a worker from its job. (/proc/locks does not show processes of other containers or machines.)
+A query (`xval.operating_system.is_locked`) takes the lock of the system for some microseconds; `hold` tries for a moment, so
+that a query never keeps a worker from its job. (/proc/locks does not show processes of other containers or machines.)
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
+from xval.errors import ResultsError
+from xval.json_files import read_json, write_if_changed
+from xval.results import leases
+
 _TRY_FOR_S = 0.25
 _TRY_EVERY_S = 0.01
+_LEASES = "leases.json"
+
+
+def choose_lock(folder: Path, lock: Literal["flock", "lease"], lease_s: float) -> None:
+    """Write leases.json into the folder of an experiment whose jobs are to be locked by leases; it stays when others are not.
+
+    Raises:
+        ResultsError: A file that is no JSON stands there.
+        OSError: The folder is not writable.
+    """
+    if lock == "lease":
+        write_if_changed(folder / _LEASES, {"lease_s": lease_s})
+
+
+def read_lease_s(folder: Path) -> float | None:
+    """Return how long a lease holds in the folder of an experiment (s), or None: it has locks of the system.
+
+    Raises:
+        ResultsError: leases.json is damaged.
+    """
+    written = read_json(folder / _LEASES)
+    if written is None:
+        return None
+    lease_s = written.get("lease_s")
+    if not isinstance(lease_s, int | float) or not isfinite(lease_s) or lease_s <= 0:
+        raise ResultsError(
+            f"{folder / _LEASES}: lease_s={lease_s!r:.60}; wanted is a number of seconds above 0. Delete the file "
+            "while nothing of the experiment runs; the next run with lock=lease writes it anew."
+        )
+    return lease_s
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[bool]:
+def hold(path: Path, lease_s: float | None = None) -> Iterator[Callable[[], bool] | None]:
     """Hold a lock until the block or the process ends.
 
     Args:
-        path: The lock file; it is made if it is missing, and stays.
+        path: The lock without its suffix: the file .lock or the folder .lease; it is made if it is missing, and stays.
+        lease_s: As of `read_lease_s`.
 
     Yields:
-        True: this process holds it. False: another process holds it.
+        What tells whether this process still holds it, which a lease can be lost by: a function that returns True, or False.
+        None: another process holds it.
     """
-    lock = FileLock(path)
+    if lease_s is not None:
+        lease = leases.take(lease_folder(path), lease_s)
+        try:
+            yield lease.renew if lease else None
+        finally:
+            if lease:
+                lease.release()
+        return
+    lock = FileLock(lock_file(path))
     try:
         lock.acquire(timeout=_TRY_FOR_S, poll_interval=_TRY_EVERY_S)
     except Timeout:
-        yield False
+        yield None
         return
     try:
-        yield True
+        yield lambda: True
     finally:
         lock.release()
+
+
+@contextmanager
+def wait_for(path: Path, lease_s: float | None) -> Iterator[None]:
+    """Hold a lock as `hold` does, once no other process does."""
+    while True:
+        with hold(path, lease_s) as held:
+            if held:
+                yield
+                return
+
+
+def lock_file(path: Path) -> Path:
+    """Return the file of a lock of the system."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def lease_folder(path: Path) -> Path:
+    """Return the folder of a lease."""
+    return path.with_name(f"{path.name}.lease")

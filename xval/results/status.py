@@ -32,8 +32,9 @@ class JobStatus:
 
     Attributes:
         fold: Number of the fold.
-        state: done; failed, as recorded; running: a process holds its lock; interrupted: a process died and left its temporary
-            folder; stale: done with other settings or folds than the present ones; damaged: its record cannot be read; to do.
+        state: done; failed, as recorded; running: a process holds its lock (a lease: is heard); interrupted: a process died and
+            left its temporary folder; stale: done with other settings or folds than the present ones; damaged: its record
+            cannot be read; to do.
         reason: An explanation of the state in one line, or empty.
         since: When a running job began, or an interrupted one last wrote (Unix time, s).
         epoch: The last finished epoch of a running job; 0: none.
@@ -109,7 +110,8 @@ def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     faults: list[str] = []
     folds = _read(partial(read_folds, folder), faults)
     written = {number: _read(partial(read_settings, folder, number), faults) for number in folder.instances()}
-    jobs = {number: _read_jobs(folder, number, written[number], folds) for number in written}
+    claimed = _read(folder.claimed, faults) or (lambda _: False)
+    jobs = {number: _read_jobs(folder, number, written[number], folds, claimed) for number in written}
     every = [job for of_instance in jobs.values() for job in of_instance]
     n_at_once = max(1, sum(job.state == "running" for job in every))
     instances = []
@@ -141,7 +143,11 @@ def _texts(written: WrittenInstance | None) -> tuple[str, str, str] | None:
 
 
 def _read_jobs(
-    folder: ExperimentFolder, instance: int, written: WrittenInstance | None, folds: WrittenFolds | None
+    folder: ExperimentFolder,
+    instance: int,
+    written: WrittenInstance | None,
+    folds: WrittenFolds | None,
+    claimed: Callable[[JobKey], bool],
 ) -> list[JobStatus]:
     """Return the state of every job of an instance."""
     records, damaged = read_records(folder, instance)
@@ -160,7 +166,7 @@ def _read_jobs(
         next_run = f"goes on at epoch {position + 1}" if position else "starts it again"
         if record and is_done and not others:
             jobs.append(job("done", seconds=float(record["seconds"])))
-        elif folder.is_claimed(*key):
+        elif claimed(key):
             jobs.append(replace(_running(folder, key), checkpoint=position))
         elif key in damaged:
             jobs.append(job("damaged", damaged[key]))

@@ -252,8 +252,9 @@ def test_looking_changes_nothing(command, results):
 def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
     program = (
         "import sys; from pathlib import Path; from xval.results.folder import ExperimentFolder\n"
+        "from xval.results.job_key import JobKey\n"
         "folder = ExperimentFolder(Path(sys.argv[1])); print('looking', flush=True)\n"
-        "while True: folder.is_claimed(1, 1)"
+        "while True: folder.claimed()(JobKey(1, 1))"
     )
     folder = ExperimentFolder(results)
     with subprocess.Popen([sys.executable, "-c", program, str(results)], stdout=subprocess.PIPE, text=True) as looking:

@@ -42,11 +42,11 @@ EXPECTED = {
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
         "page", "tracking", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb",
         "in_memory_mb",
-        "data_on_device", "search_storage", "checkpoint_minutes", *CLUSTER, *FOLDS, "repeats",
+        "data_on_device", "lock", "lease_s", "search_storage", "checkpoint_minutes", *CLUSTER, *FOLDS, "repeats",
     ),
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
-        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device",
+        "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", "lock", "lease_s",
         "checkpoint_minutes", *CLUSTER, "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2",
         *FOLDS, "repeats", "search_storage",
     ),

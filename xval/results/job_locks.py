@@ -1,0 +1,85 @@
+"""Which process holds which job of an experiment, and the lock of its derived files.
+
+Comes in: the key of a job. Goes out: whether this process holds it. What a dead process left of a job is removed when it is
+claimed.
+"""
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+from xval.operating_system import is_locked
+from xval.results.job_key import JobKey
+from xval.results.leases import living
+from xval.results.lock import hold, lease_folder, lock_file, read_lease_s, wait_for
+
+
+class JobLocks(ABC):
+    """The locks of an `ExperimentFolder`, which this is a part of.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, ...], Callable[[], bool]] = {}
+
+    @abstractmethod
+    def fold_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
+        """Return the folder of one job."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Return the lock under which the derived files of the experiment are rebuilt; it waits for other processes."""
+        return wait_for(self.path / ".rebuild", read_lease_s(self.path))
+
+    @contextmanager
+    def claim(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Iterator[bool]:
+        """Hold a job for this process, until the block or the process ends, however it ends.
+
+        Yields:
+            True: this process holds the job, and the leftovers of a dead process are removed. False: another process holds it.
+        """
+        key = (instance, fold, repeat, trial)
+        self.fold_folder(*key).parent.mkdir(parents=True, exist_ok=True)
+        with hold(self._lock(*key), read_lease_s(self.path)) as held:
+            if held:
+                self._held[key] = held
+            try:
+                for leftover in self.leftovers(*key) if held else ():
+                    _take_away(leftover)
+                yield held is not None
+            finally:
+                self._held.pop(key, None)
+
+    def keeps(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> bool:
+        """Return whether this process still holds a job that it has claimed; suspended for long, it may have lost its lease."""
+        held = self._held.get((instance, fold, repeat, trial))
+        return held is None or held()
+
+    def claimed(self) -> Callable[[JobKey], bool]:
+        """Return what tells whether some process holds a job; nothing is written. Leases are watched for some heartbeats."""
+        if (lease_s := read_lease_s(self.path)) is None:
+            return lambda key: is_locked(lock_file(self._lock(*key)))
+        alive = living(self.path.glob("instance_*/.*.lease"), lease_s)
+        return lambda key: lease_folder(self._lock(*key)) in alive
+
+    def leftovers(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> list[Path]:
+        """Return the temporary folders of a job: of the process that runs it, or of one that died."""
+        final = self.fold_folder(instance, fold, repeat, trial)
+        return sorted(final.parent.glob(f".{final.name}.*.part"))
+
+    def _lock(self, *key: int) -> Path:
+        final = self.fold_folder(*key)
+        return final.with_name(f".{final.name}")
+
+
+def _take_away(leftover: Path) -> None:
+    """Remove the folder of a process that seems dead; should it live, it finds the folder whole or gone, never half of it."""
+    gone = leftover.with_name(f"{leftover.name}.old.part")
+    with suppress(FileNotFoundError):
+        leftover.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
