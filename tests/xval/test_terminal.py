@@ -101,3 +101,10 @@ def test_an_error_shows_what_it_names(capsys):
 
     assert carry_out(fail) == 2
     assert capsys.readouterr().err == f"error: {SHOWN}: no such file.\nerror: second: fault.\n"
+
+
+def test_a_console_can_be_made_where_the_standard_output_is_closed(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "stdout", None)
+
+    make_wide_console().print("nowhere")

@@ -45,7 +45,8 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
 def make_wide_console(*, quiet: bool = False) -> Console:
     """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
     console = VisibleConsole(quiet=quiet)
-    if not console.is_jupyter and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None where a shell has closed it (>&-)
+    if not console.is_jupyter and not is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_FILES
     return console
 
