@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end_as_ctrl_c_does
+from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end_as_ctrl_c_does, end_without_search
 from preprocessing.options.argument_parser import Parser, add_settings_argument
 from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
 from xval.experiment.run import RunRequest, run_experiment
@@ -39,6 +39,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     console = make_wide_console()
     errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
     end_as_ctrl_c_does()
+    end_without_search()
     try:
         return run_experiment(declaration, _command(_parser(declaration).parse_all(arguments), declaration), console)
     except FirstJobError:
