@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CODE := xval architectures preprocessing augmentation experiments benchmarks tests docs notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check docs fix bench bench-gpu systems clean
+.PHONY: help demo test test-slow torture check docs fix bench bench-gpu systems clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,6 +31,9 @@ test: .venv/.installed-test ## run the tests (about 10 minutes on 2 cores)
 
 test-slow: .venv/.installed-test ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
+
+torture: .venv/.installed-test ## kill it, fill its disk, damage its files, by the hundred; a table of what failed (hours; docs/robustness.md)
+	$(BIN)/python tests/torture $(OPTIONS)
 
 check: .venv/.installed-test docs ## format, lint, types, the direction of imports, the links of the docs
 	$(BIN)/ruff format --check $(CODE)

@@ -1,20 +1,26 @@
 """Where commands print, and how they end: a console, a progress bar that is a few lines outside a terminal, exit codes.
 
-Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 2 wrong usage or input, 130 interrupted.
+Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 2 wrong usage or input, 130 interrupted (143 by
+SIGTERM, 129 by SIGHUP).
 """
 
 import atexit
 import gc
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from xval.errors import UsageError, XvalError
-from xval.operating_system import allow_any_text
+from xval.errors import FirstJobError, UsageError, XvalError
+from xval.json_files import final_name
+from xval.operating_system import ENDING_SIGNALS, refusal
+from xval.terminal import allow_any_text, write_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,28 +28,46 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_NOTHING_LEFT = "Nothing half made is left; run the same command again."
 _N_LINES = 5
 
 
-def carry_out(command: Callable[[], int | None]) -> int:
+def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     """Run a command, print in one line what stops it, and return the exit code: what it returns, or 0.
+
+    SIGTERM and SIGHUP stop it as Ctrl-C does; the exit code is 128 and the number of the signal, as shells have it.
+
+    Args:
+        command: What is carried out.
+        kept: What is said of what was done before it was stopped by a signal or a disk; empty: that nothing is left.
 
     Raises:
         SystemExit: After ``--help``.
+        FirstJobError: In debug mode, where the traceback is what is wanted.
     """
     allow_any_text()
-    end_without_search()
-    try:
-        return command() or 0
-    except XvalError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
-    except OSError as error:
-        sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}.\n")
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. Nothing half made is left; run the same command again.\n")
-        return EXIT_INTERRUPTED
+    _end_without_search()
+    with _signals_as_ctrl_c() as received:
+        try:
+            return command() or 0
+        except FirstJobError:
+            raise
+        except KeyboardInterrupt:
+            line, code = f"Interrupted. {kept or _NOTHING_LEFT}", EXIT_INTERRUPTED
+        except XvalError as error:
+            line, code = _prefixed(str(error)), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+        except OSError as error:
+            line, code = f"error: {describe_refusal(error)} {kept}".rstrip(), EXIT_FAILED
+        if received:  # whatever it led to: workers that ended with it, a library that raises an error of its own
+            line, code = f"Interrupted. {kept or _NOTHING_LEFT}", 128 + received[0]
+        write_line(line, sys.stderr)
+        return code
+
+
+def describe_refusal(error: OSError) -> str:
+    """Return what the system refused, and for which file: ``results.xlsx: No space left on device``."""
+    name = error.filename2 or error.filename  # of a file that is copied or renamed, where to
+    return f"{final_name(Path(os.fsdecode(name))) if isinstance(name, str | bytes) else 'a file'}: {refusal(error)}."
 
 
 def program(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[str]], int]:
@@ -56,15 +80,10 @@ def program(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[s
     return run
 
 
-def end_without_search() -> None:
+def _end_without_search() -> None:
     """Let this process end without a search for garbage in all that it has loaded: 0.3 s and more where pandas is."""
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
-
-
-def end_as_ctrl_c_does() -> None:
-    """Let SIGTERM end this process as Ctrl-C does: workers end, and nothing half-written stays."""
-    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def make_console(*, is_error: bool = False) -> "Console":
@@ -73,9 +92,9 @@ def make_console(*, is_error: bool = False) -> "Console":
     Args:
         is_error: Print to the standard error.
     """
-    from rich.console import Console
+    from preprocessing.visible_console import VisibleConsole
 
-    return Console(highlight=False, emoji=False, markup=False, soft_wrap=True, stderr=is_error)
+    return VisibleConsole(soft_wrap=True, stderr=is_error)
 
 
 @contextmanager
@@ -101,8 +120,33 @@ def progress_bar(console: "Console", title: str, noun: str = "clips") -> Iterato
         yield lambda done, total: bars.update(bar, completed=done, total=total, visible=True)
 
 
-def _interrupt(_signal_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _signals_as_ctrl_c() -> Iterator[list[int]]:
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP within the block; yield the list that the first one is noted in.
+
+    Later ones are ignored: a terminal that is closed and a scheduler send several, which would disturb the clearing up. A
+    signal that is ignored (nohup) or that a script listens to itself stays so.
+    """
+    received: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    ours = [number for number in ENDING_SIGNALS if is_main and signal.getsignal(number) is signal.SIG_DFL]
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        if not received:
+            received.append(number)
+            raise KeyboardInterrupt
+
+    for number in ours:
+        signal.signal(number, interrupt)
+    try:
+        yield received
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_IGN if received else signal.SIG_DFL)
+
+
+def _prefixed(text: str) -> str:
+    return "\n".join(line if line.startswith(" ") else f"error: {line}" for line in text.split("\n"))
 
 
 def _print_fifths(console: "Console", title: str, noun: str, done: int, total: int) -> None:

@@ -24,8 +24,9 @@ from preprocessing.clips.index_file import (
     write_index_files,
 )
 from preprocessing.clips.same_files import first_paths
-from preprocessing.clips.table import NAMED, check_clips, label_columns, natural_key
+from preprocessing.clips.table import NAMED, check_clips, class_names_of, label_columns
 from preprocessing.file_replacement import replace_file
+from xval.csv_text import guarded
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 LEFT_OUT_NAME = "left_out.csv"
 CUSTOM = "custom"
 """The corpus name of an index that preprocessing.store.write made: its examples have no audio."""
-
-_WITH_CLASSES = ("classification", "frame_classification")
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,15 @@ class Corpus:
         corpus: The file of corpora/ that listed it, or ``custom``.
         index: One row per usable clip, sorted by item and clip. Columns: clip, path (posix, relative to audio_folder; where
             clips are stretches, the first path of those with the same content),
-            item, label (str for classification, float64 for regression; a regression with several targets has float64
+            item, label (str for classification, all labels of a clip with ``;`` between them where it may have several; float64
+            for regression; a regression with several targets has float64
             columns ``label:<name>`` instead), start_s, end_s (float64; NaN: the file's begin, the file's end),
             duration_s, sample_rate_hz, phase (training, validation, test or null), fold (Int64), source_clip (str or
             null), augmented (bool), audio_hash.
         audio_folder: What the paths are relative to.
         task_type: What the labels are for, one of `clips.table.TASK_TYPES`.
-        class_names: The labels in natural order; of recordings for frame classification the classes of their events; else
-            empty.
+        class_names: The labels in natural order, each by itself; of recordings for frame classification the classes of their
+            events; else empty.
         index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
     """
 
@@ -132,8 +132,9 @@ def make_corpus(
         dataset: Name of the corpus in experiments: the index goes to data_folder/dataset.
         data_folder: Folder of all corpora.
         corpus: The file of corpora/ that listed the clips.
-        task_type: ``classification`` (labels become text), ``regression`` (labels are numbers), ``representation`` (clips need
-            no label) or ``frame_classification`` (clips are recordings; what is labelled are their events).
+        task_type: ``classification`` (labels become text), ``multilabel_classification`` (a clip has any number of labels),
+            ``regression`` (labels are numbers), ``representation`` (clips need no label) or ``frame_classification`` (clips are
+            recordings; what is labelled are their events).
         annotations: For frame classification, a row per event: path, start_s, end_s, label, annotator.
         n_processes: Processes that decode audio; the result does not depend on it.
         progress: Told how many clips are read.
@@ -154,7 +155,7 @@ def make_corpus(
     described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
     usable = described["reason"].isna()
     left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
-    replace_file(folder / LEFT_OUT_NAME, lambda temporary: left_out.to_csv(temporary, index=False, encoding="utf-8"))
+    replace_file(folder / LEFT_OUT_NAME, lambda temporary: guarded(left_out).to_csv(temporary, index=False, encoding="utf-8"))
     if not usable.any():
         raise CorpusError(
             f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "
@@ -174,7 +175,7 @@ def make_corpus(
         corpus=corpus,
         audio_folder=audio_folder,
         task_type=task_type,
-        class_names=sorted(set(labelled["label"]), key=natural_key) if task_type in _WITH_CLASSES else (),
+        class_names=class_names_of(labelled["label"], task_type) if "label" in labelled else (),
         annotations=events,
         further=further,
     )
@@ -282,6 +283,8 @@ def _index_path(dataset: str, data_folder: Path) -> Path:
     path = corpus_folder(dataset, data_folder) / INDEX_NAME
     if path.is_file():
         return path
+    if path.exists():
+        raise CorpusError(f"{path}: no regular file. Move it away and make the corpus again: {_command(dataset)}")
     available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
     known = suggestion(dataset, available) if available else "There are no corpora there yet."
     raise CorpusError(f"No corpus '{dataset}' in data_folder={path.parents[1].resolve()}. {known} Make it: {_command(dataset)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xval.errors import CorpusError
 from xval.json_files import part_path, remove_stale_parts
-from xval.operating_system import flush, replace
+from xval.operating_system import flush, refusal, replace
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, among_many: bool = False) -> None:
@@ -32,7 +32,7 @@ def replace_file(path: Path, write: Callable[[Path], object], *, among_many: boo
         flush(temporary)
         replace(temporary, path)
     except OSError as error:
-        raise CorpusError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise CorpusError(f"{path} cannot be written: {refusal(error)}.") from error
     finally:
         with suppress(OSError):
             temporary.unlink()

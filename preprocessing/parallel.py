@@ -10,10 +10,11 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from types import FrameType, ModuleType
 from typing import Any, TypeAlias, TypeVar
@@ -21,6 +22,7 @@ from typing import Any, TypeAlias, TypeVar
 from threadpoolctl import threadpool_limits
 
 from xval.errors import WorkerError
+from xval.operating_system import ENDING_SIGNALS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,6 +35,9 @@ SMALLEST_PARALLEL = 200
 
 _TASKS_PER_BATCH = 16
 _BATCHES_WAITING_PER_PROCESS = 3
+_SIGNALS = (signal.SIGINT, *ENDING_SIGNALS)
+_busy: list[object] = []  # the task that this worker is at
+_ending: list[int] = []  # the signals that this worker has got
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -82,11 +87,11 @@ def own_process() -> Iterator[Callable[..., Any]]:
     Raises:
         WorkerError: The process died.
     """
-    process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    process = _make_processes(1)
 
     def call(function: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            with _interrupts_held_back(), _main_module_hidden():
+            with _signals_held_back(), _main_module_hidden():
                 called = process.submit(function, *arguments)
             return called.result()
         except BrokenProcessPool as error:
@@ -116,12 +121,11 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
     size = min(_TASKS_PER_BATCH, -(-len(tasks) // (n_processes * _BATCHES_WAITING_PER_PROCESS)))
     batches = [tasks[first : first + size] for first in range(0, len(tasks), size)]
     waiting: deque[Future[list[Result]]] = deque()
-    spawn = multiprocessing.get_context("spawn")
     with _one_thread_each():
-        processes = ProcessPoolExecutor(min(n_processes, len(batches)), spawn, initializer=_begin_worker)
+        processes = _make_processes(min(n_processes, len(batches)))
         try:
             for batch in batches:
-                with _interrupts_held_back(), _main_module_hidden():
+                with _signals_held_back(), _main_module_hidden():
                     waiting.append(processes.submit(_call_for_each, function, batch))
                 if len(waiting) > n_processes * _BATCHES_WAITING_PER_PROCESS:
                     yield from waiting.popleft().result()
@@ -137,7 +141,20 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
 
 
 def _call_for_each(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-    return [function(task) for task in tasks]
+    """Call the function for a batch in a worker, whose `_end_worker` lets it clear up what it was about to write."""
+    results = []
+    try:
+        for task in tasks:
+            _busy.append(task)
+            results.append(function(task))
+            _busy.clear()
+            if _ending:
+                os._exit(1)
+    except KeyboardInterrupt:
+        os._exit(1)
+    finally:
+        _busy.clear()
+    return results
 
 
 @contextmanager
@@ -153,31 +170,71 @@ def _main_module_hidden() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_noted() -> Iterator[list[int]]:
-    """Note every Ctrl-C besides raising it: a library may swallow what is raised within a callback, or while it is imported."""
+    """Note signals that interrupt besides raising them: a library may swallow what is raised within a callback or an import."""
     noted: list[int] = []
+    handlers = _handlers()
 
-    def interrupt(signal_number: int, _frame: FrameType | None) -> None:
-        noted.append(signal_number)
-        raise KeyboardInterrupt
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        handlers[number](number, frame)
 
-    raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not raises or threading.current_thread() is not threading.main_thread():
+    with _handling(handlers, interrupt):
         yield noted
-        return
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _handlers() -> dict[int, Callable[[int, FrameType | None], object]]:
+    """Return what is called on each signal that interrupts; nothing in another than the main thread, which none reaches."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    found = {number: signal.getsignal(number) for number in _SIGNALS}
+    return {number: handler for number, handler in found.items() if callable(handler)}
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let processes that start within this context never see Ctrl-C, not even while they start; this one sees it behind it."""
+def _handling(
+    numbers: Mapping[int, Callable[..., object]], handler: Callable[[int, FrameType | None], object]
+) -> Iterator[None]:
+    """Let signals call another handler than their own within the block."""
+    for number in numbers:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, own in numbers.items():
+            signal.signal(number, own)
+
+
+def _make_processes(n_processes: int) -> ProcessPoolExecutor:
+    """Return a pool of spawned processes, and start what clears up behind its semaphores where no signal can end it."""
+    if hasattr(signal, "SIGHUP"):  # Python lets its tracker of resources ignore the other two alone
+        with _blocked({signal.SIGHUP}):
+            resource_tracker.ensure_running()
+    return ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let processes that start within this block see no signal of `_SIGNALS` while they start; this one sees it behind it.
+
+    Blocking them is for what starts; here another thread would take them, and the main thread be interrupted all the same.
+    """
+    pending: list[int] = []
+    handlers = _handlers()
+    try:
+        with _handling(handlers, lambda number, _: pending.append(number)), _blocked(_SIGNALS):
+            yield
+    finally:
+        if pending:
+            handlers[pending[0]](pending[0], None)
+
+
+@contextmanager
+def _blocked(numbers: Iterable[int]) -> Iterator[None]:
+    """Block signals for this thread, and what it starts, within the block."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
@@ -200,9 +257,21 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is gone, even if it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals that interrupt to the parent, and end when the parent is gone, even if it was killed."""
+    for number in set(_SIGNALS) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_worker)  # with which the pool ends its processes where one of them has died
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_worker(number: int, _frame: FrameType | None) -> None:
+    """End this worker; in the middle of a task once that has removed what it was writing, also if a library swallows this."""
+    if not _busy:
+        os._exit(1)
+    _ending.append(number)
+    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

@@ -26,6 +26,8 @@ from xval.settings.resolve import Declaration, resolve
 hypothesis_settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault
 hypothesis_settings.load_profile("no deadline")
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes that tests start would each compile the project anew
+
 gc.disable()  # an import leaves no garbage; on again in `pytest_collection_finish`
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process that they start.
@@ -72,9 +74,15 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """Leave what was loaded out of every later search for garbage: Keras searches whenever it clears a session."""
+    """Make what was loaded lighter, before the first test.
+
+    It is left out of every later search for garbage: Keras searches whenever it clears a session. And TensorFlow computes the
+    graphs of this process as they are: to optimize those of small networks takes longer than they run.
+    """
     gc.freeze()
     gc.enable()
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 PARTS = """
@@ -261,7 +269,8 @@ class Project:
 
     def environment(self, **variables):
         kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-        return kept | {"COLUMNS": "200"} | variables
+        quick = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.05"}  # small networks, which many tests train again
+        return kept | {"COLUMNS": "200"} | quick | variables
 
     def run_script(self, script, *arguments):
         """Run a script and return the finished process, with its text."""

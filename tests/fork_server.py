@@ -15,8 +15,13 @@ import tempfile
 import traceback
 
 gc.disable()
+hidden = {"matplotlib", "sklearn", "jax"} - {os.environ["KERAS_BACKEND"]}
+sys.modules.update(dict.fromkeys(hidden))  # Keras can do without them, as xval.backend.devices.load_keras lets it
 import keras  # noqa: E402 - loaded, and nothing computed: only then a backend can be forked
 from keras.src.utils.module_utils import tensorflow  # noqa: E402
+
+for name in hidden:
+    del sys.modules[name]
 
 if keras.backend.backend() != "tensorflow":
     tensorflow._available = False  # as xval.backend.keras_internals.leave_tensorflow_alone does for workers

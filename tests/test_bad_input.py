@@ -109,7 +109,7 @@ def test_labels_that_occur_in_one_item_only(run, tmp_path):
 
 
 def test_an_option_that_no_model_can_have_is_refused_before_training(run, tmp_path):
-    code, errors = run("--quiet", instances=[{}, {"dropout": 1.5}])
+    code, errors = run("--quiet", instances=[{}, {"dropout": 1.5}], backend="jax")
 
     assert code == 2
     assert "instance 2: architecture 'mlp'" in errors

@@ -139,6 +139,7 @@ def run_and_check(project, prepared, items, classes, n_folds, arguments, archite
     return records
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize(
     ("lay_out", "items", "classes"),
     [

@@ -340,6 +340,9 @@ def write_audio(folder):
     clips.to_csv(folder / "my_clips.csv", index=False)
     ages = clips[["file", "speaker", "age"]].set_axis(["path", "item", "label:age"], axis="columns")
     ages.to_csv(folder / "ages.csv", index=False)
+    tags = clips[["file", "speaker", "emotion"]].set_axis(["path", "item", "label"], axis="columns")
+    tags.loc[clips["age"] % 3 == 0, "label"] += ";loud"
+    tags.to_csv(folder / "tags.csv", index=False)
     pd.DataFrame(events).to_csv(folder / "my_events.csv", index=False)
     (folder / "FOLDER_OF_THE_RECORDINGS").symlink_to(folder / "recordings")
     write("CLIP.wav")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -33,14 +34,15 @@ def prepare(project, *arguments):
     assert ended.returncode == 0, ended.stderr
 
 
-def evaluated(project, *arguments):
+def evaluated(project, *arguments, run_module=None):
     """Run the command; return what it printed, and metrics.json of the folder that it names last."""
-    ended = project.run_module("xval", "evaluate", *arguments)
+    ended = (run_module or project.run_module)("xval", "evaluate", *map(str, arguments))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     folder = project.folder / ended.stdout.splitlines()[-1]
     return ended.stdout, folder, json.loads((folder / "metrics.json").read_text())
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(project, monkeypatch):
     for speaker in range(6):
         for label, name in enumerate(["cat", "dog", "owl"]):
@@ -48,12 +50,13 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
                 write(project.folder / "audio" / name / f"s{speaker}_{take}.wav", tone(label, 10 * speaker + take))
     prepare(project, "folders", str(project.folder / "audio"), "--item-pattern", r"s\d")
     windows = {"example_length_s": 0.2, "clip_average": "logits"}
-    project.write_script({"architecture": "mlp", "n_units": (8,)}, num_folds=3, debug_mode=True, workers=1, **SMALL, **windows)
+    project.write_script({"architecture": "mlp", "n_units": (8,)}, num_folds=3, debug_mode=True, **SMALL, **windows)
     ended = project.run("--folds", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record, fold = project.records()[1, 1], project.results / "instance_1" / "fold_1"
 
-    said, folder, found = evaluated(project, fold, "toy", "--leave-out-seen")
+    in_its_own_process = partial(type(project).run_module, project)
+    said, folder, found = evaluated(project, fold, "toy", "--leave-out-seen", run_module=in_its_own_process)
 
     assert folder == project.results / "evaluation_toy_experiment_1_instance_1_fold_1_on_toy"
     assert found["metrics"] == pytest.approx(record["clip_metrics"]["test"], abs=1e-6)

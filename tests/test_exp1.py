@@ -1,9 +1,6 @@
 """The script experiments/exp1.py, as the original manager's users know it: from audio files to the workbook, in both forms."""
 
-import os
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,31 +48,25 @@ def test_an_instance_means_the_same_in_either_form(declared, number):
     assert from_dict.parameters["comment_2"] == from_dict.parameters["architecture"]
 
 
-def test_from_audio_files_to_the_workbook(tmp_path):
+@pytest.mark.usefixtures("in_process")
+def test_from_audio_files_to_the_workbook(project):
+    folder = project.folder
     rng = np.random.default_rng(1)
     for speaker in "abcd":
         for word, pitch_hz in {"low": 400, "high": 1600}.items():
             for take in range(2):
-                path = tmp_path / "audio" / word / f"{speaker}_{take}.wav"
+                path = folder / "audio" / word / f"{speaker}_{take}.wav"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 time_s = np.arange(RATE_HZ // 2) / RATE_HZ
                 soundfile.write(path, np.sin(2 * np.pi * pitch_hz * time_s) * 0.3 + rng.normal(0, 0.01, time_s.size), RATE_HZ)
     overrides = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
-    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"} | {"COLUMNS": "200"}
-
-    def run(*command):
-        return subprocess.run(
-            [sys.executable, *map(str, command)], cwd=tmp_path, capture_output=True, text=True, timeout=300, env=environment
-        )
-
-    prepared = run(
-        "-m", "preprocessing", "folders", tmp_path / "audio", "--item-pattern", r"(\w)_", "--dataset", "demo", *overrides
-    )
+    pattern = ("--item-pattern", r"(\w)_")
+    prepared = project.run_module("preprocessing", "folders", folder / "audio", *pattern, "--dataset", "demo", *overrides)
     assert prepared.returncode == 0, prepared.stdout + prepared.stderr
-    ended = run(SCRIPT, 4, 5, "cpu", "--folds", 1, "--workers", 1, "--set", "num_epochs=1", *overrides)
+    ended = project.run_script(SCRIPT, 4, 5, "cpu", "--folds", 1, "--workers", 1, "--set", "num_epochs=1", *overrides)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    sheet = openpyxl.load_workbook(tmp_path / "results" / "demo" / "experiment_2" / "results.xlsx")["summary"]
+    sheet = openpyxl.load_workbook(folder / "results" / "demo" / "experiment_2" / "results.xlsx")["summary"]
     rows = [[cell.value for cell in row[:4]] for row in sheet.iter_rows(min_row=4, max_row=5)]
     assert rows == [
         [4, "other networks", "mlp", "mlp"],

@@ -16,7 +16,7 @@ OWN = {
 
 
 def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own_package):
-    project.write_script(OWN, {"architecture": "mlp"}, num_epochs=3, num_folds=2, learning_rate=0.04)
+    project.write_script(OWN, {"architecture": "mlp"}, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
 
     ended = project.run("--workers", "1", "--folds", "1")
 
@@ -43,7 +43,7 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
         "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
         "monitor 'val_top_5_accuracy' needs 6 classes or more; the corpus has 3": {"monitor": "val_top_5_accuracy"},
     }
-    project.write_script(*wrong.values(), architecture="mlp", workers=1)
+    project.write_script(*wrong.values(), architecture="mlp", workers=1, backend="jax")
 
     ended = project.run()
 

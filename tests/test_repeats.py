@@ -32,7 +32,7 @@ def run(project, in_process):
     return run
 
 
-def test_repeats_are_added_resumed_and_averaged_while_the_first_stays_as_it_was(run):
+def test_repeats_are_added_resumed_averaged_and_audited_while_the_first_stays_as_it_was(run):
     folder, _ = run()
     first = {key: files_of(folder.fold_folder(*key)) for key in folder.jobs(1)}
     settings_hash = folder.settings(1)["settings_hash"]
@@ -68,10 +68,11 @@ def test_repeats_are_added_resumed_and_averaged_while_the_first_stays_as_it_was(
     summary = json.loads((folder.instance_folder(1) / "metrics.json").read_text())["summary"]["test"]["accuracy"]
     assert (summary["mean"], summary["std"], summary["n"]) == (pytest.approx(means.mean()), pytest.approx(means.std()), 2)
     assert len(find_members(folder.path).members) == 6
+    assert_that_the_audit_finds_copies_and_what_has_changed_places(folder)
 
 
-def test_the_audit_finds_repeats_that_are_copies_or_have_changed_places(run):
-    folder, _ = run("--repeats", "3")
+def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
+    """Exchange and copy files of three repeats of a fold, each time with what the audit says of it."""
     first, second, third = (folder.fold_folder(1, 1, repeat) for repeat in (1, 2, 3))
 
     def faults():
@@ -98,7 +99,8 @@ def test_the_audit_finds_repeats_that_are_copies_or_have_changed_places(run):
         assert said in faults()["repeats"]
 
 
-def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_them(run):
+def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_them(project, run):
+    project.write_script({"architecture": "logistic"}, num_folds=2)
     folder, _ = run()
     first = {key: files_of(folder.fold_folder(*key)) for key in folder.jobs(1)}
 

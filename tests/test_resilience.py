@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+
+from xval.results.epoch_note import read_note
+from xval.results.folder import ExperimentFolder
 
 # Of the tests that compare figures with those of a run that nothing has disturbed.
 SEEDS = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in range(1, 4)]
@@ -59,18 +63,13 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
-    project.write_script(
-        *[{"architecture": "mlp", "seed": seed} for seed in (1, 2)],
-        num_epochs=25,
-        early_stopping=False,
-        workers=2,
-        backend="jax",
-    )
+    networks = ({"architecture": "mlp", "seed": seed} for seed in (1, 2))
+    project.write_script(*networks, num_folds=2, num_epochs=25, early_stopping=False, workers=2, backend="jax")
     running = project.start()
     printed = ""
     for line in running.stdout:
         printed += line
-        if line.startswith("2/6"):
+        if line.startswith("1/4"):
             break
     os.killpg(running.pid, signal.SIGINT)
     printed += running.communicate(timeout=60)[0]
@@ -79,23 +78,75 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     assert "Interrupted" in printed
     assert not project.leftovers()
     stamps = {job: project.stamp(job) for job in project.records()}
-    assert 2 <= len(stamps) < 6
+    assert 1 <= len(stamps) < 4
     ended = project.run()
     assert ended.returncode == 0, ended.stderr
-    assert len(project.records()) == 6
+    assert len(project.records()) == 4
     assert {job: project.stamp(job) for job in stamps} == stamps
 
 
-def test_sigterm_ends_a_run_as_ctrl_c_does(project):
-    project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False, workers=2)
+@pytest.mark.parametrize(
+    ("number", "tell"), [(signal.SIGTERM, os.kill), pytest.param(signal.SIGHUP, os.killpg, marks=pytest.mark.slow)]
+)
+def test_a_signal_ends_a_run_as_ctrl_c_does(project, number, tell):
+    project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False, workers=2, backend="jax")
     running = project.start()
     running.stdout.readline()
     time.sleep(1)
-    running.send_signal(signal.SIGTERM)
+    tell(running.pid, number)
     printed = running.communicate(timeout=60)[0]
 
-    assert running.returncode == 130, printed
+    assert running.returncode == 128 + number, printed
+    assert printed.splitlines()[-1] == "Interrupted. What was finished is kept; the same command goes on from there."
     assert not project.leftovers()
+
+
+@pytest.mark.slow
+def test_a_worker_and_a_run_that_are_ended_go_on_inside_the_fold(project):
+    """SIGTERM to a worker, then to the run; in the end the figures of a run that nothing has disturbed."""
+    network = {"architecture": "mlp", "n_units": (8,), "dropout": 0.5}
+    project.write_script(network, num_epochs=300, early_stopping=False, backend="torch")
+    ended = project.run("--folds", "1", "--executor", "inline", "--set", "experiment_folder=undisturbed")
+    assert ended.returncode == 0, ended.stderr
+
+    running = project.start("--folds", "1", "--workers", "1")
+    (worker,) = wait_for_epoch(project, 40) and project.workers_of(running.pid)
+    os.kill(worker, signal.SIGUSR1)
+    wait_for_epoch(project, 60)
+    assert project.workers_of(running.pid) == [worker]
+    os.kill(worker, signal.SIGTERM)  # its executor tries the job once more
+    wait_for(lambda: set(project.workers_of(running.pid)) - {worker})
+    wait_for_epoch(project, 100)
+    running.send_signal(signal.SIGTERM)
+    printed = running.communicate(timeout=60)[0]
+    assert running.returncode == 130, printed
+    status = project.run_module("xval", "status", str(project.results)).stdout
+    again = project.run("--folds", "1", "--workers", "1")
+
+    epochs = [
+        int(found.group(1))
+        for text in (printed, status, again.stdout)
+        for found in re.finditer(r"goes on at epoch (\d+)", text)
+    ]
+    assert len(epochs) == 3, printed + status + again.stdout
+    assert 40 < epochs[0] < epochs[1] == epochs[2]
+    assert epochs[1] > 100
+    assert project.figures() == project.figures("undisturbed")
+    assert not [*project.results.rglob("*.npz")]
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+def wait_for_epoch(project, epoch):
+    """Wait until the first fold has trained so many epochs."""
+    folder = ExperimentFolder(project.results)
+    return wait_for(lambda: any((note := read_note(path)) and note.epoch >= epoch for path in folder.leftovers(1, 1)))
 
 
 def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undisturbed):
@@ -120,12 +171,11 @@ def test_a_job_that_kills_every_worker_fails_alone_after_two_tries(project):
         backend="jax",
     )
 
-    ended = project.run(XVAL_TEST_KILL_UNITS="9", PYTHONPATH=str(write_killer(project.folder)))
+    ended = project.run("--folds", "1", XVAL_TEST_KILL_UNITS="9", PYTHONPATH=str(write_killer(project.folder)))
 
     found = project.records()
     assert ended.returncode == 1
-    assert [found[1, fold]["status"] for fold in (1, 2)] == ["done", "done"]
-    assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]
+    assert {job: record["status"] for job, record in found.items()} == {(1, 1): "done", (2, 1): "failed"}
     assert "the worker process was killed by SIGKILL (the system may have run out of memory), 2 times" in found[2, 1]["error"]
 
 
@@ -151,7 +201,7 @@ def write_killer(folder):
 
 
 def test_what_writers_leave_that_are_killed_before_they_rename_is_gone_after_the_next_run(project):
-    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=1, executor="inline")
+    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=1, executor="inline", backend="jax")
     site = write_rename_killer(project.folder)
 
     for target in ("description.txt", "folds.json", "code", "settings.json", "metrics.json", "results.xlsx"):
@@ -248,7 +298,7 @@ def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_ar
 
 
 def test_a_worker_ends_when_its_executor_is_killed(project):
-    project.write_script({"architecture": "mlp"}, num_epochs=5000, early_stopping=False)
+    project.write_script({"architecture": "mlp"}, num_epochs=5000, early_stopping=False, backend="jax")
     running = project.start("--workers", "1")
     deadline = time.monotonic() + 60
     while not project.workers_of(running.pid) and time.monotonic() < deadline:

@@ -9,6 +9,7 @@ beside them. It is looked for around the script that runs, then around the curre
 
 import os
 import sys
+from collections.abc import Iterable
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from pathlib import Path
@@ -76,7 +77,8 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
                 raise SettingsError(f"{own}: unknown key '{key}' in [{section}]. {suggestion(key, sections[section])}")
             sections[section][key] = text
     for key in _FOLDERS:
-        sections["experiment"][key] = _of_study(sections["experiment"][key], study)
+        if key in sections.get("experiment", {}):
+            sections["experiment"][key] = _of_study(sections["experiment"][key], study)
     return sections
 
 
@@ -118,3 +120,21 @@ def read_section(section: str, path: Path = CONFIG_PATH) -> dict[str, str]:
     if section not in sections:
         raise SettingsError(f"{path}: section [{section}] is missing. Found: {', '.join(sections)}.")
     return sections[section]
+
+
+def read_default(section: str, key: str, path: Path = CONFIG_PATH) -> str:
+    """Return the text of one default.
+
+    Raises:
+        SettingsError: As `read_section`, or the key is missing.
+    """
+    values = read_section(section, path)
+    if key not in values:
+        raise SettingsError(describe_missing(key, [section], path))
+    return values[key]
+
+
+def describe_missing(key: str, sections: Iterable[str], path: Path = CONFIG_PATH) -> str:
+    """Return the line on a key that a config file lacks, and the section that it belongs into (or one of several)."""
+    place = " or ".join(f"[{section}]" for section in sections)
+    return f"{path}: '{key}' is missing from {place}. Write it there again, as the config.ini of this version has it."

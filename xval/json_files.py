@@ -7,6 +7,7 @@ Whatever is written whole or not at all is written under a temporary name first 
 writes it. Where that process was killed, the next run that comes by removes what it left (`remove_stale_parts`).
 """
 
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +33,9 @@ LARGEST_JSON_BYTES = 256 << 20
 size of the text."""
 
 JsonObject = dict[str, Any]
+_OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
 _MOST_FLUSHED_AT_ONCE = 8
+_LONGEST_WITHIN_PART, _N_KEPT = 120, 24  # bytes, characters: names end at 255 bytes, and the machine's takes up to 80
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
 _SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives: on another machine, or without /proc
 
@@ -103,13 +107,16 @@ def open_regular(path: Path) -> BinaryIO:
 
     Raises:
         OSError: It is missing or cannot be read.
-        ResultsError: It is a pipe, a device or a socket.
+        ResultsError: It is a folder, a pipe, a device or a socket.
     """
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
         file.close()
-        raise ResultsError(f"{path}: no regular file. Move it away to run that part again.")
-    return file
+    except IsADirectoryError:
+        pass
+    raise ResultsError(f"{path}: no regular file. Move it away to run that part again.")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -129,19 +136,57 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def part_of(path: Path) -> Iterator[Path]:
-    """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block."""
+    """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block.
+
+    Raises:
+        OSError: What the block raises, with the name of the file where it has none: a full disk is met in writing, by a number.
+    """
     temporary = part_path(path)
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the disk refuses within the block name a file or folder, where it names none."""
+    try:
+        yield
+    except OSError as error:
+        name_refused(error, path)
+        raise
+
+
+def name_refused(error: BaseException | None, path: Path) -> bool:
+    """Have an error of the disk name a file or folder, where it names none; return whether it is one."""
+    if not isinstance(error, OSError) or error.errno not in _OF_DISKS:
+        return False
+    if error.filename is None:
+        error.filename = str(path)
+    return True
+
+
+def final_name(path: Path) -> Path:
+    """Return what a path is to be called, whose parts may be temporary names of `part_path`."""
+    return Path(*(found["name"] if (found := _PART.fullmatch(part)) else part for part in path.parts))
 
 
 def part_path(path: Path) -> Path:
     """Return a temporary name beside a file or folder that this process is about to write."""
     process = os.getpid()
     writer = f"{_machine()}-{process}-{_start_of(process) or 0}"
-    return path.with_name(f".{path.name}.{writer}.{uuid.uuid4().hex[:8]}.part")
+    return path.with_name(f".{_shortened(path.name)}.{writer}.{uuid.uuid4().hex[:8]}.part")
+
+
+def _shortened(name: str) -> str:
+    """Return the name itself, or of a long one its beginning and a hash, so that a temporary name with it is not too long."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _LONGEST_WITHIN_PART:
+        return name
+    return f"{name[:_N_KEPT]}~{blake2b(encoded, digest_size=8).hexdigest()}"
 
 
 def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
@@ -158,7 +203,7 @@ def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool =
         return
     for found in filter(None, map(_PART.fullmatch, names)):
         path = folder / found.string
-        if name not in (None, found["name"]) or not _is_stale(path, found):
+        if (name is not None and _shortened(name) != found["name"]) or not _is_stale(path, found):
             continue
         if not path.is_dir():
             with suppress(OSError):

@@ -4,7 +4,6 @@ Comes in: paths, process ids, words. Goes out: the same answers on Linux, macOS 
 a module that only some systems have. It is tested on Linux; the ways of the others are tested there as far as they can be.
 """
 
-import io
 import os
 import re
 import shlex
@@ -29,9 +28,12 @@ except ImportError:  # Windows
 IS_WINDOWS = sys.platform == "win32"
 WARNING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 """Those with which schedulers say that the time of a job is nearly over; none on Windows."""
+ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those with which a scheduler or a terminal that is closed ends a process, besides Ctrl-C."""
 
 _TRY_TO_REPLACE_FOR_S = 2.0
 _TRY_EVERY_S = 0.02
+_OF_HDF5 = re.compile(r"errno = (\d+), error message")
 _PLAIN_WORD = re.compile(r"[\w@+=:,./\\-]+")
 
 
@@ -142,10 +144,11 @@ def replace(temporary: Path, path: Path) -> None:
             return
 
 
-def allow_any_text() -> None:
-    """Let the standard output show ``?`` for characters that its encoding lacks (cp1252 on Windows), instead of an error."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="replace")
+def refusal(error: OSError) -> str:
+    """Return in one line why the system refused something, without the name of the file."""
+    by_hdf5 = _OF_HDF5.search(str(error))
+    reason = os.strerror(int(by_hdf5[1])) if by_hdf5 else error.strerror or str(error)
+    return " ".join(reason.split())
 
 
 def quote(word: str) -> str:

@@ -12,6 +12,7 @@ from preprocessing.annotations import intervals
 from preprocessing.annotations.intervals import NS_PER_S
 from preprocessing.annotations.labels import Annotations, common, intervals_by_label
 from preprocessing.file_replacement import replace_file
+from xval.csv_text import guarded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,4 +60,4 @@ def write_disagreement(path: Path, table: "pd.DataFrame") -> None:
         CorpusError: It cannot be written.
     """
     rounded = table.round(6)
-    replace_file(path, lambda temporary: rounded.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n"))
+    replace_file(path, lambda temporary: guarded(rounded).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n"))

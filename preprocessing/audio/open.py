@@ -19,6 +19,9 @@ from xval.errors import AudioError
 # Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file.
 _END_TOLERANCE_S = 0.01
 
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 10, 10_000_000
+"""What a header may say: from infrasound to ten times what detectors of bats record at. Anything else is damage."""
+
 # 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
 _MOST_SAMPLES = 1_000_000_000
 
@@ -46,7 +49,7 @@ def open_audio(path: Path) -> OpenAudio:
     """Open a file with the first library that reads it.
 
     Raises:
-        AudioError: It is missing, empty or no audio, or ends before its header says.
+        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has.
     """
     try:
         if not path.is_file():
@@ -54,13 +57,20 @@ def open_audio(path: Path) -> OpenAudio:
         if not path.stat().st_size:
             raise AudioError(f"{path}: the file is empty (0 bytes).")
         try:
-            return SoundfileAudio(path)
+            audio: OpenAudio = SoundfileAudio(path)
         except Unreadable as reason:
-            return PyavAudio(path, str(reason))
+            audio = PyavAudio(path, str(reason))
     except UnicodeError as error:
         raise AudioError(f"{path}: its name is not valid text; rename it.") from error
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from error
+    if not LOWEST_RATE_HZ <= audio.sample_rate_hz <= HIGHEST_RATE_HZ:
+        audio.close()
+        raise AudioError(
+            f"{path}: its header is damaged: it says {audio.sample_rate_hz} Hz, and audio has {LOWEST_RATE_HZ} to "
+            f"{HIGHEST_RATE_HZ} Hz."
+        )
+    return audio
 
 
 def check_channel(path: Path, audio: OpenAudio, channel: int | None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,7 +200,7 @@ class PyavAudio:
                 f"{self._path}: changes from {self.n_channels} channels at {self.sample_rate_hz} Hz to "
                 f"{frame.layout.nb_channels} at {frame.sample_rate} Hz."
             )
-        decoded = frame.to_ndarray()
+        decoded = _values(frame)
         values = decoded.T if frame.format.is_planar else decoded.reshape(-1, self.n_channels)
         samples: NDArray[np.float32] = values.astype(np.float32)
         if values.dtype == np.uint8:
@@ -222,6 +222,16 @@ class PyavAudio:
         elif isinstance(error, av.EOFError):
             reason = "damaged, or it ends within its header"
         return f"{self._path}: cannot be decoded as audio ({reason})."
+
+
+def _values(frame: "AudioFrame") -> NDArray[Any]:
+    """Return the values of a frame, (n_channels, n) or, if not planar, (1, n * n_channels)."""
+    if frame.format.name not in ("s64", "s64p"):
+        values: NDArray[Any] = frame.to_ndarray()
+        return values
+    # PyAV hands integers of 64 bits over as bytes alone, with padding behind them.
+    n_values = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
+    return np.stack([np.frombuffer(plane, np.int64, n_values) for plane in frame.planes])
 
 
 def _pcm_name(match: re.Match[str]) -> str:

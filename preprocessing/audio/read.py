@@ -24,6 +24,11 @@ from xval.errors import AudioError
 # A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
 SILENCE_PEAK_DBFS = -80.0
 
+LOUDEST = 2.0**32
+"""Of samples, whose full scale is 1. Float files with unscaled integers of 32 bits reach half of it; more is damage,
+and its features would overflow."""
+SHORTEST_S = 0.001
+
 _GROWTH = 1.25
 
 
@@ -102,8 +107,8 @@ def read_audio(
         sample_rate_hz: Their rate.
 
     Raises:
-        AudioError: The file is missing, empty or no audio, ends before its header says, holds NaN or infinite samples, has no
-            such channel, or the stretch does not lie inside it.
+        AudioError: The file is missing, empty or no audio, ends before its header says, holds samples that are NaN, infinite or
+            beyond `LOUDEST`, has no such channel, or the stretch does not lie inside it.
     """
     decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel)
     if sample_rate_hz is None:
@@ -258,18 +263,27 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         end_s: Where the clip ends in the file; its end when omitted.
 
     Raises:
-        AudioError: As `read_audio`, or no sample reaches `SILENCE_PEAK_DBFS`.
+        AudioError: As `read_audio`, the clip is shorter than `SHORTEST_S`, or no sample reaches `SILENCE_PEAK_DBFS`.
     """
     clip = decode(path, start_s=start_s, end_s=end_s, with_hash=True)
     if max(clip.samples.max(), -clip.samples.min()) < 10 ** (SILENCE_PEAK_DBFS / 20):
         raise AudioError(f"{path}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
+    if clip.samples.size < SHORTEST_S * clip.sample_rate_hz:
+        raise AudioError(
+            f"{path}: too short, {clip.samples.size} samples at {clip.sample_rate_hz} Hz; at least {SHORTEST_S:g} s are wanted."
+        )
     return AudioFacts(clip.samples.size / clip.sample_rate_hz, clip.sample_rate_hz, clip.n_channels, clip.audio_hash or "")
 
 
 def _mix(path: Path, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the mean of all channels of a block, and the channel that is wanted."""
-    mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
     chosen = mean if channel is None else block[:, channel]
     if not np.isfinite(chosen).all():
         raise AudioError(f"{path}: holds samples that are NaN or infinite.")
+    if chosen.size and max(chosen.max(), -chosen.min()) > LOUDEST:
+        raise AudioError(
+            f"{path}: damaged, samples reach {np.abs(chosen).max():g} (full scale is 1, unscaled integers reach {LOUDEST:g})."
+        )
     return mean, chosen

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AudioFiles, is_copy
+from xval.csv_text import unguard
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def _read(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        copies = pd.read_csv(path, dtype={"path": str, "source": str}, keep_default_na=False, encoding="utf-8")
+        names = dict.fromkeys(("path", "source"), unguard)
+        copies = pd.read_csv(path, converters=names, keep_default_na=False, encoding="utf-8")
         copies["time_factor"] = copies["time_factor"].astype("float64")
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(f"{path}: not the list of augmented copies ({error}). Run python -m augmentation again.") from error

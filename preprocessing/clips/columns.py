@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
 
@@ -101,7 +101,7 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
 
 
 def _text(value: Any) -> str:
-    """Return a cell as NFC text without outer blanks; 1.0 becomes ``1``."""
+    """Return a cell as NFC text without outer blanks, a blank for what no workbook holds; 1.0 becomes ``1``."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return unicodedata.normalize("NFC", str(value)).strip()
+    return unicodedata.normalize("NFC", UNWRITABLE.sub(" ", str(value))).strip()

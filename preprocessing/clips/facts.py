@@ -5,7 +5,7 @@ clip cannot be used.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xval.errors import AudioError
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from preprocessing.parallel import Progress
+
+
+MOST_RATE_RATIO = 100
+"""Of the rate of a file to that of most files of its corpus, either way: 8 kHz and 500 kHz lie within it."""
 
 
 class Stretch(NamedTuple):
@@ -51,7 +55,8 @@ def describe_clips(
         progress: Told how many clips are read.
 
     Returns:
-        The clips with duration_s, sample_rate_hz and audio_hash, and reason: null where the clip can be used.
+        The clips with duration_s, sample_rate_hz and audio_hash, and reason: null where the clip can be used, which takes a
+        sample rate within `MOST_RATE_RATIO` of that of most clips.
 
     Raises:
         WorkerError: A process died.
@@ -62,8 +67,28 @@ def describe_clips(
 
     stretches = list_stretches(clips, Path(audio_folder))
     outcomes = list(map_in_processes(_describe, stretches, n_processes=n_processes, progress=progress))
-    facts = pd.DataFrame(outcomes, columns=["duration_s", "sample_rate_hz", "audio_hash", "reason"])
+    facts = pd.DataFrame(outcomes, columns=["duration_s", "sample_rate_hz", "audio_hash", "reason"]).astype({"reason": object})
+    for row, reason in implausible_rates(facts["sample_rate_hz"].where(facts["reason"].isna())).items():
+        facts.loc[row, "reason"] = reason
     return pd.concat([clips, facts], axis=1)
+
+
+def implausible_rates(rates_hz: "pd.Series") -> "dict[Any, str]":
+    """Return the rows whose sample rate cannot be, beside those of the others, and the reason for each.
+
+    A header that says 1 Hz makes a clip of an hour of a second, to whose length all others would be padded.
+
+    Args:
+        rates_hz: Of every clip; NaN: not known.
+    """
+    rates = rates_hz.dropna().astype("float64")
+    usual = rates.median()
+    odd = rates[(rates * MOST_RATE_RATIO < usual) | (rates > usual * MOST_RATE_RATIO)]
+    return {
+        row: f"its header is damaged: it says {rate:.0f} Hz, and most clips have about {usual:.0f} Hz. If it is right, "
+        "convert the file, or prepare the others without it."
+        for row, rate in odd.items()
+    }
 
 
 def _describe(stretch: Stretch) -> dict[str, object]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.clips.table import label_columns, refuse_alike
+from preprocessing.clips.table import PHASES, check_names, label_columns
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
 
@@ -65,14 +65,52 @@ def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
     """Return the clips and the facts of corpus.parquet.
 
     Raises:
-        CorpusError: It is missing or damaged.
+        CorpusError: It is missing or damaged, or was changed: a clip stands there twice, or has no item, length or label.
     """
     table = _read_table(path)
     try:
         facts: dict[str, Any] = json.loads(table.schema.metadata[_METADATA_KEY])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise _not_an_index(path, error) from error
-    return table.to_pandas().astype({"fold": "Int64"}), facts
+        is_newer = facts["format_version"] > FORMAT_VERSION  # whose columns are not known here
+        index = table.to_pandas()
+        if not is_newer:
+            index = index.astype({"fold": "Int64"})
+            _check(index, facts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise _not_an_index(path, reason) from error
+    return index, facts
+
+
+def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
+    """Refuse an index that preprocessing would not have written; ValueError says why.
+
+    Examples of a script have no audio, and so no length.
+    """
+    import numpy as np
+
+    targets, names = label_columns(index.columns), facts["class_names"]
+    is_text = all(isinstance(facts[name], str) for name in ("corpus", "audio_folder", "task_type", "index_hash"))
+    schema = _schema(facts["task_type"], targets)
+    if not is_text or not targets or set(schema.names) - set(index.columns):
+        raise ValueError(f"columns {', '.join(sorted(set(schema.names) - set(index.columns))) or 'label'} are missing")
+    seconds = index["duration_s"]
+    is_wrong = {
+        "stands there twice": index["clip"].duplicated(),
+        "has no name": index["clip"].fillna("") == "",
+        "has no item": index["item"].fillna("") == "",
+        f"has no phase of {', '.join(PHASES)}": index["phase"].notna() & ~index["phase"].isin(PHASES),
+    }
+    if facts["corpus"] != "custom":
+        is_wrong["has no length"] = ~(np.isfinite(seconds) & (seconds > 0))
+        is_wrong["has no sample rate"] = ~(index["sample_rate_hz"] > 0)
+    for column in targets:
+        if facts["task_type"] == "regression":
+            is_wrong[f"has no number as {column}"] = ~np.isfinite(index[column])
+        elif facts["task_type"] == "classification":
+            is_wrong["is of no class"] = ~index[column].isin(names)
+    for fault, rows in is_wrong.items():
+        if rows.any():
+            raise ValueError(f"the clip {index['clip'][rows].iloc[0]!a} {fault} ({int(rows.sum())} such clips)")
 
 
 def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
@@ -104,7 +142,7 @@ def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFra
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
         raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
-    refuse_alike(events["label"], "classes")
+    check_names(events["label"], "classes")
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 
@@ -129,7 +167,7 @@ def _read_table(path: Path, columns: list[str] | None = None) -> "pyarrow.Table"
         raise _not_an_index(path, error) from error
 
 
-def _not_an_index(path: Path, error: Exception) -> CorpusError:
+def _not_an_index(path: Path, error: object) -> CorpusError:
     return CorpusError(f"{path} cannot be read as the index of a corpus: {error}.")
 
 

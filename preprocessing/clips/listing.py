@@ -9,6 +9,8 @@ from xval.errors import CorpusError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aiff", ".aif", ".au", ".wma", ".webm")
 
+NO_UTF8 = "are no UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
+"""Of a name that `is_utf8` refuses."""
 
 _N_SHOWN = 3
 
@@ -26,7 +28,7 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
         skipped.
 
     Raises:
-        CorpusError: There is no such folder, no such file in it, or a folder in it cannot be read.
+        CorpusError: There is no such folder, no such file in it, a folder in it cannot be read, or a name is no UTF-8.
     """
     if not folder.is_dir():
         raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
@@ -35,7 +37,20 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
     found = sorted(path.as_posix() for path in visible if not is_copy(path))
     if not found:
         raise CorpusError(f"{folder} holds no {expected}. Found: {describe_folder(folder)}.")
+    odd = [path for path in found if not is_utf8(path)]
+    if odd:
+        shown = ", ".join(map(ascii, odd[:_N_SHOWN]))
+        raise CorpusError(f"{folder} holds {len(odd)} files with names that {NO_UTF8}: {shown}. Rename them.")
     return found
+
+
+def is_utf8(name: str) -> bool:
+    """Return whether a name is text: bytes of a file name that are no UTF-8 become lone surrogates in Python."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ error that lists the differences.
 """
 
 import csv
+import errno
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,12 +22,14 @@ from numpy.typing import NDArray
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
+from xval.csv_text import guard
 from xval.errors import CorpusError
 
 LEFT_OUT_NAME = "left_out.csv"
 LEFT_OUT_COLUMNS = ("path", "reason")
 
 _LOCK_NAME = ".lock"
+_LONGEST_NAME = 255  # bytes, of Linux, macOS and Windows alike
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,10 @@ class OutputFolder:
             lists: Tables of this run, which name what is removed.
 
         Raises:
-            CorpusError: A file cannot be removed.
+            CorpusError: A file cannot be removed, or the name of one that is made is too long.
         """
+        for made_of, source in sources.items():
+            _refuse_name(made_of, source.files)
         self.has_begun = True
         old = [source for path, source in self._before.items() if sources.get(path) != source]
         # Also a file of that name that no note lists: it would be taken for one that this run made.
@@ -217,7 +222,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
         with temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows(rows)
+            writer.writerows([guard(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
 
     replace_file(path, write)
 
@@ -258,12 +263,21 @@ def _plain(name: str) -> str:
     return name
 
 
+def _refuse_name(path: str, files: Iterable[str]) -> None:
+    """Refuse a source of which a file would be made whose name no file system takes."""
+    for name in (PurePosixPath(file).name for file in files):
+        if len(name.encode()) > _LONGEST_NAME:
+            raise CorpusError(f"{path}: shorten its name; {name} would be made of it, of more than {_LONGEST_NAME} bytes.")
+
+
 def _remove(folder: Path, name: str) -> None:
     """Remove a file, and the folders that become empty."""
     path = folder / name
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return  # it cannot be there
         raise CorpusError(f"{path} cannot be replaced: {error.strerror}.") from error
     with suppress(OSError):
         for parent in path.relative_to(folder).parents[:-1]:

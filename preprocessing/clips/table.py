@@ -14,6 +14,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, split_labels
+from preprocessing.clips.listing import NO_UTF8, is_utf8
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -24,9 +26,16 @@ NAMED = "label:"
 """Prefix of the columns of a regression whose targets have names, which stand instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
-TASK_TYPES = ("classification", "regression", "representation", "frame_classification")
+TASK_TYPES = ("classification", MULTI_LABEL, "regression", "representation", "frame_classification")
 
+LARGEST_NAME = 1000
+"""Characters of a name; a model.json with a longer one is refused."""
+
+_ONE_CLASS = ("classification", "frame_classification")
 _N_SHOWN = 3
+UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
+UTF-8), and what XML does not allow."""
 
 
 def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) -> "pd.DataFrame":
@@ -38,25 +47,30 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
             columns.py.
         audio_folder: What the paths are relative to.
         task_type: ``regression``: labels become float64; else they become text (1.0 becomes ``1``). ``representation``: there
-            may be none.
+            may be none. ``multilabel_classification``: any number of labels of each clip, see label_sets.py.
 
     Returns:
         The columns clip, path, item, label (or ``label:<name>``), start_s, end_s, phase, fold, source_clip, augmented, in the
         rows' order. Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
 
     Raises:
-        CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty,
+        CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty (the
+            label of every clip for several labels),
             labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
-            under one item or under two, or two items or classes differ in case or spaces alone.
+            under one item or under two, two items or classes differ in case or spaces alone, or a name cannot be written
+            (`check_names`).
     """
     import pandas as pd
 
     targets = _check_columns(clips, task_type)
-    checked = pd.DataFrame({"path": [_plain_path(path, audio_folder) for path in clips["path"]]})
-    checked["item"] = [_name(item) for item in clips["item"]]
-    for column in targets:
-        labels = list(clips[column]) if column in clips else [""] * len(clips)
-        checked[column] = _labels(labels, list(checked["path"]), task_type)
+    paths, items = [_plain_path(path, audio_folder) for path in clips["path"]], [_name(item) for item in clips["item"]]
+    labels = {
+        column: _labels(list(clips[column]) if column in clips else [""] * len(clips), paths, task_type) for column in targets
+    }
+    # Before there is a table, which holds no text that is no UTF-8.
+    for what, names in (("paths", paths), ("items", items), ("classes", labels[targets[0]]), ("targets", targets)):
+        refuse_unwritable((name for name in names if isinstance(name, str)), what)
+    checked = pd.DataFrame({"path": paths, "item": items, **labels})
     for column in ("start_s", "end_s"):
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
     checked["phase"] = _values(clips, "phase", None)
@@ -64,12 +78,16 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     checked["source_clip"] = [_name(source) or None for source in _values(clips, "source_clip", None)]
     checked["augmented"] = pd.Series(_values(clips, "augmented", False), dtype="bool")
     stretches = [_stretch_name(*stretch) for stretch in zip(checked["path"], checked["start_s"], checked["end_s"], strict=True)]
-    checked.insert(0, "clip", [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches)
+    names = [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches
+    refuse_unwritable(names, "clips")
+    checked.insert(0, "clip", names)
     impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
     _refuse(checked, checked["item"] == "", "no item")
-    refuse_alike(checked["item"], "items")
+    check_names(checked["item"], "items")
     if task_type == "classification":
-        refuse_alike(checked["label"], "classes")
+        check_names(checked["label"], "classes")
+    elif task_type == MULTI_LABEL:
+        check_names((label for text in checked["label"] for label in split_labels(text)), "labels")
     _refuse(checked, checked["clip"] == "", "no clip name")
     _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
     _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
@@ -78,8 +96,10 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     return checked
 
 
-def refuse_alike(names: Iterable[str], what: str) -> None:
-    """Refuse names that differ in case or spaces alone: of one speaker on two sides of a fold, or of one class taken for two.
+def check_names(names: Iterable[str], what: str) -> None:
+    """Refuse names of items or classes that cannot be written, or that differ in case or spaces alone.
+
+    The latter would be one speaker on two sides of a fold, or one class taken for two.
 
     Args:
         names: Of items or classes, in any order; each may stand there several times.
@@ -88,8 +108,10 @@ def refuse_alike(names: Iterable[str], what: str) -> None:
     Raises:
         CorpusError: There are such names.
     """
+    once = list(dict.fromkeys(names))
+    refuse_unwritable(once, what)
     alike: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
+    for name in once:
         alike.setdefault("".join(name.casefold().split()), []).append(name)
     several = [sorted(ways) for ways in alike.values() if len(ways) > 1]
     if several:
@@ -101,11 +123,43 @@ def refuse_alike(names: Iterable[str], what: str) -> None:
         )
 
 
+def refuse_unwritable(names: Iterable[str], what: str) -> None:
+    """Refuse names that are too long, or that the files of results cannot hold.
+
+    Args:
+        names: In any order.
+        what: What they name, in the plural: ``paths``, ``items``.
+
+    Raises:
+        CorpusError: There are such names.
+    """
+    wrong = [name for name in dict.fromkeys(names) if len(name) > LARGEST_NAME or UNWRITABLE.search(name)]
+    if not wrong:
+        return
+    shown = ", ".join(ascii(name if len(name) <= LARGEST_NAME else f"{name[:40]}...") for name in wrong[:_N_SHOWN])
+    if len(wrong[0]) > LARGEST_NAME:
+        why = f"are longer than {LARGEST_NAME} characters"
+    elif is_utf8(wrong[0]):
+        why = "have control characters, which no workbook can hold"
+    else:
+        why = NO_UTF8
+    raise CorpusError(f"{what.capitalize()} with names that {why}: {shown} ({len(wrong)} in all). Rename them.")
+
+
 def natural_key(text: str) -> tuple[list[int | str], str]:
     """Return a sorting key by which ``take 2`` comes before ``take 10``."""
     parts: list[int | str] = list(re.split(r"(\d+)", text.casefold()))
     parts[1::2] = [int(digits) for digits in parts[1::2]]
     return parts, text
+
+
+def class_names_of(labels: Iterable[object], task_type: str) -> tuple[str, ...]:
+    """Return the classes that labels name, in natural order; none where they are no classes."""
+    if task_type == MULTI_LABEL:
+        names = {label for text in labels for label in split_labels(str(text))}
+    else:
+        names = set(map(str, labels)) if task_type in _ONE_CLASS else set()
+    return tuple(sorted(names, key=natural_key))
 
 
 def label_columns(columns: Iterable[str]) -> list[str]:
@@ -167,6 +221,8 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
     """Return labels as text for classification, as finite numbers for regression."""
     if task_type not in TASK_TYPES:
         raise CorpusError(f"Unknown task type '{task_type}'. {suggestion(task_type, TASK_TYPES)}")
+    if task_type == MULTI_LABEL:
+        return _label_sets(labels, paths)
     numbers = [isinstance(label, Real) and not isinstance(label, bool) for label in labels]
     for path, label, is_number in zip(paths, labels, numbers, strict=True):
         if not _name(label) and task_type != "representation":
@@ -181,6 +237,19 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
     if not all(numbers):
         raise CorpusError(f"Regression needs labels that are numbers; received {labels[0]!r} for {paths[0]}.")
     return [float(label) for label in labels]
+
+
+def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
+    """Return the labels of each clip as one text; that of all clips together are one at least."""
+    found = []
+    for path, label in zip(paths, labels, strict=True):
+        try:
+            found.append(join_labels(label))
+        except CorpusError as error:
+            raise CorpusError(f"{path}: {error}") from error
+    if not any(found):
+        raise CorpusError(f"None of the {len(found)} clips has a label; some may have none, but not all of them.")
+    return found
 
 
 def _stretch_name(path: str, start_s: float, end_s: float) -> str:

@@ -24,6 +24,7 @@ from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora import CorpusReader
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
+from xval.csv_text import guarded
 from xval.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -174,16 +175,18 @@ def _write(
     from preprocessing.quality.charts import draw_charts
     from preprocessing.quality.facts import HEADER_COLUMNS, MEASURED_COLUMNS
     from preprocessing.quality.report import make_page
-    from preprocessing.quality.rules import count_by_class_and_item
+    from preprocessing.quality.rules import TASKS_WITH_CLASSES, count_by_class_and_item
 
     clip_columns = ["clip", "path", "item", *label_columns(facts.columns), "start_s", "end_s", "augmented"]
     table = facts.reindex(columns=[*clip_columns, *HEADER_COLUMNS, *MEASURED_COLUMNS, "faults", "reason"])
     charts = draw_charts(facts, criteria.task_type)
     page = make_page(subject, facts, findings, criteria, charts)
-    replace_file(folder / TABLE_NAME, lambda path: table.to_csv(path, index=False, encoding="utf-8", float_format="%.6g"))
-    if criteria.task_type == "classification":
-        counts = count_by_class_and_item(facts)
-        replace_file(folder / COUNTS_NAME, lambda path: counts.to_csv(path, index=False, encoding="utf-8"))
+    replace_file(
+        folder / TABLE_NAME, lambda path: guarded(table).to_csv(path, index=False, encoding="utf-8", float_format="%.6g")
+    )
+    if criteria.task_type in TASKS_WITH_CLASSES:
+        counts = count_by_class_and_item(facts, criteria.task_type)
+        replace_file(folder / COUNTS_NAME, lambda path: guarded(counts).to_csv(path, index=False, encoding="utf-8"))
     for name, content in charts.items():
         replace_file(folder / f"{name}.png", partial(Path.write_bytes, data=content))
     replace_file(folder / PAGE_NAME, lambda path: path.write_text(page, encoding="utf-8"))

@@ -182,6 +182,9 @@ def _report(
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
             console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
+    lost = sorted(set(left_out["item"]) - set(items))
+    if lost:
+        console.print(f"Lost       {_count(len(lost), 'item')} without a clip that can be used: {_shorten(lost)}", markup=False)
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
     if store.description.embedder is not None:

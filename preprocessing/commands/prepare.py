@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from preprocessing import corpora
+from preprocessing.clips.label_sets import MULTI_LABEL, join_labels
 from preprocessing.commands.command_line import CorpusChoice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
 from preprocessing.parallel import count_cores
-from xval.config_file import read_section
+from xval.config_file import read_default
+from xval.csv_text import guarded
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def prepare(
             a DataFrame with the columns of one: path, item, label; or predictors, numbers (n_examples, ...), as one array or
             for each item.
         targets: Of predictors: (n_examples,) or, for regression, also (n_examples, n_outputs); for each item if they are; None
-            for representation. Of frames see `preprocessing.store.write`.
+            for representation. Of frames, and of several labels, see `preprocessing.store.write`.
         items: Of predictors in one array: what each example belongs to (speaker, session), (n_examples,). No item is on two
             sides of a split.
         corpus: Name of a reader, as ``python -m preprocessing NAME``; None: ``folders`` or ``table``.
@@ -74,7 +76,7 @@ def prepare(
         SettingsError: An argument is unknown, missing or wrong.
         CorpusError: The corpus or the arrays cannot be used; see the reader, and `preprocessing.store.write`.
     """
-    place = Path(read_section("experiment")["data_folder"] if data_folder is None else data_folder)
+    place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
     if isinstance(source, Mapping) or targets is not None or items is not None:
         given = {"settings": settings, "corpus": corpus, "speech_table": speech_table}
         without_meaning = [*options, *(name for name, value in given.items() if value)]
@@ -89,7 +91,9 @@ def prepare(
             dataset = _named(dataset, "a DataFrame")
             audio_folder = Path.cwd() if audio_folder is None else audio_folder
             table = Path(folder) / f"{dataset}.csv"
-            source.to_csv(table, index=False)
+            if task_type == MULTI_LABEL and "label" in source:
+                source = source.assign(label=source["label"].map(join_labels))
+            guarded(source).to_csv(table, index=False)
             source = table
         if not isinstance(source, str | Path | None):
             raise SettingsError("targets: predictors were given without targets.")

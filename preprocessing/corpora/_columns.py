@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from preprocessing.clips.label_sets import SEPARATOR
 from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import NAMED
 from preprocessing.corpora._layout import split_names
@@ -49,7 +50,9 @@ _OTHER_NAMES = {
 _N_LOOKED_AT = 20
 
 
-def rename_columns(table: Path, header: Sequence[str], lines: Lines, chosen: Columns, *, are_numbers: bool) -> Renamed:
+def rename_columns(
+    table: Path, header: Sequence[str], lines: Lines, chosen: Columns, *, are_numbers: bool, are_sets: bool = False
+) -> Renamed:
     """Give the chosen columns the names that xval knows.
 
     Args:
@@ -58,6 +61,7 @@ def rename_columns(table: Path, header: Sequence[str], lines: Lines, chosen: Col
         lines: The number and the cells of each line, as many as the header has.
         chosen: What the user says. A column may serve twice: ``--item path`` makes every file an item.
         are_numbers: Labels become targets with the names of their columns; else they are joined with ``_``.
+        are_sets: A clip may have several labels: those of several columns are joined with ``;``, without empty cells.
 
     Raises:
         CorpusError: There is no such column, or it stands there twice.
@@ -78,7 +82,8 @@ def rename_columns(table: Path, header: Sequence[str], lines: Lines, chosen: Col
             renamed.append(new)
             added.append(places)
             written[new] = ", ".join(header[place] for place in places)
-    joined = [(number, [*cells, *(_join([cells[place] for place in places]) for places in added)]) for number, cells in lines]
+    join = SEPARATOR.join if are_sets else _join
+    joined = [(number, [*cells, *(join([cells[place] for place in places]) for places in added)]) for number, cells in lines]
     return Renamed(renamed, joined, written)
 
 

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from xval.csv_text import unguard
 from xval.errors import CorpusError
 
 PHASES = {
@@ -96,7 +97,7 @@ def _read_csv(table: Path) -> list[tuple[int, list[str]]]:
             header = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter=max(",;\t", key=header.count), strict=True)
-            return [(reader.line_num, cells) for cells in reader]
+            return [(reader.line_num, [*map(unguard, cells)]) for cells in reader]
     except UnicodeDecodeError as error:
         raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
     except csv.Error as error:

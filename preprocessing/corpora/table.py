@@ -5,7 +5,8 @@ Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel f
 phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language, recorder ...) are kept as they are,
 for figures by group and for choosing clips. The targets of a regression may have names: columns ``label:<name>``
 (``label:age``, or ``label:arousal`` and ``label:valence``) instead of label. Where path, item and label have other names:
---path, --item, --label.
+--path, --item, --label. Where a clip may have several labels, ``dog;rain``, or none, an empty cell:
+--task-type multilabel_classification.
 Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
 """
@@ -17,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
 from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
@@ -33,6 +35,8 @@ from xval.errors import CorpusError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
+_MAY_BE_EMPTY = ("representation", MULTI_LABEL)
+"""The tasks whose clips may have no label."""
 _TRUTHS = {**dict.fromkeys(("true", "yes", "1"), True), **dict.fromkeys(("false", "no", "0"), False)}
 
 
@@ -43,7 +47,7 @@ def list_clips(
     path: str = "path",
     item: str = "item",
     label: str = "label",
-    task_type: Literal["auto", "classification", "regression", "representation"] = "auto",
+    task_type: Literal["auto", "classification", "multilabel_classification", "regression", "representation"] = "auto",
 ) -> "pd.DataFrame":
     """Read the table.
 
@@ -53,9 +57,10 @@ def list_clips(
         path: The column of the audio files.
         item: The column of what stays on one side of a split, such as the speaker; path: every file is an item (random split).
         label: The column of the target, or several with commas: names are joined (angry_strong), numbers several targets.
-        task_type: classification: labels are names, also when they are numbers; regression: labels are numbers, one column
-            or several; representation: nothing is predicted, and the column label may be missing; auto: classification, but
-            labels that look like measurements are asked about.
+        task_type: classification: labels are names, also when they are numbers; multilabel_classification: a cell holds any
+            number of names, as in dog;rain; regression: labels are numbers, one column or several; representation: nothing is
+            predicted, and the column label may be missing; auto: classification, but labels that look like measurements, or
+            like several, are asked about.
 
     Returns:
         The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
@@ -90,7 +95,8 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
         if len(cells) != len(header)
     ]
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
-    columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), are_numbers=task_type == "regression")
+    kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
+    columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)
     targets = _find_targets(table, columns, task_type)
     needed = ["path", *(["item"] if chosen else []), *(targets if task_type != "representation" else [])]
     for role in (role for role in needed if role not in columns):
@@ -107,10 +113,13 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
                 continue
             try:
                 read = _number if column in targets and task_type == "regression" else _READERS.get(column, _optional_text)
-                row[column] = text if column == "label" and task_type == "representation" else read(text)
+                row[column] = text if column == "label" and task_type in _MAY_BE_EMPTY else read(text)
             except ValueError as error:
                 faults.append(f"line {line}, column {written.get(column, column)}: received '{text}'; allowed: {error}")
         rows.append(row)
+    if task_type == "auto":
+        places = [place for place, column in enumerate(columns) if column == "label"]
+        refuse_several([cells[place].strip() for _, cells in lines for place in places], f"{table}, column label")
     refuse_faults(table, faults)
     if not rows:
         raise CorpusError(f"{table} has a header but no clips below it.")

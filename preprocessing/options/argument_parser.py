@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xval.config_file import read_section
+from xval.config_file import read_default
 from xval.errors import SettingsError, suggestion
 
 
@@ -49,7 +49,7 @@ def add_data_folder_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-folder",
         type=Path,
-        default=Path(read_section("experiment")["data_folder"]),
+        default=Path(read_default("experiment", "data_folder")),
         metavar="DIR",
         help="folder of all corpora (default: %(default)s)",
     )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
 from preprocessing.clips.table import natural_key
 from preprocessing.corpora._tables import NUMBER, are_measurements
 from preprocessing.corpus import Corpus
@@ -34,10 +35,12 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     found: list[str] = []
     if corpus.task_type == "classification":
         found += [measured_labels(clips), lonely_classes(clips)]
+    if corpus.task_type == MULTI_LABEL:
+        found += [lonely_classes(one_label_per_row(clips)), _without_label(clips)]
     if corpus.task_type == "frame_classification":
         found.append(_lonely_events(corpus, clips))
     if not corpus.is_custom:
-        if corpus.task_type in ("classification", "regression"):
+        if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
             found.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
         found += [_near_duplicates(corpus), upsampled(clips, settings)]
         found += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
@@ -77,6 +80,18 @@ def lonely_classes(clips: "pd.DataFrame") -> str:
         f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_list(lonely)}): the fold that tests it has none of "
         "them to train on, so that folds are refused. Leave them out, join them with others, or record more items"
     )
+
+
+def one_label_per_row(clips: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a row for each label of each clip, where a clip may have several or none."""
+    return clips.assign(label=clips["label"].map(split_labels)).explode("label").dropna(subset=["label"])
+
+
+def _without_label(clips: "pd.DataFrame") -> str:
+    n_without = int((clips["label"] == "").sum())
+    if not n_without:
+        return ""
+    return f"{n_without} of {len(clips)} clips have no label: they train and test as clips in which nothing is to be found"
 
 
 def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label",)) -> str:

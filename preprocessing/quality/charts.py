@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
+from preprocessing.quality.cautions import one_label_per_row
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
+from preprocessing.quality.rules import TASKS_WITH_CLASSES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +32,7 @@ def draw_charts(facts: "pd.DataFrame", task_type: str) -> dict[str, bytes]:
 
     Args:
         facts: As `faults.find_faults` returns it; what was not measured is not drawn.
-        task_type: ``classification`` draws clips per class, ``regression`` the targets.
+        task_type: Where there are classes, clips per class are drawn, else the targets.
 
     Returns:
         PNG by name: durations, sample_rates, channels, levels, classes (or targets), items.
@@ -43,8 +46,8 @@ def draw_charts(facts: "pd.DataFrame", task_type: str) -> dict[str, bytes]:
         charts["channels"] = _categories("Channels", "Channels of a file", read["n_channels"], 1)
     if "peak_dbfs" in facts and np.isfinite(facts["rms_dbfs"]).any():
         charts["levels"] = _levels(facts)
-    if task_type == "classification":
-        charts["classes"] = _classes(original["label"])
+    if task_type in TASKS_WITH_CLASSES:
+        charts["classes"] = _classes(one_label_per_row(original)["label"] if task_type == MULTI_LABEL else original["label"])
     else:
         charts["targets"] = _targets(original)
     charts["items"] = _items(original["item"])

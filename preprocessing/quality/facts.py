@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import AudioHeader, decode, read_header
-from preprocessing.clips.facts import Stretch, list_stretches
+from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.quality.near_duplicates import fingerprint
 from xval.errors import AudioError
@@ -76,6 +76,8 @@ def read_headers(
         {"duration_s": "float64", "sample_rate_hz": "Int64", "n_channels": "Int64", "n_bytes": "Int64", **_TEXTS}
     )
     facts = clips.reset_index(drop=True).join(table, on="path")
+    for row, reason in implausible_rates(facts["sample_rate_hz"].where(facts["broken"].isna())).items():
+        facts.loc[row, ["broken", "reason"]] = DOES_NOT_OPEN, reason
     file_s = facts["duration_s"].copy()
     start_s, end_s = facts["start_s"].fillna(0.0), facts["end_s"].fillna(file_s)
     outside = facts["broken"].isna() & ((start_s >= file_s) | (end_s > file_s + _END_TOLERANCE_S))

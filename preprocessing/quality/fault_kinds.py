@@ -125,7 +125,7 @@ FAULTS = (
         DOES_NOT_OPEN,
         "left out",
         "clips",
-        "The file has no header of an audio file, or it ends before its header says.",
+        "The file has no header of an audio file, one with a sample rate that cannot be, or it ends before its header says.",
         "Fetch the file again, or convert it to wav with the program that wrote it.",
         rules.broken_clips(DOES_NOT_OPEN),
     ),

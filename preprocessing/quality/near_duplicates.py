@@ -26,6 +26,7 @@ from preprocessing.clips.facts import Stretch, list_stretches
 from preprocessing.corpus import Corpus
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
+from xval.csv_text import guarded, unguard
 from xval.errors import AudioError, CorpusError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
     found = pd.DataFrame(rows, columns=["clip", "item", "other_clip", "other_item", "likeness"])
     found = found.sort_values("likeness", ascending=False, kind="stable", ignore_index=True)
     table = found.assign(index_hash=corpus.index_hash)
-    replace_file(corpus.folder / FILE_NAME, lambda path: table.to_csv(path, index=False, encoding="utf-8"))
+    replace_file(corpus.folder / FILE_NAME, lambda path: guarded(table).to_csv(path, index=False, encoding="utf-8"))
     return found
 
 
@@ -169,7 +170,8 @@ def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame":
     if not path.is_file():
         return pd.DataFrame()
     try:
-        table = pd.read_csv(path, dtype={"likeness": float}, keep_default_na=False, encoding="utf-8")
+        names = dict.fromkeys(("clip", "item", "other_clip", "other_item"), unguard)
+        table = pd.read_csv(path, dtype={"likeness": float}, converters=names, keep_default_na=False, encoding="utf-8")
         return table[table["index_hash"] == index_hash].drop(columns="index_hash")
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(f"{path}: damaged ({error}). Delete it; python -m preprocessing writes it again.") from error

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.quality.faults import Finding
-from preprocessing.quality.rules import Criteria, count_clips
+from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def make_page(
         for name, content in charts.items()
     ]
     parts += ["<h2>How the corpus is spread</h2>", f'<div class="charts">{"".join(images)}</div>']
-    if criteria.task_type == "classification":
-        parts += ["<h2>Clips of each class and item</h2>", _class_table(facts)]
+    if criteria.task_type in TASKS_WITH_CLASSES:
+        parts += ["<h2>Clips of each class and item</h2>", _class_table(facts, criteria.task_type)]
     others = [finding for finding in findings if finding not in severe]
     if others:
         parts += ["<h2>What has which fault</h2>", *(_finding(finding, facts) for finding in others)]
@@ -195,9 +196,9 @@ def _finding(finding: Finding, facts: "pd.DataFrame") -> str:
     )
 
 
-def _class_table(facts: "pd.DataFrame") -> str:
+def _class_table(facts: "pd.DataFrame", task_type: str) -> str:
     """Return how many clips each item has of each class."""
-    usable = count_clips(facts)
+    usable = count_labels(facts, task_type)
     if usable.empty:
         return "<p class='note'>No clip can be used.</p>"
     by_item, by_class = usable["item"].value_counts(), usable["label"].value_counts()
@@ -217,6 +218,7 @@ def _class_table(facts: "pd.DataFrame") -> str:
     ]
     if cut:
         cut.append("all stand in class_item.csv")
+    cut += ["a clip counts for each of its labels"] if task_type == MULTI_LABEL else []
     note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {each}" for each in cut)
     return (
         f"<p class='note'>{note}.</p><div class='scroll'><table class='heat'>"

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
+from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.quality.cautions import measured_labels, padded_durations
+from preprocessing.quality.cautions import measured_labels, one_label_per_row, padded_durations
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TASKS_WITH_CLASSES = ("classification", MULTI_LABEL)
 SMALLEST_N_ITEMS = 3
 LARGEST_SHARE_OF_DURATIONS = 0.5
 _FEWEST_DURATIONS = 20
@@ -35,7 +37,7 @@ class Criteria:
     Attributes:
         min_duration_s: Clips shorter than this are too short.
         clipped_share: Clips with this share of their samples in flat tops, or more, are clipped.
-        task_type: ``classification`` or ``regression``; only the first has classes.
+        task_type: Of the corpus, as of `TASKS_WITH_CLASSES`, or without classes.
         settings: The features that are to be made of the clips.
         has_examples: Clips or windows of them are examples; not so where frames of whole recordings are labelled.
     """
@@ -53,11 +55,17 @@ def count_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
     return usable[~(usable["peak_dbfs"] < SILENCE_PEAK_DBFS)] if "peak_dbfs" in usable else usable
 
 
-def count_by_class_and_item(facts: "pd.DataFrame") -> "pd.DataFrame":
+def count_labels(facts: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
+    """Return the clips that count, in a row for each label that they have."""
+    clips = count_clips(facts)
+    return one_label_per_row(clips) if task_type == MULTI_LABEL else clips
+
+
+def count_by_class_and_item(facts: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
     """Return a row for each class that an item has: label, item, clips (int), in natural order; of the clips that count."""
     import pandas as pd
 
-    counts: dict[Any, int] = count_clips(facts).groupby(["label", "item"]).size().to_dict()
+    counts: dict[Any, int] = count_labels(facts, task_type).groupby(["label", "item"]).size().to_dict()
     rows = sorted(
         ((str(label), str(item), n_clips) for (label, item), n_clips in counts.items()),
         key=lambda row: (natural_key(row[0]), natural_key(row[1])),
@@ -176,25 +184,26 @@ def too_few_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
 
 def class_of_one_item(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     """Find classes that a single item has."""
-    if criteria.task_type != "classification":
+    if criteria.task_type not in TASKS_WITH_CLASSES:
         return {}
-    owners = count_clips(facts).groupby("label")["item"].unique()
+    owners = count_labels(facts, criteria.task_type).groupby("label")["item"].unique()
     return {str(label): f"only item {items[0]}" for label, items in owners.items() if len(items) == 1}
 
 
 def class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     """Find classes that a single clip has."""
-    return _of_one_clip(facts, "label") if criteria.task_type == "classification" else {}
+    if criteria.task_type not in TASKS_WITH_CLASSES:
+        return {}
+    return _of_one_clip(count_labels(facts, criteria.task_type), "label")
 
 
 def item_of_one_clip(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find items of a single clip, unless every clip is an item of its own."""
-    found = _of_one_clip(facts, "item")
+    found = _of_one_clip(count_clips(facts), "item")
     return {} if len(found) == count_clips(facts)["item"].nunique() else found
 
 
-def _of_one_clip(facts: "pd.DataFrame", column: str) -> Reasons:
-    clips = count_clips(facts)
+def _of_one_clip(clips: "pd.DataFrame", column: str) -> Reasons:
     single = clips[~clips[column].duplicated(keep=False)]
     return {str(name): f"only {clip}" for name, clip in zip(single[column], single["clip"], strict=True)}
 

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
-from preprocessing.corpus import CUSTOM
 from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.frame_arrays import write_frame_arrays
@@ -80,7 +79,7 @@ class FeatureStore:
 
     @property
     def target_shape(self) -> tuple[int, ...]:
-        """Return the shape of one target: (n_outputs,) for regression, else ()."""
+        """Return the shape of one target: (n_outputs,) for regression, (n_classes,) for several labels, else ()."""
         return self.description.target_shape
 
     @property
@@ -198,14 +197,14 @@ def open_store(folder: Path) -> FeatureStore:
     """
     path = folder / layout.DESCRIPTION_NAME
     if not folder.is_dir():
-        raise CorpusError(f"{folder}: there is no feature store. {_how_to_rebuild(folder)}")
+        raise CorpusError(f"{folder}: there is no feature store. {layout.how_to_rebuild(folder)}")
     try:
         content = json.loads(path.read_bytes())
         version = content["format_version"]
         if isinstance(version, int) and version > layout.FORMAT_VERSION:
             raise CorpusError(
                 f"{path}: format version {version} is newer than this version of xval reads ({layout.FORMAT_VERSION}). Update "
-                f"xval, or: {_how_to_rebuild(folder)}"
+                f"xval, or: {layout.how_to_rebuild(folder)}"
             )
         store = FeatureStore(folder, layout.StoreDescription(**content))
     except (OSError, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -238,11 +237,14 @@ def write(
         predictors: For each item, numbers (n_examples, ...), at least one axis behind the first; the last one holds the
             feature bins. Stored as float32. For frame_classification sequences of frames, each (n_frames, n_values); they may
             differ in n_frames, and an item then has a list of them.
-        targets: For each item, for classification text or integers (n_examples,); for regression numbers (n_examples,) or
-            (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence text or integers
-            (n_frames,), where the text ``background`` is no event, or 0 and 1 (n_frames, n_classes); for representation None.
+        targets: For each item, for classification text or integers (n_examples,); for multilabel_classification text such as
+            ``dog;rain`` (n_examples,), a list of names for each example, or 0 and 1 (n_examples, n_classes); for regression
+            numbers (n_examples,) or (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence
+            text or integers (n_frames,), where the text ``background`` is no event, or 0 and 1 (n_frames, n_classes); for
+            representation None.
         data_folder: Folder of all corpora.
-        task_type: ``classification``, ``regression``, ``representation`` or ``frame_classification``.
+        task_type: ``classification``, ``multilabel_classification``, ``regression``, ``representation`` or
+            ``frame_classification``.
         class_names: The classes in their order; integers among the targets are then positions in it. When omitted: the targets
             that occur, in natural order; targets of 0 and 1 need them.
         frame_s: For frame_classification the length of a frame (s).
@@ -282,11 +284,4 @@ def _check_size(folder: Path, name: str, item: str, n_bytes: int) -> None:
 
 
 def _damaged(path: Path, folder: Path, reason: str) -> CorpusError:
-    return CorpusError(f"{path}: missing or damaged ({' '.join(reason.split())}). {_how_to_rebuild(folder)}")
-
-
-def _how_to_rebuild(folder: Path) -> str:
-    """Return the last sentence of an error about a store."""
-    if folder.name == CUSTOM:
-        return "Run the script that writes it with preprocessing.store.write again."
-    return f"Delete the folder {folder}; the next run makes it again."
+    return CorpusError(f"{path}: missing or damaged ({' '.join(reason.split())}). {layout.how_to_rebuild(folder)}")

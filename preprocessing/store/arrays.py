@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from preprocessing.clips.table import natural_key, refuse_alike
+from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, join_labels, multi_hot
+from preprocessing.clips.table import TASK_TYPES, check_names, class_names_of, natural_key
 from preprocessing.corpus import CUSTOM, corpus_folder, write_index
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_TASK_TYPES = ("classification", "regression", "representation", "frame_classification")
 
 # Examples written at once: they are copied, and the whole array of an item might not fit twice.
 _BLOCK_EXAMPLES = 256
@@ -34,8 +33,8 @@ class CheckedArrays:
     Attributes:
         predictors: For each item, in sorted order, numbers (n_examples, ...).
         targets: For each item int64 (n_examples,) or float32 (n_examples, n_outputs, ...); for representation 0.
-        labels: For each item the targets as text (classification), or their mean over the outputs (regression), or empty text.
-        task_type: ``classification``, ``regression`` or ``representation``.
+        labels: For each item the targets as text (classes), or their mean over the outputs (regression), or empty text.
+        task_type: ``classification``, ``multilabel_classification``, ``regression`` or ``representation``.
         class_names: What the targets 0, 1, ... mean; empty where there are no classes.
     """
 
@@ -63,9 +62,12 @@ def check_arrays(
     x = {item: as_array(predictors[item], f"predictors of item '{item}'") for item in items}
     if targets is None:
         targets = {item: np.zeros(x[item].shape[:1], np.int64) for item in items}
-    y = {item: as_array(targets[item], f"targets of item '{item}'") for item in items}
+    given = targets if task_type != MULTI_LABEL else {item: _label_sets(item, targets[item]) for item in items}
+    y = {item: as_array(given[item], f"targets of item '{item}'") for item in items}
     for item in items:
         _check_item(item, x[item], y[item], x[items[0]], y[items[0]])
+    if task_type == MULTI_LABEL:
+        return CheckedArrays(x, *_number_label_sets(y, class_names))
     if task_type != "classification" and class_names is not None:
         raise CorpusError(f"class_names were given ({', '.join(class_names)}), but {task_type} has no classes.")
     if task_type == "representation":
@@ -84,8 +86,8 @@ def check_task(task_type: str, *, has_targets: bool) -> None:
     Raises:
         CorpusError: It is so.
     """
-    if task_type not in _TASK_TYPES:
-        raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, _TASK_TYPES)}")
+    if task_type not in TASK_TYPES:
+        raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, TASK_TYPES)}")
     if has_targets == (task_type == "representation"):
         why = (
             "are given, but representation predicts nothing; leave them out" if has_targets else f"are missing for {task_type}"
@@ -103,7 +105,7 @@ def check_items(predictors: Mapping[str, Any], targets: Mapping[str, Any] | None
         raise CorpusError(
             f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
         )
-    refuse_alike(predictors, "items")
+    check_names(predictors, "items")
     if targets is not None and predictors.keys() != targets.keys():
         odd = sorted(map(repr, predictors.keys() ^ targets.keys()))
         raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")
@@ -223,7 +225,7 @@ def number_classes(
         values = list(names) if are_text == {True} else list(range(len(names)))
     if len(set(names)) != len(names):
         raise CorpusError(f"class_names holds a name twice: {', '.join(names)}.")
-    refuse_alike(names, "classes")
+    check_names(names, "classes")
     codes = {value: code for code, value in enumerate(values)}
     for item, targets in y.items():
         for target in np.unique(targets).tolist():
@@ -233,3 +235,47 @@ def number_classes(
     return {
         item: np.array([codes[target] for target in targets.tolist()], dtype=np.int64) for item, targets in y.items()
     }, names
+
+
+def _label_sets(item: str, targets: Any) -> Any:
+    """Return the targets of an item as text with all labels of each example; as they are where they are no names."""
+    if isinstance(targets, np.ndarray) and targets.dtype.kind not in "UO":
+        return targets
+    values = list(targets)
+    several = [[each] if isinstance(each, str) else each for each in values]
+    are_names = all(np.iterable(each) and all(isinstance(name, str) for name in each) for each in several)
+    if not are_names or not any(map(len, several)):
+        return targets
+    try:
+        return [join_labels(list(each) if isinstance(each, np.ndarray) else each) for each in values]
+    except CorpusError as error:
+        raise CorpusError(f"Item '{item}': {error}") from error
+
+
+def _number_label_sets(
+    y: Mapping[str, NDArray[Any]], class_names: Sequence[str] | None
+) -> tuple[dict[str, NDArray[Any]], dict[str, list[Any]], str, tuple[str, ...]]:
+    """Return the targets of every item as float32 (n_examples, n_classes), 0 or 1, as text, the task, and the classes."""
+    kinds = {(targets.dtype.kind == "U", targets.ndim) for targets in y.values()}
+    if kinds == {(True, 1)}:
+        names = tuple(class_names or class_names_of((text for texts in y.values() for text in texts), MULTI_LABEL))
+        rows = {item: multi_hot(texts.tolist(), names) for item, texts in y.items()}
+    elif kinds == {(False, 2)} and all(np.isin(targets, (0, 1)).all() for targets in y.values()):
+        names = tuple(class_names or map(str, range(next(iter(y.values())).shape[1])))
+        rows = {item: targets.astype(np.float32) for item, targets in y.items()}
+    else:
+        received = sorted({f"{targets.dtype} {targets.ndim}-D" for targets in y.values()})
+        raise CorpusError(
+            f"Received targets {', '.join(received)} for {MULTI_LABEL}; expected for all items text such as "
+            f"'dog{SEPARATOR}rain', or lists of names, one for each example; or for all items 0 and 1 (n_examples, n_classes)."
+        )
+    widths = {values.shape[1] for values in rows.values()}
+    if len(set(names)) != len(names) or widths != {len(names)} or not names or any(SEPARATOR in name for name in names):
+        raise CorpusError(
+            f"class_names ({', '.join(names)}): wanted is a name for each of the {max(widths)} columns of the targets, each "
+            f"once and without '{SEPARATOR}'."
+        )
+    check_names(names, "labels")
+    columns = np.array(names, dtype=object)
+    labels = {item: [join_labels(list(columns[row > 0])) for row in values] for item, values in rows.items()}
+    return rows, labels, MULTI_LABEL, names

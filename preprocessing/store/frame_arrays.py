@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from preprocessing.clips.table import refuse_alike
+from preprocessing.clips.table import check_names
 from preprocessing.corpus import CUSTOM, corpus_folder, write_index
 from preprocessing.store.arrays import as_array, check_items, number_classes
 from preprocessing.store.layout import TARGETS_DTYPES
@@ -137,7 +137,7 @@ def _find_active(
         found = {clip: of[:, np.newaxis] == np.arange(len(names)) for clip, of in codes.items()}
     else:
         names = tuple(class_names or ())
-        refuse_alike(names, "classes")
+        check_names(names, "classes")
         for clip, labels in flat.items():
             if labels.ndim != 2 or labels.shape[1] != len(names) or not np.isin(labels, (0, 1)).all():
                 raise CorpusError(

@@ -3,10 +3,12 @@
 Comes in: nothing. Goes out: names and the `StoreDescription`, by which writer.py writes a store and `open_store` reads it.
 """
 
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from preprocessing.corpus import CUSTOM
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.store.naming import file_name
 
@@ -23,10 +25,18 @@ LEFT_OUT_NAME = "left_out.csv"
 LEFT_OUT_COLUMNS = ("path", "item", "reason")
 
 PREDICTORS_DTYPE = "<f4"
-TARGETS_DTYPES = {"classification": "<i8", "regression": "<f4", "representation": "<i8", "frame_classification": "<i8"}
+TARGETS_DTYPES = {
+    "classification": "<i8",
+    "multilabel_classification": "<f4",
+    "regression": "<f4",
+    "representation": "<i8",
+    "frame_classification": "<i8",
+}
 
 
-TaskType: TypeAlias = Literal["classification", "regression", "representation", "frame_classification"]
+TaskType: TypeAlias = Literal[
+    "classification", "multilabel_classification", "regression", "representation", "frame_classification"
+]
 
 
 class StoreDescription(BaseModel):
@@ -36,7 +46,7 @@ class StoreDescription(BaseModel):
         format_version: Of the store; a reader refuses a newer one than its own.
         task_type: What the examples are labelled for. For ``representation`` they are not, and all targets are 0; so they are
             for ``frame_classification``, whose labels are the events of annotations.parquet.
-        class_names: What the targets 0, 1, ... mean, or the classes of events; else empty.
+        class_names: What the targets 0, 1, ... mean, or the columns of several labels, or the classes of events; else empty.
         target_names: What the targets of a regression are, where its columns say so (``label:<name>``); else empty.
         index_hash: The index of which the examples were made.
         feature_settings: The settings that made the features; None for arrays that a script handed in.
@@ -44,7 +54,7 @@ class StoreDescription(BaseModel):
         clip_samples: Length that every clip was padded or cut to at that rate; None: each has its own. Of a store of waveforms:
             the length of the longest clip of the corpus before it was trimmed.
         example_shape: Shape of one example; of a store of waveforms (the longest clip,).
-        target_shape: Shape of one target; () for classification.
+        target_shape: Shape of one target; () for classification, (n_classes,), 0 or 1, where a clip has several labels.
         item_counts: Examples of each item, sorted by item.
         embedder: What made the embeddings that it holds; None: it holds none.
         item_samples: Samples of each item in a store of waveforms, whose clips lie one behind the other; None: examples have
@@ -68,6 +78,13 @@ class StoreDescription(BaseModel):
     item_samples: dict[str, PositiveInt] | None = None
     embedder: EmbedderFacts | None = None
     frame_samples: int | None = None
+
+
+def how_to_rebuild(folder: Path) -> str:
+    """Return the last sentence of an error about a store."""
+    if folder.name == CUSTOM:
+        return "Run the script that writes it with preprocessing.store.write again."
+    return f"Delete the folder {folder}; the next run makes it again."
 
 
 def array_name(item: str) -> str:

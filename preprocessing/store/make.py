@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import decode, resample
+from preprocessing.clips.label_sets import MULTI_LABEL, multi_hot
 from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.embeddings.compute import Work, embed_clips
 from preprocessing.embeddings.embedder import EmbedderFacts, at_its_rate, identify
@@ -29,6 +30,7 @@ from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
 from preprocessing.store.writer import Example, StoreWriter
+from xval.csv_text import unguard
 from xval.errors import AudioError, CorpusError
 
 if TYPE_CHECKING:
@@ -145,13 +147,22 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
                 extract = partial(_extract_clip, audio_folder=corpus.audio_folder, settings=settings, n_samples=length)
                 made = map_in_processes(extract, clips, n_processes=n_processes, progress=progress)
             with closing(made) as outcomes:
-                codes = {name: code for code, name in enumerate(corpus.class_names)}
-                find_target = {"classification": lambda clip: codes[clip.targets[0]], "regression": lambda clip: clip.targets}
-                _append_all(writer, clips, outcomes, find_target.get(corpus.task_type, lambda _: 0))
+                _append_all(writer, clips, outcomes, _target_finder(corpus))
             writer.publish(
                 index_hash=corpus.index_hash, embedder=_describe_embedder(settings, writer, work) if is_embedding else None
             )
     shutil.rmtree(parts, ignore_errors=True)
+
+
+def _target_finder(corpus: Corpus) -> Callable[[_Clip], Any]:
+    """Return what gives the target of a clip in the form that its task has in a store."""
+    codes = {name: code for code, name in enumerate(corpus.class_names)}
+    finders: dict[str, Callable[[_Clip], Any]] = {
+        "classification": lambda clip: codes[clip.targets[0]],
+        MULTI_LABEL: lambda clip: multi_hot(clip.targets, corpus.class_names)[0],
+        "regression": lambda clip: clip.targets,
+    }
+    return finders.get(corpus.task_type, lambda _: 0)
 
 
 def _append_all(
@@ -180,8 +191,9 @@ def _append_all(
     lost = sorted(failures.keys() - written)
     if lost:
         raise CorpusError(
-            f"Since the index was made, {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items) lost every "
-            f"clip. {failures[lost[0]]} Run python -m preprocessing again."
+            f"No clip is left of {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items). {failures[lost[0]]} "
+            "Where files have changed since the index was made, run python -m preprocessing again; where they do not go with "
+            "these features, change the features, or take the files out of the corpus first."
         )
 
 
@@ -238,7 +250,7 @@ def _read_left_out(folder: Path) -> "pd.DataFrame":
 
     path = folder / LEFT_OUT_NAME
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8").map(unguard)
     except (OSError, ValueError) as error:
         raise CorpusError(
             f"{path}: missing or damaged ({error}). Delete the folder {folder}; the next run makes it again."

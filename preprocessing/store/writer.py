@@ -24,7 +24,9 @@ from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
+from preprocessing.store.checksums import write_checksums
 from preprocessing.store.moments import ItemSums, write_moments
+from xval.csv_text import guard
 from xval.errors import CorpusError
 from xval.operating_system import flush
 
@@ -118,7 +120,8 @@ class StoreWriter:
             with self._writing():
                 self._remove_leftovers()
                 self._files.make_folders()
-        except CorpusError:
+        except BaseException:  # a signal too
+            shutil.rmtree(self._temporary, ignore_errors=True)
             self._lock.release()
             raise
         return self
@@ -188,9 +191,13 @@ class StoreWriter:
             self._complete(index_hash, embedder)
             if replace and self.folder.exists():
                 old = self._temporary.with_suffix(".old.tmp")
-                self.folder.rename(old)
-                self._temporary.rename(self.folder)
-                shutil.rmtree(old, ignore_errors=True)
+                try:
+                    self.folder.rename(old)
+                    self._temporary.rename(self.folder)
+                finally:
+                    if not self.folder.exists():
+                        old.rename(self.folder)
+                    shutil.rmtree(old, ignore_errors=True)
             else:
                 try:
                     self._temporary.rename(self.folder)
@@ -215,7 +222,8 @@ class StoreWriter:
             self.annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
         write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *self._left_out])
+            rows = (map(guard, row) for row in self._left_out)
+            csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *rows])
         settings = self._feature_settings
         description = layout.StoreDescription(
             format_version=layout.FORMAT_VERSION,
@@ -234,6 +242,7 @@ class StoreWriter:
             frame_samples=self._own_frames[1] if self._own_frames else None,
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_checksums(self._temporary)
         for path in [*self._temporary.iterdir(), self._temporary]:
             flush(path)
 

@@ -1,9 +1,9 @@
 """Loads saved models in a fresh isolated process, then trains, saves and loads each architecture on this process's backend.
 
-Run by test_contract.py as `python -I backend_probe.py FOLDER PROJECT_ROOT`: FOLDER holds for each name <name>.keras,
-<name>.npz (inputs, targets, predictions) and <name>.json (options, output_shape, has_own_layers). Models of Keras's own
-layers are loaded first, before anything of the project can be imported. Prints one line of JSON: {"imported": [...],
-"loaded": {name: difference}, "trained": {name: {"loss", "still", "difference"}}}.
+Run by test_contract.py as `python -I backend_probe.py FOLDER PROJECT_ROOT BACKEND`: FOLDER holds for each name <name>.keras,
+<name>.npz (inputs, targets, predictions) and <name>.json (options, output_shape, has_own_layers), trained and saved on BACKEND;
+there they are loaded alone. Models of Keras's own layers are loaded first, before anything of the project can be imported.
+Prints one line of JSON: {"imported": [...], "loaded": {name: difference}, "trained": {name: {"loss", "still", "difference"}}}.
 """
 
 import json
@@ -52,19 +52,22 @@ def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, objec
 
 
 def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Return the outputs of one batch."""
+    """Return the outputs of one batch; JAX would compile a smaller last one apart."""
     if IS_JAX:
-        return model.predict(inputs, verbose=0)
+        return model.predict(inputs, batch_size=len(inputs), verbose=0)
     return keras.ops.convert_to_numpy(keras.ops.stop_gradient(model(inputs, training=False)))
 
 
 def main() -> None:
-    folder, project_root = Path(sys.argv[1]), sys.argv[2]
+    folder, project_root, trained_on = Path(sys.argv[1]), *sys.argv[2:]
     described = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
     loaded = {name: load(folder, name) for name in described if not described[name]["has_own_layers"]}
     imported = sorted({"xval", "architectures", "preprocessing"} & sys.modules.keys())
     sys.path.insert(0, project_root)
-    trained = {name: train(folder, name, described[name]) for name in described}
+    for name in described:
+        import_module(f"architectures.{name}")
+    is_trained = keras.backend.backend() == trained_on
+    trained = {} if is_trained else {name: train(folder, name, described[name]) for name in described}
     loaded |= {name: load(folder, name) for name in described if described[name]["has_own_layers"]}
     print(json.dumps({"imported": imported, "loaded": loaded, "trained": trained}))
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import pytest
 
 PROJECT_ROOT = Path(__file__).parents[2]
@@ -40,8 +41,8 @@ def ask_backend(make_once, run_on):
 
         def run(folder):
             models = make_once(f"models_of_{script}_{len(asked)}", save)
-            probe = Path(__file__).with_name(script)
-            (folder / "printed").write_text(run_on(backend, probe, models, PROJECT_ROOT, XLA_FLAGS=QUICK_COMPILATION))
+            probe, here = Path(__file__).with_name(script), keras.backend.backend()
+            (folder / "printed").write_text(run_on(backend, probe, models, PROJECT_ROOT, here, XLA_FLAGS=QUICK_COMPILATION))
 
         return json.loads((make_once(f"{script}_on_{backend}_{len(asked)}", run) / "printed").read_text().splitlines()[-1])
 

@@ -418,6 +418,23 @@ def test_two_sources_of_one_name_are_refused(clips: Path, tmp_path: Path, refuse
     assert "s0/take 0.flac and s0/take 0.wav would both become s0/take 0.wav" in message
 
 
+def test_long_names_work_or_are_refused_before_anything_is_written(clips: Path, tmp_path: Path, refused: Refused) -> None:
+    output = tmp_path / "out"
+    whole = (clips / "s0/take 0.wav").read_bytes()
+    (clips / "s0" / f"{'l' * 239}.wav").write_bytes(whole)  # 255 bytes with .augmented-1
+    assert run(clips, output, 1) == 0
+    assert (output / "s0" / f"{'l' * 239}.augmented-1.wav").is_file()
+    (clips / "s1" / f"{'m' * 240}.wav").write_bytes(whole)
+    assert f"s1/{'m' * 240}.wav: shorten its name" in refused(clips, output, 1)
+    assert not (output / "s1" / f"{'m' * 240}.wav").exists()
+
+    (clips / "s1" / f"{'m' * 240}.wav").unlink()
+    note = json.loads((output / "augmentation.json").read_text())  # what an earlier version noted of such a file
+    note["sources"][f"s1/{'m' * 250}.wav"] = [[1, 2], [f"s1/{'m' * 250}.augmented-1.wav"]]
+    (output / "augmentation.json").write_text(json.dumps(note))
+    assert run(clips, output, 1) == 0
+
+
 def test_a_folder_without_any_usable_file_is_an_error(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/text.wav").write_text("no audio")

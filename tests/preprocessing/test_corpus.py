@@ -1,18 +1,25 @@
 """The index: what it keeps, what it leaves out, what it refuses."""
 
 import os
+import re
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
-from preprocessing.clips.table import natural_key
+from preprocessing.audio.read import read_audio
+from preprocessing.clips.listing import list_audio
+from preprocessing.clips.table import check_clips, natural_key
 from preprocessing.corpus import corpus_folder, fingerprint, make_corpus, open_corpus
+from preprocessing.quality.facts import DOES_NOT_OPEN, read_headers
 from xval.errors import CorpusError
 from xval.folds.shared_audio import find_shared_audio
 
@@ -95,6 +102,79 @@ def test_clips_that_cannot_be_used_are_reported_and_left_out(audio: Path, clips:
     assert [reason.split()[0] for reason in written["reason"]] == ["cannot", "the", "silent,", "no"]
     assert len(corpus.index) == 4
     assert corpus.class_names == ("x", "y")
+
+
+def with_rate(path: Path, rate_hz: int) -> None:
+    """Change the rate that the header of a wav file says."""
+    content = bytearray(path.read_bytes())
+    content[24:28] = struct.pack("<I", rate_hz)
+    path.write_bytes(content)
+
+
+def test_a_header_or_a_level_that_cannot_be_is_left_out_with_the_reason(audio: Path, clips: pd.DataFrame) -> None:
+    rates = {"slow.wav": 1, "slower_than_others.wav": 20, "fast.wav": 10**9, "faster_than_others.wav": 10**6}
+    for name, rate_hz in rates.items():
+        write_tone(audio / name)
+        with_rate(audio / name, rate_hz)
+    soundfile.write(audio / "loud.wav", 1e30 * np.ones(800), RATE_HZ, subtype="FLOAT")
+    soundfile.write(audio / "nan.wav", np.full(800, np.nan), RATE_HZ, subtype="FLOAT")
+    soundfile.write(audio / "short.wav", np.ones(4), RATE_HZ)
+    soundfile.write(audio / "integers.wav", 2.0**31 * np.linspace(-1, 1, 800), RATE_HZ, subtype="FLOAT")
+    names = [*rates, "loud.wav", "nan.wav", "short.wav", "integers.wav"]
+    odd = pd.DataFrame({"path": names, "item": names, "label": "x"})
+    corpus, left_out = make(pd.concat([odd, clips]), audio)
+
+    beginnings = {path: reason.split(",")[0][:42] for path, reason in zip(left_out["path"], left_out["reason"], strict=True)}
+    assert beginnings == {
+        "slow.wav": "its header is damaged: it says 1 Hz",
+        "slower_than_others.wav": "its header is damaged: it says 20 Hz",
+        "fast.wav": "its header is damaged: it says 1000000000 ",
+        "faster_than_others.wav": "its header is damaged: it says 1000000 Hz",
+        "loud.wav": "damaged",
+        "nan.wav": "holds samples that are NaN or infinite.",
+        "short.wav": "too short",
+    }
+    facts = read_headers(check_clips(odd, audio, task_type="classification"), audio)  # as check reads them
+    assert set(facts["path"][facts["broken"] == DOES_NOT_OPEN]) == {"slow.wav", "fast.wav", *list(rates)[1::2]}
+    assert "integers.wav" in set(corpus.index["path"])
+    assert corpus.index["duration_s"].max() == pytest.approx(0.2)
+
+
+def test_pcm_of_64_bits_is_read(tmp_path: Path) -> None:
+    samples = np.linspace(-0.9, 0.9, 2000)
+    content = (samples * 2**63).astype("<i8").tobytes()
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(content), b"WAVE", b"fmt ", 16, 1, 2, 8000, 128000, 16, 64,
+                       b"data", len(content))  # fmt: skip
+    (tmp_path / "a.wav").write_bytes(head + content)
+    read, rate_hz = read_audio(tmp_path / "a.wav", channel=1)
+
+    assert rate_hz == 8000
+    np.testing.assert_allclose(read, samples[1::2], atol=1e-6)
+
+
+@pytest.mark.parametrize("column", ["path", "item", "label", "clip"])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("a\x1b[31m", "control characters"), ("a\nb", "control"), ("a\udce9", "no UTF-8"), ("\uffff", "control"),
+     ("a" * 1001, "longer than 1000 characters")],
+)  # fmt: skip
+def test_names_that_no_file_of_results_can_hold_are_refused_before_audio_is_read(
+    audio: Path, clips: pd.DataFrame, column: str, name: str, fault: str
+) -> None:
+    odd = clips.assign(clip=["1", "2", "3", "4"]).astype(object)
+    odd.loc[1, column] = name
+    with pytest.raises(CorpusError, match=f"{fault}.*{re.escape(ascii(name[:40]))[:-1]}.*Rename") as refused:
+        make(odd, audio)
+    str(refused.value).encode()
+
+
+def test_file_names_that_are_no_utf8_are_refused_by_name(audio: Path) -> None:
+    try:
+        os.rename(audio / "a1.wav", os.fsencode(audio) + b"/a\xe9.wav")  # noqa: PTH104 - a name in bytes
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    with pytest.raises(CorpusError, match=r"1 files with names that are no UTF-8 .*'a\\udce9.wav'"):
+        list_audio(audio, "audio")
 
 
 def test_no_usable_clip_is_an_error_that_names_the_report(audio: Path) -> None:
@@ -294,6 +374,16 @@ def test_a_damaged_index_is_an_error(audio: Path, clips: pd.DataFrame) -> None:
         open_corpus("tones", audio.parent / "data")
 
 
+def test_a_folder_in_place_of_the_index_is_named(audio: Path, clips: pd.DataFrame) -> None:
+    make_corpus(clips, audio, dataset="tones", data_folder=audio.parent / "data", corpus="table")
+    index = audio.parent / "data" / "tones" / "corpus.parquet"
+    index.unlink()
+    index.mkdir()
+
+    with pytest.raises(CorpusError, match=r"corpus\.parquet: no regular file"):
+        open_corpus("tones", audio.parent / "data")
+
+
 def test_an_index_of_a_newer_version_is_refused(audio: Path, clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     make(clips, audio)
     monkeypatch.setattr("preprocessing.corpus.FORMAT_VERSION", 0)
@@ -318,3 +408,48 @@ def test_a_data_folder_that_is_a_file_is_an_error(audio: Path, clips: pd.DataFra
 def test_names_sort_by_their_numbers(numbers: list[int]) -> None:
     names = [f"take {number}" for number in numbers]
     assert sorted(names, key=natural_key) == [f"take {number}" for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "fault"),
+    [
+        ("clip", ["a1.wav"] * 4, r"the clip 'a1.wav' stands there twice \(3 such clips\)"),
+        ("duration_s", [0.2, np.nan, 0.2, 0.2], r"the clip 'a2.wav' has no length \(1 such clips\)"),
+        ("duration_s", [0.2, 0.2, -1.0, np.inf], r"the clip 'b1.wav' has no length \(2 such clips\)"),
+        ("duration_s", ["long"] * 4, "cannot be read as the index"),
+        ("sample_rate_hz", [0, 8000, 8000, 8000], "has no sample rate"),
+        ("item", [None, "a", "b", "b"], "has no item"),
+        ("label", ["x", "y", "z", "y"], "the clip 'b1.wav' is of no class"),
+        ("phase", ["train"] * 4, "has no phase of training, validation, test"),
+        ("fold", ["x"] * 4, "cannot be read as the index"),
+        ("item", None, "columns item are missing"),
+        ("label", None, "columns label are missing"),
+        ("fold", None, "fold"),
+    ],
+)
+def test_an_index_that_was_changed_is_refused_by_the_clip(
+    audio: Path, clips: pd.DataFrame, column: str, values: list[object] | None, fault: str
+) -> None:
+    path = make(clips, audio)[0].folder / "corpus.parquet"
+    table = parquet.read_table(path)
+    index = table.to_pandas()
+    changed = index.drop(columns=column) if values is None else index.assign(**{column: values})
+    facts = table.schema.metadata[b"xval"]
+    table = pyarrow.Table.from_pandas(changed, preserve_index=False)
+    parquet.write_table(table.replace_schema_metadata({b"xval": facts}), path)
+
+    with pytest.raises(
+        CorpusError, match=rf"cannot be read as the index of a corpus: .*{fault if 'cannot' not in fault else ''}"
+    ):
+        open_corpus("tones", path.parents[1])
+
+
+@pytest.mark.parametrize(
+    "facts", [b"{}", b"[]", b'{"format_version": "1"}', b'{"format_version": 1, "class_names": 3}', b"\xff"]
+)
+def test_an_index_whose_facts_were_changed_is_refused(audio: Path, clips: pd.DataFrame, facts: bytes) -> None:
+    path = make(clips, audio)[0].folder / "corpus.parquet"
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata({b"xval": facts}), path)
+
+    with pytest.raises(CorpusError, match=r"cannot be read as the index of a corpus: .*Make it again"):
+        open_corpus("tones", path.parents[1])

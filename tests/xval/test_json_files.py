@@ -150,6 +150,13 @@ def test_folders_are_removed_where_that_is_wanted(tmp_path):
     remove_stale_parts(tmp_path / "nowhere")
 
 
+def test_a_folder_in_place_of_a_file_is_refused_by_name(tmp_path):
+    (tmp_path / "settings.json").mkdir()
+
+    with pytest.raises(ResultsError, match=r"settings\.json: no regular file"):
+        read_json(tmp_path / "settings.json")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
 def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "record.json")

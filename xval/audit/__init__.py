@@ -18,6 +18,7 @@ from xval.audit import (
     normaliser,
     seeds,
     split,
+    thresholds,
 )
 from xval.audit.evidence import Evidence
 from xval.audit.verdict import Findings, Rule, Verdict
@@ -39,19 +40,21 @@ RULES: tuple[Rule, ...] = (
     hashes.CODE_HASH,
     seeds.SEEDS,
     seeds.REPEATS,
+    thresholds.THRESHOLDS,
     split.RANDOM_SPLIT,
 )
 """The rules, in the order of their verdicts."""
 
 
-def audit(folder: ExperimentFolder, data_folder: Path | None = None) -> list[Verdict]:
+def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_checksums: bool = True) -> list[Verdict]:
     """Return the verdict of each rule on an experiment.
 
     Args:
         folder: The results folder.
         data_folder: The folder of corpora; None: that of the experiment's settings, relative to the current folder.
+        with_checksums: Read the feature stores whole, to compare their checksums; a run has done so at its beginning.
     """
-    evidence = Evidence(folder, data_folder)
+    evidence = Evidence(folder, data_folder, with_checksums=with_checksums)
     verdicts = []
     for rule in RULES:
         findings = Findings()

@@ -151,16 +151,19 @@ class Evidence:
     Args:
         folder: The results folder.
         data_folder: The folder of corpora; None: that of the settings.
+        with_checksums: Compare the checksums of feature stores.
 
     Attributes:
         folder: The results folder.
+        with_checksums: As given.
         instances: The readable settings.json, by instance.
         jobs: The finished jobs with a readable record.
         damage: The files that cannot be read, a line each.
     """
 
-    def __init__(self, folder: ExperimentFolder, data_folder: Path | None) -> None:
+    def __init__(self, folder: ExperimentFolder, data_folder: Path | None, *, with_checksums: bool = True) -> None:
         self.folder = folder
+        self.with_checksums = with_checksums
         self.instances: dict[int, WrittenInstance] = {}
         self.jobs: list[JobEvidence] = []
         self.damage: list[str] = []

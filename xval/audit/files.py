@@ -3,18 +3,34 @@
 Comes in: evidence. Goes out: findings.
 """
 
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from preprocessing.store.checksums import find_damage
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
+from xval.errors import ResultsError
+from xval.saved_models.description import ModelDescription, read_description
+from xval.saved_models.load import find_architecture
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
     findings.faults += evidence.damage
+    stores: set[Path] = set()
     for job in evidence.jobs:
         findings.n_checked += 1
-        findings.faults += [f"{job.name}: {fault}" for fault in _faults(job)]
+        findings.faults += [f"{job.name}: {fault}" for fault in _faults(job, evidence)]
+        with suppress(NotCheckableError):  # other rules say why
+            stores.add(evidence.store(job).folder)
+    for folder in sorted(stores) if evidence.with_checksums else ():
+        faults = find_damage(folder)
+        findings.faults += faults or ()
+        if faults is None:
+            findings.warnings.append(f"{folder} was made without checksums; the next run notes them")
 
 
-def _faults(job: JobEvidence) -> list[str]:
+def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
     from pyarrow import parquet
 
@@ -23,8 +39,11 @@ def _faults(job: JobEvidence) -> list[str]:
     faults = [] if model.is_file() else [f"{model.name} is missing"]
     try:
         job.description()
+        faults += _faults_of_description(job, evidence, read_description(model))
     except NotCheckableError as error:
         faults.append(str(error))
+    except (ResultsError, OSError) as error:
+        faults.append(str(error).removeprefix(f"{job.folder}{os.sep}"))
     predictions = job.folder / "predictions.parquet"
     try:
         missing = {"item", "clip", "side"} - set(parquet.read_schema(predictions).names)
@@ -36,4 +55,30 @@ def _faults(job: JobEvidence) -> list[str]:
     return faults
 
 
-FILES = Rule("files", "every finished fold has its record, model, description and predictions, and they can be read", _check)
+def _faults_of_description(job: JobEvidence, evidence: Evidence, described: ModelDescription) -> list[str]:
+    """Return what of a model.json does not go with the record, the settings of its instance or its feature store."""
+    if not job.is_estimator and not job.is_ensemble:
+        find_architecture(job.model_path, described.architecture)
+    faults: list[str] = []
+    if described.class_names and list(described.class_names) != job.record.get("class_names"):
+        faults.append("model.json names other classes than record.json")
+    with suppress(NotCheckableError):
+        wanted, found = (each.model_dump() for each in (job.feature_settings(), described.feature_settings))
+        own = {"sample_rate_hz"} if described.embedder else set()  # the embedder has decided on it
+        other = [name for name in wanted if wanted[name] != found[name] and name not in own]
+        faults += [f"model.json has another {name} than settings.json" for name in other]
+    with suppress(NotCheckableError):
+        store = evidence.store(job)
+        stored = (store.description.clip_samples, store.description.feature_settings is None, store.target_names)
+        given = (described.clip_samples, described.is_custom, described.target_names)
+        names = ("clip_samples", "is_custom", "target_names")
+        differ = [name for name, one, other_one in zip(names, stored, given, strict=True) if one != other_one]
+        faults += [f"model.json has another {name} than the feature store" for name in differ]
+    return faults
+
+
+FILES = Rule(
+    "files",
+    "every finished fold has its record, model, description and predictions, and they and the feature stores are undamaged",
+    _check,
+)

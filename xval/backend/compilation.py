@@ -1,4 +1,4 @@
-"""What a backend compiles, and which shapes it wants for that."""
+"""What a backend compiles, which shapes it wants for that, and where it computes."""
 
 import keras
 
@@ -8,10 +8,21 @@ def wants_constant_shapes() -> bool:
     return keras.backend.backend() == "jax" or (keras.backend.backend() == "tensorflow" and _jit_compile() == "auto")
 
 
-def _jit_compile() -> str | bool:
-    """Return Keras's own choice, but no XLA for TensorFlow on the CPU, where compiling costs more than it saves."""
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
+def has_gpu() -> bool:
+    """Return whether the backend computes on a GPU."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return bool(torch.cuda.is_available())
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return bool(jax.default_backend() == "gpu")
     import tensorflow as tf
 
-    return "auto" if tf.config.list_physical_devices("GPU") else False
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _jit_compile() -> str | bool:
+    """Return Keras's own choice, but no XLA for TensorFlow on the CPU, where compiling costs more than it saves."""
+    return "auto" if keras.backend.backend() != "tensorflow" or has_gpu() else False

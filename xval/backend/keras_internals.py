@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
+    from numpy.typing import NDArray
 
 _Optimizer: Any = object  # what the class below is mixed into
 
@@ -40,6 +41,31 @@ def weight_averages(optimizer: "keras.optimizers.Optimizer") -> list["keras.Vari
     """
     found: list[keras.Variable] = getattr(optimizer, "inner_optimizer", optimizer)._model_variables_moving_average
     return found
+
+
+def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]:
+    """Return the shapes of the inputs and of the outputs of each call of a layer or operation in a model, the batch in front.
+
+    `keras.Operation.output` is public, but gives the first call alone, and raises where there is none.
+    """
+    return [
+        ([each.shape for each in node.input_tensors], [each.shape for each in node.output_tensors])
+        for node in getattr(operation, "_inbound_nodes", ())
+    ]
+
+
+def optimizer_variables(optimizer: "keras.optimizers.Optimizer") -> list["keras.Variable"]:
+    """Return all variables of a built optimizer.
+
+    `Optimizer.variables` lacks those that an optimizer within another one makes without `add_variable`: nadam's in
+    mixed_float16.
+    """
+    import keras
+
+    known: list[keras.Variable] = list(optimizer.variables)
+    ids = {id(each) for each in known}
+    own = vars(getattr(optimizer, "inner_optimizer", optimizer)).values()
+    return known + [each for each in own if isinstance(each, keras.Variable) and id(each) not in ids]
 
 
 @contextmanager
@@ -210,3 +236,28 @@ class ScaledUpdates(_Optimizer):  # type: ignore[misc]
             share, new = ops.cast(self._share(variable), old.dtype), ops.convert_to_tensor(variable)
             scaled = ops.where(share == 1, new, old + share * (new - old))
             variable.assign(ops.where(share == 0, old, scaled))
+
+
+def global_seed_state() -> "NDArray[Any] | None":
+    """Return the state of the seeds that Keras draws for whatever names none, (2,); None: nothing has drawn any.
+
+    There is no public way to it, and asking for it with `keras.random` would draw.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
+    generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    return None if generator is None else keras.ops.convert_to_numpy(generator.state).copy()
+
+
+def set_global_seed_state(state: "NDArray[Any] | None") -> None:
+    """Set the state that `global_seed_state` gave; None: as `keras.utils.set_random_seed` has left it.
+
+    Raises:
+        ValueError: It has another shape.
+    """
+    from keras.src.random.seed_generator import global_seed_generator
+
+    if state is not None:
+        global_seed_generator().state.assign(state)

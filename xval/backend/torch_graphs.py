@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
 from xval.backend.held_examples import HeldExamples
+from xval.backend.keras_internals import optimizer_variables
 from xval.backend.limits import MEMORY_SHARE
 from xval.backend.torch_draws import Draws, States
 
@@ -122,7 +123,7 @@ class RecordedSteps:
     def _nothing_changed(self) -> Iterator[None]:
         """Give variables and random numbers the values back that they had before the block."""
         model = self._model
-        of_optimizer = model.optimizer.variables if model.optimizer else []
+        of_optimizer = optimizer_variables(model.optimizer) if model.optimizer else []
         variables = {id(each): each.value for each in (*model.variables, *model.metrics_variables, *of_optimizer)}.values()
         before = [value.detach().clone() for value in variables]
         with torch.random.fork_rng():

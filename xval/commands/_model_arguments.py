@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from xval.config_file import read_section
+from xval.config_file import read_default
 from xval.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "instance that validation selects)",
     )
     parser.add_argument(
-        "--gpu", default=read_section("execution")["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
+        "--gpu", default=read_default("execution", "gpu_ID"), metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
     )
     parser.add_argument(
         "--import",

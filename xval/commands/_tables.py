@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.file_replacement import replace_file
+from xval.csv_text import guarded
 from xval.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -58,21 +59,21 @@ def read_output(text: str | None, xlsx_name: str) -> Output:
 def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
     """Print a table, or `nothing` if it has no rows. Lines are folded only on a terminal."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from preprocessing.visible_console import VisibleConsole
 
     if table.empty:
         console.print(nothing)
         return
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in table.columns:
-        shown.add_column(Text(str(name)), overflow="fold", justify="right" if table[name].dtype.kind == "f" else "left")
+        shown.add_column(str(name), overflow="fold", justify="right" if table[name].dtype.kind == "f" else "left")
     for row in table.itertuples(index=False):
-        shown.add_row(*(Text(_shown(name, value)) for name, value in zip(table.columns, row, strict=True)))
+        shown.add_row(*(_shown(name, value) for name, value in zip(table.columns, row, strict=True)))
     if not console.is_terminal:
         needed = console.measure(shown, options=console.options.update(max_width=_WIDEST)).maximum
-        console = Console(file=console.file, width=needed, highlight=False, emoji=False, markup=False)
+        console = VisibleConsole(file=console.file, width=needed)
     console.print(shown, soft_wrap=False)
 
 
@@ -84,12 +85,12 @@ def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> No
         OSError: The file cannot be written.
     """
     if output.path is None:
-        sys.stdout.write(_json(table) if output.kind == "json" else table.to_csv(index=False, lineterminator="\n"))
+        sys.stdout.write(_json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n"))
         return
     if output.kind == "xlsx":
         replace_file(output.path, lambda temporary: _write_sheet(table, temporary))
     else:
-        text = _json(table) if output.kind == "json" else table.to_csv(index=False, lineterminator="\n")
+        text = _json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n")
         replace_file(output.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     console.print(f"{len(table)} rows: {output.path}")
 
@@ -111,6 +112,7 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
     from openpyxl import Workbook
     from openpyxl.utils import get_column_letter
 
+    from xval.results.workbook import save_book
     from xval.results.workbook.cells import HEADER_FILL, HEADER_FONT, put
 
     most_rows = 2**20 - 1
@@ -128,4 +130,4 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
         sheet.column_dimensions[get_column_letter(column)].width = min(_WIDEST_COLUMN, 3 + max(map(len, texts)))
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = sheet.dimensions
-    book.save(path)
+    save_book(book, path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.file_replacement import replace_file
 from xval.commands import _model_arguments as arguments
+from xval.csv_text import guarded
 from xval.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         values, beside = table[names].to_numpy("float32"), output.with_suffix(".csv")
         # The rows first: an array without names is of no use.
-        replace_file(beside, lambda temporary: table.drop(columns=names).to_csv(temporary, index=False))
+        replace_file(beside, lambda temporary: guarded(table.drop(columns=names)).to_csv(temporary, index=False))
         replace_file(output, lambda temporary: _save(temporary, values))
         where = f"{output}, its rows: {beside}"
     console.print(f"{len(table)} embeddings of {len(names)} numbers: {where}")

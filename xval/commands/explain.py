@@ -13,10 +13,12 @@ exit code: 0; 2 when the model cannot be explained so
 
 import argparse
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
+from preprocessing.file_replacement import replace_file
 from xval.commands import _model_arguments as arguments
 from xval.errors import SettingsError
 
@@ -63,7 +65,6 @@ def run(options: argparse.Namespace) -> int:
     from xval.explanations.picture import describe, draw_explanation
 
     output = options.output or fold / "explanations"
-    output.mkdir(parents=True, exist_ok=True)
     audio = [_find(clip, fold, options.data_folder) for clip in options.clips]
     written: dict[str, int] = {}
     for each in explain(model, audio, method=options.method, of=options.of, steps=options.steps):
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         written[stem] = written.get(stem, 0) + 1
         number = f"_{written[stem]}" if written[stem] > 1 else ""
         path = output / f"{stem}{number}_{each.method}.png"
-        path.write_bytes(draw_explanation(each))
+        replace_file(path, partial(Path.write_bytes, data=draw_explanation(each)), among_many=True)
         console.print(Text(f"{path}: {describe(each)}"), soft_wrap=True)
     return 0
 

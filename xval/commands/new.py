@@ -11,11 +11,13 @@ scripts are started and in whichever of its folders a command is given.
 """
 
 import argparse
+import shutil
 from pathlib import Path
 
 from preprocessing.console import make_console
 from xval.config_file import CONFIG_PATH
 from xval.errors import SettingsError
+from xval.json_files import naming
 
 SUMMARY = "make a folder for a study of your own: an experiment, an architecture, a reader, settings"
 
@@ -108,10 +110,18 @@ def run(options: argparse.Namespace) -> int:
         "config.ini": _CONFIG.format(defaults=CONFIG_PATH),
         ".gitignore": _IGNORED,
     }
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    was_there = folder.exists()
+    try:
+        for name, text in files.items():
+            path = folder / name
+            with naming(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    except BaseException:  # so that the same command works when there is room
+        shutil.rmtree(folder, ignore_errors=True)
+        if was_there:
+            folder.mkdir(exist_ok=True)
+        raise
     lines = [f"Made       {folder / name}" for name in files]
     lines += [f"Next       cd {folder}", "           python -m preprocessing demo", "           python experiments/first.py"]
     make_console().print("\n".join(lines))

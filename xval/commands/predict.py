@@ -96,7 +96,8 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
         return table
     values = table[columns].to_numpy()
     order = np.argsort(-values, axis=1, kind="stable")[:, :n_classes]
-    kept = table.drop(columns=[*columns, *(["predicted"] if "predicted" in table else [])])
+    is_repeated = "predicted" in table and not model.description.task.has_clip_labels  # it is the first class
+    kept = table.drop(columns=[*columns, *(["predicted"] if is_repeated else [])])
     for place in range(order.shape[1]):
         chosen = order[:, place]
         kept[f"class_{place + 1}"] = np.array(model.class_names, dtype=object)[chosen]
@@ -105,11 +106,12 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
 
 def _as_sentences(top: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table of `keep_top` with one column ``heard``: ``seven 0.91, six 0.07``."""
+    """Return a table of `keep_top` with one column ``heard``: ``seven 0.91, six 0.07``; of several labels those before it."""
     n_places = sum(str(name).startswith("class_") for name in top)
     if not n_places:
         return top
     columns = [(top[f"class_{place}"], top[f"probability_{place}"]) for place in range(1, n_places + 1)]
     rows = zip(*(zip(classes, values, strict=True) for classes, values in columns), strict=True)
     heard = [", ".join(f"{name} {value:.3f}" for name, value in row) for row in rows]
-    return top[["path", "start_s", "end_s"]].assign(heard=heard)
+    labels = {"labels": top["predicted"].replace("", "none")} if "predicted" in top else {}
+    return top[["path", "start_s", "end_s"]].assign(**labels, heard=heard)

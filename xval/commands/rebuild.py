@@ -24,6 +24,7 @@ from xval.results.ranking import format_test, test_side
 from xval.results.rebuild import read_metric_dicts, rebuild
 from xval.results.summary import SIDE_NAMES
 from xval.settings.further_metrics import split_names
+from xval.terminal import write_line
 
 SUMMARY = "write metric dicts and results.xlsx again from the fold records"
 
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     figures = request_metrics(folder, names) if names else {}
     damaged = rebuild(folder)
     for line in damaged:
-        sys.stderr.write(f"left out: {line}\n")
+        write_line(f"left out: {line}", sys.stderr)
     written = [number for number in folder.instances() if (folder.instance_folder(number) / "metrics.json").exists()]
     console = make_console()
     if written:

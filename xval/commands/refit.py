@@ -11,7 +11,7 @@ folds, which are what cross-validation estimates for it.
 import argparse
 from pathlib import Path
 
-from preprocessing.console import end_as_ctrl_c_does, make_console
+from preprocessing.console import make_console
 from xval.backend.devices import read_device
 from xval.errors import SettingsError
 from xval.experiment.refit import Request, refit_instance
@@ -43,7 +43,6 @@ def run(options: argparse.Namespace) -> int:
         UsageError: Something that the user can mend; nothing has been trained.
         JobError: The training failed.
     """
-    end_as_ctrl_c_does()
     folder = find_experiment(options.folder)
     if options.instance is None and options.folder.resolve() != folder.path.resolve():
         raise SettingsError(f"FOLDER {options.folder}: lies in an experiment; name it and the instance: {folder.path} INSTANCE")

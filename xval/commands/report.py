@@ -21,6 +21,7 @@ from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances
 from xval.results.rebuild import is_stale, read_metric_dicts, rebuild
 from xval.settings.tasks import find_task
+from xval.terminal import write_line
 
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
 
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         )
     if is_stale(folder):
         for line in rebuild(folder):
-            sys.stderr.write(f"left out: {line}\n")
+            write_line(f"left out: {line}", sys.stderr)
     if is_table:
         _print_table(folder, options)
         return 0

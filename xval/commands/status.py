@@ -4,13 +4,14 @@ The folder is only read: a run that goes on is not disturbed. The time left is t
 the mean time of the finished jobs of their instance (or else of the experiment), with as many jobs at once as run now.
 
 states of a job:
-  done, failed, running; interrupted: its process died, the next run starts it again; stale: done with other settings or
-  folds than settings.json and folds.json have now; damaged: its record cannot be read; to do
+  done, failed, running; interrupted: its process died, the next run goes on from its checkpoint or starts it again;
+  stale: done with other settings or folds than settings.json and folds.json have now; damaged: its record cannot be read; to do
 
 --json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
 damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
-architecture, the same numbers, seconds_left and jobs: fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds;
-null where there is none; and gpu, of a running job where it is known: utilisation (percent), used_mb, data_share (0 to 1).
+architecture, the same numbers, seconds_left and jobs: fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds,
+checkpoint (the epoch after which training goes on); null where there is none; and gpu, of a running job where it is known:
+utilisation (percent), used_mb, data_share (0 to 1).
 
 exit code: 0; 1 when a job has failed, or its record is damaged
 """
@@ -117,7 +118,8 @@ def _describe_running(job: JobStatus) -> str:
         begun = datetime.fromtimestamp(job.since).astimezone()
         since = f" since {begun:%H:%M:%S} ({describe_duration(max(time.time() - job.since, 0))})"
     epochs = f", epoch {job.epoch} of {job.epochs}" if job.epoch else ""
-    return f"fold {job.fold}{_repeat(job)}: running{since}{epochs}{_describe_gpu(job.gpu)}"
+    checkpoint = f", checkpoint at epoch {job.checkpoint}" if job.checkpoint else ""
+    return f"fold {job.fold}{_repeat(job)}: running{since}{epochs}{checkpoint}{_describe_gpu(job.gpu)}"
 
 
 def _describe_gpu(gpu: Mapping[str, float]) -> str:

@@ -88,7 +88,8 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     store = open_store(Path(job.store_folder))
     seen = [read_seen(member.model) for member in members]
     class_names = evaluation.figures["class_names"]
-    write_json(temporary / "model.json", describe_model(job, store, class_names, seen), flushed=False)
+    thresholds = evaluation.figures.get("thresholds")
+    write_json(temporary / "model.json", describe_model(job, store, class_names, seen, thresholds), flushed=False)
     write_heard_audio(temporary, job, store, seen)
     counts = [member.record["n_parameters"] for member in members]
     return {

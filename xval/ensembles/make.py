@@ -77,16 +77,17 @@ def make_ensemble(
     first = members[folds.numbers[0]][0]
     corpus = (data_folder or Path(first.settings.data_folder)) / first.settings.dataset
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
-    folder.replace(instance.number, [key for key in keys if folder.fold_folder(*key).exists()])
-    write_settings(folder, instance, read_description(folder))
+    if earlier := [key for key in keys if folder.fold_folder(*key).exists()]:
+        folder.replace(instance.number, earlier)
     weights = {}
     try:
+        write_settings(folder, instance, read_description(folder))
         for key in keys:
             job = _make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold))
             weights[key.fold] = _make_fold(job, members[key.fold], method)
     except BaseException:
         if not folder.jobs(instance.number):
-            shutil.rmtree(folder.instance_folder(instance.number))
+            shutil.rmtree(folder.instance_folder(instance.number), ignore_errors=True)
         raise
     folder.end_replacing(instance.number, keys, keys)
     return Ensemble(instance.number, instance.settings.comment_1, weights)
@@ -94,6 +95,9 @@ def make_ensemble(
 
 def _make_fold(job: Job, members: Sequence[Member], method: str) -> list[tuple[JobKey, float]]:
     """Make and publish a fold; return the weights of its members."""
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    if folder.is_replacement(*job.key):  # by a try that was interrupted; its members may have changed since
+        shutil.rmtree(folder.fold_folder(*job.key))
     with ClaimedFold(job, lambda _: None, device="cpu") as claimed:
         if claimed.outcome is not None:
             raise ResultsError(f"{job.key}: another process is making it.")

@@ -14,11 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
+from xval.csv_text import guarded
 from xval.data.clip_average import combine_examples
 from xval.data.fold import Examples, FoldData
+from xval.metrics.multilabel_classification import decide, join_decided, label_metrics, tuned_metrics
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
+from xval.statistics.thresholds import find_thresholds
 
 if TYPE_CHECKING:
     import keras
@@ -35,10 +38,11 @@ class Evaluation:
 
     Attributes:
         figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance, n_examples and the directions of
-            further metrics of the record.
+            further metrics of the record; of several labels their thresholds, and no confusion matrix.
         predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, target, predicted, and the
-            probability of each class; for regression target_<name> and predicted_<name> (names are numbers from 0 where the
-            targets have none). For frames and reconstructions see their own modules.
+            probability of each class; of several labels target and predicted are all labels, joined by ``;``, predicted those
+            of the whole clip, and target_<name> is 0 or 1; for regression target_<name> and predicted_<name> (names are numbers
+            from 0 where the targets have none). For frames and reconstructions see their own modules.
         tables: What else is kept, by the name of its file: DataFrames for .csv or .parquet.
     """
 
@@ -56,7 +60,7 @@ class Evaluation:
             if name.endswith(".parquet"):
                 table.to_parquet(folder / name, index=False)
             else:
-                table.to_csv(folder / name, index=False, encoding="utf-8")
+                guarded(table).to_csv(folder / name, index=False, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -140,20 +144,30 @@ def evaluate_predictions(
     clips = {side: _average_clips(data.sides[side], by_side[side], settings.clip_average) for side in KEPT_SIDES}
     further = further_metrics.load(task.name, settings.metrics)
     constant = constant_answer(data.training.targets, len(class_names))
+    thresholds = of_constant = None
+    if task.has_clip_labels:
+        validated = clips["validation"]
+        thresholds = find_thresholds(validated.targets, validated.predictions)
+        of_constant = find_thresholds(validated.targets, np.repeat(constant, len(validated.targets), axis=0))
 
     compute_loss = loss or _keras_loss(settings, data)
 
     known: dict[bytes, dict[str, float]] = {}
 
-    def compute(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
+    def compute(
+        targets: NDArray[Any], predictions: NDArray[np.float32], thresholds: NDArray[np.float64] | None = thresholds
+    ) -> dict[str, float]:
         """Return the metrics, computed once where clips have one example each, or a side one item."""
         key = targets.tobytes() + predictions.tobytes()
         if key not in known:
-            known[key] = metrics.compute(task.name, targets, predictions, further)
+            tuned = tuned_metrics(targets, predictions, thresholds)
+            known[key] = metrics.compute(task.name, targets, predictions, further) | tuned
         return dict(known[key])
 
-    def measure(targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-        return {"loss": compute_loss(targets, predictions)} | compute(targets, predictions)
+    def measure(
+        targets: NDArray[Any], predictions: NDArray[np.float32], thresholds: NDArray[np.float64] | None = thresholds
+    ) -> dict[str, float]:
+        return {"loss": compute_loss(targets, predictions)} | compute(targets, predictions, thresholds)
 
     test = clips["test"]
     figures: dict[str, Any] = {
@@ -162,15 +176,23 @@ def evaluate_predictions(
         "class_names": list(class_names),
         "metrics": ({} if of_training is None else {"training": dict(of_training)})
         | {side: measure(data.sides[side].targets, predictions) for side, predictions in by_side.items()},
-        "further_metrics": {name: found.higher_is_better for name, found in further.items()},
+        "further_metrics": {name: found.higher_is_better for name, found in further.items()} | dict(task.final_metrics),
         "clip_metrics": {side: compute(found.targets, found.predictions) for side, found in clips.items()},
         "item_metrics": {"test": _item_metrics(test, compute)},
-        "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0))},
+        "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0), of_constant)},
     }
     if task.has_clip_classes:
         figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
         figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
-    return Evaluation(figures, _tabulate(data, by_side, task))
+    predicted: dict[str, NDArray[Any]] = {}
+    if thresholds is not None:
+        for side, found in clips.items():  # thresholds are those of clips, so that all examples of a clip have its labels
+            of_clips = np.array(join_decided(decide(found.predictions, thresholds), class_names), dtype=object)
+            predicted[side] = of_clips[data.sides[side].table["clip"].factorize()[0]]
+        figures["class_metrics"] = {"test": label_metrics(test.targets, test.predictions, class_names, thresholds)}
+        figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
+        figures["untuned_labels"] = [class_names[n] for n in np.flatnonzero(~clips["validation"].targets.any(axis=0))]
+    return Evaluation(figures, _tabulate(data, by_side, task, predicted))
 
 
 def _keras_loss(settings: Settings, data: FoldData) -> Loss:
@@ -209,7 +231,9 @@ def _item_metrics(
     return found
 
 
-def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: Task) -> pd.DataFrame:
+def _tabulate(
+    data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: Task, predicted: Mapping[str, NDArray[Any]]
+) -> pd.DataFrame:
     tables = []
     for side in KEPT_SIDES:
         examples, predictions = data.sides[side], by_side[side]
@@ -218,6 +242,11 @@ def _tabulate(data: FoldData, by_side: Mapping[str, NDArray[np.float32]], task: 
             names = np.array(data.class_names, dtype=object)
             table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
             columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
+        elif task.has_clip_labels:
+            of_labels = join_decided(examples.targets, data.class_names)
+            table = table.assign(target=of_labels, predicted=predicted[side])
+            columns = {f"target_{name}": examples.targets[:, number] for number, name in enumerate(data.class_names)}
+            columns |= {f"probability_{name}": predictions[:, number] for number, name in enumerate(data.class_names)}
         else:
             columns = {}
             for number, name in enumerate(data.store.target_names):

@@ -1,7 +1,7 @@
 """Run jobs by an engine that only launches processes: retry, resume, progress and outcomes are told by files alone.
 
 Comes in: frozen jobs, and an engine that starts `job_file.JobProcess` for a job file somewhere. Goes out: an outcome per job,
-in the order in which they end. The engine may lose a job with the machine that had it; the job then begins again elsewhere. A
+in the order in which they end. The engine may lose a job with the machine that had it; the job then goes on elsewhere. A
 driver that was killed may be started again: what its engine still runs is waited for, not submitted twice.
 """
 
@@ -20,11 +20,13 @@ from xval.executors._worker_process import check_models_apart
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
+from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
 _SECONDS_BETWEEN_POLLS = 0.5
+_SECONDS_TO_END = 20.0  # Ray kills its own process of a job; the one below that holds the job sees so, and ends after it
 
 
 def slot_of_each(executor: str, package: str, *, n_gpus: float, threads: int) -> Slot:
@@ -87,6 +89,7 @@ def run_launched(
     waiting: deque[Job] = deque()
     crashes: Counter[Path] = Counter()
     losses: Counter[Path] = Counter()
+    furthest: Counter[Path] = Counter()
     display = _Display(report)
     try:
         for job in jobs:
@@ -108,6 +111,8 @@ def run_launched(
                     continue
                 del running[path]
                 if outcome is None:
+                    if (epoch := checkpointed_epoch(job)) > furthest[path]:  # it came further: not one more of the same
+                        furthest[path], losses[path] = epoch, 0
                     outcome = JobOutcome.of(job.key, "crashed", error=end)
                     counter, most = losses, engine.attempts_when_lost
                 else:
@@ -122,8 +127,14 @@ def run_launched(
             display.update(running.values())
     finally:
         engine.cancel(list(running))
+        until = time.monotonic() + _SECONDS_TO_END
         for job in running.values():
-            remove_leftovers(job)
+            remove_leftovers(job, until=until)
+
+
+def checkpointed_epoch(job: Job) -> int:
+    """Return the last finished epoch of the checkpoint of a job; 0: it has none."""
+    return read_position(checkpoint_path(ExperimentFolder(Path(job.experiment_folder)), job.key)) or 0
 
 
 def _is_adopted(job: Job, engine: Engine) -> bool:
@@ -157,6 +168,8 @@ class _Display:
             notes = [note for leftover in folder.leftovers(*job.key) if (note := read_note(leftover))]
             if notes:
                 now[job.key] = notes[-1].epoch
+                if notes[-1].remark:
+                    self._report({**job.key._asdict(), "worker": 0, "note": notes[-1].remark})
         self._lines = {key: line for key, line in self._lines.items() if key in now}
         for key, epoch in now.items():
             self._show(key, epoch)

@@ -26,7 +26,7 @@ from xval.results.job_key import JobKey
 from xval.settings.architectures import trains_network
 
 WORKER_MODULE = "xval.worker.serve"
-_SECONDS_TO_END = 5.0
+_SECONDS_TO_END = 10.0  # in which a worker may write a checkpoint
 _LOG_TAIL = 4000
 
 Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
@@ -116,6 +116,15 @@ class Worker:
         """Return the outcome of each job that a dead worker had."""
         reason, printed = self.describe_end()
         return [JobOutcome.of(key, "crashed", error=reason, details=printed) for key in self.jobs]
+
+    def warn(self, number: int) -> None:
+        """Pass on a signal with which a scheduler warns: the process writes the checkpoint of what it trains."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def end_soon(self) -> None:
+        """Have the process end, without waiting: it writes the checkpoint of what it trains."""
+        self._process.terminate()
 
     def end(self) -> None:
         """End the process, by force if need be."""

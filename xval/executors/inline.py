@@ -12,6 +12,7 @@ from typing import Any
 from xval.backend.devices import Slot, environment
 from xval.backend.gpu_readings import watched_gpus
 from xval.errors import SettingsError
+from xval.executors._warnings import warnings_to
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.worker.check_models import check_models
@@ -45,7 +46,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     def show_begin(job: Job) -> None:
         show({**job.key._asdict(), "epoch": 0, "values": {}})
 
-    with watched_gpus([slot.device]):
+    with watched_gpus([slot.device]), warnings_to(lambda _: None):
         for job in jobs:
             show_begin(job)
             if raise_errors:

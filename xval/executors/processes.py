@@ -16,6 +16,7 @@ from xval.backend.gpu_readings import watched_gpus
 from xval.backend.mps import shared_time
 from xval.executors._schedule import ATTEMPTS, JobGroup, Schedule
 from xval.executors._shared_gpus import SharedGpus
+from xval.executors._warnings import warnings_to
 from xval.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
@@ -35,7 +36,7 @@ def run(
         worker_module: What a worker process runs; it speaks as `xval.worker.serve` does.
     """
     workers = _Workers([(job,) for job in jobs], slots, report, worker_module)
-    with shared_time(slots), watched_gpus([slot.device for slot in slots]):
+    with shared_time(slots), watched_gpus([slot.device for slot in slots]), warnings_to(workers.warn):
         try:
             workers.begin(jobs)
             while workers.are_busy:
@@ -103,9 +104,16 @@ class _Workers:
         """End all workers, and remove what they left unfinished."""
         unfinished = [job for worker in self._workers.values() for job in worker.jobs.values()]
         for worker in self._workers.values():
+            worker.end_soon()
+        for worker in self._workers.values():
             worker.end()
         for job in unfinished:
             remove_leftovers(job)
+
+    def warn(self, number: int) -> None:
+        """Pass a warning signal on to all workers."""
+        for worker in list(self._workers.values()):
+            worker.warn(number)
 
     def _start(self, number: int, group: JobGroup) -> Worker:
         worker = Worker(number, self._gpus.slot(number), group[0], self._messages, self._module)

@@ -1,9 +1,9 @@
 """Run jobs on a Slurm cluster, as job arrays (submitit: extra `slurm`).
 
 Comes in: frozen jobs, and what each may ask of the cluster ([execution] of config.ini). Goes out: an outcome per job. A job
-that is preempted or reaches its time limit is requeued and begins its fold again; nothing that is finished is lost. The driver
-may be killed and started again: what waits or runs is found by the note beside its job file. All machines see the results, the
-feature stores and this Python under the same paths.
+that is preempted or reaches its time limit is requeued and goes on inside its fold; one that reaches the limit again and again
+and gets no further fails. The driver may be killed and started again: what waits or runs is found by the note beside its job
+file. All machines see the results, the feature stores and this Python under the same paths.
 """
 
 import os
@@ -19,13 +19,15 @@ from typing import Any
 from xval.backend import devices
 from xval.backend.devices import Slot
 from xval.errors import SettingsError
-from xval.executors._launched import run_launched, slot_of_each
+from xval.executors._launched import checkpointed_epoch, run_launched, slot_of_each
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
-from xval.jobs.job_file import JobProcess
+from xval.jobs.job_file import JobProcess, read_job_file, write_outcome
 from xval.json_files import read_json, write_json
 from xval.settings.schema import Settings
 
+_MOST_IN_VAIN = 3
+_ANY_NUMBER = 1_000_000
 _LARGEST_ARRAY = 1000  # Slurm's default MaxArraySize is 1001
 _SECONDS_BETWEEN_LISTINGS = {"slurm": 15.0, "local": 1.0}
 _SECONDS_TO_CANCEL = 60.0
@@ -71,13 +73,22 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[
 
 
 class Launcher:
-    """What submitit runs for a job file, on the machine that Slurm chose."""
+    """What submitit runs for a job file, on the machine that Slurm chose.
 
-    def __init__(self) -> None:
+    Args:
+        limit_min: The time limit of the job.
+        n_in_vain: How often it has reached that without getting any further.
+    """
+
+    def __init__(self, limit_min: int, n_in_vain: int = 0) -> None:
+        self._limit_min = limit_min
+        self._n_in_vain = n_in_vain
+        self._started, self._epoch = 0.0, 0
         self._process: JobProcess | None = None
 
     def __call__(self, path: str) -> int:
         """Run the job of a file to its end and return the exit code."""
+        self._started, self._epoch = time.monotonic(), checkpointed_epoch(read_job_file(Path(path))[0])
         self._process = JobProcess(Path(path))
         code = self._process.wait()
         if self._process.was_interrupted:
@@ -86,12 +97,26 @@ class Launcher:
         return code
 
     def checkpoint(self, path: str) -> object:
-        """End the process before the job is requeued; submitit calls this when Slurm warns. The fold begins again then."""
+        """End the process, which writes its checkpoint, before the job is requeued; submitit calls this when Slurm warns.
+
+        Returns:
+            What submitit runs next; None, with a failure as the outcome of the job: it has reached its time limit too often
+            without getting any further.
+        """
         from submitit.helpers import DelayedSubmission
 
         if self._process is not None:
             self._process.end()
-        return DelayedSubmission(Launcher(), path)
+        job, _ = read_job_file(Path(path))
+        limit_s = 60 * self._limit_min
+        is_over = time.monotonic() - self._started >= min(0.8 * limit_s, limit_s - 600)  # as submitit tells it from preemption
+        n_in_vain = 0 if checkpointed_epoch(job) > self._epoch else self._n_in_vain + is_over
+        if n_in_vain < _MOST_IN_VAIN:
+            return DelayedSubmission(Launcher(self._limit_min, n_in_vain), path)
+        error = f"it reached its time limit of {self._limit_min} min {n_in_vain} times without getting any further"
+        hint = "raise slurm_time_limit_min, or write checkpoints more often (checkpoint_minutes); one is written after an epoch"
+        write_outcome(Path(path), JobOutcome.of(job.key, "failed", error=f"{error}: {hint}"))
+        return None
 
 
 class Queue:
@@ -167,7 +192,9 @@ class Queue:
         import submitit
 
         given = self._settings
-        executor = submitit.AutoExecutor(self._folder, cluster=self._cluster)
+        # A `Launcher` counts how often a job reaches its limit: only where it has come no further.
+        any_number = {f"{self._cluster}_max_num_timeout": _ANY_NUMBER}
+        executor = submitit.AutoExecutor(self._folder, cluster=self._cluster, **any_number)
         executor.update_parameters(
             name="xval",
             timeout_min=given.slurm_time_limit_min,
@@ -181,7 +208,7 @@ class Queue:
             executor.update_parameters(slurm_partition=given.slurm_partition)
         executor.update_parameters(slurm_array_parallelism=given.slurm_max_running or len(paths))
         try:
-            return list(executor.map_array(Launcher(), [str(path) for path in paths]))
+            return list(executor.map_array(Launcher(given.slurm_time_limit_min), [str(path) for path in paths]))
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
             raise SettingsError(f"Slurm refuses the jobs: {error}. See the slurm_ settings.") from error
 

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.text import Text
 
-from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, end_as_ctrl_c_does, end_without_search
+from preprocessing.console import carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
-from xval.errors import FirstJobError, SettingsError, UsageError, XvalError
+from preprocessing.visible_console import VisibleConsole
+from xval.errors import SettingsError
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.condition import Condition
-from xval.operating_system import allow_any_text
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
 
@@ -35,32 +34,17 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         SystemExit: After `--help`.
         FirstJobError: In debug mode, the first error of a job.
     """
-    allow_any_text()
-    console = make_wide_console()
-    errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
-    end_as_ctrl_c_does()
-    end_without_search()
-    try:
-        return run_experiment(declaration, _command(_parser(declaration).parse_all(arguments), declaration), console)
-    except FirstJobError:
-        raise  # debug mode: the traceback is what is wanted
-    except UsageError as error:
-        _print_error(errors, error)
-        return EXIT_USAGE
-    except XvalError as error:
-        _print_error(errors, error)
-        return EXIT_FAILED
-    except OSError as error:
-        errors.print(Text(f"error: {error}. What was finished is kept; the same command goes on from there."), soft_wrap=True)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
-        return EXIT_INTERRUPTED
+    return carry_out(
+        lambda: run_experiment(
+            declaration, _command(_parser(declaration).parse_all(arguments), declaration), make_wide_console()
+        ),
+        kept="What was finished is kept; the same command goes on from there.",
+    )
 
 
 def make_wide_console(*, quiet: bool = False) -> Console:
     """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
-    console = Console(highlight=False, emoji=False, markup=False, quiet=quiet)
+    console = VisibleConsole(quiet=quiet)
     if not console.is_jupyter and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_FILES
     return console
@@ -165,11 +149,6 @@ def _whole_number(text: str, name: str) -> int:
         return int(text)
     except ValueError:
         raise SettingsError(f"{name}: received '{text}'; a whole number is wanted.") from None
-
-
-def _print_error(console: Console, error: XvalError) -> None:
-    for line in str(error).splitlines():
-        console.print(Text(f"error: {line}"), soft_wrap=True)
 
 
 if __name__ == "__main__":

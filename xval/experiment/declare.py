@@ -23,6 +23,7 @@ from xval.settings.assignments import parse_assignments
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
+from xval.terminal import write_line
 
 
 class Experiment:
@@ -243,7 +244,7 @@ class Experiment:
             arguments: The arguments after the script's name; those of the process when omitted.
 
         Raises:
-            SystemExit: Always: 0 all done, 1 some job failed, 2 wrong usage or settings, 130 interrupted.
+            SystemExit: Always: 0 all done, 1 some job failed, 2 wrong usage or settings, 130 interrupted, or 143 or 129.
         """
         sys.exit(command_line.main_of_script(self._declaration, sys.argv[1:] if arguments is None else list(arguments)))
 
@@ -282,8 +283,7 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     if not isinstance(error, UsageError):
         sys.__excepthook__(kind, error, trace)
         return
-    for line in str(error).splitlines():
-        sys.stderr.write(f"error: {line}\n")
+    write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
     raise SystemExit(EXIT_USAGE)
 
 

@@ -11,10 +11,14 @@ from rich.console import Console
 from preprocessing.corpus import Corpus
 from preprocessing.parallel import count_cores
 from preprocessing.store import FeatureStore
+from xval.data.store_memory import store_mb
 from xval.errors import SettingsError
 from xval.experiment.progress import task_progress
 from xval.settings.architectures import COMBINATION, input_form, trains_network
 from xval.settings.resolve import Instance
+
+MOST_CHECKED_MB = 64 << 10
+"""Of a store whose checksums a run compares: a core takes 10 s for it, a slow disk some minutes."""
 
 
 def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *, where: str, quiet: bool) -> FeatureStore:
@@ -58,6 +62,28 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
     with name_in_errors(where):
         input_form(example_shape(store, features), instance.settings.reshaping_type, instance.settings.architecture)
     return store
+
+
+def check_store(store: FeatureStore, console: Console, *, quiet: bool) -> None:
+    """Compare the files of a feature store with their checksums, once in a run, before anything is trained.
+
+    Args:
+        store: What jobs will read. One larger than `MOST_CHECKED_MB` is left to ``python -m xval check``.
+        console: Where to print.
+        quiet: Print nothing.
+
+    Raises:
+        CorpusError: A file is not what was written.
+    """
+    from preprocessing.store.checksums import refuse_damage
+
+    if store_mb(store) > MOST_CHECKED_MB:
+        note: str | None = f"{store.folder} is too large to be checked for damage in each run: python -m xval check does it."
+    else:
+        with task_progress(console, "checksums", quiet=quiet) as advance:
+            note = refuse_damage(store.folder, advance)
+    if note and not quiet:
+        console.print(note, soft_wrap=True, markup=False)
 
 
 @contextmanager

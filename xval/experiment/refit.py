@@ -20,7 +20,7 @@ from xval.backend import devices
 from xval.errors import JobError, ResultsError, SettingsError
 from xval.executors import inline, processes
 from xval.experiment import snapshot
-from xval.experiment.feature_stores import make_instance_store
+from xval.experiment.feature_stores import check_store, make_instance_store
 from xval.experiment.refit_plan import is_there, plan_refit
 from xval.experiment.search import feature_variants
 from xval.experiment.search_all_items import Chosen, search_all_items
@@ -210,6 +210,7 @@ def _make_job(
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
     for variant in feature_variants(instance, partial(with_values, instance)):
         store = make_instance_store(corpus, variant, console, where=f"instance {instance.number}", quiet=False)
+        check_store(store, console, quiet=False)
     code_folder = folder.path / "code"
     ran = sorted({str(record["code_hash"]) for record in records.values()})
     scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project

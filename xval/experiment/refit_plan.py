@@ -10,7 +10,7 @@ from xval.errors import ResultsError
 from xval.experiment.search_all_items import Chosen
 from xval.folds.split import FoldPlan
 from xval.jobs.job import Refit
-from xval.jobs.refit import choose_epochs, choose_learning_rates, expected_figures, mean_temperature
+from xval.jobs.refit import choose_epochs, choose_learning_rates, expected_figures, mean_temperature, median_thresholds
 from xval.jobs.written_settings import differences
 from xval.results import ranking, rebuild
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
@@ -60,6 +60,8 @@ def plan_refit(
         "epochs_chosen_by": by if epochs is None else "--epochs",
         "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
     }
+    if thresholds := median_thresholds(records.values()):
+        facts["thresholds"] = thresholds
     if not trains_network(instance.settings.architecture):
         return Refit(0, None, facts | {"temperature": mean_temperature(records.values())})
     if chosen is not None:

@@ -20,7 +20,7 @@ from xval.executors import find_executor, inline, make_slots
 from xval.experiment import snapshot, tables
 from xval.experiment.checks import check_instance, find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
-from xval.experiment.feature_stores import make_instance_store, name_in_errors
+from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, feature_variants, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
@@ -208,12 +208,17 @@ def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, conso
             if not quiet:
                 console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     stores: dict[int, Path] = {}
+    checked: set[Path] = set()
     cautions: dict[int, list[str]] = {}
     for instance in planned.instances:
         if instance.number in numbers:
             where = _where(declaration, instance)
             for variant in variants[instance.number]:
-                stores[instance.number] = make_instance_store(corpus, variant, console, where=where, quiet=quiet).folder
+                store = make_instance_store(corpus, variant, console, where=where, quiet=quiet)
+                if store.folder not in checked:
+                    check_store(store, console, quiet=quiet)
+                checked.add(store.folder)
+                stores[instance.number] = store.folder
                 found = find_cautions(corpus, variant.settings.feature_settings())
                 cautions[instance.number] = list(dict.fromkeys([*cautions.get(instance.number, []), *found]))
     for text in dict.fromkeys(text for texts in cautions.values() for text in texts):

@@ -92,7 +92,7 @@ def make_searches(
             plan.inner_folds,
             corpus.index,
             task_type=settings.task_type,
-            has_classes=settings.task.has_clip_classes,
+            has_classes=settings.task.deals_classes,
             settings=settings.fold_settings(),
         )
         resolver = _Resolver(declaration, job.instance, overrides)

@@ -15,7 +15,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from xval.config_file import CONFIG_PATH, ROOT, find_study
-from xval.json_files import part_path, remove_stale_parts
+from xval.json_files import naming, part_path, remove_stale_parts
 from xval.settings.architectures import own_architectures
 from xval.settings.resolve import Declaration
 from xval.settings.user_code import imported_modules, own_files
@@ -79,7 +79,8 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
         return final
     temporary = part_path(final)
     try:
-        _fill(temporary, files, script)
+        with naming(final):
+            _fill(temporary, files, script)
     except BaseException:  # Ctrl-C too leaves no part
         shutil.rmtree(temporary, ignore_errors=True)
         raise

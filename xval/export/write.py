@@ -20,6 +20,7 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
 from xval.json_files import part_path, remove_stale_parts, write_atomically
+from xval.operating_system import refusal
 from xval.results.beside import folder_beside
 from xval.results.job_key import JobKey
 from xval.saved_models.description import ModelDescription, check_description, read_description
@@ -86,7 +87,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from error
     except OSError as error:
-        raise ResultsError(f"{target}: cannot be written ({error.strerror or error}).") from error
+        raise ResultsError(f"{target}: cannot be written ({refusal(error)}).") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return export

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _REGRESSION_STRATA = 4
+_SEVERAL_LABELS = "multilabel_classification"  # the index has them in one text, with a ; between them
 _MIN_FOLDS_OF_NEXT_FOLD = 3
 
 
@@ -143,8 +144,8 @@ def make_folds(
         index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`.
         index_hash: Content hash of the index.
         task_type: Of the experiment; kept with the folds.
-        has_classes: The labels are classes, each of which some item has to train. Folds are stratified by label; numbers by
-            quartiles of the items' mean (first) label.
+        has_classes: The labels are classes, each of which some item has to train. Folds are stratified by label, of clips with
+            several by each of them; numbers by quartiles of the items' mean (first) label.
         settings: How items are put into folds.
 
     Returns:
@@ -155,7 +156,7 @@ def make_folds(
             a copied clip on two sides; a phase or fold column that is missing, incomplete or puts one item on two sides.
     """
     original = index[~index["augmented"].astype(bool)]
-    items = _items(original, has_classes=has_classes)
+    items = _items(original, task_type, has_classes=has_classes)
     shared = list(find_shared_audio(index))
     given = read_predefined(original) if settings.fold_strategy == "predefined" else None
     if given is None:
@@ -205,19 +206,22 @@ def _make_deal(
     return tuple(folds)
 
 
-def _items(index: "pd.DataFrame", *, has_classes: bool) -> list[Item]:
-    """Count labels per item; numbers become quartiles of the items' means."""
+def _items(index: "pd.DataFrame", task_type: str, *, has_classes: bool) -> list[Item]:
+    """Count labels per item, each of a clip that has several; numbers become quartiles of the items' means."""
     target = next(column for column in index.columns if column.startswith("label"))
     if has_classes or index[target].dtype.kind not in "if":
-        labels = index[target].astype(str)
+        has_several = task_type == _SEVERAL_LABELS
+        labels = [
+            [label for label in (text.split(";") if has_several else [text]) if label] for text in index[target].astype(str)
+        ]
     else:
         means = index.groupby("item")[target].mean()
         edges = np.quantile(means, np.linspace(0, 1, _REGRESSION_STRATA + 1)[1:-1])
         strata = {item: str(np.searchsorted(edges, mean)) for item, mean in means.items()}
-        labels = index["item"].map(strata)
+        labels = [[strata[item]] for item in index["item"]]
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for item, label in zip(index["item"], labels, strict=True):
-        counts[str(item)][str(label)] += 1
+    for item, of_clip in zip(index["item"], labels, strict=True):
+        counts[str(item)].update(of_clip)
     return [Item(name, counts[name]) for name in sorted(counts)]
 
 

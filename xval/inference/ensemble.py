@@ -21,7 +21,7 @@ from xval.inference.batches import Answers
 from xval.inference.members import Answer, load_member
 from xval.inference.model import Per, SavedModel
 from xval.inference.sources import Audio, LeftOut, Source
-from xval.saved_models.description import ModelDescription, read_description
+from xval.saved_models.description import ModelDescription, mean_thresholds, read_description
 
 
 class _Fold(NamedTuple):
@@ -46,7 +46,7 @@ class EnsembleModel(SavedModel):
         self,
         path: Path,
         note: str,
-        description: ModelDescription,
+        descriptions: Sequence[ModelDescription],
         groups: Sequence[_Group],
         folds: Sequence[_Fold],
         *,
@@ -54,7 +54,8 @@ class EnsembleModel(SavedModel):
     ) -> None:
         members = {place: member for group in groups for place, member in zip(group.places, group.model._members, strict=True)}
         super().__init__(path, note, tuple(members[place] for place in sorted(members)))
-        self.description = description
+        self.description = descriptions[0]
+        self.thresholds = mean_thresholds(descriptions)
         self._groups, self._folds, self._of_clips = groups, folds, of_clips
 
     def _collect(
@@ -129,7 +130,7 @@ def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleMod
     return EnsembleModel(
         path,
         note or f"{path}: {len(places)} models",
-        read_description(members[0]),
+        [read_description(member) for member in members],
         [
             _Group(
                 SavedModel(path, "", tuple(load_member(each, described[each]) for each in group)),

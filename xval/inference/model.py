@@ -21,7 +21,8 @@ from xval.inference.batches import Answers, answer_in_batches, join_answers
 from xval.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.inference.members import Answer, Member
 from xval.inference.sources import Audio, LeftOut, Source, list_sources
-from xval.saved_models.description import ModelDescription
+from xval.metrics.multilabel_classification import decide, join_decided
+from xval.saved_models.description import ModelDescription, mean_thresholds
 
 Per = Literal["file", "example", "segment"]
 
@@ -34,9 +35,10 @@ class SavedModel:
         note: How its members were chosen; empty if one model was named.
         descriptions: Of each member.
         description: Of the first member.
-        task_type: classification, regression, representation or frame_classification.
+        task_type: Of the experiment, such as classification.
         class_names: Of the outputs; empty without classes.
         target_names: Of the targets of a regression; empty without names.
+        thresholds: From which probability on each of several labels is predicted, float64 (n_classes,); see `mean_thresholds`.
         is_untested: Whether it was trained on all items, so that none was left to test it.
     """
 
@@ -47,8 +49,8 @@ class SavedModel:
         self.descriptions: tuple[ModelDescription, ...] = tuple(member.description for member in members)
         self.description = self.descriptions[0]
         self.task_type = self.description.task_type
-        self.class_names = self.description.class_names
-        self.target_names = self.description.target_names
+        self.class_names, self.target_names = self.description.class_names, self.description.target_names
+        self.thresholds = mean_thresholds(self.descriptions)
         self.is_untested = any(description.is_untested for description in self.descriptions)
 
     def __repr__(self) -> str:
@@ -104,10 +106,10 @@ class SavedModel:
             skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
 
         Returns:
-            path, start_s, end_s and: predicted and probability_<class>; predicted_<target> of a regression (numbers from 0
-            for targets without names); squared_error of an autoencoder (in units of the normalised features); label and
-            probability of each event, the mean over its frames. ``attrs["cut"]`` is the number of clips that go on after
-            end_s, where the model's input ends; ``attrs["silent"]`` the number of clips below -80 dBFS.
+            path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
+            probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
+            autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
+            ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS.
 
         Raises:
             AudioError: Something cannot be decoded.
@@ -226,10 +228,8 @@ class SavedModel:
     def _checked(self, inputs: Inputs, source: Source) -> Inputs:
         """Refuse inputs whose shape a member does not read, as of ready features."""
         shape = inputs.predictors.shape[1:]
-        for member in self._members:
-            wanted = member.input_shape
-            if wanted is None:
-                continue
+        for member in (each for each in self._members if each.input_shape is not None):
+            wanted = member.input_shape or ()
             if len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True)):
                 raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
         return inputs
@@ -243,8 +243,7 @@ class SavedModel:
             start_s, end_s = start_s[:1], end_s[-1:]
             codes = np.zeros(values.shape[1], np.int64)
             values = np.stack([combine_examples(of, codes, self.description.clip_average) for of in values])
-        means = values.mean(axis=0)
-        return _table(source, start_s, end_s, self._columns(means))
+        return _table(source, start_s, end_s, self._columns(values.mean(axis=0)))
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
         """Return the columns of predictions."""
@@ -255,7 +254,9 @@ class SavedModel:
             names = self.target_names or tuple(map(str, range(values.shape[1])))
             return {f"predicted_{name}": values[:, number] for number, name in enumerate(names)}
         columns: dict[str, Any] = {}
-        if not task.is_multi_label:
+        if task.has_clip_labels:
+            columns["predicted"] = join_decided(decide(values, self.thresholds), self.class_names)
+        elif not task.is_multi_label:
             columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
         return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
 
@@ -264,8 +265,7 @@ class SavedModel:
         frames = self.description.frames
         if frames is None:
             raise ValueError("no model that labels frames")
-        rate_hz = self.description.feature_settings.sample_rate_hz
-        frame_s = frames.frame_s(rate_hz)
+        frame_s = frames.frame_s(self.description.feature_settings.sample_rate_hz)
         probabilities = found.values.mean(axis=0)
         if per == "segment":
             starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s

@@ -14,12 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from preprocessing.store.checksums import find_not_finite
+from preprocessing.store.layout import how_to_rebuild
 from xval.backend import gpu_readings
-from xval.errors import FirstJobError, one_line
+from xval.errors import CorpusError, DivergenceError, FirstJobError, one_line
 from xval.jobs.job import Job
 from xval.jobs.tensorboard_log import TensorBoardLog
-from xval.json_files import write_json
+from xval.json_files import name_refused, write_json
 from xval.operating_system import memory_mb, peak_memory_mb
+from xval.results.checkpoint_note import checkpoint_path
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -114,6 +117,7 @@ class ClaimedFold:
         self._started = time.monotonic()
         self._stack = ExitStack()
         self._history: list[dict[str, float]] = []
+        self._past = 0  # epochs of an earlier process, from whose checkpoint this one goes on
         self.outcome: JobOutcome | None = None
         self.temporary = Path()
 
@@ -136,16 +140,26 @@ class ClaimedFold:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
     ) -> bool | None:
+        name_refused(error, self._folder.fold_folder(*self._job.key))
         return self._stack.__exit__(kind, error, place)
 
     def report(self, event: Mapping[str, Any]) -> None:
-        """Report an epoch, and write it down for other processes and for TensorBoard."""
+        """Report an epoch or a note, and write it down for other processes; epochs for TensorBoard too.
+
+        Epochs that a note calls past are written down, and reported no more.
+        """
+        if "note" in event:
+            self._past = event["past"]
+            self._note.say(event["note"], self._past)
+            self._report(event)
+            return
         self._note.write(event["epoch"])
         if event["values"]:
             self._history.append({"epoch": event["epoch"], **event["values"]})
             if self._log:
                 self._log.write(event["epoch"], event["values"])
-        self._report(event)
+        if event["epoch"] > self._past:
+            self._report(event)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
         """Complete the record, publish the folder and release the lock.
@@ -153,7 +167,8 @@ class ClaimedFold:
         Raises:
             OSError: The disk is full or not writable.
         """
-        seconds = round(time.monotonic() - self._started, 3)
+        before = record.get("went_on", {}).get("seconds_before", 0.0)
+        seconds = round(before + time.monotonic() - self._started, 3)
         if "gpu" in record:
             since = gpu_readings.describe_since(self._device, self._gpu_before)
             record = {**record, "gpu": {**record["gpu"], **since}}
@@ -161,6 +176,7 @@ class ClaimedFold:
         write_json(self.temporary / "record.json", completed, flushed=False)
         self._note.remove()
         self._folder.publish(self.temporary, *self._job.key)
+        checkpoint_path(self._folder, self._job.key).unlink(missing_ok=True)
         self._stack.close()
         figures = record["metrics"].get("validation" if self._job.trial else "test", {})
         gpu_memory_mb = record.get("gpu", {}).get("peak_memory_mb", 0.0)
@@ -172,6 +188,9 @@ class ClaimedFold:
         Raises:
             FirstJobError: `raise_errors` is set.
         """
+        is_refused = name_refused(error, self._folder.fold_folder(*self._job.key))
+        if isinstance(error, DivergenceError) and (damage := find_not_finite(Path(self._job.store_folder))):
+            error = CorpusError(f"{damage}, which no learning_rate can change. {how_to_rebuild(Path(self._job.store_folder))}")
         if raise_errors:
             raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
         self._stack.close()
@@ -180,7 +199,7 @@ class ClaimedFold:
             "crashed" if out_of_memory else "failed",
             out_of_memory=out_of_memory,
             error=f"{describe_place(error)}{one_line(error)}",
-            details="".join(traceback.format_exception(error)),
+            details="" if is_refused else "".join(traceback.format_exception(error)),  # the code is not to blame
             history=self._history,
             seconds=round(time.monotonic() - self._started, 3),
             memory_mb=memory_mb(),

@@ -13,6 +13,7 @@ import numpy as np
 
 from preprocessing.clips.columns import COLUMNS_NAME, with_columns
 from preprocessing.clips.index_file import INDEX_NAME, read_index
+from preprocessing.clips.label_sets import labels_of
 from xval.errors import FoldsError, SettingsError
 from xval.folds.condition import Condition
 from xval.folds.predefined import SIDES
@@ -93,10 +94,12 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
         of_side = original[original["item"].isin(getattr(fold, side))]
         if side in chosen:
             of_side = of_side[of_side["clip"].isin(chosen[side])]
-        names = of_side["label"].astype(str) if settings.task.has_clip_classes else [""] * len(of_side)
+        names: list[list[str]] = [[]] * len(of_side)
+        if settings.task.deals_classes:
+            names = labels_of(of_side["label"], settings.task_type)
         labels[side] = {item: set() for item in sorted(set(of_side["item"]))}
         for item, label in zip(of_side["item"], names, strict=True):
-            labels[side][item].add(label)
+            labels[side][item].update(label)
         if getattr(fold, side) and not labels[side]:
             name = "test_where" if side == "test" else "train_where"
             raise FoldsError(

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from preprocessing import corpus
+from xval.csv_text import guard
 from xval.errors import FoldsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan, make_folds
@@ -46,7 +47,7 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
         opened.index,
         opened.index_hash,
         task_type=settings.task_type,
-        has_classes=settings.task.has_clip_classes,
+        has_classes=settings.task.deals_classes,
         settings=wanted,
     )
 
@@ -81,5 +82,5 @@ def _phases(folds: FoldPlan) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["item", *(f"fold_{fold.number}" for fold in folds.folds)])
-    writer.writerows([item, *(of_fold.get(item, "") for of_fold in sides)] for item in sorted(set().union(*sides)))
+    writer.writerows([guard(item), *(of_fold.get(item, "") for of_fold in sides)] for item in sorted(set().union(*sides)))
     return text.getvalue()

@@ -28,17 +28,21 @@ from xval.errors import ResultsError
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, read_json, write_json
-from xval.operating_system import WARNING_SIGNALS, has_ended
+from xval.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, has_ended
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults
 
 FIRST_JOB, NO_NETWORK = "XVAL_FIRST_JOB", "no_network"
 """What tells a process that its first job trains no network."""
-_SECONDS_TO_END = 5.0
+_SECONDS_TO_END = 10.0  # in which it may write a checkpoint
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOG_TAIL = 4000
 # Told to end by the user or a scheduler, before or after it had begun to listen.
-_INTERRUPTED = (EXIT_INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, *(-warning for warning in WARNING_SIGNALS))
+_INTERRUPTED = (
+    EXIT_INTERRUPTED,
+    *(128 + number for number in ENDING_SIGNALS),
+    *(-number for number in (signal.SIGINT, *ENDING_SIGNALS, *WARNING_SIGNALS)),
+)
 
 
 def job_file(job: Job) -> Path:
@@ -218,10 +222,18 @@ def describe_exit(code: int) -> str:
     return f"the worker process was killed by {name}{hint}"
 
 
-def remove_leftovers(job: Job) -> None:
-    """Remove what a process that has ended left of a job; of one that another process runs, nothing."""
-    with ExperimentFolder(Path(job.experiment_folder)).claim(*job.key):
-        pass  # the claim removes it
+def remove_leftovers(job: Job, *, until: float = 0.0) -> None:
+    """Remove what a process that has ended left of a job; of one that another process runs, nothing.
+
+    Args:
+        job: The job.
+        until: How long a process that still has the job is waited for, which was told to end (monotonic s).
+    """
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    while True:
+        with folder.claim(*job.key) as is_ours:  # which removes it
+            if is_ours or time.monotonic() > until:
+                return
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The files of a fold's model: the model, its description, the audio that it has heard."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,9 @@ from xval.settings.schema import FRAME_KEYS, Settings
 if TYPE_CHECKING:
     import keras
 
+Thresholds = Mapping[str, float]
+"""By label."""
+
 
 def save_model(
     model: "keras.Model",
@@ -28,6 +31,7 @@ def save_model(
     store: FeatureStore,
     class_names: Sequence[str],
     initial: InitialModel | None = None,
+    thresholds: Thresholds | None = None,
 ) -> None:
     """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
 
@@ -38,6 +42,7 @@ def save_model(
         store: What it was trained on.
         class_names: What its outputs mean.
         initial: The model that it started from.
+        thresholds: As of `describe_model`.
 
     Raises:
         OSError: The disk is full or not writable.
@@ -49,12 +54,18 @@ def save_model(
     earlier = [initial.seen] if initial else []
     own = own_embedder(job.settings.feature_settings())
     earlier += [read_seen(own)] if own else []
-    described = describe_model(job, store, class_names, earlier) | (initial.facts if initial else {})
+    described = describe_model(job, store, class_names, earlier, thresholds) | (initial.facts if initial else {})
     write_json(folder / "model.json", described, flushed=False)
     write_heard_audio(folder, job, store, earlier)
 
 
-def describe_model(job: Job, store: FeatureStore, class_names: Sequence[str], earlier: Sequence[Seen] = ()) -> dict[str, Any]:
+def describe_model(
+    job: Job,
+    store: FeatureStore,
+    class_names: Sequence[str],
+    earlier: Sequence[Seen] = (),
+    thresholds: Thresholds | None = None,
+) -> dict[str, Any]:
     """Return the content of model.json.
 
     Args:
@@ -62,6 +73,7 @@ def describe_model(job: Job, store: FeatureStore, class_names: Sequence[str], ea
         store: As of `save_model`.
         class_names: As of `save_model`.
         earlier: What the saved models have heard that it was made of.
+        thresholds: From which probability on each label is predicted, where a clip may have several.
     """
     settings = job.settings
     training_items = sorted({*job.fold.training, *job.fold.validation})
@@ -71,6 +83,7 @@ def describe_model(job: Job, store: FeatureStore, class_names: Sequence[str], ea
         "architecture": settings.architecture,
         "class_names": list(class_names),
         "target_names": list(store.target_names),
+        **({"thresholds": dict(thresholds)} if thresholds else {}),
         **{name: getattr(settings, name) for name in FRAME_KEYS if settings.task.is_framewise},
         "feature_settings": settings.feature_settings().model_dump(mode="json"),
         "clip_samples": store.description.clip_samples,

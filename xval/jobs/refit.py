@@ -109,6 +109,12 @@ def mean_temperature(records: Iterable[Mapping[str, Any]]) -> float | None:
     return geometric_mean(known) if known else None
 
 
+def median_thresholds(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return for each label the median of the thresholds that validation items chose; none where a clip has one class."""
+    known = [record["thresholds"] for record in records if "thresholds" in record]
+    return {label: median([each[label] for each in known]) for label in known[0]} if known else {}
+
+
 def describe_choice(
     instance: int,
     records: Iterable[Mapping[str, Any]],

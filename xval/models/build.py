@@ -86,7 +86,7 @@ def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:
     """Return the classes of a model's outputs; empty where they are numbers."""
     if settings.task.is_framewise:
         return frame_class_names(store, settings.label_form)
-    return store.class_names if settings.task.has_clip_classes else ()
+    return store.class_names if settings.task.deals_classes else ()
 
 
 def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | None, ...]) -> tuple[int | None, ...]:

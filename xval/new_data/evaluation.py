@@ -17,7 +17,7 @@ from xval.errors import AudioError, CorpusError, SettingsError
 from xval.new_data import frames
 from xval.new_data.figures import PROBABILITY, Figures, measure_clips
 from xval.new_data.labelled_clips import LabelledClips, add_hashes
-from xval.new_data.labels import MatchedLabels, describe_unknown, match_labels, match_targets
+from xval.new_data.labels import MatchedLabels, describe_unknown, match_label_sets, match_labels, match_targets
 from xval.new_data.seen import Seen, describe_seen, find_seen
 
 if TYPE_CHECKING:
@@ -151,6 +151,9 @@ def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> tuple
         return _keep(_Labelled(clips, matched.targets, None, matched), kept), _rows(
             clips, ~kept, "no class of the model: ", labels
         )
+    if model.description.task.has_clip_labels:
+        matched, of_labels = match_label_sets(clips.table["label"].tolist(), model.class_names, choices.renames)
+        return _Labelled(clips, of_labels, None, matched), _rows(clips, ~everything, "")
     if choices.renames:
         raise SettingsError(f"--rename: is for classes; {model.path} does {model.task_type}.")
     has_numbers = model.description.task.has_clip_numbers
@@ -184,6 +187,7 @@ def _measure(
         task_type=model.task_type,
         class_names=model.class_names,
         target_names=model.target_names or ("0",),
+        thresholds=model.thresholds,
     )
     n_cut = sum(int(table.attrs["cut"]) for table in tables)
     return figures, answered, _rows(clips, ~answered, "", reasons), n_cut
@@ -241,9 +245,11 @@ def _warnings(
     lines = list(about_seen)
     if labels and labels.unknown:
         counted = "events" if model.description.frames is not None else "clips"
+        counted = "labels of clips" if model.description.task.has_clip_labels else counted
         listed = "; ".join(describe_unknown(labels.unknown, model.class_names))
         lines.append(
-            f"{sum(labels.unknown.values())} {counted} have labels that are no class of the model; they do not count: {listed}."
+            f"{sum(labels.unknown.values())} {counted} {'are' if counted == 'labels of clips' else 'have labels that are'} no "
+            f"class of the model; they do not count: {listed}."
         )
     if labels and labels.lacking:
         n_lacking = f"{len(labels.lacking)} of {len(model.class_names)}"

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval import metrics
+from xval.metrics.multilabel_classification import TUNED_METRICS, decide, join_decided, label_metrics, tuned_metrics
 from xval.new_data.calibration import Calibration, measure_calibration
 from xval.results.over_items import MOST_VALUES_OF_INTERVAL
 from xval.settings.tasks import Task, find_task
@@ -55,16 +56,19 @@ def measure_clips(
     task_type: str,
     class_names: Sequence[str] = (),
     target_names: Sequence[str] = (),
+    thresholds: NDArray[np.float64] | None = None,
 ) -> Figures:
     """Compute all figures of clips.
 
     Args:
         clips: A row per clip: clip, path, item, start_s, end_s, seen.
         answers: The predictions, in the same order; see `SavedModel.predict`.
-        targets: int64 (n_clips,) class numbers; float32 (n_clips, n_targets); None for a representation.
+        targets: int64 (n_clips,) class numbers; float32 (n_clips, n_classes), 0 or 1, of several labels; float32 (n_clips,
+            n_targets); None for a representation.
         task_type: Any but frame_classification.
         class_names: Of the classes.
         target_names: Of the targets of a regression.
+        thresholds: Of several labels, float64 (n_classes,).
 
     Raises:
         DivergenceError: A prediction is NaN or infinite.
@@ -78,6 +82,10 @@ def measure_clips(
         names = np.array(class_names, dtype=object)
         told: dict[str, Any] = {"label": names[targets], "predicted": names[predictions.argmax(axis=1)]}
         told |= {column: predictions[:, number] for number, column in enumerate(columns)}
+    elif task.has_clip_labels:
+        predictions = answers[[f"{PROBABILITY}{name}" for name in class_names]].to_numpy(np.float32)
+        told = {"label": join_decided(np.asarray(targets), class_names), "predicted": answers["predicted"].to_numpy()}
+        told |= {f"{PROBABILITY}{name}": predictions[:, number] for number, name in enumerate(class_names)}
     elif task.has_clip_numbers:
         predictions = answers[[f"predicted_{name}" for name in target_names]].to_numpy(np.float32)
         told = {}
@@ -89,12 +97,20 @@ def measure_clips(
     true: NDArray[Any] = predictions if targets is None else targets
 
     def compute(numbers: NDArray[np.intp] | slice) -> dict[str, float]:
-        return _compute(task, true[numbers], predictions[numbers])
+        chosen = true[numbers], predictions[numbers]
+        return _compute(task, *chosen) | tuned_metrics(*chosen, thresholds if task.has_clip_labels else None)
 
     rows_of = _rows_by_item(clips["item"])
     found = compute(slice(None))
-    intervals = metric_intervals(task, found, list(rows_of.values()), true, predictions)
+    known = [name for name in found if name not in task.final_metrics]
+    intervals = metric_intervals(task, known, list(rows_of.values()), true, predictions)
     figures: dict[str, Any] = {}
+    if task.has_clip_labels and thresholds is not None:
+        decided = decide(predictions, thresholds)
+        plain = [name.removeprefix("tuned_") for name in TUNED_METRICS]
+        tuned = metric_intervals(task, plain, list(rows_of.values()), true, decided)
+        intervals |= {f"tuned_{name}": interval for name, interval in tuned.items()}
+        figures = {"class_metrics": _class_table(label_metrics(true, predictions, class_names, thresholds))}
     if task.has_clip_classes:
         codes = np.unique(clips["item"].to_numpy(dtype=str), return_inverse=True)[1]
         intervals |= _recall_intervals(codes, true, predictions.argmax(axis=1) == true)

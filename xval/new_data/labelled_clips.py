@@ -182,6 +182,11 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
         raise CorpusError(
             f"{folder}: folders name classes, and this model predicts numbers. Give a table with the column label."
         )
+    if task.has_clip_labels:
+        raise CorpusError(
+            f"{folder}: folders name one class of each clip, and this model finds several labels. Give a table with the "
+            "columns path and label (such as dog;rain)."
+        )
     if options.audio_folder is not None:
         raise SettingsError("--audio-folder: is for tables and prepared corpora; the audio of a folder lies in it.")
     if task.is_reconstruction and options.item_pattern == "none":

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.clips.label_sets import SEPARATOR, multi_hot, split_labels
 from xval.errors import CorpusError, SettingsError, suggestion
 from xval.new_data.labelled_clips import LabelledClips
 from xval.operating_system import quote
@@ -79,6 +80,27 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
         raise CorpusError(f"No label of the data is a class of the model ({', '.join(class_names)[:300]}): {listed}.")
     lacking = tuple(name for number, name in enumerate(class_names) if number not in set(targets))
     return MatchedLabels(targets, unknown, lacking)
+
+
+def match_label_sets(
+    texts: Sequence[str], class_names: Sequence[str], renames: Mapping[str, str]
+) -> tuple[MatchedLabels, NDArray[np.float32]]:
+    """Return what `match_labels` does of all labels of all clips, and which labels each clip has, float32 (n_clips, n_classes).
+
+    Args:
+        texts: All labels of each clip, joined by ``;``; labels that the model does not know do not count.
+        class_names: Of the model.
+        renames: From labels of the data to classes of the model.
+
+    Raises:
+        SettingsError: As `match_labels`.
+        CorpusError: Likewise.
+    """
+    labels = [split_labels(text) for text in texts]
+    matched = match_labels([label for of_clip in labels for label in of_clip], class_names, renames)
+    renamed = ([renames.get(label, label) for label in of_clip] for of_clip in labels)
+    known = [SEPARATOR.join(label for label in of_clip if label in class_names) for of_clip in renamed]
+    return matched, multi_hot(known, class_names)
 
 
 def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from preprocessing.clips.label_sets import split_labels
+from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError
 from xval.results.job_key import JobKey
@@ -34,15 +36,15 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
         A row per clip (and repeat), the worst answer first: clip, item, job (``fold 1``), start_s, end_s, true and answer
         (text; empty for frames and reconstructions), sure (probability of the answer; NaN without classes) and error: of
         classes the probability of the answer less that of the true class, 0 where it is right; of numbers the absolute error in
-        standard deviations of the target, summed over targets; of frames the seconds with a wrong label; of reconstructions the
-        mean squared error.
+        standard deviations of the target, summed over targets; of several labels how many are wrong; of frames the seconds with
+        a wrong label; of reconstructions the mean squared error.
         For numbers also target_<name> and predicted_<name>.
 
     Raises:
         ResultsError: A file is damaged.
     """
     tables = [
-        _answers(task, settings, class_names, _read(folder / "predictions.parquet")).assign(job=key.of_instance)
+        _answers_in(folder / "predictions.parquet", task, settings, class_names).assign(job=key.of_instance)
         for key, folder in folders.items()
         if (folder / "predictions.parquet").exists()
     ]
@@ -65,7 +67,7 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     for folder in folders.values():
         path = folder / "events.csv"
         try:
-            table = pd.read_csv(path, dtype={"clip": str, "label": str})
+            table = pd.read_csv(path, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
             tables.append(table.loc[table["side"] == "test", columns] if "side" in table else table[columns])
         except FileNotFoundError:
             continue
@@ -79,6 +81,14 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path, filters=_TEST)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
+
+
+def _answers_in(path: Path, task: Task, settings: Settings, class_names: Sequence[str]) -> pd.DataFrame:
+    table = _read(path)
+    try:
+        return _answers(task, settings, class_names, table)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
 
 
 def _answers(task: Task, settings: Settings, class_names: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
@@ -98,6 +108,10 @@ def _answers(task: Task, settings: Settings, class_names: Sequence[str], table: 
             found = found.assign(**{column: [", ".join(f"{value:.3g}" for value in row) for row in numbers.to_numpy()]})
             found = pd.concat([found, numbers], axis=1)
         return found
+    if task.has_clip_labels:
+        both = by_clip[["target", "predicted"]].first()
+        wrong = [len(set(split_labels(one)) ^ set(split_labels(two))) for one, two in both.itertuples(index=False)]
+        return found.assign(true=both["target"], answer=both["predicted"], error=np.array(wrong, float))
     columns = [f"probability_{name}" for name in class_names]
     probabilities = combine_examples(table[columns].to_numpy(np.float32), codes, settings.clip_average)
     true = by_clip["target"].first()

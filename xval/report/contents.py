@@ -151,7 +151,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         corpus=corpus,
         sounds=sounds,
         sound_note=sound_note,
-        verdicts=audit(folder, request.data_folder) if request.with_audit else None,
+        verdicts=audit(folder, request.data_folder, with_checksums=False) if request.with_audit else None,
         explanations=_explanations(folder, request, errors_of, corpus),
     )
 

@@ -15,6 +15,7 @@ from xval.results.summary import SIDE_NAMES, MetricDict, done_records, settings_
 from xval.settings.architectures import COMBINATION, ENSEMBLE, trains_network
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
+from xval.settings.tasks import find_task
 
 _STRATEGIES = {
     "balanced": "items were dealt to folds so that labels are balanced",
@@ -204,8 +205,10 @@ def _describe_figures(contents: PageContents) -> str:
     if "BCa bootstrap" in methods:
         kinds.append("BCa bootstrap (Efron, 1987)")
     intervals = f"; 95 % intervals are over items, not clips ({' or '.join(kinds)})" if kinds else ""
+    has_labels = find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
+    thresholds = " Thresholds of labels are those of the largest F1 score on validation clips of each fold." * has_labels
     return (
-        f"Figures are those of the {side} examples{intervals}. An instance was selected by the best mean "
+        f"Figures are those of the {side} examples{intervals}.{thresholds} An instance was selected by the best mean "
         f"{SIDE_NAMES[ranking.side]} {ranking.metric}; test figures chose nothing. The mean validation figure uses items that "
         "other folds test, so that the test figure of the selected instance is too good (Varma & Simon, 2006)."
     )

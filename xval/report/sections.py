@@ -10,6 +10,7 @@ from xval.report import charts, svg, tables
 from xval.report.contents import PageContents
 from xval.report.figures import estimate
 from xval.report.trials import MOST_PICTURED, draw_trials
+from xval.results.label_figures import label_figures
 from xval.results.ranking import format_folds
 from xval.results.repeats import jobs_of
 from xval.results.summary import SIDE_NAMES, differing_parameters, direction, figure, metric_columns, shown_parameter
@@ -54,6 +55,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             ],
             curves=_curves(contents, number, limits),
             confusion=own,
+            labels=label_figures(metric_dict),
             deals=metric_dict.get("deals"),
             difference=own.shares - reference.shares if has_difference and own and reference else None,
             selected=selected,

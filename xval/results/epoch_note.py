@@ -27,12 +27,14 @@ class Note:
         epochs: Most epochs that it will train.
         gpu: Of its GPU, each where it is known: ``utilisation`` (percent), ``used_mb`` of its memory by all processes, and
             ``data_share``, the share of its training that the job has waited for data.
+        remark: What is to be said of it, such as that it goes on from a checkpoint; mostly nothing.
     """
 
     started: float
     epoch: int
     epochs: int
     gpu: dict[str, float] = field(default_factory=dict)
+    remark: str = ""
 
 
 class EpochNote:
@@ -50,17 +52,25 @@ class EpochNote:
         self._epochs = epochs
         self._started = time.time()
         self._next = 0.0
+        self._remark = ""
+        self._epoch = 0
         self.write(0)
+
+    def say(self, remark: str, epoch: int = 0) -> None:
+        """Write a remark at once, beside the last finished epoch: one that is given, or a later one that was written."""
+        self._remark, self._next = remark, 0.0
+        self.write(max(epoch, self._epoch))
 
     def write(self, epoch: int) -> None:
         """Write that an epoch has ended, unless the file is less than a second old."""
+        self._epoch = epoch
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + _SECONDS_BETWEEN
         new = self._path.with_suffix(".new")
         with suppress(OSError):
-            new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs, self._describe_gpu()))))
+            new.write_text(json.dumps(asdict(Note(self._started, epoch, self._epochs, self._describe_gpu(), self._remark))))
             replace(new, self._path)
 
     def remove(self) -> None:
@@ -74,6 +84,7 @@ def read_note(folder: Path) -> Note | None:
     try:
         content = json.loads((folder / NOTE_NAME).read_bytes())
         gpu = {str(name): float(value) for name, value in content.get("gpu", {}).items()}
-        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]), gpu)
+        remark = str(content.get("remark", ""))
+        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]), gpu, remark)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -27,7 +27,7 @@ from xval.statistics.selection import select_nested
 
 Kind = Literal[
     "random split", "folds missing", "few items", "few validation items", "folds lacking classes", "seeds", "not above chance",
-    "tie", "nested", "no pooled figures", "other clips", "corpus",
+    "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds",
 ]  # fmt: skip
 _MOST_LISTED = 10
 _FEWEST_OF_NEXT_FOLD = 3  # folds
@@ -65,6 +65,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         _few_items(done),
         _few_validation_items(done),
         _folds_lacking_classes(done),
+        _untuned_labels(done),
         _no_pooled_figures(done),
         *_seeds(done),
         at_chance,
@@ -159,8 +160,21 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
     return Finding(
         "folds lacking classes",
         f"Not every class is tested in fold {_list(folds)}: figures that average over classes (balanced accuracy, macro F1, "
-        "precision, recall, AUC, EER) are undefined there, or of fewer classes. Read the pooled ones, of all folds together.",
+        "precision, recall, AUC, EER, mean average precision) are undefined there, or of fewer classes. Read the pooled ones, "
+        "of all folds together.",
     )
+
+
+def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
+    """Say which labels no validation clip of some fold has, so that nothing chose their threshold."""
+    folds: dict[str, set[int]] = {}
+    for record in (record for each in done for record in done_records(each)):
+        for label in record.get("untuned_labels", ()):
+            folds.setdefault(label, set()).add(record["fold"])
+    if not folds:
+        return None
+    listed = _list(f"'{label}' (fold {_list(sorted(of_label))})" for label, of_label in sorted(folds.items()))
+    return Finding("thresholds", f"No validation clip has the label {listed}: its threshold there is 0.5, chosen by nothing.")
 
 
 def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:

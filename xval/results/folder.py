@@ -1,16 +1,16 @@
 """The results folder of one experiment: names, atomic writes and locks.
 
     <experiment_folder>/<dataset>/experiment_<n>/
-        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/
-        added_metrics.json                       where metrics were added
+        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)
         instance_<i>/settings.json  metrics.json  added_metrics.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
                      fold_<k>_repeat_<r>/ likewise, from the second repeat on
                      refit/ likewise;  search/fold_<k>_trial_<n>/record.json  history.csv
+                     .fold_<k>.checkpoint.npz            while it is not done: see checkpoint_note.py
         tensorboard/instance_<i>/fold_<k>/       where tensorboard = true
 
-Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, flushed,
-and renamed when it is complete.
+Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, and
+renamed when it is complete.
 """
 
 import os

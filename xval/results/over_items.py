@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
+from xval.metrics.multilabel_classification import TUNED_METRICS, decide
 from xval.metrics.registry import Metric
 from xval.results.added_metrics import constant_chance
 from xval.results.deals import deals_of, item_means
 from xval.results.events_over_items import measure_events
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
+from xval.results.repeats import jobs_of
 from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
 from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings.tasks import Task, find_task
@@ -72,6 +74,10 @@ def measure_over_items(
         examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         found["figures"][side] = _measure(task, examples, known, further or {})
+        if task.has_clip_labels:
+            found["figures"][side] |= _measure_decided(
+                task, [_decided(metric_dict, folders, *each) for each in zip(repeats, examples, strict=True)]
+            )
         found["folds_lacking_classes"] = sorted({fold for each in examples for fold in _lacking_folds(task, each)})
     of_clips = found["figures"].get(clip_side, {})
     known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
@@ -103,7 +109,11 @@ def whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> li
 
 
 def _measure(
-    task: Task, repeats: Sequence[TestedExamples], of_items: _Values | None, further: Mapping[str, Metric]
+    task: Task,
+    repeats: Sequence[TestedExamples],
+    of_items: _Values | None,
+    further: Mapping[str, Metric],
+    chosen: Sequence[str] | None = None,
 ) -> dict[str, ItemFigure]:
     """Return the figures that targets and predictions give.
 
@@ -112,6 +122,7 @@ def _measure(
         repeats: All that were tested, in each repeat of each deal.
         of_items: Their metrics of each item, in the order of the items' names, where the records have them.
         further: Metrics beside those of the task.
+        chosen: Only these metrics of the task; None: all.
     """
     first = repeats[0]
     targets, rows = first.targets, first.rows
@@ -134,7 +145,8 @@ def _measure(
     }
     n_values = sum(each.predictions.size for each in repeats) * min(len(rows), MOST_LEFT_OUT)
     found = {}
-    for name, value in pooled.items():
+    for name in chosen or pooled:
+        value = pooled[name]
         metric, values = further.get(name) or metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         of: Literal["items", "pooled"] = "pooled"
@@ -153,6 +165,25 @@ def _measure(
             chance=chance.value if chance else math.nan, strategy=chance.strategy if chance else "",
         )  # fmt: skip
     return found
+
+
+def _decided(
+    metric_dict: MetricDict, folders: Mapping[JobKey, Path], paths: Mapping[int, Path], examples: TestedExamples
+) -> TestedExamples:
+    """Return examples with 0 and 1 for probabilities: whether they reach the thresholds of the job that predicted them."""
+    records = jobs_of(metric_dict)
+    job_of = {folder: records[key] for key, folder in folders.items() if key in records}
+    jobs = {fold: job_of[path.parent] for fold, path in paths.items()}
+    of_fold = {fold: np.array([job["thresholds"][name] for name in job["class_names"]]) for fold, job in jobs.items()}
+    decided = decide(examples.predictions, np.array([of_fold[fold] for fold in examples.folds.tolist()]))
+    names = np.array(examples.names, dtype=object)[examples.items]
+    return TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
+
+
+def _measure_decided(task: Task, repeats: Sequence[TestedExamples]) -> dict[str, ItemFigure]:
+    """Return the figures of decisions at thresholds."""
+    names = [name.removeprefix("tuned_") for name in TUNED_METRICS]
+    return {f"tuned_{name}": found for name, found in _measure(task, repeats, None, {}, names).items()}
 
 
 def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -194,8 +194,12 @@ def read_records(folder: ExperimentFolder, instance: int) -> tuple[dict[JobKey, 
 
 
 def read_done(folder: ExperimentFolder, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
-    """Return the records of those jobs that are finished."""
-    records = {key: folder.record(*key) for key in jobs}
+    """Return the records of those jobs that are finished.
+
+    Raises:
+        ResultsError: As `read_record`.
+    """
+    records = {key: read_record(folder, key) for key in jobs}
     return {key: record for key, record in records.items() if record and record["status"] == "done"}
 
 

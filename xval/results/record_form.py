@@ -102,6 +102,8 @@ class _Done(_Record):
     further_metrics: dict[str, bool] = {}
     class_metrics: dict[str, dict[str, Figures]] = {}
     confusion_matrix: _Confusion = _Confusion(test=[])  # of classes alone; not null
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # of several labels alone, as untuned_labels
+    untuned_labels: list[str] = []
     best_epoch: Whole | None = None
     epochs: Whole | None = None
     versions: dict[str, str] = {}
@@ -118,7 +120,11 @@ def find_faults(content: Mapping[str, Any]) -> str:
         record = form.model_validate(dict(content))
     except ValidationError as error:
         return ", ".join(dict.fromkeys(_describe(fault) for fault in error.errors()[:_MOST_NAMED]))
-    if not isinstance(record, _Done) or "confusion_matrix" not in content:
+    if not isinstance(record, _Done):
+        return ""
+    if record.thresholds and set(record.thresholds) != set(record.class_names):
+        return "thresholds of other labels than its class_names"
+    if "confusion_matrix" not in content:
         return ""
     names, counts = record.class_names, record.confusion_matrix.test
     if not names:

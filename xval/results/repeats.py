@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from xval.results.summary import MetricDict
 
+_OF_FIRST = ("items", "n_examples")  # train_fraction trains each repeat on other items, as many
 _FIGURES = ("metrics", "clip_metrics", "item_metrics", "chance", "confusion_matrix")
 
 
@@ -33,7 +34,8 @@ def average_repeats(records: Iterable[Record]) -> list[Record]:
     """Return a record for each fold, by number.
 
     A fold with one record keeps it. Of several, those that are done count: their figures and confusion counts are averaged,
-    each over the repeats in which it is defined; the seconds of all are added; other facts are kept where they agree.
+    each over the repeats in which it is defined; the seconds of all are added; items and numbers of examples are those of the
+    first; other facts are kept where they agree.
     """
     by_fold: dict[int, list[Record]] = {}
     for record in _sorted(records):
@@ -145,7 +147,12 @@ def _average(records: Sequence[Record]) -> Record:
     first = counted[0]
     agreed = {name: value for name, value in first.items() if all(name in other and other[name] == value for other in counted)}
     figures = {name: average([record[name] for record in counted]) for name in _FIGURES if name in first}
-    return agreed | figures | {"seconds": sum(record["seconds"] for record in records)}
+    return (
+        {name: first[name] for name in _OF_FIRST if name in first}
+        | agreed
+        | figures
+        | {"seconds": sum(record["seconds"] for record in records)}
+    )
 
 
 def average(values: Sequence[Any]) -> Any:

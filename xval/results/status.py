@@ -5,13 +5,14 @@ Comes in: a results folder, which may be empty, damaged or in use; it is only re
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, TypeVar
 
 from xval.errors import ResultsError
+from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey, job_keys
@@ -40,6 +41,7 @@ class JobStatus:
         seconds: Wall-clock time of a finished job.
         repeat: Number of the repeat.
         gpu: Of a running job, as of `Note`.
+        checkpoint: The last finished epoch of its checkpoint, from which training goes on; None: it has none.
     """
 
     fold: int
@@ -51,6 +53,7 @@ class JobStatus:
     seconds: float | None = None
     repeat: int = 1
     gpu: dict[str, float] = field(default_factory=dict)
+    checkpoint: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,21 +156,25 @@ def _read_jobs(
             others.append("number, which folds.json does not have")
         is_done = record is not None and record["status"] == "done"
         job = partial(JobStatus, key.fold, repeat=key.repeat)
+        position = None if is_done else read_position(checkpoint_path(folder, key))
+        next_run = f"goes on at epoch {position + 1}" if position else "starts it again"
         if record and is_done and not others:
             jobs.append(job("done", seconds=float(record["seconds"])))
         elif folder.is_claimed(*key):
-            jobs.append(_running(folder, key))
+            jobs.append(replace(_running(folder, key), checkpoint=position))
         elif key in damaged:
             jobs.append(job("damaged", damaged[key]))
         elif is_done:
             jobs.append(job("stale", f"done with another {' and '.join(others)}"))
         elif record and not others:
-            jobs.append(job("failed", str(record["error"]), seconds=float(record["seconds"])))
+            jobs.append(job("failed", str(record["error"]), seconds=float(record["seconds"]), checkpoint=position))
         elif leftovers := folder.leftovers(*key):
             since = max(map(_changed, leftovers))
-            jobs.append(job("interrupted", "its process died; the next run starts it again", since=since))
+            reason = f"its process died; the next run {next_run}"
+            jobs.append(job("interrupted", reason, since=since, checkpoint=position))
         else:
-            jobs.append(job("to do", _describe_trials(folder, key, written)))
+            reason = f"the next run {next_run}" if position else _describe_trials(folder, key, written)
+            jobs.append(job("to do", reason, checkpoint=position))
     return jobs
 
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow.parquet import ParquetFile
 
+from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError
 from xval.results.read import REMEDY
@@ -96,7 +97,9 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
     columns = ["item", "clip", "start_s", "end_s", "weight", *(f"probability_{label}" for label in labels)]
     table = _read(folder / "predictions.parquet", "test", columns).to_pandas()
     try:
-        events = pd.read_csv(folder / "events.csv", dtype={"item": str, "clip": str, "label": str})
+        events = pd.read_csv(
+            folder / "events.csv", converters=dict.fromkeys(("item", "clip", "label"), unguard), keep_default_na=False
+        )
         return Frames(table, events[events["side"] == "test"])
     except FileNotFoundError:
         raise

@@ -4,6 +4,7 @@ Comes in: the path of a saved model. Goes out: a checked `ModelDescription`; the
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.annotations.settings import FrameSettings, PositiveFloat
+from preprocessing.clips.listing import is_utf8
+from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import ResultsError, UnsafeModelError
+from xval.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.json_files import read_json
 from xval.saved_models.array_header import check_array_header
 from xval.settings.classical import Statistic
@@ -31,6 +34,7 @@ TRAINED_AUDIO_NAME = "trained_audio.npy"
 """The part of them that trained."""
 _MOST_NETWORKS = 1000
 _MOST_TIME_PARTS = 1000
+_MOST_BITS = 63  # of a whole number
 # A changed model.json must not ask for more memory than any experiment needs.
 LARGEST_EXAMPLE = 1 << 30
 """Values of one example, samples or features: 18 hours at 16 kHz, 4 GB of float32."""
@@ -41,7 +45,6 @@ LARGEST_RATE_HZ = 10_000_000
 LARGEST_EXPANSION = 1 << 12
 """Values of the features, or samples of overlapping windows, per sample of audio: 2049 bins at each sample."""
 LARGEST_NAMES = 100_000
-LARGEST_NAME = 1000  # characters
 
 
 def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -59,6 +62,7 @@ def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[tuple[str, ...], AfterValidator(_checked_names)]
 
 
@@ -87,6 +91,7 @@ class ModelDescription(BaseModel):
         architecture: Its name, or the dotted path of one of the user's own.
         class_names: Of the outputs, in their order; empty without classes. With one class per frame, background is first.
         target_names: Of the targets of a regression; empty without names.
+        thresholds: From which probability on each label is predicted, where a clip may have several.
         feature_settings: How examples are made of audio.
         clip_samples: Length that clips were padded or cut to (samples at the features' rate); None: they kept their lengths.
         is_custom: Whether a script made the features, so that they cannot be computed from audio.
@@ -110,6 +115,7 @@ class ModelDescription(BaseModel):
     architecture: str
     class_names: Names
     target_names: Names
+    thresholds: dict[str, Share] = {}
     feature_settings: FeatureSettings
     clip_samples: int | None = Field(gt=0)
     is_custom: bool
@@ -125,6 +131,22 @@ class ModelDescription(BaseModel):
     frames: FrameSettings | None = None
     combination: EstimatorSettings | None = None
     embedder: EmbedderFacts | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_values(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Refuse numbers and text that no other program could hold, wherever they stand."""
+        waiting: list[Any] = [content]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict | list):
+                waiting += value
+                waiting += value.values() if isinstance(value, dict) else ()
+            elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+                raise ValueError(f"a number has {value.bit_length()} bits; at most {_MOST_BITS} are allowed")
+            elif isinstance(value, str) and not is_utf8(value):
+                raise ValueError(f"{value[:40]!a} is no UTF-8")
+        return content
 
     @model_validator(mode="before")
     @classmethod
@@ -144,6 +166,8 @@ class ModelDescription(BaseModel):
     def _check_outputs(self) -> Self:
         if self.task.has_classes and not self.class_names:
             raise ValueError(f"class_names is empty, and the model answers with classes ({self.task_type})")
+        if self.task.has_clip_labels and set(self.thresholds) != set(self.class_names):
+            raise ValueError("thresholds are not of the labels in class_names, one of each")
         if self.task.is_framewise and self.frames is None:
             raise ValueError("it has no settings of the frames that the model labels")
         return self
@@ -177,8 +201,10 @@ def read_description(model: Path) -> ModelDescription:
         model: Its .keras file, with the .json file of the same name beside it.
 
     Raises:
-        ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete.
+        ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete; or no features can be made by it.
     """
+    from preprocessing.features.extract import check_settings
+
     path = model.with_suffix(".json")
     content = read_json(path)
     if content is None:
@@ -191,15 +217,25 @@ def read_description(model: Path) -> ModelDescription:
     if content.get("task_type") == FRAME_CLASSIFICATION.name:
         content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}
     try:
-        return ModelDescription.model_validate(content)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)[:5]
-        )
+        description = ModelDescription.model_validate(content)
+        if not description.is_custom:
+            check_settings(description.feature_settings)
+    except (ValidationError, SettingsError) as error:
+        found = error.errors(include_url=False)[:5] if isinstance(error, ValidationError) else ()
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in found) or str(error)
         raise ResultsError(
             f"{path}: does not describe a model of this version ({faults}). Was it edited? Run the "
             "experiment again with --overwrite."
         ) from error
+    return description
+
+
+def mean_thresholds(descriptions: Sequence[ModelDescription]) -> NDArray[np.float64]:
+    """Return the threshold of each label, the mean over models, float64 (n_classes,); empty where they have none."""
+    found = [
+        [each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.task.has_clip_labels
+    ]
+    return np.mean(found, axis=0) if found else np.empty(0)
 
 
 def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:

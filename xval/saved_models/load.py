@@ -6,22 +6,19 @@ architecture that model.json names is imported first, and nothing else.
 """
 
 import json
-import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.backend.keras_internals import shapes_alone
 from xval.errors import ResultsError, SettingsError, UnsafeModelError, suggestion
 from xval.json_files import read_json
+from xval.saved_models.check_memory import check_memory
 from xval.saved_models.keras_file import unpack_model
 from xval.settings.architectures import architecture_names
 from xval.settings.user_code import is_dotted, load
 
 if TYPE_CHECKING:
     import keras
-
-_UNSAVED_VALUES = 1 << 16  # states of random layers, which are not among the weights; 2 each
 
 
 def read_keras_model(path: Path) -> "keras.Model":
@@ -43,15 +40,8 @@ def read_keras_model(path: Path) -> "keras.Model":
 
     if not path.is_file():
         raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
-    description = read_json(path.with_suffix(".json")) or {}
-    architecture = description.get("architecture")
-    is_own = is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split(".")))
-    if architecture is not None and not is_own:  # the user imports modules of their own
-        if architecture not in architecture_names():
-            raise ResultsError(
-                f"{path.with_suffix('.json')}: unknown architecture {architecture!r:.80}, so layers of {path.name} cannot be "
-                f"made. {suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
-            )
+    architecture = (read_json(path.with_suffix(".json")) or {}).get("architecture")
+    if architecture is not None and find_architecture(path, architecture):
         load(f"architectures.{architecture}.build")
     with tempfile.TemporaryDirectory(prefix="xval_model_") as name:
         folder = Path(name)
@@ -60,7 +50,7 @@ def read_keras_model(path: Path) -> "keras.Model":
         except OSError as error:
             raise ResultsError(f"{path}: cannot be unpacked into {folder} ({error}).") from error
         try:
-            _check_size(folder, path, n_values)
+            check_memory(json.loads((folder / "config.json").read_bytes()), path, n_values)
             model = keras.saving.load_model(folder, compile=False, safe_mode=True)
         except UnsafeModelError:
             raise
@@ -77,13 +67,21 @@ def read_keras_model(path: Path) -> "keras.Model":
     return model
 
 
-def _check_size(folder: Path, path: Path, n_values: int) -> None:
-    """Refuse an unpacked model whose layers need more weights than the file has, before memory is taken for them."""
-    import keras
+def find_architecture(path: Path, architecture: object) -> bool:
+    """Return whether an architecture is one of architectures/; the user imports modules of their own.
 
-    config = json.loads((folder / "config.json").read_bytes())
-    with shapes_alone():
-        built = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
-    if wanted > n_values + _UNSAVED_VALUES:
-        raise UnsafeModelError(f"{path}: refused, its layers want {wanted} weights, and {n_values} are there.")
+    Args:
+        path: The .keras file.
+        architecture: As model.json beside it names it.
+
+    Raises:
+        ResultsError: It is none of them, and no dotted path.
+    """
+    if is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split("."))):
+        return False
+    if architecture not in architecture_names():
+        raise ResultsError(
+            f"{path.with_suffix('.json')}: unknown architecture {architecture!a:.80}, so layers of {path.name} cannot be made. "
+            f"{suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
+        )
+    return True

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xval.folds.split import Fold
 from xval.jobs.job import COMPLETE, FAILED, PRUNED, Job, Trial, job_seed
-from xval.json_files import part_path, remove_stale_parts
+from xval.json_files import part_of, remove_stale_parts
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.read import Record, is_current
@@ -233,10 +233,10 @@ class FoldSearch:
         path = self._folder.instance_folder(self.job.instance) / SEARCH / f"fold_{self.job.fold.number}.journal"
         remove_stale_parts(path.parent, path.name)
         if self._study is not None:
-            temporary = part_path(path)
-            storage = optuna.storages.JournalStorage(JournalFileBackend(str(temporary)))
-            optuna.copy_study(from_study_name=self._study.study_name, from_storage=self._study._storage, to_storage=storage)
-            temporary.rename(path)
+            with part_of(path) as temporary:
+                storage = optuna.storages.JournalStorage(JournalFileBackend(str(temporary)))
+                optuna.copy_study(from_study_name=self._study.study_name, from_storage=self._study._storage, to_storage=storage)
+                temporary.rename(path)
         return path
 
 

@@ -18,7 +18,7 @@ from xval.errors import SettingsError, suggestion
 from xval.settings import user_code
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_of
-from xval.settings.tasks import CLASSIFICATION, TASKS
+from xval.settings.tasks import CLASSIFICATION, MULTILABEL_CLASSIFICATION, TASKS
 
 _FRAME_AXES = 2
 
@@ -116,6 +116,9 @@ def find_architecture(name: str) -> Architecture:
         raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")
     definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
     constants = _constants(definition.module.tree)
+    task_types = tuple(cast("Iterable[str]", constants.get("task_types", _USUAL_TASKS)))
+    if CLASSIFICATION.name in task_types and MULTILABEL_CLASSIFICATION.name not in task_types:
+        task_types = (*task_types, MULTILABEL_CLASSIFICATION.name)  # the activation alone differs, which is not its own
     try:
         options = {
             argument.arg: Option(argument.arg, _annotation(argument), _literal(default))
@@ -127,7 +130,7 @@ def find_architecture(name: str) -> Architecture:
         name=name,
         options={key: option for key, option in options.items() if key not in FeatureSettings.model_fields},
         reshaping_type=cast("ReshapingType", constants.get("reshaping_type", "none")),
-        task_types=tuple(cast("Iterable[str]", constants.get("task_types", _USUAL_TASKS))),
+        task_types=task_types,
         build_path=definition.path,
         features=cast("str | None", constants.get("features")),
         feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),

@@ -61,18 +61,28 @@ def _check_names(settings: "Settings") -> None:
     for name in ("augment_mixup", "label_smoothing"):
         if getattr(settings, name) and user_code.is_dotted(loss) and task.has_clip_classes:
             raise ValueError(f"{name} gives examples shares of classes; loss '{loss}' gets the number of one class")
-    if settings.label_smoothing and not task.has_clip_classes:
+    if settings.label_smoothing and not task.deals_classes:
         raise ValueError(f"label_smoothing={settings.label_smoothing} needs classes of clips; the task is {settings.task_type}")
+    if settings.clip_average != "probabilities" and task.has_clip_labels:
+        raise ValueError(
+            f"clip_average='{settings.clip_average}' is for classes of which one is right; the windows of a clip with several "
+            "labels are combined by the mean of their probabilities: allowed is probabilities"
+        )
     if settings.clip_average != "probabilities" and not task.has_clip_classes:
         raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
     monitors = task.monitors(further)
     if settings.monitor.removeprefix("val_") in task.final_metrics:
-        raise ValueError(
-            f"monitor '{settings.monitor}': metrics of segments and events are computed once, after training; monitor one of "
-            f"frames: {', '.join(monitors)}"
-        )
+        once = "metrics of segments and events are computed once, after training; monitor one of frames"
+        if task.has_clip_labels:
+            once = "thresholds are found once, after training; monitor the loss or a metric without them"
+        raise ValueError(f"monitor '{settings.monitor}': {once}: {', '.join(monitors)}")
     if settings.monitor not in monitors:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
+    if settings.class_weights == "balanced" and task.has_clip_labels:
+        raise ValueError(
+            "class_weights='balanced' weighs a clip by its one class, and clips with several labels have no such class; "
+            "allowed is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight"
+        )
     if settings.class_weights == "balanced" and not task.has_clip_classes:
         raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
     if settings.tensorboard_batches and not settings.tensorboard:

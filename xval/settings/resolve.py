@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from xval.config_file import APART, read_defaults
+from xval.config_file import APART, CONFIG_PATH, describe_missing, read_defaults
 from xval.errors import SettingsError, suggestion
 from xval.settings import classical_faults, combination, optimizer_arguments
 from xval.settings.architectures import COMBINATION, find_architecture, trains_network
@@ -22,7 +22,8 @@ from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
 from xval.settings.searched import space_faults
 
-_SHARED_SOURCES = ("config.ini", "KERAS_BACKEND", "experiment", "--set")
+_LONGEST_SHOWN = 200
+_SHARED_SOURCES = (str(CONFIG_PATH), "config.ini", "KERAS_BACKEND", "experiment", "--set")
 
 
 @dataclass
@@ -162,7 +163,7 @@ def _resolve_one(
         merged.update({name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()})
         sources.update(dict.fromkeys(values, source))
     faults = []
-    architecture = _architecture(merged["architecture"])
+    architecture = _architecture(merged.get("architecture", ""))
     if of_optimizer := [name for name in merged if optimizer_arguments.is_argument(name) and name not in architecture.options]:
         given = {name: merged.pop(name) for name in of_optimizer}
         key = optimizer_arguments.SETTING
@@ -200,7 +201,7 @@ def _resolve_one(
             f"{settings.task_type}; leave it out."
             for task_type, names in {"frame_classification": FRAME_KEYS, "regression": NUMBER_KEYS}.items()
             for name in names
-            if settings.task_type != task_type and sources[name] != "config.ini"
+            if settings.task_type != task_type and sources.get(name, "config.ini") != "config.ini"
         ]
     if settings is not None and not faults and not trains_network(architecture.name):
         if architecture.name == COMBINATION:
@@ -257,6 +258,8 @@ def _describe_fault(fault: Any, declaration: Declaration, where: str, sources: M
     if not fault["loc"]:
         return f"{where}: {_ended(reason)}"
     name = str(fault["loc"][0])
+    if fault["type"] == "missing" and len(fault["loc"]) == 1:
+        return describe_missing(name, _sections_around(name))
     place = _place(declaration, sources.get(name, "instance"), where)
     received = fault["input"]
     allowed = fault.get("ctx", {}).get("expected")
@@ -264,7 +267,17 @@ def _describe_fault(fault: Any, declaration: Declaration, where: str, sources: M
         names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
         return f"{place}: {name}: received '{received}'. {suggestion(received, names)}"
     wanted = "allowed: " if fault["msg"].startswith("Input should be") else ""
-    return f"{place}: {name}: received {received!r}; {wanted}{_ended(reason)}"
+    return f"{place}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {wanted}{_ended(reason)}"
+
+
+def _sections_around(missing: str) -> list[str]:
+    """Return the sections of config.ini that have the neighbours of a key which it lacks, in the order of the settings."""
+    of_key = {key: section for section, values in read_defaults().items() for key in values}
+    names = list(Settings.model_fields)
+    place = names.index(missing)
+    before = [of_key[name] for name in names[:place] if name in of_key]
+    after = [of_key[name] for name in names[place + 1 :] if name in of_key]
+    return list(dict.fromkeys([*before[-1:], *after[:1]]))
 
 
 def _ended(sentence: str) -> str:

@@ -86,6 +86,7 @@ class Settings(FeatureSettings):
     in_memory_mb: Annotated[NonNegativeInt, _RUN]
     data_on_device: Annotated[bool, _RUN] = True  # what was written before has none
     search_storage: Annotated[OptionalText, _RUN | Scope.BETWEEN_STEPS] = None  # as data_on_device
+    checkpoint_minutes: Annotated[NonNegativeFloat, _RUN | Scope.BETWEEN_STEPS] = 5.0  # as data_on_device
     slurm_cluster: Annotated[Literal["slurm", "local"], _CLUSTER]
     slurm_partition: Annotated[OptionalText, _CLUSTER]
     slurm_time_limit_min: Annotated[PositiveInt, _CLUSTER]

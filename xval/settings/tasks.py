@@ -1,7 +1,7 @@
-"""The tasks: all that differs between classification, regression, representation and frame_classification.
+"""The tasks: all that differs between classification, of one label or of several, regression, representation and frames.
 
 Comes in: a task_type, and of frame_classification a label_form. Goes out: a `Task`. A new task is an entry of `TASKS`, a file
-of metrics, xval/metrics/<name>.py, and a module of xval/evaluation/, where none that is there fits.
+of metrics, xval/metrics/<name>.py, and a module of xval/evaluation/.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,14 @@ from typing import Literal
 from xval import metrics
 from xval.errors import SettingsError, suggestion
 from xval.metrics.frame_classification import EVENT_METRICS, SCORE_METRICS
+from xval.metrics.multilabel_classification import TUNED_METRICS
 from xval.settings import keras_names, user_code
 from xval.settings.keras_names import KerasMetric
 from xval.settings.scope import Scope
 
-TaskType = Literal["classification", "regression", "representation", "frame_classification"]
+TaskType = Literal["classification", "multilabel_classification", "regression", "representation", "frame_classification"]
 LabelForm = Literal["multi_class", "multi_label"]
-TargetForm = Literal["class", "one_hot", "number", "input", "frames"]
+TargetForm = Literal["class", "one_hot", "multi_hot", "number", "input", "frames"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +81,23 @@ class Task:
 
     @property
     def has_clip_targets(self) -> bool:
-        """Whether each clip has a target: a class or numbers."""
+        """Whether each clip has a target: a class, labels or numbers."""
         return self.target == "clip"
 
     @property
     def has_clip_classes(self) -> bool:
-        """Whether each clip has a class."""
-        return self.has_clip_targets and self.has_classes
+        """Whether each clip has one class."""
+        return self.has_clip_targets and self.has_classes and not self.is_multi_label
+
+    @property
+    def has_clip_labels(self) -> bool:
+        """Whether each clip has any number of labels."""
+        return self.has_clip_targets and self.is_multi_label
+
+    @property
+    def deals_classes(self) -> bool:
+        """Whether folds are stratified by class, each of which some item has to train."""
+        return self.has_clip_classes or self.has_clip_labels
 
     @property
     def has_clip_numbers(self) -> bool:
@@ -176,6 +187,24 @@ CLASSIFICATION = Task(
     },
 )
 
+MULTILABEL_CLASSIFICATION = Task(
+    name="multilabel_classification",
+    target="clip",
+    has_classes=True,
+    activation="sigmoid",
+    losses={"binary_crossentropy": "multi_hot", "binary_focal_crossentropy": "multi_hot"},
+    training_metric="accuracy",
+    training_metric_classes={"multi_hot": "BinaryAccuracy"},
+    main_metrics=("mean_average_precision", "tuned_macro_f1"),
+    item_metric="lrap",
+    evaluation="xval.evaluation.clips.evaluate_model",
+    final_metrics=TUNED_METRICS,
+    keras_metrics={
+        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+    },
+)
+
 REGRESSION = Task(
     name="regression",
     target="clip",
@@ -238,8 +267,7 @@ _MULTI_CLASS_FRAMES = Task(
     item_metric="macro_f1",
     evaluation="xval.evaluation.frames.evaluate_frames",
     final_metrics=EVENT_METRICS | SCORE_METRICS,
-    # Other labels of frames are other questions.
-    loss_scopes=(Scope.LOSS, Scope.FRAME_LOSS),
+    loss_scopes=(Scope.LOSS, Scope.FRAME_LOSS),  # other labels of frames are other questions
     unit="frames",
     clip_word="recording",
     answer_word="event",
@@ -252,7 +280,9 @@ _MULTI_LABEL_FRAMES = replace(
 )
 FRAME_CLASSIFICATION = replace(_MULTI_CLASS_FRAMES, variants={"multi_label": _MULTI_LABEL_FRAMES})
 
-TASKS: Mapping[str, Task] = {task.name: task for task in (CLASSIFICATION, REGRESSION, REPRESENTATION, FRAME_CLASSIFICATION)}
+TASKS: Mapping[str, Task] = {
+    task.name: task for task in (CLASSIFICATION, MULTILABEL_CLASSIFICATION, REGRESSION, REPRESENTATION, FRAME_CLASSIFICATION)
+}
 
 
 def find_task(name: str, label_form: str = "multi_class") -> Task:

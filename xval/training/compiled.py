@@ -17,7 +17,7 @@ import keras
 
 from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
-from xval.backend.keras_internals import all_layers
+from xval.backend.keras_internals import all_layers, optimizer_variables
 from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual
 from xval.settings import user_code
@@ -53,7 +53,7 @@ class CompiledModel:
     @property
     def variables(self) -> list[keras.Variable]:
         """All that one fold must not inherit from another: weights, statistics, states of random numbers, the optimizer's."""
-        return [*self.fitted.variables, *self.fitted.optimizer.variables]
+        return [*self.fitted.variables, *optimizer_variables(self.fitted.optimizer)]
 
 
 def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> CompiledModel:

@@ -73,11 +73,11 @@ class BetweenEpochs:
             restore_best_weights=settings.restore_best_weights,
         )
         self._epoch_end = _EpochEnd(settings, validation, report)
-        self._kept = _KeptPredictions(self._stopper, self._epoch_end, keeps_last=self._keeps_last)
+        self._kept = KeptPredictions(self._stopper, self._epoch_end, keeps_last=self._keeps_last)
         rates = refit.learning_rates if refit else None
         schedule = [] if rates is None else [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
         self.callbacks: list[keras.callbacks.Callback] = [
-            *([] if settings.weight_average is None else [_AveragedWeights()]),
+            *([] if settings.weight_average is None else [AveragedWeights()]),
             self._epoch_end,
             *(schedule or _schedule(settings, self._stopper.mode, n_batches)),
             *([] if refit else [self._stopper, self._kept]),
@@ -120,7 +120,7 @@ class BatchLosses(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._size_of, self._write = size_of, write
         self._losses: list[float] = []
-        self._n_written = 0
+        self.n_written = 0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002 - as Keras calls it
         """Begin anew."""
@@ -135,8 +135,8 @@ class BatchLosses(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
         """Hand the losses on."""
-        self._write(1 + self._n_written, self._losses)
-        self._n_written += len(self._losses)
+        self._write(1 + self.n_written, self._losses)
+        self.n_written += len(self._losses)
 
 
 class _RateByBatch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -152,7 +152,7 @@ class _RateByBatch(keras.callbacks.Callback):  # type: ignore[misc]
         followed.follow_line(start, end, self._n_batches)
 
 
-class _AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
+class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Have the averages of the weights in the model, which Keras's optimizer keeps, from the end of an epoch to the next one.
 
     Keras's SwapEMAWeights does the same, but loses the averages where training stops early, and rounds on TensorFlow.
@@ -160,26 +160,29 @@ class _AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._trained: list[NDArray[np.float32]] = []
+        self.trained: list[NDArray[np.float32]] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
-        for variable, value in zip(self._variables(), self._trained, strict=False):
+        """Go on training from the weights that were trained."""
+        for variable, value in zip(self._variables(), self.trained, strict=False):
             variable.assign(value)
-        self._trained = []
+        self.trained = []
 
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Validate the averages."""
         self._put_averages()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Have other callbacks see the averages."""
         self._put_averages()
 
     def _variables(self) -> list[keras.Variable]:
         return list(self.model.trainable_variables)
 
     def _put_averages(self) -> None:
-        if self._trained:
+        if self.trained:
             return
-        self._trained = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables()]
+        self.trained = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables()]
         for variable, average in zip(self._variables(), weight_averages(self.model.optimizer), strict=True):
             variable.assign(keras.ops.convert_to_numpy(average).copy())  # a buffer of its own: JAX gives both away in a step
 
@@ -248,7 +251,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
 
-class _KeptPredictions(keras.callbacks.Callback):  # type: ignore[misc]
+class KeptPredictions(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the validation predictions of the last epoch, or of the one that early stopping holds to be the best so far."""
 
     def __init__(self, stopper: keras.callbacks.EarlyStopping, epoch_end: _EpochEnd, *, keeps_last: bool) -> None:
@@ -259,5 +262,6 @@ class _KeptPredictions(keras.callbacks.Callback):  # type: ignore[misc]
         self.predictions: NDArray[np.float32] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
+        """Keep the predictions of the epoch if its weights are kept."""
         if self._keeps_last or self._stopper.best_epoch == epoch:
             self.predictions = self._epoch_end.predictions

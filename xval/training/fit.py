@@ -20,10 +20,12 @@ from xval.data.batches import Batches, WholeEpoch
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
 from xval.data.indexed import Indexed
+from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.job import Refit
 from xval.models.losses import loss_targets
 from xval.models.predict import on_gpu, predict
 from xval.settings.schema import Settings
+from xval.training.checkpoint import CheckpointedEpochs
 from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
 from xval.training.layer_rates import set_layer_rates
@@ -63,6 +65,7 @@ def train_model(
     report: ReportEpoch,
     refit: Refit | None = None,
     write_batches: WriteBatches | None = None,
+    checkpoints: FoldCheckpoints | None = None,
 ) -> History:
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
 
@@ -75,6 +78,7 @@ def train_model(
         refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
             have. None: as the settings say.
         write_batches: Called after each epoch with the losses of its batches, see `BatchLosses`.
+        checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
 
     Returns:
         The history.
@@ -113,20 +117,21 @@ def train_model(
         on_epoch_end=lambda *_: note_data_share(batches.seconds / (time.perf_counter() - started)),
     )
     followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
-    fitted = compiled.fitted.fit(
+    callbacks = [begin, *followed_batches, *between.callbacks, *own]
+    n_epochs = refit.epochs if refit else settings.num_epochs
+    epochs = CheckpointedEpochs(None if own else checkpoints, compiled, callbacks, report, n_epochs)
+    batches.set_epoch(epochs.first_epoch)
+    compiled.fitted.fit(
         batches if found is None else _epochs_on_device(compiled, batches, *found),
         validation_data=by_keras,
-        epochs=refit.epochs if refit else settings.num_epochs,
-        callbacks=[begin, *followed_batches, *between.callbacks, *own],
+        initial_epoch=epochs.first_epoch,
+        epochs=epochs.last_epoch,
+        callbacks=[*callbacks, epochs],
         shuffle=False,
         verbose=0,
     )
-    rows = [
-        {"epoch": epoch + 1} | {name: float(values[epoch]) for name, values in fitted.history.items()}
-        for epoch in range(len(fitted.epoch))
-    ]
     # A callback of the user's own may have changed the weights since they were validated.
-    return History(rows, between.best_epoch(len(rows)), None if own else between.predictions)
+    return History(epochs.rows, between.best_epoch(len(epochs.rows)), None if own else between.predictions)
 
 
 def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamples, indexed: Indexed) -> WholeEpoch:
@@ -170,7 +175,8 @@ def _targeted(
     else:
         targets = loss_targets(examples.targets, compiled.loss, settings, data)
     if smooth:  # Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
-        targets = (targets * (1 - smooth) + smooth / targets.shape[-1]).astype(np.float32)
+        n_answers = 2 if settings.task.is_multi_label else targets.shape[-1]  # each label is there, or it is not
+        targets = (targets * (1 - smooth) + smooth / n_answers).astype(np.float32)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`
     return Batches(examples, settings.batch_size, targets=targets, weights=weights, constant=wants_constant_shapes(), **options)

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out, end_as_ctrl_c_does
+from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out
 from xval.backend.devices import load_keras
 from xval.backend.gpu_readings import watched_gpus
+from xval.jobs.checkpoints import write_latest
 from xval.jobs.claim import FAILED
 from xval.jobs.job_file import read_job_file, write_outcome
 from xval.operating_system import WARNING_SIGNALS
@@ -32,9 +33,8 @@ def main(path: Path, *, is_tied: bool) -> int:
     Returns:
         0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.
     """
-    end_as_ctrl_c_does()
     for warning in WARNING_SIGNALS:
-        signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher does what is to be done
+        signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher ends what is to end
     if is_tied:
         threading.Thread(target=_end_with_input, daemon=True).start()
     return carry_out(lambda: _run(path))
@@ -46,6 +46,9 @@ def _run(path: Path) -> int:
         load_keras()
 
     def report(event: Mapping[str, Any]) -> None:
+        if "note" in event:
+            sys.stdout.write(f"{event['note']}\n")
+            return
         values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())
         sys.stdout.write(f"epoch {event['epoch']}: {values}\n")
         sys.stdout.flush()
@@ -68,6 +71,7 @@ def _run(path: Path) -> int:
 def _end_with_input() -> None:
     while os.read(0, 4096):
         pass
+    write_latest()
     os._exit(EXIT_INTERRUPTED)  # the next one that claims the job removes what this leaves
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xval.backend.devices import load_keras
 from xval.folds.predefined import SIDES
+from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
@@ -55,6 +56,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
         return _describe(job) | classical.train_and_test(job, temporary)
     load_keras()
     from xval.backend import on_device
+    from xval.training.checkpoint import belongings
     from xval.training.compiled import WARM_MODEL
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
@@ -62,20 +64,24 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     setup = set_up_fold(job)
     settings = job.settings
     compiled = WARM_MODEL.take(setup.compiled, settings, job.options)
+    checkpoints = FoldCheckpoints(job, temporary, report, belongings(setup.facts))
     try:
-        history = train_model(
-            compiled,
-            setup.data,
-            settings,
-            seed=job.seed,
-            report=epoch_report(job, report),
-            refit=job.refit,
-            write_batches=_batch_log(job),
-        )
+        with checkpoints.written_at_signals():
+            history = train_model(
+                compiled,
+                setup.data,
+                settings,
+                seed=job.seed,
+                report=epoch_report(job, report),
+                refit=job.refit,
+                write_batches=_batch_log(job),
+                checkpoints=checkpoints,
+            )
+            tested = _test(job, setup, compiled.whole, history, temporary)
     except BaseException:
         WARM_MODEL.forget()  # its state is unknown
         raise
-    return _test(job, setup, compiled.whole, history, temporary) | on_device.describe(compiled.fitted)
+    return tested | checkpoints.facts | on_device.describe(compiled.fitted)
 
 
 def _batch_log(job: Job) -> Callable[[int, Sequence[float]], None] | None:
@@ -163,7 +169,7 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
         evaluation = _evaluate(model, setup, job.settings, history)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
-    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial)
+    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial, tested.get("thresholds"))
     write_history(temporary / "history.csv", history.epochs)
     return _describe(job) | {
         **setup.facts,

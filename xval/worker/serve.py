@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xval.backend.devices import load_keras
+from xval.jobs.checkpoints import write_latest
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
+from xval.operating_system import WARNING_SIGNALS
 from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 from xval.worker.check_models import check_models
@@ -71,7 +73,8 @@ def main(load: Callable[[], WorkerTasks] = load_training) -> None:
     Args:
         load: Called once the orders are read and the answers can be written; it returns what is done with jobs.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the executor decides what ends
+    for number in (signal.SIGINT, *WARNING_SIGNALS):  # they reach the whole group; the executor decides what ends
+        signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
     lines: queue.Queue[str] = queue.Queue()
@@ -98,6 +101,7 @@ def main(load: Callable[[], WorkerTasks] = load_training) -> None:
 def _read_lines(lines: "queue.Queue[str]") -> None:
     for line in sys.stdin:
         lines.put(line)
+    write_latest()
     os._exit(0)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from preprocessing.clips.columns import COLUMNS_NAME, with_columns, write_columns
+from preprocessing.clips.columns import COLUMNS_NAME, collect_columns, with_columns, write_columns
 from preprocessing.corpora.table import list_clips
 from preprocessing.corpus import make_corpus
 from xval.errors import CorpusError
@@ -44,6 +44,11 @@ def test_further_columns_stand_beside_the_index_with_one_type_each(tmp_path: Pat
     assert np.isnan(found.loc["d.wav", "age"])
     assert found.loc["a.wav", "duration_s"] == pytest.approx(0.05)  # measured, not as the table says
     assert "empty" not in found
+
+
+def test_what_no_workbook_holds_becomes_a_blank() -> None:
+    clips = pd.DataFrame({"note": pd.Series(["loud\x07\nthen quiet", "\x1b", "\udce9x"], dtype=object)})
+    assert collect_columns(clips, ["a", "b", "c"])["note"].tolist() == ["loud  then quiet", None, "x"]
 
 
 def test_a_copy_that_is_not_listed_has_the_values_of_its_source(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A store appears whole or not at all, whatever happens to the process that builds it."""
 
+import errno
 import os
 import resource
 import signal
@@ -97,9 +98,7 @@ def test_the_first_of_two_stays(tmp_path: Path) -> None:
 
 def test_replacing_puts_the_new_one_in_the_place_of_the_old(tmp_path: Path) -> None:
     for value in (1.0, 2.0):
-        with writer_of(tmp_path / "store") as writer:
-            append(writer, value)
-            writer.publish(index_hash="abc", replace=True)
+        replace_with(tmp_path / "store", value)
     assert (open_store(tmp_path / "store").predictors("item") == 2.0).all()
     assert visible(tmp_path) == ["store"]
 
@@ -149,6 +148,12 @@ def file_size_limit(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def replace_with(folder: Path, value: float) -> None:
+    with writer_of(folder) as writer:
+        append(writer, value)
+        writer.publish(index_hash="abc", replace=True)
+
+
 def replace_on_full_disk(folder: Path, n_examples: int) -> None:
     with writer_of(folder) as writer, file_size_limit(1000):
         append(writer, 2.0, n_examples)
@@ -160,6 +165,29 @@ def test_a_full_disk_leaves_the_old_store_as_it_was(tmp_path: Path, n_examples: 
     build(tmp_path / "store")
     with pytest.raises(CorpusError, match=r"the feature store cannot be written: .*File too large"):
         replace_on_full_disk(tmp_path / "store", n_examples)
+    assert (open_store(tmp_path / "store").predictors("item") == 1.0).all()
+    assert visible(tmp_path) == ["store"]
+
+
+@pytest.mark.parametrize(("call", "name"), [("mkdir", "targets"), ("rename", "store")])
+def test_a_disk_that_is_full_of_folders_or_names_leaves_the_old_store_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, name: str
+) -> None:
+    build(tmp_path / "store")
+    original, failed = getattr(Path, call), []
+
+    def full(path: Path, *arguments: object, **options: object) -> object:
+        target = arguments[0].name if arguments and isinstance(arguments[0], Path) else path.name
+        if not failed and target == name and (call == "mkdir" or path.suffix == ".tmp"):
+            failed.append(path)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, call, full)
+    with pytest.raises(CorpusError, match="the feature store cannot be written: No space left"):
+        replace_with(tmp_path / "store", 2.0)
+
+    assert failed
     assert (open_store(tmp_path / "store").predictors("item") == 1.0).all()
     assert visible(tmp_path) == ["store"]
 

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+from copy import deepcopy
 
 import h5py
 import numpy as np
@@ -13,8 +14,14 @@ from pyarrow import parquet
 
 from preprocessing import corpus
 from preprocessing.store import open_store
+from preprocessing.store.checksums import write_checksums
 from xval.audit import RULES, audit
+from xval.audit.evidence import Evidence
+from xval.audit.files import FILES
+from xval.audit.verdict import Findings
+from xval.errors import XvalError
 from xval.folds.split import FoldPlan
+from xval.inference import load_model
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 
@@ -59,6 +66,7 @@ def write_corpus(copy, change):
         copy.edit(path, lambda record: record.update(folds_hash=written))
     for path in copy.corpus.glob("features/*/store.json"):
         copy.edit(path, lambda store: store.update(index_hash=made.index_hash))
+        write_checksums(path.parent)
     return content
 
 
@@ -84,6 +92,7 @@ def test_without_the_corpus_what_needs_it_is_not_checkable_and_says_so(copy):
 
     assert {rule for rule, verdict in verdicts.items() if verdict.state == "ok"} == {
         "files", "items", "earlier models", "members", "folds hash", "settings hash", "code hash", "seeds", "repeats",
+        "thresholds",
     }  # fmt: skip
     others = [verdict for verdict in verdicts.values() if verdict.state != "ok"]
     assert {verdict.state for verdict in others} == {"not checkable"}
@@ -137,6 +146,62 @@ def test_a_missing_file_is_named(copy, name):
     (copy.fold(1, 2) / name).unlink()
 
     assert copy.only_failure() == ("files", f"instance 1, fold 2: {name} is missing")
+
+
+DELETED, N_ALTERED = object(), 40
+ALTERED = (DELETED, None, "x", [], 10**400, -1, 0, 3, [[1]], {"a": 1}, 1e308, True, "\ud800")
+
+
+def keys_of(value, above=()):
+    """Yield where each value of a JSON object stands; of a list its first one."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ():
+        yield (*above, key)
+        yield from keys_of(each, (*above, key))
+
+
+def test_what_predict_refuses_of_a_model_json_check_refuses_too(copy):
+    model = copy.fold() / "model.json"
+    good = json.loads(model.read_text())
+    evidence = Evidence(ExperimentFolder(copy.results), copy.data)
+    evidence.jobs = evidence.jobs[:1]
+    changes = [(where, value) for where in keys_of(good) for value in ALTERED]
+    chosen = [changes[number] for number in np.random.default_rng(16).permutation(len(changes))[:N_ALTERED]]
+    own = [(("feature_settings", "hop_length"), 3), (("clip_samples",), 3), (("is_custom",), True), (("architecture",), "x"),
+           (("class_names", 0), DELETED), (("feature_settings", "window"), "x"), (("class_names", 0), "\ud800")]  # fmt: skip
+    n_refused, wrong = 0, []
+    for where, value in [((), None), *chosen, *own]:
+        content = parent = deepcopy(good)
+        for key in where[:-1]:
+            parent = parent[key]
+        if value is DELETED:
+            del parent[where[-1]]
+        elif where:
+            parent[where[-1]] = value
+        model.write_text(json.dumps(content))
+        findings = Findings()
+        FILES.check(evidence, findings)
+        try:
+            load_model(copy.fold()).predict(np.ones(8000, np.float32), sample_rate_hz=8000)
+        except XvalError:
+            n_refused += 1
+            wrong += [] if findings.faults else [(where, value)]
+        else:
+            wrong += findings.faults if where == () else []
+
+    assert wrong == []
+    assert n_refused > N_ALTERED // 2
+
+
+def test_a_flipped_bit_in_a_store_is_named(copy):
+    (store, *_) = sorted((copy.corpus / "features").glob("*/store.json"))
+    path = next((store.parent / "predictors").iterdir())
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+
+    assert copy.only_failure() == ("files", f"{path}: not as it was written (another checksum)")
+    (store.parent / "checksums.json").unlink()
+    assert f"{store.parent} was made without checksums" in copy.audit()["files"].warnings[0]
 
 
 def test_a_damaged_file_is_named_and_what_needs_it_not_checkable(copy):

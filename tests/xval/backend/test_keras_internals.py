@@ -17,9 +17,12 @@ from xval.backend.keras_internals import (
     TRIED_WITH,
     all_layers,
     forget_traced_gradients,
+    global_seed_state,
     leave_tensorflow_alone,
     move_rate_by_batch,
+    optimizer_variables,
     scale_updates,
+    set_global_seed_state,
     shapes_alone,
     weight_averages,
 )
@@ -215,3 +218,25 @@ def test_tensorflow_is_left_alone_on_another_backend_unless_it_is_loaded(monkeyp
     keras.saving.serialize_keras_object({"a": 1})
 
     assert ("tensorflow" in sys.modules) == (is_loaded or backend == "tensorflow")
+
+
+def test_the_state_of_the_seeds_that_keras_draws_itself_can_be_put_back():
+    keras.utils.set_random_seed(1)
+    assert global_seed_state() is None
+    keras.random.uniform((2,))
+    state = global_seed_state()
+    first = keras.ops.convert_to_numpy(keras.random.uniform((2,)))
+    keras.utils.set_random_seed(2)
+    set_global_seed_state(state)
+
+    assert np.array_equal(keras.ops.convert_to_numpy(keras.random.uniform((2,))), first)
+
+
+def test_the_variables_of_an_optimizer_within_another_are_found():
+    inner = keras.optimizers.Nadam()
+    outer = keras.optimizers.LossScaleOptimizer(inner)
+    outer.build([keras.Variable(np.zeros(2, np.float32))])
+
+    found = {id(each) for each in optimizer_variables(outer)}
+
+    assert found == {id(each) for each in (*outer.variables, *inner.variables, inner._u_product)}

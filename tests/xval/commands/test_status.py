@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -81,6 +82,23 @@ def test_a_failed_job_says_why_and_the_exit_code_is_1(command, results):
     assert code == 1
     assert "instance 2, fold 1-2: failed: loss is NaN after epoch 3" in printed
     assert states(command, results)[1]["failed"] == 2
+
+
+def test_a_job_with_a_checkpoint_goes_on_from_there(command, results, running):
+    for fold in (1, 2):
+        remove(results, 1, fold)
+        write_checkpoint(results / "instance_1" / f".fold_{fold}.checkpoint.npz", Checkpoint({}, 6 * fold, 0.0, {}), results)
+    (results / "instance_2" / ".fold_1.checkpoint.npz").write_bytes(b"damaged, and of a fold that is done")
+    running(1, 1)
+
+    code, printed, _ = command("status", results)
+    _, _, jobs = states(command, results)
+
+    assert code == 0
+    assert "epoch 7 of 50, checkpoint at epoch 6" in printed
+    assert "fold 2: to do: the next run goes on at epoch 13" in printed
+    assert [jobs[key]["checkpoint"] for key in ((1, 1), (1, 2), (2, 1))] == [6, 12, None]
+    assert command("check", results, "--data-folder", results)[1].count(".npz") == 0
 
 
 def test_what_is_to_do_takes_as_long_as_finished_jobs_of_the_instance(command, results):
@@ -250,14 +268,14 @@ def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
 
 
 def test_a_run_is_followed_epoch_by_epoch_and_goes_on(project):
-    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=60, early_stopping=False)
+    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=150, early_stopping=False, backend="jax")
     process = project.start("--folds", "1", "--executor", "inline")
     seen = []
     while process.poll() is None:
         if (project.results / "folds.json").exists():
             status = read_status(ExperimentFolder(project.results))
             seen += [(job.fold, job.epoch) for each in status.instances for job in each.jobs if job.state == "running"]
-        time.sleep(0.02)
+        time.sleep(0.05)
     printed, _ = process.communicate()
 
     assert process.returncode == 0, printed

@@ -142,6 +142,21 @@ def test_crops_differ_between_epochs_and_follow_the_seed(waveforms):
     assert not np.array_equal(one[0], other[0])
 
 
+def test_an_epoch_has_its_order_crops_and_mixtures_whatever_was_read_before(waveforms):
+    def last_of(epochs):
+        examples = load(waveforms, **CROP).training
+        targets = np.eye(2, dtype=np.float32)[examples.targets]
+        batches = Batches(examples, 4, targets=targets, shuffle_seed=5, mixup=0.4)
+        for epoch in epochs:
+            batches.set_epoch(epoch)
+            batches.on_epoch_begin()
+            found = [np.concatenate(parts) for parts in zip(*map(batches.__getitem__, range(batches.num_batches)), strict=True)]
+        return found
+
+    for all_of_them, alone in zip(last_of(range(4)), last_of([3]), strict=True):
+        np.testing.assert_array_equal(all_of_them, alone)
+
+
 @pytest.mark.parametrize(
     "changes", [{}, CROP, WINDOWS, {**CROP, **WINDOWS}], ids=["whole", "crops", "windows", "crops, windows"]
 )

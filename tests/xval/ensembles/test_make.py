@@ -9,6 +9,7 @@ import pytest
 
 from xval.__main__ import main
 from xval.audit import audit
+from xval.ensembles.fold import combine_fold
 from xval.ensembles.make import make_ensemble
 from xval.errors import ResultsError, SettingsError
 from xval.inference import load_model
@@ -67,6 +68,30 @@ def test_the_mean_of_instances_is_an_instance_with_figures_predictions_and_a_cle
     assert verdicts["members"].n_checked == 2
     compared = compare_instances(experiment.path, [901, 1], baseline=1)
     assert "ensemble 1+2+3" in str(compared.table.to_dict())
+
+
+def test_a_try_that_ended_between_its_folds_is_made_again(experiment, monkeypatch):
+    expected = experiment.make(1, 2).weights
+    shutil.rmtree(experiment.path / "instance_901")
+    monkeypatch.setattr("xval.ensembles.make.combine_fold", full_at_the_second(combine_fold))
+    with pytest.raises(OSError, match="full"):
+        experiment.make(1, 2)
+    assert experiment.record(901, fold=1)["status"] == "done"
+
+    assert experiment.make(1, 2).weights == expected
+    assert not list(experiment.path.glob("*.replaced"))
+
+
+def full_at_the_second(combine):
+    calls = []
+
+    def combine_once(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OSError("the disk is full")
+        return combine(*arguments)
+
+    return combine_once
 
 
 def test_an_ensemble_of_one_model_twice_has_the_figures_of_that_model(experiment):

@@ -48,7 +48,7 @@ def write_experiment(project, *schedules, **parameters):
     """Write a script with an instance per schedule of `SCHEDULES`; None: the usual one."""
     (project.folder / "own_schedules.py").write_text(SCHEDULES.format(folder=project.folder))
     own = [{**NETWORK, **({"schedule": f"own_schedules.{name}"} if name else {})} for name in schedules]
-    project.write_script(*own, **{"num_folds": 2, "gpu_ID": "cpu"} | parameters)
+    project.write_script(*own, **{"num_folds": 2, "gpu_ID": "cpu", "backend": "jax"} | parameters)
 
 
 def options_of(executor):

@@ -1,6 +1,9 @@
 """Retry, loss and adoption of what engines launch, with an engine that decides in memory what becomes of a job."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +12,12 @@ from xval.errors import SettingsError
 from xval.executors import _launched
 from xval.executors._launched import run_launched, slot_of_each
 from xval.folds.split import Fold
+from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, write_job_file, write_outcome
+from xval.results.epoch_note import EpochNote
+from xval.results.folder import ExperimentFolder
 
 CPU = Slot("cpu", 1)
 
@@ -85,6 +91,39 @@ def test_a_lost_job_goes_elsewhere_as_often_as_its_engine_allows(jobs):
     assert run(jobs, engine) == {1: ("done", "because"), 2: ("crashed", "it is gone, 3 times")}
 
 
+def test_a_loss_after_progress_is_not_counted_with_those_before(jobs, tmp_path):
+    class Progressing(Engine):
+        def end_of(self, path):
+            (tmp_path / "instance_1").mkdir(exist_ok=True)
+            epoch = len(self.launched) // 2  # every second launch comes further
+            if epoch:
+                write_checkpoint(tmp_path / "instance_1" / ".fold_1.checkpoint.npz", Checkpoint({}, epoch, 0.0, {}), tmp_path)
+            return super().end_of(path)
+
+    engine = Progressing({1: [None] * 9 + ["done"]})
+
+    assert run(jobs[:1], engine) == {1: ("done", "because")}
+    assert len(engine.launched) == 10
+
+
+def test_that_a_job_goes_on_is_shown_by_its_note(jobs):
+    engine, seen = Engine({}), []
+    outcomes = run_launched(jobs[:1], CPU, seen.append, engine)
+    engine.end_of = lambda path: say(path) or ""
+
+    def say(path):
+        if seen:
+            engine.fates, engine.end_of = {1: ["done"]}, lambda path: Engine.end_of(engine, path)
+            return
+        folder = ExperimentFolder(Path(jobs[0].experiment_folder))
+        (folder.leftovers(1, 1) or [folder.begin_fold(1, 1)])[0].joinpath("progress.json").unlink(missing_ok=True)
+        EpochNote(folder.leftovers(1, 1)[0], 30).say("fold 1 goes on at epoch 13 of 30", 12)
+
+    assert next(outcomes).status == "done"
+    assert {"instance": 1, "fold": 1, "repeat": 1, "worker": 0, "note": "fold 1 goes on at epoch 13 of 30"} in seen
+    assert 12 in [event.get("epoch") for event in seen]
+
+
 def test_no_more_are_launched_at_a_time_than_there_is_room_for(jobs):
     engine = Engine({1: ["done"], 2: ["done"]})
 
@@ -120,3 +159,40 @@ def test_closing_cancels_what_waits_or_runs_and_removes_what_it_left(jobs):
 
     assert engine.cancelled == ["instance_2_fold_1"]
     assert not leftover.exists()
+
+
+HOLDER = """
+import sys, threading, os
+from pathlib import Path
+from xval.results.folder import ExperimentFolder
+folder = ExperimentFolder(Path(sys.argv[1]))
+with folder.claim(1, 1):
+    folder.begin_fold(1, 1)
+    print("begun", flush=True)
+    sys.stdin.read()
+    threading.Event().wait(1)
+    os._exit(130)
+"""
+
+
+def test_a_process_that_ends_a_moment_after_it_was_cancelled_leaves_nothing_either(jobs, request):
+    """As below Ray, which kills its own process, and the process that trains looks up later."""
+
+    class Late(Engine):
+        def launch(self, paths):
+            command = [sys.executable, "-c", HOLDER, jobs[0].experiment_folder]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            request.addfinalizer(self.process.communicate)
+            assert self.process.stdout.readline() == "begun\n"
+
+        def end_of(self, path):
+            raise KeyboardInterrupt
+
+        def cancel(self, paths):
+            self.process.stdin.close()
+            self.process.stdin = None
+
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs[:1], Late({}))
+
+    assert not list(Path(jobs[0].experiment_folder).rglob("*.part"))

@@ -59,7 +59,7 @@ def two_machines(project, engines):
 
 @pytest.mark.slow
 def test_jobs_of_a_lost_machine_run_elsewhere_and_every_job_is_done_once(project, engines, two_machines):
-    engines.write_experiment(project, "wait", num_folds=3)
+    engines.write_experiment(project, "wait", num_folds=3, checkpoint_minutes=1e-6)
     (project.folder / "go").touch()
     assert project.run("--executor", "inline", "--set", "experiment_folder=inline").returncode == 0
     (project.folder / "go").unlink()
@@ -79,6 +79,8 @@ def test_jobs_of_a_lost_machine_run_elsewhere_and_every_job_is_done_once(project
     assert running.returncode == 0, printed
     assert project.figures() == project.figures("inline")
     assert len(project.figures()) == 3
+    went_on = [record["went_on"]["after_epoch"] for record in project.records().values() if "went_on" in record]
+    assert went_on == [1], "the lost job goes on inside its fold"
     assert len(waiting.read_text().splitlines()) == 4, "each job began once, and the lost one twice"
     outcomes = [json.loads(path.read_text()) for path in (project.results / "jobs").glob("*.outcome.json")]
     assert [outcome["status"] for outcome in outcomes] == ["done"] * 3

@@ -1,17 +1,26 @@
 """What Slurm is asked for, what is understood of its answers, preemption, and a driver that dies."""
 
 import os
+import pickle
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("submitit")
 
+from xval.backend.devices import Slot
 from xval.errors import SettingsError
 from xval.executors import slurm
 from xval.executors.slurm import Queue, make_slots
+from xval.folds.split import Fold
+from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
+from xval.jobs.job import Job
+from xval.jobs.job_file import read_outcome, write_job_file
+from xval.results.checkpoint_note import checkpoint_path
+from xval.results.folder import ExperimentFolder
 
 
 @pytest.fixture
@@ -122,9 +131,49 @@ def test_the_gpu_is_the_first_of_those_that_slurm_gives(settings):
     assert make_slots(settings(slurm_gpus_per_job=0))[0][0].device == "cpu"
 
 
+def test_only_restarts_without_progress_are_counted(tmp_path, settings, monkeypatch):
+    job = Job(str(tmp_path), "", "", 1, Fold(1, ("a",), ("b",), ("c",)), settings(), {}, "hash", "folds", 1)
+    path = write_job_file(job, Slot("cpu", 1))
+    (tmp_path / "instance_1").mkdir()
+    clock, trained = [0.0], [0]
+
+    class Process:
+        was_interrupted = False
+
+        def __init__(self, path):
+            """Start."""
+
+        def wait(self):
+            return 0
+
+        def end(self):
+            if trained[0]:
+                place = checkpoint_path(ExperimentFolder(tmp_path), job.key)
+                write_checkpoint(place, Checkpoint({}, trained[0], 0.0, {}), tmp_path)
+
+    monkeypatch.setattr(slurm, "JobProcess", Process)
+    monkeypatch.setattr(slurm, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=lambda _: None))
+    launcher, counts = slurm.Launcher(60), []
+    # (minutes until the signal, epochs in the checkpoint): preemption counts as little as progress
+    for minutes, epochs in ((59, 0), (59, 0), (5, 0), (5, 0), (59, 7), (59, 7), (59, 9), (59, 9), (59, 9)):
+        trained[0] = epochs
+        launcher(str(path))
+        clock[0] += 60 * minutes
+        launcher = pickle.loads(pickle.dumps(launcher.checkpoint(str(path)))).function  # noqa: S301 - as submitit does
+        counts.append(launcher._n_in_vain)
+    assert counts == [1, 2, 2, 2, 0, 1, 0, 1, 2]
+
+    launcher(str(path))
+    clock[0] += 3600
+    assert launcher.checkpoint(str(path)) is None
+    outcome = read_outcome(path)
+    assert outcome.status == "failed"
+    assert "reached its time limit of 60 min 3 times without getting any further: raise slurm_time_limit_min" in outcome.error
+
+
 @pytest.mark.slow
-def test_a_preempted_job_is_requeued_and_its_fold_begins_again(project, engines):
-    engines.write_experiment(project, "wait", num_folds=2)
+def test_a_preempted_job_is_requeued_and_goes_on_inside_its_fold(project, engines):
+    engines.write_experiment(project, "wait", num_folds=2, checkpoint_minutes=1e-6)
     waiting = project.folder / "waiting"
     running = project.start("--folds", "1", *engines.options_of("slurm"))
     engines.wait_for(waiting.exists)
@@ -140,6 +189,8 @@ def test_a_preempted_job_is_requeued_and_its_fold_begins_again(project, engines)
     assert {job: record["status"] for job, record in project.records().items()} == {(1, 1): "done"}
     logs = "".join(path.read_text() for path in (project.results / "jobs" / "submitit").glob("*_log.err"))
     assert "this job is preempted" in logs
+    assert "goes on at epoch 2 of 2" in printed
+    assert project.records()[1, 1]["went_on"]["after_epoch"] == 1
     assert len(list((project.results / "jobs" / "submitit").glob("*_submitted.pkl"))) == 1
     assert not project.leftovers()
 

@@ -39,7 +39,7 @@ def split(index, task_type="classification", **changes):
         index,
         "hash",
         task_type=task_type,
-        has_classes=task_type == "classification",
+        has_classes=task_type in ("classification", "multilabel_classification"),
         settings=FoldSettings(**DEFAULTS | changes),
     )
 
@@ -342,3 +342,16 @@ def test_more_deals_than_the_items_allow_are_refused_with_the_number_that_is_pos
     assert split(speakers(n_items), num_folds=num_folds, fold_repeats=possible).n_deals == possible
     with pytest.raises(FoldsError, match=rf"in {possible} way\(s\).* Use fold_repeats={possible}, fewer folds, or repeats"):
         split(speakers(n_items), num_folds=num_folds, fold_repeats=possible + 1)
+
+
+def test_a_clip_counts_for_each_of_its_labels():
+    """Three items have dog and rain, three bird and none: folds of three have one of each kind, and lonely labels are named."""
+    both, other = ["dog;rain", "dog", ""], ["bird", "bird", ""]
+    index = index_of({f"s{number}": both if number < 3 else other for number in range(6)})
+
+    plan = split(index, "multilabel_classification")
+
+    assert [sorted(int(item[1:]) < 3 for item in fold.test) for fold in plan.folds] == [[False, True]] * 3
+    index.loc[index["item"] == "s0", "label"] = "dog;wind"
+    with pytest.raises(FoldsError, match=r"1 label\(s\) occur in one item only: 'wind' \(item 's0'\)"):
+        split(index, "multilabel_classification")

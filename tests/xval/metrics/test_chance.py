@@ -25,6 +25,9 @@ CASES = {
     "classes": ("classification", CLASSES, [one_hot(number, 8) + np.bincount(CLASSES) / 1e4 for number in range(8)]),
     "frames": ("frame_classification", FRAMES, [one_hot(number, 4) for number in range(4)]),
     "labels": ("frame_classification", LABELS, [np.tile(np.float32(on), (900, 1)) for on in product((0, 1), repeat=3)]),
+    "several": (
+        "multilabel_classification", LABELS, [np.tile(np.float32(on), (900, 1)) for on in product((0, 0.4, 1), repeat=3)],
+    ),
     "numbers": ("regression", NUMBERS, [np.tile(np.float32([level, level]), (900, 1)) for level in np.linspace(0, 5, 40)]
                 + [np.tile(of(NUMBERS, axis=0), (900, 1)) for of in (np.mean, np.median)]),
     "errors": ("representation", ERRORS, [ERRORS]),

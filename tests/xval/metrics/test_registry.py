@@ -22,7 +22,9 @@ from xval.settings.tasks import find_task
 
 
 def test_every_task_lists_its_metrics_in_the_order_of_its_file():
-    assert task_types() == ("classification", "frame_classification", "regression", "representation")
+    assert task_types() == (
+        "classification", "frame_classification", "multilabel_classification", "regression", "representation",
+    )  # fmt: skip
     assert metric_names("classification") == (
         "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc", "eer",
         "top_5_accuracy",
@@ -39,6 +41,7 @@ def test_every_task_lists_its_metrics_in_the_order_of_its_file():
 def test_scores_rise_and_errors_and_losses_fall(task_type):
     directions = {name: higher_is_better(task_type, name) for name in ("loss", *metric_names(task_type))}
     errors = {"classification": ["eer"], "regression": ["mse", "rmse", "mae"], "representation": ["mse"]}
+    errors["multilabel_classification"] = ["hamming_loss"]
     assert [name for name, higher in directions.items() if not higher] == ["loss", *errors.get(task_type, [])]
 
 

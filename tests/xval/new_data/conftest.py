@@ -10,7 +10,7 @@ import soundfile
 
 from xval.errors import AudioError
 from xval.inference import LeftOut
-from xval.saved_models.description import ModelDescription
+from xval.saved_models.description import ModelDescription, mean_thresholds
 
 RATE_HZ = 8000
 
@@ -31,6 +31,7 @@ class ModelOfTables:
         self.path, self.members = folder, [folder / "model.keras"]
         self.task_type, self.class_names = self.description.task_type, self.description.class_names
         self.target_names, self.is_untested = self.description.target_names, False
+        self.thresholds = mean_thresholds(self.descriptions)
         self.answers, self.unreadable, self.asked = answers, unreadable, []
 
     def predict(self, audio, *, per="file", skip_unreadable=False):

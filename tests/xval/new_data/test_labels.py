@@ -3,7 +3,7 @@
 import pytest
 
 from xval.errors import CorpusError, SettingsError
-from xval.new_data.labels import describe_unknown, match_labels, near_class, read_renames
+from xval.new_data.labels import describe_unknown, match_label_sets, match_labels, near_class, read_renames
 
 CLASSES = ("cat", "dog", "guinea pig")
 
@@ -56,3 +56,15 @@ def test_labels_of_another_kind_are_an_error_that_names_both():
         CorpusError, match=r"No label of the data is a class of the model \(cat, dog.*'Dog' \(2\); did you mean"
     ):
         match_labels(["Dog", "Dog"], CLASSES, {})
+
+
+def test_the_labels_of_a_clip_are_matched_one_by_one():
+    texts = ["Dog;rain", "", "wind;rain", "wind"]
+
+    found, targets = match_label_sets(texts, ("dog", "rain", "bird"), {"Dog": "dog"})
+
+    assert targets.tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert found.unknown == {"wind": 2}
+    assert found.lacking == ("bird",)
+    with pytest.raises(SettingsError, match="no label of the data is 'cat'"):
+        match_label_sets(texts, ("dog",), {"cat": "dog"})

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xval.errors import ResultsError
 from xval.report.answers import read_answers, read_events
 from xval.results.job_key import JobKey
 from xval.settings.tasks import find_task
@@ -52,6 +53,18 @@ def test_windows_become_the_answer_of_their_clip_as_clip_average_says(answers):
     assert mean["error"].tolist() == pytest.approx([0.6, 0.0])
     assert mean[["start_s", "end_s"]].to_numpy().tolist() == [[0, 2], [0, 4]]
     assert votes.set_index("clip").loc["a", ["answer", "sure"]].tolist() == ["yes", pytest.approx(2 / 3)]
+
+
+def test_predictions_that_lack_a_column_are_refused_by_name(answers):
+    rows = [
+        {
+            "probability_maybe" if name == "probability_yes" else name: value
+            for name, value in window("a", 0, "no", 0.4, 0.6).items()
+        }
+    ]
+
+    with pytest.raises(ResultsError, match=r"predictions\.parquet: damaged, it lacks a column.*probability_yes"):
+        answers(rows)
 
 
 def test_numbers_are_worst_where_they_are_most_deviations_away(answers):

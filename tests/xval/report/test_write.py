@@ -12,7 +12,7 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run(project, monkeypatc
     def refuse(*_):
         raise OSError("the disk is full")
 
-    project.write_script({"architecture": "mlp", "n_units": (4,)}, num_epochs=1, num_folds=2, page="complete")
+    project.write_script({"architecture": "logistic"}, num_folds=2, page="complete")
     with monkeypatch.context() as patched:
         patched.setattr("xval.experiment.derived_files.write_page", refuse)
         ended = project.run()

@@ -13,6 +13,7 @@ import xval
 from xval import load_predictions, load_results
 from xval.errors import ResultsError
 from xval.json_files import write_json
+from xval.results.read import read_done
 
 KEYS = ["dataset", "experiment", "instance", "fold", "repeat", "side", "metric", "value"]
 
@@ -192,6 +193,14 @@ def test_metrics_of_a_side_that_is_missing_are_named(two_instances):
 
     with pytest.raises(ResultsError, match=r"record\.json: no record of a fold, it has no clip_metrics\.test"):
         load_results(two_instances.folder.path)
+
+
+def test_a_record_that_lacks_its_status_is_named_before_a_run_plans_with_it(two_instances):
+    path = two_instances.folder.fold_folder(2, 1) / "record.json"
+    path.write_text('{"a": 1}')
+
+    with pytest.raises(ResultsError, match=r"record\.json: no record of a fold, it has no status"):
+        read_done(two_instances.folder, two_instances.folder.jobs(2))
 
 
 def test_a_folder_without_an_experiment_is_refused(two_instances, tmp_path):

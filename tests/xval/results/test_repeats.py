@@ -50,6 +50,16 @@ def test_figures_are_averaged_within_a_fold_first(make_repeats):
     assert list(jobs_of(found)) == [(1, fold, repeat) for fold in (1, 2) for repeat in (1, 2, 3)]
 
 
+def test_repeats_that_train_on_other_items_keep_those_of_the_first(make_record):
+    """As with train_fraction, which draws items by the seed."""
+    first, second = (make_record(1, {"accuracy": 0.5}) | {"repeat": repeat} for repeat in (1, 2))
+    second |= {"items": first["items"] | {"training": ["another"]}, "n_examples": first["n_examples"] | {"training": 7}}
+
+    (found,) = average_repeats([first, second])
+
+    assert (found["items"], found["n_examples"]) == (first["items"], first["n_examples"])
+
+
 def test_folds_with_fewer_repeats_weigh_as_much_as_others(make_repeats):
     found = make_repeats({1: (0.4, 0.6, None), 2: (0.9,)})
 

@@ -94,6 +94,9 @@ def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path, monkeypat
         ({}, {"architecture": ["mlp"]}, "architecture"),
         ({}, {"backend": "pickle"}, "backend"),
         ({}, {"seen_items": ["s1"]}, "seen_items"),
+        ({}, {"task_type": "multilabel_classification"}, "thresholds are not of the labels"),
+        ({}, {"task_type": "multilabel_classification", "thresholds": {"zz": 0.5}}, "thresholds are not of the labels"),
+        ({}, {"thresholds": {"a": 1e9}}, "thresholds.a"),
         (
             {"features": "waveform"},
             {"task_type": "frame_classification", "label_form": "multi_label", "label_frame_s": 1.0, "sequence_frames": 10**12}

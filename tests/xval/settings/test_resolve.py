@@ -129,6 +129,31 @@ def test_what_frames_want_of_architecture_and_features(changes, message):
         resolve(declare(found | changes, task_type="frame_classification"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_weights": "balanced"}, "weighs a clip by its one class.*allowed is none"),
+        ({"clip_average": "logits"}, "clip_average='logits' is for classes of which one is right.*allowed is probabilities"),
+        ({"clip_average": "votes"}, "clip_average='votes' is for classes"),
+        ({"monitor": "val_tuned_macro_f1"}, "thresholds are found once, after training; monitor the loss or .*val_lrap"),
+        ({"metrics": "map"}, "metric 'map': it is 'mean_average_precision', which is computed already"),
+        ({"loss": "categorical_crossentropy"}, "unknown loss 'categorical_crossentropy' for multilabel_classification"),
+        ({"architecture": "svm"}, "'svm' does classification, not multilabel_classification. Those that do: cnn_small, "),
+        ({"architecture": "feature_combination"}, "'feature_combination' does classification, not multilabel"),
+        ({"label_form": "multi_label"}, "'label_form' belongs to task_type frame_classification"),
+        ({"label_smoothing": 0.1, "augment_mixup": 0.3, "monitor": "val_mean_average_precision"}, None),
+        ({"loss": "binary_focal_crossentropy", "metrics": "binary_crossentropy", "early_stopping": False}, None),
+    ],
+)
+def test_several_labels_refuse_what_is_meant_for_one_class(changes, message):
+    declared = declare({"architecture": "mlp"} | changes, task_type="multilabel_classification")
+    if message is None:
+        assert resolve(declared)[0].settings.task.has_clip_labels
+        return
+    with pytest.raises(SettingsError, match=message):
+        resolve(declared)
+
+
 def test_the_scale_of_targets_belongs_to_regression_and_leaves_results_of_before_what_they_are():
     with pytest.raises(SettingsError, match="'target_scaling' belongs to task_type regression and has no effect on classif"):
         resolve(declare({"target_scaling": "standard"}))

@@ -64,8 +64,10 @@ def test_every_loss_has_a_value_per_example(task, loss):
 
 @every_task
 def test_a_task_has_its_kind_of_target(task):
-    assert sum([task.has_clip_classes, task.has_clip_numbers, task.is_framewise, task.is_reconstruction]) == 1
-    assert task.has_clip_targets == (task.has_clip_classes or task.has_clip_numbers)
+    of_clips = [task.has_clip_classes, task.has_clip_labels, task.has_clip_numbers]
+    assert sum([*of_clips, task.is_framewise, task.is_reconstruction]) == 1
+    assert task.has_clip_targets == any(of_clips)
+    assert task.deals_classes == (task.has_clip_targets and task.has_classes)
     assert (task.activation == "linear") == (not task.has_classes)
     assert set(task.training_metric_classes) == set(task.losses.values())
 

@@ -70,7 +70,7 @@ def test_signatures_that_do_not(own_package, arguments):
 def test_an_architecture_of_ones_own_is_a_module_or_a_function(own_package):
     module, function = find_architecture("own_package.network"), find_architecture("own_package.network.wider")
 
-    assert (module.reshaping_type, module.task_types) == ("none", ("classification",))
+    assert (module.reshaping_type, module.task_types) == ("none", ("classification", "multilabel_classification"))
     assert (module.options["n_hidden"].default, function.options["n_hidden"].default) == (3, 30)
     assert module.source == function.source == "own_package.network"
     assert "own_package.network" not in sys.modules

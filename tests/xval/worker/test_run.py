@@ -3,9 +3,11 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from xval.errors import DivergenceError
 from xval.folds.split import Fold
 from xval.jobs.claim import ClaimedFold, JobOutcome, epoch_report
 from xval.jobs.job import Job
@@ -82,3 +84,22 @@ def test_epochs_can_be_followed_while_a_fold_runs_and_stay_when_it_fails(jobs, f
     assert (history["epoch"], history["loss"], history["learning_rate"]) == ([1, 2], [0.5, 0.125], [1.5e-9, 1.5e-9])
     assert [str(value) for value in history["val_loss"]] == ["0.25", "nan"]
     assert JobOutcome(**asdict(outcome)) == outcome
+
+
+def test_a_loss_that_is_nan_is_not_blamed_on_the_learning_rate_where_the_store_holds_nan(jobs, tmp_path):
+    arrays = tmp_path / "custom" / "predictors"
+    arrays.mkdir(parents=True)
+    values = np.ones((3, 2), np.float32)
+    job = replace(jobs[0], store_folder=str(arrays.parent))
+
+    def diverge(*_):
+        raise DivergenceError("loss is nan after epoch 1. Lower learning_rate (0.001)")
+
+    np.save(arrays / "a.npy", values)
+    assert "Lower learning_rate" in run_job(job, lambda event: None, work=diverge).error
+    values[1, 0] = np.nan
+    np.save(arrays / "a.npy", values)
+    error = run_job(job, lambda event: None, work=diverge).error
+    assert (
+        f"{arrays / 'a.npy'}: row 1 holds NaN or infinite numbers, which no learning_rate can change. Run the script" in error
+    )

@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from xval.csv_text import guarded
 from xval.errors import ResultsError
-from xval.json_files import FORMAT_VERSION, part_path, read_json, remove_stale_parts, write_json
+from xval.json_files import FORMAT_VERSION, naming, part_path, read_json, remove_stale_parts, write_json
 from xval.new_data.evaluation import Outcome
 from xval.new_data.report.pictures import draw_confusion, draw_reliability
 from xval.new_data.report.text import Subject, worst_items
@@ -58,13 +59,8 @@ def write_report(
     temporary = part_path(folder)
     old = temporary.with_name(f"{temporary.name}.old")
     try:
-        temporary.mkdir()
-        for name, table in _tables(subject, outcome).items():
-            table.to_csv(temporary / name, index=False, encoding="utf-8")
-        for name, picture in _pictures(subject, outcome).items():
-            (temporary / name).write_bytes(picture)
-        (temporary / REPORT_NAME).write_text("\n".join([*lines, ""]), encoding="utf-8")
-        write_json(temporary / METRICS_NAME, _content(subject, outcome, descriptions))
+        with naming(folder):
+            _fill(temporary, subject, outcome, descriptions, lines)
         if folder.exists():
             folder.rename(old)
         temporary.rename(folder)
@@ -73,6 +69,18 @@ def write_report(
             old.rename(folder)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(
+    temporary: Path, subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescription, ...], lines: list[str]
+) -> None:
+    temporary.mkdir()
+    for name, table in _tables(subject, outcome).items():
+        guarded(table).to_csv(temporary / name, index=False, encoding="utf-8")
+    for name, picture in _pictures(subject, outcome).items():
+        (temporary / name).write_bytes(picture)
+    (temporary / REPORT_NAME).write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_json(temporary / METRICS_NAME, _content(subject, outcome, descriptions))
 
 
 def _tables(subject: Subject, outcome: Outcome) -> dict[str, pd.DataFrame]:

@@ -103,7 +103,7 @@ def _class_lines(table: pd.DataFrame) -> list[str]:
         shown = table.sort_values(by, kind="stable", na_position="last").head(_MOST_CLASSES)
     lines = align(
         ["class", *shown.columns],
-        [[str(name), *map(_cell, row)] for name, row in zip(shown.index, shown.to_numpy(), strict=True)],
+        [[str(name), *map(_cell, row)] for name, *row in shown.itertuples()],
     )
     if len(shown) < len(table):
         lines.append(f"({len(shown)} of {len(table)} classes, those with the lowest F1; all are in classes.csv)")
@@ -144,6 +144,8 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
     return "NaN" if math.isnan(value) else f"{value:.0f}" if value == int(value) and value > 1 else f"{value:.3f}"
 
 

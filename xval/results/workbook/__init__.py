@@ -5,16 +5,23 @@ that has a `POSITION`, its place from the left, and a function `fill(sheet, cont
 with a function `is_needed(contents)` is left out where that says so.
 """
 
+import gc
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 from xval.results.findings import find_findings
 from xval.results.job_key import JobKey
 from xval.results.ranking import rank_instances
 from xval.results.read import Curves
 from xval.results.summary import MetricDict
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 
 def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[JobKey, Curves]) -> None:
@@ -42,5 +49,25 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     for name in sorted(sheets, key=lambda name: sheets[name].POSITION):
         if getattr(sheets[name], "is_needed", bool)(contents):
             sheets[name].fill(workbook.create_sheet(name), contents)
-    with path.open("wb") as file:
-        workbook.save(file)
+    save_book(workbook, path)
+
+
+def save_book(workbook: "Workbook", path: Path) -> None:
+    """Write a workbook into a file.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    made = BytesIO()  # zipfile complains of a file that it cannot write once more when it is collected
+    try:
+        workbook.save(made)
+    except OSError as error:
+        # And so does openpyxl of a sheet, which it writes into the folder for temporary files first: collected here, unheard.
+        unheard, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            error.__traceback__ = None
+            gc.collect()
+        finally:
+            sys.unraisablehook = unheard
+        raise
+    path.write_bytes(made.getbuffer())

@@ -21,6 +21,11 @@ POSITION = 6
 MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to write and to open
 
 
+def is_needed(contents: Contents) -> bool:
+    """Return whether one class can be taken for another: where a clip may have several, the sheet *labels* has their counts."""
+    return not find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
+
+
 def fill(sheet: Worksheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking

@@ -1,0 +1,102 @@
+"""A small corpus of tones and experiments on it, for every kind of trouble: made once, and copied for each case.
+
+Comes in: a folder. Goes out: audio/, data/, scripts, and finished results of baselines or of a small network.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from _commands import must
+
+RATE_HZ = 8000
+FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 8}
+SETTINGS = [word for name, value in FEATURES.items() for word in ("--set", f"{name}={value}")]
+PREPARE = ("-m", "preprocessing", "table", "audio/toy.csv", "--dataset", "toy", "--workers", "1", *SETTINGS)
+BASELINES: list[dict[str, object]] = [
+    {"architecture": "logistic", "C": (1.0,)},
+    {"architecture": "svm", "C": (1.0,), "gamma": ("scale",)},
+]
+NETWORK: list[dict[str, object]] = [{"architecture": "mlp", "n_units": (4,), "dropout": 0.2}]
+RESULTS = Path("results") / "toy"
+_ENORMOUS_BYTES = 1 << 30
+
+
+def tone(rng: np.random.Generator, pitch_hz: float = 500.0, n_samples: int = 2000) -> np.ndarray:
+    """Return a tone with noise, float64 (n_samples,)."""
+    return 0.3 * np.sin(2 * np.pi * pitch_hz * np.arange(n_samples) / RATE_HZ) + 0.02 * rng.normal(size=n_samples)
+
+
+def write_audio(folder: Path, n_items: int = 4, n_takes: int = 2) -> None:
+    """Write clips of two classes and the table toy.csv of them."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    rows = ["path,item,label"]
+    for item in range(n_items):
+        for label, pitch_hz in (("low", 500), ("high", 1500)):
+            for take in range(n_takes):
+                name = f"{item}_{label}_{take}.wav"
+                soundfile.write(folder / name, tone(rng, pitch_hz, int(rng.integers(1500, 2500))), RATE_HZ)
+                rows.append(f"{name},s{item},{label}")
+    (folder / "toy.csv").write_text("\n".join(rows) + "\n")
+
+
+def write_script(folder: Path, instances: Sequence[Mapping[str, object]], name: str = "exp.py", **parameters: object) -> None:
+    """Write the script of an experiment on the corpus."""
+    given = {
+        "dataset": "toy",
+        "num_folds": 2,
+        "num_epochs": 2,
+        "batch_size": 8,
+        "executor": "inline",
+        "page": "none",
+        **FEATURES,
+    }
+    lines = ["from xval import Experiment", f"experiment = Experiment('a test', **{given | parameters!r})"]
+    lines += [f"experiment[{number}] = {instance!r}" for number, instance in enumerate(instances, start=1)]
+    lines += ["if __name__ == '__main__':", "    experiment.main()", ""]
+    (folder / name).write_text("\n".join(lines))
+
+
+def make_baselines(folder: Path) -> None:
+    """Make a corpus and a finished experiment of two baselines on two folds."""
+    write_audio(folder / "audio")
+    must(PREPARE, folder)
+    write_script(folder, BASELINES)
+    must(("exp.py", "--quiet"), folder)
+
+
+def make_network(folder: Path) -> None:
+    """Make a corpus and a finished experiment of one small network on two folds."""
+    write_audio(folder / "audio")
+    must(PREPARE, folder)
+    write_script(folder, NETWORK)
+    must(("exp.py", "--quiet"), folder)
+
+
+def copy(base: Path, folder: Path) -> Path:
+    """Copy a project to the folder of a case, and return that; copies of the code, which nothing writes twice, are linked."""
+    shutil.copytree(base, folder, symlinks=True, copy_function=_copy_file)
+    return folder
+
+
+def _copy_file(source: str, target: str) -> None:
+    if "/code/" in source:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return a digest of the content of every regular file below a folder, by its path in it; of an enormous one the size."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            size = path.stat().st_size
+            content = path.read_bytes() if size < _ENORMOUS_BYTES else str(size).encode()
+            found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()
+    return found

@@ -1,0 +1,50 @@
+"""The states of random numbers that belong to the process, and to no model: of Python, NumPy, Keras and torch.
+
+Comes in: nothing, or states. Goes out: the states, as plain values and arrays; or a process that draws on from them. What a
+layer draws with a seed of its own lies in a variable of its model.
+"""
+
+import random
+from typing import Any
+
+import keras
+import numpy as np
+
+from xval.backend.keras_internals import global_seed_state, set_global_seed_state
+
+
+def random_states() -> dict[str, Any]:
+    """Return the states: a dict of numbers, texts and arrays."""
+    version, numbers, spare = random.getstate()
+    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - what others draw from
+    found: dict[str, Any] = {
+        "python": {"version": version, "numbers": np.array(numbers, np.uint64), "spare": spare},
+        "numpy": {"name": name, "keys": np.array(keys), "rest": rest},
+        "keras": global_seed_state(),
+    }
+    if keras.backend.backend() == "torch":
+        import torch
+
+        devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        found["torch"] = [state.numpy().copy() for state in (torch.get_rng_state(), *devices)]
+    return found
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Draw on from states that `random_states` gave on the same backend.
+
+    Raises:
+        ValueError, TypeError, KeyError: They are none.
+        RuntimeError: They are none of torch.
+    """
+    set_global_seed_state(states["keras"])  # first: to make a generator of seeds draws from Python's numbers
+    of_python, of_numpy = states["python"], states["numpy"]
+    random.setstate((of_python["version"], tuple(map(int, of_python["numbers"])), of_python["spare"]))
+    np.random.set_state((of_numpy["name"], of_numpy["keys"], *of_numpy["rest"]))  # noqa: NPY002
+    if keras.backend.backend() == "torch":
+        import torch
+
+        of_cpu, *of_devices = (torch.from_numpy(state.copy()) for state in states["torch"])
+        torch.set_rng_state(of_cpu)
+        if of_devices:
+            torch.cuda.set_rng_state_all(of_devices)

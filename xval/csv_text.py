@@ -1,0 +1,40 @@
+"""Texts in csv files that no spreadsheet computes: names of items, classes and files come from anywhere.
+
+Comes in: a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line, and is no number. Goes out: the text
+behind an apostrophe; a reader of this project takes it away again, so that names come back as they were, also those that begin
+with apostrophes. Numbers are written as numbers.
+
+Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection (of its three measures the apostrophe;
+quotes are the csv writer's).
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_GUARDED = re.compile(f"'{_FORMULA.pattern}")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def guard(text: str) -> str:
+    """Return a text as a csv file holds it."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def unguard(text: str) -> str:
+    """Return the text that `guard` was given."""
+    return text[1:] if _GUARDED.match(text) else text
+
+
+def guarded(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table whose texts and names of columns are written to a csv file as `guard` has it."""
+    made = table.copy(deep=False)
+    for place, kind in enumerate(table.dtypes):  # a name may stand twice
+        if kind.kind not in "fiub":
+            cells = [guard(cell) if isinstance(cell, str) else cell for cell in table.iloc[:, place]]
+            made.isetitem(place, cells)
+    made.columns = [guard(str(name)) for name in table.columns]
+    return made

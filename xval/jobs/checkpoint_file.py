@@ -1,0 +1,156 @@
+"""The checkpoint of a job as a file: what a training needs to go on, at the end of an epoch.
+
+    .fold_1.checkpoint.npz    beside fold_1/, until the fold is done: arrays, and state.json
+
+Comes in: the state of a training, plain values and arrays. Goes out: a file that is written whole or not at all, and holds
+nothing but numbers and texts (no pickle); and the state that it holds, if it is whole: each array has a checksum (CRC-32 of
+zip), and sizes are compared before memory is taken.
+"""
+
+import json
+import math
+import os
+import struct
+import uuid
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from xval.errors import ResultsError
+from xval.json_files import FORMAT_VERSION, open_regular
+from xval.operating_system import flush, replace
+from xval.results.checkpoint_note import LARGEST_STATE_BYTES, STATE_NAME
+from xval.saved_models.array_header import check_array_header
+
+_ARRAY = "#array"
+_DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError,
+            NotImplementedError, OverflowError, RecursionError, RuntimeError)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a training needs to go on.
+
+    Attributes:
+        binding: What the training belongs to, by name; it goes on only where all of it is the same.
+        epoch: Finished epochs.
+        seconds: Wall-clock time that they took, with all that was before them.
+        state: Of the training: a dict of dicts, lists, texts, numbers, None and arrays.
+    """
+
+    binding: Mapping[str, str]
+    epoch: int
+    seconds: float
+    state: Mapping[str, Any]
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint, folder: Path) -> None:
+    """Write a checkpoint under a temporary name, flush it, and rename it.
+
+    Args:
+        path: The file.
+        checkpoint: What to write.
+        folder: Where it lies until it is whole: on the same file system, and removed with the job.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    arrays: list[NDArray[Any]] = []
+    content = {
+        "format_version": FORMAT_VERSION,
+        "binding": dict(checkpoint.binding),
+        "epoch": checkpoint.epoch,
+        "seconds": checkpoint.seconds,
+        "state": _without_arrays(checkpoint.state, arrays),
+    }
+    temporary = folder / f"checkpoint-{uuid.uuid4().hex[:8]}.new"
+    try:
+        with temporary.open("wb") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(STATE_NAME, json.dumps(content))
+                for number, array in enumerate(arrays):
+                    with archive.open(f"{number}.npy", "w", force_zip64=True) as member:
+                        npy_format.write_array(member, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    flush(path.parent)
+
+
+def read_checkpoint(path: Path) -> Checkpoint | None:
+    """Return the checkpoint of a file; None: there is none.
+
+    Raises:
+        ResultsError: It is damaged, or no checkpoint.
+        OSError: It cannot be read.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            _check_sizes(members, path.stat().st_size)
+            content = json.loads(archive.read(STATE_NAME))
+            if content["format_version"] != FORMAT_VERSION:
+                raise ValueError(f"format {content['format_version']!r:.20}")
+            arrays = [_read_array(archive, members[f"{number}.npy"]) for number in range(len(members) - 1)]
+            return _check(
+                Checkpoint(content["binding"], content["epoch"], content["seconds"], _with_arrays(content["state"], arrays))
+            )
+    except FileNotFoundError:
+        return None
+    except _DAMAGES as error:
+        raise ResultsError(f"it is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})") from error
+
+
+def _without_arrays(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    """Return a value as JSON can hold it; its arrays go into a list."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {_ARRAY: len(arrays) - 1}
+    if isinstance(value, Mapping):
+        return {name: _without_arrays(inner, arrays) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_arrays(inner, arrays) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_arrays(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    if isinstance(value, dict):
+        if _ARRAY in value:
+            return arrays[value[_ARRAY]]
+        return {name: _with_arrays(inner, arrays) for name, inner in value.items()}
+    return [_with_arrays(inner, arrays) for inner in value] if isinstance(value, list) else value
+
+
+def _check_sizes(members: Mapping[str, zipfile.ZipInfo], n_bytes: int) -> None:
+    """Refuse an archive that takes more memory than it has bytes."""
+    if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+        raise ValueError("its members are compressed")
+    if sum(info.file_size for info in members.values()) > n_bytes:
+        raise ValueError("its members are larger than the file")
+    if members[STATE_NAME].file_size > LARGEST_STATE_BYTES:
+        raise ValueError(f"its {STATE_NAME} is too large")
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(info) as member:
+        check_array_header(member, info.file_size)  # type: ignore[arg-type]
+    with archive.open(info) as member:
+        array: NDArray[Any] = npy_format.read_array(member, allow_pickle=False)
+    return array
+
+
+def _check(found: Checkpoint) -> Checkpoint:
+    is_bound = isinstance(found.binding, dict) and all(isinstance(value, str) for value in found.binding.values())
+    is_placed = type(found.epoch) is int and found.epoch > 0 and isinstance(found.state, dict)
+    if not (is_bound and is_placed and isinstance(found.seconds, int | float) and math.isfinite(found.seconds)):
+        raise ValueError("its state.json has another form")
+    return found

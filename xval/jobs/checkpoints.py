@@ -1,0 +1,217 @@
+"""The checkpoints of one job: when they are written, what they are bound to, and where a training goes on.
+
+Comes in: a job, and its training, which is asked for its state at the ends of epochs. Goes out: a file beside the fold, every
+`checkpoint_minutes` and when a signal says that the process is to end (see `checkpoint_file`); and the state that an earlier
+process left, if it fits.
+
+A signal may come in the middle of an epoch, where no state is whole. So the state of the last finished epoch stays in memory,
+wherever taking it costs less than a hundredth of the time, and a signal has that written.
+"""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from xval.errors import ResultsError
+from xval.jobs.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
+from xval.jobs.job import Job
+from xval.jobs.record import describe_job, versions
+from xval.operating_system import ENDING_SIGNALS, WARNING_SIGNALS
+from xval.results.checkpoint_note import checkpoint_path
+from xval.results.folder import ExperimentFolder
+
+Report = Callable[[Mapping[str, Any]], None]
+
+_SHARE_IN_MEMORY = 0.01  # of the time that may go into states that are kept in memory
+_SECONDS_BEFORE_FIRST = 1.0  # a fold that is trained sooner costs nothing
+_LONGEST_TEXT = 64
+_RUNNING: list["FoldCheckpoints"] = []  # one at most, of this process
+_NO_TRAINING = ("script", "experiments", "study")  # parts of a copy of the code that only declare
+
+
+class FoldCheckpoints:
+    """Writes and reads the checkpoint of a job.
+
+    Args:
+        job: Its settings say how often.
+        temporary: The folder that the job writes into.
+        report: Gets notes: that the job goes on, or that a checkpoint does not fit.
+        belongings: What the training depends on besides the job, such as its initial model and the device.
+    """
+
+    def __init__(self, job: Job, temporary: Path, report: Report, belongings: Mapping[str, object]) -> None:
+        self._job = job
+        self._temporary = temporary
+        self._report = report
+        self._path = checkpoint_path(ExperimentFolder(Path(job.experiment_folder)), job.key)
+        self._interval_s = 60 * job.settings.checkpoint_minutes
+        self._binding = _bind(job, belongings) if self._interval_s else {}
+        self._started = self._written = time.monotonic()
+        self._next_taken = self._started + _SECONDS_BEFORE_FIRST
+        self._seconds_before = 0.0
+        self._latest: Checkpoint | None = None
+        self._has_failed = False
+        self.went_on_after: int | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the record says of it: after which epoch training went on, and the seconds before; nothing, if it did not."""
+        if self.went_on_after is None:
+            return {}
+        return {"went_on": {"after_epoch": self.went_on_after, "seconds_before": round(self._seconds_before, 3)}}
+
+    def find(self) -> Checkpoint | None:
+        """Return the checkpoint that an earlier process left; None: there is none that fits, which is said."""
+        if not self._interval_s:
+            return None
+        try:
+            found = read_checkpoint(self._path)
+        except (ResultsError, OSError) as error:
+            self.refuse(str(error))
+            return None
+        if found is None:
+            return None
+        others = sorted(name for name in {*found.binding, *self._binding} if found.binding.get(name) != self._binding.get(name))
+        if others:
+            self.refuse(f"it is of another {', '.join(others)}")
+            return None
+        return found
+
+    def refuse(self, reason: str) -> None:
+        """Say that a checkpoint is of no use, and remove it."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._say(f"{self._job.key.of_instance} begins again, its checkpoint is of no use: {reason}")
+
+    def go_on(self, found: Checkpoint, n_epochs: int) -> None:
+        """Take note that training goes on from a checkpoint, and say so."""
+        self.went_on_after, self._seconds_before = found.epoch, found.seconds
+        self._latest = found
+        where = (
+            f"goes on at epoch {found.epoch + 1} of {n_epochs}"
+            if found.epoch < n_epochs
+            else "is trained; goes on with its test"
+        )
+        self._say(f"{self._job.key.of_instance} {where}", past=found.epoch)
+
+    def offer(self, epoch: int, take: Callable[[], Mapping[str, Any]]) -> None:
+        """Keep the state after an epoch, and write it where that is due.
+
+        Args:
+            epoch: The number of finished epochs.
+            take: Returns the state; called only where it is wanted.
+        """
+        if not self._interval_s:
+            return
+        now = time.monotonic()
+        is_due = now - self._written >= self._interval_s
+        if not is_due and now < self._next_taken:
+            return
+        state = take()
+        taken = time.monotonic()
+        self._next_taken = taken + (taken - now) / _SHARE_IN_MEMORY
+        self._latest = Checkpoint(self._binding, epoch, self._seconds_before + taken - self._started, state)
+        if is_due:
+            self.write()
+            self._written = time.monotonic()
+
+    def write(self, *, is_quiet: bool = False) -> None:
+        """Write the state that is kept in memory, if any; a full disk costs the checkpoint, not the training.
+
+        Args:
+            is_quiet: Do not say that it failed: a signal may have come in the middle of a report.
+        """
+        latest = self._latest
+        if latest is None:
+            return
+        try:
+            write_checkpoint(self._path, latest, self._temporary)
+        except OSError as error:
+            if not self._has_failed and not is_quiet:
+                self._has_failed = True
+                self._say(f"{self._job.key.of_instance}: its checkpoint cannot be written ({error.strerror or error})")
+
+    @contextmanager
+    def written_at_signals(self) -> Iterator[None]:
+        """Write the state that is in memory when a signal comes within this block; then what the signal did before happens.
+
+        A warning (SIGUSR1) ends nothing. Signals reach the main thread alone: in another one they do what they did before.
+        """
+        _RUNNING.append(self)
+        before: dict[int, Any] = {}
+
+        def write(number: int, frame: FrameType | None) -> None:
+            self.write(is_quiet=True)
+            if number in WARNING_SIGNALS:
+                return
+            if callable(handler := before[number]):
+                handler(number, frame)
+            else:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+
+        try:
+            if self._interval_s and threading.current_thread() is threading.main_thread():
+                for number in (signal.SIGINT, *ENDING_SIGNALS, *WARNING_SIGNALS):
+                    handler = signal.getsignal(number)
+                    if handler is None or (handler is signal.SIG_IGN and number not in WARNING_SIGNALS):
+                        continue  # it is not Python's, or is not to end this process
+                    before[number] = handler
+                    signal.signal(number, write)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._latest = None
+            _RUNNING.remove(self)
+
+    def _say(self, text: str, *, past: int = 0) -> None:
+        self._report({**self._job.key._asdict(), "note": text, "past": past})
+
+
+def write_latest() -> None:
+    """Write the state of what this process trains; for threads that are about to end the process."""
+    for each in _RUNNING:
+        each.write(is_quiet=True)
+
+
+def _bind(job: Job, belongings: Mapping[str, object]) -> dict[str, str]:
+    """Return all that decides the numbers of a training, by name, as texts that can be compared."""
+    described = {
+        name: value for name, value in describe_job(job).items() if name not in ("format_version", "status", "code_hash")
+    }
+    parts: dict[str, object] = {
+        **described,
+        "items": asdict(job.fold),
+        "trial": asdict(job.trial) if job.trial else None,
+        "refit": asdict(job.refit) if job.refit else None,
+        "code": _hash_code(job.code_folder),
+        **versions(),
+        **belongings,
+    }
+    texts = {name: json.dumps(value, sort_keys=True, default=str) for name, value in parts.items()}
+    return {
+        name: text if len(text) <= _LONGEST_TEXT else blake2b(text.encode(), digest_size=16).hexdigest()
+        for name, text in texts.items()
+    }
+
+
+@cache
+def _hash_code(folder: str) -> str:
+    """Return a hash of a copy of the code without what only declares experiments: a script may get another instance."""
+    digest = blake2b(digest_size=16)
+    paths = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*.py")}
+    for name in sorted(paths):
+        if name.partition("/")[0] not in _NO_TRAINING:
+            content = paths[name].read_bytes()
+            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()

@@ -1,0 +1,82 @@
+"""The figures of each label over all test clips of an instance, where a clip may have several.
+
+Comes in: the records of an instance. Goes out: a `LabelFigures` for each label, for the workbook and the page.
+"""
+
+import math
+from statistics import fmean
+from typing import NamedTuple
+
+from xval.results.repeats import jobs_of
+from xval.results.summary import MetricDict, value_of
+
+_COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+
+
+class LabelFigures(NamedTuple):
+    """A label over all folds; with repeats or deals clips count in each of them.
+
+    Attributes:
+        label: Its name.
+        n_clips: Test clips that have it.
+        share: They, of all: the average precision of answers that do not depend on the audio.
+        average_precision: Mean over the folds that have such a clip; None: none has.
+        precision: Of all clips together, at the thresholds of their folds; None: never predicted.
+        recall: Likewise; None: no clip has it.
+        f1: Likewise.
+        true_positives: Clips that have it and got it.
+        false_positives: Clips that got it and do not have it.
+        false_negatives: Clips that have it and did not get it.
+        true_negatives: The other clips.
+        lowest_threshold: Of the folds, which their validation clips chose.
+        highest_threshold: Likewise.
+        n_untuned: Folds no validation clip of which has it, so that its threshold is 0.5.
+    """
+
+    label: str
+    n_clips: int
+    share: float | None
+    average_precision: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+    lowest_threshold: float
+    highest_threshold: float
+    n_untuned: int
+
+
+def label_figures(metric_dict: MetricDict) -> list[LabelFigures]:
+    """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
+    records = [each for each in jobs_of(metric_dict).values() if each["status"] == "done" and each.get("thresholds")]
+    return [_of_label(str(name), records) for name in (records[0]["thresholds"] if records else ())]
+
+
+def _of_label(name: str, records: list[dict[str, object]]) -> LabelFigures:
+    found = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
+    right, invented, missed, others = (sum(int(each[count]) for each in found) for count in _COUNTS)
+    areas = [value for each in found if (value := value_of(each["average_precision"])) is not None]
+    thresholds = [float(record["thresholds"][name]) for record in records]  # type: ignore[index]
+    return LabelFigures(
+        name,
+        right + missed,
+        _share(right + missed, right + invented + missed + others),
+        fmean(areas) if areas else None,
+        _share(right, right + invented),
+        _share(right, right + missed),
+        _share(2 * right, 2 * right + invented + missed),
+        right,
+        invented,
+        missed,
+        others,
+        min(thresholds, default=math.nan),
+        max(thresholds, default=math.nan),
+        sum(name in record.get("untuned_labels", []) for record in records),  # type: ignore[operator]
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

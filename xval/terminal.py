@@ -1,0 +1,61 @@
+"""Text for terminals: nothing in it controls the terminal, and each character can be written.
+
+Comes in: text with names of files, classes and items that came from anywhere. Goes out: text that is shown as it is written.
+What is written into files passes none of this.
+
+Source: escape sequences in names are CWE-150; for characters that change the order of the text see Boucher and Anderson,
+Trojan Source, USENIX Security 2023.
+"""
+
+import codecs
+import io
+import re
+import sys
+from typing import TextIO
+
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_IN_ASCII = {"±": "+-", "×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "µ": "u"}
+_HANDLER = "xval-in-ascii"
+_REPLACED = ("strict", "surrogateescape", "backslashreplace")  # how Python's own streams treat what they cannot encode
+
+
+def visible(text: str) -> str:
+    r"""Return a text with the Python escapes of its control characters (``\x1b``) but for ends of lines.
+
+    Those that change the order of the text, and the bytes of file names that are no UTF-8, are escaped too.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROL.sub(_escape, text)
+
+
+def allow_any_text() -> None:
+    """Let the standard streams write what their encoding lacks (that of ``LC_ALL=C``, cp1252) as ``+-`` or ``?``, not fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _REPLACED:
+            stream.reconfigure(errors=_HANDLER)
+
+
+def write_line(line: str, stream: TextIO) -> None:
+    """Write a line, escaped as `visible` has it; where the terminal or the reader of a pipe is gone, nothing."""
+    try:
+        stream.write(f"{visible(line)}\n")
+        stream.flush()
+    except OSError:
+        return
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that it cannot decode
+        return f"\\x{code - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_IN_ASCII.get(each, "?") for each in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_HANDLER, _in_ascii)
