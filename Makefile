@@ -59,6 +59,7 @@ bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/R
 	$(BIN)/python benchmarks/backends.py
 	$(BIN)/python benchmarks/statistics_simulation.py
 	$(BIN)/python benchmarks/plain_keras.py $(addprefix --digits ,$(wildcard ../shared/data/fsdd/recordings))
+	$(BIN)/python benchmarks/whole_job.py $(or $(addprefix --digits ,$(wildcard ../shared/data/fsdd/recordings)),--quick)
 
 systems: .venv/.installed-test ## the scripts of the systems on generated corpora, at the networks' own sizes (hours without a GPU)
 	$(BIN)/python benchmarks/systems.py

@@ -59,15 +59,17 @@ def build(training: np.ndarray, n_classes: int) -> keras.Model:
     return keras.Model(inputs, keras.layers.Activation("softmax")(network(hidden)))
 
 
-def train_and_test(fold: dict[str, Any], clips: Any, folder: Path, *, n_epochs: int, form: str) -> dict[str, Any]:
-    """Train a fold with early stopping, test it, and write its model and its history."""
+def train_and_test(
+    fold: dict[str, Any], clips: Any, folder: Path, *, n_epochs: int, form: str, patience: int | None = None
+) -> dict[str, Any]:
+    """Train a fold with early stopping, which ends no fold without a patience, test it, write its model, return its history."""
     sides = {side: np.isin(clips["items"], fold[side]) for side in ("training", "validation", "test")}
     data = {side: (clips["predictors"][chosen], clips["targets"][chosen]) for side, chosen in sides.items()}
     keras.backend.clear_session()
     keras.utils.set_random_seed(fold["seed"])
     model = build(data["training"][0], int(clips["targets"].max()) + 1)
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    stopper = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=n_epochs, restore_best_weights=True)
+    stopper = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience or n_epochs, restore_best_weights=True)
     given = {"x": ShuffledBatches(*data["training"], fold["seed"])}
     if form == "arrays":
         given = {"x": data["training"][0], "y": data["training"][1], "batch_size": BATCH_SIZE}

@@ -4,6 +4,8 @@ Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 
 SIGTERM, 129 by SIGHUP).
 """
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -44,6 +46,7 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
         FirstJobError: In debug mode, where the traceback is what is wanted.
     """
     allow_any_text()
+    _end_without_search()
     with _signals_as_ctrl_c() as received:
         try:
             return command() or 0
@@ -75,6 +78,12 @@ def program(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[s
         return carry_out(lambda: main(arguments))
 
     return run
+
+
+def _end_without_search() -> None:
+    """Let this process end without a search for garbage in all that it has loaded: 0.3 s and more where pandas is."""
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
 
 
 def make_console(*, is_error: bool = False) -> "Console":
