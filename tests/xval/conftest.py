@@ -44,7 +44,13 @@ def _record(fold, metrics, /, **changes):
     return {
         "format_version": 1,
         "status": "done",
+        "instance": 1,
         "fold": fold,
+        "repeat": 1,
+        "settings_hash": "s",
+        "code_hash": "c",
+        "folds_hash": "f",
+        "store": "t",
         "seed": 7,
         "items": {"training": ["x"], "validation": ["y"], "test": [item]},
         "n_examples": {"training": 100, "validation": 20, "test": 10},

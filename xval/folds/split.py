@@ -210,10 +210,11 @@ def _items(index: "pd.DataFrame", task_type: str, *, has_classes: bool) -> list[
     """Count labels per item, each of a clip that has several; numbers become quartiles of the items' means."""
     target = next(column for column in index.columns if column.startswith("label"))
     if has_classes or index[target].dtype.kind not in "if":
-        has_several = task_type == _SEVERAL_LABELS
-        labels = [
-            [label for label in (text.split(";") if has_several else [text]) if label] for text in index[target].astype(str)
-        ]
+        texts = index[target].astype(str)
+        if task_type == _SEVERAL_LABELS:
+            labels = [[label for label in text.split(";") if label] for text in texts]
+        else:
+            labels = [[text] for text in texts]
     else:
         means = index.groupby("item")[target].mean()
         edges = np.quantile(means, np.linspace(0, 1, _REGRESSION_STRATA + 1)[1:-1])

@@ -269,14 +269,14 @@ def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
 
 
 def test_a_run_is_followed_epoch_by_epoch_and_goes_on(project):
-    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=150, early_stopping=False, backend="jax")
+    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=60, early_stopping=False)
     process = project.start("--folds", "1", "--executor", "inline")
     seen = []
     while process.poll() is None:
         if (project.results / "folds.json").exists():
             status = read_status(ExperimentFolder(project.results))
             seen += [(job.fold, job.epoch) for each in status.instances for job in each.jobs if job.state == "running"]
-        time.sleep(0.05)
+        time.sleep(0.02)
     printed, _ = process.communicate()
 
     assert process.returncode == 0, printed

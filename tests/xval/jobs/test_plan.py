@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -43,16 +44,23 @@ def made(tmp_path):
     return plan
 
 
-def finish(planned, *jobs, status="done"):
+@pytest.fixture
+def finish(make_record):
+    """Return a function that finishes jobs of a plan."""
+    return partial(_finish, make_record)
+
+
+def _finish(make_record, planned, *jobs, status="done"):
     hashes = {instance.number: instance.settings_hash for instance in planned.instances}
     for instance, *numbers in jobs:
         temporary = planned.folder.begin_fold(instance, *numbers)
-        record = {"status": status, "settings_hash": hashes[instance], "folds_hash": planned.folds.hash_of(numbers[0])}
+        bound = {"settings_hash": hashes[instance], "folds_hash": planned.folds.hash_of(numbers[0]), "error": "it failed"}
+        record = make_record(numbers[0], {"accuracy": 0.5}, instance=instance, repeat=(*numbers, 1)[1], status=status, **bound)
         write_json(temporary / "record.json", record)
         planned.folder.publish(temporary, instance, *numbers)
 
 
-def test_every_fold_of_every_instance_is_a_job_until_it_is_done(made):
+def test_every_fold_of_every_instance_is_a_job_until_it_is_done(made, finish):
     planned = made([{}, {"learning_rate": 0.1}])
     assert planned.to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1), (2, 3, 1)]
 
@@ -64,7 +72,7 @@ def test_every_fold_of_every_instance_is_a_job_until_it_is_done(made):
     assert again.to_do == [(1, 1, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1)]
 
 
-def test_raising_the_repeats_adds_the_new_ones_behind_what_there_is(made):
+def test_raising_the_repeats_adds_the_new_ones_behind_what_there_is(made, finish):
     finish(made([{}], repeats=2), (1, 1), (1, 2), (1, 3), (1, 1, 2))
 
     assert made([{}], repeats=2).to_do == [(1, 2, 2), (1, 3, 2)]
@@ -89,7 +97,7 @@ def test_the_first_repeat_is_the_job_that_there_is_without_repeats(made):
     assert Job.from_dict(json.loads(json.dumps(second.to_dict()))) == second
 
 
-def test_raising_and_lowering_the_deals_keeps_what_is_finished(made):
+def test_raising_and_lowering_the_deals_keeps_what_is_finished(made, finish):
     once = made([{}])
     before = made.folder.folds_file.read_bytes()
     finish(once, (1, 1), (1, 2), (1, 3))
@@ -127,32 +135,32 @@ def test_only_chosen_folds_are_planned(made):
         made([{}], fold_numbers=[4])
 
 
-def test_other_settings_under_a_used_number_are_an_error_that_lists_the_differences(made):
+def test_other_settings_under_a_used_number_are_an_error_that_lists_the_differences(made, finish):
     finish(made([{"learning_rate": 0.1}]), (1, 1))
 
     with pytest.raises(ResultsError, match=r"learning_rate was 0\.1, now 0\.2.*another instance number.*--overwrite"):
         made([{"learning_rate": 0.2}])
 
 
-def test_other_settings_are_no_error_while_nothing_is_finished(made):
+def test_other_settings_are_no_error_while_nothing_is_finished(made, finish):
     finish(made([{"learning_rate": 0.1}]), (1, 1), status="failed")
 
     assert made([{"learning_rate": 0.2}]).to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1)]
 
 
-def test_a_comment_may_change(made):
+def test_a_comment_may_change(made, finish):
     finish(made([{}]), (1, 1))
 
     assert made([{"comment_1": "new"}]).done == [(1, 1, 1)]
 
 
-def test_overwriting_plans_finished_jobs_again(made):
+def test_overwriting_plans_finished_jobs_again(made, finish):
     finish(made([{}]), (1, 1), (1, 2))
 
     assert made([{"learning_rate": 0.2}], overwrite=True).to_do == [(1, 1, 1), (1, 2, 1), (1, 3, 1)]
 
 
-def test_an_interrupted_overwrite_goes_on_where_it_stopped(made):
+def test_an_interrupted_overwrite_goes_on_where_it_stopped(made, finish):
     finish(made([{}]), (1, 1), (1, 2))
     planned = made([{"learning_rate": 0.2}], overwrite=True)
     planned.folder.replace(1, planned.jobs_of(1))
@@ -163,7 +171,7 @@ def test_an_interrupted_overwrite_goes_on_where_it_stopped(made):
     assert (again.done, again.to_do) == ([(1, 2, 1)], [(1, 1, 1), (1, 3, 1)])
 
 
-def test_overwriting_some_folds_never_mixes_settings(made):
+def test_overwriting_some_folds_never_mixes_settings(made, finish):
     finish(made([{}]), (1, 1), (1, 2))
 
     with pytest.raises(ResultsError, match=r"finished results \(folds 2\).*learning_rate was 0\.001, now 0\.2"):
@@ -171,7 +179,7 @@ def test_overwriting_some_folds_never_mixes_settings(made):
     assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1, 1)]
 
 
-def test_folds_cannot_change_under_finished_results(made):
+def test_folds_cannot_change_under_finished_results(made, finish):
     finish(made([{}, {}]), (2, 1))
 
     with pytest.raises(ResultsError, match=r"instances 2 were tested on other folds \(num_folds was 3, now 2\)"):
@@ -181,7 +189,7 @@ def test_folds_cannot_change_under_finished_results(made):
     assert len(made([{}, {}], num_folds=2, overwrite=True).to_do) == 4
 
 
-def test_a_corpus_that_fits_two_tasks_does_not_let_one_experiment_have_both(made):
+def test_a_corpus_that_fits_two_tasks_does_not_let_one_experiment_have_both(made, finish):
     first = made([{"architecture": "daf_autoencoder"}], task_type="representation")
     with pytest.raises(FoldsError, match="prepared for classification, the experiment does regression"):
         made([{}], task_type="regression")
@@ -191,7 +199,7 @@ def test_a_corpus_that_fits_two_tasks_does_not_let_one_experiment_have_both(made
         made([{}, {}], numbers=[2])
 
 
-def test_a_changed_corpus_is_noticed(made):
+def test_a_changed_corpus_is_noticed(made, finish):
     finish(made([{}]), (1, 1))
     write_corpus(made.data_folder, 5.0)
 
