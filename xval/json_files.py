@@ -75,6 +75,9 @@ def json_text(content: Mapping[str, Any]) -> str:
     return _encode(_without_nan(content))
 
 
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
 def read_json(path: Path) -> JsonObject | None:
     """Return a JSON file as a dict, or None where there is none.
 
@@ -88,6 +91,8 @@ def read_json(path: Path) -> JsonObject | None:
         if len(text) > LARGEST_JSON_BYTES:
             raise ResultsError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes, the most that a file of results may have.")
         content = json.loads(text)
+        if _ESCAPED_SURROGATE.search(text):
+            json.dumps(content, ensure_ascii=False).encode()  # half a character can be written nowhere
     except (FileNotFoundError, NotADirectoryError):
         return None
     except RecursionError:

@@ -166,3 +166,13 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path):
     (tmp_path / "zeros.json").symlink_to("/dev/zero")
     with pytest.raises(ResultsError, match=r"zeros\.json: no regular file"):
         read_json(tmp_path / "zeros.json")
+
+
+def test_half_a_character_is_refused_where_it_is_read(tmp_path):
+    path = tmp_path / "folds.json"
+    path.write_text('{"items": ["\\ud83d\\ude00"]}')
+    assert read_json(path) == {"items": ["\U0001f600"]}
+    path.write_text('{"items": ["\\ud800"]}')
+
+    with pytest.raises(ResultsError, match=r"folds\.json: not readable as JSON .*surrogates not allowed"):
+        read_json(path)

@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from xval.errors import ResultsError, XvalError
 from xval.json_files import part_of, read_json, write_if_changed
 from xval.metrics import Metric
-from xval.operating_system import flush, replace
+from xval.operating_system import flush, quote, replace
 from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
 from xval.results.repeats import jobs_of
-from xval.results.summary import MetricDict, make_metric_dict
+from xval.results.summary import Figure, MetricDict, make_metric_dict
 
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json, which is read whole
 
@@ -133,14 +133,35 @@ def is_stale(folder: ExperimentFolder) -> bool:
 
 
 def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
-    """Return the metric dicts of those instances that have one, without the histories, which would fill the memory."""
+    """Return the metric dicts of those instances that have one, without the histories, which would fill the memory.
+
+    Raises:
+        ResultsError: A metrics.json is damaged.
+    """
     found = []
     with without_collector():
         for instance in instances:
-            if metric_dict := read_json(folder.instance_folder(instance) / "metrics.json"):
+            path = folder.instance_folder(instance) / "metrics.json"
+            if metric_dict := read_json(path):
+                if not _is_metric_dict(metric_dict):
+                    raise ResultsError(
+                        f"{path}: no metric dict. Make it again: python -m xval rebuild {quote(str(folder.path))}"
+                    )
                 metric_dict.pop("history", None)
                 found.append(cast("MetricDict", metric_dict))
     return found
+
+
+def _is_metric_dict(content: Mapping[str, Any]) -> bool:
+    """Return whether the content of a metrics.json has what is read of it without a look at the records."""
+    summary = content.get("summary")
+    if not MetricDict.__required_keys__ <= content.keys() or not isinstance(summary, dict):
+        return False
+    sides = list(summary.values())
+    figures = [each for side in sides if isinstance(side, dict) for each in side.values()]
+    return all(isinstance(side, dict) for side in sides) and all(
+        isinstance(each, dict) and each.keys() >= Figure.__required_keys__ for each in figures
+    )
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Derived files while a run goes on: what has changed is written, nothing else; and no job waits for it."""
 
+import json
 import time
 
 import openpyxl
@@ -113,6 +114,22 @@ def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, en
     assert [len(lines) for lines in named] == [1, 1]
     assert "fold_2/record.json: not readable as JSON" in named[0][0]
     assert figures(folder) == {(1, 1): 0.875}
+
+
+@pytest.mark.parametrize("damage", [{"summary": {"test": {"accuracy": {}}}}, {"summary": {"test": 1}}, {"folds": None}])
+def test_a_metric_dict_that_was_changed_is_named_with_how_to_make_it_again(folder, end_fold, damage):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    path = folder.instance_folder(1) / "metrics.json"
+    whole = path.read_bytes()
+    changed = {name: value for name, value in (read_json(path) | damage).items() if value is not None}
+    path.write_text(json.dumps(changed))
+
+    with pytest.raises(ResultsError, match=r"metrics\.json: no metric dict\. Make it again: python -m xval rebuild"):
+        read_metric_dicts(folder, [1])
+
+    rebuild(folder)
+    assert path.read_bytes() == whole
 
 
 def test_derived_files_are_stale_once_a_fold_has_ended_after_they_were_begun(folder, end_fold):
