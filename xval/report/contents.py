@@ -217,9 +217,11 @@ def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[J
     found: dict[JobKey, Curves] = {}
     for key, path in _done_folders(folder, metric_dict).items():
         try:
-            found[key] = read_history(path / "history.csv")
+            history = read_history(path / "history.csv")
         except (OSError, ResultsError):
             continue
+        if "epoch" in history:
+            found[key] = history
     return found
 
 

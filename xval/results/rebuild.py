@@ -286,5 +286,6 @@ def _read_history(path: Path, damaged: list[str]) -> Curves | None:
     except FileNotFoundError:
         return None  # a combination has no epochs
     except (OSError, ResultsError) as error:
-        damaged.append(f"{error} Its curves are missing from the workbook.")
+        named = f"{path}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
+        damaged.append(f"{named} Its curves are missing from the workbook.")
         return None

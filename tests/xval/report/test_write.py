@@ -39,3 +39,12 @@ def test_a_damaged_file_is_named(copy):
 
     with pytest.raises(ResultsError, match=r"fold_1/predictions.parquet: damaged"):
         write_page(copy, PageRequest(instance=1))
+
+
+@pytest.mark.parametrize("content", ["", "round,loss\n1,0.5\n"])
+def test_a_history_without_epochs_is_left_out_of_the_curves(copy, content):
+    path = copy.fold_folder(1, 1) / "history.csv"
+    assert path.exists()
+    path.write_text(content)
+
+    assert write_page(copy, PageRequest(instance=1)).exists()

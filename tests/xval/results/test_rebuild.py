@@ -1,5 +1,6 @@
 """Derived files while a run goes on: what has changed is written, nothing else; and no job waits for it."""
 
+import errno
 import json
 import time
 
@@ -130,6 +131,19 @@ def test_a_metric_dict_that_was_changed_is_named_with_how_to_make_it_again(folde
 
     rebuild(folder)
     assert path.read_bytes() == whole
+
+
+def test_a_history_that_the_system_cannot_read_is_named(folder, end_fold, monkeypatch):
+    end_fold(1, 1, 0.5)
+
+    def refuse(path):
+        raise OSError(errno.EIO, "Input/output error")  # as of a bad disk: without a name
+
+    monkeypatch.setattr("xval.results.rebuild.read_history", refuse)
+
+    (line,) = DerivedFiles(folder).rebuild()
+
+    assert line == f"{folder.fold_folder(1, 1) / 'history.csv'}: Input/output error. Its curves are missing from the workbook."
 
 
 def test_derived_files_are_stale_once_a_fold_has_ended_after_they_were_begun(folder, end_fold):
