@@ -30,7 +30,7 @@ test: .venv/.installed-test ## run the tests (about 11 minutes on 2 cores)
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-slow: .venv/.installed-test ## run the long tests too
-	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
+	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --hypothesis-profile random
 
 torture: .venv/.installed-test ## kill it, fill its disk, damage its files, by the hundred; a table of what failed (hours; docs/robustness.md)
 	$(BIN)/python tests/torture $(OPTIONS)

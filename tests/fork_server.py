@@ -8,6 +8,7 @@ import ctypes
 import gc
 import json
 import os
+import random
 import runpy
 import signal
 import sys
@@ -39,6 +40,7 @@ def run(order, printed, errors):
     os.chdir(order["folder"])
     sys.path[:0] = order["path"]
     sys.argv = [order["script"], *order["arguments"]]
+    random.seed(0)  # Keras draws its seeds from here
     code = 0
     try:
         runpy.run_path(order["script"], run_name="__main__")

@@ -14,10 +14,10 @@ import numpy as np
 from xval.explanations.attribution import integrate_gradients
 from xval.explanations.gradients import input_gradients
 
+keras.utils.set_random_seed(1)
 inputs = keras.Input((4, 3))
 hidden = keras.layers.BatchNormalization()(keras.layers.Dense(8, activation="tanh")(inputs))
 outputs = keras.layers.Dense(2, activation="softmax")(keras.layers.Dropout(0.5)(keras.layers.Flatten()(hidden)))
-keras.utils.set_random_seed(1)
 model = keras.Model(inputs, outputs)
 example = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
 _, found = input_gradients(model, example[np.newaxis], 1)
