@@ -57,6 +57,11 @@ LONG_FILES = (
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 SMALL_FEATURES = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 TESTS = Path(__file__).parent
+# JAX otherwise compiles small networks for longer than it computes. One thread: the same bits whatever else runs.
+QUICK_COMPILATION = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false "
+    "intra_op_parallelism_threads=1"
+)
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
 
@@ -77,20 +82,26 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """Make what was loaded lighter, before the first test.
-
-    It is left out of every later search for garbage: Keras searches whenever it clears a session. And TensorFlow computes the
-    graphs of this process as they are: to optimize those of small networks takes longer than they run.
-    """
-    gc.freeze()
+    """Let TensorFlow compute the graphs of this process as they are: to optimize those of small networks takes longer."""
     gc.enable()
     if "tensorflow" in sys.modules:
         sys.modules["tensorflow"].config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
-def pytest_runtest_setup():
-    """Let each test begin with the same random state of Python, from which Keras and the parts of a job draw their seeds."""
+def pytest_runtest_setup(item):
+    """Begin with the same random state of Python, from which Keras and the parts of a job draw their seeds.
+
+    What is alive before the first test of a file is left out of every later search for garbage: Keras searches whenever it
+    clears a session, and that would take a sixth of the time.
+    """
     random.seed(0)
+    if item.path != _begun.get("file"):
+        _begun["file"] = item.path
+        gc.collect()
+        gc.freeze()
+
+
+_begun = {}
 
 
 PARTS = """
@@ -447,7 +458,7 @@ def run_on():
     The process knows this project only if its folder is in ``path``.
     """
     servers = {}
-    bound = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    bound = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILATION}
 
     def run(backend, script, *arguments, path=(), folder="/", **variables):
         if backend not in servers:

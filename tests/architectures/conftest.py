@@ -11,7 +11,6 @@ PROJECT_ROOT = Path(__file__).parents[2]
 # JAX compiles each network for seconds. `make test-slow` has these on JAX: others have their layers too. What is special about
 # networks for waveforms is left to it as well; that they train on JAX is in every run.
 LIKE_OTHERS = ("cnn_small", "cp_resnet", "daf_cnn", "fma_cnn", "rnn_small", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox")
-QUICK_COMPILATION = "--xla_backend_optimization_level=0"  # JAX otherwise compiles for longer than it computes
 
 
 def pytest_collection_modifyitems(items):
@@ -42,7 +41,7 @@ def ask_backend(make_once, run_on):
         def run(folder):
             models = make_once(f"models_of_{script}_{len(asked)}", save)
             probe, here = Path(__file__).with_name(script), keras.backend.backend()
-            (folder / "printed").write_text(run_on(backend, probe, models, PROJECT_ROOT, here, XLA_FLAGS=QUICK_COMPILATION))
+            (folder / "printed").write_text(run_on(backend, probe, models, PROJECT_ROOT, here))
 
         return json.loads((make_once(f"{script}_on_{backend}_{len(asked)}", run) / "printed").read_text().splitlines()[-1])
 

@@ -18,7 +18,6 @@ BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
     for name in ("tensorflow", "torch", "jax")
 ]
-QUICK_COMPILATION = "--xla_backend_optimization_level=0"
 RATE_HZ = 8000
 TOLERANCE_DB = 1e-3
 
@@ -149,7 +148,7 @@ def saved(tmp_path_factory):
 def test_every_backend_builds_and_loads_it_without_this_project(backend, saved, run_on):
     probe = Path(__file__).with_name("frontend_probe.py")
 
-    found = json.loads(run_on(backend, probe, saved, PROJECT_ROOT, XLA_FLAGS=QUICK_COMPILATION))
+    found = json.loads(run_on(backend, probe, saved, PROJECT_ROOT))
 
     assert found["backend"] == backend
     assert found["imported"] == []

@@ -19,7 +19,6 @@ from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 
 N_EXAMPLES = 4000
 PROJECT_ROOT = Path(__file__).parents[3]
-QUICK_COMPILATION = "--xla_backend_optimization_level=0"
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
     for name in ("tensorflow", "torch", "jax")
@@ -391,7 +390,7 @@ def test_examples_of_other_axes_are_refused(tmp_path, make_settings, make_option
 def test_it_trains_on_every_backend_and_never_changes_a_prediction(backend, tmp_path, run_on):
     probe = Path(__file__).with_name("augmentation_probe.py")
 
-    found = json.loads(run_on(backend, probe, tmp_path, path=[PROJECT_ROOT], XLA_FLAGS=QUICK_COMPILATION))
+    found = json.loads(run_on(backend, probe, tmp_path, path=[PROJECT_ROOT]))
 
     assert found["backend"] == backend
     assert set(found["frozen"].values()) == {0.0}

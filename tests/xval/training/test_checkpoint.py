@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-QUICK_COMPILATION = "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0 intra_op_parallelism_threads=1"
 ALL = ("11:4", "12:3", "13:test", "14:3")
 
 
@@ -16,7 +15,7 @@ def interrupt(run_on, tmp_path):
     probe, root = Path(__file__).with_name("checkpoint_probe.py"), Path(__file__).parents[3]
 
     def interrupt(backend, *names):
-        printed = run_on(backend, probe, tmp_path, *names, path=[root], XLA_FLAGS=QUICK_COMPILATION)
+        printed = run_on(backend, probe, tmp_path, *names, path=[root])
         return json.loads(printed.splitlines()[-1])
 
     return interrupt

@@ -14,7 +14,6 @@ from xval.models.build import build_model
 from xval.training.compiled import DATA_LOSS, WarmModel, compile_model, penalty
 from xval.training.fit import train_model
 
-QUICK_COMPILATION = "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0 intra_op_parallelism_threads=1"
 FOLD = Fold(1, ("a", "c"), ("b",), ("d",))
 
 
@@ -31,7 +30,7 @@ def run_jobs(run_on):
 
     def run_jobs(backend, folder, *jobs):
         folder.mkdir(exist_ok=True)
-        return json.loads(run_on(backend, probe, folder, *jobs, path=[root], XLA_FLAGS=QUICK_COMPILATION).splitlines()[-1])
+        return json.loads(run_on(backend, probe, folder, *jobs, path=[root]).splitlines()[-1])
 
     return run_jobs
 

@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-QUICK_COMPILATION = "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0 intra_op_parallelism_threads=1"
-
-
 SLOW = pytest.mark.slow
 
 
@@ -21,7 +18,7 @@ def run_jobs(run_on, tmp_path):
     def run_jobs(backend, jobs, *where):
         folder = tmp_path / "-".join(["left", *where])
         folder.mkdir()
-        printed = run_on(backend, probe, folder, *where, *jobs, path=[root], XLA_FLAGS=QUICK_COMPILATION)
+        printed = run_on(backend, probe, folder, *where, *jobs, path=[root])
         return json.loads(printed.splitlines()[-1])
 
     return run_jobs
