@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skops.io  # noqa: F401 - before Keras: it looks through every module that is loaded
 import soundfile
 from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
@@ -33,8 +34,13 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes that tests start wo
 
 gc.disable()  # an import leaves no garbage; on again in `pytest_collection_finish`
 
-# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process that they start.
+os.fsync = lambda _: None  # where the power fails, the tests are run again
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and nohup that the terminal is closed; so would every
+# process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Files whose tests take longest. They are begun with, so that no process waits for another one in the end.
 LONG_FILES = (

@@ -150,5 +150,6 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def _describe_environment() -> str:
     """Return the interpreter, the system and the installed packages, a line each."""
-    packages = sorted({f"{found.name}=={found.version}" for found in distributions()}, key=str.lower)
+    read = [found.metadata for found in distributions()]  # each look at it reads the file again
+    packages = sorted({f"{about['Name']}=={about['Version']}" for about in read}, key=str.lower)
     return "\n".join([f"# python {sys.version.split()[0]}", f"# {platform.platform()}", *packages]) + "\n"
