@@ -42,7 +42,7 @@ JOBS: tuple[dict[str, Any], ...] = (
     {"architecture": "crnn", "n_filters": (4,), "n_units": 4, "clip_norm": 1.0, "augment_frequency_masks": 1,
      "augment_frequency_mask_bins": 2},
     {"architecture": "rnn_small", "n_units": (8,), "optimizer": "adamw", "weight_decay": 0.01, "schedule": "cosine",
-     "schedule_unit": "batch", "warmup_epochs": 3},
+     "schedule_unit": "batch", "warmup_epochs": 1},
     {"architecture": "vgg_ultramini", "class_weights": "balanced", "schedule": "exponential", "schedule_decay": 0.9},
     {"architecture": "cnn_small", "n_filters": (8,), "precision": "mixed_bfloat16", "augment_mixstyle": 0.3, "generator": True},
     {"architecture": "mlp", "n_units": (8,), "optimizer": "rmsprop", "precision": "mixed_float16", "weight_average": 0.99},
