@@ -22,6 +22,7 @@ import shutil
 import signal
 import statistics
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -97,10 +98,10 @@ class Starts:
         self._context = multiprocessing.get_context("fork")
         self.epochs = self._context.RawArray("i", 2)
 
-    def start(self, number: int) -> multiprocessing.Process:
-        """Start a job."""
+    def start(self, number: int, epoch: int | None = None, after_s: float = 0.0) -> multiprocessing.Process:
+        """Start a job; SIGKILL ends it so long after an epoch, or after the start where it had trained that epoch before."""
         self.epochs[WENT_ON] = -1
-        process = self._context.Process(target=self._run, args=(number,))
+        process = self._context.Process(target=self._run, args=(number, epoch, after_s))
         process.start()
         return process
 
@@ -109,7 +110,7 @@ class Starts:
         began = time.perf_counter()
         while process.is_alive() and not until():
             time.sleep(_LOOK_EVERY_S)
-        if process.exitcode:
+        if process.exitcode not in (None, 0, -signal.SIGKILL):
             sys.exit((self.folder / "printed").read_text())
         return time.perf_counter() - began
 
@@ -128,14 +129,19 @@ class Starts:
         shutil.rmtree(self.folder / "results")
         return found
 
-    def _run(self, number: int) -> None:
+    def _run(self, number: int, kill_epoch: int | None, after_s: float) -> None:
         """Be the process of a job."""
+        kill = threading.Timer(after_s, os.kill, (os.getpid(), signal.SIGKILL))
+        if kill_epoch is not None and kill_epoch <= self.epochs[TRAINED]:
+            kill.start()
         from xval.jobs.checkpoints import FoldCheckpoints
 
         offer, go_on = FoldCheckpoints.offer, FoldCheckpoints.go_on
 
         def noted_offer(checkpoints: FoldCheckpoints, epoch: int, take: Callable[[], Any]) -> None:
             self.epochs[TRAINED], self.epochs[WENT_ON] = epoch, max(0, self.epochs[WENT_ON])
+            if epoch == kill_epoch:
+                kill.start()
             offer(checkpoints, epoch, take)
 
         def noted_go_on(checkpoints: FoldCheckpoints, found: Any, n_epochs: int) -> None:
@@ -176,20 +182,19 @@ def kill(starts: Starts, number: int, *, n_kills: int, rng: random.Random) -> bo
     again, back_s = [0], []
     for epoch in [*sorted(rng.choices(range(starts.n_epochs + 1), k=n_kills)), None]:
         trained = shared[TRAINED]  # by the one that was killed before
-        running = starts.start(number)
+        longest_s = until_last_s / (starts.n_epochs - 1)
         if epoch is not None and epoch <= trained:
-            time.sleep(rng.uniform(0, until_first_s))
-        else:
-            back_s.append(starts.wait(running, lambda: shared[WENT_ON] >= 0))
-            starts.wait(running, lambda epoch=epoch: shared[TRAINED] == epoch)
-            if epoch is not None:
-                time.sleep(rng.uniform(0, behind_s if epoch == starts.n_epochs else until_last_s / (starts.n_epochs - 1)))
-        running.kill()
-        running.join()
+            longest_s = until_first_s
+        elif epoch == starts.n_epochs:
+            longest_s = behind_s
+        running = starts.start(number, epoch, rng.uniform(0, longest_s))
+        seconds = starts.wait(running, lambda: shared[WENT_ON] >= 0)
+        starts.wait(running)
         if running.exitcode == -signal.SIGKILL:
             n_killed += 1
             n_starting += shared[WENT_ON] < 0
         if shared[WENT_ON] >= 0:
+            back_s.append(seconds)
             again.append(trained - shared[WENT_ON])
     is_equal = starts.take(number) == expected
     print(
