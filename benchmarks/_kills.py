@@ -63,7 +63,7 @@ LOADED = (
     "xval.training.setup", "xval.training.fit", "xval.results.rebuild",
 )  # fmt: skip
 TRAINED, WENT_ON = 0, 1  # places in what a job shares: its last epoch, and the one before its first (-1: it has none yet)
-_LOOK_EVERY_S = 0.003
+_LOOK_EVERY_S = 0.01
 
 
 def write_corpus(folder: Path, n_examples: int) -> None:
