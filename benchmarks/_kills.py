@@ -1,6 +1,6 @@
 """Jobs of several kinds that get SIGKILL again and again, against the same jobs undisturbed; a part of checkpoints.py.
 
-python benchmarks/_kills.py FOLDER --jobs 8 --kills 200 --epochs 30 --seed 1        with KERAS_BACKEND set
+python benchmarks/_kills.py FOLDER --jobs 1 2 8 --kills 75 --epochs 30 --seed 1        with KERAS_BACKEND set
 
 This process loads the backend and computes nothing, so that each start of a job is a fork of it, in place of seconds of
 imports, and is really killed. A checkpoint is written after each epoch. For each kill the seed draws an epoch, from 0 (while
@@ -210,7 +210,7 @@ def main() -> int:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--jobs", type=int, default=len(JOBS))
+    parser.add_argument("--jobs", type=int, nargs="+", default=range(1, len(JOBS) + 1), help="their numbers")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
@@ -219,8 +219,8 @@ def main() -> int:
     for name in LOADED:
         importlib.import_module(name)
     starts, rng = Starts(options.folder, options.epochs), random.Random(options.seed)  # noqa: S311 - moments
-    shares = [len(range(job, options.kills, options.jobs)) for job in range(options.jobs)]
-    is_good = [kill(starts, number, n_kills=n_kills, rng=rng) for number, n_kills in enumerate(shares, start=1)]
+    shares = [len(range(place, options.kills, len(options.jobs))) for place in range(len(options.jobs))]
+    is_good = [kill(starts, job, n_kills=n_kills, rng=rng) for job, n_kills in zip(options.jobs, shares, strict=True)]
     return 0 if all(is_good) else 1
 
 

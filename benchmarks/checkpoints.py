@@ -1,6 +1,6 @@
 """Checkpoints inside a fold: what they cost, and that jobs which are killed again and again end as those that are not.
 
-python benchmarks/checkpoints.py [--quick] [--backends torch jax] [--jobs 8] [--kills 200] [--epochs 30] [--seed 1]
+python benchmarks/checkpoints.py [--quick] [--backends torch jax] [--jobs 1 2 8] [--kills 200] [--epochs 30] [--seed 1]
 
 Kills: jobs of several kinds get SIGKILL, each equally often, at random moments of starting, training, testing and publishing,
 and are started again, with a checkpoint after each epoch; _kills.py says how. No more than one epoch may be trained twice, and
@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _kills import write_corpus
+from _kills import JOBS, write_corpus
 
 from xval.backend.devices import Slot, environment
 
@@ -75,9 +75,10 @@ def train(folder: Path, backend: str, *, minutes: float, epochs: int, filters: s
     return ended.stdout
 
 
-def kill(backend: str, folder: Path, **numbers: int) -> bool:
+def kill(backend: str, folder: Path, options: argparse.Namespace) -> bool:
     """Kill jobs in a process that has loaded a backend; return whether all was as promised."""
-    words = [word for name, number in numbers.items() for word in (f"--{name}", str(number))]
+    given = {"--jobs": options.jobs, "--kills": [options.kills], "--epochs": [options.epochs], "--seed": [options.seed]}
+    words = [word for name, numbers in given.items() for word in (name, *map(str, numbers))]
     variables = {**environment(Slot("cpu", 1), backend), "COLUMNS": "200", "PYTHONPATH": str(Path(__file__).parents[1])}
     variables["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"  # jobs are started again and again
     command = [sys.executable, str(Path(__file__).with_name("_kills.py")), str(folder / "killed"), *words]
@@ -104,18 +105,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--backends", nargs="+", default=["tensorflow", "torch", "jax"])
-    parser.add_argument("--jobs", type=int, default=8)
+    parser.add_argument(
+        "--jobs", type=int, nargs="+", default=list(range(1, len(JOBS) + 1)), help="numbers of those in _kills.py"
+    )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.quick:
-        options.backends, options.jobs, options.kills, options.epochs = ["torch"], 1, 2, 4
+        options.backends, options.jobs, options.kills, options.epochs = ["torch"], [1], 2, 4
     is_good, shares = True, []
     for backend in options.backends:
         folder = Path(tempfile.mkdtemp())
         try:
-            is_good &= kill(backend, folder, jobs=options.jobs, kills=options.kills, epochs=options.epochs, seed=options.seed)
+            is_good &= kill(backend, folder, options)
             shares += [measure(backend, folder, n_epochs=max(2, options.epochs // 3), filters=each) for each in FILTERS]
         finally:
             shutil.rmtree(folder, ignore_errors=True)
