@@ -1,6 +1,7 @@
 """The main job as a user runs it: commands in, a results folder out."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -102,6 +103,9 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
     project.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,)}, backend="jax")
     project.run("--folds", "1,2", "--executor", "inline")
     before = project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns
+    left = project.results / "instance_1" / ".fold_1.checkpoint.npz"  # as by a kill just after the job was published
+    left.touch()
+    os.utime(left, (0, 0))
 
     ended = run_light(project, "--folds", "1,2")
 
@@ -110,6 +114,7 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
     assert "(nested selection)" in ended.stdout
     assert "Folds are missing of instance 1 (2 of 3 done)" in ended.stdout
     assert "LOADED []" in ended.stdout
+    assert not left.exists()
     assert (project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns) == before
 
 

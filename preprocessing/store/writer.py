@@ -5,10 +5,10 @@ all.
 """
 
 import csv
+import errno
 import os
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,12 +28,14 @@ from preprocessing.store.checksums import write_checksums
 from preprocessing.store.moments import ItemSums, write_moments
 from xval.csv_text import guard
 from xval.errors import CorpusError
+from xval.json_files import has_died, process_name
 from xval.operating_system import flush
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _STALE_AFTER_S = 24 * 60 * 60
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class Example(NamedTuple):
@@ -64,8 +66,9 @@ class _Item:
 class StoreWriter:
     """A feature store that is being built; a context manager.
 
-    Within it, no other process of this machine builds the same store: a second one waits at the entrance, and then finds the
-    folder there. Leaving it without `publish` leaves nothing behind. What builders left that were killed is removed.
+    Within it, no other process builds the same store: a second one waits at the entrance, and then finds the folder there.
+    Where the locks of the file system do nothing or fail, both build it, and the first one that is whole stays. Leaving it
+    without `publish` leaves nothing behind. What builders left that were killed is removed.
 
     Args:
         folder: Where the store will be.
@@ -104,8 +107,8 @@ class StoreWriter:
         self._clip_samples = clip_samples
         self._target_names = tuple(target_names)
         self._is_waveform = is_waveform
-        self._lock = FileLock(folder.parent / f".{folder.name}.lock")
-        self._temporary = folder.parent / f".{folder.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        self._lock = FileLock(folder.parent / f".{folder.name}.lock", fallback_to_soft=False)
+        self._temporary = folder.parent / f".{folder.name}.{process_name()}.{secrets.token_hex(4)}.tmp"
         self._items: dict[str, _Item] = {}
         self._example_shape: tuple[int, ...] = ()
         self._target_shape: tuple[int, ...] = ()
@@ -115,7 +118,7 @@ class StoreWriter:
     def __enter__(self) -> Self:
         with self._writing():
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
+            self._wait_for_others()
         try:
             with self._writing():
                 self._remove_leftovers()
@@ -166,6 +169,7 @@ class StoreWriter:
             raise CorpusError(f"Item '{item}', clip '{examples[0].clip}': predictors or targets are NaN or infinite.")
         with self._writing():
             self._files.append(item, x, y)
+            os.utime(self._temporary)  # other machines see that its builder lives
         known.examples.extend(examples)
         known.lengths.append(len(x))
         self._items[item] = known
@@ -268,12 +272,22 @@ class StoreWriter:
                 table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
         parquet.write_table(table, self._temporary / layout.EXAMPLES_NAME)
 
+    def _wait_for_others(self) -> None:
+        """Take the lock, where the file system has locks."""
+        try:
+            self._lock.acquire()
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+
     def _remove_leftovers(self) -> None:
-        """Remove what dead builders of this store left; where the lock does not reach, only what is a day old."""
-        for path in self.folder.parent.glob(f".{self.folder.name}.*.tmp"):
-            of_this_machine = path.name.startswith(f".{self.folder.name}.{socket.gethostname()}-")
-            if of_this_machine or time.time() - path.stat().st_mtime > _STALE_AFTER_S:
-                shutil.rmtree(path, ignore_errors=True)
+        """Remove what dead builders of this store left; of other machines, whose builders may live, what is a day old."""
+        prefix = f".{self.folder.name}."
+        for path in self.folder.parent.glob(f"{prefix}*.tmp"):
+            with suppress(FileNotFoundError):  # its builder has ended meanwhile
+                builder = path.name.removeprefix(prefix).partition(".")[0]
+                if has_died(builder) or time.time() - path.stat().st_mtime > _STALE_AFTER_S:
+                    shutil.rmtree(path, ignore_errors=True)
 
     @property
     def example_shape(self) -> tuple[int, ...]:

@@ -131,7 +131,8 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     made = Instance(0, settings, options=options, sources=sources)
     known = {each: folder.settings(each) or {} for each in folder.instances()}
     same = (each for each, written in known.items() if written.get("settings_hash") == made.settings_hash)
-    free = next(each for each in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if each not in known)
+    taken = {each for each, written in known.items() if written or folder.jobs(each)}  # without: left by a try that was killed
+    free = next(each for each in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if each not in taken)
     chosen = number or next(same, free)
     if known.get(chosen, {}).get("settings_hash", made.settings_hash) != made.settings_hash:
         raise SettingsError(f"instance {chosen} is there and is another one; choose a free number, such as {free}.")

@@ -32,6 +32,7 @@ from xval.jobs.written_settings import read_instance, with_values
 from xval.operating_system import quote
 from xval.report.model_card import write_card
 from xval.results import ranking, rebuild
+from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.findings import find_findings
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
@@ -99,6 +100,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
         job = chosen.job if chosen else _make_job(folder, instance, folds, records, request, console)[0]
         slot = _make_slots(instance, request, console)[0]
         _train(replace(job, refit=refit), slot, console)
+    remove_finished_checkpoints(folder)
     _print_close(folder, instance, console)
     return path
 

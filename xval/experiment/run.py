@@ -33,6 +33,7 @@ from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
 from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
+from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
@@ -113,6 +114,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             print_damaged(rebuild.rebuild(folder), console)
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
+    remove_finished_checkpoints(folder)
     return tables.print_close(planned, outcomes, console)
 
 

@@ -1,26 +1,28 @@
 """Where the checkpoint of a job stands, for those that only ask: how far training was when it was written.
 
 Comes in: the path of a checkpoint, which anyone may have edited. Goes out: the number of its epoch. What else is in it,
-xval.jobs.checkpoint_file reads.
+xval.jobs.checkpoint_file reads. Those of done jobs are removed here.
 """
 
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from xval.errors import ResultsError
-from xval.json_files import open_regular
+from xval.json_files import open_regular, read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
 STATE_NAME = "state.json"
 LARGEST_STATE_BYTES = 16 << 20
+_SUFFIX = ".checkpoint.npz"
 
 
 def checkpoint_path(folder: ExperimentFolder, key: JobKey) -> Path:
     """Return where the checkpoint of a job lies until the job is done: beside its folder."""
     final = folder.fold_folder(*key)
-    return final.with_name(f".{final.name}.checkpoint.npz")
+    return final.with_name(f".{final.name}{_SUFFIX}")
 
 
 def read_position(path: Path) -> int | None:
@@ -31,3 +33,17 @@ def read_position(path: Path) -> int | None:
     except (ResultsError, OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, NotImplementedError, RuntimeError):
         return None
     return epoch if isinstance(epoch, int) and epoch > 0 else None
+
+
+def remove_finished_checkpoints(folder: ExperimentFolder) -> None:
+    """Remove the checkpoints of done jobs: one stays where a process is killed after it has published its job.
+
+    One that is newer than the result of its job, which is being replaced, stays.
+    """
+    found = (path for place in ("instance_*", "instance_*/search") for path in folder.path.glob(f"{place}/.*{_SUFFIX}"))
+    for path in found:
+        final = path.with_name(path.name.removeprefix(".").removesuffix(_SUFFIX))
+        with suppress(ResultsError, OSError):
+            is_done = (read_json(final / "record.json") or {}).get("status") == "done"
+            if is_done and path.stat().st_mtime_ns <= final.stat().st_mtime_ns:
+                path.unlink()

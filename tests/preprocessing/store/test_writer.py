@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -135,6 +136,25 @@ def test_a_builder_on_another_machine_is_left_alone_for_a_day(tmp_path: Path) ->
     os.utime(other, (two_days_ago, two_days_ago))
     build(tmp_path / "store")
     assert visible(tmp_path) == [".other.far-3-cc.tmp", ".store.far-1-aa.tmp", "store"]
+
+
+@pytest.mark.parametrize("flock", [errno.ENOLCK, errno.ENOSYS, None], ids=["ENOLCK", "ENOSYS", "does nothing"])
+def test_without_locks_the_first_whole_store_stays_and_nobody_disturbs_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flock: int | None
+) -> None:
+    def lock(*_: object) -> None:
+        if flock:
+            raise OSError(flock, os.strerror(flock))
+
+    monkeypatch.setattr("filelock._unix.fcntl.flock", lock)
+    with writer_of(tmp_path / "store") as slow:
+        append(slow, 1.0)
+        with ThreadPoolExecutor() as pool:  # locks that do nothing are seen between threads as between machines
+            pool.submit(build, tmp_path / "store", 2.0).result()
+        append(slow, 1.0)
+        slow.publish(index_hash="abc")
+    assert (open_store(tmp_path / "store").predictors("item") == 2.0).all()
+    assert visible(tmp_path) == ["store"]
 
 
 @contextmanager
