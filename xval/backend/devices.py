@@ -8,19 +8,19 @@ import csv
 import gc
 import importlib
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from hashlib import blake2b
-from pathlib import Path
 
 from preprocessing.parallel import count_cores
+from xval.backend.gpu_readings import count_room, read_gpu
+from xval.backend.jax_cache import jax_cache
 from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 from xval.errors import SettingsError
@@ -36,7 +36,6 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "ARROW_IO_THREADS",
 )  # fmt: skip
 _OPTIONAL_FOR_KERAS = ("matplotlib", "sklearn", "jax")  # for plots, scikit-learn's interface, conversions from JAX
-_JAX_CACHE_BYTES = 500 * 2**20
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,9 @@ def find_gpus() -> tuple[Gpu, ...]:
     return tuple(found[key.strip()] for key in chosen if key.strip() in found)
 
 
-def make_slots(gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1) -> tuple[list[Slot], str]:
+def make_slots(
+    gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1, n_jobs: int | None = None
+) -> tuple[list[Slot], str]:
     """Return the slots of a run, and what there is to say about where it runs.
 
     Args:
@@ -102,6 +103,7 @@ def make_slots(gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1
         workers: Worker processes on the CPU; 0: as many as the cores and the memory allow.
         threads: CPU threads of a job.
         workers_per_gpu: How many share a GPU; it has no effect on the CPU.
+        n_jobs: What there is to run, at least one; more workers than that are not started. None: not known.
 
     Returns:
         One slot per worker, and a sentence; where more threads are wanted than there are cores, another one in a second line.
@@ -111,11 +113,11 @@ def make_slots(gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1
     """
     gpus = () if gpu == "cpu" else find_gpus()
     if gpus:
-        slots, where = _gpu_slots(gpu, gpus, threads, workers_per_gpu)
+        slots, where = _gpu_slots(gpu, gpus, threads, workers_per_gpu, n_jobs)
         if workers > 1:
             where += f" workers={workers} is for the CPU and has no effect here; workers_per_gpu lets several share a GPU."
     else:
-        slots = [Slot("cpu", threads)] * (workers or default_workers(threads))
+        slots = ([Slot("cpu", threads)] * (workers or default_workers(threads)))[:n_jobs]
         reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
         unused = f" workers_per_gpu={workers_per_gpu} has no effect here." if workers_per_gpu > 1 else ""
         where = f"{reason}, {len(slots)} worker(s), {threads} thread(s) each.{unused}"
@@ -127,7 +129,9 @@ def make_slots(gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1
     return slots, where
 
 
-def _gpu_slots(wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: int) -> tuple[list[Slot], str]:
+def _gpu_slots(
+    wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: int, n_jobs: int | None
+) -> tuple[list[Slot], str]:
     """Return the slots on some of the GPUs of this machine, and a sentence that names them."""
     numbers = list(dict.fromkeys(int(part) for part in wanted.split(",")))
     if unknown := [number for number in numbers if number >= len(gpus)]:
@@ -142,12 +146,29 @@ def _gpu_slots(wanted: str, gpus: Sequence[Gpu], threads: int, workers_per_gpu: 
                 f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker "
                 f"needs {CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
             )
-    where = "Running on " + ", ".join(f"GPU {number} ({gpus[number]})" for number in numbers)
-    if workers_per_gpu > 1:
-        where += f", {workers_per_gpu} workers each, which share its memory equally"
     # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
-    slots = [Slot(str(number), threads, 1 / workers_per_gpu) for _ in range(workers_per_gpu) for number in numbers]
-    return slots, f"{where}."
+    sharing = Counter((numbers * workers_per_gpu)[:n_jobs])
+    slots = [Slot(str(number), threads, 1 / sharing[number]) for number in (numbers * workers_per_gpu)[:n_jobs]]
+    where = "Running on " + ", ".join(f"GPU {number} ({gpus[number]})" for number in sharing)
+    return slots, f"{where}{_describe_sharing(sharing)}"
+
+
+def _describe_sharing(sharing: Mapping[int, int]) -> str:
+    """Return how many workers begin on each GPU; more begin later on one whose memory others use now."""
+    most = max(sharing.values())
+    if most == 1:
+        return "."
+    begin, later = dict(sharing), ""
+    for number, n_workers in sharing.items():
+        found = read_gpu(str(number)) if n_workers > 1 else None
+        if found and (n_now := max(1, count_room(found, found.memory_mb / n_workers))) < n_workers:
+            begin[number] = n_now
+            later += f" {found.used_mb:.0f} MB of GPU {number} are in use: more workers, up to {n_workers}, as memory allows."
+    if len(set(begin.values())) > 1:
+        each = " and ".join(map(str, begin.values())) + " workers"
+    else:
+        each = f"{begin[number]} worker{'s' * (begin[number] > 1)} each"
+    return f", {each}, which share its memory equally.{later}"
 
 
 def read_device(text: str) -> str:
@@ -179,7 +200,7 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     if backend == "jax":
-        values |= _jax_cache()
+        values |= jax_cache()
     if slot.device == "cpu":
         cpu_flags = (
             f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
@@ -207,41 +228,6 @@ def _memory_limits(slot: Slot) -> dict[str, str]:
     # JAX takes the older of its two names everywhere, and refuses both at once.
     jax = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{share:.4f}", "XLA_CLIENT_MEM_FRACTION": ""}
     return {MEMORY_SHARE: f"{share:.4f}", **known, **jax}
-
-
-def _jax_cache() -> Mapping[str, str]:
-    """Return the variables that let JAX keep what it has compiled, for later processes; it computes the same, bit by bit.
-
-    It goes into ``$XDG_CACHE_HOME/xval/jax`` (``~/.cache`` by default), apart for each kind of processor, because compiled code
-    would end on another one. Where the user has chosen a folder, or it cannot be written, nothing is set.
-    """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return {}
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xval" / "jax" / _processor()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return {}
-    chosen = {
-        "JAX_COMPILATION_CACHE_DIR": str(folder),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
-        "JAX_COMPILATION_CACHE_MAX_SIZE": str(_JAX_CACHE_BYTES),
-    }
-    return {name: value for name, value in chosen.items() if name not in os.environ}
-
-
-@cache
-def _processor() -> str:
-    """Return a name for what this machine's processor can do."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    features = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
-    described = [platform.machine(), platform.processor(), *sorted(features)]
-    return blake2b("\n".join(described).encode(), digest_size=6).hexdigest()
 
 
 def load_keras() -> None:

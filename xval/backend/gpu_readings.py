@@ -25,6 +25,7 @@ _FOLDER = "XVAL_GPU_READINGS"
 _DATA_SHARE: list[float | None] = [None]
 _SECONDS_BETWEEN = 2.0
 _SECONDS_OF_QUERY = 20
+_SPARE_SHARE = 0.25  # of a worker's memory that may be missing before there is no room for it
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,16 @@ def read_gpu(device: str) -> Reading | None:
     with suppress(Exception):  # whatever NVML or nvidia-smi cannot do: nothing depends on it
         return _read(_identity(device))
     return None
+
+
+def count_room(found: Reading, worker_mb: float) -> int:
+    """Return how many workers find room in what is free of a GPU.
+
+    Args:
+        found: What it does now.
+        worker_mb: What each takes (MB).
+    """
+    return int((found.memory_mb - found.used_mb) / worker_mb + _SPARE_SHARE)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Run jobs somewhere: one file per executor, found by its name.
 
-Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines also has
+Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines, or in turn, also has
 ``make_slots(settings)``; the others get the devices of this one. A job that is only handed on has no outcome.
 (processes.py starts workers by _worker_process.py, and _schedule.py decides which of them gets which job; _launched.py is what
 ray.py and slurm.py have in common.)
@@ -47,8 +47,13 @@ def find_executor(name: str) -> Executor:
     return cast("Executor", import_module(f"{__name__}.{'processes' if name == 'auto' else name}"))
 
 
-def make_slots(executor: Executor, settings: Settings) -> tuple[Sequence[Slot], str]:
+def make_slots(executor: Executor, settings: Settings, n_jobs: int | None = None) -> tuple[Sequence[Slot], str]:
     """Return where the jobs of an executor run, and a sentence that says so.
+
+    Args:
+        executor: What runs them.
+        settings: Those of the run.
+        n_jobs: How many there are at most; None: not known.
 
     Raises:
         SettingsError: There is no such device.
@@ -61,4 +66,5 @@ def make_slots(executor: Executor, settings: Settings) -> tuple[Sequence[Slot], 
         workers=settings.workers,
         threads=settings.threads_per_job,
         workers_per_gpu=settings.workers_per_gpu,
+        n_jobs=n_jobs,
     )

@@ -1,8 +1,8 @@
 """How many workers share each GPU of a run, and which jobs are to have one to themselves.
 
 Comes in: the slots of a run, jobs that ran out of memory on a shared GPU, and what a job took that had one to itself. Goes
-out: the slots that are in use. Workers of a GPU become fewer: at the start where others have taken memory of it, and after a
-job that found too little.
+out: the slots that are in use. At the start there are fewer workers where others have taken memory of a GPU; one more follows
+when what those that train take is free once more. After a job that found too little there are fewer, and no more follow.
 """
 
 from collections import defaultdict, deque
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xval.backend.devices import CONTEXT_MB, Slot
-from xval.backend.gpu_readings import read_gpu
+from xval.backend.gpu_readings import count_room, read_gpu
 from xval.jobs.job import Job
 
-_SPARE_SHARE = 0.25  # of a worker's memory that others may have taken before there is no room for it
+_MARGIN = 1.25  # of what a worker is seen to take, because it may take more in what follows
 
 
 class SharedGpus:
@@ -33,11 +33,13 @@ class SharedGpus:
         self._alone: dict[str, deque[Job]] = defaultdict(deque)
         self._has_alone: dict[str, int] = {}  # device -> worker
         self._memory_mb: dict[str, float] = {}
+        self._of_others_mb: dict[str, float] = {}  # device -> what was in use at the start
+        self._trained: set[int] = set()  # slots whose workers have trained an epoch since their GPU was asked last
         for device in self._shared_devices():
             if found := read_gpu(device):
-                self._memory_mb[device] = found.memory_mb
+                self._memory_mb[device], self._of_others_mb[device] = found.memory_mb, found.used_mb
                 share_mb = found.memory_mb * self.slots[self.of(device)[0]].memory_share
-                self._keep(device, int((found.memory_mb - found.used_mb) / share_mb + _SPARE_SHARE), with_share=False)
+                self._keep(device, count_room(found, share_mb), is_final=False)
 
     def of(self, device: str) -> list[int]:
         """Return the numbers of the active slots of a device."""
@@ -52,6 +54,30 @@ class SharedGpus:
         """Return whether a slot is in use, and no job waits to have its GPU to itself, or has it."""
         device = self.slots[number].device
         return number in self.active and not self._alone[device] and device not in self._has_alone
+
+    def add_after_epoch(self, number: int) -> bool:
+        """Use one slot more of a GPU, if all of its workers have trained an epoch and leave room for what they take.
+
+        Args:
+            number: The slot of a worker that has trained an epoch.
+
+        Returns:
+            Whether there is one more.
+        """
+        device = self.slots[number].device
+        unused = [each for each, slot in enumerate(self.slots) if slot.device == device and each not in self.active]
+        if not unused or device not in self._of_others_mb or not self.takes_work(number):
+            return False
+        self._trained.add(number)
+        workers = set(self.of(device))
+        if not workers <= self._trained or (found := read_gpu(device)) is None:
+            return False
+        self._trained -= workers
+        worker_mb = max(CONTEXT_MB, (found.used_mb - self._of_others_mb[device]) / len(workers))
+        if found.memory_mb - found.used_mb < _MARGIN * worker_mb:
+            return False
+        self.active.add(unused[0])
+        return True
 
     def give_alone(self, number: int, job: Job) -> None:
         """Have a job that ran out of memory at a slot wait for the GPU to be free; one worker less will share it later."""
@@ -95,9 +121,11 @@ class SharedGpus:
     def _shared_devices(self) -> list[str]:
         return list(dict.fromkeys(slot.device for slot in self.slots if slot.memory_share < 1))
 
-    def _keep(self, device: str, most: int, *, with_share: bool = True) -> None:
-        """Use so many slots of a device, at least one, and no more than before."""
+    def _keep(self, device: str, most: int, *, is_final: bool = True) -> None:
+        """Use so many slots of a device, at least one, and no more than before; finally: they share it, and none is added."""
         kept = self.of(device)
         self.active -= set(kept[max(1, most) :])
-        for number in self.of(device) if with_share else []:
-            self.slots[number] = replace(self.slots[number], memory_share=1 / len(self.of(device)))
+        if is_final:
+            self._of_others_mb.pop(device, None)
+            for number in self.of(device):
+                self.slots[number] = replace(self.slots[number], memory_share=1 / len(self.of(device)))

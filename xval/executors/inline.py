@@ -6,17 +6,27 @@ Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcom
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from xval.backend import devices
 from xval.backend.devices import Slot, environment
 from xval.backend.gpu_readings import watched_gpus
 from xval.errors import SettingsError
 from xval.executors._warnings import warnings_to
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
+from xval.settings.schema import Settings
 from xval.worker.check_models import check_models
 from xval.worker.run import run_job
+
+
+def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
+    """Return where this process runs jobs, and a sentence that says so.
+
+    Raises:
+        SettingsError: There is no such device.
+    """
+    return devices.make_slots(settings.gpu_ID.partition(",")[0], workers=1, threads=settings.threads_per_job)
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
@@ -24,7 +34,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
 
     Args:
         jobs: What to run.
-        slots: The first one's device is used.
+        slots: The first one is used.
         report: Called with what progresses.
         raise_errors: Let the first error through instead of recording it.
 
@@ -34,7 +44,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     backends = sorted({job.settings.backend for job in jobs})
     if len(backends) > 1:
         raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
-    slot = replace(slots[0], memory_share=1.0)  # nobody shares it
+    slot = slots[0]
     _bind(slot, backends[0], deterministic=jobs[0].settings.deterministic)
     faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:

@@ -88,6 +88,8 @@ class _Workers:
             return []  # the last words of a worker that was replaced, or that died idle
         if message is not None and "outcome" not in message:
             self._report({"worker": worker.number, **message})
+            if message.get("epoch") and self._gpus.add_after_epoch(worker.number):
+                self._keep_busy(worker.number)
             return []
         outcomes = [JobOutcome(**message["outcome"])] if message else worker.outcomes_of_lost_jobs()
         # From the last to the first, because each job that is tried again is put before all others.

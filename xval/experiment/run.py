@@ -148,7 +148,8 @@ def _run(
     settings = planned.instances[0].settings
     executor = find_executor("inline" if settings.debug_mode else settings.executor)
     run = partial(inline.run, raise_errors=True) if settings.debug_mode else executor.run
-    slots, where = make_slots(executor, settings)
+    is_search = any(instance.settings.search for instance in planned.instances)  # its trials are jobs too, known later
+    slots, where = make_slots(executor, settings, None if is_search else len(planned.to_do))
     if not command.quiet:
         console.print(where)
         for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):

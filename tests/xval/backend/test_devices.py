@@ -4,6 +4,7 @@ import pytest
 
 from xval.backend import devices
 from xval.backend.devices import Gpu, Slot, environment, make_slots
+from xval.backend.gpu_readings import Reading
 from xval.errors import SettingsError
 
 
@@ -63,6 +64,42 @@ def test_several_workers_share_each_gpu_and_its_memory():
     assert (
         where
         == "Running on GPU 0 (Card A, 24000 MB), GPU 1 (Card B, 10000 MB), 2 workers each, which share its memory equally."
+    )
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize(
+    ("n_jobs", "devices_and_shares", "said"),
+    [
+        (1, [("0", 1.0)], "Running on GPU 0 (Card A, 24000 MB)."),
+        (2, [("0", 1.0), ("1", 1.0)], "Running on GPU 0 (Card A, 24000 MB), GPU 1 (Card B, 10000 MB)."),
+        (
+            3,
+            [("0", 0.5), ("1", 1.0), ("0", 0.5)],
+            "Running on GPU 0 (Card A, 24000 MB), GPU 1 (Card B, 10000 MB), 2 and 1 workers, which share its memory equally.",
+        ),
+    ],
+)
+def test_no_more_workers_are_started_or_named_than_there_are_jobs(n_jobs, devices_and_shares, said):
+    slots, where = make_slots("0,1", workers=0, threads=1, workers_per_gpu=4, n_jobs=n_jobs)
+
+    assert [(slot.device, slot.memory_share) for slot in slots] == devices_and_shares
+    assert where == said
+    slots, where = make_slots("cpu", workers=4, threads=1, n_jobs=n_jobs)
+    assert len(slots) == n_jobs
+    assert where.startswith(f"Running on the CPU, {n_jobs} worker(s), 1 thread(s) each.")
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_the_number_of_workers_that_find_memory_is_named(monkeypatch):
+    monkeypatch.setattr(devices, "read_gpu", lambda device: Reading(0.0, 15_000.0 if device == "0" else 100.0, 24_000.0))
+
+    slots, where = make_slots("0,1", workers=0, threads=1, workers_per_gpu=4)
+
+    assert len(slots) == 8
+    assert where == (
+        "Running on GPU 0 (Card A, 24000 MB), GPU 1 (Card B, 10000 MB), 1 and 4 workers, which share its memory equally. "
+        "15000 MB of GPU 0 are in use: more workers, up to 4, as memory allows."
     )
 
 

@@ -165,6 +165,17 @@ def test_a_job_out_of_memory_on_a_shared_gpu_has_it_to_itself_and_fewer_workers_
     assert {share for _, share, _ in later} == ({"0.4500"} if n_later == 2 else {None})
 
 
+def test_a_worker_more_begins_during_a_run_once_memory_of_a_shared_gpu_is_free(run, make_jobs, monkeypatch):
+    used_mb = iter([1500.0])
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, next(used_mb, 200.0), 2000.0))
+
+    outcomes, ran, events = run(make_jobs(3), slots=[Slot("0", 1, 1 / 2)] * 2)
+
+    assert {each.status for each in outcomes} == {"done"}
+    assert [(event["worker"], event["fold"]) for event in events if event["epoch"] == 0] == [(0, 1), (1, 2), (0, 3)]
+    assert {share for *_, share, _ in ran} == {"0.4500"}
+
+
 def test_a_job_that_finds_too_little_memory_on_all_of_a_gpu_fails_alone(run, make_jobs):
     outcomes, ran, _ = run(make_jobs(3, fate={"1": "crashed"}, once=False), n_workers=2, slots=[Slot("0", 1, 0.5)] * 2)
 

@@ -1,4 +1,4 @@
-"""How many workers share a GPU: fewer where others have taken memory of it."""
+"""How many workers share a GPU: fewer where others have taken memory of it, and more once it is free."""
 
 import pytest
 
@@ -15,6 +15,44 @@ def test_workers_are_started_only_where_there_is_memory_for_their_share(monkeypa
 
     assert len(gpus.active) == n_workers
     assert {slot.memory_share for slot in gpus.slots} == {1 / 8}
+
+
+def test_workers_are_added_one_by_one_while_those_that_have_trained_leave_room_for_another(monkeypatch):
+    used_mb = [70_000.0]
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, used_mb[0], 80_000.0))
+    gpus = SharedGpus([Slot("0", 1, 1 / 4)] * 4)
+    assert gpus.active == {0}
+
+    used_mb[0] = 76_000.0  # the worker takes 6,000, and 4,000 are left
+    assert not gpus.add_after_epoch(0)
+    used_mb[0] = 72_000.0  # others gave some back
+    assert gpus.add_after_epoch(0)
+    assert gpus.active == {0, 1}
+    assert {slot.memory_share for slot in gpus.slots} == {1 / 4}
+    used_mb[0] = 75_000.0
+    assert not gpus.add_after_epoch(0)  # what the new one takes is not seen yet
+    assert gpus.add_after_epoch(1)
+    used_mb[0] = 79_000.0
+    assert not any(gpus.add_after_epoch(number) for number in (0, 1, 2))
+    used_mb[0] = 20_000.0
+    assert [gpus.add_after_epoch(number) for number in (0, 1, 2)] == [False, False, True]
+    assert not any(gpus.add_after_epoch(number) for number in range(4))  # that is all
+
+
+def test_after_a_job_found_too_little_memory_no_worker_is_added(monkeypatch):
+    used_mb = [30_000.0]
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, used_mb[0], 80_000.0))
+    gpus = SharedGpus([Slot("0", 1, 1 / 4)] * 4)
+    assert gpus.active == {0, 1}
+    used_mb[0] = 0.0
+
+    gpus.give_alone(1, "job")
+    assert not gpus.add_after_epoch(0)  # a job waits for the whole GPU
+    assert gpus.next_alone(set()) == (0, "job")
+    assert gpus.end_alone(0, 0.0)
+
+    assert not gpus.add_after_epoch(0)
+    assert gpus.active == {0}
 
 
 def test_a_gpu_of_one_worker_and_the_cpu_are_not_asked(monkeypatch):
