@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from xval.errors import ResultsError
-from xval.json_files import open_regular
+from xval.operating_system import open_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
