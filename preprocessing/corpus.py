@@ -20,6 +20,7 @@ from preprocessing.clips.index_file import (
     INDEX_NAME,
     events_of,
     hash_index,
+    read_annotations,
     read_index,
     write_index_files,
 )
@@ -81,15 +82,11 @@ class Corpus:
         Raises:
             CorpusError: annotations.parquet is missing or damaged.
         """
-        import pyarrow
-        from pyarrow import parquet
-
         path = self.folder / ANNOTATIONS_NAME
         try:
-            annotations: pd.DataFrame = parquet.read_table(path).to_pandas()
-        except (pyarrow.ArrowException, OSError) as error:
+            return read_annotations(path)
+        except (OSError, ValueError) as error:
             raise CorpusError(f"{path} cannot be read: {error}. Make it again: {_command(self.dataset)}") from error
-        return annotations
 
     def compute_hash(self) -> str:
         """Return the hash of the index as it is now; another than `index_hash` where the files have been edited.

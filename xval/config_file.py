@@ -15,6 +15,7 @@ from configparser import Error as ConfigParserError
 from pathlib import Path
 
 from xval.errors import SettingsError, suggestion
+from xval.operating_system import read_regular
 
 APART = frozenset({"offline_augmentation", "mixing"})
 """Sections that are no parameters of instances: ``python -m augmentation`` reads them."""
@@ -93,7 +94,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
     parser = ConfigParser(interpolation=None, default_section="\0", inline_comment_prefixes=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
+        parser.read_string(read_regular(path).decode("utf-8-sig"), source=str(path))
     except OSError as error:
         raise SettingsError(f"{path}: cannot read the defaults: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import socket
-import stat
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
@@ -22,10 +21,10 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from xval.errors import ResultsError
-from xval.operating_system import flush, replace
+from xval.operating_system import IrregularFileError, flush, read_regular, replace
 
 FORMAT_VERSION = 1
 LARGEST_JSON_BYTES = 256 << 20
@@ -86,15 +85,14 @@ def read_json(path: Path) -> JsonObject | None:
             regular file.
     """
     try:
-        with open_regular(path) as file:
-            text = file.read(LARGEST_JSON_BYTES + 1)
-        if len(text) > LARGEST_JSON_BYTES:
-            raise ResultsError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes, the most that a file of results may have.")
+        text = read_regular(path, LARGEST_JSON_BYTES)
         content = json.loads(text)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(content, ensure_ascii=False).encode()  # half a character can be written nowhere
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except IrregularFileError as error:
+        raise ResultsError(f"{path}: {error.strerror}. Move it away to run that part again.") from None
     except RecursionError:
         raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
     except ValueError as error:
@@ -105,23 +103,6 @@ def read_json(path: Path) -> JsonObject | None:
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
     return content
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file to read its bytes, without waiting for what is none: a pipe in its place would never end.
-
-    Raises:
-        OSError: It is missing or cannot be read.
-        ResultsError: It is a folder, a pipe, a device or a socket.
-    """
-    try:
-        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return file
-        file.close()
-    except IsADirectoryError:
-        pass
-    raise ResultsError(f"{path}: no regular file. Move it away to run that part again.")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

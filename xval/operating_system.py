@@ -4,14 +4,17 @@ Comes in: paths, process ids, words. Goes out: the same answers on Linux, macOS 
 a module that only some systems have. It is tested on Linux; the ways of the others are tested there as far as they can be.
 """
 
+import errno
 import os
 import re
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -30,6 +33,11 @@ WARNING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2")
 """Those with which schedulers say that the time of a job is nearly over; none on Windows."""
 ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Those with which a scheduler or a terminal that is closed ends a process, besides Ctrl-C."""
+
+LARGEST_TEXT_BYTES = 256 << 20
+"""Of a text that is read whole, unless its reader says otherwise."""
+LARGEST_TABLE_BYTES = 1 << 30
+"""Of a list of clips or of their events."""
 
 _TRY_TO_REPLACE_FOR_S = 2.0
 _TRY_EVERY_S = 0.02
@@ -109,6 +117,44 @@ def _is_locked_by_trial(path: Path) -> bool:
             return False
     except Timeout:
         return True
+
+
+class IrregularFileError(OSError):
+    """A pipe, a device or a folder lies where a file is wanted, or a file is too large to be what it is taken for."""
+
+
+def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
+    """Open a file to read its bytes, without waiting for what is none: a pipe in its place would never end.
+
+    Args:
+        path: The file.
+        most_bytes: The size that it may have; None: any.
+
+    Raises:
+        IrregularFileError: It is a folder, a pipe, a device or a socket, or larger.
+        OSError: It is missing or cannot be read.
+    """
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
+    except IsADirectoryError:
+        raise IrregularFileError(errno.EISDIR, "no regular file", str(path)) from None
+    found = os.fstat(file.fileno())
+    if stat.S_ISREG(found.st_mode) and (most_bytes is None or found.st_size <= most_bytes):
+        return file
+    file.close()
+    if stat.S_ISREG(found.st_mode):
+        raise IrregularFileError(errno.EFBIG, f"larger than {most_bytes} bytes, the most that such a file may have", str(path))
+    raise IrregularFileError(errno.EINVAL, "no regular file", str(path))
+
+
+def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:
+    """Return the bytes of a file; what another process appends meanwhile, no further than the limit.
+
+    Raises:
+        OSError: As `open_regular`.
+    """
+    with open_regular(path, most_bytes) as file:
+        return file.read(most_bytes)
 
 
 def flush(path: Path) -> None:

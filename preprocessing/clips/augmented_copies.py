@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.listing import AudioFiles, is_copy
 from xval.csv_text import unguard
 from xval.errors import CorpusError
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +137,8 @@ def _read(path: Path) -> "pd.DataFrame":
 
     try:
         names = dict.fromkeys(("path", "source"), unguard)
-        copies = pd.read_csv(path, converters=names, keep_default_na=False, encoding="utf-8")
+        with open_regular(path, LARGEST_TABLE_BYTES) as file:
+            copies = pd.read_csv(file, converters=names, keep_default_na=False, encoding="utf-8")
         copies["time_factor"] = copies["time_factor"].astype("float64")
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(f"{path}: not the list of augmented copies ({error}). Run python -m augmentation again.") from error

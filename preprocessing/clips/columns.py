@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.clips.parquet_files import read_frame
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
@@ -87,17 +88,30 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
         CorpusError: columns.parquet is damaged, or not of this index.
     """
     import pandas as pd
-    import pyarrow
 
     path = folder / COLUMNS_NAME
     if not path.exists():
         return index
     try:
-        columns = pd.read_parquet(path).set_index("clip").loc[list(index["clip"])].reset_index(drop=True)
-    except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
+        table = read_frame(path, {"clip": "text"})
+        _check(table, index)
+        columns = table.set_index("clip").loc[list(index["clip"])].reset_index(drop=True)
+    except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:150]
         raise CorpusError(f"{path}: damaged, or of another corpus ({reason}). Run python -m preprocessing again.") from error
     return pd.concat([index.reset_index(drop=True), columns], axis=1)
+
+
+def _check(table: "pd.DataFrame", index: "pd.DataFrame") -> None:
+    """Refuse what `write_columns` would not have written; ValueError says why."""
+    if table["clip"].duplicated().any():
+        raise ValueError(f"the clip {table['clip'][table['clip'].duplicated()].iloc[0]!a} stands there twice")
+    names = [str(name) for name in table.columns if name != "clip"]
+    if wrong := [name for name in names if name in index or name not in further_columns(names)]:
+        raise ValueError(f"{wrong[0]!a} is no further column")
+    for name in names:
+        if table[name].dtype.kind != "f" and not all(isinstance(value, str) for value in table[name].dropna()):
+            raise ValueError(f"{name!a} holds {table[name].dtype}, numbers or text are wanted")
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.clips import parquet_files
 from preprocessing.clips.table import PHASES, check_names, label_columns
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
@@ -22,6 +23,9 @@ INDEX_NAME = "corpus.parquet"
 ANNOTATIONS_NAME = "annotations.parquet"
 
 _METADATA_KEY = b"xval"
+_ANNOTATION_COLUMNS: dict[str, parquet_files.Kind] = {
+    "clip": "text", "start_s": "number", "end_s": "number", "label": "text or nothing", "annotator": "text or nothing",
+}  # fmt: skip
 
 
 def write_index_files(
@@ -67,15 +71,15 @@ def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
     Raises:
         CorpusError: It is missing or damaged, or was changed: a clip stands there twice, or has no item, length or label.
     """
-    table = _read_table(path)
     try:
+        table = parquet_files.read_table(path)
         facts: dict[str, Any] = json.loads(table.schema.metadata[_METADATA_KEY])
         is_newer = facts["format_version"] > FORMAT_VERSION  # whose columns are not known here
         index = table.to_pandas()
         if not is_newer:
             index = index.astype({"fold": "Int64"})
             _check(index, facts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise _not_an_index(path, reason) from error
     return index, facts
@@ -129,7 +133,10 @@ def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
     path = folder / INDEX_NAME
     if not path.is_file():
         return None
-    table: pd.DataFrame = _read_table(path, columns=["item", "clip", "audio_hash"]).to_pandas()
+    try:
+        table = parquet_files.read_frame(path, {"item": "text", "clip": "text", "audio_hash": "text or nothing"}, columns=())
+    except (OSError, ValueError) as error:
+        raise _not_an_index(path, error) from error
     return table if table["audio_hash"].fillna("").ne("").all() else None
 
 
@@ -156,15 +163,13 @@ def hash_index(
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
-def _read_table(path: Path, columns: list[str] | None = None) -> "pyarrow.Table":
-    """Return corpus.parquet, or some columns of it."""
-    import pyarrow
-    from pyarrow import parquet
+def read_annotations(path: Path) -> "pd.DataFrame":
+    """Return annotations.parquet: clip, start_s, end_s, label, annotator.
 
-    try:
-        return parquet.read_table(path, columns=columns)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise _not_an_index(path, error) from error
+    Raises:
+        OSError, ValueError: It is missing, damaged, or lacks a column.
+    """
+    return parquet_files.read_frame(path, _ANNOTATION_COLUMNS)
 
 
 def _not_an_index(path: Path, error: object) -> CorpusError:

@@ -24,6 +24,7 @@ from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
 from xval.csv_text import guard
 from xval.errors import CorpusError
+from xval.operating_system import read_regular
 
 LEFT_OUT_NAME = "left_out.csv"
 LEFT_OUT_COLUMNS = ("path", "reason")
@@ -236,7 +237,7 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
             )
         return {}
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
+        found = json.loads(read_regular(note))
         before = {path: Source(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in found["sources"].items()}
         differences = _differences(found["settings"], settings)
         is_complete = found["complete"] is True

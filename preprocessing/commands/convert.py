@@ -32,6 +32,7 @@ from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument
 from preprocessing.parallel import count_cores, map_in_processes
 from xval.errors import AudioError, SettingsError
+from xval.operating_system import LARGEST_TABLE_BYTES, read_regular
 
 if TYPE_CHECKING:
     from preprocessing.parallel import Progress
@@ -237,7 +238,7 @@ def _copy_format(values: argparse.Namespace) -> CopyFormat:
     if table is None:
         return CopyFormat(values.sample_rate, values.channel, values.subtype)
     try:
-        content = table.read_bytes()
+        content = read_regular(table, LARGEST_TABLE_BYTES)
     except OSError as error:
         raise SettingsError(f"--speech-table {table}: cannot be read ({error.strerror}).") from error
     speech_hash = blake2b(content, digest_size=8).hexdigest()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from xval.errors import CorpusError
+from xval.operating_system import read_regular
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,7 +108,7 @@ def _is_unpacked(archive: Archive, folder: Path) -> bool:
     note = _note(archive, folder)
     if not archive.unpack or not note.is_file():
         return False
-    checksum, *names = note.read_text(encoding="utf-8").splitlines()
+    checksum, *names = read_regular(note).decode().splitlines()
     return checksum == archive.hash.lower() and all((folder / name).exists() for name in names)
 
 

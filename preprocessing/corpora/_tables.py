@@ -5,13 +5,16 @@ names file, line, and what was expected.
 """
 
 import csv
+import io
 import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from preprocessing.clips import parquet_files
 from xval.csv_text import unguard
 from xval.errors import CorpusError
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 PHASES = {
     **dict.fromkeys(("training", "train", "1"), "training"),
@@ -93,10 +96,13 @@ def read_table(table: Path, expected: str) -> tuple[list[str], list[tuple[int, l
 def _read_csv(table: Path) -> list[tuple[int, list[str]]]:
     """Return the lines of a csv file, by their numbers."""
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=header.count), strict=True)
+        with (
+            open_regular(table, LARGEST_TABLE_BYTES) as file,
+            io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text,
+        ):
+            header = text.readline()
+            text.seek(0)
+            reader = csv.reader(text, delimiter=max(",;\t", key=header.count), strict=True)
             return [(reader.line_num, [*map(unguard, cells)]) for cells in reader]
     except UnicodeDecodeError as error:
         raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
@@ -109,11 +115,9 @@ def _read_sheet(table: Path) -> list[tuple[int, list[str]]]:
     import openpyxl
 
     try:
-        book = openpyxl.load_workbook(table, read_only=True, data_only=True)
-        try:
+        with open_regular(table, LARGEST_TABLE_BYTES) as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             rows = list(book.worksheets[0].iter_rows(values_only=True))
-        finally:
-            book.close()
     except (zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
         raise CorpusError(f"{table} is no Excel file: {error}. Save it as .xlsx, or as csv in UTF-8.") from error
     width = max(map(len, rows), default=0)  # empty cells at the end of a row may be missing from the file
@@ -122,12 +126,9 @@ def _read_sheet(table: Path) -> list[tuple[int, list[str]]]:
 
 def _read_parquet(table: Path) -> list[tuple[int, list[str]]]:
     """Return the columns' names as line 1 and the rows of a parquet file behind it."""
-    import pyarrow
-    from pyarrow import parquet
-
     try:
-        columns = parquet.read_table(table).to_pydict()
-    except pyarrow.ArrowException as error:
+        columns = parquet_files.read_table(table).to_pydict()
+    except ValueError as error:
         raise CorpusError(f"{table} is no parquet file: {error}.") from error
     rows = enumerate(zip(*columns.values(), strict=True), start=2)
     return [(1, list(columns)), *((number, list(map(_cell, row))) for number, row in rows)]

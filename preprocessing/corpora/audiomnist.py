@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.errors import CorpusError
+from xval.operating_system import read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,7 @@ def _read_meta(audio_folder: Path, wanted: set[str]) -> dict[str, dict[str, Any]
     if path is None:
         raise CorpusError(f"No {_META} in {audio_folder}, in data/ or beside it. {', '.join(_FROM_META)} stand there.")
     try:
-        speakers = json.loads(path.read_text(encoding="utf-8"))
+        speakers = json.loads(read_regular(path))
         return {
             speaker: {
                 "gender": speakers[speaker]["gender"],

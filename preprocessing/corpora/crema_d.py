@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.errors import CorpusError
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,8 @@ def _read_demographics(audio_folder: Path, actors: set[str]) -> "pd.DataFrame":
     if path is None:
         raise CorpusError(f"No {_DEMOGRAPHICS} in {audio_folder} or beside it. Gender and age of the actors stand there.")
     try:
-        table = pd.read_csv(path, dtype=str).set_index("ActorID")
+        with open_regular(path, LARGEST_TABLE_BYTES) as file:
+            table = pd.read_csv(file, dtype=str).set_index("ActorID")
         demographics = pd.DataFrame({"gender": table["Sex"].str.lower(), "age": table["Age"].astype("float64")})
     except (KeyError, ValueError) as error:
         raise CorpusError(f"{path}: not the table of the actors, with columns ActorID, Age and Sex ({error}).") from error

@@ -8,6 +8,7 @@ the audio under the licence that each artist chose.
 """
 
 import csv
+import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,7 @@ from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, match_paths
 from preprocessing.corpora._tables import find_beside
 from xval.errors import CorpusError, suggestion
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,8 +128,8 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        with table.open(encoding="utf-8", newline="") as file:
-            header = [row for row, _ in zip(csv.reader(file), range(3), strict=False)]
+        with open_regular(table, LARGEST_TABLE_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+            header = [row for row, _ in zip(csv.reader(lines), range(3), strict=False)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{table} cannot be read: {error}.") from error
     pairs = list(zip(*header[:2], strict=False)) if len(header) > 1 else []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.errors import CorpusError
+from xval.operating_system import read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def _read_labels(sheet: Path) -> dict[str, dict[str, str | float]]:
     """Return emotion (a code of three letters), valence, arousal and dominance of every utterance of a dialog."""
     if not sheet.is_file():
         raise CorpusError(f"No {sheet}, which labels the utterances of that dialog. Give the whole IEMOCAP_full_release.")
-    rows = [match.groupdict() for match in _EVALUATION.finditer(sheet.read_text(encoding="latin-1"))]
+    rows = [match.groupdict() for match in _EVALUATION.finditer(read_regular(sheet).decode("latin-1"))]
     if not rows:
         raise CorpusError(
             f"{sheet} labels no utterance; lines such as '[6.2901 - 8.2357] NAME neu [2.5, 2.5, 2.5]' were expected."

@@ -20,6 +20,7 @@ from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._layout import clip_table, match_paths, split_names
 from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
 from xval.errors import CorpusError, SettingsError, suggestion
+from xval.operating_system import LARGEST_TABLE_BYTES, read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +153,7 @@ def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
 def _read_split(path: Path) -> dict[_Key, str]:
     """Read iden_split.txt: a phase, a blank, a path."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(path, LARGEST_TABLE_BYTES).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} cannot be read: {error}. Give the path of iden_split.txt or of a csv file.") from error
     cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]

@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
+from preprocessing.clips.index_file import read_annotations
 from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
+from preprocessing.store.examples import read_examples
 from preprocessing.store.frame_arrays import write_frame_arrays
 from preprocessing.store.moments import ItemSums, Moments, read_moments
 from xval.errors import CorpusError, suggestion
+from xval.operating_system import read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,10 +127,10 @@ class FeatureStore:
             CorpusError: examples.parquet is missing or damaged.
         """
         path = self.folder / layout.EXAMPLES_NAME
-        examples = self._table(path)
-        if len(examples) != sum(self.counts.values()):
-            raise _damaged(path, self.folder, f"{len(examples)} rows, store.json says {sum(self.counts.values())}")
-        return examples
+        try:
+            return read_examples(path, self.description)
+        except (OSError, ValueError) as error:
+            raise _damaged(path, self.folder, str(error)) from error
 
     @cached_property
     def annotations(self) -> "pd.DataFrame":
@@ -136,7 +139,11 @@ class FeatureStore:
         Raises:
             CorpusError: The file is missing or damaged.
         """
-        return self._table(self.folder / layout.ANNOTATIONS_NAME)
+        path = self.folder / layout.ANNOTATIONS_NAME
+        try:
+            return read_annotations(path)
+        except (OSError, ValueError) as error:
+            raise _damaged(path, self.folder, str(error)) from error
 
     def moments(self, items: Iterable[str], clips: Collection[str] | None = None) -> Moments:
         """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.
@@ -161,16 +168,6 @@ class FeatureStore:
         if item not in self.description.item_counts:
             raise CorpusError(f"{self.folder}: the feature store has no item '{item}'. {suggestion(item, self.items)}")
         return self.description.item_counts[item]
-
-    def _table(self, path: Path) -> "pd.DataFrame":
-        import pyarrow
-        from pyarrow import parquet
-
-        try:
-            table: pd.DataFrame = parquet.read_table(path).to_pandas()
-        except (OSError, pyarrow.ArrowException) as error:
-            raise _damaged(path, self.folder, str(error)) from error
-        return table
 
     def _array(self, name: str, item: str, shape: tuple[int, ...], dtype: str) -> Mapped:
         path = self.folder / name / layout.array_name(item)
@@ -199,7 +196,7 @@ def open_store(folder: Path) -> FeatureStore:
     if not folder.is_dir():
         raise CorpusError(f"{folder}: there is no feature store. {layout.how_to_rebuild(folder)}")
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path))
         version = content["format_version"]
         if isinstance(version, int) and version > layout.FORMAT_VERSION:
             raise CorpusError(

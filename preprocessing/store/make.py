@@ -32,6 +32,7 @@ from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
 from preprocessing.store.writer import Example, StoreWriter
 from xval.csv_text import unguard
 from xval.errors import AudioError, CorpusError
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +251,8 @@ def _read_left_out(folder: Path) -> "pd.DataFrame":
 
     path = folder / LEFT_OUT_NAME
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8").map(unguard)
+        with open_regular(path, LARGEST_TABLE_BYTES) as file:
+            return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8").map(unguard)
     except (OSError, ValueError) as error:
         raise CorpusError(
             f"{path}: missing or damaged ({error}). Delete the folder {folder}; the next run makes it again."

@@ -5,6 +5,7 @@ are those of its training items alone.
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import CorpusError, suggestion
+from xval.operating_system import open_regular
 
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,12 @@ def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, 
     rows = [position[item] for item in chosen]
     remedy = f"Delete the folder {path.parent}; the next run makes it again (arrays from a script: run the script again)."
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as arrays:
             count, total, squares = arrays["count"], arrays["sum"], arrays["sum_of_squares"]
     except _DAMAGE as error:
         raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
+    if any(array.dtype.kind not in "iuf" or not np.isfinite(array).all() for array in (count, total, squares)):
+        raise CorpusError(f"{path}: damaged (it holds what are no finite numbers). {remedy}")
     if count.shape != (len(all_items),) or total.shape != (len(all_items), n_bins) or squares.shape != total.shape:
         raise CorpusError(f"{path}: damaged (shapes {count.shape}, {total.shape}, {squares.shape}). {remedy}")
     return Moments(int(count[rows].sum()), np.add.reduce(total[rows], axis=0), np.add.reduce(squares[rows], axis=0))

@@ -8,6 +8,7 @@ tried and what failed, with seeds, and ends with 1 where something failed. Linux
 """
 
 import argparse
+import gc
 import importlib
 import multiprocessing
 import os
@@ -57,6 +58,14 @@ def main() -> int:
         shutil.rmtree(place)
 
 
+class _WithoutTorch:
+    """Refuses what scikit-learn imports on the way, and no command here uses: every fork would be slower."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError("PyTorch is left out here", name=name)
+
+
 def _load(kinds: Sequence[str], *, light: bool) -> dict[str, ModuleType]:
     """Import the kinds, and what their commands import, which is done once for all forks."""
     os.environ.pop("LD_PRELOAD", None)  # this process has it, and what it forks
@@ -69,9 +78,11 @@ def _load(kinds: Sequence[str], *, light: bool) -> dict[str, ModuleType]:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     errors = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what TensorFlow says of the machine
+    sys.meta_path.insert(0, _WithoutTorch())
     for name in (*_LIGHT, *(_HEAVY if needs_keras else ())):
         importlib.import_module(name)
     os.dup2(errors, 2)
+    gc.freeze()  # else each fork copies what its collector touches
     if needs_keras:  # every fork has it, as a notebook would; `predict` wants to choose the device first
         importlib.import_module("xval.inference")._bind = lambda *_: None
     return modules

@@ -2,12 +2,15 @@
 
 It is loaded before libc (LD_PRELOAD), so that it stands before every library: Python, NumPy, Arrow, HDF5, libsndfile. It does
 nothing until `torture_begin`. Calls: those that make, write, flush or rename a file or folder. What libc writes for itself
-(the buffers of a FILE) is seen where it is given to fwrite. */
+(the buffers of a FILE) is seen where it is given to fwrite. Told to note reading, it also names every file and folder that is
+opened, asked for, listed or removed, and every program that is started. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +21,7 @@ nothing until `torture_begin`. Calls: those that make, write, flush or rename a 
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum action { NOTHING, COUNT, FAIL_ONCE, FAIL_FROM_HERE, KILL };
+enum action { NOTHING, COUNT, FAIL_ONCE, FAIL_FROM_HERE, KILL, READ };
 
 /* Shared with the process that watches: see _faults.py. */
 struct shared {
@@ -49,7 +52,7 @@ static int is_below(const char *path) {
 static int fails(const char *call, const char *path, int needs_space) {
     if (action == NOTHING || !is_below(path)) return 0;
     long number = __atomic_add_fetch(&shared->count, 1, __ATOMIC_SEQ_CST);
-    if (action == COUNT) {
+    if (action == COUNT || action == READ) {
         long size = strlen(call) + strlen(path) + 2, place = __atomic_fetch_add(&shared->used, size, __ATOMIC_SEQ_CST);
         if (place + size < (long)sizeof shared->calls) sprintf(shared->calls + place, "%s %s", call, path);
     }
@@ -92,6 +95,10 @@ static int fails_named(const char *call, int folder, const char *name, int needs
     return fails(call, path, needs_space);
 }
 
+static void notes(const char *call, int folder, const char *path) {
+    if (action == READ) fails_named(call, folder, path, 0);
+}
+
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 #define ON_DESCRIPTOR(type, name, needs_space, parameters, arguments) \
@@ -115,9 +122,14 @@ size_t fwrite(const void *from, size_t size, size_t count, FILE *file) {
     type name parameters { return fails_named(#name, folder, path, needs_space) ? -1 : NEXT(name) arguments; }
 ON_NAME(int, mkdir, AT_FDCWD, path, 1, (const char *path, mode_t mode), (path, mode))
 ON_NAME(int, mkdirat, folder, path, 1, (int folder, const char *path, mode_t mode), (folder, path, mode))
-ON_NAME(int, rename, AT_FDCWD, to, 0, (const char *from, const char *to), (from, to))
-ON_NAME(int, renameat, folder, to, 0, (int from_folder, const char *from, int folder, const char *to), (from_folder, from, folder, to))
-ON_NAME(int, link, AT_FDCWD, to, 1, (const char *from, const char *to), (from, to))
+#define FROM_NAME(type, name, from_folder, folder, needs_space, parameters, arguments) \
+    type name parameters { \
+        notes(#name, from_folder, from); \
+        return fails_named(#name, folder, to, needs_space) ? -1 : NEXT(name) arguments; \
+    }
+FROM_NAME(int, rename, AT_FDCWD, AT_FDCWD, 0, (const char *from, const char *to), (from, to))
+FROM_NAME(int, renameat, from_folder, folder, 0, (int from_folder, const char *from, int folder, const char *to), (from_folder, from, folder, to))
+FROM_NAME(int, link, AT_FDCWD, AT_FDCWD, 1, (const char *from, const char *to), (from, to))
 ON_NAME(int, symlink, AT_FDCWD, to, 1, (const char *from, const char *to), (from, to))
 
 static int makes(int flags) { return (flags & (O_CREAT | O_TRUNC)) != 0; }
@@ -128,6 +140,7 @@ static int makes(int flags) { return (flags & (O_CREAT | O_TRUNC)) != 0; }
         va_start(rest, flags); \
         mode_t mode = va_arg(rest, mode_t); \
         va_end(rest); \
+        if (!makes(flags)) notes(#name, folder, path); \
         return makes(flags) && fails_named(#name, folder, path, 1) ? -1 : NEXT(name) arguments; \
     }
 OPENING(open, AT_FDCWD, (const char *path, int flags, ...), (path, flags, mode))
@@ -137,7 +150,55 @@ OPENING(openat64, folder, (int folder, const char *path, int flags, ...), (folde
 
 #define OPENING_FILE(name) \
     FILE *name(const char *path, const char *mode) { \
+        if (mode[0] == 'r') notes(#name, AT_FDCWD, path); \
         return mode[0] != 'r' && fails_named(#name, AT_FDCWD, path, 1) ? NULL : NEXT(name)(path, mode); \
     }
 OPENING_FILE(fopen)
 OPENING_FILE(fopen64)
+
+#define NOTED(type, name, folder, path, parameters, arguments) \
+    type name parameters { \
+        notes(#name, folder, path); \
+        return NEXT(name) arguments; \
+    }
+NOTED(int, stat, AT_FDCWD, path, (const char *path, struct stat *to), (path, to))
+NOTED(int, stat64, AT_FDCWD, path, (const char *path, struct stat64 *to), (path, to))
+NOTED(int, lstat, AT_FDCWD, path, (const char *path, struct stat *to), (path, to))
+NOTED(int, lstat64, AT_FDCWD, path, (const char *path, struct stat64 *to), (path, to))
+NOTED(int, fstatat, folder, path, (int folder, const char *path, struct stat *to, int flags), (folder, path, to, flags))
+NOTED(int, fstatat64, folder, path, (int folder, const char *path, struct stat64 *to, int flags), (folder, path, to, flags))
+NOTED(int, statx, folder, path, (int folder, const char *path, int flags, unsigned mask, struct statx *to), (folder, path, flags, mask, to))
+NOTED(int, __xstat, AT_FDCWD, path, (int version, const char *path, struct stat *to), (version, path, to))
+NOTED(int, __xstat64, AT_FDCWD, path, (int version, const char *path, struct stat64 *to), (version, path, to))
+NOTED(int, __lxstat, AT_FDCWD, path, (int version, const char *path, struct stat *to), (version, path, to))
+NOTED(int, __lxstat64, AT_FDCWD, path, (int version, const char *path, struct stat64 *to), (version, path, to))
+NOTED(int, __fxstatat, folder, path, (int version, int folder, const char *path, struct stat *to, int flags), (version, folder, path, to, flags))
+NOTED(int, __fxstatat64, folder, path, (int version, int folder, const char *path, struct stat64 *to, int flags), (version, folder, path, to, flags))
+NOTED(int, access, AT_FDCWD, path, (const char *path, int mode), (path, mode))
+NOTED(int, faccessat, folder, path, (int folder, const char *path, int mode, int flags), (folder, path, mode, flags))
+NOTED(ssize_t, readlink, AT_FDCWD, path, (const char *path, char *to, size_t size), (path, to, size))
+NOTED(ssize_t, readlinkat, folder, path, (int folder, const char *path, char *to, size_t size), (folder, path, to, size))
+NOTED(char *, realpath, AT_FDCWD, path, (const char *path, char *to), (path, to))
+NOTED(int, unlink, AT_FDCWD, path, (const char *path), (path))
+NOTED(int, unlinkat, folder, path, (int folder, const char *path, int flags), (folder, path, flags))
+NOTED(int, rmdir, AT_FDCWD, path, (const char *path), (path))
+NOTED(int, truncate, AT_FDCWD, path, (const char *path, off_t size), (path, size))
+NOTED(int, truncate64, AT_FDCWD, path, (const char *path, off64_t size), (path, size))
+NOTED(DIR *, opendir, AT_FDCWD, path, (const char *path), (path))
+
+DIR *fdopendir(int descriptor) {
+    if (action == READ) fails_open("fdopendir", descriptor, 0);
+    return NEXT(fdopendir)(descriptor);
+}
+
+/* Another program has no layer: what it reads is not known. */
+#define STARTS(name, parameters, arguments) \
+    int name parameters { \
+        if (action == READ) fails(#name, root, 0); \
+        return NEXT(name) arguments; \
+    }
+STARTS(execv, (const char *path, char *const words[]), (path, words))
+STARTS(execve, (const char *path, char *const words[], char *const variables[]), (path, words, variables))
+STARTS(execvp, (const char *path, char *const words[]), (path, words))
+STARTS(posix_spawn, (pid_t *process, const char *path, const posix_spawn_file_actions_t *files, const posix_spawnattr_t *how, char *const words[], char *const variables[]), (process, path, files, how, words, variables))
+STARTS(posix_spawnp, (pid_t *process, const char *path, const posix_spawn_file_actions_t *files, const posix_spawnattr_t *how, char *const words[], char *const variables[]), (process, path, files, how, words, variables))

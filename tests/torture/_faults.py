@@ -20,12 +20,13 @@ _CALLS_AT, _SIZE = 8 + 4096 + 8, 8 + 4096 + 8 + (1 << 22)  # struct shared
 
 
 class Action(IntEnum):
-    """What happens at the N-th call; as in _faults.c."""
+    """What happens at the N-th call, or that all that is read is noted; as in _faults.c."""
 
     COUNT = 1
     FAIL_ONCE = 2
     FAIL_FROM_HERE = 3
     KILL = 4
+    READ = 5
 
 
 class Fault:
@@ -55,6 +56,20 @@ class Fault:
     def calls(self) -> list[str]:
         """All of them, where they were counted."""
         return [self._shown(text) for text in self._memory[_CALLS_AT:].split(b"\0\0")[0].split(b"\0") if text]
+
+    @property
+    def read(self) -> set[str] | None:
+        """What was asked for, opened, listed, written or removed, by its path below the folder; None: that is not known."""
+        used = int.from_bytes(self._memory[_CALLS_AT - 8 : _CALLS_AT], sys.byteorder)
+        names = [call.partition(" ") for call in self.calls]
+        if _CALLS_AT + used > _SIZE or any(name.startswith(("exec", "posix_spawn")) for name, *_ in names):
+            return None
+        return {path for *_, path in names}
+
+    @property
+    def listed(self) -> set[str]:
+        """The folders that were listed."""
+        return {path for name, _, path in (call.partition(" ") for call in self.calls) if name in ("opendir", "fdopendir")}
 
     def _shown(self, call: bytes) -> str:
         name, _, path = os.fsdecode(call).partition(" ")

@@ -6,6 +6,7 @@ Comes in: a folder. Goes out: audio/, data/, scripts, and finished results of ba
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -100,3 +101,55 @@ def digests(folder: Path) -> dict[str, str]:
             content = path.read_bytes() if size < _ENORMOUS_BYTES else str(size).encode()
             found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()
     return found
+
+
+class Project:
+    """A copy of a project that is put back after each command, which changes little of it.
+
+    Args:
+        base: What is copied; nothing may write there.
+        folder: Not there yet.
+    """
+
+    def __init__(self, base: Path, folder: Path) -> None:
+        self._base, self.folder = base, copy(base, folder)
+        self._stamps = self._scan()
+
+    def changed(self) -> list[str]:
+        """Return the paths of what has been made, written, removed or replaced since the last `put_back`."""
+        found = self._scan()
+        return [name for name in sorted({*found, *self._stamps}) if found.get(name) != self._stamps.get(name)]
+
+    def put_back(self) -> None:
+        """Make the copy again what the base is."""
+        for name in self.changed():
+            path, base = self.folder / name, self._base / name
+            if base.is_dir() and path.is_dir() and not path.is_symlink():
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.is_symlink() or path.exists():
+                path.unlink()
+            if base.is_dir():
+                path.mkdir(parents=True, exist_ok=True)
+            elif base.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _copy_file(str(base), str(path))
+        self._stamps = self._scan()
+
+    def has_other_content(self, name: str) -> bool:
+        """Return whether a file of the base is gone or has another content in the copy."""
+        path, base = self.folder / name, self._base / name
+        return not path.is_file() or path.stat().st_size != base.stat().st_size or path.read_bytes() != base.read_bytes()
+
+    def _scan(self) -> dict[str, tuple[int, ...]]:
+        """Return what tells that a file was written or replaced: number, size, and the time of change, which nobody sets."""
+        found: dict[str, tuple[int, ...]] = {}
+        for place, folders, files in os.walk(self.folder):
+            for path in (Path(place, name) for name in (*folders, *files)):
+                at = path.lstat()
+                # A file that several copies share changes with each of them.
+                when = at.st_mtime_ns if at.st_nlink > 1 else at.st_ctime_ns
+                is_folder = stat.S_ISDIR(at.st_mode)
+                found[str(path.relative_to(self.folder))] = (0,) if is_folder else (at.st_mode, at.st_ino, at.st_size, when)
+        return found

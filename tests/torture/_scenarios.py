@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,9 +170,13 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def untouched(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return the files of finished folds that have changed; an ensemble is made anew by each call."""
-    finished = {name: digest for name, digest in before.items() if _FINISHED.search(name) and "instance_9" not in name}
-    return [name for name, digest in finished.items() if after.get(name) != digest]
+    """Return the files of finished folds that have changed."""
+    return [name for name in finished(before) if after.get(name) != before[name]]
+
+
+def finished(names: Iterable[str]) -> list[str]:
+    """Return the names of files of finished folds; an ensemble is made anew by each call."""
+    return [name for name in names if _FINISHED.search(name) and "instance_9" not in name]
 
 
 def faults_of(ended: Ended, names: list[str]) -> list[str]:

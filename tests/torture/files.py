@@ -6,16 +6,17 @@ that gives the same answer as before did not need it. Finished folds stay as the
 """
 
 import json
+import os
 import random
 import re
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from _case import Case, Outcome
 from _commands import Ended, must, run
-from _projects import BASELINES, NETWORK, PREPARE, copy, digests, write_audio, write_script
-from _scenarios import EXPERIMENT, untouched
+from _faults import Action, Fault
+from _projects import BASELINES, NETWORK, PREPARE, Project, write_audio, write_script
+from _scenarios import EXPERIMENT, finished
 from _tampers import CANARY, tamper
 
 SUMMARY = "tampered files before every command"
@@ -50,6 +51,33 @@ _NUMBERS = re.compile(r"\d+\.\d+ s\b|\d+ MB")
 _CONFIG = "[experiment]\ndataset = toy\n\n[training]\nnum_epochs = 1\nbatch_size = 8\nlearning_rate = 0.001\n"
 
 
+class Answer(NamedTuple):
+    """What a command does where nothing is tampered with.
+
+    Attributes:
+        code: Exit code.
+        printed: What `_shown` returns.
+        read: What it asks for or opens; None: not known.
+        listed: The folders that it lists.
+    """
+
+    code: int
+    printed: str
+    read: list[str] | None
+    listed: list[str]
+
+    def needs(self, name: str, path: Path) -> bool:
+        """Return whether a tampered file can change what the command does.
+
+        It cannot where the command never asks for it: it is the same program, and all else that it reads is the same. A folder
+        that it lists tells names and kinds, not contents.
+        """
+        if self.read is None or name in self.read:
+            return True
+        is_there = path.is_file() and not path.is_symlink()
+        return not is_there and str(Path(name).parent) in self.listed
+
+
 def prepare(base: Path) -> None:
     """Make a study with a finished experiment: two baselines, a small network, and what every command prints of them."""
     made = base / "made"
@@ -62,11 +90,13 @@ def prepare(base: Path) -> None:
     must((SCRIPT, "--quiet"), made)
     must((SCRIPT, "1", "1", "--executor", "command", "--overwrite", "--folds", "1"), made)
     must((SCRIPT, "--quiet"), made)
-    answers = {}
+    answers, project = {}, Project(made, base / "answer")
     for words in COMMANDS:
-        ended = run(words, copy(made, base / "answer"))
-        answers[" ".join(words)] = [ended.code, _shown(ended)]
-        shutil.rmtree(base / "answer")
+        fault = Fault(project.folder, Action.READ)
+        ended = run(words, project.folder, fault=fault)
+        read = None if fault.read is None else sorted(map(os.path.normpath, fault.read))
+        answers[" ".join(words)] = Answer(ended.code, _shown(ended), read, sorted(map(os.path.normpath, fault.listed)))
+        project.put_back()
     (base / "answers.json").write_text(json.dumps(answers))
     paths = [path.relative_to(made).as_posix() for path in sorted(made.rglob("*")) if path.is_file()]
     kept = [path for path in paths if "/code/" not in path and Path(path).suffix not in (".lock", ".py", ".wav", ".log")]
@@ -84,22 +114,27 @@ def n_cases(_base: Path) -> int:
 def run_case(case: Case) -> Outcome:
     """Tamper with one file and give every command."""
     rng, kinds = case.rng(), json.loads((case.base / "files.json").read_text())
-    answers = json.loads((case.base / "answers.json").read_text())
+    answers = {words: Answer(*answer) for words, answer in json.loads((case.base / "answers.json").read_text()).items()}
     kind = sorted(kinds)[case.number % len(kinds)]
     name = rng.choice(kinds[kind])
     seed, outcome = rng.random(), Outcome(name)
+    project = Project(case.base / "made", case.folder / "copy")
+    path = project.folder / name
+    done, is_noticeable = tamper(path, random.Random(seed))
+    outcome.description = f"{name}: {done}"
     for words in COMMANDS:
-        folder = copy(case.base / "made", case.folder / "copy")
-        done, is_noticeable = tamper(folder / name, random.Random(seed))
-        outcome.description = f"{name}: {done}"
-        before = digests(folder / "results")
-        ended = run(words, folder, 60)
-        outcome.faults += _faults(ended, name, answers[" ".join(words)], is_noticeable=is_noticeable)
-        changed = untouched(before, digests(folder / "results"))
-        outcome.faults += [f"{' '.join(words)}: {path} has changed" for path in changed if not name.endswith(path)]
-        if any(found.name == CANARY for place in (folder, case.folder) for found in place.iterdir()):
+        answer = answers[" ".join(words)]
+        if not answer.needs(name, path):
+            continue
+        ended = run(words, project.folder, 60)
+        outcome.faults += _faults(ended, name, answer, is_noticeable=is_noticeable)
+        changed = [each for each in project.changed() if each != name and (case.base / "made" / each).is_file()]
+        damaged = [each for each in finished(changed) if project.has_other_content(each)]
+        outcome.faults += [f"{' '.join(words)}: {each} has changed" for each in damaged]
+        if any(found.name == CANARY for place in (project.folder, case.folder) for found in place.iterdir()):
             outcome.faults.append(f"{' '.join(words)}: executed what is in the file")
-        shutil.rmtree(case.folder / "copy")
+        project.put_back()
+        tamper(path, random.Random(seed))
     return outcome
 
 
@@ -107,15 +142,14 @@ def _shown(ended: Ended) -> str:
     return _NUMBERS.sub("", ended.printed)
 
 
-def _faults(ended: Ended, name: str, answer: list[Any], *, is_noticeable: bool) -> list[str]:
+def _faults(ended: Ended, name: str, answer: Answer, *, is_noticeable: bool) -> list[str]:
     """Return what is wrong with how a command takes a tampered file."""
     faults = list(ended.faults)
     if faults:
         return faults
     path, words = Path(name), " ".join(ended.words)
     is_named = any(part in ended.printed for part in (path.name, "/".join(path.parts[-2:-1]) + "/", str(path.parent)))
-    code, printed = answer
-    if ended.code == code and _shown(ended) == printed:
+    if ended.code == answer.code and _shown(ended) == answer.printed:
         return []
     if ended.code and not is_named and not _names_job(ended.printed, path):
         faults.append(f"{words}: exit code {ended.code}, and no line names it: {ended.printed.strip()[-300:]}")

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.parquet_files import read_table
 from preprocessing.corpus import Corpus, corpus_folder, open_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
@@ -21,7 +22,16 @@ from xval.jobs.fold_part import Clips, read_clips_of
 from xval.json_files import JsonObject, read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import Record, WrittenFolds, WrittenInstance, read_folds, read_records, read_settings, settings_among
+from xval.results.read import (
+    PREDICTION_COLUMNS,
+    Record,
+    WrittenFolds,
+    WrittenInstance,
+    read_folds,
+    read_records,
+    read_settings,
+    settings_among,
+)
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -154,13 +164,10 @@ class JobEvidence:
 
     @contextmanager
     def _reading_predictions(self) -> "Iterator[pa.Table]":
-        from pyarrow import parquet
-
         try:
-            with parquet.ParquetFile(self.folder / "predictions.parquet") as file:
-                names = set(file.schema_arrow.names)
-                columns = [name for name in ("item", "row", "clip", "start_s", "side") if name in names]
-                yield file.read(columns, use_threads=False)
+            yield read_table(
+                self.folder / "predictions.parquet", PREDICTION_COLUMNS, columns=("item", "row", "clip", "start_s", "side")
+            )
         except FileNotFoundError as error:
             raise NotCheckableError("predictions.parquet is missing") from error
         except DAMAGE as error:

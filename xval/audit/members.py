@@ -3,12 +3,14 @@
 Comes in: evidence. Goes out: findings.
 """
 
-from hashlib import blake2b
+from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import SettingsError
+from xval.operating_system import open_regular
 from xval.results.job_key import JobKey
 from xval.saved_models.initial import hash_model
 
@@ -44,7 +46,8 @@ def _check_member(job: JobEvidence, made_of: JobEvidence, member: dict[str, obje
 
 
 def _hash(path: Path) -> str:
-    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    with open_regular(path) as file:
+        return file_digest(file, partial(blake2b, digest_size=8)).hexdigest()
 
 
 MEMBERS = Rule("members", "an ensemble was made of the predictions and models that its members have", _check)

@@ -8,6 +8,7 @@ import hashlib
 from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.jobs.job import job_seed
+from xval.operating_system import open_regular
 from xval.results.job_key import JobKey
 
 _WITH_SEED = ("model.keras", "predictions.parquet")  # never the same with two seeds
@@ -44,7 +45,8 @@ def _check_repeats(evidence: Evidence, findings: Findings) -> None:
             owners: dict[bytes, str] = {}
             for job in networks:
                 if (path := job.folder / name).is_file():
-                    owner = owners.setdefault(hashlib.sha256(path.read_bytes()).digest(), job.name)
+                    with open_regular(path) as file:
+                        owner = owners.setdefault(hashlib.file_digest(file, "sha256").digest(), job.name)
                     if owner != job.name:
                         findings.faults.append(
                             f"{job.name}: its {name} is that of {owner}, which was trained with another seed"

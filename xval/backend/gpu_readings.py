@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from xval.operating_system import replace
+from xval.operating_system import read_regular, replace
 
 _FOLDER = "XVAL_GPU_READINGS"
 _DATA_SHARE: list[float | None] = [None]
@@ -110,7 +110,7 @@ def readings(device: str) -> Readings | None:
     if folder is None or device == "cpu":
         return None
     try:
-        found = json.loads((Path(folder) / f"{device}.json").read_bytes())
+        found = json.loads(read_regular(Path(folder) / f"{device}.json"))
         return Readings(Reading(**found["last"]), found["n"], found["sum_of_utilisation"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

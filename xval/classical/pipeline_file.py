@@ -7,6 +7,7 @@ follows without looking is checked here: that the nodes that trees point at exis
 
 import io
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
 from xval.errors import ResultsError, UnsafeModelError
+from xval.operating_system import open_regular
 from xval.saved_models.archive import open_archive, read_member
 from xval.saved_models.array_header import check_array_header
 
@@ -28,6 +30,7 @@ _STEPS = ("StandardScaler", "PCA")
 _ARRAY_NAME = re.compile(r"[0-9]+\.npy")
 _LARGEST_ARRAY_BYTES = 4 << 30  # the support vectors of a million examples of 1000 features
 _LARGEST_FILE_BYTES = 8 << 30
+_ENOUGH_TO_DESCRIBE = 1 << 16  # bytes of what is no archive
 _LARGEST_SCHEMA_BYTES = 256 << 20  # names and settings of the parts: 21 kB for each tree of a forest
 
 
@@ -45,7 +48,10 @@ def load_pipeline(path: Path) -> Any:
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise UnsafeModelError(f"{path}: refused, it is larger than {_LARGEST_FILE_BYTES} bytes.")
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            is_archive = zipfile.is_zipfile(file)
+            file.seek(0)
+            content = file.read(-1 if is_archive else _ENOUGH_TO_DESCRIBE)
         _check_archive(content, path)
         found = loads(content, trusted=[_TREE, _BOOSTED_TREE])
     except UntrustedTypesFoundException as error:

@@ -30,16 +30,15 @@ def run(options: argparse.Namespace) -> int:
         ResultsError: The file is missing, damaged, or holds no embeddings.
         SettingsError: The pattern does not find a speaker in every path, or there are no pairs to compare.
     """
-    import pandas as pd
-
+    from preprocessing.clips.parquet_files import read_frame
     from xval.evaluation.verification import verification_eer
 
     path: Path = options.embeddings
     try:
-        table = pd.read_parquet(path)
+        table = read_frame(path)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: no readable parquet file ({error}). python -m xval embed writes one.") from error
-    names = [name for name in table if str(name).startswith("embedding_")]
+    names = [name for name in table if str(name).startswith("embedding_") and table[name].dtype.kind == "f"]
     if not names or "path" not in table:
         raise ResultsError(f"{path}: has no columns path and embedding_0, ...; python -m xval embed writes them.")
     speakers = table["path"].map(lambda name: _speaker(str(name), options.speaker_pattern))

@@ -17,6 +17,7 @@ from xval.jobs.claim import ClaimedFold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import read_instance
+from xval.operating_system import read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import read_folds
@@ -26,6 +27,7 @@ from xval.settings.resolve import Instance
 METHODS = ("mean", "choose", "stack")
 FIRST_NUMBER = 901
 """The number of the first ensemble of an experiment, behind those of instances that a script may add."""
+_LARGEST_DESCRIPTION_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,21 @@ def _make_fold(job: Job, members: Sequence[Member], method: str) -> list[tuple[J
 
 
 def read_description(folder: ExperimentFolder) -> str:
-    """Return the description of an experiment; empty where its file is gone."""
+    """Return the description of an experiment; empty where its file is gone.
+
+    Raises:
+        ResultsError: It is no text in UTF-8.
+        OSError: It cannot be read, is no regular file, or larger than `_LARGEST_DESCRIPTION_BYTES`.
+    """
     path = folder.path / "description.txt"
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    try:
+        return read_regular(path, _LARGEST_DESCRIPTION_BYTES).decode().strip()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise ResultsError(
+            f"{path}: no text in UTF-8 (byte {error.start}). Write the description again, or delete it."
+        ) from error
 
 
 def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:

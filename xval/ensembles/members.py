@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.clips.parquet_files import read_frame
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError, SettingsError
 from xval.evaluation.clips import KEPT_SIDES
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import REMEDY, Record
+from xval.results.read import PREDICTION_COLUMNS, REMEDY, Record
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
 
@@ -83,15 +84,17 @@ class Member:
         """
         path, task = self.folder / "predictions.parquet", self.settings.task
         try:
-            table = pd.read_parquet(path)
+            table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
             prefix = "probability_" if task.has_classes else "predicted_"
             names = [f"{prefix}{name}" for name in self.record["class_names"]] if task.has_classes else _predicted(table)
+            if not np.isfinite(table[names].to_numpy(np.float32)).all():
+                raise ValueError("NaN or infinite predictions")  # noqa: TRY301 - worded below
             sides = {side: table[table["side"] == side].reset_index(drop=True) for side in KEPT_SIDES}
             return {
                 side: Answers(of_side.drop(columns=names), of_side[names].to_numpy(np.float32))
                 for side, of_side in sides.items()
             }
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
 
 

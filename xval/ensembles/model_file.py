@@ -4,7 +4,8 @@ Comes in: the combiner of a fold and the folders of its members; later the path 
 `EnsembleFile`, checked.
 """
 
-from hashlib import blake2b
+from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from xval.ensembles.combine import Combiner
 from xval.errors import ResultsError
 from xval.json_files import FORMAT_VERSION, read_json
+from xval.operating_system import open_regular
 from xval.saved_models.initial import hash_model
 
 ENSEMBLE_NAME = "model.ensemble"
@@ -150,4 +152,5 @@ def hash_member(model: Path) -> str:
 
 def hash_bytes(path: Path) -> str:
     """Return sixteen hex digits of the bytes of a file."""
-    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    with open_regular(path) as file:
+        return file_digest(file, partial(blake2b, digest_size=8)).hexdigest()

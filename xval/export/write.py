@@ -20,7 +20,7 @@ from xval.errors import ExportError, ResultsError, SettingsError
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
 from xval.json_files import part_path, remove_stale_parts, write_atomically
-from xval.operating_system import refusal
+from xval.operating_system import read_regular, refusal
 from xval.results.beside import folder_beside
 from xval.results.job_key import JobKey
 from xval.saved_models.description import ModelDescription, check_description, read_description
@@ -72,7 +72,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     part = "refit" if described.is_untested else key.folder_name
     target = output or folder_beside(path) / f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
-    content = path.with_suffix(".json").read_bytes()
+    content = read_regular(path.with_suffix(".json"))
     _check_target(target, description, content, kind, overwrite=overwrite)
     kind.check_packages()
     temporary = _begin(target)

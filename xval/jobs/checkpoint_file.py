@@ -24,8 +24,8 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from xval.errors import ResultsError
-from xval.json_files import FORMAT_VERSION, open_regular
-from xval.operating_system import flush, replace
+from xval.json_files import FORMAT_VERSION
+from xval.operating_system import flush, open_regular, replace
 from xval.results.checkpoint_note import LARGEST_STATE_BYTES, STATE_NAME
 from xval.saved_models.array_header import check_array_header
 

@@ -72,7 +72,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
     if read_json(folder.folds_file) != json.loads(json.dumps(content)):
         write_json(folder.folds_file, content)
     path, table = folder.path / "phases.csv", _phases(folds).encode()
-    if not path.is_file() or path.read_bytes() != table:
+    if not path.is_file() or path.stat().st_size != len(table) or path.read_bytes() != table:
         write_atomically(path, table)
 
 

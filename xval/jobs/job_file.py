@@ -28,7 +28,7 @@ from xval.errors import ResultsError
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.json_files import FORMAT_VERSION, read_json, write_json
-from xval.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, has_ended
+from xval.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, has_ended, open_regular
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults
 
@@ -204,8 +204,9 @@ class JobProcess:
         return self._process.returncode is not None or has_ended(self._process.pid)
 
     def _printed(self) -> str:
-        with suppress(OSError):
-            return log_file(self._path).read_bytes()[-_LOG_TAIL:].decode(errors="replace")
+        with suppress(OSError), open_regular(log_file(self._path)) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL))
+            return file.read().decode(errors="replace")
         return ""
 
 

@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 
 from preprocessing.clips.label_sets import split_labels
+from preprocessing.clips.parquet_files import read_frame
 from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 from xval.results.job_key import JobKey
-from xval.results.read import REMEDY
+from xval.results.read import PREDICTION_COLUMNS, REMEDY
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
 
-_TEST = [("side", "==", "test")]
 _THRESHOLD = 0.5
 
 
@@ -67,7 +68,8 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     for folder in folders.values():
         path = folder / "events.csv"
         try:
-            table = pd.read_csv(path, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
+            with open_regular(path, LARGEST_TABLE_BYTES) as file:
+                table = pd.read_csv(file, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
             tables.append(table.loc[table["side"] == "test", columns] if "side" in table else table[columns])
         except FileNotFoundError:
             continue
@@ -78,7 +80,8 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path, filters=_TEST)
+        table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
+        return table[table["side"] == "test"].reset_index(drop=True)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
 

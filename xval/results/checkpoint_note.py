@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from xval.errors import ResultsError
-from xval.json_files import open_regular, read_json
+from xval.json_files import read_json
+from xval.operating_system import open_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 

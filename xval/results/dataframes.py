@@ -17,10 +17,11 @@ from typing import Any
 
 import pandas as pd
 
+from preprocessing.clips.parquet_files import column_names, read_frame
 from xval.errors import ResultsError, suggestion
 from xval.results.finished_folds import InstanceRecords, expect, find_instances
 from xval.results.job_key import JobKey
-from xval.results.read import FIGURE_PLACES
+from xval.results.read import FIGURE_PLACES, PREDICTION_COLUMNS
 from xval.results.rebuild import gather_metrics, without_collector
 from xval.results.summary import differing_parameters, figure, value_of
 
@@ -214,17 +215,15 @@ def _column_names(path: Path) -> list[str]:
     Raises:
         ResultsError: The file is missing or damaged.
     """
-    from pyarrow import parquet
-
     try:
-        return [str(name) for name in parquet.read_schema(path).names]
+        return column_names(path)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 
 def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path, columns=columns)
+        return read_frame(path, PREDICTION_COLUMNS, columns=columns)[columns]
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 

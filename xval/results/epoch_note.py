@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from xval.operating_system import replace
+from xval.operating_system import read_regular, replace
 
 NOTE_NAME = "progress.json"
 _SECONDS_BETWEEN = 1.0
@@ -82,7 +82,7 @@ class EpochNote:
 def read_note(folder: Path) -> Note | None:
     """Return the progress in the temporary folder of a job, or None if it cannot be read."""
     try:
-        content = json.loads((folder / NOTE_NAME).read_bytes())
+        content = json.loads(read_regular(folder / NOTE_NAME))
         gpu = {str(name): float(value) for name, value in content.get("gpu", {}).items()}
         remark = str(content.get("remark", ""))
         return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]), gpu, remark)

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from xval.json_files import has_died, process_name
+from xval.operating_system import read_regular
 
 _BEATS_PER_LEASE = 30
 _LOOKS_PER_BEAT = 4
@@ -159,7 +160,7 @@ def _write(path: Path, content: bytes, flags: int = 0) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError:
         return b""  # as of one that has just been created: nothing is known of its owner
 

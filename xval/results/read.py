@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
+from preprocessing.clips.parquet_files import Kind
 from xval.errors import ResultsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan
-from xval.json_files import open_regular, read_json
+from xval.json_files import read_json
+from xval.operating_system import LARGEST_TEXT_BYTES, open_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.record_form import find_faults
@@ -28,6 +30,8 @@ Record = dict[str, Any]
 Curves = Mapping[str, Sequence[float]]
 """The columns of a history.csv: epoch, loss, val_loss, ..., a value per epoch."""
 REMEDY = "Move its folder away to run that part again."
+PREDICTION_COLUMNS: dict[str, Kind] = {"item": "text", "clip": "text", "side": "text"}
+"""What every predictions.parquet has."""
 
 FIGURE_PLACES = {
     "training": ("metrics", "training"),
@@ -216,7 +220,7 @@ def read_history(path: Path) -> dict[str, list[float]]:
         ResultsError: It is damaged.
     """
     try:
-        with open_regular(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        with open_regular(path, LARGEST_TEXT_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}

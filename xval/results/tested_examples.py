@@ -13,12 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyarrow.parquet import ParquetFile
 
+from preprocessing.clips.parquet_files import Kind, read_table
 from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError
-from xval.results.read import REMEDY
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.results.read import PREDICTION_COLUMNS, REMEDY
 from xval.settings.tasks import Task
 
 
@@ -94,13 +95,12 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
         ResultsError: A file is damaged.
         FileNotFoundError: A file is missing.
     """
-    columns = ["item", "clip", "start_s", "end_s", "weight", *(f"probability_{label}" for label in labels)]
-    table = _read(folder / "predictions.parquet", "test", columns).to_pandas()
+    numbers = ("start_s", "end_s", "weight", *(f"probability_{label}" for label in labels))
+    table = _read(folder / "predictions.parquet", "test", dict.fromkeys(numbers, "number"), columns=()).to_pandas()
     try:
-        events = pd.read_csv(
-            folder / "events.csv", converters=dict.fromkeys(("item", "clip", "label"), unguard), keep_default_na=False
-        )
-        return Frames(table, events[events["side"] == "test"])
+        with open_regular(folder / "events.csv", LARGEST_TABLE_BYTES) as file:
+            events = pd.read_csv(file, converters=dict.fromkeys(("item", "clip", "label"), unguard), keep_default_na=False)
+        return Frames(table, events.loc[events["side"] == "test", ["item", "clip", "source", "start_s", "end_s", "label"]])
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError) as error:
@@ -125,13 +125,16 @@ def _read_fold(
             both = combine_examples(np.stack([targets, predictions], axis=1), codes, clip_average)
             return items[first], clips[first], both[:, 0], both[:, 1]
         return items[first], clips[first], targets[first], combine_examples(predictions, codes, clip_average)
-    except (KeyError, ValueError, pa.ArrowException) as error:
+    except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
         raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
 
 
 def _arrays(task: Task, table: pa.Table, class_names: Sequence[str]) -> tuple[NDArray[Any], NDArray[np.float32]]:
     def numbers(prefix: str, names: Sequence[str]) -> NDArray[np.float32]:
-        return np.array([table[f"{prefix}_{name}"].to_numpy() for name in names], np.float32).T
+        found = np.array([table[f"{prefix}_{name}"].to_numpy() for name in names], np.float32).T
+        if not np.isfinite(found).all():
+            raise ValueError(f"NaN or infinite in {prefix}_{names[0]} or beside it")
+        return found
 
     if task.is_reconstruction:
         return tuple(table[name].to_numpy().astype(np.float32) for name in ("squared_error_of_mean", "squared_error"))
@@ -145,13 +148,11 @@ def _arrays(task: Task, table: pa.Table, class_names: Sequence[str]) -> tuple[ND
     return np.array([known[name] for name in table["target"].to_pylist()], np.int64), predictions
 
 
-def _read(path: Path, side: str, columns: list[str] | None = None) -> pa.Table:
+def _read(path: Path, side: str, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None) -> pa.Table:
     try:
-        # A small file takes five times as long as a table of pandas, by several threads, or with a call for each column.
-        with ParquetFile(pa.BufferReader(path.read_bytes()), pre_buffer=False) as file:
-            table = file.read(None if columns is None else [*columns, "side"], use_threads=False)
-        return table.filter(pc.equal(table["side"], side))
+        table = read_table(path, PREDICTION_COLUMNS | dict(needed or {}), columns=columns)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+    except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
+    return table.filter(pc.equal(table["side"], side))

@@ -1,0 +1,98 @@
+"""Read parquet files with care: what lies there may have been cut or edited, or be no file at all.
+
+Comes in: a path, and the columns that its reader cannot do without. Goes out: a table that has them, each of its kind.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+
+from xval.operating_system import open_regular
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+Kind: TypeAlias = Literal["text", "text or nothing", "number", "whole number", "yes or no"]
+T = TypeVar("T")
+
+_LARGEST_READ_AT_ONCE = (
+    64 << 20
+)  # bytes; a small file takes five times as long by several threads, or with a call for each column
+
+
+def read_table(
+    path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None
+) -> "pyarrow.Table":
+    """Return the table in a parquet file.
+
+    Args:
+        path: The file.
+        needed: The columns that must be there, and what they hold: a number may be missing (NaN), nothing else may.
+        columns: Read these, as far as they are there; None: all.
+
+    Raises:
+        OSError: It is missing, cannot be read, or is no regular file.
+        ValueError: It is no parquet file or damaged, lacks a column, or a column holds something else.
+    """
+    wanted = None if columns is None else list(dict.fromkeys((*columns, *(needed or {}))))
+    table = _read(path, lambda file: file.read(wanted, use_threads=False))
+    for name, kind in (needed or {}).items():
+        _check_column(table, name, kind)
+    return table
+
+
+def read_frame(path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+    """Return the table in a parquet file as a DataFrame; arguments and errors are those of `read_table`."""
+    table = read_table(path, needed, columns=columns)
+    try:
+        found: pd.DataFrame = table.to_pandas()
+    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:  # of what pandas has noted in the file
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    return found
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the columns of a parquet file, reading no more than its footer.
+
+    Raises:
+        OSError, ValueError: As `read_table`.
+    """
+    return [str(name) for name in _read(path, lambda file: file.schema_arrow.names)]
+
+
+def _read(path: Path, use: "Callable[[ParquetFile], T]") -> T:
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    with open_regular(path) as file:
+        is_small = os.fstat(file.fileno()).st_size <= _LARGEST_READ_AT_ONCE
+        try:
+            with ParquetFile(pyarrow.BufferReader(file.read()) if is_small else file, pre_buffer=False) as opened:
+                return use(opened)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise ValueError(" ".join(str(error).split())[:150]) from error
+
+
+def _check_column(table: "pyarrow.Table", name: str, kind: Kind) -> None:
+    """Refuse a table that lacks a column, or has something else in it; ValueError says what."""
+    from pyarrow import types
+
+    if (n_found := table.column_names.count(name)) != 1:
+        raise ValueError(f"{n_found or 'no'} columns '{name}'")
+    column = table[name]
+    held = column.type.value_type if types.is_dictionary(column.type) else column.type
+    is_text = types.is_string(held) or types.is_large_string(held)
+    fits = {
+        "text": is_text,
+        "text or nothing": is_text or types.is_null(held),
+        "number": types.is_floating(held) or types.is_integer(held),
+        "whole number": types.is_integer(held),
+        "yes or no": types.is_boolean(held),
+    }
+    if not fits[kind]:
+        raise ValueError(f"the column '{name}' holds {column.type}, {kind} is wanted")
+    if column.null_count and kind not in ("text or nothing", "number"):
+        raise ValueError(f"the column '{name}' has {column.null_count} empty cells")
