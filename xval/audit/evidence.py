@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.corpus import Corpus, corpus_folder, open_corpus
+from preprocessing.corpus import Corpus, open_corpus
+from preprocessing.corpus_folder import corpus_folder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.errors import CorpusError, ResultsError, SettingsError
