@@ -19,9 +19,13 @@ class Contents:
         ranking: Of these instances; where a sheet has no room for all, the best are shown.
         findings: What has to be said beside the figures.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
+        columns: Side and metric of each figure that some instance has, as of `metric_columns`.
+        comments: comment_1 of each instance.
     """
 
     metric_dicts: Sequence[MetricDict]
     ranking: Ranking
     findings: Sequence[Finding]
     histories: Mapping[JobKey, Curves]
+    columns: Sequence[tuple[str, str]]
+    comments: Mapping[int, str]
