@@ -32,8 +32,8 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     from xval.results.workbook.sheet import Book
 
     ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
-    comments = {int(each["instance"]): settings_of(each).comment_1 for each in ordered}
-    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered), comments)
+    settings = {int(each["instance"]): settings_of(each) for each in ordered}
+    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered), settings)
     book = Book()
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
     sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}

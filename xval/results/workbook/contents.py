@@ -8,6 +8,7 @@ from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking
 from xval.results.read import Curves
 from xval.results.summary import MetricDict
+from xval.settings.schema import Settings
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Contents:
         findings: What has to be said beside the figures.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
         columns: Side and metric of each figure that some instance has, as of `metric_columns`.
-        comments: comment_1 of each instance.
+        settings: Those of each instance.
     """
 
     metric_dicts: Sequence[MetricDict]
@@ -28,4 +29,4 @@ class Contents:
     findings: Sequence[Finding]
     histories: Mapping[JobKey, Curves]
     columns: Sequence[tuple[str, str]]
-    comments: Mapping[int, str]
+    settings: Mapping[int, Settings]

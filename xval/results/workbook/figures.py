@@ -42,7 +42,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 1
             folds = figure(metric_dict, side, metric)
             n_items = metric_dict["over_items"]["n_items"]
-            identity = (metric_dict["instance"], contents.comments[metric_dict["instance"]], SIDE_NAMES[side], metric)
+            identity = (metric_dict["instance"], contents.settings[metric_dict["instance"]].comment_1, SIDE_NAMES[side], metric)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], found["items"], n_items, found["pooled"],
                 found["low"], found["high"], found["of"] if found["low"] is not None else None, found["method"],

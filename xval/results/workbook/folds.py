@@ -43,7 +43,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             sheet.set_width(column, _WIDTHS.get(name, 10))
     formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
     for row, (key, record) in enumerate(jobs, start=2):
-        first, last = _first_values(key, contents.comments[key.instance], record), [record.get(name) for name in _LAST]
+        first, last = (
+            _first_values(key, contents.settings[key.instance].comment_1, record),
+            [record.get(name) for name in _LAST],
+        )
         figures = [_metric(record, side, metric) for side, metric in pairs]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         said = [_earlier_models(record)] if earlier else []

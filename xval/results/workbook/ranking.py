@@ -8,7 +8,7 @@ from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
 from xval.results.ranking import test_side
-from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, direction, figure, item_figure, settings_of
+from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, direction, figure, item_figure
 from xval.results.workbook import cells
 from xval.results.workbook.charts import make_chart, round_limits
 from xval.results.workbook.contents import Contents
@@ -41,7 +41,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     formats[_RANKED_BY] = cells.metric_format(direction(metric_dicts, ranking.metric))
     for place, number in enumerate(numbers, start=1):
         found, row = by_number[number], _HEADER_ROW + place
-        settings = settings_of(found)
+        settings = contents.settings[number]
         label = cells.plain_text(f"{number}  {settings.comment_1 or settings.architecture}")
         identity = (place if number in ranking.instances else None, number, settings.comment_1)
         value, low, high, figure_name = _estimate(found, side, metric)

@@ -39,7 +39,11 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             if found is None:
                 continue
             row += 1
-            named = (metric_dict["instance"], contents.comments[metric_dict["instance"]], f"{SIDE_NAMES[side]} {metric}")
+            named = (
+                metric_dict["instance"],
+                contents.settings[metric_dict["instance"]].comment_1,
+                f"{SIDE_NAMES[side]} {metric}",
+            )
             deviations = (None if found[name] is None else sqrt(found[name]) for name in ("fold", "seed"))
             figures = (found["mean"], figure(metric_dict, side, metric)["std"], *deviations)
             for column, value in enumerate((*named, *figures, found["n_folds"], found["n_repeats"]), start=1):

@@ -202,19 +202,17 @@ class Sheet:
         for rows, columns in self._merged:
             found = formats.find(*self._cells[rows[0]][columns[0]][1:])
             self.made.merge_range(rows[0] - 1, columns[0] - 1, rows[-1] - 1, columns[-1] - 1, "", found)
-        for place, folder in self._links.items():
-            url = Url(f"external:{folder}")
-            url.text = ""
-            url._relationship_link = f"{folder}/"  # Windows alone would understand the backslash of XlsxWriter
-            self.made.write_url(place[0] - 1, place[1] - 1, url)
+        targets = {folder: _link_to(folder) for folder in set(self._links.values())}
+        for (row, column), folder in self._links.items():
+            self.made.write_url(row - 1, column - 1, targets[folder])
         number, string = self.made.write_number, self.made.write_string
         for row, cells in self._cells.items():
             for column, (value, number_format, looks) in cells.items():
                 found = formats.find(number_format, looks)
-                if value is None or value == "":
-                    self.made.write_blank(row - 1, column - 1, None, found)
-                elif isinstance(value, str):
+                if isinstance(value, str) and value:
                     string(row - 1, column - 1, value, found)
+                elif not isinstance(value, int | float):
+                    self.made.write_blank(row - 1, column - 1, None, found)
                 elif isinstance(value, bool):
                     self.made.write_boolean(row - 1, column - 1, value, found)
                 else:
@@ -224,6 +222,14 @@ class Sheet:
             options = {"level": 1, "hidden": True} if column in self._folded else {}
             self.made.set_column_pixels(column - 1, column - 1, pixels, None, options)
         self._cells.clear()
+
+
+def _link_to(folder: str) -> Url:
+    """Return a link to a folder beside the workbook, with a slash, as every system takes it; XlsxWriter writes a backslash."""
+    url = Url(f"external:{folder}")
+    url.text = ""
+    url._relationship_link = f"{folder}/"
+    return url
 
 
 class _Formats:
