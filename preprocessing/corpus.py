@@ -4,20 +4,17 @@ Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corp
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing import corpora
 from preprocessing.clips.augmented_copies import add_copies
 from preprocessing.clips.columns import collect_columns, write_columns
 from preprocessing.clips.facts import describe_clips
 from preprocessing.clips.index_file import (
     ANNOTATIONS_NAME,
     FORMAT_VERSION,
-    INDEX_NAME,
     events_of,
     hash_index,
     read_annotations,
@@ -26,9 +23,10 @@ from preprocessing.clips.index_file import (
 )
 from preprocessing.clips.same_files import first_paths
 from preprocessing.clips.table import NAMED, check_clips, class_names_of, label_columns
+from preprocessing.corpus_folder import command_to_make, corpus_folder, index_path
 from preprocessing.file_replacement import replace_file
 from xval.csv_text import guarded
-from xval.errors import CorpusError, suggestion
+from xval.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +84,7 @@ class Corpus:
         try:
             return read_annotations(path)
         except (OSError, ValueError) as error:
-            raise CorpusError(f"{path} cannot be read: {error}. Make it again: {_command(self.dataset)}") from error
+            raise CorpusError(f"{path} cannot be read: {error}. Make it again: {command_to_make(self.dataset)}") from error
 
     def compute_hash(self) -> str:
         """Return the hash of the index as it is now; another than `index_hash` where the files have been edited.
@@ -185,15 +183,15 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
     Raises:
         CorpusError: There is none, or it is damaged or of a newer version.
     """
-    path = _index_path(dataset, data_folder)
+    path = index_path(dataset, data_folder)
     try:
         index, facts = read_index(path)
     except CorpusError as error:
-        raise CorpusError(f"{error} Make it again: {_command(dataset)}") from error
+        raise CorpusError(f"{error} Make it again: {command_to_make(dataset)}") from error
     if facts["format_version"] > FORMAT_VERSION:
         raise CorpusError(
             f"{path} has format version {facts['format_version']}; this version of xval reads up to {FORMAT_VERSION}. "
-            f"Update xval, or make the index again: {_command(dataset)}"
+            f"Update xval, or make the index again: {command_to_make(dataset)}"
         )
     return Corpus(
         folder=path.parent,
@@ -213,7 +211,7 @@ def fingerprint(dataset: str, data_folder: Path) -> str:
     Raises:
         CorpusError: There is no such corpus, or its index cannot be read.
     """
-    path = _index_path(dataset, data_folder)
+    path = index_path(dataset, data_folder)
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -255,44 +253,3 @@ def write_index(
         annotations=annotations,
     )  # fmt: skip
     return open_corpus(folder.name, folder.parent)
-
-
-def corpus_folder(dataset: str, data_folder: Path) -> Path:
-    """Return data/<dataset>.
-
-    Raises:
-        CorpusError: The name cannot be that of one folder.
-    """
-    if not re.fullmatch(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f]{1,100}", dataset):
-        raise CorpusError(
-            f"Dataset name {dataset!r}: it names one folder below {data_folder}, so it has 1 to 100 letters, digits, "
-            "'_', '-', '.' or spaces and does not begin with a dot. Give another with --dataset."
-        )
-    return Path(data_folder) / dataset
-
-
-def _index_path(dataset: str, data_folder: Path) -> Path:
-    """Return the path of an index that exists.
-
-    Raises:
-        CorpusError: There is none; says which there are and how to make it.
-    """
-    path = corpus_folder(dataset, data_folder) / INDEX_NAME
-    if path.is_file():
-        return path
-    if path.exists():
-        raise CorpusError(f"{path}: no regular file. Move it away and make the corpus again: {_command(dataset)}")
-    available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
-    known = suggestion(dataset, available) if available else "There are no corpora there yet."
-    raise CorpusError(f"No corpus '{dataset}' in data_folder={path.parents[1].resolve()}. {known} Make it: {_command(dataset)}")
-
-
-def _command(dataset: str) -> str:
-    """Return the command that makes a corpus, as far as its name tells."""
-    names = corpora.corpus_names()
-    if dataset not in names:
-        return f"python -m preprocessing CORPUS ... --dataset {dataset}  (CORPUS --help; one of {', '.join(names)})"
-    reader = corpora.find_corpus(dataset)
-    options = {option.name: option.default for option in reader.options}
-    is_default = not any(option.is_required for option in reader.options) and reader.default_dataset(**options) == dataset
-    return reader.usage + ("" if is_default else f" --dataset {dataset}")

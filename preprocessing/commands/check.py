@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     values, corpus = _parse(arguments)
     settings = read_settings(corpus.feature_overrides(values.overrides))
     from preprocessing.clips.same_files import first_paths
-    from preprocessing.corpus import corpus_folder
+    from preprocessing.corpus_folder import corpus_folder
     from preprocessing.quality.facts import measure, read_headers
     from preprocessing.quality.faults import find_faults
     from preprocessing.quality.near_duplicates import find_near_duplicates

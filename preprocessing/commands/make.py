@@ -98,7 +98,8 @@ def make_features(
         SettingsError: A feature setting is unknown or wrong.
         XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
     """
-    from preprocessing.corpus import corpus_folder, make_corpus
+    from preprocessing.corpus import make_corpus
+    from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
     from preprocessing.quality.cautions import find_cautions
     from preprocessing.quality.near_duplicates import MOST_COMPARED, write_across_items

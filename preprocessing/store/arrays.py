@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, join_labels, multi_hot
 from preprocessing.clips.table import TASK_TYPES, check_names, class_names_of, natural_key
-from preprocessing.corpus import CUSTOM, corpus_folder, write_index
+from preprocessing.corpus import CUSTOM, write_index
+from preprocessing.corpus_folder import corpus_folder
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import CorpusError, suggestion
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.clips.table import check_names
-from preprocessing.corpus import CUSTOM, corpus_folder, write_index
+from preprocessing.corpus import CUSTOM, write_index
+from preprocessing.corpus_folder import corpus_folder
 from preprocessing.store.arrays import as_array, check_items, number_classes
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter

@@ -18,7 +18,8 @@ from pyarrow import parquet
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import check_clips, natural_key
-from preprocessing.corpus import corpus_folder, fingerprint, make_corpus, open_corpus
+from preprocessing.corpus import fingerprint, make_corpus, open_corpus
+from preprocessing.corpus_folder import corpus_folder
 from preprocessing.quality.facts import DOES_NOT_OPEN, read_headers
 from xval.errors import CorpusError
 from xval.folds.shared_audio import find_shared_audio

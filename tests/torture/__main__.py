@@ -27,7 +27,7 @@ from _faults import load_layer
 
 KINDS = ("audio", "files", "kills", "full_disk", "at_once", "environments")
 _LIGHT = (
-    "scipy.stats", "pandas", "pyarrow.parquet", "soundfile", "av", "openpyxl", "sklearn.svm", "sklearn.linear_model",
+    "scipy.stats", "pandas", "pyarrow.parquet", "soundfile", "av", "xlsxwriter", "sklearn.svm", "sklearn.linear_model",
     "sklearn.model_selection", "sklearn.pipeline", "skops.io", "matplotlib", "jinja2", "preprocessing.commands.make",
     "preprocessing.commands.convert", "xval.experiment.declare", "xval.worker.classical", "xval.results.rebuild", "xval.audit",
     "xval.report.page", "augmentation.folder",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.parquet_files import read_table
-from preprocessing.corpus import Corpus, corpus_folder, open_corpus
+from preprocessing.corpus import Corpus, open_corpus
+from preprocessing.corpus_folder import corpus_folder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from xval.errors import CorpusError, ResultsError, SettingsError

@@ -16,7 +16,7 @@ from xval.errors import ResultsError
 from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import find_shared_audio
 from xval.folds.split import Fold
-from xval.saved_models.description import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
+from xval.saved_models.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 from xval.saved_models.seen import short_hashes
 
 if TYPE_CHECKING:

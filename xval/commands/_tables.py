@@ -109,25 +109,21 @@ def _shown(name: object, value: object) -> str:
 
 def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
     """Write one sheet; no text becomes a formula."""
-    from openpyxl import Workbook
-    from openpyxl.utils import get_column_letter
-
-    from xval.results.workbook import save_book
-    from xval.results.workbook.cells import HEADER_FILL, HEADER_FONT, put
+    from xval.results.workbook.cells import DARK
+    from xval.results.workbook.sheet import Book
 
     most_rows = 2**20 - 1
     if len(table) > most_rows:
         raise SettingsError(f"{len(table)} rows are more than a sheet holds ({most_rows}); write csv.")
-    book = Workbook()
-    sheet = book.active
+    book = Book()
+    sheet = book.add("Sheet")
     for column, name in enumerate(table.columns, start=1):
-        header = put(sheet, 1, column, str(name))
-        header.font, header.fill = HEADER_FONT, HEADER_FILL
+        sheet.put(1, column, str(name), "", DARK)
         values = table[name].tolist()
         for row, value in enumerate(values, start=2):
-            put(sheet, row, column, value, "0.000" if isinstance(value, float) else "")
+            sheet.put(row, column, value, "0.000" if isinstance(value, float) else "")
         texts = [str(name), *(value for value in values if isinstance(value, str))]
-        sheet.column_dimensions[get_column_letter(column)].width = min(_WIDEST_COLUMN, 3 + max(map(len, texts)))
-    sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = sheet.dimensions
-    save_book(book, path)
+        sheet.set_width(column, min(_WIDEST_COLUMN, 3 + max(map(len, texts))))
+    sheet.made.freeze_panes("A2")
+    sheet.add_filter(1, len(table) + 1, len(table.columns))
+    book.save(path)

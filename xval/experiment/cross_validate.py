@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
-from xval.experiment.declare import Experiment, describe_parameters, report_mistakes_in_one_line
+from xval.experiment.command_line import report_mistakes_in_one_line
+from xval.experiment.declare import Experiment, describe_parameters
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.refit import refuse_what_needs_folds

@@ -11,9 +11,7 @@ from difflib import get_close_matches
 from functools import reduce
 from itertools import product
 from pathlib import Path
-from types import TracebackType
 
-from preprocessing.console import EXIT_USAGE
 from xval.errors import JobError, SettingsError, UsageError
 from xval.experiment import command_line
 from xval.experiment.results import Results
@@ -23,7 +21,6 @@ from xval.settings.assignments import parse_assignments
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
-from xval.terminal import write_line
 
 
 class Experiment:
@@ -42,7 +39,7 @@ class Experiment:
     """
 
     def __init__(self, description: str, **parameters: object) -> None:
-        report_mistakes_in_one_line()
+        command_line.report_mistakes_in_one_line()
         if not isinstance(description, str):
             raise SettingsError(f"Experiment: a description is wanted, one sentence; received {description!r:.60}.")
         script = _script()
@@ -270,21 +267,6 @@ def _report_failures(results: Results, numbers: Collection[int]) -> None:
 def _script() -> Path | None:
     """Return the script that runs; None in a notebook or a session, whose main module is no file."""
     return Path(sys.argv[0]) if sys.argv[0] and hasattr(sys.modules["__main__"], "__file__") else None
-
-
-def report_mistakes_in_one_line() -> None:
-    """Let a script end as the command line does where a mistake is found before main() is called: one line, exit code 2."""
-    if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _report
-
-
-def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print a mistake and end; Python takes the SystemExit of this function as that of the script."""
-    if not isinstance(error, UsageError):
-        sys.__excepthook__(kind, error, trace)
-        return
-    write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
-    raise SystemExit(EXIT_USAGE)
 
 
 def describe_parameters(parameters: Mapping[str, object]) -> str:

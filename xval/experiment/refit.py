@@ -88,7 +88,8 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     refuse_what_needs_folds(instance, request.epochs)
     folds = read_folds(folder).plan
     records = _finished_jobs(folder, instance, folds)
-    chosen = _search(folder, instance, folds, records, request, console) if instance.settings.search else None
+    make_job = partial(_make_job, folder, instance, folds, records, request, console)
+    chosen = _search(*make_job(), instance, request, console) if instance.settings.search else None
     refit = plan_refit(folder, instance, records, request.epochs, chosen)
     found = chosen.job.chosen if chosen else None
     console.print(describe_choice(instance.number, records.values(), request.epochs, refit, found), soft_wrap=True)
@@ -97,7 +98,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     if not request.overwrite and is_there(folder, instance, folds, refit, parameters):
         console.print(f"Nothing to do: {path} is there, trained with these settings (--overwrite trains it again).")
     else:
-        job = chosen.job if chosen else _make_job(folder, instance, folds, records, request, console)[0]
+        job = chosen.job if chosen else make_job()[0]
         slot = _make_slots(instance, request, console)[0]
         _train(replace(job, refit=refit), slot, console)
     remove_finished_checkpoints(folder)
@@ -168,16 +169,8 @@ def _executor(settings: Settings) -> ModuleType:
     return inline if settings.executor == "inline" else processes
 
 
-def _search(
-    folder: ExperimentFolder,
-    instance: Instance,
-    folds: FoldPlan,
-    records: Mapping[JobKey, Record],
-    request: Request,
-    console: Console,
-) -> Chosen:
+def _search(job: Job, corpus: "Corpus", instance: Instance, request: Request, console: Console) -> Chosen:
     """Search settings on all items, on as many workers as the instance has."""
-    job, corpus = _make_job(folder, instance, folds, records, request, console)
     slots = _make_slots(instance, request, console, instance.settings.workers)
 
     def run(jobs: Sequence[Job], report: Report) -> Iterator[JobOutcome]:

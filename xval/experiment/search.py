@@ -24,6 +24,7 @@ from xval.results.job_key import JobKey
 from xval.search.replay import FoldSearch
 from xval.search.storage import hide_values, open_storage
 from xval.settings.resolve import Declaration, Instance, resolve_values
+from xval.settings.space import SearchPlan
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -84,24 +85,40 @@ def make_searches(
     """
     found: dict[tuple[int, int], FoldSearch] = {}
     for job in jobs:
-        plan, settings = job.settings.search_plan, job.settings
-        if plan is None or (job.instance, job.fold.number) in found:
-            continue
-        folds = inner_folds(
-            job.fold,
-            plan.inner_folds,
-            corpus.index,
-            task_type=settings.task_type,
-            has_classes=settings.task.deals_classes,
-            settings=settings.fold_settings(),
-        )
-        resolver = _Resolver(declaration, job.instance, overrides)
-        find_store = partial(find_stored, corpus) if list(plan.feature_choices()) else None
-        found[job.instance, job.fold.number] = FoldSearch(job, plan, folds, resolver, find_store)
+        plan, place = job.settings.search_plan, (job.instance, job.fold.number)
+        if plan and place not in found:
+            found[place] = make_search(job, plan, corpus, _Resolver(declaration, job.instance, overrides))
     return found
 
 
-def find_stored(corpus: "Corpus", instance: Instance) -> str:
+def make_search(
+    job: Job, plan: SearchPlan, corpus: "Corpus", resolve: Callable[[Mapping[str, object]], Instance]
+) -> FoldSearch:
+    """Return the search of the fold of a job.
+
+    Args:
+        job: The job.
+        plan: Of its settings.
+        corpus: Its corpus.
+        resolve: Resolves its instance with values of the space.
+
+    Raises:
+        FoldsError: The items cannot be split into so many inner folds.
+    """
+    settings = job.settings
+    folds = inner_folds(
+        job.fold,
+        plan.inner_folds,
+        corpus.index,
+        task_type=settings.task_type,
+        has_classes=settings.task.deals_classes,
+        settings=settings.fold_settings(),
+    )
+    find_store = partial(_find_stored, corpus) if list(plan.feature_choices()) else None
+    return FoldSearch(job, plan, folds, resolve, find_store)
+
+
+def _find_stored(corpus: "Corpus", instance: Instance) -> str:
     """Return where the features of an instance are, which `xval.experiment.run` has made."""
     from preprocessing.store.make import store_folder
 

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from xval.errors import JobError
-from xval.experiment.search import RunJobs, check_search, find_stored, run_searches
-from xval.folds.inner import inner_folds
+from xval.experiment.search import RunJobs, check_search, make_search, run_searches
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.written_settings import with_values
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_history
-from xval.search.replay import FoldSearch
 from xval.settings.resolve import Instance
 
 if TYPE_CHECKING:
@@ -66,19 +64,10 @@ def search_all_items(
         SettingsError: Optuna is not installed.
     """
     check_search([instance])
-    settings, plan = instance.settings, instance.settings.search_plan
+    plan = instance.settings.search_plan
     if plan is None:
         raise ValueError(f"instance {instance.number} is not searched")
-    folds = inner_folds(
-        job.fold,
-        plan.inner_folds,
-        corpus.index,
-        task_type=settings.task_type,
-        has_classes=settings.task.has_clip_classes,
-        settings=settings.fold_settings(),
-    )
-    find_store = partial(find_stored, corpus) if list(plan.feature_choices()) else None
-    search = FoldSearch(job, plan, folds, partial(with_values, instance), find_store)
+    search = make_search(job, plan, corpus, partial(with_values, instance))
     place = (instance.number, job.fold.number)
     ended = run_searches([job], {place: search}, run, record_failure, console, quiet=False)
     if not ended.jobs:
@@ -87,5 +76,5 @@ def search_all_items(
         raise JobError(f"instance {instance.number}: the search on all items has chosen nothing: {reason}.")
     chosen, folder = ended.jobs[0], ExperimentFolder(Path(job.experiment_folder))
     best = search.tried[(chosen.chosen or {})["trial"] - 1]
-    paths = [folder.fold_folder(*place, number, best.number) / "history.csv" for number in range(1, len(folds) + 1)]
+    paths = [folder.fold_folder(*place, number, best.number) / "history.csv" for number in range(1, len(search.folds) + 1)]
     return Chosen(chosen, search.best_epochs(best), [read_history(path)["learning_rate"] for path in paths])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from preprocessing.corpus import corpus_folder
+from preprocessing.corpus_folder import corpus_folder
 from preprocessing.embeddings.families import opensmile
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
+from xval.metrics._arrays import check_zeros_and_ones, divide, mean_of_defined
 from xval.metrics.registry import Chance, ChanceFunction, metric
 
 Targets = NDArray[Any]
@@ -118,52 +119,52 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     the labels that are heard in some frames and not in others, of the recall of the frames with the label and of those without.
     """
     true, predicted = _all_classes(targets, predictions)
-    recalls = _divide((true & predicted).sum(axis=0), true.sum(axis=0))
+    recalls = divide((true & predicted).sum(axis=0), true.sum(axis=0))
     if targets.ndim == 1:
-        return _mean(recalls)
-    return _mean((recalls + _divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
+        return mean_of_defined(recalls)
+    return mean_of_defined((recalls + divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_f1))
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
     counts = _count(targets, predictions)
-    return float(_divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
+    return float(divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
     counts = _count(targets, predictions)
-    return float(_divide(counts.n_correct.sum(), counts.n_predicted.sum()))
+    return float(divide(counts.n_correct.sum(), counts.n_predicted.sum()))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_recall))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
     counts = _count(targets, predictions)
-    return float(_divide(counts.n_correct.sum(), counts.n_true.sum()))
+    return float(divide(counts.n_correct.sum(), counts.n_true.sum()))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
     counts = _count(targets, predictions)
-    return _mean(_divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
+    return mean_of_defined(divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
     counts = _count(targets, predictions)
-    return _mean(_divide(counts.n_correct, counts.n_predicted))
+    return mean_of_defined(divide(counts.n_correct, counts.n_predicted))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
     counts = _count(targets, predictions)
-    return _mean(_divide(counts.n_correct, counts.n_true))
+    return mean_of_defined(divide(counts.n_correct, counts.n_true))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_mean_share))
@@ -177,7 +178,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
 
     true, _ = _all_classes(targets, predictions)
     present = [number for number in range(_first_event(targets), true.shape[1]) if true[:, number].any()]
-    return _mean(np.array([average_precision_score(true[:, number], predictions[:, number]) for number in present]))
+    return mean_of_defined(np.array([average_precision_score(true[:, number], predictions[:, number]) for number in present]))
 
 
 def check(targets: Targets, predictions: Predictions) -> None:
@@ -197,11 +198,8 @@ def check(targets: Targets, predictions: Predictions) -> None:
             f"metrics of frame_classification: received targets from {targets.min()} to {targets.max()} ({targets.dtype}); "
             f"whole numbers from 0 to {n_classes - 1} are wanted."
         )
-    if targets.ndim > 1 and not np.isin(targets, (0, 1)).all():
-        raise JobError(
-            f"metrics of frame_classification: received targets from {targets.min():g} to {targets.max():g}; "
-            "0 and 1 are wanted."
-        )
+    if targets.ndim > 1:
+        check_zeros_and_ones(targets, "frame_classification")
 
 
 class _Counts(NamedTuple):
@@ -228,15 +226,3 @@ def _all_classes(targets: Targets, predictions: Predictions) -> tuple[NDArray[np
         return targets > _THRESHOLD, predictions >= _THRESHOLD
     numbers = np.arange(predictions.shape[1])
     return targets[:, np.newaxis] == numbers, np.argmax(predictions, axis=1)[:, np.newaxis] == numbers
-
-
-def _divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
-    """Return the quotient, NaN over 0: no numerator here is larger than its denominator."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(numerator, dtype=np.float64) / np.asarray(denominator, dtype=np.float64)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    """Return the mean of what is defined; NaN where nothing is."""
-    defined = values[~np.isnan(values)]
-    return float(np.mean(defined)) if len(defined) else float("nan")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
+from xval.metrics._arrays import check_zeros_and_ones, divide, mean_of_defined
 from xval.metrics.registry import Chance, find, metric
 
 Targets = NDArray[np.float32]
@@ -50,7 +51,7 @@ def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float6
 
 def _mean_share(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     shares = _shares(targets, weights)
-    return Chance(_mean(shares[shares > 0]), _INDEPENDENT)
+    return Chance(mean_of_defined(shares[shares > 0]), _INDEPENDENT)
 
 
 def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:
@@ -72,7 +73,7 @@ def _best_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     """Return the mean F1 of labels that are always on: 2 p / (1 + p) of the share p of each."""
     shares = _shares(targets, weights)
     shares = shares[shares > 0]
-    return Chance(_mean(2 * shares / (1 + shares)), "always all labels that occur")
+    return Chance(mean_of_defined(2 * shares / (1 + shares)), "always all labels that occur")
 
 
 def _best_micro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
@@ -103,7 +104,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     The area is the sum of precisions weighted by the steps of recall, as in scikit-learn. Labels that no target has are left
     out; NaN when no label is left.
     """
-    return _mean(_average_precisions(targets, predictions))
+    return mean_of_defined(_average_precisions(targets, predictions))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc", "macro_auc"))
@@ -118,7 +119,7 @@ def auc(targets: Targets, predictions: Predictions) -> float:
     n_with = targets.sum(axis=0, dtype=np.float64)
     n_without = len(targets) - n_with
     sums = (rankdata(predictions, axis=0) * targets).sum(axis=0)
-    return _mean(_divide(sums - n_with * (n_with + 1) / 2, n_with * n_without))
+    return mean_of_defined(divide(sums - n_with * (n_with + 1) / 2, n_with * n_without))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_best_ranking, aliases=("label_ranking_average_precision",))
@@ -135,14 +136,14 @@ def lrap(targets: Targets, predictions: Predictions) -> float:
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the labels that some target has, each predicted from 0.5 on."""
     counts = _count(targets, predictions)
-    return _mean(counts.f1[counts.n_true > 0])
+    return mean_of_defined(counts.f1[counts.n_true > 0])
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_best_micro_f1, aliases=("f1_micro",))
 def micro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all labels together, each predicted from 0.5 on; NaN where none is true or predicted."""
     counts = _count(targets, predictions)
-    return float(_divide(2 * counts.n_right.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
+    return float(divide(2 * counts.n_right.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
 @metric(higher_is_better=False, bounds=(0, 1), is_mean=True, chance=_best_hamming)
@@ -182,8 +183,8 @@ def label_metrics(
             n_clips=int(counts.n_true[number]),
             threshold=float(thresholds[number]),
             average_precision=float(areas[number]),
-            precision=float(_divide(counts.n_right[number], counts.n_predicted[number])),
-            recall=float(_divide(counts.n_right[number], counts.n_true[number])),
+            precision=float(divide(counts.n_right[number], counts.n_predicted[number])),
+            recall=float(divide(counts.n_right[number], counts.n_true[number])),
             f1=float(counts.f1[number]),
             true_positives=int(counts.n_right[number]),
             false_positives=int(counts.n_predicted[number] - counts.n_right[number]),
@@ -223,11 +224,7 @@ def check(targets: NDArray[Any], predictions: Predictions) -> None:
             f"metrics of multilabel_classification: received targets {targets.shape} and predictions {predictions.shape}; "
             "(n_examples, n_classes) is wanted of both."
         )
-    if not np.isin(targets, (0, 1)).all():
-        raise JobError(
-            f"metrics of multilabel_classification: received targets from {targets.min():g} to {targets.max():g}; 0 and 1 are "
-            "wanted."
-        )
+    check_zeros_and_ones(targets, "multilabel_classification")
 
 
 class _Counts(NamedTuple):
@@ -240,7 +237,7 @@ class _Counts(NamedTuple):
     @property
     def f1(self) -> NDArray[np.float64]:
         """F1 score of each label; NaN where it is neither true nor predicted."""
-        return _divide(2 * self.n_right, self.n_true + self.n_predicted)
+        return divide(2 * self.n_right, self.n_true + self.n_predicted)
 
 
 def _count(targets: Targets, predictions: Predictions) -> _Counts:
@@ -271,15 +268,3 @@ def _ranking_precision(targets: Targets, predictions: Predictions) -> NDArray[np
     sums = np.where(true, among_true / ranks, 0).sum(axis=1)
     n_true = true.sum(axis=1)
     return np.where((n_true == 0) | (n_true == true.shape[1]), 1.0, sums / np.maximum(n_true, 1))
-
-
-def _divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
-    """Return the quotient, NaN over 0: no numerator here is larger than 0 where its denominator is 0."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(numerator, dtype=np.float64) / np.asarray(denominator, dtype=np.float64)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    """Return the mean of what is defined; NaN where nothing is."""
-    defined = values[~np.isnan(values)]
-    return float(np.mean(defined)) if len(defined) else float("nan")

@@ -103,7 +103,8 @@ def metric(
 @cache
 def task_types() -> tuple[str, ...]:
     """Return the task types that have a file of metrics."""
-    return tuple(sorted(name for _, name, _ in iter_modules([str(Path(__file__).parent)]) if name != Path(__file__).stem))
+    names = {name for _, name, _ in iter_modules([str(Path(__file__).parent)])}
+    return tuple(sorted(name for name in names if name != Path(__file__).stem and not name.startswith("_")))
 
 
 def metric_names(task_type: str) -> tuple[str, ...]:

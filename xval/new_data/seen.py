@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.new_data.labelled_clips import LabelledClips
-from xval.saved_models.description import SEEN_AUDIO_NAME, ModelDescription, read_audio_hashes
+from xval.saved_models.description import ModelDescription
+from xval.saved_models.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
 from xval.saved_models.seen import Heard
 
 _N_SHOWN = 3

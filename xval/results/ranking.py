@@ -28,7 +28,7 @@ from xval.results.summary import (
 )
 from xval.settings.schema import names_of
 from xval.settings.tasks import find_task
-from xval.statistics.comparison import is_tie
+from xval.statistics.comparison import are_ties
 
 
 class Best(NamedTuple):
@@ -115,12 +115,12 @@ def find_ties(first: MetricDict, others: Iterable[MetricDict], side: str, metric
     if len(ours) < 2 or not all(of[part] and of["training"] for of in items):
         return []
     ratio = fmean(len(of[part]) / len(of["training"]) for of in items)
-    values = ((other["instance"], fold_values(other, side, metric)) for other in others)
-    return [
-        number
-        for number, theirs in values
-        if ours.keys() == theirs.keys() and is_tie(np.array([ours[fold] - theirs[fold] for fold in ours]), ratio)
-    ]
+    values = {other["instance"]: fold_values(other, side, metric) for other in others}
+    alike = {number: theirs for number, theirs in values.items() if theirs.keys() == ours.keys()}
+    if not alike:
+        return []
+    differences = np.array([[ours[fold] - theirs[fold] for fold in ours] for theirs in alike.values()])
+    return [number for number, is_tie in zip(alike, are_ties(differences, ratio), strict=True) if is_tie]
 
 
 def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:

@@ -6,6 +6,7 @@ parameters that a table has as columns; the chance level. Nothing is read or wri
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, isfinite, sqrt
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple, NotRequired, TypedDict
@@ -156,7 +157,7 @@ def settings_of(metric_dict: MetricDict) -> Settings:
 def done_records(metric_dict: MetricDict) -> list[Record]:
     """Return the records of the finished folds of an instance, by fold number."""
     records = metric_dict["folds"].values()
-    return sorted((record for record in records if record["status"] == "done"), key=lambda record: int(record["fold"]))
+    return sorted((record for record in records if record["status"] == "done"), key=itemgetter("fold"))
 
 
 def figure(metric_dict: MetricDict, side: str, metric: str) -> Figure:
@@ -205,7 +206,8 @@ def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str],
     The other metrics stand in the order of their file. Figures of clips are left out if each clip is one example, and a metric
     that is undefined in every fold and pooled.
     """
-    sides = [side for side in SIDE_NAMES if side not in CLIP_SIDES or has_windows(metric_dicts)]
+    apart = () if has_windows(metric_dicts) else CLIP_SIDES
+    sides = [side for side in SIDE_NAMES if side not in apart]
     tasks = sorted({metric_dict["task_type"] for metric_dict in metric_dicts})
     main = [name for task in tasks for name in find_task(task).main_metrics]
     known = list(dict.fromkeys([*main, *(name for task in tasks for name in metric_names(task))]))

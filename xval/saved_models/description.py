@@ -1,6 +1,6 @@
-"""Read the description of a saved model: model.json, and the hashes of the clips that the model has heard.
+"""Read the description of a saved model: model.json.
 
-Comes in: the path of a saved model. Goes out: a checked `ModelDescription`; the hashes.
+Comes in: the path of a saved model. Goes out: a checked `ModelDescription`.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.json_files import read_json
-from xval.saved_models.array_header import check_array_header
+from xval.saved_models.heard_audio import SEEN_AUDIO_NAME
 from xval.settings.classical import Statistic
 from xval.settings.schema import FRAME_KEYS
 from xval.settings.tasks import FRAME_CLASSIFICATION, Task, TaskType, find_task
@@ -27,11 +27,6 @@ from xval.settings.tasks import FRAME_CLASSIFICATION, Task, TaskType, find_task
 if TYPE_CHECKING:
     import keras
 
-
-SEEN_AUDIO_NAME = "seen_audio.npy"
-"""Hashes of the clips that trained a model or chose its epoch, or did so for a model that it started from."""
-TRAINED_AUDIO_NAME = "trained_audio.npy"
-"""The part of them that trained."""
 _MOST_NETWORKS = 1000
 _MOST_TIME_PARTS = 1000
 _MOST_BITS = 63  # of a whole number
@@ -236,28 +231,6 @@ def mean_thresholds(descriptions: Sequence[ModelDescription]) -> NDArray[np.floa
         [each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.task.has_clip_labels
     ]
     return np.mean(found, axis=0) if found else np.empty(0)
-
-
-def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
-    """Return the hashes of the audio that a saved model has heard, uint64 (n_clips,), or None if they are not known.
-
-    Args:
-        path: seen_audio.npy or trained_audio.npy beside its .keras file.
-
-    Raises:
-        ResultsError: The file is damaged.
-    """
-    if not path.is_file():
-        return None
-    try:
-        with path.open("rb") as file:
-            check_array_header(file, path.stat().st_size)
-        found: NDArray[np.uint64] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ResultsError(f"{path}: damaged ({error}). Copy it again from the fold folder, or delete it.") from error
-    if found.dtype != np.uint64 or found.ndim != 1:
-        raise ResultsError(f"{path}: holds {found.dtype} {found.shape}; uint64 (n_clips,) is wanted.")
-    return found
 
 
 def check_description(model: "keras.Model", description: "ModelDescription", path: Path) -> None:

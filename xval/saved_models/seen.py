@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.json_files import JsonObject, read_json
-from xval.saved_models.description import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
+from xval.saved_models.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -50,6 +50,7 @@ class FoldSearch:
 
     Attributes:
         job: The job.
+        folds: As given.
         tried: The trials of the last look, of all generations that have ended.
     """
 
@@ -63,9 +64,9 @@ class FoldSearch:
     ) -> None:
         if any(fold.test or set(job.fold.test) & {*fold.training, *fold.validation} for fold in folds):
             raise ValueError(f"{job.key}: items that the fold tests are no part of its search")
-        self.job = job
+        self.job, self.folds = job, folds
         self.tried: list[Tried] = []
-        self._plan, self._folds, self._resolve, self._find_store = plan, folds, resolve, find_store
+        self._plan, self._resolve, self._find_store = plan, resolve, find_store
         self._folder = ExperimentFolder(Path(job.experiment_folder))
         settings = job.settings
         self._maximised = monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
@@ -97,7 +98,7 @@ class FoldSearch:
         while (n_tried := len(self.tried)) < self._plan.n_trials:
             asked = [study.ask(distributions) for _ in range(min(self._plan.at_once, self._plan.n_trials - n_tried))]
             generation = [Tried(trial.number + 1, self._values(trial.params), COMPLETE, [], []) for trial in asked]
-            for inner in range(len(self._folds)):
+            for inner in range(len(self.folds)):
                 if missing := self._read(generation, inner, failed):
                     return missing
             for trial, found in zip(asked, generation, strict=True):
@@ -125,14 +126,14 @@ class FoldSearch:
             trial.state, trial.seconds = state, trial.seconds + record["seconds"]
             trial.curves += [record["values"]] if record.get("values") else []
             trial.scores += [record["score"]] if record.get("score") is not None else []
-            has_more = inner + 1 < len(self._folds)
+            has_more = inner + 1 < len(self.folds)
             if state == COMPLETE and has_more and is_behind(self._plan, trial, self.tried, maximised=self._maximised):
                 trial.state = PRUNED
         return []
 
     def _job(self, trial: Tried, inner: int) -> Job:
         """Return the job of a trial on an inner fold."""
-        job, fold, instance = self.job, self._folds[inner], self._resolve(trial.values)
+        job, fold, instance = self.job, self.folds[inner], self._resolve(trial.values)
         n_epochs = job.settings.num_epochs
         limits = epoch_limits(self._plan, trial.number, inner, self.tried, n_epochs, maximised=self._maximised)
         described = {"trial": {"limits": limits, "training": fold.training, "validation": fold.validation}}

@@ -90,7 +90,7 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
     Raises:
         SettingsError: The ratio is not positive, or the confidence not between 0 and 1.
     """
-    from scipy import special  # here, because it takes a while, and `is_tie` does without
+    from scipy import special  # here, because it takes a while, and `are_ties` does without
 
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
@@ -104,13 +104,22 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
     return CorrectedT(difference, difference - half, difference + half, p, error, n_folds)
 
 
-def is_tie(differences: NDArray[Any], ratio: float) -> bool:
-    """Return whether 0 lies within the 95 % interval of `corrected_t`; False where there is none.
+def are_ties(differences: NDArray[np.float64], ratio: float) -> NDArray[np.bool_]:
+    """Return of each row whether 0 lies within the 95 % interval of `corrected_t`; False where there is none.
 
     It loads no scipy, for what has to be quick.
+
+    Args:
+        differences: float64 (n_comparisons, n_folds), finite, of two folds or more.
+        ratio: As of `corrected_t`.
     """
-    difference, error, n_folds = _estimate(differences, ratio)
-    return error == 0 or abs(difference) <= _critical_t(n_folds - 1) * error
+    n_folds = differences.shape[1]
+    largest = np.abs(differences).max(axis=1)
+    errors = np.sqrt(differences.var(axis=1, ddof=1) * (1 / n_folds + ratio))
+    is_estimated = np.ptp(differences, axis=1) > _ROUNDING * largest
+    is_within = np.abs(differences.mean(axis=1)) <= _critical_t(n_folds - 1) * errors
+    found: NDArray[np.bool_] = (largest == 0) | is_estimated & is_within
+    return found
 
 
 @cache

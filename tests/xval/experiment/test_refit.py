@@ -31,7 +31,8 @@ from xval.jobs.plan import write_settings
 from xval.jobs.refit import choose_epochs
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.saved_models.description import read_audio_hashes, read_description
+from xval.saved_models.description import read_description
+from xval.saved_models.heard_audio import read_audio_hashes
 from xval.saved_models.initial import hash_model
 from xval.saved_models.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve

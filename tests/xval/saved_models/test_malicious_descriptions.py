@@ -11,7 +11,8 @@ import pytest
 from xval import json_files
 from xval.errors import ResultsError, UnsafeModelError
 from xval.json_files import read_json
-from xval.saved_models.description import check_description, read_audio_hashes, read_description
+from xval.saved_models.description import check_description, read_description
+from xval.saved_models.heard_audio import read_audio_hashes
 from xval.saved_models.load import read_keras_model
 
 DEEP = b'{"a":' + b"[" * 200_000

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from xval.errors import SettingsError
-from xval.statistics.comparison import bayesian_t, corrected_t, holm, is_tie, sign_flip
+from xval.statistics.comparison import are_ties, bayesian_t, corrected_t, holm, sign_flip
 
 
 def draw(n, seed=0):
@@ -53,10 +53,9 @@ def test_a_tie_is_a_difference_whose_interval_contains_zero(n_folds):
     test = corrected_t(differences, 0.25)
     half, centred = (test.high - test.low) / 2, differences - differences.mean()
 
-    assert [is_tie(centred + share * half, 0.25) for share in (0.999999, -0.999999)] == [True, True]
-    assert [is_tie(centred + share * half, 0.25) for share in (1.000001, -1.000001)] == [False, False]
-    assert is_tie(np.zeros(n_folds), 0.25)
-    assert not is_tie(np.full(n_folds, 0.1), 0.25)
+    shifts = [share * half for share in (0.999999, -0.999999, 1.000001, -1.000001)]
+    rows = [*(centred + shift for shift in shifts), np.zeros(n_folds), np.full(n_folds, 0.1)]
+    assert are_ties(np.array(rows), 0.25).tolist() == [True, True, False, False, True, False]
 
 
 @pytest.mark.parametrize("n_items", [1, 4, 6, 9])

@@ -5,23 +5,16 @@ that has a `POSITION`, its place from the left, and a function `fill(sheet, cont
 with a function `is_needed(contents)` is left out where that says so.
 """
 
-import gc
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from io import BytesIO
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
 
 from xval.results.findings import find_findings
 from xval.results.job_key import JobKey
 from xval.results.ranking import rank_instances
 from xval.results.read import Curves
-from xval.results.summary import MetricDict
-
-if TYPE_CHECKING:
-    from openpyxl import Workbook
+from xval.results.summary import MetricDict, metric_columns, settings_of
 
 
 def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[JobKey, Curves]) -> None:
@@ -35,39 +28,16 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     Raises:
         OSError: The file cannot be written.
     """
-    from openpyxl import Workbook
-
     from xval.results.workbook.contents import Contents
+    from xval.results.workbook.sheet import Book
 
     ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
-    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories)
-    workbook = Workbook()
-    workbook.properties.creator = "xval"
-    workbook.remove(workbook.active)
+    settings = {int(each["instance"]): settings_of(each) for each in ordered}
+    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered), settings)
+    book = Book()
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
     sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}
     for name in sorted(sheets, key=lambda name: sheets[name].POSITION):
         if getattr(sheets[name], "is_needed", bool)(contents):
-            sheets[name].fill(workbook.create_sheet(name), contents)
-    save_book(workbook, path)
-
-
-def save_book(workbook: "Workbook", path: Path) -> None:
-    """Write a workbook into a file.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
-    made = BytesIO()  # zipfile complains of a file that it cannot write once more when it is collected
-    try:
-        workbook.save(made)
-    except OSError as error:
-        # And so does openpyxl of a sheet, which it writes into the folder for temporary files first: collected here, unheard.
-        unheard, sys.unraisablehook = sys.unraisablehook, lambda _: None
-        try:
-            error.__traceback__ = None
-            gc.collect()
-        finally:
-            sys.unraisablehook = unheard
-        raise
-    path.write_bytes(made.getbuffer())
+            sheets[name].fill(book.add(name), contents)
+    book.save(path)

@@ -6,14 +6,11 @@ with a colour scale, and the recall of each class. If there are too many matrice
 
 from collections.abc import Sequence
 
-from openpyxl.formatting.rule import ColorScaleRule
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
 from xval.results.repeats import repeat_of
 from xval.results.summary import MetricDict, done_records, has_windows
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.sheet import Sheet
 from xval.settings.tasks import find_task
 
 POSITION = 6
@@ -26,16 +23,16 @@ def is_needed(contents: Contents) -> bool:
     return not find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
 
 
-def fill(sheet: Worksheet, contents: Contents) -> None:
+def fill(sheet: Sheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
-    cells.set_up_page(sheet)
+    sheet.set_up_page()
     finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}
     if not finished:
         has_done = any(done_records(metric_dict) for metric_dict in metric_dicts)
         reason = "No class is confused with another in this task." if has_done else "No fold is finished yet."
-        cells.put_notes(sheet, 1, [reason])
+        sheet.put_notes(1, [reason])
         return
     class_names = done_records(next(iter(finished.values())))[0]["class_names"]
     shown = ranking.best_of(finished, max(1, MOST_CELLS // len(class_names) ** 2))
@@ -47,17 +44,17 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         )
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
-    cells.put_notes(sheet, 1, notes)
+    sheet.put_notes(1, notes)
     row = len(notes) + 2
     for number in shown:
         row = _put_matrix(sheet, row, finished[number], class_names, unit)
-    cells.set_width(sheet, 1, cells.text_width(class_names, lowest=18))
+    sheet.set_width(1, cells.text_width(class_names, lowest=18))
     for column in range(2, len(class_names) + 3):
-        cells.set_width(sheet, column, cells.text_width(class_names, highest=16))
-    sheet.freeze_panes = "B2"
+        sheet.set_width(column, cells.text_width(class_names, highest=16))
+    sheet.made.freeze_panes("B2")
 
 
-def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names: Sequence[str], unit: str) -> int:
+def _put_matrix(sheet: Sheet, row: int, metric_dict: MetricDict, class_names: Sequence[str], unit: str) -> int:
     """Write title, header and counts of an instance from a row on; return the row for the next."""
     records = done_records(metric_dict)
     counts = [[0] * len(class_names) for _ in class_names]
@@ -70,24 +67,16 @@ def _put_matrix(sheet: Worksheet, row: int, metric_dict: MetricDict, class_names
     if "deals" in metric_dict:
         repeats += f", {metric_dict['deals']} deals, which test each anew"
     counted = f"{len(records)} of {metric_dict['folds_total']} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
-    title = cells.put(sheet, row, 1, f"{cells.title_of(metric_dict)} ({counted})")
-    title.font = cells.BOLD
+    sheet.put(row, 1, f"{cells.title_of(metric_dict)} ({counted})", "", cells.BOLD)
     for column, name in enumerate(("true \\ predicted", *class_names, "recall"), start=1):
-        cells.style_header(cells.put(sheet, row + 1, column, name))
-    last_column = get_column_letter(len(class_names) + 1)
+        sheet.put(row + 1, column, name, "", cells.HEADER)
     for true, (name, line) in enumerate(zip(class_names, counts, strict=True)):
         at = row + 2 + true
-        cells.style(cells.put(sheet, at, 1, name), font=cells.BOLD)
+        sheet.put(at, 1, name, "", cells.BOLD)
         for column, count in enumerate(line, start=2):
-            cells.put(sheet, at, column, count, "" if isinstance(count, int) else "0.0")
+            sheet.put(at, column, count, "" if isinstance(count, int) else "0.0")
         recall = line[true] / sum(line) if sum(line) else float("nan")
-        cells.put(sheet, at, len(class_names) + 2, recall, "0.00")
-        sheet.conditional_formatting.add(f"B{at}:{last_column}{at}", _colour_scale(sum(line)))
+        sheet.put(at, len(class_names) + 2, recall, "0.00")
+        # White for none of the clips of a class to blue for all of them.
+        sheet.add_scale(range(at, at + 1), range(2, len(class_names) + 2), cells.scale_to(max(sum(line), 1)))
     return row + len(class_names) + 3
-
-
-def _colour_scale(n_clips: int) -> ColorScaleRule:
-    """Return white for none of the clips of a class to blue for all of them."""
-    return ColorScaleRule(
-        start_type="num", start_value=0, start_color="FFFFFF", end_type="num", end_value=max(n_clips, 1), end_color="5B9BD5"
-    )

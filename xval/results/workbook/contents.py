@@ -8,6 +8,7 @@ from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking
 from xval.results.read import Curves
 from xval.results.summary import MetricDict
+from xval.settings.schema import Settings
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,13 @@ class Contents:
         ranking: Of these instances; where a sheet has no room for all, the best are shown.
         findings: What has to be said beside the figures.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
+        columns: Side and metric of each figure that some instance has, as of `metric_columns`.
+        settings: Those of each instance.
     """
 
     metric_dicts: Sequence[MetricDict]
     ranking: Ranking
     findings: Sequence[Finding]
     histories: Mapping[JobKey, Curves]
+    columns: Sequence[tuple[str, str]]
+    settings: Mapping[int, Settings]

@@ -3,14 +3,12 @@
 Comes in: metric dicts. Goes out: mean over folds, mean over items, pooled figure, interval over items, chance and its strategy.
 """
 
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
 from xval.results.ranking import test_side
-from xval.results.summary import SIDE_NAMES, direction, figure, item_figure, metric_columns, settings_of
+from xval.results.summary import SIDE_NAMES, direction, figure, item_figure
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.results.workbook.folding import describe_folded, fold_equal
+from xval.results.workbook.sheet import Sheet
 
 POSITION = 3
 
@@ -28,15 +26,12 @@ _NOTES = (
 )
 
 
-def fill(sheet: Worksheet, contents: Contents) -> None:
+def fill(sheet: Sheet, contents: Contents) -> None:
     """Fill an empty sheet; the metrics of the main test figures first."""
     metric_dicts = contents.metric_dicts
     main = test_side(metric_dicts)
-    pairs = sorted(
-        (pair for pair in metric_columns(metric_dicts) if pair[0].endswith("test")), key=lambda pair: pair[0] != main
-    )
-    cells.put_header(sheet, _HEADER)
-    comments = {metric_dict["instance"]: settings_of(metric_dict).comment_1 for metric_dict in metric_dicts}
+    pairs = sorted((pair for pair in contents.columns if pair[0].endswith("test")), key=lambda pair: pair[0] != main)
+    sheet.put_header(_HEADER)
     row = 1
     for side, metric in pairs:
         number_format = cells.metric_format(direction(metric_dicts, metric))
@@ -47,20 +42,20 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
             row += 1
             folds = figure(metric_dict, side, metric)
             n_items = metric_dict["over_items"]["n_items"]
-            identity = (metric_dict["instance"], comments[metric_dict["instance"]], SIDE_NAMES[side], metric)
+            identity = (metric_dict["instance"], contents.settings[metric_dict["instance"]].comment_1, SIDE_NAMES[side], metric)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], found["items"], n_items, found["pooled"],
                 found["low"], found["high"], found["of"] if found["low"] is not None else None, found["method"],
                 found["chance"], found["strategy"],
             )  # fmt: skip
             for column, (name, value) in enumerate(zip(_HEADER, values, strict=True), start=1):
-                cells.put(sheet, row, column, value, number_format if name in _NUMBERS else "")
+                sheet.put(row, column, value, number_format if name in _NUMBERS else "")
     for column, name in enumerate(_HEADER, start=1):
-        cells.set_width(sheet, column, _WIDTHS.get(name, 11))
+        sheet.set_width(column, _WIDTHS.get(name, 11))
     may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
     folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(metric_dicts) > 1])
     notes = (*_NOTES, *describe_folded(folded)) if row > 1 else ("No predictions of a finished fold have been read.",)
-    cells.put_notes(sheet, row + 2, notes)
-    sheet.freeze_panes = "E2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(_HEADER))}{row}"
-    cells.set_up_page(sheet, header_rows=1)
+    sheet.put_notes(row + 2, notes)
+    sheet.made.freeze_panes("E2")
+    sheet.add_filter(1, row, len(_HEADER))
+    sheet.set_up_page(header_rows=1)

@@ -5,11 +5,10 @@ Comes in: a filled sheet. Goes out: columns that are hidden in a group, which th
 
 from collections.abc import Iterable
 
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
+from xval.results.workbook.sheet import Sheet
 
 
-def fold_equal(sheet: Worksheet, rows: range, blocks: Iterable[range]) -> list[str]:
+def fold_equal(sheet: Sheet, rows: range, blocks: Iterable[range]) -> list[str]:
     """Fold each block of columns in which all rows have the same values, and return the headers of those folded.
 
     Args:
@@ -19,17 +18,10 @@ def fold_equal(sheet: Worksheet, rows: range, blocks: Iterable[range]) -> list[s
     """
     folded = []
     for block in blocks if len(rows) > 1 else ():
-        if all(sheet.cell(row, column).value == sheet.cell(rows[0], column).value for column in block for row in rows):
-            fold(sheet, block)
-            folded.append(str(sheet.cell(1, block[0]).value))
+        if all(sheet.value(row, column) == sheet.value(rows[0], column) for column in block for row in rows):
+            sheet.fold(block)
+            folded.append(str(sheet.value(1, block[0])))
     return folded
-
-
-def fold(sheet: Worksheet, columns: range) -> None:
-    """Hide neighbouring columns in a group."""
-    for column in columns:
-        dimension = sheet.column_dimensions[get_column_letter(column)]
-        dimension.outlineLevel, dimension.hidden = 1, True
 
 
 def describe_folded(headers: Iterable[str]) -> list[str]:

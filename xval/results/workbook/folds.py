@@ -3,17 +3,14 @@
 Comes in: metric dicts. Goes out: the fold records as a table.
 """
 
-from openpyxl.comments import Comment
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
 from xval.results.job_key import JobKey
 from xval.results.read import Record
 from xval.results.repeats import jobs_of
-from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction, metric_columns, settings_of
+from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.results.workbook.folding import describe_folded, fold_equal
+from xval.results.workbook.sheet import MOST_LINKS, Sheet
 
 POSITION = 4
 
@@ -30,46 +27,48 @@ _WIDTHS = {
 }  # fmt: skip
 
 
-def fill(sheet: Worksheet, contents: Contents) -> None:
+def fill(sheet: Sheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts = contents.metric_dicts
-    pairs = metric_columns(metric_dicts)
+    pairs = contents.columns
     jobs = [job for metric_dict in metric_dicts for job in jobs_of(metric_dict).items()]
     earlier = [_EARLIER] if any(_earlier_models(record) for _, record in jobs) else []
     header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST, *earlier]
-    cells.put_header(sheet, header, height=48)
+    sheet.put_header(header, height=48)
     for column, (side, metric) in enumerate(pairs, start=len(_FIRST) + 1):
-        cells.style_header(sheet.cell(1, column), side)
-        cells.set_width(sheet, column, max(9, len(metric) + 2))
+        sheet.style(1, column, cells.side_header(side))
+        sheet.set_width(column, max(9, len(metric) + 2))
     for column, name in enumerate(header, start=1):
         if name in _FIRST or name in _LAST or name in earlier:
-            cells.set_width(sheet, column, _WIDTHS.get(name, 10))
-    comments = {metric_dict["instance"]: settings_of(metric_dict).comment_1 for metric_dict in metric_dicts}
+            sheet.set_width(column, _WIDTHS.get(name, 10))
     formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
     for row, (key, record) in enumerate(jobs, start=2):
-        first, last = _first_values(key, comments[key.instance], record), [record.get(name) for name in _LAST]
+        first, last = (
+            _first_values(key, contents.settings[key.instance].comment_1, record),
+            [record.get(name) for name in _LAST],
+        )
         figures = [_metric(record, side, metric) for side, metric in pairs]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         said = [_earlier_models(record)] if earlier else []
         for column, value in enumerate([*first, *figures, *last, *said], start=1):
             number_format = number_formats[column - 1] if column <= len(number_formats) else ""
-            cells.put(sheet, row, column, value, number_format)
-        if 2 * len(jobs) <= cells.MOST_LINKS:
-            cells.link(sheet.cell(row, 1), f"instance_{key.instance}")
-            cells.link(sheet.cell(row, 3), f"instance_{key.instance}/{key.folder_name}")
+            sheet.put(row, column, value, number_format)
+        if 2 * len(jobs) <= MOST_LINKS:
+            sheet.link(row, 1, f"instance_{key.instance}")
+            sheet.link(row, 3, f"instance_{key.instance}/{key.folder_name}")
         if record["status"] == "failed":
-            cells.redden(sheet, row, len(header))
+            sheet.redden(row, len(header))
     shown = {"instance", "fold", "status", _EARLIER, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs)}
     may_fold = [place for place, name in enumerate(header, start=1) if name not in shown and len(metric_dicts) > 1]
     folded = fold_equal(sheet, range(2, len(jobs) + 2), [range(place, place + 1) for place in may_fold])
     for note in describe_folded(folded):
-        sheet.cell(1, 1).comment = Comment(note, "xval", width=360, height=90)
-    sheet.freeze_panes = "E2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(jobs) + 1}"
-    cells.set_up_page(sheet, header_rows=1)
+        sheet.comment(1, 1, note)
+    sheet.made.freeze_panes("E2")
+    sheet.add_filter(1, len(jobs) + 1, len(header))
+    sheet.set_up_page(header_rows=1)
     blocks = cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header)))
     breaks = range(len(_FIRST) + 1, len(header) + 1)
-    cells.split_pages(sheet, blocks, len(jobs) + 1, len(header), title_columns=4, breaks=breaks)
+    sheet.split_pages(blocks, len(jobs) + 1, len(header), title_columns=4, breaks=breaks)
 
 
 def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:

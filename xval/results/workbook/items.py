@@ -10,14 +10,11 @@ from math import ceil
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from openpyxl.formatting.rule import ColorScaleRule
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
 from xval.results.deals import item_means
 from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.sheet import Sheet
 from xval.settings.tasks import find_task
 
 POSITION = 5
@@ -38,7 +35,7 @@ class _Row(NamedTuple):
     values: list[float | None]
 
 
-def fill(sheet: Worksheet, contents: Contents) -> None:
+def fill(sheet: Sheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts = contents.metric_dicts
     task = find_task(metric_dicts[0]["task_type"])
@@ -50,34 +47,33 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         _fill_with_clips(sheet, rows)
         return
     titles = [cells.title_of(metric_dict) for metric_dict in metric_dicts]
-    cells.put_header(sheet, [*_FIRST, *titles], height=max(64, 18 * ceil(max(map(len, titles)) / 12)))
+    sheet.put_header([*_FIRST, *titles], height=max(64, 18 * ceil(max(map(len, titles)) / 12)))
     number_format = cells.metric_format(scores)
     for number, row in enumerate(rows, start=2):
         for column, value in enumerate((row.item, row.fold, row.n_clips), start=1):
-            cells.put(sheet, number, column, value)
+            sheet.put(number, column, value)
         for column, figure in enumerate((row.mean, *row.values), start=len(_FIRST)):
-            cells.put(sheet, number, column, figure, number_format)
+            sheet.put(number, column, figure, number_format)
     last_row, last_column = len(rows) + 1, len(_FIRST) + len(metric_dicts)
     colours = _SCORE_COLOURS if scores else _SCORE_COLOURS[::-1]
     for first, last in ((len(_FIRST), len(_FIRST)), (len(_FIRST) + 1, last_column)):
-        block = f"{get_column_letter(first)}2:{get_column_letter(last)}{max(last_row, 2)}"
-        sheet.conditional_formatting.add(block, _colour_scale(colours))
-    cells.set_width(sheet, 1, cells.text_width([row.item for row in rows], lowest=12))
+        sheet.add_scale(range(2, max(last_row, 2) + 1), range(first, last + 1), _colour_scale(colours))
+    sheet.set_width(1, cells.text_width([row.item for row in rows], lowest=12))
     for column in range(len(_FIRST), last_column + 1):
-        cells.set_width(sheet, column, 10 if column == len(_FIRST) else 14)
+        sheet.set_width(column, 10 if column == len(_FIRST) else 14)
     notes = (
         f"{metric} on the clips of each item, from the fold that tests it (several deals: their mean); the worst item first.",
         "mean: over the instances that have tested every item, so that items compare; over all instances while there are none.",
     )
-    cells.put_notes(sheet, last_row + 2, notes)
-    sheet.freeze_panes = sheet.cell(2, len(_FIRST) + 1)
-    sheet.auto_filter.ref = f"A1:{get_column_letter(last_column)}{last_row}"
-    cells.set_up_page(sheet, header_rows=1)
+    sheet.put_notes(last_row + 2, notes)
+    sheet.made.freeze_panes(1, len(_FIRST))
+    sheet.add_filter(1, last_row, last_column)
+    sheet.set_up_page(header_rows=1)
 
 
-def _fill_with_clips(sheet: Worksheet, rows: Sequence[_Row]) -> None:
+def _fill_with_clips(sheet: Sheet, rows: Sequence[_Row]) -> None:
     """Write a row for all clips of the same mean, the hardest first."""
-    cells.put_header(sheet, ("mean accuracy", "clips", "share of clips", "which"))
+    sheet.put_header(("mean accuracy", "clips", "share of clips", "which"))
     number = 1
     for mean, group in groupby(rows, key=lambda row: row.mean):
         names = [row.item for row in group]
@@ -87,19 +83,19 @@ def _fill_with_clips(sheet: Worksheet, rows: Sequence[_Row]) -> None:
         for column, (value, number_format) in enumerate(
             zip(values, (cells.SCORE_FORMAT, "0", "0.0%", ""), strict=True), start=1
         ):
-            cells.put(sheet, number, column, value, number_format).alignment = cells.WRAPPED
-        sheet.row_dimensions[number].height = 15 * ceil(len(str(values[-1])) / (_WIDTH_OF_NAMES - 10))
+            sheet.put(number, column, value, number_format, cells.WRAPPED)
+        sheet.made.set_row(number - 1, 15 * ceil(len(str(values[-1])) / (_WIDTH_OF_NAMES - 10)))
     for column, width in enumerate((12, 10, 10, _WIDTH_OF_NAMES), start=1):
-        cells.set_width(sheet, column, width)
+        sheet.set_width(column, width)
     notes = (
         f"Every clip is an item of its own, and right or wrong: here are the {len(rows)} clips by their mean over instances.",
         "0: no instance gets them right; 1: all do. Only instances that have tested every clip count, while there are such.",
         "If clips share speakers or recordings, this split tells nothing of unseen ones. Every answer: predictions.parquet.",
     )
-    cells.put_notes(sheet, number + 2, notes)
-    sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = f"A1:D{number}"
-    cells.set_up_page(sheet, header_rows=1)
+    sheet.put_notes(number + 2, notes)
+    sheet.made.freeze_panes("A2")
+    sheet.add_filter(1, number, 4)
+    sheet.set_up_page(header_rows=1)
 
 
 def _rows(metric_dicts: Sequence[MetricDict], metric: str) -> list[_Row]:
@@ -128,8 +124,9 @@ def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int | str, Mapping[str,
     }
 
 
-def _colour_scale(colours: Sequence[str]) -> ColorScaleRule:
-    low, middle, high = colours
-    return ColorScaleRule(
-        start_type="min", start_color=low, mid_type="percentile", mid_value=50, mid_color=middle, end_type="max", end_color=high
-    )
+def _colour_scale(colours: Sequence[str]) -> dict[str, object]:
+    low, middle, high = (f"#{colour}" for colour in colours)
+    return {
+        "type": "3_color_scale", "min_type": "min", "min_color": low, "mid_type": "percentile", "mid_value": 50,
+        "mid_color": middle, "max_type": "max", "max_color": high,
+    }  # fmt: skip

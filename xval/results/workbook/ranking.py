@@ -4,21 +4,15 @@ Comes in: metric dicts and their ranking. Goes out: a row per instance, and a ch
 there are too many instances, only the best are charted.
 """
 
-from openpyxl.chart import LineChart, Reference, Series
-from openpyxl.chart.data_source import NumDataSource, NumRef
-from openpyxl.chart.error_bar import ErrorBars
-from openpyxl.chart.shapes import GraphicalProperties
-from openpyxl.chart.text import RichText
-from openpyxl.drawing.line import LineProperties
-from openpyxl.drawing.text import Paragraph, ParagraphProperties, RichTextProperties
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
+from xlsxwriter.chart_line import ChartLine
+from xlsxwriter.utility import xl_range_abs
 
 from xval.results.ranking import test_side
-from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, direction, figure, item_figure, settings_of
+from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, direction, figure, item_figure
 from xval.results.workbook import cells
-from xval.results.workbook.charts import round_limits, style_axes, title
+from xval.results.workbook.charts import make_chart, round_limits
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.sheet import Sheet
 from xval.settings.tasks import find_task
 
 POSITION = 2
@@ -31,7 +25,7 @@ _RANKED_BY, _FIGURE, _CHANCE, _LABEL, _BELOW, _ABOVE = 4, 5, 8, 10, 11, 12  # co
 _POINT_COLOUR, _CHANCE_COLOUR = "1F4E79", "C00000"
 
 
-def fill(sheet: Worksheet, contents: Contents) -> None:
+def fill(sheet: Sheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     by_number = {found["instance"]: found for found in metric_dicts}
@@ -47,7 +41,7 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     formats[_RANKED_BY] = cells.metric_format(direction(metric_dicts, ranking.metric))
     for place, number in enumerate(numbers, start=1):
         found, row = by_number[number], _HEADER_ROW + place
-        settings = settings_of(found)
+        settings = contents.settings[number]
         label = cells.plain_text(f"{number}  {settings.comment_1 or settings.architecture}")
         identity = (place if number in ranking.instances else None, number, settings.comment_1)
         value, low, high, figure_name = _estimate(found, side, metric)
@@ -58,15 +52,14 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
             None if value is None or low is None else value - low, None if value is None or high is None else high - value,
         )  # fmt: skip
         for column, each in enumerate(values, start=1):
-            cells.put(sheet, row, column, each, formats.get(column, ""))
-        cells.link(sheet.cell(row, 2), f"instance_{number}")
+            sheet.put(row, column, each, formats.get(column, ""))
+        sheet.link(row, 2, f"instance_{number}")
     last_row = _HEADER_ROW + len(numbers)
     for column, text in enumerate(header, start=1):
-        cells.style_header(cells.put(sheet, _HEADER_ROW, column, text))
-        texts = [sheet.cell(row, column).value for row in range(_HEADER_ROW + 1, last_row + 1)]
+        sheet.put(_HEADER_ROW, column, text, "", cells.HEADER)
+        texts = sheet.values(range(_HEADER_ROW + 1, last_row + 1), column)
         is_text = header[column - 1] in ("comment_1", "figure", "label")
-        cells.set_width(
-            sheet,
+        sheet.set_width(
             column,
             cells.text_width(texts, lowest=18, highest=64) if is_text else max(11, *(len(word) + 2 for word in text.split())),
         )
@@ -76,19 +69,17 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
         "Test figures rank nothing. Bars that overlap do not show that instances are equal: python -m xval compare tests that.",
         *([f"Charted are the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
     )
-    cells.put_notes(sheet, 1, notes)
-    sheet.row_dimensions[_HEADER_ROW].height = 48
-    sheet.auto_filter.ref = f"A{_HEADER_ROW}:{get_column_letter(len(header))}{last_row}"
-    cells.set_up_page(sheet)
+    sheet.put_notes(1, notes)
+    sheet.made.set_row(_HEADER_ROW - 1, 48)
+    sheet.add_filter(_HEADER_ROW, last_row, len(header))
+    sheet.set_up_page()
     rows = range(_HEADER_ROW + 1, _HEADER_ROW + 1 + n_charted)
-    shown = [sheet.cell(row, column).value for row in rows for column in range(_FIGURE, _CHANCE + 1)]
+    shown = [sheet.value(row, column) for row in rows for column in range(_FIGURE, _CHANCE + 1)]
     numbers_shown = [float(value) for value in shown if isinstance(value, int | float)]
     if numbers_shown:
-        chart = _make_chart(sheet, rows, name)
         # Programs choose an axis for the points alone, which cuts error bars off.
         limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
-        chart.y_axis.scaling.min, chart.y_axis.scaling.max, chart.y_axis.majorUnit = limits
-        sheet.add_chart(chart, f"A{_CHART_ROW}")
+        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, name, limits))
 
 
 def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | None, float | None, float | None, str]:
@@ -99,31 +90,28 @@ def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | 
     return found[found["of"]], found["low"], found["high"], "mean over items" if found["of"] == "items" else "pooled"
 
 
-def _make_chart(sheet: Worksheet, rows: range, name: str) -> LineChart:
+def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:
     """Return points with error bars, and a line at chance."""
-    chart = LineChart()
-    chart.title = title(f"{name}, best by validation first", 12)
-    chart.height, chart.width = _CHART_HEIGHT_CM, max(_LEAST_WIDTH_CM, 4 + _WIDTH_PER_INSTANCE_CM * len(rows))
-    points, chance = (
-        Series(_column(sheet, column, rows), title=text) for column, text in ((_FIGURE, name), (_CHANCE, "chance"))
-    )
-    points.graphicalProperties.line.noFill = True
-    points.marker.symbol, points.marker.size = "circle", 8
-    points.marker.graphicalProperties = GraphicalProperties(solidFill=_POINT_COLOUR)
-    above, below = (NumDataSource(numRef=NumRef(f=str(_column(sheet, column, rows)))) for column in (_ABOVE, _BELOW))
-    looks = GraphicalProperties(ln=LineProperties(solidFill=_POINT_COLOUR, w=19_000))
-    points.errBars = ErrorBars(errDir="y", errBarType="both", errValType="cust", plus=above, minus=below, spPr=looks)
-    chance.graphicalProperties.line.solidFill, chance.graphicalProperties.line.dashStyle = _CHANCE_COLOUR, "dash"
-    chance.marker.symbol = "none"
-    points.smooth = chance.smooth = False
-    chart.series += [points, chance]
-    chart.set_categories(_column(sheet, _LABEL, rows))
-    style_axes(chart, "", name)
-    upright = RichTextProperties(rot=-5_400_000, vert="horz")
-    chart.x_axis.txPr = RichText(bodyPr=upright, p=[Paragraph(pPr=ParagraphProperties())])
-    chart.x_axis.tickLblPos = "low"
+
+    def column(number: int) -> list[str | int]:
+        return [sheet.name, rows[0] - 1, number - 1, rows[-1] - 1, number - 1]
+
+    def reference(number: int) -> str:
+        return f"={sheet.name}!{xl_range_abs(rows[0] - 1, number - 1, rows[-1] - 1, number - 1)}"
+
+    width = max(_LEAST_WIDTH_CM, 4 + _WIDTH_PER_INSTANCE_CM * len(rows))
+    chart = make_chart(
+        sheet, f"{name}, best by validation first", points=12, size_cm=(width, _CHART_HEIGHT_CM), below="", beside=name,
+        limits=limits, num_font={"rotation": -90}, label_position="low",
+    )  # fmt: skip
+    bars = {
+        "type": "custom", "plus_values": reference(_ABOVE), "minus_values": reference(_BELOW),
+        "line": {"color": _POINT_COLOUR, "width": 1.5},
+    }  # fmt: skip
+    points = {"type": "circle", "size": 8, "fill": {"color": _POINT_COLOUR}}
+    of_points = {"name": name, "values": column(_FIGURE), "line": {"none": True}, "marker": points, "y_error_bars": bars}
+    line = {"color": _CHANCE_COLOUR, "width": 1.5, "dash_type": "dash"}
+    of_chance = {"name": "chance", "values": column(_CHANCE), "line": line, "marker": {"type": "none"}}
+    for series in (of_points, of_chance):
+        chart.add_series({**series, "categories": column(_LABEL)})
     return chart
-
-
-def _column(sheet: Worksheet, column: int, rows: range) -> Reference:
-    return Reference(sheet, min_col=column, min_row=rows[0], max_row=rows[-1])

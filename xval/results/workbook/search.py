@@ -3,12 +3,10 @@
 Comes in: metric dicts. Goes out: a row per trial, those that were chosen in bold, and the importance of each setting below.
 """
 
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
 from xval.results.trials import fold_trials, mean_importance
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
+from xval.results.workbook.sheet import Sheet
 
 POSITION = 8.5
 
@@ -25,11 +23,11 @@ def is_needed(contents: Contents) -> bool:
     return any(fold_trials(metric_dict) for metric_dict in contents.metric_dicts)
 
 
-def fill(sheet: Worksheet, contents: Contents) -> None:
+def fill(sheet: Sheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     searches = {found["instance"]: fold_trials(found) for found in contents.metric_dicts}
     names = list(dict.fromkeys(name for of_folds in searches.values() for each in of_folds for name in each.values))
-    cells.put_header(sheet, (*_HEADER, *names), height=20)
+    sheet.put_header((*_HEADER, *names), height=20)
     row = 1
     for instance, of_folds in searches.items():
         for search in of_folds:
@@ -39,23 +37,20 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
                     instance, search.fold, trial["number"], trial["state"], trial["score"], search.monitor, trial["epochs"],
                     trial["seconds"],
                 )  # fmt: skip
+                looks = [cells.BOLD] if trial["number"] == search.chosen else []
                 values = [cells.parameter_value(trial["values"].get(name, "")) for name in names]
                 for column, value in enumerate((*facts, *values), start=1):
-                    cell = cells.put(sheet, row, column, value, "0.0000" if column == 5 else "")
-                    if trial["number"] == search.chosen:
-                        cell.font = cells.BOLD
+                    sheet.put(row, column, value, "0.0000" if column == 5 else "", *looks)
     last_row = row
     for instance, of_folds in searches.items():
         importance = mean_importance(of_folds)
         if importance:
             row += 2 if row == last_row else 1
             listed = ", ".join(f"{name} {share:.2f}" for name, share in importance.items())
-            cells.put(
-                sheet, row, 1, f"Importance in instance {instance} (fANOVA, share of the variance of the scores): {listed}"
-            )
+            sheet.put(row, 1, f"Importance in instance {instance} (fANOVA, share of the variance of the scores): {listed}")
     for column, width in enumerate((10, 8, 8, 11, 10, 16, 8, 10, *[16] * len(names)), start=1):
-        cells.set_width(sheet, column, width)
-    cells.put_notes(sheet, row + 2, _NOTES)
-    sheet.freeze_panes = "D2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(_HEADER) + len(names))}{last_row}"
-    cells.set_up_page(sheet, header_rows=1)
+        sheet.set_width(column, width)
+    sheet.put_notes(row + 2, _NOTES)
+    sheet.made.freeze_panes("D2")
+    sheet.add_filter(1, last_row, len(_HEADER) + len(names))
+    sheet.set_up_page(header_rows=1)

@@ -5,13 +5,10 @@ Comes in: metric dicts. Goes out: a row per parameter, and two columns per insta
 
 from collections.abc import Sequence
 
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
 from xval.results.summary import MetricDict, differing_parameters
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
-from xval.results.workbook.folding import fold
+from xval.results.workbook.sheet import Sheet
 
 POSITION = 9
 
@@ -21,7 +18,7 @@ _NOTES = (
 )
 
 
-def fill(sheet: Worksheet, contents: Contents) -> None:
+def fill(sheet: Sheet, contents: Contents) -> None:
     """Fill an empty sheet."""
     metric_dicts = contents.metric_dicts
     found = dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"])
@@ -31,37 +28,35 @@ def fill(sheet: Worksheet, contents: Contents) -> None:
     header = ["parameter"]
     for metric_dict in metric_dicts:
         header += [f"instance {metric_dict['instance']}", f"source {metric_dict['instance']}"]
-    cells.put_header(sheet, header, height=20)
+    sheet.put_header(header, height=20)
     for row, name in enumerate(names, start=2):
-        cell = cells.put(sheet, row, 1, name)
-        if name in bold:
-            cell.font = cells.BOLD
+        sheet.put(row, 1, name, "", *([cells.BOLD] if name in bold else []))
     for column, metric_dict in enumerate(metric_dicts):
         _put_instance(sheet, 2 + 2 * column, metric_dict, names)
         if len(metric_dicts) > 1:
-            fold(sheet, range(3 + 2 * column, 4 + 2 * column))
+            sheet.fold(range(3 + 2 * column, 4 + 2 * column))
     last_row = len(names) + 1
-    cells.set_width(sheet, 1, cells.text_width(names))
-    cells.put_notes(sheet, last_row + 2, _NOTES[: min(len(metric_dicts), 2)])
-    sheet.freeze_panes = "B2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{last_row}"
-    cells.set_up_page(sheet, header_rows=1)
+    sheet.set_width(1, cells.text_width(names))
+    sheet.put_notes(last_row + 2, _NOTES[: min(len(metric_dicts), 2)])
+    sheet.made.freeze_panes("B2")
+    sheet.add_filter(1, last_row, len(header))
+    sheet.set_up_page(header_rows=1)
 
 
-def _put_instance(sheet: Worksheet, column: int, metric_dict: MetricDict, names: Sequence[str]) -> None:
+def _put_instance(sheet: Sheet, column: int, metric_dict: MetricDict, names: Sequence[str]) -> None:
     parameters, sources = metric_dict["parameters"], metric_dict["sources"]
     for row, name in enumerate(names, start=2):
         if name not in parameters:
             continue
-        cell = cells.put(sheet, row, column, cells.parameter_value(parameters[name]))
-        if cell.data_type != "s":
-            cells.style(cell, alignment=cells.LEFT)
-        if overrides(sources.get(name, "")):
-            cells.style(cell, fill=cells.YELLOW_FILL)
-            cells.style(cells.put(sheet, row, column + 1, sources[name]), font=cells.GREY)
-    values = [sheet.cell(row, column).value for row in range(1, len(names) + 2)]
-    cells.set_width(sheet, column, cells.text_width(values, lowest=12, highest=24))
-    cells.set_width(sheet, column + 1, 12)
+        is_own = overrides(sources.get(name, ""))
+        sheet.put(row, column, cells.parameter_value(parameters[name]), "", *([cells.YELLOW_FILL] if is_own else []))
+        if not isinstance(sheet.value(row, column), str):
+            sheet.style(row, column, cells.LEFT)
+        if is_own:
+            sheet.put(row, column + 1, sources[name], "", cells.GREY)
+    values = sheet.values(range(1, len(names) + 2), column)
+    sheet.set_width(column, cells.text_width(values, lowest=12, highest=24))
+    sheet.set_width(column + 1, 12)
 
 
 def overrides(source: str) -> bool:

@@ -33,12 +33,13 @@ def test_an_instance_has_a_chart_of_the_loss_and_one_of_the_metric(workbook_of, 
     sheet = workbook_of([make_instance(3, [0.5], comment_1="reg")], {(3, 1): history([3.0, 2.0, 1.0])})["curves"]
     assert [texts(chart.title) for chart in sheet._charts] == ["instance 3: reg: loss", "instance 3: reg: accuracy"]
     for chart, columns, name in zip(sheet._charts, (("V", "W"), ("X", "Y")), ("loss", "accuracy"), strict=True):
-        assert [series.val.numRef.f for series in chart.series] == [f"'curves'!${letter}$4:${letter}$6" for letter in columns]
-        assert [series.tx.strRef.f for series in chart.series] == [f"'curves'!{letter}3" for letter in columns]
-        assert {series.cat.numRef.f for series in chart.series} == {"'curves'!$T$4:$T$6"}
+        assert [series.val.numRef.f for series in chart.series] == [f"curves!${letter}$4:${letter}$6" for letter in columns]
+        assert [series.tx.strRef.f for series in chart.series] == [f"curves!${letter}$3" for letter in columns]
+        assert {series.cat.numRef.f for series in chart.series} == {"curves!$T$4:$T$6"}
         assert not any(series.smooth for series in chart.series)
         assert (texts(chart.x_axis.title), texts(chart.y_axis.title)) == ("epoch", name)
-        assert (chart.x_axis.delete, chart.y_axis.delete) == (False, False)
+        assert not chart.x_axis.delete
+        assert not chart.y_axis.delete
 
 
 def test_a_regression_shows_the_mean_absolute_error(workbook_of, make_instance):
@@ -86,7 +87,7 @@ def test_all_instances_have_the_same_axes_and_one_that_diverges_does_not_flatten
     charts = workbook_of([make_instance(number, [0.5]) for number in losses], histories)["curves"]._charts
     axes = {(texts(chart.y_axis.title), chart.y_axis.scaling.min, chart.y_axis.scaling.max) for chart in charts}
     assert axes == {("loss", 0, 5), ("accuracy", 0, 1)}, "twice the middle of 2.0, 2.4 and 1000, rounded up"
-    assert {series.cat.numRef.f for chart in charts for series in chart.series} == {"'curves'!$T$4:$T$6"}
+    assert {series.cat.numRef.f for chart in charts for series in chart.series} == {"curves!$T$4:$T$6"}
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,11 @@ def test_the_chart_has_points_with_error_bars_and_a_line_at_chance(workbook_of, 
     (chart,) = workbook_of(instances)["ranking"]._charts
     points, chance = chart.series
     assert points.graphicalProperties.line.noFill
-    assert points.val.numRef.f == "'ranking'!$E$35:$E$37"
+    assert points.val.numRef.f == "ranking!$E$35:$E$37"
     assert (points.errBars.errBarType, points.errBars.errValType, points.errBars.errDir) == ("both", "cust", "y")
-    assert (points.errBars.minus.numRef.f, points.errBars.plus.numRef.f) == ("'ranking'!$K$35:$K$37", "'ranking'!$L$35:$L$37")
-    assert (chance.val.numRef.f, chance.errBars) == ("'ranking'!$H$35:$H$37", None)
-    assert points.cat.numRef.f == "'ranking'!$J$35:$J$37"
+    assert (points.errBars.minus.numRef.f, points.errBars.plus.numRef.f) == ("ranking!$K$35:$K$37", "ranking!$L$35:$L$37")
+    assert (chance.val.numRef.f, chance.errBars) == ("ranking!$H$35:$H$37", None)
+    assert points.cat.strRef.f == "ranking!$J$35:$J$37"
     axis = chart.y_axis
     assert (axis.scaling.min, axis.scaling.max, axis.majorUnit) == pytest.approx((0, 1, 0.2)), "the upper end of 0.91 is inside"
 
@@ -57,7 +57,7 @@ def test_the_chart_has_points_with_error_bars_and_a_line_at_chance(workbook_of, 
 def test_of_too_many_instances_the_best_are_charted_and_all_are_listed(workbook_of, instances, monkeypatch):
     monkeypatch.setattr(ranking, "MOST_CHARTED", 2)
     sheet = workbook_of(instances)["ranking"]
-    assert sheet._charts[0].series[0].val.numRef.f == "'ranking'!$E$35:$E$36"
+    assert sheet._charts[0].series[0].val.numRef.f == "ranking!$E$35:$E$36"
     assert sheet["A3"].value == "Charted are the 2 best of 3 instances."
     assert [sheet.cell(row, 2).value for row in (35, 36, 37)] == [3, 1, 2]
 

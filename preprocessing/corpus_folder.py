@@ -1,0 +1,54 @@
+"""Where a corpus lies, and the command that makes it.
+
+Comes in: the name of a corpus and the folder of all corpora. Goes out: data/<dataset>, its index, the command.
+"""
+
+import re
+from pathlib import Path
+
+from preprocessing import corpora
+from preprocessing.clips.index_file import INDEX_NAME
+from xval.errors import CorpusError, suggestion
+
+
+def corpus_folder(dataset: str, data_folder: Path) -> Path:
+    """Return data/<dataset>.
+
+    Raises:
+        CorpusError: The name cannot be that of one folder.
+    """
+    if not re.fullmatch(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f]{1,100}", dataset):
+        raise CorpusError(
+            f"Dataset name {dataset!r}: it names one folder below {data_folder}, so it has 1 to 100 letters, digits, "
+            "'_', '-', '.' or spaces and does not begin with a dot. Give another with --dataset."
+        )
+    return Path(data_folder) / dataset
+
+
+def index_path(dataset: str, data_folder: Path) -> Path:
+    """Return the path of an index that exists.
+
+    Raises:
+        CorpusError: There is none; says which there are and how to make it.
+    """
+    path = corpus_folder(dataset, data_folder) / INDEX_NAME
+    if path.is_file():
+        return path
+    if path.exists():
+        raise CorpusError(f"{path}: no regular file. Move it away and make the corpus again: {command_to_make(dataset)}")
+    available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
+    known = suggestion(dataset, available) if available else "There are no corpora there yet."
+    raise CorpusError(
+        f"No corpus '{dataset}' in data_folder={path.parents[1].resolve()}. {known} Make it: {command_to_make(dataset)}"
+    )
+
+
+def command_to_make(dataset: str) -> str:
+    """Return the command that makes a corpus, as far as its name tells."""
+    names = corpora.corpus_names()
+    if dataset not in names:
+        return f"python -m preprocessing CORPUS ... --dataset {dataset}  (CORPUS --help; one of {', '.join(names)})"
+    reader = corpora.find_corpus(dataset)
+    options = {option.name: option.default for option in reader.options}
+    is_default = not any(option.is_required for option in reader.options) and reader.default_dataset(**options) == dataset
+    return reader.usage + ("" if is_default else f" --dataset {dataset}")
