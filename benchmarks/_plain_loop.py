@@ -4,7 +4,7 @@ python benchmarks/_plain_loop.py FOLDER N_EPOCHS arrays|batches
 
 FOLDER holds clips.npz (predictors, targets, items) and folds.json (the items of each fold, and its seed). Written are a model
 and a history for each fold, and last loop.json with times and accuracies. `arrays` hands the arrays to `fit`, which shuffles
-them; `batches` shuffles as the engine does, so that the numbers are those of the engine.
+them; `batches` shuffles and adds up batch normalisation as the engine does, so that the numbers are those of the engine.
 """
 
 import json
@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from architectures import cnn_small
+from xval.backend.fused_normalization import fuse_normalization
 
 BATCH_SIZE = 32
 
@@ -68,6 +69,8 @@ def train_and_test(
     keras.backend.clear_session()
     keras.utils.set_random_seed(fold["seed"])
     model = build(data["training"][0], int(clips["targets"].max()) + 1)
+    if form == "batches":
+        fuse_normalization(model)
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])
     stopper = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=patience or n_epochs, restore_best_weights=True)
     given = {"x": ShuffledBatches(*data["training"], fold["seed"])}

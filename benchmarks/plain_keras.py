@@ -7,7 +7,7 @@ corpus is used). Folds of 3 and of 20 epochs, TensorFlow on the CPU with one thr
 users run with one worker, and the loop of _plain_loop.py, each in a process of its own. Both have the same folds, seeds, clips,
 batches, network and number of epochs (early stopping ends no fold, and restores the best weights), repeatable arithmetic, and
 write each fold's model. The loop has two forms, of which the faster one counts: with `fit` on arrays, and with batches in the
-order of the engine, which must reach the same accuracies.
+order of the engine and its batch normalisation (xval/backend/fused_normalization.py), which must reach the same accuracies.
 
 The ratio is that of the time from the begin of the first fold to the end of the last one: the start of Python and the imports
 count on neither side, reading the features and saving the models on both, and what the engine alone does for a fold as well.

@@ -14,6 +14,7 @@ from xval.errors import ResultsError
 if TYPE_CHECKING:
     from xval.audit.evidence import Evidence
 
+_MOST_QUOTED = 5
 VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
 
 
@@ -92,8 +93,8 @@ class Findings:
         return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(each)) for each in texts))
 
 
-def quoted(names: Collection[str], most: int = 5) -> str:
+def quoted(names: Collection[str]) -> str:
     """Return the first few names in quotes, and how many more there are."""
     listed = sorted(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(f"'{name}'" for name in listed[:most]) + more
+    more = f" and {len(listed) - _MOST_QUOTED} more" if len(listed) > _MOST_QUOTED else ""
+    return ", ".join(f"'{name}'" for name in listed[:_MOST_QUOTED]) + more

@@ -27,8 +27,8 @@ from pathlib import Path
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.experiment.progress import describe_duration
 from xval.experiment.tables import make_table
+from xval.experiment.time_left import describe_duration
 from xval.results.folder import find_experiment
 from xval.results.status import OPEN, ExperimentStatus, InstanceStatus, JobStatus, as_json, read_status
 from xval.settings.resolve import describe_numbers

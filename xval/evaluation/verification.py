@@ -31,16 +31,13 @@ class Verification(NamedTuple):
     n_different: int
 
 
-def verification_eer(
-    embeddings: NDArray[Any], speakers: NDArray[Any], *, most_trials: int = MOST_TRIALS, seed: int = 0
-) -> Verification:
+def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_trials: int = MOST_TRIALS) -> Verification:
     """Return the equal error rate over all pairs of recordings.
 
     Args:
         embeddings: float (n_recordings, n_numbers).
         speakers: (n_recordings,), who speaks in each.
         most_trials: If there are more pairs, about so many are drawn.
-        seed: Of this draw.
 
     Raises:
         SettingsError: The lengths differ; an embedding is NaN, infinite or all 0; all pairs have the same speaker, or none has.
@@ -52,7 +49,7 @@ def verification_eer(
             f"verification: received {len(embeddings)} embeddings and {len(speakers)} speakers; as many of both are wanted, "
             "and no embedding that is NaN, infinite or 0."
         )
-    first, second = _pairs(len(speakers), most_trials, seed)
+    first, second = _pairs(len(speakers), most_trials)
     codes = np.unique(speakers, return_inverse=True)[1]
     is_same = codes[first] == codes[second]
     n_same = int(is_same.sum())
@@ -69,10 +66,10 @@ def verification_eer(
     return Verification(equal_error_rate(is_same, scores), n_same, len(is_same) - n_same)
 
 
-def _pairs(n_recordings: int, most: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _pairs(n_recordings: int, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     if n_recordings * (n_recordings - 1) // 2 <= most:
         return np.triu_indices(n_recordings, 1)
-    drawn = np.random.default_rng(seed).integers(n_recordings, size=(2, most))
+    drawn = np.random.default_rng(0).integers(n_recordings, size=(2, most))
     drawn = np.sort(drawn[:, drawn[0] != drawn[1]], axis=0)
     numbers = np.unique(drawn[0] * n_recordings + drawn[1])
     return numbers // n_recordings, numbers % n_recordings

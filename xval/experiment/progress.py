@@ -20,7 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from xval.experiment.time_left import Pace, TimeLeft
+from xval.experiment.time_left import Pace, TimeLeft, describe_duration
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.results.job_key import JobKey
@@ -177,14 +177,3 @@ def task_progress(console: Console, name: str, *, quiet: bool) -> Iterator[Calla
     with Progress(*Progress.get_default_columns(), console=console, transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def describe_duration(seconds: float) -> str:
-    """Return a time as a person says it: 8 s, 3 min 20 s, 2 h 5 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -161,3 +161,14 @@ class Pace:
         if per_epoch is not None:
             return per_epoch * job.epoch + now - job.last_at
         return now - job.begun_at if (job.worker, key.instance) in self._warm else 0.0
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a time as a person says it: 8 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -96,13 +96,12 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
     return groups
 
 
-def measure_importance(folder: Path, *, data_folder: Path | None = None, n_permutations: int = 10) -> pd.DataFrame:
+def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.DataFrame:
     """Return what the main metric of the test examples of a fold loses without each group of features.
 
     Args:
         folder: Of the fold, of an instance whose architecture is an estimator or feature_combination.
         data_folder: The folder of corpora; None: that of the settings.
-        n_permutations: Of each group.
 
     Raises:
         ResultsError: The folder is no such fold, or a file is missing or damaged.
@@ -141,5 +140,4 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None, n_permu
         groups,
         lambda targets, answers: float(metric.function(targets, answers)),
         seed=record["seed"],
-        n_permutations=n_permutations,
     )

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from xval.errors import SettingsError
 
+N_PERMUTATIONS = 10  # of each group
+
 Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """From float32 (n_examples, n_features) to probabilities, or numbers, float32 (n_examples, n_outputs)."""
 Score = Callable[[NDArray[Any], NDArray[np.float32]], float]
@@ -26,7 +28,6 @@ def permutation_importance(
     score: Score,
     *,
     seed: int,
-    n_permutations: int = 10,
 ) -> pd.DataFrame:
     """Return what a score loses without each group of features.
 
@@ -39,10 +40,9 @@ def permutation_importance(
         groups: Columns by the name of the group.
         score: From targets and answers; more is better.
         seed: Of the permutations.
-        n_permutations: Of each group.
 
     Returns:
-        group, n_features, importance (the mean loss) and deviation (over permutations), the most important first.
+        group, n_features, importance (the mean loss) and deviation (over 10 permutations), the most important first.
 
     Raises:
         SettingsError: There is one example, or no group.
@@ -54,12 +54,10 @@ def permutation_importance(
     rows = []
     for name, columns in groups.items():
         losses = []
-        for _ in range(n_permutations):
+        for _ in range(N_PERMUTATIONS):
             permuted = features.copy()
             permuted[:, columns] = features[rng.permutation(len(features))][:, columns]
             losses.append(whole - score(targets, classify(permuted)))
-        rows.append(
-            (name, len(columns), float(np.mean(losses)), float(np.std(losses, ddof=1)) if n_permutations > 1 else np.nan)
-        )
+        rows.append((name, len(columns), float(np.mean(losses)), float(np.std(losses, ddof=1))))
     table = pd.DataFrame(rows, columns=["group", "n_features", "importance", "deviation"])
     return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)

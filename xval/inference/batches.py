@@ -30,9 +30,7 @@ class Answers:
     values: NDArray[np.float32]
 
 
-def answer_in_batches(
-    inputs: Iterable[tuple[int, Inputs]], answers: list[Answer], batch_size: int = _BATCH_SIZE
-) -> Iterator[tuple[int, Answers]]:
+def answer_in_batches(inputs: Iterable[tuple[int, Inputs]], answers: list[Answer]) -> Iterator[tuple[int, Answers]]:
     """Answer inputs in their order, examples of one shape together.
 
     Batches are padded to a power of two, so that a backend that compiles for each shape compiles rarely.
@@ -40,7 +38,6 @@ def answer_in_batches(
     Args:
         inputs: The number of a source, and examples of it.
         answers: The functions of the members.
-        batch_size: Examples that are answered together.
 
     Yields:
         The number of the source, and the answers for those examples.
@@ -48,25 +45,26 @@ def answer_in_batches(
     waiting: list[tuple[int, Inputs]] = []
     n_waiting = 0
     for number, made in inputs:
-        if waiting and (n_waiting >= batch_size or made.predictors.shape[1:] != waiting[0][1].predictors.shape[1:]):
-            yield from _answer(waiting, answers, batch_size)
+        if waiting and (n_waiting >= _BATCH_SIZE or made.predictors.shape[1:] != waiting[0][1].predictors.shape[1:]):
+            yield from _answer(waiting, answers)
             waiting, n_waiting = [], 0
         waiting.append((number, made))
         n_waiting += len(made.predictors)
     if waiting:
-        yield from _answer(waiting, answers, batch_size)
+        yield from _answer(waiting, answers)
 
 
-def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer], batch_size: int) -> Iterator[tuple[int, Answers]]:
+def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterator[tuple[int, Answers]]:
     predictors = np.concatenate([made.predictors for _, made in waiting])
     basics = [made.basic for _, made in waiting if made.basic is not None]
     basic = np.concatenate(basics) if basics else None
     durations_s = np.concatenate([made.end_s - made.start_s for _, made in waiting])
     found = []
-    for first in range(0, len(predictors), batch_size):
-        batch = predictors[first : first + batch_size]
-        of_batch = None if basic is None else _filled(basic[first : first + batch_size])
-        filled, lengths_s = _filled(batch), _filled(durations_s[first : first + batch_size])
+    for first in range(0, len(predictors), _BATCH_SIZE):
+        rows = slice(first, first + _BATCH_SIZE)
+        batch = predictors[rows]
+        of_batch = None if basic is None else _filled(basic[rows])
+        filled, lengths_s = _filled(batch), _filled(durations_s[rows])
         found.append(np.stack([answer(filled, of_batch, lengths_s)[: len(batch)] for answer in answers]))
     values = np.concatenate(found, axis=1)
     first = 0

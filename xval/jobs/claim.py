@@ -14,8 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from preprocessing.store.checksums import find_not_finite
-from preprocessing.store.layout import how_to_rebuild
 from xval.backend import gpu_readings
 from xval.errors import CorpusError, DivergenceError, FirstJobError, one_line
 from xval.jobs.job import Job
@@ -194,8 +192,8 @@ class ClaimedFold:
             self._stack.close()
             return self._outcome("elsewhere")
         is_refused = name_refused(error, self._folder.fold_folder(*self._job.key))
-        if isinstance(error, DivergenceError) and (damage := find_not_finite(Path(self._job.store_folder))):
-            error = CorpusError(f"{damage}, which no learning_rate can change. {how_to_rebuild(Path(self._job.store_folder))}")
+        if isinstance(error, DivergenceError):
+            error = _blame_store(error, Path(self._job.store_folder))
         if raise_errors:
             raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
         self._stack.close()
@@ -230,3 +228,12 @@ class ClaimedFold:
 
     def _outcome(self, status: Status, **found: Any) -> JobOutcome:
         return JobOutcome.of(self._job.key, status, **found)
+
+
+def _blame_store(error: DivergenceError, store: Path) -> DivergenceError | CorpusError:
+    """Return the error, or one that names what is not finite in the store, if that is why."""
+    from preprocessing.store.checksums import find_not_finite  # here, because it loads numpy, which a look at jobs does without
+    from preprocessing.store.layout import how_to_rebuild
+
+    damage = find_not_finite(store)
+    return CorpusError(f"{damage}, which no learning_rate can change. {how_to_rebuild(store)}") if damage else error

@@ -270,10 +270,8 @@ def names_of(scope: Scope) -> tuple[str, ...]:
     return tuple(name for name in Settings.model_fields if scope in scope_of(name))
 
 
-FOLD_KEYS = names_of(Scope.FOLDS)
 FRAME_KEYS = names_of(Scope.FRAMES)
 NUMBER_KEYS = names_of(Scope.NUMBERS)
-CLUSTER_KEYS = names_of(Scope.CLUSTER)
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
 NEUTRAL: Mapping[str, object] = {

@@ -61,16 +61,13 @@ class Interval(NamedTuple):
         return f"{told} little about others: a further item may change the figure and the interval a lot"
 
 
-def mean_interval(
-    values: NDArray[Any], *, bounds: Bounds | None = (0.0, 1.0), confidence: float = 0.95, seed: int = 0
-) -> Interval | None:
+def mean_interval(values: NDArray[Any], *, bounds: Bounds | None = (0.0, 1.0), confidence: float = 0.95) -> Interval | None:
     """Return the interval of a mean over items; see `figure_interval`.
 
     Args:
         values: float (n_items,); each may be any value within the bounds, both ends included.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         confidence: Of the interval.
-        seed: Of the resamples.
 
     Raises:
         SettingsError: A value is outside the bounds, or the confidence not between 0 and 1.
@@ -91,7 +88,7 @@ def mean_interval(
         parts = [sets] if isinstance(sets, np.ndarray) else [items[np.newaxis] for items in sets]
         return np.concatenate([values[part].mean(axis=1) for part in parts])
 
-    return _interval(n_items, means, resample, bounds, confidence, seed)
+    return _interval(n_items, means, resample, bounds, confidence)
 
 
 def figure_interval(
@@ -100,7 +97,6 @@ def figure_interval(
     *,
     bounds: Bounds | None = (0.0, 1.0),
     confidence: float = 0.95,
-    seed: int = 0,
     bootstrap: bool = True,
 ) -> Interval | None:
     """Return the interval of a figure over items, such as a macro F1 of all clips.
@@ -116,7 +112,6 @@ def figure_interval(
         compute: From the numbers of the drawn items, intp (n_drawn,), some of them several times, to the figure.
         bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
         confidence: Of the interval.
-        seed: Of the resamples.
         bootstrap: From 20 items on; False: t there too, of a figure that takes too long to compute 2,000 times.
 
     Returns:
@@ -134,7 +129,7 @@ def figure_interval(
     def figures(sets: _Sets) -> _Numbers:
         return np.array([compute(items) for items in sets])
 
-    return _interval(n_items, figures, resample if bootstrap else None, bounds, confidence, seed)
+    return _interval(n_items, figures, resample if bootstrap else None, bounds, confidence)
 
 
 def _interval(
@@ -143,7 +138,6 @@ def _interval(
     resample: Callable[[np.random.Generator], _Numbers] | None,
     bounds: Bounds | None,
     confidence: float,
-    seed: int,
 ) -> Interval | None:
     from scipy import special  # here, because it takes a while and some who read intervals compute none
 
@@ -158,7 +152,7 @@ def _interval(
     low, high = bounds or (-math.inf, math.inf)
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
         raise SettingsError(f"interval: received the figure {estimate}; allowed: {low} to {high}.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     if n_items > MOST_LEFT_OUT:
         left_out = np.array_split(rng.permutation(n_items), MOST_LEFT_OUT)
         without, n_undefined = _defined(compute([np.delete(numbers, group) for group in left_out]))

@@ -24,14 +24,11 @@ class NestedSelection(NamedTuple):
         test_figures: float64 (n_folds,), the test figure of the instance that the fold chooses, the mean of those that tie; NaN
             where no instance has both figures.
         is_chosen: bool (n_instances, n_folds), several of a fold where they tie.
-        times_chosen: float64 (n_instances,), in how many folds each is chosen; of two that tie, half a time each. The sum is
-            the number of folds with a figure.
     """
 
     test_mean: float
     test_figures: NDArray[np.float64]
     is_chosen: NDArray[np.bool_]
-    times_chosen: NDArray[np.float64]
 
 
 def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_better: bool) -> NestedSelection:
@@ -65,5 +62,4 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
         test_mean=float(figures[has_figure].mean()) if has_figure.any() else math.nan,
         test_figures=figures,
         is_chosen=is_chosen,
-        times_chosen=(is_chosen / np.maximum(n_chosen, 1)).sum(axis=1),
     )

@@ -17,6 +17,7 @@ import keras
 
 from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
+from xval.backend.fused_normalization import fuse_normalization
 from xval.backend.keras_internals import all_layers, optimizer_variables
 from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual
@@ -71,6 +72,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
         SettingsError: A part of the user's own is not what it is named for, or the examples are too small for an augmentation.
     """
     loss, metric = training_functions(settings)
+    fuse_normalization(model)
     model.compile(jit_compile=_jit_compile())
     fitted = augmented(model, settings, seed=seed)
     if settings.task.is_reconstruction:

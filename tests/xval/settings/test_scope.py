@@ -4,9 +4,7 @@ import pytest
 
 from preprocessing.features.settings import FeatureSettings
 from xval.settings.schema import (
-    CLUSTER_KEYS,
     EXPERIMENT_KEYS,
-    FOLD_KEYS,
     FRAME_KEYS,
     UNHASHED_KEYS,
     Settings,
@@ -93,7 +91,7 @@ def test_every_scope_has_its_settings():
 
 
 def test_the_settings_of_folds_frames_and_clusters_keep_their_order():
-    assert (FOLD_KEYS, FRAME_KEYS, CLUSTER_KEYS) == (FOLDS, FRAMES, CLUSTER)
+    assert (names_of(Scope.FOLDS), FRAME_KEYS, names_of(Scope.CLUSTER)) == (FOLDS, FRAMES, CLUSTER)
 
 
 def test_the_sets_of_keys_are_those_of_their_scope():
