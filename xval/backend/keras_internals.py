@@ -179,9 +179,11 @@ class RateByBatch(_Optimizer):  # type: ignore[misc]
 
     def follow_line(self, start: float, end: float, n_batches: int) -> None:
         """Let the learning rate go from start, at the next batch, to end, which it has after ``n_batches``."""
+        from keras import ops
+
         self._learning_rate.assign(start)
         self._slope.assign((end - start) / n_batches)
-        self._first.assign(self.iterations)
+        self._first.assign(int(ops.convert_to_numpy(self.iterations)))  # not its buffer, which JAX gives away in a step
 
     def _get_current_learning_rate(self) -> Any:
         from keras import ops

@@ -191,6 +191,25 @@ def test_a_rate_that_moves_by_batch_is_the_one_that_each_update_takes(name, both
     assert rate == pytest.approx(0, abs=1e-7)
 
 
+FITTED_BY_BATCH = """
+import keras, numpy as np
+from xval.backend.keras_internals import move_rate_by_batch
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+optimizer = keras.optimizers.SGD(0.1)
+move_rate_by_batch(optimizer)
+model.compile(optimizer, "mean_squared_error")
+optimizer.build(model.trainable_variables)
+optimizer.follow_line(0.0, 0.3, 3)
+model.fit(np.ones((3, 1)), np.ones((3, 1)), batch_size=1, verbose=0)
+print(round(float(optimizer.learning_rate), 6))
+"""
+
+
+def test_jax_which_gives_the_buffers_of_variables_away_trains_with_a_rate_that_moves_by_batch(run_on, tmp_path):
+    (tmp_path / "fit.py").write_text(FITTED_BY_BATCH)
+    assert run_on("jax", tmp_path / "fit.py", path=[ROOT]) == "0.3\n"
+
+
 def test_gradients_of_what_is_not_changed_do_not_count_in_the_norm_that_is_clipped():
     variables = [keras.Variable(np.zeros(2, np.float32)) for _ in range(2)]
     optimizer = keras.optimizers.SGD(1.0, global_clipnorm=1.0)
