@@ -21,7 +21,16 @@ from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
-from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
+from xval.results.read import (
+    Curves,
+    WrittenFolds,
+    is_current,
+    read_folds,
+    read_history,
+    read_records,
+    read_settings,
+    settings_faults,
+)
 from xval.results.repeats import jobs_of
 from xval.results.summary import Figure, MetricDict, make_metric_dict
 
@@ -156,6 +165,8 @@ def _is_metric_dict(content: Mapping[str, Any]) -> bool:
     """Return whether the content of a metrics.json has what is read of it without a look at the records."""
     summary = content.get("summary")
     if not MetricDict.__required_keys__ <= content.keys() or not isinstance(summary, dict):
+        return False
+    if not isinstance(content["parameters"], dict) or settings_faults(content["parameters"]):
         return False
     sides = list(summary.values())
     figures = [each for side in sides if isinstance(side, dict) for each in side.values()]
