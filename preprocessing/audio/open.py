@@ -53,7 +53,7 @@ def open_audio(path: Path) -> OpenAudio:
     """
     try:
         if not path.is_file():
-            raise AudioError(f"{path}: no such file.")
+            raise AudioError(f"{path}: {'a folder, no audio file' if path.is_dir() else 'no such file'}.")
         if not path.stat().st_size:
             raise AudioError(f"{path}: the file is empty (0 bytes).")
         try:

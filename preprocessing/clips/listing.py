@@ -7,7 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from xval.errors import CorpusError
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aiff", ".aif", ".au", ".wma", ".webm")
+AUDIO_SUFFIXES = (
+    ".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".wma",
+    ".webm",
+)  # fmt: skip
 
 NO_UTF8 = "are no UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
 """Of a name that `is_utf8` refuses."""
@@ -56,6 +59,8 @@ def is_utf8(name: str) -> bool:
 def files_below(folder: Path) -> list[Path]:
     """Return the files in a folder and in those below it, without following links to folders.
 
+    A folder (or a link to one) that is called like an audio file and holds none counts as one: who reads it says what it is.
+
     Raises:
         CorpusError: A folder cannot be read; without its files a corpus would be smaller than meant, and nothing would say so.
     """
@@ -66,7 +71,15 @@ def files_below(folder: Path) -> list[Path]:
             "right to read it, or move it out of the folder."
         ) from error
 
-    return [Path(place, name) for place, _, names in os.walk(folder, onerror=refuse) for name in names]
+    found, called_so = [], []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        found += [Path(place, name) for name in names]
+        called_so += [Path(place, name) for name in folders if _is_audio(Path(name))]
+    return found + [path for path in called_so if not any(path in each.parents for each in found if _is_audio(each))]
+
+
+def _is_audio(path: Path) -> bool:
+    return path.suffix.lower() in AUDIO_SUFFIXES
 
 
 def describe_folder(folder: Path) -> str:

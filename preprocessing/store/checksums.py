@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def find_not_finite(folder: Path) -> str | None:
         for path in sorted((folder / kind).glob("*.npy")):
             try:
                 array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError):
+            except (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, TokenError, OverflowError):
                 continue  # whoever uses it says what is wrong
             n_rows = max(1, _BLOCK_VALUES // max(1, array[:1].size))
             for first in range(0, len(array), n_rows):

@@ -33,7 +33,9 @@ class Fault:
     """What is to happen in a process that is forked, which calls `begin`."""
 
     def __init__(self, folder: Path, action: Action = Action.COUNT, at: int = 0) -> None:
-        self._memory = mmap.mmap(-1, _SIZE)
+        self._file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed with this
+        os.truncate(self._file.name, _SIZE)
+        self._memory = mmap.mmap(self._file.fileno(), _SIZE)
         self._folder, self._action, self._at = folder.resolve(), action, at
 
     def begin(self) -> None:
@@ -41,6 +43,12 @@ class Fault:
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         begin = ctypes.CDLL(os.environ[_VARIABLE]).torture_begin
         begin(ctypes.c_void_p(address), os.fsencode(self._folder), int(self._action), ctypes.c_long(self._at))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment by which programs that the process starts note what they read, too."""
+        library = os.environ[_VARIABLE]
+        return {"LD_PRELOAD": library, "XVAL_TORTURE_NOTES": self._file.name, "XVAL_TORTURE_FOLDER": str(self._folder)}
 
     @property
     def count(self) -> int:
@@ -62,7 +70,7 @@ class Fault:
         """What was asked for, opened, listed, written or removed, by its path below the folder; None: that is not known."""
         used = int.from_bytes(self._memory[_CALLS_AT - 8 : _CALLS_AT], sys.byteorder)
         names = [call.partition(" ") for call in self.calls]
-        if _CALLS_AT + used > _SIZE or any(name.startswith(("exec", "posix_spawn")) for name, *_ in names):
+        if _CALLS_AT + used > _SIZE or any(name == "exec" for name, *_ in names):
             return None
         return {path for *_, path in names}
 

@@ -223,7 +223,7 @@ def run_case(case: Case) -> Outcome:
     copied = run(rng.choice(COPIES), folder, 60)
     outcome.faults += copied.faults
     written = [folder / name for name, digest in digests(folder).items() if before.get(name) != digest]
-    if copied.code == 0 and not path.is_dir() and not _is_named(copied, written):
+    if copied.code == 0 and not _is_named(copied, written):
         outcome.faults.append(f"{' '.join(copied.words[1:3])}: exit code 0, and says nothing of the file")
     if copied.code and MARK not in copied.printed:
         outcome.faults.append(f"{' '.join(copied.words[1:3])}: refused without the name of the file: {copied.printed[-200:]}")
@@ -261,7 +261,7 @@ def _faults_of_predict(case: Case, path: Path, rng: random.Random) -> list[str]:
     faults = list(ended.faults)
     if MARK not in ended.printed:
         faults.append(f"predict: exit code {ended.code}, and says nothing of {path.name!r}: {ended.printed[-200:]}")
-    if "nan" in ended.printed.replace(MARK, "").lower().split():
+    if "nan" in ended.printed.replace(MARK, "").split():
         faults.append("predict: answers nan")
     if not is_alone and ended.code == 0 and "0_low_0" not in ended.printed:
         faults.append("predict: the good clips are not answered")

@@ -47,7 +47,7 @@ try:
 except XvalError as error:
     sys.exit(f"error: {{error}}")
 """
-_NUMBERS = re.compile(r"\d+\.\d+ s\b|\d+ MB")
+_NUMBERS = re.compile(r"\d+\.\d+ s\b|\d+:\d\d:\d\d|\d+ MB")
 _CONFIG = "[experiment]\ndataset = toy\n\n[training]\nnum_epochs = 1\nbatch_size = 8\nlearning_rate = 0.001\n"
 
 
@@ -93,7 +93,7 @@ def prepare(base: Path) -> None:
     answers, project = {}, Project(made, base / "answer")
     for words in COMMANDS:
         fault = Fault(project.folder, Action.READ)
-        ended = run(words, project.folder, fault=fault)
+        ended = run(words, project.folder, fault=fault, variables=fault.variables)
         read = None if fault.read is None else sorted(map(os.path.normpath, fault.read))
         answers[" ".join(words)] = Answer(ended.code, _shown(ended), read, sorted(map(os.path.normpath, fault.listed)))
         project.put_back()

@@ -14,7 +14,18 @@ import pytest
 from filelock import FileLock, SoftFileLock
 
 from xval import operating_system
-from xval.operating_system import flush, has_ended, is_locked, memory_mb, peak_memory_mb, quote, replace
+from xval.operating_system import (
+    IrregularFileError,
+    flush,
+    has_ended,
+    is_locked,
+    memory_mb,
+    open_regular,
+    peak_memory_mb,
+    quote,
+    read_regular,
+    replace,
+)  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -195,3 +206,21 @@ def test_on_windows_a_program_runs_below_this_one_and_its_exit_code_is_told(on_w
 
     assert operating_system.become([sys.executable, "-S", "-c", script], os.environ | {"WORD": json.dumps("a b")}) == 5
     assert (tmp_path / "x").read_text() == '"a b"'
+
+
+def test_a_file_that_is_larger_than_its_reader_expects_is_refused_unread(tmp_path):
+    path = tmp_path / "description.txt"
+    path.write_text("a test")
+    assert read_regular(path, 6) == b"a test"
+    with pytest.raises(IrregularFileError, match=r"larger than 5 bytes.*description\.txt"):
+        read_regular(path, 5)
+    os.truncate(path, 3 << 30)  # a hole, which takes no room on the disk
+    with pytest.raises(IrregularFileError, match="larger than 268435456 bytes"):
+        read_regular(path)
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path):
+    with pytest.raises(IrregularFileError, match="no regular file"):
+        open_regular(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "gone")

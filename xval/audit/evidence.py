@@ -123,7 +123,7 @@ class JobEvidence:
         """
         try:
             return self.settings.feature_settings()
-        except ValueError as error:
+        except (ValueError, ResultsError) as error:
             raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
 
     def description(self) -> JsonObject:

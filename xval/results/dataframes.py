@@ -21,7 +21,7 @@ from preprocessing.clips.parquet_files import column_names, read_frame
 from xval.errors import ResultsError, suggestion
 from xval.results.finished_folds import InstanceRecords, expect, find_instances
 from xval.results.job_key import JobKey
-from xval.results.read import FIGURE_PLACES, PREDICTION_COLUMNS
+from xval.results.read import FIGURE_PLACES
 from xval.results.rebuild import gather_metrics, without_collector
 from xval.results.summary import differing_parameters, figure, value_of
 
@@ -223,7 +223,7 @@ def _column_names(path: Path) -> list[str]:
 
 def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
-        return read_frame(path, PREDICTION_COLUMNS, columns=columns)[columns]
+        return read_frame(path, {"item": "text", "side": "text"}, columns=columns)[columns]
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 

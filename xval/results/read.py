@@ -6,18 +6,21 @@ histories that have what their readers need, or a `ResultsError` that names the 
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, create_model
 
+from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.parquet_files import Kind
+from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError
 from xval.folds.predefined import SIDES
-from xval.folds.split import FoldPlan
+from xval.folds.split import FoldPlan, FoldSettings
 from xval.json_files import read_json
 from xval.operating_system import LARGEST_TEXT_BYTES, open_regular
 from xval.results.folder import ExperimentFolder
@@ -70,9 +73,32 @@ class WrittenFolds:
 
 
 class _WrittenSettings(Settings):
-    """Settings of which some may be missing."""
+    """Settings of which some may be missing, or be what no setting is."""
 
     _path: Path = PrivateAttr()
+
+    def feature_settings(self) -> FeatureSettings:
+        """Return the part that decides the features."""
+        with self._naming_faults():
+            return super().feature_settings()
+
+    def fold_settings(self) -> FoldSettings:
+        """Return the part that decides the folds."""
+        with self._naming_faults():
+            return super().fold_settings()
+
+    def frame_settings(self) -> FrameSettings:
+        """Return the part that decides what frames and events are."""
+        with self._naming_faults():
+            return super().frame_settings()
+
+    @contextmanager
+    def _naming_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except ValidationError as error:
+            wrong = ", ".join(f"{'.'.join(map(str, each['loc']))}={each['input']!r:.40}" for each in error.errors()[:3])
+            raise ResultsError(f"{self._path}: damaged, it has {wrong}. {REMEDY}") from error
 
     if not TYPE_CHECKING:
 
@@ -121,6 +147,22 @@ def settings_among(parameters: Mapping[str, object], path: Path) -> Settings:
     return found
 
 
+def settings_faults(parameters: Mapping[str, object]) -> str:
+    """Return the first settings among the parameters that are of a wrong type; empty: there are none."""
+    there = {name: value for name, value in parameters.items() if value is not None}  # NaN is null in these files
+    try:
+        _types().__pydantic_validator__.validate_python(there)
+    except ValidationError as error:
+        return _describe(there, list(dict.fromkeys(str(each["loc"][0]) for each in error.errors()))[:3])
+    return ""
+
+
+@cache
+def _types() -> type[BaseModel]:
+    """Return a model of the types of all settings, without what further rules they follow: a later version may have others."""
+    return create_model("_Types", **{name: (field.annotation, None) for name, field in Settings.model_fields.items()})  # type: ignore[call-overload,no-any-return]
+
+
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:
     """Return the folds of an experiment.
 
@@ -157,12 +199,15 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
     if found is None:
         raise ResultsError(f"{where}: missing. A run of the script writes it again, if the settings are still the same.")
     try:
-        return WrittenInstance.model_validate(found | {"path": where})
+        written = WrittenInstance.model_validate(found | {"path": where})
     except ValidationError as error:
         wrong = _describe(found, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
         raise ResultsError(
             f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
         ) from error
+    if faults := settings_faults(written.parameters):
+        raise ResultsError(f"{where}: damaged, its parameters have {faults}. Delete it; a run of the script writes it again.")
+    return written
 
 
 def read_record(folder: ExperimentFolder, key: JobKey) -> Record | None:

@@ -21,7 +21,16 @@ from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
-from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
+from xval.results.read import (
+    Curves,
+    WrittenFolds,
+    is_current,
+    read_folds,
+    read_history,
+    read_records,
+    read_settings,
+    settings_faults,
+)
 from xval.results.repeats import jobs_of
 from xval.results.summary import Figure, MetricDict, make_metric_dict
 
@@ -154,14 +163,14 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[Me
 
 def _is_metric_dict(content: Mapping[str, Any]) -> bool:
     """Return whether the content of a metrics.json has what is read of it without a look at the records."""
-    summary = content.get("summary")
-    if not MetricDict.__required_keys__ <= content.keys() or not isinstance(summary, dict):
+    parameters, summary = content.get("parameters"), content.get("summary")
+    is_whole = MetricDict.__required_keys__ <= content.keys()
+    if not is_whole or not isinstance(summary, dict) or not isinstance(parameters, dict) or settings_faults(parameters):
         return False
-    sides = list(summary.values())
-    figures = [each for side in sides if isinstance(side, dict) for each in side.values()]
-    return all(isinstance(side, dict) for side in sides) and all(
-        isinstance(each, dict) and each.keys() >= Figure.__required_keys__ for each in figures
-    )
+    if not all(isinstance(side, dict) for side in summary.values()):
+        return False
+    figures = [each for side in summary.values() for each in side.values()]
+    return all(isinstance(each, dict) and each.keys() >= Figure.__required_keys__ for each in figures)
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:

@@ -4,6 +4,7 @@ Comes in: an open .npy file and its size. Goes out: nothing, or the reason why i
 """
 
 import math
+from tokenize import TokenError
 from typing import BinaryIO
 
 from numpy.lib import format as npy_format
@@ -24,7 +25,10 @@ def check_array_header(file: BinaryIO, n_bytes: int) -> None:
     version = npy_format.read_magic(file)
     if version not in _READERS:
         raise ValueError(f"form {version} of a .npy file; (1, 0) and (2, 0) are allowed")
-    shape, _, dtype = _READERS[version](file)
+    try:
+        shape, _, dtype = _READERS[version](file)
+    except (SyntaxError, TokenError, TypeError, KeyError, OverflowError, RecursionError) as error:  # NumPy reads it as Python
+        raise ValueError(f"its header is damaged ({type(error).__name__})") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which only a pickle could")
     announced, held = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()

@@ -73,3 +73,22 @@ def test_columns_of_other_clips_are_an_error(tmp_path: Path) -> None:
     pd.DataFrame({"clip": ["a.wav"], "age": [30.0]}).to_parquet(corpus.folder / COLUMNS_NAME)
     with pytest.raises(CorpusError, match=r"columns\.parquet: damaged, or of another corpus"):
         with_columns(corpus.index, corpus.folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: pd.concat([table, table]), "stands there twice"),
+        (lambda table: table.rename(columns={"age": "item"}), "'item' is no further column"),
+        (lambda table: table.assign(age=True), "'age' holds bool, numbers or text are wanted"),
+        (lambda table: table.rename(columns={"clip": "=x"}), "no columns 'clip'"),
+    ],
+)
+def test_columns_that_were_edited_are_refused(tmp_path: Path, change, message: str) -> None:
+    index = pd.DataFrame({"clip": ["a", "b"], "item": ["s", "t"], "source_clip": None})
+    table = pd.DataFrame({"clip": ["a", "b"], "age": [30.0, 31.0]})
+    write_columns(tmp_path, index, table)
+    change(table).to_parquet(tmp_path / COLUMNS_NAME, index=False)
+
+    with pytest.raises(CorpusError, match=rf"columns\.parquet: damaged.*{message}"):
+        with_columns(index, tmp_path)

@@ -5,9 +5,10 @@ import os
 import pytest
 
 from augmentation.sources import list_sources
+from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import files_below, list_audio
 from preprocessing.commands.convert import CopyFormat, convert_folder
-from xval.errors import CorpusError
+from xval.errors import AudioError, CorpusError
 
 AUDIO_READERS = {
     "list_audio": lambda folder: list_audio(folder, "audio files"),
@@ -40,3 +41,14 @@ def test_links_to_folders_are_not_followed(tmp_path):
     (tmp_path / "a" / "again").symlink_to(tmp_path)
 
     assert files_below(tmp_path) == [tmp_path / "a" / "x.wav"]
+
+
+def test_a_folder_called_like_an_audio_file_holds_clips_as_any_other_or_is_listed_as_one(tmp_path):
+    for name in ("full.wav", "empty.wav", "plain"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full.wav" / "x.flac").touch()
+    (tmp_path / "linked.wav").symlink_to(tmp_path / "plain")
+
+    assert list_audio(tmp_path, "audio files") == ["empty.wav", "full.wav/x.flac", "linked.wav"]
+    with pytest.raises(AudioError, match=r"empty\.wav: a folder, no audio file"):
+        read_audio(tmp_path / "empty.wav")

@@ -1,6 +1,7 @@
 """The table corpus: what cells may hold, and errors that name line, column, received and allowed."""
 
 import math
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -264,3 +265,13 @@ def test_other_files_hold_the_same_table_as_csv(tmp_path: Path, suffix: str) -> 
     save(path, index=False)
     with pytest.raises(CorpusError, match="line 2, column start_s: received 'soon'; allowed: seconds"):
         list_clips(tmp_path, table=path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
+def test_an_enormous_table_is_refused_unread(tmp_path: Path, ending: str) -> None:
+    table = tmp_path / f"clips.{ending}"
+    table.touch()
+    os.truncate(table, 3 << 30)  # a hole, which takes no room on the disk
+
+    with pytest.raises(CorpusError, match=rf"clips\.{ending} "):
+        list_clips(tmp_path, table=table)

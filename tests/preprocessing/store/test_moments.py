@@ -108,3 +108,21 @@ def test_sums_of_another_store_are_refused(tmp_path: Path) -> None:
         read(path, "a", n_bins=4)
     with pytest.raises(CorpusError, match="damaged"):
         read_moments(path, (*ITEMS, "d"), "a", n_bins=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": None}, "missing or damaged"),
+        ({"sum": np.full((3, 3), np.nan)}, "no finite numbers"),
+        ({"sum_of_squares": np.full((3, 3), "x")}, "no finite numbers"),
+    ],
+)
+def test_sums_that_were_edited_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    path = write(tmp_path, VALUES)
+    with np.load(path) as arrays:
+        changed = {name: array for name, array in ({**arrays} | change).items() if array is not None}
+    np.savez(path, **changed)
+
+    with pytest.raises(CorpusError, match=rf"moments\.npz: .*{message}"):
+        read(path, "a")

@@ -142,6 +142,22 @@ def test_damage_is_reported_with_the_file_and_the_cure(
         use_all(store.folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.rename(columns={"row": "=x"}), "no columns 'row'"),
+        (lambda table: table.assign(start_s=["x"] * len(table)), "'start_s' holds .*string, number is wanted"),
+        (lambda table: table.iloc[:0], r"0 rows, store\.json says 20"),
+        (lambda table: table.iloc[::-1], r"not those of the items in store\.json"),
+    ],
+)
+def test_examples_that_were_edited_are_refused(store: FeatureStore, change, message: str) -> None:
+    change(store.examples).to_parquet(store.folder / "examples.parquet", index=False)
+
+    with pytest.raises(CorpusError, match=rf"examples\.parquet: missing or damaged \(.*{message}"):
+        use_all(store.folder)
+
+
 def test_a_missing_or_short_array_is_found_when_the_store_is_opened(store: FeatureStore) -> None:
     cut_off = store.folder / "targets" / "anna.npy"
     cut_off.write_bytes(cut_off.read_bytes()[:40])

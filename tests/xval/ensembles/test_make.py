@@ -1,6 +1,7 @@
 """Ensembles of a finished experiment: an instance like others, which is compared, checked and predicts."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from xval.__main__ import main
 from xval.audit import audit
 from xval.ensembles.fold import combine_fold
-from xval.ensembles.make import make_ensemble
+from xval.ensembles.make import make_ensemble, read_description
 from xval.errors import ResultsError, SettingsError
 from xval.inference import load_model
 from xval.report.request import PageRequest
@@ -204,3 +205,16 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     assert main([*arguments[:2], "1,x"]) == 2
     assert main(["refit", str(experiment.path), "901"]) == 2
     assert "an ensemble trains nothing; name one of its members (1, 3)" in capsys.readouterr().err
+
+
+def test_a_description_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "description.txt"
+    assert read_description(ExperimentFolder(tmp_path)) == ""
+    path.write_text("a test\n")
+    assert read_description(ExperimentFolder(tmp_path)) == "a test"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ResultsError, match=r"description\.txt: no text in UTF-8"):
+        read_description(ExperimentFolder(tmp_path))
+    os.truncate(path, 3 << 30)  # a hole, which takes no room on the disk
+    with pytest.raises(OSError, match=r"larger than 1048576 bytes.*description\.txt"):
+        read_description(ExperimentFolder(tmp_path))

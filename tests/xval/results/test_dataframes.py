@@ -296,3 +296,22 @@ def test_tables_of_an_experiment_equal_its_own_figures(project):
         assert of_items.to_dict() == {item: of["accuracy"] for item, of in record["item_metrics"]["test"].items()}
         tested = predictions.query(f"fold == {fold} and side == 'test'")
         assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(record["metrics"]["test"]["accuracy"])
+
+
+@pytest.mark.parametrize("columns", [None, ["probability_x"]])
+def test_predictions_without_items_are_refused(two_instances, columns):
+    path = two_instances.folder.fold_folder(1, 1) / "predictions.parquet"
+    pd.read_parquet(path).rename(columns={"item": "=x"}).to_parquet(path)
+
+    with pytest.raises(ResultsError, match=r"predictions\.parquet: damaged \(no columns 'item'\)"):
+        load_predictions(two_instances.folder.path, columns=columns)
+
+
+def test_a_setting_of_a_wrong_type_is_named(two_instances):
+    path = two_instances.folder.instance_folder(1) / "settings.json"
+    content = json.loads(path.read_text())
+    content["parameters"] |= {"train_fraction": [], "fmin_hz": None}
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(ResultsError, match=r"instance_1.settings\.json: damaged, its parameters have train_fraction=\[\]\. "):
+        load_results(two_instances.folder.path)

@@ -117,7 +117,10 @@ def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, en
     assert figures(folder) == {(1, 1): 0.875}
 
 
-@pytest.mark.parametrize("damage", [{"summary": {"test": {"accuracy": {}}}}, {"summary": {"test": 1}}, {"folds": None}])
+@pytest.mark.parametrize(
+    "damage",
+    [{"summary": {"test": {"accuracy": {}}}}, {"summary": {"test": 1}}, {"folds": None}, {"parameters": {"fmin_hz": [[]]}}],
+)
 def test_a_metric_dict_that_was_changed_is_named_with_how_to_make_it_again(folder, end_fold, damage):
     end_fold(1, 1, 0.5)
     rebuild(folder)

@@ -198,3 +198,14 @@ def test_pickled_hashes_are_refused(trap, tmp_path):
 def test_good_hashes_are_read(trap, tmp_path):
     np.save(tmp_path / "seen_audio.npy", np.array([1, 2], np.uint64))
     assert read_audio_hashes(tmp_path / "seen_audio.npy").tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("change", [(b"}", b"{"), (b"'descr'", b"'descr "), (b"(2,)", b"(2,]")])
+def test_hashes_with_a_damaged_header_are_refused(tmp_path, change):
+    path = tmp_path / "seen_audio.npy"
+    np.save(path, np.arange(2, dtype=np.uint64))
+    assert read_audio_hashes(path).tolist() == [0, 1]
+    path.write_bytes(path.read_bytes().replace(*change))
+
+    with pytest.raises(ResultsError, match=r"seen_audio\.npy: damaged"):
+        read_audio_hashes(path)
