@@ -32,6 +32,7 @@ from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
+from xval.results.rebuild import DerivedFiles, without_collector
 from xval.settings.resolve import Declaration, resolve
 
 HERE = Path(__file__).parent
@@ -209,6 +210,10 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         judge(f"rebuild of {n_instances:,} metric dicts and the workbook", target_s, *rebuilt)
         rebuilt = measure(lambda: run_python(folder, *commands["rebuild"]), 1)
         judge("the same where the metric dicts have not changed", target_s, *rebuilt)
+        derived = DerivedFiles(results)
+        with without_collector():
+            derived.rebuild()
+            judge("the workbook alone", max(6 * share, 1), *measure(derived.rebuild, 1))
         restarted = measure(lambda: run_script(folder, "--quiet"))
         judge(f"finished experiment of {n_jobs:,} jobs found done", max(5 * share, 2.5), *restarted)
         show("status of it", *measure(lambda: run_python(folder, *commands["status"]), 1))

@@ -40,7 +40,7 @@ def make_chart(
     """
     font = {"bold": True, "size": _AXIS_TITLE_POINTS}
     lowest, highest, step = limits
-    chart = sheet.book.add_chart({"type": "line"})
+    chart = sheet.book.made.add_chart({"type": "line"})
     chart.set_title({"name": title, "name_font": {"bold": True, "size": points}})
     chart.set_size(dict(zip(("width", "height"), (round(cm * _PIXELS_PER_CM) for cm in size_cm), strict=True)))
     chart.set_x_axis({"name": below or None, "name_font": font, **of_categories})

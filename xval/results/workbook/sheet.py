@@ -53,13 +53,13 @@ class Sheet:
         name: Its name.
 
     Attributes:
-        book: The workbook of XlsxWriter.
-        made: Its sheet, for all but cells and columns.
+        book: As given.
+        made: The sheet of XlsxWriter, for all but cells and columns.
         name: As given.
     """
 
-    def __init__(self, book: Workbook, name: str) -> None:
-        self.made = book.add_worksheet(name)
+    def __init__(self, book: "Book", name: str) -> None:
+        self.made = book.made.add_worksheet(name)
         self.name = name
         self.book = book
         self._cells: dict[int, dict[int, _Cell]] = {}
@@ -191,24 +191,24 @@ class Sheet:
         """Print each area (first row, last row, first column, last column) from a page of its own."""
         parts = (f"{self.name}!{xl_range_abs(top - 1, left - 1, bottom - 1, right - 1)}" for top, bottom, left, right in areas)
         # Worksheet.print_area takes one area alone.
-        self.book.define_name(f"{self.name}!_xlnm.Print_Area", f"={','.join(parts)}")
+        self.book.made.define_name(f"{self.name}!_xlnm.Print_Area", f"={','.join(parts)}")
 
     def _shown_width(self, columns: range) -> float:
         """Return the width of columns without hidden ones, in characters."""
         return sum(self._widths.get(column, _DEFAULT_WIDTH) for column in columns if column not in self._folded)
 
-    def write(self, formats: "_Formats") -> None:
+    def write(self) -> None:
         """Hand all cells and columns to XlsxWriter."""
         for rows, columns in self._merged:
-            found = formats.find(*self._cells[rows[0]][columns[0]][1:])
+            found = self.book.find_format(*self._cells[rows[0]][columns[0]][1:])
             self.made.merge_range(rows[0] - 1, columns[0] - 1, rows[-1] - 1, columns[-1] - 1, "", found)
         targets = {folder: _link_to(folder) for folder in set(self._links.values())}
         for (row, column), folder in self._links.items():
             self.made.write_url(row - 1, column - 1, targets[folder])
-        number, string = self.made.write_number, self.made.write_string
+        number, string, find_format = self.made.write_number, self.made.write_string, self.book.find_format
         for row, cells in self._cells.items():
             for column, (value, number_format, looks) in cells.items():
-                found = formats.find(number_format, looks)
+                found = find_format(number_format, looks)
                 if isinstance(value, str) and value:
                     string(row - 1, column - 1, value, found)
                 elif not isinstance(value, int | float):
@@ -232,35 +232,33 @@ def _link_to(folder: str) -> Url:
     return url
 
 
-class _Formats:
-    """The formats of a workbook, each made once."""
-
-    def __init__(self, book: Workbook) -> None:
-        self._book = book
-        self._known: dict[tuple[str, tuple[Look, ...]], Format | None] = {("", ()): None}
-
-    def find(self, number_format: str, looks: tuple[Look, ...]) -> Format | None:
-        """Return the format of a cell; None if it looks like any other."""
-        key = (number_format, looks)
-        if key not in self._known:
-            properties = dict(chain.from_iterable(looks))
-            self._known[key] = self._book.add_format(properties | ({"num_format": number_format} if number_format else {}))
-        return self._known[key]
-
-
 class Book:
-    """A workbook that is made in memory."""
+    """A workbook that is made in memory.
+
+    Attributes:
+        made: The workbook of XlsxWriter.
+    """
 
     def __init__(self) -> None:
         self._content = BytesIO()
         self.made = Workbook(self._content, {"in_memory": True})
         self.made.set_properties({"author": "xval"})
-        self._sheets: list[Sheet] = []
+        self._sheet: Sheet | None = None
+        self._formats: dict[tuple[str, tuple[Look, ...]], Format | None] = {("", ()): None}
 
     def add(self, name: str) -> Sheet:
-        """Add an empty sheet."""
-        self._sheets.append(Sheet(self.made, name))
-        return self._sheets[-1]
+        """Add an empty sheet; the one before is not changed any more."""
+        self._write_last()
+        self._sheet = Sheet(self, name)
+        return self._sheet
+
+    def find_format(self, number_format: str, looks: tuple[Look, ...]) -> Format | None:
+        """Return the format of cells, which is made once; None if they look like any others."""
+        key = (number_format, looks)
+        if key not in self._formats:
+            properties = dict(chain.from_iterable(looks))
+            self._formats[key] = self.made.add_format(properties | ({"num_format": number_format} if number_format else {}))
+        return self._formats[key]
 
     def save(self, path: Path) -> None:
         """Write all sheets into a file.
@@ -268,8 +266,10 @@ class Book:
         Raises:
             OSError: The disk is full or not writable.
         """
-        formats = _Formats(self.made)
-        for sheet in self._sheets:
-            sheet.write(formats)
+        self._write_last()
         self.made.close()
         path.write_bytes(self._content.getbuffer())
+
+    def _write_last(self) -> None:
+        if self._sheet is not None:
+            self._sheet.write()
