@@ -1,7 +1,6 @@
 """Write a feature store: clip by clip under a temporary name, put in its place when it is whole.
 
-Comes in: predictors and targets of one clip after the other. Goes out: the folder of a feature store, complete or not there at
-all.
+Comes in: predictors and targets of one clip after the other. Goes out: the store's folder, complete or not there.
 """
 
 import csv
@@ -67,8 +66,8 @@ class StoreWriter:
     """A feature store that is being built; a context manager.
 
     Within it, no other process builds the same store: a second one waits at the entrance, and then finds the folder there.
-    Where the locks of the file system do nothing or fail, both build it, and the first one that is whole stays. Leaving it
-    without `publish` leaves nothing behind. What builders left that were killed is removed.
+    Where locks of the file system do nothing or fail, both build it, and the first whole one stays. Leaving it without
+    `publish` leaves nothing behind; what killed builders left is removed.
 
     Args:
         folder: Where the store will be.
@@ -118,7 +117,11 @@ class StoreWriter:
     def __enter__(self) -> Self:
         with self._writing():
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self._wait_for_others()
+            try:
+                self._lock.acquire()
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
         try:
             with self._writing():
                 self._remove_leftovers()
@@ -206,8 +209,7 @@ class StoreWriter:
                 try:
                     self._temporary.rename(self.folder)
                 except OSError:
-                    # Locks may fail on network disks: another machine was first.
-                    if not self.folder.exists():
+                    if not self.folder.exists():  # without locks another machine may have been first
                         raise
             flush(self.folder.parent)
 
@@ -272,20 +274,12 @@ class StoreWriter:
                 table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
         parquet.write_table(table, self._temporary / layout.EXAMPLES_NAME)
 
-    def _wait_for_others(self) -> None:
-        """Take the lock, where the file system has locks."""
-        try:
-            self._lock.acquire()
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-
     def _remove_leftovers(self) -> None:
         """Remove what dead builders of this store left; of other machines, whose builders may live, what is a day old."""
         prefix = f".{self.folder.name}."
         for path in self.folder.parent.glob(f"{prefix}*.tmp"):
-            with suppress(FileNotFoundError):  # its builder has ended meanwhile
-                builder = path.name.removeprefix(prefix).partition(".")[0]
+            builder = path.name.removeprefix(prefix).partition(".")[0]
+            with suppress(FileNotFoundError):  # it has ended meanwhile
                 if has_died(builder) or time.time() - path.stat().st_mtime > _STALE_AFTER_S:
                     shutil.rmtree(path, ignore_errors=True)
 
