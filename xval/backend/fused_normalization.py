@@ -1,8 +1,9 @@
 """Batch normalisation of TensorFlow's own on the CPU, for layers of Keras while they train.
 
-Comes in: a model. Goes out: the same model, whose layers `keras.layers.BatchNormalization` of images compute with one operation,
-and one for the gradient, what Keras computes with many that go through the whole image: a fifth less time for a step of
-`cnn_small`. Sums are added in another order, so that the last digits differ. Configuration, weights and predictions are Keras's.
+Comes in: a model. Goes out: the same model, whose layers `keras.layers.BatchNormalization` of images compute with one
+operation, and one for the gradient, what Keras computes with many that go through the whole image: a fifth less time for a step
+of `cnn_small`. Sums are added in another order, so that the last digits differ. Configuration, weights and predictions are
+Keras's.
 
 https://www.tensorflow.org/api_docs/python/tf/raw_ops/FusedBatchNormV3
 """

@@ -126,9 +126,9 @@ class SpeakerAugmentation(RandomLayer):
 
 def _beta_quantiles(alpha: float) -> NDArray[np.float32]:
     """Return the inverse of the distribution function of Beta(alpha, alpha) at equal steps, float32 (n_quantiles + 1,)."""
-    from scipy import stats  # here, because it takes a second
+    from scipy import special  # here, because few need it
 
-    found = stats.beta.ppf(np.linspace(0, 1, _N_QUANTILES), alpha, alpha)
+    found = special.betaincinv(alpha, alpha, np.linspace(0, 1, _N_QUANTILES))
     return np.append(found, 1).astype(np.float32)
 
 
