@@ -122,6 +122,9 @@ def run_case(case: Case) -> Outcome:
     path = project.folder / name
     done, is_noticeable = tamper(path, random.Random(seed))
     outcome.description = f"{name}: {done}"
+    begun = ""  # a fold without a record is not finished, and is made again
+    if path.name == "record.json" and not os.path.lexists(path):
+        is_noticeable, begun = False, name.removesuffix("record.json")
     for words in COMMANDS:
         answer = answers[" ".join(words)]
         if not answer.needs(name, path):
@@ -129,6 +132,7 @@ def run_case(case: Case) -> Outcome:
         ended = run(words, project.folder, 60)
         outcome.faults += _faults(ended, name, answer, is_noticeable=is_noticeable)
         changed = [each for each in project.changed() if each != name and (case.base / "made" / each).is_file()]
+        changed = [each for each in changed if not begun or not each.startswith(begun)]
         damaged = [each for each in finished(changed) if project.has_other_content(each)]
         outcome.faults += [f"{' '.join(words)}: {each} has changed" for each in damaged]
         if any(found.name == CANARY for place in (project.folder, case.folder) for found in place.iterdir()):
@@ -161,4 +165,5 @@ def _faults(ended: Ended, name: str, answer: Answer, *, is_noticeable: bool) -> 
 def _names_job(printed: str, path: Path) -> bool:
     """Return whether the fold of a file is named: instance 1, fold 2; or to do again."""
     found = re.search(r"instance_(\d+)/fold_(\d+)", path.as_posix())
-    return bool(found) and f"instance {found[1]}" in printed.lower()
+    text = printed.lower()
+    return bool(found) and (f"instance {found[1]}" in text or (f"instance_{found[1]}" in text and f"fold {found[2]}" in text))

@@ -74,12 +74,14 @@ def _selected(folder: ExperimentFolder) -> Found:
 
 
 def _describe_folds(instance: Path, members: list[Path]) -> str:
-    """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds`` if some have no model; ``, 12 models`` with repeats."""
-    n_models, n_done = len(members), len({key.fold for path in members if (key := JobKey.of_folder(0, path.parent.name))})
-    n_folds = len(_numbers_of_folds(instance))
-    of_all = f" of {n_folds}" if n_folds > n_done else ""
-    repeats = f", {n_models} models" if n_models > n_done else ""
-    return f"ensemble of {n_done}{of_all} folds{repeats}" if n_models > 1 else f"one fold{of_all}"
+    """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds, none of fold 2``; ``, 12 models`` with repeats."""
+    done = {key.fold for path in members if (key := JobKey.of_folder(0, path.parent.name))}
+    n_models, numbers = len(members), _numbers_of_folds(instance)
+    lacking = sorted(numbers - done)
+    of_all = f" of {len(numbers)}" if lacking else ""
+    without = f", none of fold {', '.join(map(str, lacking))}" if lacking else ""
+    repeats = f", {n_models} models" if n_models > len(done) else ""
+    return f"ensemble of {len(done)}{of_all} folds{without}{repeats}" if n_models > 1 else f"one fold{of_all}{without}"
 
 
 def _models_of_folds(instance: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xval.errors import UnsafeModelError
+from xval.operating_system import open_regular
 from xval.saved_models.archive import open_archive, read_chunks, read_member
 from xval.saved_models.check_layers import check_config
 from xval.saved_models.check_weights import check_weights
@@ -35,7 +36,7 @@ def open_model(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises:
         UnsafeModelError: As `archive.open_archive`, or a member is missing.
     """
-    with path.open("rb") as file, open_archive(file, path, _LARGEST_BYTES.get) as archive:
+    with open_regular(path) as file, open_archive(file, path, _LARGEST_BYTES.get) as archive:
         missing = sorted({_CONFIG, _WEIGHTS} - set(archive.namelist()))
         if missing:
             raise UnsafeModelError(f"{path}: refused, it lacks {' and '.join(missing)}, so that it is no saved model.")

@@ -42,6 +42,13 @@ def test_an_instance_folder_means_its_folds_in_order(experiment):
     assert note.endswith("instance_1: ensemble of 3 folds")
 
 
+def test_folds_without_a_model_are_named(experiment):
+    (experiment / "instance_1" / "fold_2" / "model.keras").unlink()
+    assert find_members(experiment / "instance_1")[1].endswith("instance_1: ensemble of 2 of 3 folds, none of fold 2")
+    (experiment / "instance_1" / "fold_1" / "model.keras").unlink()
+    assert find_members(experiment / "instance_1")[1].endswith("instance_1: one fold of 3, none of fold 1, 2")
+
+
 def test_repeats_of_a_fold_are_further_members(experiment):
     further = experiment / "instance_1" / "fold_2_repeat_2"
     further.mkdir()

@@ -4,6 +4,7 @@ import base64
 import importlib
 import json
 import marshal
+import os
 import pickle
 import stat
 import struct
@@ -19,6 +20,7 @@ from xval.config_file import read_section
 from xval.errors import UnsafeModelError
 from xval.models.frontend import build_frontend
 from xval.saved_models.check_layers import _ALLOWED, _ALLOWED_MODULES, _HARMS, LARGEST_DEPTH
+from xval.saved_models.keras_file import open_model
 from xval.saved_models.load import read_keras_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
@@ -35,6 +37,13 @@ class Payload:
 
     def __reduce__(self):
         return open, (str(self.path), "w")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "model.keras")
+    with pytest.raises(OSError, match=r"no regular file.*model\.keras"), open_model(tmp_path / "model.keras"):
+        pass
 
 
 def patched(path, name, offset, form, value):
