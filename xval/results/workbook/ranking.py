@@ -93,9 +93,6 @@ def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | 
 def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:
     """Return points with error bars, and a line at chance."""
 
-    def column(number: int) -> list[str | int]:
-        return [sheet.name, rows[0] - 1, number - 1, rows[-1] - 1, number - 1]
-
     def reference(number: int) -> str:
         return f"={sheet.name}!{xl_range_abs(rows[0] - 1, number - 1, rows[-1] - 1, number - 1)}"
 
@@ -109,9 +106,9 @@ def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float
         "line": {"color": _POINT_COLOUR, "width": 1.5},
     }  # fmt: skip
     points = {"type": "circle", "size": 8, "fill": {"color": _POINT_COLOUR}}
-    of_points = {"name": name, "values": column(_FIGURE), "line": {"none": True}, "marker": points, "y_error_bars": bars}
+    of_points = {"name": name, "values": reference(_FIGURE), "line": {"none": True}, "marker": points, "y_error_bars": bars}
     line = {"color": _CHANCE_COLOUR, "width": 1.5, "dash_type": "dash"}
-    of_chance = {"name": "chance", "values": column(_CHANCE), "line": line, "marker": {"type": "none"}}
+    of_chance = {"name": "chance", "values": reference(_CHANCE), "line": line, "marker": {"type": "none"}}
     for series in (of_points, of_chance):
-        chart.add_series({**series, "categories": column(_LABEL)})
+        chart.add_series({**series, "categories": reference(_LABEL)})
     return chart

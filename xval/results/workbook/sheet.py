@@ -18,27 +18,14 @@ from xlsxwriter.format import Format
 from xlsxwriter.url import Url
 from xlsxwriter.utility import xl_range_abs
 
-from xval.results.workbook.cells import (
-    BOLD,
-    CENTRE,
-    FORMULA_BEGINNINGS,
-    GREY,
-    HEADER,
-    LINK,
-    QUOTED,
-    RED,
-    RED_FILL,
-    RIGHT,
-    Look,
-    plain_text,
-)
+from xval.results.workbook import cells
+from xval.results.workbook.cells import Look, plain_text
 
 MOST_LINKS = 65_530  # on a sheet
 _LARGEST_NUMBER = 10**15  # a cell keeps 15 digits
 _DEFAULT_WIDTH = 13.0
 _PIXELS_PER_CHARACTER = 7  # of Calibri 11
 _PAGE_WIDTH = 200  # characters on A4 in landscape format at 60 %, in the widest font that stands in for Calibri
-
 
 _Value = str | float | None
 _Cell = tuple[_Value, str, tuple[Look, ...]]  # a value, its number format, and looks
@@ -74,19 +61,19 @@ class Sheet:
         Characters that XML forbids become their Python escapes, and text that is too long is cut and marked. NaN, infinities
         and numbers with more digits than a cell keeps become text. None leaves the cell empty. Looks that the cell has stay.
         """
-        cells = self._cells.get(row)
-        if cells is None:
-            cells = self._cells[row] = {}
-        if column in cells:
-            looks = (*cells[column][2], *looks)
+        in_row = self._cells.get(row)
+        if in_row is None:
+            in_row = self._cells[row] = {}
+        if column in in_row:
+            looks = (*in_row[column][2], *looks)
         if value is None or (isinstance(value, int | float) and -_LARGEST_NUMBER < value < _LARGEST_NUMBER):
-            cells[column] = (value, number_format, looks)
+            in_row[column] = (value, number_format, looks)
             return
         if isinstance(value, float) and not isfinite(value):
-            value, looks = "NaN" if isnan(value) else ("inf" if value > 0 else "-inf"), (RIGHT, *looks)
+            value, looks = "NaN" if isnan(value) else ("inf" if value > 0 else "-inf"), (cells.RIGHT, *looks)
         text = plain_text(str(value))
         # So that editing the cell does not make a formula of it either.
-        cells[column] = (text, "", (QUOTED, *looks) if text.startswith(FORMULA_BEGINNINGS) else looks)
+        in_row[column] = (text, "", (cells.QUOTED, *looks) if text.startswith(cells.FORMULA_BEGINNINGS) else looks)
 
     def value(self, row: int, column: int) -> _Value:
         """Return what a cell shows; None if it is empty."""
@@ -98,32 +85,32 @@ class Sheet:
 
     def style(self, row: int, column: int, *looks: Look) -> None:
         """Give a cell further looks, over those that it has."""
-        cells = self._cells.setdefault(row, {})
-        value, number_format, known = cells.get(column, _EMPTY)
-        cells[column] = (value, number_format, (*known, *looks))
+        in_row = self._cells.setdefault(row, {})
+        value, number_format, known = in_row.get(column, _EMPTY)
+        in_row[column] = (value, number_format, (*known, *looks))
 
     def link(self, row: int, column: int, folder: str) -> None:
         """Link a cell to a folder beside the workbook."""
         self._links[row, column] = folder
-        self.style(row, column, LINK, CENTRE)
+        self.style(row, column, cells.LINK, cells.CENTRE)
 
     def put_header(self, names: Sequence[str], *, height: float = 32) -> None:
         """Write a header into the first row."""
         for column, name in enumerate(names, start=1):
-            self.put(1, column, name, "", HEADER)
+            self.put(1, column, name, "", cells.HEADER)
         self.made.set_row(0, height)
 
     def redden(self, row: int, last_column: int) -> None:
         """Mark a row red; links stay blue."""
         for column in range(1, last_column + 1):
-            self.style(row, column, RED_FILL, *(() if (row, column) in self._links else (RED,)))
+            self.style(row, column, cells.RED_FILL, *(() if (row, column) in self._links else (cells.RED,)))
 
     def put_notes(self, row: int, notes: Sequence[str], findings: Sequence[str] = ()) -> None:
         """Write lines below a table: the first note bold, then the findings, then the other notes grey."""
         lines = [
-            *((note, BOLD) for note in notes[:1]),
+            *((note, cells.BOLD) for note in notes[:1]),
             *((each, ()) for each in findings),
-            *((note, GREY) for note in notes[1:]),
+            *((note, cells.GREY) for note in notes[1:]),
         ]
         for offset, (line, look) in enumerate(lines):
             self.put(row + offset, 1, line, "", look)
@@ -206,8 +193,8 @@ class Sheet:
         for (row, column), folder in self._links.items():
             self.made.write_url(row - 1, column - 1, targets[folder])
         number, string, find_format = self.made.write_number, self.made.write_string, self.book.find_format
-        for row, cells in self._cells.items():
-            for column, (value, number_format, looks) in cells.items():
+        for row, in_row in self._cells.items():
+            for column, (value, number_format, looks) in in_row.items():
                 found = find_format(number_format, looks)
                 if isinstance(value, str) and value:
                     string(row - 1, column - 1, value, found)
