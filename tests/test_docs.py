@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from augmentation.settings import read_augmentation_settings
 from preprocessing import corpora
 from preprocessing.clips.table import check_clips
 from preprocessing.commands.command_line import read_settings
@@ -192,7 +193,8 @@ def test_every_command_is_understood_by_its_program(command, understood, monkeyp
         understood(words[1], *words[2:], "--help")
     else:
         found = understood(*words[1:])
-        read_settings(getattr(found, "overrides", None) or [])
+        read = read_augmentation_settings if words[1] == "augmentation" else read_settings
+        read(getattr(found, "overrides", None) or [])
 
 
 @pytest.mark.parametrize(
