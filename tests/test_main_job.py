@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 # Runs exp.py with the arguments of the process, and prints which of the libraries that take long to load it has loaded.
 LOADED = """
 import atexit, runpy, sys
-slow = {"keras", "tensorflow", "torch", "jax", "pandas", "pyarrow", "scipy", "sklearn", "librosa", "matplotlib", "openpyxl", "xlsxwriter"}
+slow = {"keras", "tensorflow", "torch", "jax", "pandas", "pyarrow", "scipy", "sklearn", "librosa", "matplotlib", "xlsxwriter"}
 atexit.register(lambda: print("LOADED", sorted(slow & set(sys.modules))))
 sys.argv[0] = "exp.py"
 runpy.run_path("exp.py", run_name="__main__")
