@@ -1,4 +1,4 @@
-"""What the metrics of several tasks share: quotients and means of what is defined, and the check of targets that are 0 or 1."""
+"""What the metrics of several tasks share: quotients, means, the area under a ROC curve, the check of targets of 0 and 1."""
 
 from typing import Any
 
@@ -18,6 +18,24 @@ def mean_of_defined(values: NDArray[np.float64]) -> float:
     """Return the mean of what is not NaN; NaN where nothing is."""
     defined = values[~np.isnan(values)]
     return float(np.mean(defined)) if len(defined) else float("nan")
+
+
+def area_under_roc(scores: NDArray[np.floating[Any]], is_positive: NDArray[np.bool_]) -> float:
+    """Return the share of pairs of a positive and a negative example that the scores put in order, ties counted half.
+
+    It is the area under the ROC curve (Hanley & McNeil 1982).
+
+    Args:
+        scores: (n_examples,).
+        is_positive: (n_examples,).
+
+    Returns:
+        NaN where all examples are positive, or none is.
+    """
+    positives, negatives = scores[is_positive], np.sort(scores[~is_positive])
+    n_below = negatives.searchsorted(positives, "left").sum()
+    n_not_above = negatives.searchsorted(positives, "right").sum()
+    return float(divide(n_below + n_not_above, 2 * len(positives) * len(negatives)))
 
 
 def check_zeros_and_ones(targets: NDArray[Any], task_type: str) -> None:

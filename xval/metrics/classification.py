@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
+from xval.metrics._arrays import area_under_roc, mean_of_defined
 from xval.metrics.registry import Chance, metric
 
 Targets = NDArray[np.int64]
@@ -94,17 +95,10 @@ def auc(targets: Targets, predictions: Predictions) -> float:
 
     Classes that all or none of the targets belong to have no curve and are left out; NaN when no class is left. The area is the
     share of pairs, one example of the class and one of the others, that the probabilities put in the right order, ties counted
-    half; it follows from the ranks of the class (Hanley & McNeil 1982).
+    half (Hanley & McNeil 1982).
     """
-    from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value
-
-    present = np.unique(targets)
-    if len(present) == 1:
-        return float("nan")
-    is_class = targets[:, np.newaxis] == present
-    n_class = is_class.sum(axis=0)
-    sums = (rankdata(predictions[:, present], axis=0) * is_class).sum(axis=0)
-    return float(np.mean((sums - n_class * (n_class + 1) / 2) / (n_class * (len(targets) - n_class))))
+    areas = [area_under_roc(predictions[:, number], targets == number) for number in np.unique(targets)]
+    return mean_of_defined(np.array(areas))
 
 
 @metric(higher_is_better=False, bounds=(0, 1), chance=_half)

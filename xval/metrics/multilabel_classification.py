@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import JobError
-from xval.metrics._arrays import check_zeros_and_ones, divide, mean_of_defined
+from xval.metrics._arrays import area_under_roc, check_zeros_and_ones, divide, mean_of_defined
 from xval.metrics.registry import Chance, find, metric
 
 Targets = NDArray[np.float32]
@@ -114,12 +114,8 @@ def auc(targets: Targets, predictions: Predictions) -> float:
     It is the share of pairs of an example with the label and one without it that the probabilities put in the right order, ties
     counted half. Labels that all or none of the targets have are left out; NaN when no label is left.
     """
-    from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value
-
-    n_with = targets.sum(axis=0, dtype=np.float64)
-    n_without = len(targets) - n_with
-    sums = (rankdata(predictions, axis=0) * targets).sum(axis=0)
-    return mean_of_defined(divide(sums - n_with * (n_with + 1) / 2, n_with * n_without))
+    areas = [area_under_roc(predictions[:, number], targets[:, number] > _THRESHOLD) for number in range(targets.shape[1])]
+    return mean_of_defined(np.array(areas))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_best_ranking, aliases=("label_ranking_average_precision",))
@@ -260,7 +256,7 @@ def _average_precisions(targets: Targets, predictions: Predictions) -> NDArray[n
 
 def _ranking_precision(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
     """Return the label ranking average precision of each example, float64 (n_examples,)."""
-    from scipy.stats import rankdata  # as in `auc`
+    from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value
 
     true = targets > _THRESHOLD
     ranks = rankdata(-predictions, method="max", axis=1)
