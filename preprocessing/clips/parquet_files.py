@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["text", "text or nothing", "number", "whole number", "yes or no"]
 T = TypeVar("T")
 
-_LARGEST_READ_AT_ONCE = (
-    64 << 20
-)  # bytes; a small file takes five times as long by several threads, or with a call for each column
+# A small file takes five times as long by several threads, or with a call for each column.
+_LARGEST_READ_AT_ONCE = 64 << 20  # bytes
 
 
 def read_table(
