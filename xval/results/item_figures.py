@@ -47,3 +47,15 @@ class OverItems(TypedDict):
     folds_lacking_classes: list[int]
     missing: str
     figures: dict[str, dict[str, ItemFigure]]
+
+
+def is_over_items(content: object) -> bool:
+    """Return whether what a metrics.json has there has the keys of `OverItems`, and each figure those of `ItemFigure`."""
+    if not isinstance(content, dict) or not OverItems.__required_keys__ <= content.keys():
+        return False
+    sides = content["figures"].values() if isinstance(content["figures"], dict) else [None]
+    return all(
+        isinstance(side, dict)
+        and all(isinstance(each, dict) and ItemFigure.__required_keys__ <= each.keys() for each in side.values())
+        for side in sides
+    )
