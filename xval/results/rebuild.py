@@ -19,7 +19,7 @@ from xval.metrics import Metric
 from xval.operating_system import flush, quote, replace
 from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
-from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems, is_over_items
+from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems, has_numbers, is_over_items
 from xval.results.job_key import JobKey
 from xval.results.read import (
     Curves,
@@ -170,7 +170,7 @@ def _is_metric_dict(content: Mapping[str, Any]) -> bool:
     if not is_whole or not isinstance(summary, dict) or not isinstance(parameters, dict) or settings_faults(parameters):
         return False
     figures = [each for side in summary.values() for each in (side.values() if isinstance(side, dict) else [None])]
-    return all(isinstance(each, dict) and each.keys() >= Figure.__required_keys__ for each in figures)
+    return all(has_numbers(each, Figure.__required_keys__) and each["n"] is not None for each in figures)
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:

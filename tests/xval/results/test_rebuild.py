@@ -122,6 +122,7 @@ def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, en
     [
         {"summary": {"test": {"accuracy": {}}}},
         {"summary": {"test": 1}},
+        {"summary": {"test": {"accuracy": dict.fromkeys(("mean", "std", "n", "min", "max"), "x")}}},
         {"folds": None},
         {"parameters": {"fmin_hz": [[]]}},
         {"over_items": {"figures": {}}},
