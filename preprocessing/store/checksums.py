@@ -23,6 +23,7 @@ from preprocessing.parallel import Progress, count_cores
 from preprocessing.store import layout
 from xval.errors import CorpusError, ResultsError
 from xval.json_files import read_json
+from xval.operating_system import open_regular
 
 CHECKSUMS_NAME = "checksums.json"
 
@@ -110,7 +111,7 @@ def _checksums(folder: Path, names: list[str], progress: Progress | None) -> Ite
 def _checksum(path: Path) -> str | None:
     found = 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while chunk := file.read(_CHUNK_BYTES):
                 found = zlib.crc32(chunk, found)
     except OSError:

@@ -74,11 +74,6 @@ class Fault:
             return None
         return {path for *_, path in names}
 
-    @property
-    def listed(self) -> set[str]:
-        """The folders that were listed."""
-        return {path for name, _, path in (call.partition(" ") for call in self.calls) if name in ("opendir", "fdopendir")}
-
     def _shown(self, call: bytes) -> str:
         name, _, path = os.fsdecode(call).partition(" ")
         return f"{name} {os.path.relpath(path, self._folder)}" if path else ""

@@ -135,6 +135,8 @@ class Project:
             elif base.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _copy_file(str(base), str(path))
+            if base.parent.is_dir() and path.parent.is_dir():
+                shutil.copystat(base.parent, path.parent)  # some commands look when a folder was changed
         self._stamps = self._scan()
 
     def has_other_content(self, name: str) -> bool:

@@ -57,25 +57,20 @@ class Answer(NamedTuple):
     Attributes:
         code: Exit code.
         printed: What `_shown` returns.
-        read: What it asks for or opens; None: not known.
-        listed: The folders that it lists.
+        read: The files and folders that it asks for, opens or lists; None: not known.
     """
 
     code: int
     printed: str
     read: list[str] | None
-    listed: list[str]
 
-    def needs(self, name: str, path: Path) -> bool:
+    def needs(self, name: str, *, is_folder_changed: bool) -> bool:
         """Return whether a tampered file can change what the command does.
 
-        It cannot where the command never asks for it: it is the same program, and all else that it reads is the same. A folder
-        that it lists tells names and kinds, not contents.
+        It cannot where the command never asks for it: it is the same program, and all else that it reads is the same. What it
+        asks of the folder, and lists there, changes with its time alone.
         """
-        if self.read is None or name in self.read:
-            return True
-        is_there = path.is_file() and not path.is_symlink()
-        return not is_there and str(Path(name).parent) in self.listed
+        return self.read is None or name in self.read or (is_folder_changed and str(Path(name).parent) in self.read)
 
 
 def prepare(base: Path) -> None:
@@ -95,7 +90,7 @@ def prepare(base: Path) -> None:
         fault = Fault(project.folder, Action.READ)
         ended = run(words, project.folder, fault=fault, variables=fault.variables)
         read = None if fault.read is None else sorted(map(os.path.normpath, fault.read))
-        answers[" ".join(words)] = Answer(ended.code, _shown(ended), read, sorted(map(os.path.normpath, fault.listed)))
+        answers[" ".join(words)] = Answer(ended.code, _shown(ended), read)
         project.put_back()
     (base / "answers.json").write_text(json.dumps(answers))
     paths = [path.relative_to(made).as_posix() for path in sorted(made.rglob("*")) if path.is_file()]
@@ -122,12 +117,13 @@ def run_case(case: Case) -> Outcome:
     path = project.folder / name
     done, is_noticeable = tamper(path, random.Random(seed))
     outcome.description = f"{name}: {done}"
+    is_folder_changed = path.parent.stat().st_mtime_ns != (case.base / "made" / name).parent.stat().st_mtime_ns
     begun = ""  # a fold without a record is not finished, and is made again
     if path.name == "record.json" and not os.path.lexists(path):
         is_noticeable, begun = False, name.removesuffix("record.json")
     for words in COMMANDS:
         answer = answers[" ".join(words)]
-        if not answer.needs(name, path):
+        if not answer.needs(name, is_folder_changed=is_folder_changed):
             continue
         ended = run(words, project.folder, 60)
         outcome.faults += _faults(ended, name, answer, is_noticeable=is_noticeable)

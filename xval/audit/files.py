@@ -32,7 +32,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
-    from pyarrow import parquet
+    from preprocessing.clips.parquet_files import column_names
 
     name = "model.skops" if job.is_estimator else "model.ensemble" if job.is_ensemble else job.model_path.name
     model = job.folder / name
@@ -46,7 +46,7 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
         faults.append(str(error).removeprefix(f"{job.folder}{os.sep}"))
     predictions = job.folder / "predictions.parquet"
     try:
-        missing = {"item", "clip", "side"} - set(parquet.read_schema(predictions).names)
+        missing = {"item", "clip", "side"} - set(column_names(predictions))
         faults += [f"{predictions.name} has no column '{name}'" for name in sorted(missing)]
     except FileNotFoundError:
         faults.append(f"{predictions.name} is missing")

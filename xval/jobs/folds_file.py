@@ -13,6 +13,7 @@ from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan, make_folds
 from xval.json_files import FORMAT_VERSION, read_json, write_atomically, write_json
 from xval.results.folder import ExperimentFolder
+from xval.results.read import read_folds
 from xval.settings.schema import Settings
 
 
@@ -29,13 +30,15 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     Raises:
         CorpusError: The corpus is missing.
         FoldsError: The items cannot be split as asked.
+        ResultsError: folds.json is damaged.
     """
     dataset, data_folder = settings.dataset, Path(settings.data_folder)
     wanted = settings.fold_settings()
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
-    if written and written["settings"] == wanted.of_task(settings.task_type) and written["corpus_fingerprint"] == fingerprint:
-        return FoldPlan.from_dict(written)
+    known = (wanted.of_task(settings.task_type), fingerprint)
+    if written and (written.get("settings"), written.get("corpus_fingerprint")) == known:
+        return read_folds(folder).plan
     opened = corpus.open_corpus(dataset, data_folder)
     if settings.task_type != opened.task_type and not settings.task.is_reconstruction:  # which needs no labels
         raise FoldsError(

@@ -14,10 +14,10 @@ from xval.folds.split import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold, uses_part
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
-from xval.json_files import FORMAT_VERSION, read_json, write_if_changed
+from xval.json_files import FORMAT_VERSION, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
-from xval.results.read import is_current, read_done
+from xval.results.read import is_current, read_done, read_folds
 from xval.saved_models.initial import has_changed
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
@@ -170,12 +170,12 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], clips: 
 
 def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int]) -> None:
     """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
-    written = read_json(folder.folds_file)
-    if written is None:
+    if not folder.folds_file.exists():
         return
-    before, now = FoldPlan.from_dict(written).settings, folds.settings
+    written = read_folds(folder)
+    before, now = written.plan.settings, folds.settings
     # A deal more or less changes none of the others.
-    deals = zip(written.get("deal_hashes", [written["hash"]]), folds.deal_hashes, strict=False)
+    deals = zip(written.deal_hashes, folds.deal_hashes, strict=False)
     if all(earlier == present for earlier, present in deals) and before.get("task_type") == now.get("task_type"):
         return
     finished = [number for number in folder.instances() if number not in replaced and read_done(folder, folder.jobs(number))]

@@ -211,7 +211,10 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         listed = listed[~listed["augmented"]]
     if listed.empty:
         raise CorpusError(f"{path}: every clip is an augmented copy, and copies are never tested.")
-    return _complete(path.stem, audio_folder, listed, task_type)
+    try:
+        return _complete(path.stem, audio_folder, listed, task_type)
+    except CorpusError as error:
+        raise CorpusError(f"{path}: {error}") from error
 
 
 def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: str) -> LabelledClips:

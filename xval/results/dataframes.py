@@ -223,7 +223,7 @@ def _column_names(path: Path) -> list[str]:
 
 def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
-        return read_frame(path, {"item": "text", "side": "text"}, columns=columns)[columns]
+        return read_frame(path, {"item": "text"}, columns=columns)[columns]
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 

@@ -180,7 +180,7 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
             raise ValueError("no folds")  # noqa: TRY301 - worded below
         if len(found.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
             raise ValueError(f"{len(plan.folds)} folds and {len(found.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(
             f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "
             "move the experiment's folder away and run it again."

@@ -19,7 +19,7 @@ from xval.metrics import Metric
 from xval.operating_system import flush, quote, replace
 from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
-from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
+from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems, has_numbers, is_over_items
 from xval.results.job_key import JobKey
 from xval.results.read import (
     Curves,
@@ -136,9 +136,10 @@ def is_stale(folder: ExperimentFolder) -> bool:
     if not folder.workbook.exists():
         return True
     built_ns = folder.workbook.stat().st_mtime_ns
-    if folder.folds_file.exists() and folder.folds_file.stat().st_mtime_ns > built_ns:
-        return True
-    return any(folder.last_change_ns(instance) > built_ns for instance in folder.instances())
+    folds = folder.folds_file
+    return (folds.exists() and folds.stat().st_mtime_ns > built_ns) or any(
+        folder.last_change_ns(instance) > built_ns for instance in folder.instances()
+    )
 
 
 def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
@@ -164,13 +165,12 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[Me
 def _is_metric_dict(content: Mapping[str, Any]) -> bool:
     """Return whether the content of a metrics.json has what is read of it without a look at the records."""
     parameters, summary = content.get("parameters"), content.get("summary")
-    is_whole = MetricDict.__required_keys__ <= content.keys()
+    has_figures = "over_items" not in content or is_over_items(content["over_items"])
+    is_whole = has_figures and MetricDict.__required_keys__ <= content.keys()
     if not is_whole or not isinstance(summary, dict) or not isinstance(parameters, dict) or settings_faults(parameters):
         return False
-    if not all(isinstance(side, dict) for side in summary.values()):
-        return False
-    figures = [each for side in summary.values() for each in side.values()]
-    return all(isinstance(each, dict) and each.keys() >= Figure.__required_keys__ for each in figures)
+    figures = [each for side in summary.values() for each in (side.values() if isinstance(side, dict) else [None])]
+    return all(has_numbers(each, Figure.__required_keys__) and each["n"] is not None for each in figures)
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
@@ -278,14 +278,13 @@ def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: 
 def _known_over_items(metrics_file: Path, metric_dict: MetricDict) -> OverItems | None:
     """Return the figures over items in metrics.json if it has the same records."""
     try:
-        old = read_json(metrics_file)
+        old = read_json(metrics_file) or {}
     except ResultsError:
         return None  # it is written anew
-    if not old or any(old.get(name) != metric_dict.get(name) for name in ("folds", "repeats")):
+    found: Any = old.get("over_items")
+    if not is_over_items(found) or any(old.get(name) != metric_dict.get(name) for name in ("folds", "repeats")):
         return None
-    found = old.get("over_items")
-    is_whole = isinstance(found, dict) and found.get("version") == OVER_ITEMS_VERSION and not found.get("missing")
-    return cast("OverItems", found) if is_whole else None
+    return cast("OverItems", found) if found["version"] == OVER_ITEMS_VERSION and not found["missing"] else None
 
 
 def _read_history(path: Path, damaged: list[str]) -> Curves | None:

@@ -119,7 +119,14 @@ def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, en
 
 @pytest.mark.parametrize(
     "damage",
-    [{"summary": {"test": {"accuracy": {}}}}, {"summary": {"test": 1}}, {"folds": None}, {"parameters": {"fmin_hz": [[]]}}],
+    [
+        {"summary": {"test": {"accuracy": {}}}},
+        {"summary": {"test": 1}},
+        {"summary": {"test": {"accuracy": dict.fromkeys(("mean", "std", "n", "min", "max"), "x")}}},
+        {"folds": None},
+        {"parameters": {"fmin_hz": [[]]}},
+        {"over_items": {"figures": {}}},
+    ],
 )
 def test_a_metric_dict_that_was_changed_is_named_with_how_to_make_it_again(folder, end_fold, damage):
     end_fold(1, 1, 0.5)
