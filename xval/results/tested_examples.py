@@ -133,7 +133,7 @@ def _arrays(task: Task, table: pa.Table, class_names: Sequence[str]) -> tuple[ND
     def numbers(prefix: str, names: Sequence[str]) -> NDArray[np.float32]:
         found = np.array([table[f"{prefix}_{name}"].to_numpy() for name in names], np.float32).T
         if not np.isfinite(found).all():
-            raise ValueError(f"NaN or infinite in {prefix}_{names[0]} or beside it")
+            raise ValueError(f"NaN or infinite values in its columns {prefix}_...")
         return found
 
     if task.is_reconstruction:

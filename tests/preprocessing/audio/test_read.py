@@ -187,7 +187,7 @@ def test_refuses_files_without_samples(tmp_path: Path) -> None:
 def test_refuses_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"gone\.wav: no such file"):
         read_audio(tmp_path / "gone.wav")
-    with pytest.raises(AudioError, match="no such file"):
+    with pytest.raises(AudioError, match="a folder, no audio file"):
         read_audio(tmp_path)
 
 

@@ -182,7 +182,8 @@ def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run, damage)
 
     (line,) = rebuild(folder)
 
-    assert ("are NaN or infinite" if damage == "NaN" else "fold_3/predictions.parquet: damaged") in line
+    assert "fold_3/predictions.parquet: damaged" in line
+    assert ("NaN or infinite values" in line) is (damage == "NaN")
     assert "The pooled figures of instance 1 are missing." in line
     assert read_metric_dicts(folder, [1])[0]["summary"]["test"]["accuracy"]["n"] == 6
 
