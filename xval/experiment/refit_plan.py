@@ -68,7 +68,7 @@ def plan_refit(
         n_epochs = epochs or choose_epochs(chosen.best_epochs)
         return Refit(n_epochs, choose_learning_rates(chosen.job.settings, n_epochs, chosen.learning_rates), facts)
     n_epochs = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
-    histories = [read_history(folder.fold_folder(*key) / "history.csv")["learning_rate"] for key in records]
+    histories = [read_history(folder.fold_folder(*key) / "history.csv", "learning_rate")["learning_rate"] for key in records]
     return Refit(n_epochs, choose_learning_rates(instance.settings, n_epochs, histories), facts)
 
 

@@ -77,4 +77,4 @@ def search_all_items(
     chosen, folder = ended.jobs[0], ExperimentFolder(Path(job.experiment_folder))
     best = search.tried[(chosen.chosen or {})["trial"] - 1]
     paths = [folder.fold_folder(*place, number, best.number) / "history.csv" for number in range(1, len(search.folds) + 1)]
-    return Chosen(chosen, search.best_epochs(best), [read_history(path)["learning_rate"] for path in paths])
+    return Chosen(chosen, search.best_epochs(best), [read_history(path, "learning_rate")["learning_rate"] for path in paths])

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xval.errors import ResultsError
-from xval.json_files import read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.ranking import rank_instances
+from xval.results.read import read_folds
 from xval.results.rebuild import gather_finished
 from xval.results.summary import SIDE_NAMES
 
@@ -96,7 +96,8 @@ def _models_of_folds(instance: Path) -> list[Path]:
 
 def _numbers_of_folds(instance: Path) -> set[int]:
     """Return the numbers of the folds of the experiment of an instance; none if there is no folds.json."""
-    return {fold["number"] for fold in (read_json(instance.parent / "folds.json") or {}).get("folds", ())}
+    experiment = ExperimentFolder(instance.parent)
+    return set(read_folds(experiment).numbers) if experiment.folds_file.exists() else set()
 
 
 def _model_in(folder: Path) -> Path | None:

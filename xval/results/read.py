@@ -257,8 +257,12 @@ def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -
     return bool((record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash))
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Return the columns of a history.csv.
+def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
+    """Return the columns of a history.csv; none where there is no epoch.
+
+    Args:
+        path: The file.
+        needed: Columns that must be there, besides that of the epochs.
 
     Raises:
         OSError: The file is missing or cannot be read.
@@ -269,9 +273,14 @@ def read_history(path: Path) -> dict[str, list[float]]:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}
-        return {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        found = {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     except (ValueError, csv.Error) as error:
         raise ResultsError(f"{path}: damaged ({error}).") from error
+    if missing := [name for name in ("epoch", *needed) if name not in found]:
+        raise ResultsError(f"{path}: damaged (no column '{missing[0]}').")
+    if found["epoch"] != list(range(1, len(rows) + 1)):
+        raise ResultsError(f"{path}: damaged (its epochs are not 1, 2, 3 ...).")
+    return found
 
 
 def _is_number(value: object) -> bool:

@@ -19,8 +19,9 @@ from xval.metrics import Metric
 from xval.operating_system import flush, quote, replace
 from xval.results.added_figures import merge_added, update_added
 from xval.results.folder import ExperimentFolder
-from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems, has_numbers, is_over_items
+from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems, is_over_items
 from xval.results.job_key import JobKey
+from xval.results.metric_dict_form import is_metric_dict
 from xval.results.read import (
     Curves,
     WrittenFolds,
@@ -29,10 +30,9 @@ from xval.results.read import (
     read_history,
     read_records,
     read_settings,
-    settings_faults,
 )
 from xval.results.repeats import jobs_of
-from xval.results.summary import Figure, MetricDict, make_metric_dict
+from xval.results.summary import MetricDict, make_metric_dict
 
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json, which is read whole
 
@@ -153,24 +153,13 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[Me
         for instance in instances:
             path = folder.instance_folder(instance) / "metrics.json"
             if metric_dict := read_json(path):
-                if not _is_metric_dict(metric_dict):
+                if not is_metric_dict(metric_dict):
                     raise ResultsError(
                         f"{path}: no metric dict. Make it again: python -m xval rebuild {quote(str(folder.path))}"
                     )
                 metric_dict.pop("history", None)
                 found.append(cast("MetricDict", metric_dict))
     return found
-
-
-def _is_metric_dict(content: Mapping[str, Any]) -> bool:
-    """Return whether the content of a metrics.json has what is read of it without a look at the records."""
-    parameters, summary = content.get("parameters"), content.get("summary")
-    has_figures = "over_items" not in content or is_over_items(content["over_items"])
-    is_whole = has_figures and MetricDict.__required_keys__ <= content.keys()
-    if not is_whole or not isinstance(summary, dict) or not isinstance(parameters, dict) or settings_faults(parameters):
-        return False
-    figures = [each for side in summary.values() for each in (side.values() if isinstance(side, dict) else [None])]
-    return all(has_numbers(each, Figure.__required_keys__) and each["n"] is not None for each in figures)
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:

@@ -49,6 +49,12 @@ def test_folds_without_a_model_are_named(experiment):
     assert find_members(experiment / "instance_1")[1].endswith("instance_1: one fold of 3, none of fold 1, 2")
 
 
+def test_damaged_folds_are_named(experiment):
+    write_json(experiment / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": [1e308]})
+    with pytest.raises(ResultsError, match=r"folds\.json: does not hold the folds of an experiment"):
+        find_members(experiment / "instance_1")
+
+
 def test_repeats_of_a_fold_are_further_members(experiment):
     further = experiment / "instance_1" / "fold_2_repeat_2"
     further.mkdir()

@@ -124,6 +124,8 @@ def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, en
         {"summary": {"test": 1}},
         {"summary": {"test": {"accuracy": dict.fromkeys(("mean", "std", "n", "min", "max"), "x")}}},
         {"folds": None},
+        {"folds": [1]},
+        {"folds": {"1": {"status": "done"}}},
         {"parameters": {"fmin_hz": [[]]}},
         {"over_items": {"figures": {}}},
     ],
@@ -141,6 +143,18 @@ def test_a_metric_dict_that_was_changed_is_named_with_how_to_make_it_again(folde
 
     rebuild(folder)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("nan,loss\n1,0.5\n", "no column 'epoch'"), ("epoch,loss\nnan,0.5\n", "its epochs are not 1, 2, 3 ...")],
+)  # fmt: skip
+def test_a_history_without_its_epochs_is_named_and_left_out(folder, end_fold, content, said):
+    end_fold(1, 1, 0.5)
+    path = folder.fold_folder(1, 1) / "history.csv"
+    path.write_text(content)
+
+    assert DerivedFiles(folder).rebuild() == [f"{path}: damaged ({said}). Its curves are missing from the workbook."]
 
 
 def test_a_history_that_the_system_cannot_read_is_named(folder, end_fold, monkeypatch):
