@@ -106,6 +106,8 @@ def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.D
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])
     if store.is_waveform:  # its windows are cut when they are read
         wanted = _cut_from_waveforms(job, side, store)
+    if "row" not in found:
+        return set(wanted["clip"])
     rows = set(zip(found["item"], found["row"], strict=True))
     lost = [row not in rows for row in zip(wanted["item"], wanted["row"], strict=True)]
     return set(wanted.loc[lost, "clip"])

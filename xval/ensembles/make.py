@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from preprocessing.store.checksums import refuse_damage
 from xval.ensembles.fold import combine_fold
 from xval.ensembles.members import Member, find_members
 from xval.errors import ResultsError, SettingsError, suggestion
@@ -68,7 +69,7 @@ def make_ensemble(
     Raises:
         SettingsError: Members cannot be combined, the method is unknown, or the number belongs to an instance that is trained.
         ResultsError: Members do not fit together, or files are missing or damaged.
-        CorpusError: A feature store is gone.
+        CorpusError: A feature store is gone or damaged.
     """
     if method not in METHODS:
         raise SettingsError(f"unknown method '{method}'. {suggestion(method, METHODS)}")
@@ -81,11 +82,14 @@ def make_ensemble(
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
     if earlier := [key for key in keys if folder.fold_folder(*key).exists()]:
         folder.replace(instance.number, earlier)
-    weights = {}
+    weights, checked = {}, set()
     try:
         write_settings(folder, instance, read_description(folder))
         for key in keys:
             job = _make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold))
+            if job.store_folder not in checked:
+                refuse_damage(Path(job.store_folder))
+                checked.add(job.store_folder)
             weights[key.fold] = _make_fold(job, members[key.fold], method)
     except BaseException:
         if not folder.jobs(instance.number):

@@ -323,6 +323,15 @@ def test_last_windows_of_waveforms_that_were_left_out(copy):
     assert all(": examples of 'speaker_" in fault and " are missing from the " in fault for fault in verdict.faults)
 
 
+def test_predictions_without_the_numbers_of_their_examples(copy):
+    change_predictions(copy.fold(), lambda table: table.rename(columns={"row": "nan"}))
+
+    verdict = copy.audit()["clips"]
+
+    assert verdict.state == "FAILED"
+    assert all("instance 1, fold 1: examples of" in fault for fault in verdict.faults)
+
+
 def test_a_clip_that_counts_twice(copy):
     change_predictions(copy.fold(), lambda table: pd.concat([table, table[table["side"] == "test"].head(1)]))
     clip = predictions_of(copy.fold())["clip"].iloc[-1]

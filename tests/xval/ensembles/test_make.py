@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from xval.__main__ import main
 from xval.audit import audit
 from xval.ensembles.fold import combine_fold
 from xval.ensembles.make import make_ensemble, read_description
-from xval.errors import ResultsError, SettingsError
+from xval.errors import CorpusError, ResultsError, SettingsError
 from xval.inference import load_model
 from xval.report.request import PageRequest
 from xval.report.write import write_page
@@ -184,6 +185,17 @@ def test_members_that_do_not_fit_are_refused_by_name(experiment, name, change, m
     experiment.edit(2, name, change)
 
     with pytest.raises((ResultsError, SettingsError), match=message):
+        experiment.make(1, 2)
+    assert not (experiment.path / "instance_901").exists()
+
+
+def test_a_flipped_bit_in_the_targets_of_the_store_is_named(experiment, request):
+    path = next(experiment.data.glob("*/features/*/targets/*.npy"))
+    content = path.read_bytes()
+    request.addfinalizer(lambda: path.write_bytes(content))  # other tests have it too
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    with pytest.raises(CorpusError, match=re.escape(f"{path}: not as it was written (another checksum)")):
         experiment.make(1, 2)
     assert not (experiment.path / "instance_901").exists()
 
