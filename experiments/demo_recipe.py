@@ -15,6 +15,7 @@ from xval import Experiment
 experiment = Experiment(
     description="Words of unseen speakers: an SVM on MFCC and augmented copies of the clips",
     dataset="demo_copies",
+    num_experiment=5,
     num_folds=4,
     validation_fraction=0.1,
     architecture="svm",

@@ -11,7 +11,7 @@ from xval import Experiment, choice, log_uniform, uniform
 experiment = Experiment(
     description="Words of unseen speakers: an MLP as it is, and with settings that each fold searches",
     dataset="demo",
-    num_experiment=4,
+    num_experiment=6,
     num_folds=4,
     num_epochs=12,
     patience=4,

@@ -6,6 +6,7 @@ Comes in: metric dicts. Goes out: an `Estimate` for an instance and a metric.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from xval.results.comparison.text import decimals
 from xval.results.ranking import test_side
 from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, figure, fold_values, item_figure
 
@@ -91,9 +92,7 @@ def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str], *, by_
 
 def fixed(number: float | None) -> str:
     """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
-    if number is None:
-        return "–"
-    return f"{number:.3f}" if number == 0 or 0.001 <= abs(number) < 100 else f"{number:.3g}"
+    return "–" if number is None else decimals(number)
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -22,6 +22,7 @@ SOURCES = {
     "Applications in Genetics and Molecular Biology 9(1), 39.",
 }
 _PLANNED_REPEATS = 5
+_ROUNDING = 1e-15  # what is left of a difference of equal means
 _VERDICTS = {
     "better": "it is better",
     "worse": "it is worse",
@@ -36,7 +37,7 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
         (
             pair.instance,
             pair.comment,
-            _number(pair.mean),
+            decimals(pair.mean),
             f"{_signed(pair.test.difference)} {_interval(pair)}",
             _p(pair.test.p),
             _p(pair.p_holm),
@@ -50,7 +51,7 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def describe_baseline(comparison: Comparison) -> str:
     """Return a sentence on what is compared with what."""
-    means = sorted({_number(pair.baseline_mean) for pair in comparison.pairs})
+    means = sorted({decimals(pair.baseline_mean) for pair in comparison.pairs})
     direction = "higher" if comparison.higher_is_better else "lower"
     return (
         f"{_capital(comparison.figure)} ({direction} is better), instance less baseline. "
@@ -137,12 +138,12 @@ def describe_methods(comparison: Comparison) -> str:
 def describe_result(comparison: Comparison, pair: Pair) -> str:
     """Return what was found for one instance, in a sentence."""
     named = f"Instance {pair.instance}" + (f" ({pair.comment})" if pair.comment else "")
-    reached = f"{named} reached {_number(pair.mean)}, the baseline {_number(pair.baseline_mean)}"
+    reached = f"{named} reached {decimals(pair.mean)}, the baseline {decimals(pair.baseline_mean)}"
     test, flips = pair.test, pair.flips
     if math.isnan(test.p):
         return f"{reached}; the difference of {_signed(test.difference)} was not tested."
     facts = [f"difference {_signed(test.difference)}, 95 % interval {_interval(pair)}"]
-    t = f"t({test.n_folds - 1}) = {test.difference / test.standard_error:.2f}, " if test.standard_error > 0 else ""
+    t = f"t({test.n_folds - 1}) = {test.difference / test.standard_error:z.2f}, " if test.standard_error > 0 else ""
     holm = f", after Holm {_equals(pair.p_holm)}" if comparison.n_comparisons > 1 else ""
     facts.append(f"{t}{_equals(test.p)}{holm}")
     if flips:
@@ -186,17 +187,19 @@ def _range_of_counts(numbers: tuple[int, ...]) -> str:
 
 
 def _range(numbers: list[float]) -> str:
-    low, high = _number(min(numbers)), _number(max(numbers))
+    low, high = decimals(min(numbers)), decimals(max(numbers))
     return low if low == high else f"{low} to {high}"
 
 
-def _number(number: float) -> str:
+def decimals(number: float) -> str:
     """Return three decimals, or three digits where those would say too little or too much."""
-    return f"{number:.3f}" if number == 0 or 0.001 <= abs(number) < 100 else f"{number:.3g}"
+    if abs(number) < _ROUNDING:
+        return "0.000"
+    return f"{number:.3f}" if 0.001 <= abs(number) < 100 else f"{number:.3g}"
 
 
 def _signed(number: float) -> str:
-    return f"{'+' if number > 0 else ''}{_number(number)}"
+    return f"{'+' if number >= _ROUNDING else ''}{decimals(number)}"
 
 
 def _p(p: float) -> str:

@@ -11,7 +11,14 @@ from statsmodels.stats.multitest import multipletests
 from xval.errors import ResultsError, SettingsError
 from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import Competitor, FoldFigure
-from xval.results.comparison.text import describe_limits, describe_plans, describe_result, describe_to_publish, table_rows
+from xval.results.comparison.text import (
+    decimals,
+    describe_limits,
+    describe_plans,
+    describe_result,
+    describe_to_publish,
+    table_rows,
+)
 
 RATIO = 0.25
 NAN = math.nan
@@ -288,3 +295,10 @@ def test_the_table_has_all_numbers():
 def test_a_negative_rope_is_refused():
     with pytest.raises(SettingsError, match=r"rope=-1"):
         compare_accuracy([competitor("2", {1: 0.5, 2: 0.6})], competitor("1", {1: 0.5, 2: 0.7}), rope=-1)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(-2.8e-17, "0.000"), (0.0, "0.000"), (-0.25, "-0.250"), (0.0004, "0.0004"), (1234.5, "1.23e+03")]
+)
+def test_a_figure_has_three_decimals_or_digits_and_what_rounding_left_is_nothing(number, text):
+    assert decimals(number) == text
