@@ -251,8 +251,7 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
             f"{folder} holds files that were made otherwise:\n  {shown}\nChoose another folder, or --overwrite to replace them."
         )
     if overwrite and (differences or is_complete):
-        # No file has such a stamp.
-        return {path: Source((-1,), source.files) for path, source in before.items()}
+        return {path: Source((-1,), source.files) for path, source in before.items()}  # no file has such a stamp
     return before
 
 

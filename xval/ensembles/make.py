@@ -82,15 +82,14 @@ def make_ensemble(
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
     if earlier := [key for key in keys if folder.fold_folder(*key).exists()]:
         folder.replace(instance.number, earlier)
-    weights, checked = {}, set()
+    weights = {}
     try:
         write_settings(folder, instance, read_description(folder))
-        for key in keys:
-            job = _make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold))
-            if job.store_folder not in checked:
-                refuse_damage(Path(job.store_folder))
-                checked.add(job.store_folder)
-            weights[key.fold] = _make_fold(job, members[key.fold], method)
+        jobs = [_make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold)) for key in keys]
+        for store in sorted({job.store_folder for job in jobs}):
+            refuse_damage(Path(store))
+        for job in jobs:
+            weights[job.fold.number] = _make_fold(job, members[job.fold.number], method)
     except BaseException:
         if not folder.jobs(instance.number):
             shutil.rmtree(folder.instance_folder(instance.number), ignore_errors=True)
