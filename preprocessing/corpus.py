@@ -27,6 +27,7 @@ from preprocessing.corpus_folder import command_to_make, corpus_folder, index_pa
 from preprocessing.file_replacement import replace_file
 from xval.csv_text import guarded
 from xval.errors import CorpusError
+from xval.operating_system import open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,7 +214,8 @@ def fingerprint(dataset: str, data_folder: Path) -> str:
     """
     path = index_path(dataset, data_folder)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}.") from error
 

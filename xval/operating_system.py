@@ -153,8 +153,12 @@ def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:
     Raises:
         OSError: As `open_regular`.
     """
-    with open_regular(path, most_bytes) as file:
-        return file.read(most_bytes)
+    try:
+        with open_regular(path, most_bytes) as file:
+            return file.read(most_bytes)
+    except OSError as error:  # which lacks the name where it comes from reading
+        error.filename = error.filename or str(path)
+        raise
 
 
 def flush(path: Path) -> None:

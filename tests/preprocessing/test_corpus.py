@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,18 @@ def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path: Path) -
     assert counts == [(number, 220) for number in range(1, 221)]
     assert together.index_hash == alone.index_hash
     assert fingerprint("tones", tmp_path / "data") == prints
+
+
+def test_the_fingerprint_of_an_index_takes_no_memory_of_its_size(audio: Path, clips: pd.DataFrame) -> None:
+    make(clips, audio)
+    os.truncate(audio.parent / "data" / "tones" / "corpus.parquet", 100 << 20)  # a hole, which takes no room on the disk
+
+    tracemalloc.start()
+    fingerprint("tones", audio.parent / "data")
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most_bytes < 5 << 20
 
 
 def test_the_hash_depends_on_content_not_on_place_or_order(audio: Path, clips: pd.DataFrame) -> None:

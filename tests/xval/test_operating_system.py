@@ -219,6 +219,16 @@ def test_a_file_that_is_larger_than_its_reader_expects_is_refused_unread(tmp_pat
         read_regular(path)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the file is one of Linux")
+def test_what_the_system_refuses_while_a_file_is_read_names_the_file(tmp_path):
+    path = tmp_path / "model.json"
+    path.symlink_to("/proc/self/mem")  # opens as a regular file
+
+    with pytest.raises(OSError, match="Input/output error") as refused:
+        read_regular(path)
+    assert refused.value.filename == str(path)
+
+
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path):
     with pytest.raises(IrregularFileError, match="no regular file"):
         open_regular(tmp_path)

@@ -138,7 +138,9 @@ def is_stale(folder: ExperimentFolder) -> bool:
     built_ns = folder.workbook.stat().st_mtime_ns
     folds = folder.folds_file
     return (folds.exists() and folds.stat().st_mtime_ns > built_ns) or any(
-        folder.last_change_ns(instance) > built_ns for instance in folder.instances()
+        (changed_ns := folder.last_change_ns(instance)) > built_ns
+        or (changed_ns and not (folder.instance_folder(instance) / "metrics.json").exists())
+        for instance in folder.instances()
     )
 
 

@@ -181,6 +181,18 @@ def test_derived_files_are_stale_once_a_fold_has_ended_after_they_were_begun(fol
     assert is_stale(folder)
 
 
+def test_derived_files_are_stale_where_the_metric_dict_of_an_instance_is_gone(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(2, 1, 0.5)
+    rebuild(folder)
+
+    (folder.instance_folder(2) / "metrics.json").unlink()
+
+    assert is_stale(folder)
+    rebuild(folder)
+    assert not is_stale(folder)
+
+
 def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(folder, end_fold, monkeypatch):
     end_fold(1, 1, 0.5)
     flush_all, n_flushed = folder_module.flush_all, []
