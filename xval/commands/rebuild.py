@@ -50,7 +50,12 @@ def run(options: argparse.Namespace) -> int:
     damaged = rebuild(folder)
     for line in damaged:
         write_line(f"left out: {line}", sys.stderr)
-    written = [number for number in folder.instances() if (folder.instance_folder(number) / "metrics.json").exists()]
+    folders = {number: folder.instance_folder(number) for number in folder.instances()}
+    written = [
+        number
+        for number, path in folders.items()
+        if (path / "metrics.json").exists() and not any(line.startswith(str(path / "settings.json")) for line in damaged)
+    ]
     console = make_console()
     if written:
         console.print(f"Written from {len(written)} instance(s): metrics.json of each, {folder.workbook}")

@@ -63,7 +63,6 @@ def test_a_damaged_record_is_named_and_the_rest_is_rebuilt(command, results, con
 
 def test_an_instance_without_its_settings_is_left_out(command, results):
     (results / "instance_2" / "settings.json").unlink()
-    (results / "instance_2" / "metrics.json").unlink()
 
     code, printed, errors = command("rebuild", results)
 
