@@ -12,6 +12,7 @@ from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import ResultsError
 from xval.saved_models.description import ModelDescription, read_description
+from xval.saved_models.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.saved_models.load import find_architecture
 
 
@@ -20,7 +21,9 @@ def _check(evidence: Evidence, findings: Findings) -> None:
     stores: set[Path] = set()
     for job in evidence.jobs:
         findings.n_checked += 1
-        findings.faults += [f"{job.name}: {fault}" for fault in _faults(job, evidence)]
+        if faults := _faults(job, evidence):
+            again = "make the ensemble again" if job.is_ensemble else "run the experiment again"
+            findings.faults.append(f"{job.name}: {'; '.join(faults)}. Move {job.folder} away and {again}.")
         with suppress(NotCheckableError):  # other rules say why
             stores.add(evidence.store(job).folder)
     for folder in sorted(stores) if evidence.with_checksums else ():
@@ -36,14 +39,15 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
 
     name = "model.skops" if job.is_estimator else "model.ensemble" if job.is_ensemble else job.model_path.name
     model = job.folder / name
-    faults = [] if model.is_file() else [f"{model.name} is missing"]
+    needed = [name, *(["history.csv"] if "best_epoch" in job.record else []), *_audio_hashes(job, evidence)]
+    faults = [f"{each} is missing" for each in needed if not (job.folder / each).is_file()]
     try:
         job.description()
         faults += _faults_of_description(job, evidence, read_description(model))
     except NotCheckableError as error:
         faults.append(str(error))
     except (ResultsError, OSError) as error:
-        faults.append(str(error).removeprefix(f"{job.folder}{os.sep}"))
+        faults.append(str(error).removeprefix(f"{job.folder}{os.sep}").removesuffix("."))
     predictions = job.folder / "predictions.parquet"
     try:
         missing = {"item", "clip", "side"} - set(column_names(predictions))
@@ -53,6 +57,15 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     except DAMAGE as error:
         faults.append(f"{predictions.name} is damaged ({' '.join(str(error).split())[:100]})")
     return faults
+
+
+def _audio_hashes(job: JobEvidence, evidence: Evidence) -> tuple[str, ...]:
+    """Return the files of audio hashes that a fold must have: all, where the corpus has hashes and no earlier model is used."""
+    with suppress(NotCheckableError):
+        settings, hashes = job.settings, evidence.corpus.index["audio_hash"].fillna("")
+        uses_models = job.is_ensemble or settings.initial_model or settings.embedding_model or job.record.get("models")
+        return (SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME) if (hashes != "").all() and not uses_models else ()
+    return ()  # other rules say why
 
 
 def _faults_of_description(job: JobEvidence, evidence: Evidence, described: ModelDescription) -> list[str]:
@@ -79,6 +92,6 @@ def _faults_of_description(job: JobEvidence, evidence: Evidence, described: Mode
 
 FILES = Rule(
     "files",
-    "every finished fold has its record, model, description and predictions, and they and the feature stores are undamaged",
+    "every finished fold has all its files, and they and the feature stores are undamaged",
     _check,
 )

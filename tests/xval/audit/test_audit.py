@@ -141,11 +141,12 @@ def test_a_damaged_record_is_named(copy):
     assert str(copy.fold(2, 1) / "record.json") in copy.faults_of_only("files")
 
 
-@pytest.mark.parametrize("name", ["predictions.parquet", "model.json", "model.keras"])
-def test_a_missing_file_is_named(copy, name):
+@pytest.mark.parametrize("name", ["predictions.parquet", "model.json", "model.keras", "history.csv", "seen_audio.npy"])
+def test_a_missing_file_is_named_with_the_remedy(copy, name):
     (copy.fold(1, 2) / name).unlink()
 
-    assert copy.only_failure() == ("files", f"instance 1, fold 2: {name} is missing")
+    remedy = f"Move {copy.fold(1, 2)} away and run the experiment again."
+    assert copy.only_failure() == ("files", f"instance 1, fold 2: {name} is missing. {remedy}")
 
 
 DELETED, N_ALTERED = object(), 40

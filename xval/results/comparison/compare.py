@@ -73,7 +73,8 @@ def compare(
     adjusted = holm(np.array([pair.test.p for pair in pairs]))
     level = LEVEL / max(1, int(np.sum(~np.isnan(adjusted))))
     final = tuple(replace(pair, p_holm=float(p), level=level) for pair, p in zip(pairs, adjusted, strict=True))
-    return Comparison(metric, figure, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes))
+    largest = bounds[1] - bounds[0] if bounds else math.inf
+    return Comparison(metric, figure, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes), largest)
 
 
 def _compare_pair(

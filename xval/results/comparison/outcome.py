@@ -104,6 +104,7 @@ class Comparison:
         baseline_reason: Why it is the baseline.
         pairs: One for each other instance.
         notes: Which instances are left out, and what limits all pairs, in sentences.
+        largest_difference: Between two figures, by the bounds of the metric.
     """
 
     metric: str
@@ -114,6 +115,7 @@ class Comparison:
     baseline_reason: str
     pairs: tuple[Pair, ...]
     notes: tuple[str, ...]
+    largest_difference: float = math.inf
 
     @property
     def n_comparisons(self) -> int:

@@ -81,13 +81,15 @@ def describe_plans(comparison: Comparison) -> list[str]:
     pairs = [pair for pair in comparison.pairs if not math.isnan(pair.least_detectable)]
     if not pairs:
         return []
+    largest = comparison.largest_difference
     n_items, n_repeats = max(pair.n_items for pair in pairs), max(round(pair.components.n_repeats) for pair in pairs)
-    found = [f"{n_items} items and {_seeds(n_repeats)}, as now: {_range([pair.least_detectable for pair in pairs])}"]
+    now = _possible([pair.least_detectable for pair in pairs], largest)
+    found = [f"{n_items} items and {_seeds(n_repeats)}, as now: {now}"]
     sizes = [(2 * n_items, n_repeats), (n_items, _PLANNED_REPEATS), (2 * n_items, _PLANNED_REPEATS)]
     for items, repeats in dict.fromkeys(sizes):
         values = [value for pair in pairs if not math.isnan(value := pair.planned(items, repeats))]
         if values and (items, repeats) != (n_items, n_repeats):
-            found.append(f"{items} items and {_seeds(repeats)}: {_range(values)}")
+            found.append(f"{items} items and {_seeds(repeats)}: {_possible(values, largest)}")
     level = (
         f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}, from the steadiest to the least steady"
     )
@@ -189,6 +191,14 @@ def _range_of_counts(numbers: tuple[int, ...]) -> str:
 def _range(numbers: list[float]) -> str:
     low, high = decimals(min(numbers)), decimals(max(numbers))
     return low if low == high else f"{low} to {high}"
+
+
+def _possible(differences: list[float], largest: float) -> str:
+    """Return the range of differences, of which those beyond the largest that the metric allows are none."""
+    least = min(differences)
+    if least > largest:
+        return f"none (two figures differ by at most {largest:g})"
+    return f"{decimals(least)}, in others none" if max(differences) > largest else _range(differences)
 
 
 def decimals(number: float) -> str:

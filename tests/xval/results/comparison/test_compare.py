@@ -1,6 +1,7 @@
 """Instances against a baseline: the numbers, by hand and by others, and what cannot be said."""
 
 import math
+import re
 
 import baycomp
 import numpy as np
@@ -127,6 +128,18 @@ def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
     assert "12 items and 1 seed: " in sizes
     assert "5 seeds" not in sizes
     assert unknown.startswith("One seed per fold: how much of a difference is due to the seed is unknown")
+
+
+def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
+    noisy, steady = competitor("2", numbered([1.0, 0.0, 1.0, 0.0])), competitor("3", numbered([0.5, 0.6, 0.5, 0.6]))
+    baseline = competitor("1", numbered([0.0, 1.0, 0.1, 0.9]))
+    level = competitor("4", numbered([0.02, 0.99, 0.12, 0.88]))
+
+    (plans, *_) = describe_plans(compare_accuracy([noisy, steady], baseline, bounds=(0.0, 1.0)))
+    (mixed, *_) = describe_plans(compare_accuracy([noisy, level], baseline, bounds=(0.0, 1.0)))
+
+    assert "4 items and 1 seed, as now: none (two figures differ by at most 1); 8 items" in plans
+    assert re.search(r"4 items and 1 seed, as now: 0\.\d+, in others none;", mixed)
 
 
 @pytest.mark.parametrize(("bounds", "most"), [((0, 1), 1.0), ((0, math.inf), math.inf), (None, math.inf)])
