@@ -92,7 +92,7 @@ def make_features(
         console: Where to print.
         download_first: Fetch the corpus into its audio folder.
         n_processes: Processes that read audio.
-        says_next: Print which command goes on.
+        says_next: Print which command goes on; without it, advice names parameters of Python functions.
 
     Raises:
         SettingsError: A feature setting is unknown or wrong.
@@ -101,7 +101,7 @@ def make_features(
     from preprocessing.corpus import make_corpus
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
-    from preprocessing.quality.cautions import find_cautions
+    from preprocessing.quality.cautions import find_cautions, in_python
     from preprocessing.quality.near_duplicates import MOST_COMPARED, write_across_items
     from preprocessing.store.make import make_store
 
@@ -151,7 +151,7 @@ def make_features(
             "near-duplicates"
         )
     for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
-        console.print(f"Beware     {warning}")
+        console.print(f"Beware     {warning if says_next else in_python(warning)}")
     if says_next:
         console.print(f"Next       {_next_command(corpus, overrides)}")
     return store

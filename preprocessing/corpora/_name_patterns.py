@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 _SEPARATORS = ("_", "-", " ", ".")
+_MOST_LISTED = 6
 _TABLE = (
     "list them in a table with the columns path, item, label: python -m preprocessing table clips.csv --audio-folder FOLDER"
 )
@@ -19,8 +20,8 @@ def advise_patterns(names: Sequence[str]) -> str:
         names: Of files, without folders.
 
     Returns:
-        What follows "or": patterns that find something in every name, with what they find in the first; general ones where the
-        names have no common form.
+        What follows "or": patterns that find something in every name, with what they find in the first and the values of each
+        part, by which a user checks which one is the speaker; general ones where the names have no common form.
     """
     found = find_parts(names)
     if found is None:
@@ -35,16 +36,20 @@ def advise_patterns(names: Sequence[str]) -> str:
     if item is not None:
         options += f" --item-pattern '{_pattern(separator, item, len(parts))}'"
         meaning += f", item '{parts[item]}'"
+    columns = zip(*(_split(name, separator) for name in names), strict=True)
+    values = "; ".join(f"part {number}: {_listed(column)}" for number, column in enumerate(columns, start=1))
     return (
         f"give regular expressions whose group is the label, and the speaker, in the path, as {options} ({meaning} of "
-        f"{names[0]}); or {_TABLE}"
+        f"{names[0]}; check which part is the speaker: {values}); or {_TABLE}"
     )
 
 
 def find_parts(names: Sequence[str]) -> tuple[str, int, int | None] | None:
     """Return a separator, and which part of all names may be the label and which the item, from 0; None: no common form.
 
-    Parts of words come before numbers. The label has the fewest different values, the item more of them.
+    The last part of several, if it is a number, counts takes. Of the others names come before numbers, and those with fewer
+    different values first: the label, then the item. Where one part only is names, each of which comes with all values of a
+    number, as speakers do with the digits that they say, the names are the items.
     """
     for separator in _SEPARATORS:
         split = [_split(name, separator) for name in names]
@@ -53,10 +58,22 @@ def find_parts(names: Sequence[str]) -> tuple[str, int, int | None] | None:
         columns = list(zip(*split, strict=True))
         # Parts that are all alike, or different in every file, tell neither a class nor a speaker.
         useful = [number for number, column in enumerate(columns) if 1 < len(set(column)) < len(names)]
-        useful.sort(key=lambda number: (all(part.isdigit() for part in columns[number]), len(set(columns[number]))))
+        numbers = {number for number in useful if all(part.isdigit() for part in columns[number])}
+        if len(useful) > 1 and useful[-1] == len(columns) - 1:
+            useful = [number for number in useful if number not in numbers or number < useful[-1]]
+        useful.sort(key=lambda number: (number in numbers, len(set(columns[number]))))
+        if len(useful) > 1 and useful[0] not in numbers and useful[1] in numbers:
+            first, second = (columns[number] for number in useful[:2])
+            if len(set(zip(first, second, strict=True))) == len(set(first)) * len(set(second)):
+                useful[:2] = useful[1], useful[0]
         if useful:
             return separator, useful[0], useful[1] if len(useful) > 1 else None
     return None
+
+
+def _listed(values: Sequence[str]) -> str:
+    found = sorted(set(values))
+    return ", ".join(found[:_MOST_LISTED]) + (f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else "")
 
 
 def _split(name: str, separator: str) -> list[str]:

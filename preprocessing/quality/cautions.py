@@ -47,6 +47,16 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     return [text for text in found if text]
 
 
+def in_python(text: str) -> str:
+    """Return a caution with the parameters of Python functions in the place of options of commands."""
+    parameters = re.sub(
+        r"--set \w+=\w+(?: --set \w+=\w+)*",
+        lambda found: found[0].replace(" --set", ",").replace("--set", "the settings"),
+        text,
+    )
+    return parameters.replace("=none", "=None").replace("--task-type regression", 'task_type="regression"')
+
+
 def measured_labels(clips: "pd.DataFrame") -> str:
     """Return what to do about classes that are numbers; empty: nothing. Columns: label."""
     names = sorted(set(clips["label"]), key=natural_key)
@@ -119,9 +129,16 @@ def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
     why = "is empty" if len(lower) == len(clips) else "is empty in these alone, which tells them from the others"
     if settings.features == "embedding":
         return f"{who} a lower rate than {wanted} Hz (the lowest {lowest} Hz): what lies above {lowest // 2} Hz {why}"
+    given: dict[str, object] = {"sample_rate_hz": lowest}
+    if settings.features != "waveform" or settings.frontend != "none":
+        lengths = {name: getattr(settings, name) for name in ("n_fft", "win_length", "hop_length")}  # samples
+        given |= {name: max(1, round(length * lowest / wanted)) for name, length in lengths.items()}
+    if (settings.fmax_hz or 0) > lowest / 2:
+        given["fmax_hz"] = "none"
     return (
         f"{who} a lower rate than sample_rate_hz={wanted} (the lowest {lowest} Hz): what lies above {lowest // 2} Hz {why}. "
-        f"Give --set sample_rate_hz={lowest}{' --set fmax_hz=none' if (settings.fmax_hz or 0) > lowest / 2 else ''}"
+        f"Give {' '.join(f'--set {name}={value}' for name, value in given.items())}, which keeps windows as long in seconds, "
+        "and the experiment the same settings"
     )
 
 

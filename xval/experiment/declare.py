@@ -221,6 +221,7 @@ class Experiment:
             overrides=device | parameters,
             fold_numbers=None if folds is None else list(_as_list(folds)),
             quiet=quiet,
+            in_python=True,
         )
         find_architecture.cache_clear()  # between the cells of a notebook its file may have been edited
         try:

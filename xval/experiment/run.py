@@ -58,6 +58,7 @@ class RunRequest:
         list_only: Show the instances and end.
         dry_run: Show the jobs and end.
         quiet: Print failures and the closing table only.
+        in_python: It was asked for by a Python function, whose parameters advice names.
     """
 
     numbers: Sequence[int] | None = None
@@ -66,6 +67,7 @@ class RunRequest:
     list_only: bool = False
     dry_run: bool = False
     quiet: bool = False
+    in_python: bool = False
 
 
 def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
@@ -196,7 +198,7 @@ def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, conso
     """Write what stands before any training: folds, settings, the code, and the feature stores; return the jobs."""
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
-    from preprocessing.quality.cautions import find_cautions
+    from preprocessing.quality.cautions import find_cautions, in_python
 
     settings, quiet = planned.instances[0].settings, command.quiet
     data_folder = Path(settings.data_folder)
@@ -228,7 +230,7 @@ def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, conso
                 cautions[instance.number] = list(dict.fromkeys([*cautions.get(instance.number, []), *found]))
     for text in dict.fromkeys(text for texts in cautions.values() for text in texts):
         if not quiet:
-            console.print(f"The corpus: {text}.", soft_wrap=True, markup=False)
+            console.print(f"The corpus: {in_python(text) if command.in_python else text}.", soft_wrap=True, markup=False)
     if settings.overwrite_results:
         staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
         for number in sorted(numbers):

@@ -106,8 +106,8 @@ def options_in(message: str) -> list[dict[str, str]]:
         (FLAT, "yes", "anna"),
         ([name.replace("_", "-") for name in FLAT], "yes", "anna"),
         ([name.replace("_", ".") for name in FLAT], "yes", "anna"),
-        ([f"{word} {number}.wav" for word in ("yes", "no") for number in (1, 2, 3)], "yes", "1"),
-        ([f"{number % 3}_{number}_{'ab'[number % 2]}.wav" for number in range(9)], "a", "0"),
+        ([f"{digit}_{name}_{take}.wav" for digit in (0, 1, 2) for name in ("anna", "ben") for take in (0, 1)], "0", "anna"),
+        ([f"{'ab'[number // 4]}_{number}_{take}.wav" for number in range(8) for take in (1, 2)], "a", "0"),
     ],
 )
 def test_the_patterns_that_are_advised_for_flat_files_find_label_and_item(
@@ -118,11 +118,21 @@ def test_the_patterns_that_are_advised_for_flat_files_find_label_and_item(
         list_clips(tmp_path)
     message = str(caught.value)
     assert "python -m preprocessing table clips.csv" in message
-    assert f"(label '{label}', item '{item}' of {sorted(names)[0]})" in message.replace("'no'", "'yes'")
+    assert f"(label '{label}', item '{item}' of {sorted(names)[0]}; check which part is the speaker: part 1: " in (
+        message.replace("'no'", "'yes'")
+    )
     clips = list_clips(tmp_path, **options_in(message)[0])
     assert len(clips) == len(names)
     assert label in set(clips["label"])
     assert item in set(clips["item"])
+
+
+def test_a_running_number_is_never_the_item(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, *(f"{word} {number}.wav" for word in ("yes", "no") for number in range(8)))
+    with pytest.raises(CorpusError, match="check which part is the speaker") as caught:
+        list_clips(tmp_path)
+    assert "--item-pattern" not in str(caught.value)
+    assert "part 1: no, yes; part 2: 0, 1, 2, 3, 4, 5 and 2 more" in str(caught.value)
 
 
 def test_names_without_a_common_form_get_no_pattern(tmp_path: Path, lay_out) -> None:

@@ -7,6 +7,7 @@ from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._tables import are_measurements
 from preprocessing.quality.cautions import (
     contradicting_labels,
+    in_python,
     lonely_classes,
     measured_labels,
     padded,
@@ -100,5 +101,13 @@ def test_classes_of_one_item_and_low_rates_are_named() -> None:
     assert lonely_classes(clips).startswith("2 of 3 classes are of one item alone (y, z)")
     text = upsampled(clips, read_settings(["fmax_hz=7000"]))
     assert text.startswith("2 of 4 clips have a lower rate than sample_rate_hz=16000 (the lowest 8000 Hz)")
-    assert text.endswith("Give --set sample_rate_hz=8000 --set fmax_hz=none")
+    assert (
+        "Give --set sample_rate_hz=8000 --set n_fft=512 --set win_length=200 --set hop_length=80 --set fmax_hz=none, which "
+        "keeps windows as long in seconds, and the experiment the same settings"
+    ) in text
+    python = "Give the settings sample_rate_hz=8000, n_fft=512, win_length=200, hop_length=80, fmax_hz=None, which keeps"
+    assert python in in_python(text)
+    assert (
+        upsampled(clips, read_settings(["features=waveform"])).split("Give ")[1].startswith("--set sample_rate_hz=8000, which")
+    )
     assert upsampled(clips, read_settings(["sample_rate_hz=8000"])) == ""
