@@ -13,6 +13,9 @@ def __getattr__(name: str) -> object:
     if name == "prepare":
         from importlib import import_module
 
+        from preprocessing.console import report_mistakes_in_one_line
+
+        report_mistakes_in_one_line()
         return import_module("preprocessing.commands.prepare").prepare
     message = f"module 'preprocessing' has no attribute '{name}'"
     raise AttributeError(message)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from xval.errors import FirstJobError, UsageError, XvalError
@@ -62,6 +62,21 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
             line, code = f"Interrupted. {kept or _NOTHING_LEFT}", 128 + received[0]
         write_line(line, sys.stderr)
         return code
+
+
+def report_mistakes_in_one_line() -> None:
+    """Let a script end as a command does where it does not catch a mistake: one line, exit code 2."""
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _report
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a mistake and end; Python takes the SystemExit of this function as that of the script."""
+    if not isinstance(error, UsageError):
+        sys.__excepthook__(kind, error, trace)
+        return
+    write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
+    raise SystemExit(EXIT_USAGE)
 
 
 def describe_refusal(error: OSError) -> str:

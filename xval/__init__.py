@@ -49,6 +49,9 @@ _PUBLIC = {
 
 def __getattr__(name: str) -> object:
     if name in _PUBLIC:
+        from preprocessing.console import report_mistakes_in_one_line
+
+        report_mistakes_in_one_line()
         return getattr(import_module(_PUBLIC[name]), name)
     message = f"module 'xval' has no attribute '{name}'"
     raise AttributeError(message)

@@ -8,19 +8,17 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from types import TracebackType
 
 from rich.console import Console
 
-from preprocessing.console import EXIT_USAGE, carry_out
+from preprocessing.console import carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
 from preprocessing.visible_console import VisibleConsole
-from xval.errors import SettingsError, UsageError
+from xval.errors import SettingsError
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.condition import Condition
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
-from xval.terminal import write_line
 
 _MOST_POSITIONS = 3
 _WIDTH_OF_FILES = 160
@@ -42,21 +40,6 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         ),
         kept="What was finished is kept; the same command goes on from there.",
     )
-
-
-def report_mistakes_in_one_line() -> None:
-    """Let a script end as the command line does where a mistake is found before main() is called: one line, exit code 2."""
-    if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _report
-
-
-def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print a mistake and end; Python takes the SystemExit of this function as that of the script."""
-    if not isinstance(error, UsageError):
-        sys.__excepthook__(kind, error, trace)
-        return
-    write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
-    raise SystemExit(EXIT_USAGE)
 
 
 def make_wide_console(*, quiet: bool = False) -> Console:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
-from xval.experiment.command_line import report_mistakes_in_one_line
 from xval.experiment.declare import Experiment, describe_parameters
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
@@ -61,7 +60,6 @@ def cross_validate(
         >>> results.figures
         >>> xval.load_model(model).predict("new.wav")
     """
-    report_mistakes_in_one_line()
     name = dataset
     if isinstance(source, str | Path) and Path(source).is_dir():
         name = dataset or re.sub(r"[^\w-]+", "_", Path(source).resolve().name) + ("" if item_pattern else "_random_split")

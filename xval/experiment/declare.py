@@ -39,7 +39,6 @@ class Experiment:
     """
 
     def __init__(self, description: str, **parameters: object) -> None:
-        command_line.report_mistakes_in_one_line()
         if not isinstance(description, str):
             raise SettingsError(f"Experiment: a description is wanted, one sentence; received {description!r:.60}.")
         script = _script()

@@ -15,6 +15,7 @@ from xval.report.write import write_page
 from xval.results import rebuild
 from xval.results.folder import find_experiment
 from xval.results.ranking import rank_instances, summary_table
+from xval.settings.resolve import describe_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,10 +156,15 @@ class Results:
         Args:
             instance: Its number; None: the best.
             gpu: As of `xval.load_model`.
+
+        Raises:
+            ResultsError: There is no such instance, or it has no model that can be used.
         """
         from xval.inference import load_model
 
-        return load_model(self._experiment.instance_folder(instance or self.best), gpu=gpu)
+        if instance is not None and instance not in (there := self._experiment.instances()):
+            raise ResultsError(f"{self.folder}: no instance {instance}. Available: {describe_numbers(there)}.")
+        return load_model(self._experiment.instance_folder(self.best if instance is None else instance), gpu=gpu)
 
     def __repr__(self) -> str:
         """Return the folder and, where a fold is finished, the summary."""

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
+import preprocessing
 import xval
-from xval.errors import SettingsError
+from xval.errors import SettingsError, UsageError
 
 SMALL = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 SHORT = {"architecture": "mlp", "n_units": (4,), "num_folds": 2, "num_epochs": 1, "executor": "inline", "page": "none"}
@@ -52,16 +53,25 @@ def test_mistakes_are_named_before_audio_is_read(words, parameters, message):
     assert not (words.folder / "results").exists()
 
 
-def test_a_mistake_in_the_first_call_of_a_script_ends_it_with_one_line(tmp_path, capsys, monkeypatch):
+FIRST_CALLS = {
+    "Did you mean 'cnn_small'": lambda: xval.cross_validate("words", item_pattern="([a-z]+)", architecture="cnn_smal"),
+    "gone: no such folder or table": lambda: preprocessing.prepare("gone"),
+    "gone: no": lambda: xval.load_predictions("gone"),
+    "gone: no such model": lambda: xval.load_model("gone"),
+}
+
+
+@pytest.mark.parametrize("message", FIRST_CALLS)
+def test_a_mistake_in_the_first_call_of_a_script_ends_it_with_one_line(message, capsys, monkeypatch):
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
 
-    with pytest.raises(SettingsError) as raised:
-        xval.cross_validate(tmp_path, item_pattern="([a-z]+)", architecture="cnn_smal")
+    with pytest.raises(UsageError) as raised:
+        FIRST_CALLS[message]()
     with pytest.raises(SystemExit) as ended:
         sys.excepthook(raised.type, raised.value, raised.tb)
 
     assert ended.value.code == 2
     printed = capsys.readouterr().err
     assert printed.startswith("error: ")
-    assert "Did you mean 'cnn_small'" in printed
+    assert message in printed
     assert "Traceback" not in printed

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+import xval
 from xval import Experiment
 from xval.errors import JobError, ResultsError, SettingsError, UsageError
 from xval.experiment.snapshot import as_script
@@ -107,7 +108,7 @@ MISTAKES = [
 def test_a_mistake_in_a_script_ends_it_with_one_line(mistake, capsys, monkeypatch):
     """The hook is called as Python calls it; one real process shows that its SystemExit is the exit code."""
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-    experiment = Experiment("a test")
+    experiment = xval.Experiment("a test")
     with pytest.raises(SettingsError) as raised:
         mistake(experiment)
 

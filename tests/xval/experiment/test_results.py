@@ -29,6 +29,11 @@ def test_the_summary_marks_the_best_instance_which_validation_selects(results):
     assert f"<td>{results.summary.loc[marked, 'architecture']}</td>" in results._repr_html_()
 
 
+def test_a_model_of_an_instance_that_is_not_there_is_refused_with_those_that_are(results):
+    with pytest.raises(ResultsError, match=r"no instance 7\. Available: 1-3\."):
+        results.load_model(7)
+
+
 def test_instances_are_compared_and_the_page_is_written(results, finished, tmp_path):
     import shutil
 
