@@ -27,9 +27,9 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         with suppress(NotCheckableError):  # other rules say why
             stores.add(evidence.store(job).folder)
     for folder in sorted(stores) if evidence.with_checksums else ():
-        faults = find_damage(folder)
-        findings.faults += faults or ()
-        if faults is None:
+        damage = find_damage(folder)
+        findings.faults += damage or ()
+        if damage is None:
             findings.warnings.append(f"{folder} was made without checksums; the next run notes them")
 
 

@@ -23,6 +23,15 @@ _STRATEGIES = {
     "predefined": "the folds are those of the corpus",
     "holdout": "one part of the items was tested",
 }
+_SCALINGS = {
+    ("per_bin", "global"): "normalised by statistics of the training items",
+    ("per_clip",): "normalised in each example by its own statistics",
+}
+_ENSEMBLES = {
+    "mean": "by their mean, which needs no fitting",
+    "choose": "by the mean of members that greedy forward selection on its validation items chose",
+    "stack": "by a regression that was fitted to its validation items",
+}
 _BIBTEX = {
     "Chollet et al., 2015": """@misc{chollet2015keras,
   title = {Keras}, author = {Chollet, Fran\\c{c}ois and others}, year = {2015}, howpublished = {\\url{https://keras.io}}
@@ -174,16 +183,44 @@ def _describe_training(contents: PageContents) -> str:
     if COMBINATION in estimators:
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
     if len(settings) < len(every):
-        sentences.append(
-            "Ensembles combine the predictions of instances for the same fold; what weighs their members was fitted to its "
-            "validation items."
-        )
-    if any(each.normalization in ("per_bin", "global") for each in networks):
-        sentences.append("Statistics that normalise features are those of the training items.")
+        sentences.append(_describe_ensembles(contents.metric_dicts))
+    scaled = {
+        found["instance"]: settings_of(found).normalization
+        for found in contents.metric_dicts
+        if trains_network(name := settings_of(found).architecture) and name != ENSEMBLE
+    }
+    for kinds, how in _SCALINGS.items():
+        if numbers := [number for number, kind in scaled.items() if kind in kinds]:
+            of = "" if len(numbers) == len(scaled) else f" of instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+            sentences.append(f"Features{of} were {how}.")
+    sentences.append(_describe_selected(contents))
     sentences.append(f"Seed {_values(each.seed for each in settings)}, from which each fold derives its own.")
     records: list[dict[str, Any]] = [record for found in contents.metric_dicts for record in done_records(found)]
     versions = sorted({f"{name} {value}" for record in records for name, value in record.get("versions", {}).items()})
-    return " ".join([*sentences, f"Software: {', '.join(versions)}." if versions else ""]).strip()
+    return " ".join([*filter(None, sentences), f"Software: {', '.join(versions)}." if versions else ""]).strip()
+
+
+def _describe_ensembles(metric_dicts: Sequence[MetricDict]) -> str:
+    """Return how ensembles weigh their members, each way that there is."""
+    methods = {found["parameters"].get("method") for found in metric_dicts if settings_of(found).architecture == ENSEMBLE}
+    ways = [text for method, text in _ENSEMBLES.items() if method in methods]
+    return f"Ensembles combine the predictions of instances for the same fold: {'; or '.join(ways)}." if ways else ""
+
+
+def _describe_selected(contents: PageContents) -> str:
+    """Return what the selected instance is: architecture and features, and how a network was trained."""
+    selected = contents.ranking.selected
+    if selected is None or (found := settings_of(contents.by_number[selected])).architecture in (ENSEMBLE, COMBINATION):
+        return ""
+    kind = found.features if found.frontend == "none" else f"{found.features}, {found.frontend} in the network"
+    features = f"features {kind} at {found.sample_rate_hz} Hz"
+    if not trains_network(found.architecture):
+        return f"The selected instance {selected} is {found.architecture} ({features})."
+    return (
+        f"The selected instance {selected} is the network {found.architecture} ({features}), trained by {found.optimizer} with "
+        f"a learning rate of {found.learning_rate:g} in batches of {found.batch_size} for at most "
+        f"{count(found.num_epochs, 'epoch')}."
+    )
 
 
 def _values(values: Iterable[object]) -> str:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -16,10 +17,12 @@ import soundfile
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from xval import load_predictions
+from xval.report.protocol import _describe_training
 from xval.report.request import PageRequest
 from xval.report.write import write_page
+from xval.results.folder import ExperimentFolder
 from xval.results.read_groups import read_groups
-from xval.results.rebuild import rebuild
+from xval.results.rebuild import read_metric_dicts, rebuild
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SECTIONS = ("answer", "instances", "comparison", "details", "items", "errors", "settings", "protocol")
@@ -41,6 +44,29 @@ def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     cited = set(re.findall(r"[A-Z]\w+(?: & [A-Z]\w+| et al\.)?, (?:19|20)\d\d", methods))
     assert {"Nadeau & Bengio, 2003", "Holm, 1979", "Varma & Simon, 2006"} <= cited
     assert entries.count("@") == len(cited)
+    assert "Features of instances 1-2 were normalised by statistics of the training items." in methods
+    assert "Features of instance 3 were normalised in each example by its own statistics." in methods
+    trained = (
+        r"The selected instance \d is the network mlp \(features .* at 4000 Hz\), trained by adam with a learning rate of "
+    )
+    assert re.search(trained + r"0\.01 in batches of 16 for at most 1 epoch\.", methods)
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [("mean", "needs no fitting"), ("choose", "selection on its validation items"), ("stack", "a regression")],
+)
+def test_the_protocol_says_what_weighs_the_members_of_an_ensemble(finished, method, words):
+    first, second, _ = read_metric_dicts(ExperimentFolder(finished.results), [1, 2, 3])
+    second["parameters"] |= {"architecture": "ensemble", "method": method, "members": [1]}
+    contents = SimpleNamespace(
+        metric_dicts=[first, second], by_number={1: first, 2: second}, ranking=SimpleNamespace(selected=2)
+    )
+
+    sentence = re.search(r"Ensembles combine [^.]*\.", _describe_training(contents))[0]
+
+    assert words in sentence
+    assert ("validation" in sentence) == (method != "mean")
 
 
 def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page):
