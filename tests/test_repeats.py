@@ -106,9 +106,9 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
 
     _, planned = run("--dry-run", "--fold-repeats", "2")
     rows = [line.split() for line in planned.splitlines()]
-    assert ["fold", "deal", "test", "items"] in rows
+    assert ["fold", "deal", "training", "items", "validation", "test"] in rows
     assert [row[1] for row in rows if row and "speaker_" in row[-1]] == ["1", "1", "2", "2"]
-    assert ["1", "1", "1-2", "3-4"] in rows  # instance, repeat, folds done, folds to do
+    assert ["1", "logistic", "1", "1-2", "3-4"] in rows  # instance, architecture, repeat, folds done, folds to do
 
     folder, printed = run("--fold-repeats", "2")
 

@@ -25,17 +25,20 @@ class Parser(argparse.ArgumentParser):
         raise SettingsError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help")
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Read the command line.
+        """Read the command line; options may stand between the words.
 
         Raises:
             SettingsError: An option is unknown, missing, or its value impossible.
             SystemExit: ``--help`` was asked for and printed.
         """
         known, unknown = self.parse_known_args(arguments)
+        if any(not word.startswith("-") for word in unknown):
+            known, unknown = self.parse_known_intermixed_args(arguments)
         for word in unknown:
             if word.startswith("-"):
                 raise SettingsError(f"Unknown option {word}. {suggestion(word.partition('=')[0], self._option_string_actions)}")
-            raise SettingsError(f"Unexpected '{word}': {self.format_usage().strip()}")
+            quotes = "" if word.isdecimal() else ". A path with spaces needs quotes around it"
+            raise SettingsError(f"Unexpected '{word}': {self.format_usage().strip()}{quotes}")
         return known
 
 

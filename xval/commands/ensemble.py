@@ -16,6 +16,7 @@ exit code: 0; 2 when instances do not fit together
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.console import make_console
@@ -28,7 +29,7 @@ SUMMARY = "combine finished instances without training: mean, chosen by validati
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
-    parser.add_argument("instances", metavar="INSTANCES", help="numbers, such as 1,3,5")
+    parser.add_argument("instances", nargs="+", metavar="INSTANCES", help="numbers, such as 1,3,5")
     parser.add_argument("--method", choices=("mean", "stack"), default="mean", help="default: %(default)s")
     parser.add_argument("--choose", action="store_true", help="choose the members of the mean by validation")
     parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: from 901 on)")
@@ -86,11 +87,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_numbers(text: str) -> list[int]:
+def _read_numbers(words: Sequence[str]) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
+        return [int(part) for word in words for part in word.split(",")]
     except ValueError as error:
-        raise SettingsError(f"INSTANCES {text}: numbers are wanted with commas between them, such as 1,3,5.") from error
+        raise SettingsError(f"INSTANCES {' '.join(words)}: numbers are wanted, such as 1,3,5.") from error
 
 
 def _load_backend(written: dict[str, object]) -> None:

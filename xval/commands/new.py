@@ -18,6 +18,7 @@ from preprocessing.console import make_console
 from xval.config_file import CONFIG_PATH
 from xval.errors import SettingsError
 from xval.json_files import naming
+from xval.operating_system import quote
 
 SUMMARY = "make a folder for a study of your own: an experiment, an architecture, a reader, settings"
 
@@ -123,6 +124,10 @@ def run(options: argparse.Namespace) -> int:
             folder.mkdir(exist_ok=True)
         raise
     lines = [f"Made       {folder / name}" for name in files]
-    lines += [f"Next       cd {folder}", "           python -m preprocessing demo", "           python experiments/first.py"]
+    lines += [
+        f"Next       cd {quote(str(folder))}",
+        "           python -m preprocessing demo",
+        "           python experiments/first.py",
+    ]
     make_console().print("\n".join(lines))
     return 0

@@ -101,29 +101,34 @@ def _shown(instance: Instance, name: str) -> str:
 
 
 def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
-    """Return the chosen folds with the items that each tests, of which there may be hundreds: the first few.
+    """Return the chosen folds: how many items train, and which validate and are tested, of hundreds the first few.
 
     Args:
         planned: The plan.
-        parts: What jobs use of their folds where that is not all; a fold has a row for each choice of test items.
+        parts: What jobs use of their folds where that is not all; a fold has a row for each choice of items.
     """
     has_deals, rows = planned.folds.n_deals > 1, []
     for fold in planned.folds.folds:
-        tested: dict[tuple[str, ...], set[int]] = {}
+        used: dict[tuple[int, tuple[str, ...], tuple[str, ...]], set[int]] = {}
         for key in sorted([*planned.done, *planned.to_do]):
             if key.fold == fold.number:
-                tested.setdefault(parts.get(key, fold).test, set()).add(key.instance)
-        for items, instances in tested.items():
-            more = f", and {len(items) - _LISTED_ITEMS} more" if len(items) > _LISTED_ITEMS else ""
-            which = f" (instances {describe_numbers(instances)})" if len(tested) > 1 else ""
+                part = parts.get(key, fold)
+                used.setdefault((len(part.training), part.validation, part.test), set()).add(key.instance)
+        for (n_training, validation, test), instances in used.items():
+            which = f" (instances {describe_numbers(instances)})" if len(used) > 1 else ""
             deal = [str(planned.folds.deal_of(fold.number))] * has_deals
-            rows.append((str(fold.number), *deal, ", ".join(items[:_LISTED_ITEMS]) + more + which))
-    return make_table(("fold", *["deal"] * has_deals, "test items"), rows)
+            rows.append((str(fold.number), *deal, str(n_training), _first_of(validation), f"{_first_of(test)}{which}"))
+    return make_table(("fold", *["deal"] * has_deals, "training items", "validation", "test"), rows)
+
+
+def _first_of(items: Sequence[str]) -> str:
+    more = f", and {len(items) - _LISTED_ITEMS} more" if len(items) > _LISTED_ITEMS else ""
+    return ", ".join(items[:_LISTED_ITEMS]) + more
 
 
 def job_table(planned: Plan) -> "TextTable":
     """Return a row for each instance and repeat, with the folds that are done and those to do."""
-    comments = {instance.number: instance.settings.comment_1 for instance in planned.instances}
+    settings = {instance.number: instance.settings for instance in planned.instances}
     rows = sorted({(key.instance, key.repeat) for key in [*planned.done, *planned.to_do]})
     states: list[list[JobKey]] = [list(planned.done), list(planned.to_do)]
     folds = {
@@ -131,8 +136,11 @@ def job_table(planned: Plan) -> "TextTable":
         for row in rows
     }
     return make_table(
-        ("instance", "comment_1", "repeat", "folds done", "folds to do"),
-        [(str(number), comments[number], str(repeat), *folds[number, repeat]) for number, repeat in rows],
+        ("instance", "architecture", "comment_1", "repeat", "folds done", "folds to do"),
+        [
+            (str(number), settings[number].architecture, settings[number].comment_1, str(repeat), *folds[number, repeat])
+            for number, repeat in rows
+        ],
     )
 
 

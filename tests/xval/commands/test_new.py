@@ -44,6 +44,14 @@ def test_its_experiment_trains_its_own_network_from_another_folder(study, projec
     assert len(json.loads((results / "folds.json").read_text())["folds"]) == 4, "as its config.ini says"
 
 
+def test_the_next_command_can_be_pasted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["new", "study two"]) == 0
+
+    assert "cd 'study two'" in capsys.readouterr().out.replace('"', "'")
+
+
 def test_its_reader_and_its_network_are_found_beside_those_of_the_project(study, monkeypatch):
     monkeypatch.chdir(study / "experiments")
 

@@ -19,7 +19,9 @@ def written(*shown, width=100):
 @pytest.fixture
 def planned(make_settings):
     """A plan of two instances on three folds, each of which tests 240 files."""
-    folds = [Fold(number, (), (), tuple(f"{number}/{file}.wav" for file in range(240))) for number in (1, 2, 3)]
+    folds = [
+        Fold(number, ("a", "b"), ("validating",), tuple(f"{number}/{file}.wav" for file in range(240))) for number in (1, 2, 3)
+    ]
     instances = [
         SimpleNamespace(number=number, settings=settings, parameters=settings.model_dump(), sources={})
         for number in (1, 2)
@@ -34,17 +36,18 @@ def planned(make_settings):
 def test_a_dry_run_names_few_of_many_test_items_and_each_fold_once(planned):
     lines = written(tables.fold_table(planned, {}), tables.job_table(planned)).splitlines()
 
+    assert sum(line.split()[:3] == [fold, "2", "validating"] for line in lines for fold in "123") == 3
     assert sum("3/0.wav, 3/1.wav, 3/2.wav, 3/3.wav, 3/4.wav, and 235 more" in line for line in lines) == 1
     assert [line.split() for line in lines if "number" in line] == [
-        ["1", "number", "1", "1", "1-2", "3"],
-        ["2", "number", "2", "1", "none", "1-3"],
+        ["1", "cnn_small", "number", "1", "1", "1-2", "3"],
+        ["2", "cnn_small", "number", "2", "1", "none", "1-3"],
     ]
     assert not any("5.wav" in line for line in lines)
 
 
 def test_a_dry_run_names_the_test_items_that_conditions_leave(planned):
     parts = {JobKey(2, fold, 1): Fold(fold, (), (), (f"only {fold}",)) for fold in (1, 2, 3)}
-    lines = written(tables.fold_table(planned, parts)).splitlines()
+    lines = written(tables.fold_table(planned, parts), width=140).splitlines()
 
     assert [line.split("(")[1].strip() for line in lines if "only 3" in line] == ["instances 2)"]
     assert sum("and 235 more (instances 1)" in line for line in lines) == 3
