@@ -153,9 +153,11 @@ def make_corpus(
     left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
     replace_file(folder / LEFT_OUT_NAME, lambda temporary: guarded(left_out).to_csv(temporary, index=False, encoding="utf-8"))
     if not usable.any():
+        are_gone = not any(Path(audio_folder, path).exists() for path in left_out["path"])
+        advice = f" Paths are relative to {Path(audio_folder).resolve()}; name another folder with --audio-folder." * are_gone
         raise CorpusError(
             f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "
-            f"says why. The first: {left_out['path'][0]}: {left_out['reason'][0]}"
+            f"says why. The first: {left_out['path'][0]}: {left_out['reason'][0]}{advice}"
         )
     index = described[usable]
     if index["augmented"].all():

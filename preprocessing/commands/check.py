@@ -210,6 +210,8 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
     for finding in findings:
         fault = finding.fault
         found = number_of(len(finding.reasons), fault.subjects)
+        if fault.subjects == "sample rates":
+            found = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
         console.print(f"{fault.level.capitalize():10} {fault.name}: {found}. {fault.advice}", style=_STYLES[fault.level])
     if not findings and not subject.refusal:
         console.print("Faults     none")

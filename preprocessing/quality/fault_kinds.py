@@ -216,7 +216,7 @@ FAULTS = (
         "doubtful",
         "sample rates",
         "Files of a lower rate than that of the features: the bands above half their own rate are empty.",
-        "Set sample_rate_hz to the lowest rate of the files.",
+        "Set sample_rate_hz to the lowest rate of the files, and scale n_fft, win_length and hop_length (samples) with it.",
         rules.upsampled_rates,
     ),
     Fault(

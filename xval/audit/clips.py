@@ -121,7 +121,7 @@ def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd
         ).table
     except (XvalError, *DAMAGE) as error:
         raise NotCheckableError(
-            f"its feature store {store.folder} is damaged ({' '.join(str(error).split())[:100]})"
+            f"its feature store {store.folder} is damaged ({' '.join(str(error).split())[:300]})"
         ) from error
 
 

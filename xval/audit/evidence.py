@@ -172,7 +172,7 @@ class JobEvidence:
         except FileNotFoundError as error:
             raise NotCheckableError("predictions.parquet is missing") from error
         except DAMAGE as error:
-            raise NotCheckableError(f"predictions.parquet is damaged ({' '.join(str(error).split())[:100]})") from error
+            raise NotCheckableError(f"predictions.parquet is damaged ({' '.join(str(error).split())[:300]})") from error
 
 
 class Evidence:

@@ -55,7 +55,7 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     except FileNotFoundError:
         faults.append(f"{predictions.name} is missing")
     except DAMAGE as error:
-        faults.append(f"{predictions.name} is damaged ({' '.join(str(error).split())[:100]})")
+        faults.append(f"{predictions.name} is damaged ({' '.join(str(error).split())[:300]})")
     return faults
 
 

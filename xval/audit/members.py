@@ -42,7 +42,7 @@ def _check_member(job: JobEvidence, made_of: JobEvidence, member: dict[str, obje
         if found != member["hash"]:
             findings.faults.append(f"{job.name}: {made_of.name} has another model than when it was made; {again}")
     except (OSError, SettingsError, KeyError) as error:
-        raise NotCheckableError(f"its member {made_of.name} cannot be read ({' '.join(str(error).split())[:100]})") from error
+        raise NotCheckableError(f"its member {made_of.name} cannot be read ({' '.join(str(error).split())[:300]})") from error
 
 
 def _hash(path: Path) -> str:

@@ -92,7 +92,7 @@ def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> No
     else:
         text = _json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n")
         replace_file(output.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    console.print(f"{len(table)} rows: {output.path}")
+    console.print(f"{len(table)} row{'s' * (len(table) != 1)}: {output.path}")
 
 
 def _json(table: "pd.DataFrame") -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from xval.inference.sources import Audio
 
+_PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".pdf")
 SUMMARY = "pictures of what an answer rests on: integrated gradients or occlusion; importance of features"
 
 
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.steps < 1:
         raise SettingsError(f"--steps {options.steps}: a whole number from 1 is wanted.")
+    if options.output is not None and options.output.suffix.lower() in _PICTURES:
+        raise SettingsError(f"--output {options.output}: a folder is wanted, for a picture of each clip, not a picture.")
     console = make_console()
     fold = options.model if options.model.is_dir() else options.model.parent
     model = arguments.load(options, console)

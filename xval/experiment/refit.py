@@ -260,7 +260,7 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     figures = ", ".join(f"{name} {ranking.format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
         f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
-        f"{record['epochs'] or 'no'} epochs.\n"
+        f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
         f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
         f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}\n"
         f"Next: python -m xval predict {path} FILE"

@@ -3,6 +3,8 @@
 Comes in: an `Explanation`. Goes out: a PNG.
 """
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ def draw_explanation(explanation: Explanation) -> bytes:
     seconds = (explanation.start_s, explanation.end_s)
     if not np.isfinite(seconds).all():  # ready features have no times
         seconds = (0.0, float(len(explanation.features)))
-    figure.suptitle(explanation.name, fontsize="medium", parse_math=False)
+    figure.suptitle(Path(explanation.name).name, fontsize="medium", parse_math=False)
     if explanation.features.ndim == 1:
         times = np.linspace(*seconds, len(explanation.features))
         step = max(1, len(times) // 4000)

@@ -137,11 +137,11 @@ def describe_choice(
     if chosen:
         values = ", ".join(f"{name}={option_text(value)}" for name, value in chosen["values"].items())
         by = "as asked for" if epochs is not None else "as were best for it"
-        trial = f"trial {chosen['trial']} ({values})"
-        return f"Instance {instance}: the search on all items chose {trial}; {refit.epochs} epochs, {by}."
+        trial = f"trial {chosen['trial']} ({values}); {refit.epochs} epoch{'s' * (refit.epochs != 1)}"
+        return f"Instance {instance}: the search on all items chose {trial}, {by}."
     listed = ", ".join(str(record["best_epoch"]) for record in records)
     if epochs is not None:
-        return f"Instance {instance}: {epochs} epochs, as asked for; folds chose epochs {listed}."
+        return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as asked for; folds chose epochs {listed}."
     return f"Instance {instance}: folds chose epochs {listed}: {refit.epochs}."
 
 

@@ -163,7 +163,7 @@ def _describe_training(contents: PageContents) -> str:
     if networks:
         stopping = ""
         if any(each.early_stopping for each in networks):
-            stopping = f", stopped after {_values(each.patience for each in networks)} epochs without improvement"
+            stopping = f", stopped after {_epochs(each.patience for each in networks)} without improvement"
         kept = []
         if best := [each.monitor for each in networks if each.restore_best_weights]:
             kept.append(f"the epoch with the best {_values(best)} was kept (val_: of the validation items)")
@@ -171,7 +171,7 @@ def _describe_training(contents: PageContents) -> str:
             kept.append(f"{'in the others ' if best else ''}the last epoch was kept")
         sentences.append(
             "Networks were trained with Keras (Chollet et al., 2015) for at most "
-            f"{_values(each.num_epochs for each in networks)} epochs{stopping}; {', and '.join(kept)}."
+            f"{_epochs(each.num_epochs for each in networks)}{stopping}; {', and '.join(kept)}."
         )
     estimators = {each.architecture for each in settings if not trains_network(each.architecture)}
     if names := sorted(estimators - {COMBINATION}):
@@ -221,6 +221,11 @@ def _describe_selected(contents: PageContents) -> str:
         f"a learning rate of {found.learning_rate:g} in batches of {found.batch_size} for at most "
         f"{count(found.num_epochs, 'epoch')}."
     )
+
+
+def _epochs(numbers: Iterable[int]) -> str:
+    listed = _values(numbers)
+    return f"{listed} epoch{'s' * (listed != '1')}"
 
 
 def _values(values: Iterable[object]) -> str:

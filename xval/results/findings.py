@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.results.ranking import Ranking, find_ties, rank_instances, test_side
-from xval.results.repeats import describe_seed_twins, parameters_of, seed_twins
+from xval.results.repeats import describe_seed_twins, jobs_of, parameters_of, seed_twins
 from xval.results.summary import (
     SIDE_NAMES,
     MetricDict,
@@ -70,7 +70,11 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         *_seeds(done),
         at_chance,
         # Where nothing is above chance there is nothing to choose.
-        *([] if at_chance and len(at_chance.instances) == len(done) else [_tie(done, ranking), _nested(done, ranking)]),
+        *(
+            []
+            if at_chance and len(at_chance.instances) == len(done)
+            else [_tie(done, ranking, at_chance), _nested(done, ranking)]
+        ),
     )
     return [finding for finding in found if finding is not None]
 
@@ -115,10 +119,15 @@ def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
     if not lacking:
         return None
     listed = _list(f"instance {each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
+    has_failed = any(record["status"] == "failed" for each in lacking for record in jobs_of(each).values())
+    advice = (
+        "Run the command again when what failed is mended; the sheet folds has the errors."
+        if has_failed
+        else "Run these folds too, before you report a figure."
+    )
     return Finding(
         "folds missing",
-        f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. Run "
-        "the command again when what failed is mended; the sheet folds has the errors.",
+        f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. {advice}",
         tuple(each["instance"] for each in lacking),
     )
 
@@ -227,13 +236,15 @@ def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> boo
     return loss is None or guessing is None or loss <= guessing
 
 
-def _tie(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
+def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
+    """Say which instances may be as good as the selected one; those that are not above chance are no choice."""
+    hopeless = at_chance.instances if at_chance else ()
     by_number = {each["instance"]: each for each in done}
-    if ranking.selected is None:
+    if ranking.selected is None or ranking.selected in hopeless:
         return None
     best = by_number[ranking.selected]
     own = next((group for group in seed_twins(parameters_of(done)) if ranking.selected in group), ())
-    others = [by_number[number] for number in ranking.instances[1:] if number not in own]
+    others = [by_number[number] for number in ranking.instances[1:] if number not in (*own, *hopeless)]
     ties = find_ties(best, others, ranking.side, ranking.metric)
     if not ties:
         return None

@@ -61,7 +61,7 @@ def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
     code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--csv", path)
 
     assert code == 0
-    assert f"1 rows: {path}" in printed
+    assert f"1 row: {path}" in printed
     written = pd.read_csv(path)
     assert written[["instance", "baseline", "metric", "n_folds", "n_comparisons"]].to_numpy().tolist() == [
         [3, 1, "accuracy", 4, 1]
@@ -76,7 +76,7 @@ def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
         (["--rope", "-1"], "error: --rope -1: a number from 0 is wanted."),
         (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
         (["--metrik", "accuracy"], "Did you mean '--metric'?"),
-        (["1"], "1 instance to compare; wanted are two or more. Available: 1, 2, 3."),
+        (["1"], "1 instance to compare; wanted are two or more, or one and a baseline (--baseline). Available: 1, 2, 3."),
     ],
 )
 def test_what_is_typed_wrong_is_said_with_exit_code_2(command, experiment, arguments, message):

@@ -50,6 +50,8 @@ def test_the_command_writes_a_picture_for_each_clip_and_method(experiment, capsy
     assert main(["explain", str(fold), "nobody.wav", "--data-folder", str(experiment.data)]) == 2
     assert main(["explain", str(fold)]) == 2
     assert "name clips to explain" in capsys.readouterr().err
+    assert main(["explain", str(fold), "nobody.wav", "--output", "ex2.png"]) == 2
+    assert "--output ex2.png: a folder is wanted" in capsys.readouterr().err
 
 
 def test_what_cannot_be_explained_is_refused_by_name(experiment):

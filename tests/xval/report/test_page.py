@@ -50,6 +50,7 @@ def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
         r"The selected instance \d is the network mlp \(features .* at 4000 Hz\), trained by adam with a learning rate of "
     )
     assert re.search(trained + r"0\.01 in batches of 16 for at most 1 epoch\.", methods)
+    assert "1 epochs" not in methods
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,8 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
         "Instance 1 is not surely better than instance 2: the difference in validation accuracy"
     )
     assert "tie" not in texts(far)
+    at_chance = near[1] | {"over_items": over_items(0.45, 0.7)}
+    assert "tie" not in texts([near[0], at_chance]), "it is not to be taken, however simple"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,8 @@ def test_an_error_is_better_than_chance_below_it(make_instance):
 def test_missing_folds_are_counted(make_instance, make_failure):
     metric_dicts = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
     assert "missing of instance 2 (1 of 2 done), instance 3 (0 of 2 done)" in texts(metric_dicts)["folds missing"]
+    assert "when what failed is mended" in texts(metric_dicts)["folds missing"]
+    assert "failed" not in texts([metric_dicts[0], metric_dicts[2]])["folds missing"]
     assert "folds missing" not in texts(metric_dicts[:1])
 
 

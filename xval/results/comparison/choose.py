@@ -122,7 +122,8 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     chosen = [read[key] for key in wanted if key in read]
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
-        raise SettingsError(f"{home.path}: {len(chosen)} instance to compare; wanted are two or more. Available: {available}.")
+        told = f"{len(chosen)} instance to compare; wanted are two or more, or one and a baseline (--baseline)"
+        raise SettingsError(f"{home.path}: {told}. Available: {available}.")
     return chosen
 
 
