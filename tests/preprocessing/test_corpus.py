@@ -225,6 +225,11 @@ def test_the_hash_depends_on_content_not_on_place_or_order(audio: Path, clips: p
     assert len({here.index_hash, other_audio.index_hash, other_label.index_hash}) == 3
 
 
+def test_items_that_are_long_numbers_stay_apart(audio: Path, clips: pd.DataFrame) -> None:
+    items = [2**53, 2**53 + 1, 2**53 + 2, 2**53 + 3]  # of which a float holds every other one
+    assert check_clips(clips.assign(item=items), audio, task_type="classification")["item"].tolist() == list(map(str, items))
+
+
 def test_numbers_as_labels(audio: Path, clips: pd.DataFrame) -> None:
     numbers = clips.assign(label=[1.0, 10.0, 2.0, 0.5])
     assert make(numbers, audio)[0].class_names == ("0.5", "1", "2", "10")
