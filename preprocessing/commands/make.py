@@ -5,7 +5,9 @@ clips, printed.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.commands import COMMANDS
@@ -22,7 +24,7 @@ from preprocessing.corpora import CorpusReader
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
-from xval.config_file import ROOT, find_study
+from xval.config_file import find_study
 from xval.operating_system import quote
 
 if TYPE_CHECKING:
@@ -241,12 +243,13 @@ def _shorten(names: Sequence[str]) -> str:
 
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
-    """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
-    experiments = (find_study() or ROOT) / "experiments"
+    """Return the command that trains on a corpus, with these features: its own experiment where there is one here."""
+    study = find_study()
+    experiments = Path(os.path.relpath(study) if study else ".", "experiments")
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
     settings = [] if is_framewise else list(overrides)
     if (experiments / f"{corpus.dataset}.py").is_file():
-        return _with_settings(f"python experiments/{corpus.dataset}.py", settings)
+        return _with_settings(experiments / f"{corpus.dataset}.py", settings)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
     script = next((name for name in general if (experiments / name).is_file()), None)
     if script is None:
@@ -255,8 +258,8 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
         further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
         settings = [*further, *overrides]
-    return _with_settings(f"python experiments/{script}", [f"dataset={corpus.dataset}", *settings])
+    return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings])
 
 
-def _with_settings(command: str, settings: Sequence[str]) -> str:
-    return " ".join([command, *(f"--set {quote(setting)}" for setting in settings)])
+def _with_settings(script: Path, settings: Sequence[str]) -> str:
+    return " ".join([f"python {quote(script.as_posix())}", *(f"--set {quote(setting)}" for setting in settings)])
