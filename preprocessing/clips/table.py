@@ -62,7 +62,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     import pandas as pd
 
     targets = _check_columns(clips, task_type)
-    paths, items = [_plain_path(path, audio_folder) for path in clips["path"]], [plain_name(item) for item in clips["item"]]
+    paths, items = [plain_path(path, audio_folder) for path in clips["path"]], [plain_name(item) for item in clips["item"]]
     labels = {
         column: _labels(list(clips[column]) if column in clips else [""] * len(clips), paths, task_type) for column in targets
     }
@@ -199,7 +199,7 @@ def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:
     return [default if pd.isna(value) else value for value in clips[column]]
 
 
-def _plain_path(path: object, audio_folder: Path) -> str:
+def plain_path(path: object, audio_folder: Path) -> str:
     """Return a path relative to the audio folder, with forward slashes and no detours: one file has one name."""
     folder = os.path.abspath(audio_folder)  # noqa: PTH100 - resolve() would ask the disk about every clip
     whole = os.path.join(folder, str(path).replace("\\", "/"))  # noqa: PTH118 - Path keeps '..'

@@ -176,7 +176,7 @@ def convert_folder(
         left_out=left_out,
         clipped=[path for path, result in zip(to_do, results, strict=True) if result.is_clipped],
         n_passed_over=n_passed_over,
-        n_without_words=len([path for path in to_do if path not in kept]) if kept else 0,
+        n_without_words=0 if pause_s is None else len(set(to_do) - set(kept)),
     )
 
 

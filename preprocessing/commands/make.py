@@ -167,8 +167,7 @@ def _report(
     if corpus.task_type == "representation":
         targets = "no targets"
     elif corpus.class_names:
-        n_classes = len(corpus.class_names)
-        targets = f"{n_classes} class{'es' * (n_classes > 1)} ({_shorten(corpus.class_names)})"
+        targets = f"{_count(len(corpus.class_names), 'class')} ({_shorten(corpus.class_names)})"
     else:
         ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
@@ -185,13 +184,13 @@ def _report(
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
             console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
-    lost = sorted(set(left_out["item"]) - set(items))
-    if lost:
-        console.print(f"Lost       {_count(len(lost), 'item')} without a clip that can be used: {_shorten(lost)}", markup=False)
+    for noun, lost in (("item", sorted(set(left_out["item"]) - set(items))), ("class", left_out.attrs["lost_classes"])):
+        if lost:
+            console.print(f"Lost       {_count(len(lost), noun)} without a clip that can be used: {_shorten(lost)}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
     if store.description.embedder is not None:
-        console.print(f"Embedder   {store.description.embedder.describe()}", markup=False)
+        console.print(f"Embedder   {store.description.embedder.describe()}")
 
 
 def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.DataFrame") -> None:
@@ -234,7 +233,7 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
 
 def _count(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it is one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 def _shorten(names: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ def table() -> Path:
         soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, 8000), 16000)
         lines.append(f"{number}.wav,../../s{number % 2},{number},{['train', 'test'][number % 2]}")
     (folder / "text.wav").write_text("no audio")
-    (folder / "clips.csv").write_text("\n".join([*lines, "text.wav,s9,1,train"]))
+    (folder / "clips.csv").write_text("\n".join([*lines, "text.wav,s9,7,train"]))
     return folder / "clips.csv"
 
 
@@ -56,6 +56,8 @@ def test_a_table_becomes_a_store_and_the_rest_is_reported(table: Path, capsys: p
     assert "clips: 4 clips of 2 items (../../s0, ../../s1), 4 classes (0, 1, 2, 3)" in text
     assert "2.0 s" in text
     assert "Left out   1 clip without usable audio; why: data/clips/left_out.csv" in text
+    assert "Lost       1 item without a clip that can be used: s9" in text
+    assert "Lost       1 class without a clip that can be used: 7" in text
     assert "4 examples of 51 x 20" in text
     assert "Next       python -m xval new my_study\n" in text  # here is neither a clone nor a study
     assert "Beware     2 items: training, validation and test need one each" in text
