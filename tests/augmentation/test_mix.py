@@ -57,6 +57,14 @@ def stretch(path: str, start_s: float, n_samples: int) -> np.ndarray:
     return soundfile.read(path)[0][round(start_s * RATE_HZ) :][:n_samples]
 
 
+def test_a_table_without_labels_and_a_folder_with_a_blank_are_said_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("some events.csv").write_text("path,start_s,end_s,item\nr0.wav,0.5,0.9,m0\n")
+    assert main(["mix", "events", "backgrounds", "with blank", *SHORT, "--annotation", "some events.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "Note       some events.csv has no column 'label': every event is 'event'" in said
+    assert "Next       python -m preprocessing events 'with blank/annotation.csv' --item item" in said
+
+
 def test_events_lie_where_the_annotation_says_at_the_ratio_that_it_says() -> None:
     assert mix("--set", "mixture_max_snr_db=20") == 0
     events = [row for row in rows_of("out") if row["label"] != "background"]

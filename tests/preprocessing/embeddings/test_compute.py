@@ -69,6 +69,22 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
         np.testing.assert_array_equal(again.predictors(item), before)
 
 
+def test_a_run_that_was_stopped_behind_its_last_part_says_the_same_of_the_embedder(
+    corpus: Corpus, settings: Callable[..., Any], write_onnx: Any
+) -> None:
+    wanted = settings(f"onnx:{write_onnx()[0]}", embedding_layer="weighted")
+
+    def stop(done: int, total: int) -> None:
+        if done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_store(corpus, wanted, progress=stop)
+    embedder = make_store(corpus, wanted)[0].description.embedder
+    assert embedder is not None
+    assert (embedder.n_layers, embedder.n_values, embedder.device) == (2, 3, "cpu")
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
