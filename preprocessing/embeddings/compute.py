@@ -28,7 +28,7 @@ from preprocessing.parallel import Progress, Task, map_in_processes, own_process
 # A part is written when it holds so many clips, or so much audio: what a run loses at most when it is stopped.
 _CLIPS_OF_PART = 256
 _SECONDS_OF_PART = 300
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 
 Outcome = ClipExamples | str
 

@@ -55,10 +55,13 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert sum(embedded) == 6  # two parts of three
     folder = store_folder(corpus, wanted)
     parts = folder.parent / f".{folder.name}.parts"
-    second = sorted(parts.iterdir())[1]
-    second.write_bytes(second.read_bytes()[:50])  # damaged: embedded again
+    first, second = sorted(parts.iterdir())
+    content = bytearray(first.read_bytes())
+    content[content.index(b"PK\x01\x02") + 10] = 255  # how it is compressed
+    first.write_bytes(content)  # both are damaged: embedded again
+    second.write_bytes(second.read_bytes()[:50])
     make_store(corpus, wanted)
-    assert sum(embedded) == 6 + 5
+    assert sum(embedded) == 6 + 8
     assert not parts.exists()
     monkeypatch.setattr(compute, "_CLIPS_OF_PART", 256)
     folder.rename(folder.with_name("before"))
