@@ -99,9 +99,10 @@ def find_stretch(
     length = math.inf if n_samples is None else n_samples
     end = length if stop is None else stop
     if first < 0 or first >= min(end, length) or (stop or 0) > length + _END_TOLERANCE_S * rate_hz:
+        length_s = audio.duration_s if n_samples is None else n_samples / rate_hz
         raise AudioError(
-            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file "
-            f"({audio.duration_s if n_samples is None else n_samples / rate_hz:g} s)."
+            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file"
+            f"{'' if math.isnan(length_s) else f' ({length_s:g} s)'}."
         )
     if n_samples is None or stop is None:
         return first, stop

@@ -80,14 +80,17 @@ class Recordings:
         Raises:
             ValueError: It is no audio.
         """
-        from preprocessing.audio.read import read_header
+        from preprocessing.audio.read import decode, read_header
 
         if path not in self._headers:
             try:
                 header = read_header(self._folder / path)
+                rate_hz, duration_s = header.sample_rate_hz, header.duration_s
+                if math.isnan(duration_s):
+                    duration_s = decode(self._folder / path).samples.size / rate_hz
             except AudioError as error:
                 raise ValueError(str(error)) from error
-            self._headers[path] = header.sample_rate_hz, header.duration_s
+            self._headers[path] = rate_hz, duration_s
         return self._headers[path]
 
 

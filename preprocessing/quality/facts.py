@@ -57,7 +57,8 @@ def read_headers(
         progress: Told how many files are read.
 
     Returns:
-        The clips with duration_s (float64, of the stretch where the clip is one), sample_rate_hz and n_channels (Int64),
+        The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
+        sample_rate_hz and n_channels (Int64),
         subtype, n_bytes (Int64, of the file), and broken and reason.
 
     Raises:
@@ -81,7 +82,7 @@ def read_headers(
     file_s = facts["duration_s"].copy()
     start_s, end_s = facts["start_s"].fillna(0.0), facts["end_s"].fillna(file_s)
     outside = facts["broken"].isna() & ((start_s >= file_s) | (end_s > file_s + _END_TOLERANCE_S))
-    facts["duration_s"] = (np.minimum(end_s, file_s) - start_s).clip(lower=0)
+    facts["duration_s"] = (np.fmin(end_s, file_s) - start_s).clip(lower=0)
     facts.loc[outside, "broken"] = OUTSIDE
     facts.loc[outside, "reason"] = [
         f"the stretch from {start:g} s to {end:g} s does not lie in the file ({length:g} s)"
