@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.audio.open import END_TOLERANCE_S
 from preprocessing.audio.read import AudioHeader, decode, read_header
 from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
@@ -40,9 +41,6 @@ _LARGEST_GAIN = 16
 
 # The extremes of a clip quieter than this (-40 dBFS) are not looked at: nothing was cut off there.
 _SMALLEST_EXTREME = 0.01
-
-# Annotated stretches are often rounded to hundredths of a second.
-_END_TOLERANCE_S = 0.01
 
 
 def read_headers(
@@ -81,7 +79,7 @@ def read_headers(
         facts.loc[row, ["broken", "reason"]] = DOES_NOT_OPEN, reason
     file_s = facts["duration_s"].copy()
     start_s, end_s = facts["start_s"].fillna(0.0), facts["end_s"].fillna(file_s)
-    outside = facts["broken"].isna() & ((start_s >= file_s) | (end_s > file_s + _END_TOLERANCE_S))
+    outside = facts["broken"].isna() & ((start_s >= file_s) | (end_s > file_s + END_TOLERANCE_S))
     facts["duration_s"] = (np.fmin(end_s, file_s) - start_s).clip(lower=0)
     facts.loc[outside, "broken"] = OUTSIDE
     facts.loc[outside, "reason"] = [
