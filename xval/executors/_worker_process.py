@@ -149,23 +149,25 @@ class Worker:
             messages.put((self, None))
 
 
-def check_models_apart(jobs: Sequence[Job], slot: Slot) -> None:
-    """Build the model of every instance once, in a process of its own that ends with it.
+def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
+    """Build the model of every instance once, those of each backend in a process of their own that ends with it.
 
     Raises:
         SettingsError: A model cannot be built.
         WorkerError: The process died of it.
     """
-    messages: Messages = queue.Queue()
-    worker = Worker(0, slot, jobs[0], messages)
-    try:
-        build_models(worker, jobs, messages)
-    finally:
-        worker.end()
+    for backend in dict.fromkeys(job.settings.backend for job in jobs):
+        of_backend = [job for job in jobs if job.settings.backend == backend]
+        messages: Messages = queue.Queue()
+        worker = Worker(0, slot, of_backend[0], messages, module)
+        try:
+            build_models(worker, of_backend, messages)
+        finally:
+            worker.end()
 
 
 def build_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> None:
-    """Have a worker build the model of every instance once.
+    """Have a worker build the model of every instance once; they are for the backend that it has loaded.
 
     Raises:
         SettingsError: A model cannot be built.

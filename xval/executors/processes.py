@@ -17,7 +17,7 @@ from xval.backend.mps import shared_time
 from xval.executors._schedule import ATTEMPTS, JobGroup, Schedule
 from xval.executors._shared_gpus import SharedGpus
 from xval.executors._warnings import warnings_to
-from xval.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models
+from xval.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models, check_models_apart
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import remove_leftovers
@@ -65,7 +65,7 @@ class _Workers:
         return any(worker.jobs for worker in self._workers.values())
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """Start the workers, have the first one build all models, then give each its first group.
+        """Start the workers, have all models built, by the first one what is of its backend, then give each its first group.
 
         Raises:
             SettingsError: A model cannot be built.
@@ -76,7 +76,10 @@ class _Workers:
         first_groups = {number: group for number in sorted(self._gpus.active) if (group := self._schedule.take(number))}
         for number, group in first_groups.items():
             self._start(number, group)
-        build_models(self._workers[0], jobs, self._messages)
+        first = self._workers[0]
+        build_models(first, [job for job in jobs if job.settings.backend == first.backend], self._messages)
+        others = [job for job in jobs if job.settings.backend != first.backend]
+        check_models_apart(others, Slot("cpu", first.slot.threads), self._module)
         for number, group in first_groups.items():
             self._give(number, group)
 

@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,10 @@ def run(jobs, report, *, device):
             out_of_memory=fate == "crashed", gpu_memory_mb=job.options.get("takes_mb", 0.0),
         )
 
+def check(jobs):
+    loaded = os.environ["KERAS_BACKEND"]
+    return [f"{job.settings.backend} in a process of {loaded}" for job in jobs if job.settings.backend != loaded]
+
 def preload(folder, settings):
     with Path(os.environ["XVAL_TEST_PRELOADED"]).open("a") as file:
         print(json.dumps([folder.name, settings.seed]), file=file)
@@ -55,7 +60,7 @@ def load():
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < int(os.environ["XVAL_TEST_WORKERS"]):
         time.sleep(0.01)
-    return WorkerTasks(run, check=lambda jobs: [], preload=preload)
+    return WorkerTasks(run, check, preload=preload)
 
 main(load)
 """
@@ -97,6 +102,16 @@ def make_jobs(tmp_path, make_settings):
         ]  # fmt: skip
 
     return make
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_models_are_built_with_the_backend_that_they_are_for(run, make_jobs, n_workers):
+    first, second = make_jobs(1, 1)
+    second = replace(second, settings=second.settings.model_copy(update={"backend": "jax"}))
+
+    outcomes, _, _ = run([first, second], n_workers=n_workers)
+
+    assert {(outcome.instance, outcome.status) for outcome in outcomes} == {(1, "done"), (2, "done")}
 
 
 def test_a_dead_worker_fails_its_own_job_alone_which_runs_again_in_a_fresh_one(run, make_jobs):
