@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
+from preprocessing.clips.columns import with_columns
 from xval.errors import SettingsError, how_to_install
 from xval.experiment.progress import JobProgress
 from xval.folds.inner import inner_folds
 from xval.jobs.claim import FAILED, JobOutcome, Report
+from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
 from xval.results.job_key import JobKey
 from xval.search.replay import FoldSearch
@@ -106,10 +108,11 @@ def make_search(
         FoldsError: The items cannot be split into so many inner folds.
     """
     settings = job.settings
+    counting = choose_clips(settings, with_columns(corpus.index, corpus.folder)).get("training", corpus.index["clip"])
     folds = inner_folds(
         job.fold,
         plan.inner_folds,
-        corpus.index,
+        corpus.index[corpus.index["clip"].isin(counting)],
         task_type=settings.task_type,
         has_classes=settings.task.deals_classes,
         settings=settings.fold_settings(),
