@@ -229,7 +229,7 @@ def describe_exit(code: int) -> str:
     """
     if code >= 0:
         return f"the worker process ended with exit code {code}"
-    name = signal.Signals(-code).name
+    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
     hint = " (the system may have run out of memory)" if name == "SIGKILL" else ""
     return f"the worker process was killed by {name}{hint}"
 
