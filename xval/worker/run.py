@@ -4,7 +4,7 @@ Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. I
 the device and the backend are bound before this is called.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,12 +114,6 @@ def run_job(
         if claimed.outcome is not None:
             return claimed.outcome
         return _publish(claimed, partial(work, job, claimed.temporary, claimed.report), raise_errors=raise_errors)
-
-
-def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
-    """Run jobs one after the other, as `run_job` does, and yield an outcome of each."""
-    for job in jobs:
-        yield run_job(job, report, device=device)
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:

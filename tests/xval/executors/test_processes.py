@@ -1,4 +1,4 @@
-"""Groups of jobs, their order and what is loaded ahead, with real worker processes in which no backend is loaded."""
+"""Jobs that crash, their order and what is loaded ahead, with real worker processes in which no backend is loaded."""
 
 import json
 import os
@@ -28,24 +28,23 @@ def note_end(job):
     with (Path(job.experiment_folder) / "ended").open("a") as file:
         print(json.dumps([job.fold.number, time.monotonic()]), file=file)
 
-def run(jobs, report, *, device):
-    for job in jobs:
-        tried = Path(job.experiment_folder) / f"tried_{job.instance}_{job.fold.number}"
-        fate = "done" if tried.exists() and job.options["once"] else job.options["fate"].get(str(job.fold.number), "done")
-        tried.touch()
-        share = os.environ.get("XVAL_GPU_MEMORY_SHARE")
-        if fate == "needs all":
-            fate = "crashed" if share else "done"
-        note(job, len(jobs), share, time.monotonic())
-        if fate == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(job.options["sleep_s"])
-        report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
-        note_end(job)
-        yield JobOutcome(
-            job.instance, job.fold.number, fate, error="because", seconds=1.0, memory_mb=1.0,
-            out_of_memory=fate == "crashed", gpu_memory_mb=job.options.get("takes_mb", 0.0),
-        )
+def run(job, report, *, device):
+    tried = Path(job.experiment_folder) / f"tried_{job.instance}_{job.fold.number}"
+    fate = "done" if tried.exists() and job.options["once"] else job.options["fate"].get(str(job.fold.number), "done")
+    tried.touch()
+    share = os.environ.get("XVAL_GPU_MEMORY_SHARE")
+    if fate == "needs all":
+        fate = "crashed" if share else "done"
+    note(job, share, time.monotonic())
+    if fate == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(job.options["sleep_s"])
+    report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
+    note_end(job)
+    return JobOutcome(
+        job.instance, job.fold.number, fate, error="because", seconds=1.0, memory_mb=1.0,
+        out_of_memory=fate == "crashed", gpu_memory_mb=job.options.get("takes_mb", 0.0),
+    )
 
 def check(jobs):
     loaded = os.environ["KERAS_BACKEND"]
@@ -168,7 +167,7 @@ def test_a_job_out_of_memory_on_a_shared_gpu_has_it_to_itself_and_fewer_workers_
     outcomes, ran, _ = run(jobs, n_workers=3, slots=[Slot("0", 1, 1 / 3)] * 3)
 
     assert sorted((each.fold, each.status) for each in outcomes) == [(fold, "done") for fold in range(1, 8)]
-    begun = [(fold, share, at) for _, fold, _, _, share, at in ran]
+    begun = [(fold, share, at) for _, fold, _, share, at in ran]
     ended = [json.loads(line) for line in (tmp_path / "ended").read_text().splitlines()]
     alone = [share for _, share, _ in begun].index(None)
     assert begun[alone][0] == 2
@@ -196,4 +195,4 @@ def test_a_job_that_finds_too_little_memory_on_all_of_a_gpu_fails_alone(run, mak
 
     found = {each.fold: (each.status, each.error) for each in outcomes}
     assert found == {1: ("crashed", "because, 2 times"), 2: ("done", "because"), 3: ("done", "because")}
-    assert [share is None for _, fold, _, _, share, _ in ran if fold == 1] == [False, True]
+    assert [share is None for _, fold, _, share, _ in ran if fold == 1] == [False, True]
