@@ -1,16 +1,17 @@
 """A search is scored by inner folds, which are made as the folds of the experiment are."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from xval.errors import FoldsError
-from xval.experiment.search import make_search
+from xval.experiment.search import feature_variants, make_search
 from xval.folds.split import Fold
 from xval.jobs.job import Job
-from xval.settings.resolve import Declaration, resolve
-from xval.settings.space import SearchPlan, log_uniform
+from xval.settings.resolve import Declaration, resolve, resolve_values
+from xval.settings.space import SearchPlan, choice, log_uniform
 
 ITEMS = tuple(f"garden_{number}" for number in range(8))
 
@@ -38,3 +39,15 @@ def test_each_label_of_clips_that_count_trains_in_each_inner_fold(tmp_path, n_ra
         len(set(ITEMS[:n_rare]) & set(fold.validation)) for fold in make_search(job, plan, corpus, lambda _: instance).folds
     ]
     assert sorted(found) == ([0, 0, 0, 1] if train_where else [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("features", [{}, {"n_mels": choice([20, 40])}])
+def test_statistics_are_made_where_some_trial_scales_by_them(features):
+    plan = SearchPlan({"normalization": choice(["per_clip", "global"]), **features}, n_trials=2).to_text()
+    shared = {"architecture": "cnn_small", "features": "waveform", "frontend": "logmel", "normalization": "none"}
+    declaration = Declaration("exp.py", "exp.py", "a search", shared, {1: {"search": plan}})
+
+    variants = feature_variants(resolve(declaration)[0], partial(resolve_values, declaration, 1, {}))
+
+    assert [each.settings.normalization for each in variants] == ["global"] * len(variants)
+    assert {each.settings.n_mels for each in variants} == ({20, 40} if features else {resolve(declaration)[0].settings.n_mels})
