@@ -47,3 +47,12 @@ def test_a_job_finds_models_below_the_folder_that_the_experiment_was_started_in(
     assert main(["run-job", str(job_file.relative_to(tmp_path))]) == 0
 
     assert begun_in == [started_in]
+
+
+def test_a_link_is_named_as_it_was_given(tmp_path, capsys):
+    link = tmp_path / "instance_1_fold_1.json"
+    link.symlink_to("gone.json")
+
+    assert main(["run-job", str(link)]) == 2
+
+    assert str(link) in capsys.readouterr().err

@@ -26,7 +26,7 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run(project, monkeypatc
     page = read_page(project.results / "report.html")
     assert "handed in as arrays" in page.text["errors"]
     assert "1 instance to compare" in page.text["comparison"]
-    assert "Leakage was audited by" in page.text["protocol"]
+    assert "Leakage and figures were audited by" in page.text["protocol"]
 
 
 def test_an_instance_without_a_finished_fold_has_no_errors_to_show(copy):
