@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xval import metrics
 from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
-from xval.errors import ResultsError
+from xval.errors import ResultsError, XvalError
 from xval.results.rebuild import is_stale, read_metric_dicts
 from xval.results.repeats import jobs_of
 from xval.results.summary import value_of
@@ -28,8 +28,8 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
         with findings.looking_at(job.name):
             try:
                 differing = [*_differing(job)]
-            except (ResultsError, OSError) as error:
-                raise NotCheckableError(f"its predictions.parquet cannot be read ({error})") from error
+            except (XvalError, OSError) as error:
+                raise NotCheckableError(f"its predictions.parquet gives no figures ({error})") from error
             if differing:
                 more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
                 findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
@@ -38,11 +38,11 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
     records = {job.key: job.record for job in evidence.jobs}
     for instance in sorted({key.instance for key in records}):
         try:
-            (metric_dict,) = read_metric_dicts(evidence.folder, [instance])
+            found = read_metric_dicts(evidence.folder, [instance])
         except ResultsError as error:
             findings.faults.append(str(error))
             continue
-        for key, copied in jobs_of(metric_dict).items():
+        for key, copied in (pair for metric_dict in found for pair in jobs_of(metric_dict).items()):
             if copied["status"] == "done" and key in records and not _has(copied["metrics"], records[key]["metrics"]):
                 findings.faults.append(f"{key}: metrics.json has other figures than record.json; python -m xval rebuild")
 

@@ -106,6 +106,8 @@ def read_fold(
     found: dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]] = {"metrics": {}, "clip_metrics": {}}
     for side in ("validation", "test"):
         examples = _of_side(task, table, path, class_names, side)
+        if not len(examples[0]):
+            raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
         clips = _by_clip(task, examples, clip_average)
         found["metrics"][side], found["clip_metrics"][side] = (
             TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:]) for arrays in (examples, clips)

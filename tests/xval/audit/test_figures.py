@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 
@@ -54,3 +55,15 @@ def test_a_metric_dict_of_other_records_is_named(copy):
     path.write_text(json.dumps(content))
 
     assert "metrics.json has other figures than record.json" in copy.faults_of_only("figures")
+
+
+def test_predictions_that_give_no_figures_leave_the_fold_unchecked(copy):
+    path = copy.fold() / "predictions.parquet"
+    table = pd.read_parquet(path)
+    table[table["side"] == "test"].to_parquet(path)
+
+    verdict = copy.audit()["figures"]
+
+    assert verdict.state == "not checkable"
+    assert "instance 1, fold 1: its predictions.parquet gives no figures (" in verdict.not_checkable[0]
+    assert "it has no validation examples" in verdict.not_checkable[0]
