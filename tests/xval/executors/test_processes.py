@@ -103,12 +103,11 @@ def make_jobs(tmp_path, make_settings):
     return make
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
-def test_models_are_built_with_the_backend_that_they_are_for(run, make_jobs, n_workers):
+def test_models_are_built_with_the_backend_that_they_are_for(run, make_jobs):
     first, second = make_jobs(1, 1)
     second = replace(second, settings=second.settings.model_copy(update={"backend": "jax"}))
 
-    outcomes, _, _ = run([first, second], n_workers=n_workers)
+    outcomes, _, _ = run([first, second])
 
     assert {(outcome.instance, outcome.status) for outcome in outcomes} == {(1, "done"), (2, "done")}
 
