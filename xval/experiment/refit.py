@@ -239,7 +239,9 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
     with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:
 
         def report(event: Mapping[str, Any]) -> None:
-            if event["epoch"]:
+            if "note" in event:
+                console.print(event["note"], soft_wrap=True, markup=False)
+            elif event["epoch"]:
                 advance(event["epoch"], n_epochs)
 
         with closing(cast("Generator[JobOutcome]", run([job], [slot], report))) as outcomes:
