@@ -15,8 +15,6 @@ from xval.ensembles.fold import combine_fold
 from xval.ensembles.make import make_ensemble, read_description
 from xval.errors import CorpusError, ResultsError, SettingsError
 from xval.inference import load_model
-from xval.report.request import PageRequest
-from xval.report.write import write_page
 from xval.results.comparison.choose import compare_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.rebuild import gather_metrics
@@ -200,11 +198,6 @@ def test_a_flipped_bit_in_the_targets_of_the_store_is_named(experiment, request)
     assert not (experiment.path / "instance_901").exists()
 
 
-def page_of(experiment):
-    request = PageRequest(901, experiment.data, with_audio=False, with_audit=False)
-    return write_page(experiment.folder, request).read_text()
-
-
 def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     arguments = ["ensemble", str(experiment.path), "1,3", "--choose", "--data-folder", str(experiment.data)]
@@ -213,7 +206,14 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     printed = capsys.readouterr().out
     assert "ensemble 1+3" in printed
     assert "fold 1: instance " in printed
-    assert "Ensembles combine the predictions" in page_of(experiment)
+    assert "*: selected by the validation figure." in printed
+    assert len(experiment.record(901)["items"]["validation"]) == 1
+    assert "Validation figures do not rank instance 901" in printed
+    page = (experiment.path / "report.html").read_text()
+    assert "Ensembles combine the predictions" in page
+    assert "Validation figures do not rank instance 901" in page
+    reason = compare_instances(experiment.path).baseline_reason
+    assert reason.endswith("loss, without instance 901, fitted to its one validation item")
     assert main([*arguments[:2], "1,x"]) == 2
     assert main(["refit", str(experiment.path), "901"]) == 2
     assert "an ensemble trains nothing; name one of its members (1, 3)" in capsys.readouterr().err
