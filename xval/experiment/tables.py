@@ -35,7 +35,7 @@ _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
 
 
-def print_figures(folder: ExperimentFolder, numbers: Sequence[int], console: Console) -> list[MetricDict]:
+def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[MetricDict]:
     """Print the table of some instances, which of them is selected and what has to be said; return their metric dicts."""
     metric_dicts = rebuild.read_metric_dicts(folder, numbers)
     if metric_dicts:
