@@ -70,26 +70,48 @@ def test_the_mean_of_instances_is_an_instance_with_figures_predictions_and_a_cle
     assert "ensemble 1+2+3" in str(compared.table.to_dict())
 
 
-def test_a_try_that_ended_between_its_folds_is_made_again(experiment, monkeypatch):
+def test_a_try_that_ended_between_its_folds_leaves_nothing_and_is_made_again(experiment, monkeypatch):
     (experiment.path / "instance_901").mkdir()  # as by a try that was killed before it wrote its settings
     expected = experiment.make(1, 2).weights
     shutil.rmtree(experiment.path / "instance_901")
-    monkeypatch.setattr("xval.ensembles.make.combine_fold", full_at_the_second(combine_fold))
-    with pytest.raises(OSError, match="full"):
-        experiment.make(1, 2)
-    assert experiment.record(901, fold=1)["status"] == "done"
+    with monkeypatch.context() as patch:
+        patch.setattr("xval.ensembles.make.combine_fold", stopped_at_the_second(combine_fold, OSError("the disk is full")))
+        with pytest.raises(OSError, match="full"):
+            experiment.make(1, 2)
+    assert not (experiment.path / "instance_901").exists()
 
     assert experiment.make(1, 2).weights == expected
+    shutil.rmtree(experiment.path / "instance_901" / "fold_2")  # as by a try that was killed as it published its folds
+    assert experiment.make(1, 2).weights == expected
+
+
+def test_a_finished_ensemble_stays_where_another_try_is_refused_or_stopped(experiment, monkeypatch):
+    experiment.make(1, 2)
+    before = contents(experiment.path / "instance_901")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("xval.ensembles.make.combine_fold", stopped_at_the_second(combine_fold, KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            experiment.make(1, 2)
+    (experiment.path / "instance_2" / "fold_2" / "model.keras").unlink()
+    with pytest.raises(ResultsError, match="instance 2, fold 2: its model is gone"):
+        experiment.make(1, 2)
+
+    assert contents(experiment.path / "instance_901") == before
     assert not list(experiment.path.glob("*.replaced"))
 
 
-def full_at_the_second(combine):
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+
+
+def stopped_at_the_second(combine, error):
     calls = []
 
     def combine_once(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
-            raise OSError("the disk is full")
+            raise error
         return combine(*arguments)
 
     return combine_once
