@@ -25,6 +25,7 @@ from xval.operating_system import peak_memory_mb, read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import read_folds
+from xval.results.summary import MEMBERS_DIFFER
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.resolve import Instance
 
@@ -107,11 +108,12 @@ def _make_folds(
                 is_ours = stack.enter_context(folder.claim(*job.key))
                 if not is_ours:
                     raise ResultsError(f"{job.key}: another process is making it.")  # noqa: TRY301 - it leaves the claims of the others
+                if not made:
+                    write_settings(folder, instance, read_description(folder))
                 made[job.key] = temporary = folder.begin_fold(*job.key)
                 stack.callback(shutil.rmtree, temporary, ignore_errors=True)
                 record = _make_fold(job, temporary, members[job.fold.number], method)
                 weights[job.fold.number] = [(JobKey.of(member), member["weight"]) for member in record["members"]]
-            write_settings(folder, instance, read_description(folder))
             for key, temporary in made.items():
                 folder.publish(temporary, *key)
     except BaseException:
@@ -149,9 +151,9 @@ def read_description(folder: ExperimentFolder) -> str:
 
 
 def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:
-    """Return the instance: the settings of the first member, and what it is made of."""
-    first = read_instance(folder, numbers[0])
-    settings = first.settings.model_copy(
+    """Return the instance: the settings of the first member, marked where those of others differ, and what it is made of."""
+    first, *others = (read_instance(folder, each).settings for each in numbers)
+    settings = first.model_copy(
         update={
             "architecture": ENSEMBLE,
             "comment_1": f"ensemble {'+'.join(map(str, numbers))}",
@@ -164,6 +166,11 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     )
     options: dict[str, object] = {"members": tuple(numbers), "method": method}
     sources = dict.fromkeys((*type(settings).model_fields, *options), "python -m xval ensemble")
+    for name in type(settings).model_fields:
+        if getattr(settings, name) == getattr(first, name) and any(
+            getattr(each, name) != getattr(first, name) for each in others
+        ):
+            sources[name] = MEMBERS_DIFFER
     made = Instance(0, settings, options=options, sources=sources)
     known = {each: folder.settings(each) or {} for each in folder.instances()}
     same = (each for each, written in known.items() if written.get("settings_hash") == made.settings_hash)

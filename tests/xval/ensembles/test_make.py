@@ -18,6 +18,7 @@ from xval.inference import load_model
 from xval.results.comparison.choose import compare_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.rebuild import gather_metrics
+from xval.results.summary import shown_parameter
 
 
 class Made:
@@ -115,6 +116,15 @@ def stopped_at_the_second(combine, error):
         return combine(*arguments)
 
     return combine_once
+
+
+def test_what_its_members_differ_in_is_not_shown_as_that_of_the_first(experiment):
+    experiment.make(1, 2)
+
+    shown = gather_metrics(experiment.folder, 901)
+    assert [shown_parameter(shown, name) for name in ("features", "normalization", "n_mels", "architecture", "members")] == [
+        "members differ", "members differ", 8, "ensemble", [1, 2]
+    ]  # fmt: skip
 
 
 def test_an_ensemble_of_one_model_twice_has_the_figures_of_that_model(experiment):
