@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+GOES_ON = "What was finished is kept; the same command goes on from there."
 _NOTHING_LEFT = "Nothing half made is left; run the same command again."
 _N_LINES = 5
 
@@ -39,7 +40,8 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
 
     Args:
         command: What is carried out.
-        kept: What is said of what was done before it was stopped by a signal or a disk; empty: that nothing is left.
+        kept: What is said of what was done before it was stopped by a signal or a disk; empty: what the KeyboardInterrupt
+            says, or that nothing is left.
 
     Raises:
         SystemExit: After ``--help``.
@@ -52,7 +54,8 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
             return command() or 0
         except FirstJobError:
             raise
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stopped:
+            kept = kept or str(stopped)
             line, code = f"Interrupted. {kept or _NOTHING_LEFT}", EXIT_INTERRUPTED
         except XvalError as error:
             line, code = _prefixed(str(error)), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED

@@ -7,7 +7,8 @@ the same experiment, called ``ensemble 1+3+5``: the workbook, the page, compare,
   --choose  the mean of members that forward selection on the validation items of each fold chooses (Caruana et al. 2004)
   stack     a regression on their answers, fitted to the validation items of each fold (logistic for classes)
 
-Validation figures of chosen or stacked members are of items (with one validation item: clips) that took no part in the choice.
+Validation figures of chosen or stacked members are of items that took no part in the choice; with one validation item in a
+fold that cannot be, and they do not rank the ensemble.
 Members must have been tested on the same clips of the same folds; their features may differ. Autoencoders cannot be combined.
 
 exit code: 0; 2 when instances do not fit together
@@ -45,8 +46,9 @@ def run(options: argparse.Namespace) -> int:
     """
     from rich.text import Text
 
-    from xval.experiment.tables import make_table, merge_equal
-    from xval.results import ranking, rebuild
+    from xval.experiment.derived_files import print_damaged, renew_page
+    from xval.experiment.tables import print_figures
+    from xval.results import rebuild
     from xval.results.folder import find_experiment
 
     if options.choose and options.method == "stack":
@@ -69,8 +71,7 @@ def run(options: argparse.Namespace) -> int:
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH_OF_FILES)
     damaged = rebuild.rebuild(folder)
-    header, rows = ranking.summary_table(rebuild.read_metric_dicts(folder, [*numbers, made.number]))
-    console.print(make_table(*merge_equal(header, rows)))
+    print_figures(folder, [*numbers, made.number], console)
     if options.choose:
         for fold, weights in made.weights.items():
             listed = ", ".join(
@@ -79,8 +80,9 @@ def run(options: argparse.Namespace) -> int:
                 if weight
             )
             console.print(f"fold {fold}: {listed}", soft_wrap=True)
-    for line in damaged:
-        console.print(Text(line), soft_wrap=True)
+    print_damaged(damaged, console)
+    if folder.page.exists():
+        renew_page(folder, console, data_folder=options.data_folder)
     console.print(
         Text(f"{folder.instance_folder(made.number)}: {made.name}. Next: python -m xval compare {folder.path}"), soft_wrap=True
     )

@@ -11,7 +11,7 @@ folds, which are what cross-validation estimates for it.
 import argparse
 from pathlib import Path
 
-from preprocessing.console import make_console
+from preprocessing.console import GOES_ON, make_console
 from xval.backend.devices import read_device
 from xval.errors import SettingsError
 from xval.experiment.refit import Request, refit_instance
@@ -53,7 +53,10 @@ def run(options: argparse.Namespace) -> int:
         data_folder=options.data_folder,
         overwrite=options.overwrite,
     )
-    refit_instance(folder, request, make_console())
+    try:
+        refit_instance(folder, request, make_console())
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(GOES_ON) from stopped
     return 0
 
 

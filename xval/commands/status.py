@@ -31,6 +31,7 @@ from xval.experiment.tables import make_table
 from xval.experiment.time_left import describe_duration
 from xval.results.folder import find_experiment
 from xval.results.status import OPEN, ExperimentStatus, InstanceStatus, JobStatus, as_json, read_status
+from xval.settings.architectures import ENSEMBLE
 from xval.settings.resolve import describe_numbers
 
 SUMMARY = "show what of an experiment is done, failed, running and to do, and the time left"
@@ -83,7 +84,9 @@ def _print(status: ExperimentStatus) -> None:
             if status.seconds_left is None
             else "The time left is that of one job at a time."
         )
-        console.print(f"Nothing is running: the command of the experiment goes on where it stopped. {how_long}")
+        is_trained = any(each.count(*OPEN) and each.architecture != ENSEMBLE for each in status.instances)
+        goes_on = ": the command of the experiment goes on where it stopped" if is_trained else ""
+        console.print(f"Nothing is running{goes_on}. {how_long}")
 
 
 def _row(name: str, texts: tuple[str, str], status: ExperimentStatus | InstanceStatus) -> tuple[str, ...]:

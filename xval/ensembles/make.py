@@ -1,27 +1,31 @@
 """Make an ensemble of finished instances: an instance of the same experiment, with records like theirs, without training.
 
 Comes in: a results folder, numbers of instances and how they are combined. Goes out: instance_<n>/ with a folder for each fold,
-and fresh derived files.
+all of them or none.
 """
 
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from preprocessing.store.checksums import refuse_damage
 from xval.ensembles.fold import combine_fold
 from xval.ensembles.members import Member, find_members
 from xval.errors import ResultsError, SettingsError, suggestion
 from xval.folds.split import Fold
-from xval.jobs.claim import ClaimedFold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import read_instance
-from xval.operating_system import read_regular
+from xval.json_files import write_json
+from xval.operating_system import peak_memory_mb, read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import read_folds
+from xval.results.summary import MEMBERS_DIFFER
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.resolve import Instance
 
@@ -80,35 +84,52 @@ def make_ensemble(
     first = members[folds.numbers[0]][0]
     corpus = (data_folder or Path(first.settings.data_folder)) / first.settings.dataset
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
-    if earlier := [key for key in keys if folder.fold_folder(*key).exists()]:
-        folder.replace(instance.number, earlier)
-    weights = {}
-    try:
-        write_settings(folder, instance, read_description(folder))
-        jobs = [_make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold)) for key in keys]
-        for store in sorted({job.store_folder for job in jobs}):
-            refuse_damage(Path(store))
-        for job in jobs:
-            weights[job.fold.number] = _make_fold(job, members[job.fold.number], method)
-    except BaseException:
-        if not folder.jobs(instance.number):
-            shutil.rmtree(folder.instance_folder(instance.number), ignore_errors=True)
-        raise
-    folder.end_replacing(instance.number, keys, keys)
+    jobs = [_make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold)) for key in keys]
+    for store in sorted({job.store_folder for job in jobs}):
+        refuse_damage(Path(store))
+    weights = _make_folds(folder, instance, jobs, members, method)
+    folder.end_replacing(instance.number, keys, keys)  # begun by an earlier version
     return Ensemble(instance.number, instance.settings.comment_1, weights)
 
 
-def _make_fold(job: Job, members: Sequence[Member], method: str) -> list[tuple[JobKey, float]]:
-    """Make and publish a fold; return the weights of its members."""
-    folder = ExperimentFolder(Path(job.experiment_folder))
-    if folder.is_replacement(*job.key):  # by a try that was interrupted; its members may have changed since
-        shutil.rmtree(folder.fold_folder(*job.key))
-    with ClaimedFold(job, lambda _: None, device="cpu") as claimed:
-        if claimed.outcome is not None:
-            raise ResultsError(f"{job.key}: another process is making it.")
-        record = combine_fold(job, claimed.temporary, members, method)
-        claimed.publish(record)
-    return [(JobKey.of(member), member["weight"]) for member in record["members"]]
+def _make_folds(
+    folder: ExperimentFolder, instance: Instance, jobs: Sequence[Job], members: Mapping[int, Sequence[Member]], method: str
+) -> dict[int, list[tuple[JobKey, float]]]:
+    """Make all folds beside those that are there, and only then publish them; return the weights of their members.
+
+    Raises:
+        ResultsError: As `combine_fold`; another process is making one of them.
+    """
+    made: dict[JobKey, Path] = {}
+    weights, had_jobs, is_ours = {}, bool(folder.jobs(instance.number)), True
+    try:
+        with ExitStack() as stack:
+            for job in jobs:
+                is_ours = stack.enter_context(folder.claim(*job.key))
+                if not is_ours:
+                    raise ResultsError(f"{job.key}: another process is making it.")  # noqa: TRY301 - it leaves the claims of the others
+                if not made:
+                    write_settings(folder, instance, read_description(folder))
+                made[job.key] = temporary = folder.begin_fold(*job.key)
+                stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+                record = _make_fold(job, temporary, members[job.fold.number], method)
+                weights[job.fold.number] = [(JobKey.of(member), member["weight"]) for member in record["members"]]
+            for key, temporary in made.items():
+                folder.publish(temporary, *key)
+    except BaseException:
+        if is_ours and not had_jobs:
+            shutil.rmtree(folder.instance_folder(instance.number), ignore_errors=True)
+        raise
+    return weights
+
+
+def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
+    """Write what a fold leaves, and return its record."""
+    started = time.monotonic()
+    record = combine_fold(job, temporary, members, method)
+    record |= {"seconds": round(time.monotonic() - started, 3), "peak_memory_mb": peak_memory_mb(), "device": "cpu"}
+    write_json(temporary / "record.json", record, flushed=False)
+    return record
 
 
 def read_description(folder: ExperimentFolder) -> str:
@@ -130,9 +151,9 @@ def read_description(folder: ExperimentFolder) -> str:
 
 
 def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:
-    """Return the instance: the settings of the first member, and what it is made of."""
-    first = read_instance(folder, numbers[0])
-    settings = first.settings.model_copy(
+    """Return the instance: the settings of the first member, marked where those of others differ, and what it is made of."""
+    first, *others = (read_instance(folder, each).settings for each in numbers)
+    settings = first.model_copy(
         update={
             "architecture": ENSEMBLE,
             "comment_1": f"ensemble {'+'.join(map(str, numbers))}",
@@ -145,6 +166,11 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     )
     options: dict[str, object] = {"members": tuple(numbers), "method": method}
     sources = dict.fromkeys((*type(settings).model_fields, *options), "python -m xval ensemble")
+    for name in type(settings).model_fields:
+        if getattr(settings, name) == getattr(first, name) and any(
+            getattr(each, name) != getattr(first, name) for each in others
+        ):
+            sources[name] = MEMBERS_DIFFER
     made = Instance(0, settings, options=options, sources=sources)
     known = {each: folder.settings(each) or {} for each in folder.instances()}
     same = (each for each, written in known.items() if written.get("settings_hash") == made.settings_hash)

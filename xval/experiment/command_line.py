@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from preprocessing.console import carry_out
+from preprocessing.console import GOES_ON, carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
 from preprocessing.visible_console import VisibleConsole
 from xval.errors import SettingsError
@@ -38,7 +38,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
         lambda: run_experiment(
             declaration, _command(_parser(declaration).parse_all(arguments), declaration), make_wide_console()
         ),
-        kept="What was finished is kept; the same command goes on from there.",
+        kept=GOES_ON,
     )
 
 

@@ -5,6 +5,7 @@ Comes in: the plan of a run. Goes out: the derived files, while it goes on and w
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
@@ -13,6 +14,7 @@ from xval.jobs.plan import Plan
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.background_rebuild import BackgroundRebuild
+from xval.results.folder import ExperimentFolder
 
 _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 
@@ -40,8 +42,24 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
         return
     n_jobs = len(planned.done) + len(planned.to_do)
     request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
+    _write(planned.folder, request, console)
+
+
+def renew_page(folder: ExperimentFolder, console: Console, *, data_folder: Path | None) -> None:
+    """Write the page of finished jobs anew, as at the end of a run; what calls this does not fail because of it.
+
+    Args:
+        folder: The results folder.
+        console: Gets what is wrong with the page.
+        data_folder: The folder of corpora; None: as the settings say.
+    """
+    n_jobs = sum(len(folder.jobs(number)) for number in folder.instances())
+    _write(folder, PageRequest(data_folder=data_folder, with_audit=n_jobs <= _MOST_AUDITED), console)
+
+
+def _write(folder: ExperimentFolder, request: PageRequest, console: Console) -> None:
     try:
-        write_page(planned.folder, request)
+        write_page(folder, request)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
         console.print(f"the page is not up to date: {one_line(error)}", style="red", soft_wrap=True, markup=False)
 

@@ -18,9 +18,10 @@ from xval.jobs.plan import Plan
 from xval.results import ranking, rebuild
 from xval.results.deals import describe_deals
 from xval.results.findings import find_findings
+from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.repeats import describe_components, jobs_of
-from xval.results.summary import SIDE_NAMES
+from xval.results.summary import SIDE_NAMES, MetricDict
 from xval.results.trials import describe_search
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.tasks import find_task
@@ -34,9 +35,9 @@ _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
 
 
-def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
-    """Print the table, what went wrong and where everything is; return the exit code."""
-    metric_dicts = rebuild.read_metric_dicts(planned.folder, [instance.number for instance in planned.instances])
+def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[MetricDict]:
+    """Print the table of some instances, which of them is selected and what has to be said; return their metric dicts."""
+    metric_dicts = rebuild.read_metric_dicts(folder, numbers)
     if metric_dicts:
         header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
         console.print(make_table(*merge_equal(header, rows)))
@@ -44,11 +45,17 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
-        if others := set(planned.folder.instances()) - {found["instance"] for found in metric_dicts}:
-            line = f"That is of the instances of this run; the workbook and the page compare them with {len(others)} more."
+        if others := set(folder.instances()) - {found["instance"] for found in metric_dicts}:
+            line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
         for finding in find_findings(metric_dicts):
             console.print(Text(f"- {finding.text}"), soft_wrap=True)
+    return metric_dicts
+
+
+def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
+    """Print the table, what went wrong and where everything is; return the exit code."""
+    metric_dicts = print_figures(planned.folder, [instance.number for instance in planned.instances], console)
     side = ranking.test_side(metric_dicts)
     for metric_dict in metric_dicts:
         main = find_task(metric_dict["task_type"]).main_metrics[0]

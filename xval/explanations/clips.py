@@ -4,6 +4,7 @@ Comes in: a saved model of one fold, and audio. Goes out: an `Explanation` for e
 spectrogram (or each stretch of the waveform) adds to an answer.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from xval.inference.members import EstimatorMember, Network
 from xval.inference.model import SavedModel
 from xval.inference.sources import Audio, list_sources
 from xval.models.cut import compile_for_prediction
+from xval.saved_models.description import ModelDescription
 
 if TYPE_CHECKING:
     from xval.inference.inputs import Inputs
@@ -38,11 +40,12 @@ class Explanation:
     Attributes:
         name: Of the clip.
         start_s: Begin of the example in the file.
-        end_s: Its end.
+        end_s: Its end, without padding.
         explained: The class or number that is explained.
         method: integrated_gradients or occlusion.
         attribution: In the shape of the features.
         features: float32 (n_frames, n_bins), or (n_samples,) of a network that reads samples.
+        frame_s: From the middle of a frame (or from a sample) to the next; NaN of features without times.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Explanation:
     method: Method
     attribution: Attribution
     features: NDArray[np.float32]
+    frame_s: float
 
 
 def explain(
@@ -88,7 +92,22 @@ def explain(
                 chosen = names.index(of) if of else None
                 output, features, found = _explain_example(member, inputs, row, chosen, method, steps)
                 bounds = float(inputs.start_s[row]), float(inputs.end_s[row])
-                yield Explanation(source.name, *bounds, names[output], method, found, features)
+                frame_s = _frame_s(model.description, bounds[1] - bounds[0], features)
+                yield Explanation(source.name, *bounds, names[output], method, found, features, frame_s)
+
+
+def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.float32]) -> float:
+    """Return the time from a frame or sample of an example to the next (s); NaN: it has no times."""
+    settings = description.feature_settings
+    rate_hz = settings.sample_rate_hz
+    if description.is_custom or settings.is_pooled:
+        return math.nan
+    if features.ndim == 1:
+        return 1 / rate_hz
+    if settings.features == "embedding" or settings.stretch_frames is not None:
+        of_corpus_s = description.clip_samples / rate_hz if description.clip_samples else clip_s
+        return (settings.example_length_s or of_corpus_s) / len(features)
+    return settings.hop_length / rate_hz
 
 
 def _single(model: SavedModel) -> tuple[Network | EstimatorMember]:

@@ -18,31 +18,39 @@ _COLUMNS_OF_SAMPLES = 200
 def draw_explanation(explanation: Explanation) -> bytes:
     """Return the picture of an explanation, a PNG: the spectrogram above, below it what each part adds to the answer.
 
-    Of a network that reads samples, what stretches of them add is drawn over time.
+    Of a network that reads samples, what stretches of them add is drawn over time. A dashed line is where the clip ends,
+    and what fills the example begins.
     """
     found, figure = explanation.attribution, new_figure(8, 4.4)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    seconds = (explanation.start_s, explanation.end_s)
-    if not np.isfinite(seconds).all():  # ready features have no times
-        seconds = (0.0, float(len(explanation.features)))
+    has_times = bool(np.isfinite([explanation.start_s, explanation.frame_s]).all())
+    start, step = (explanation.start_s, explanation.frame_s) if has_times else (0.0, 1.0)
     figure.suptitle(Path(explanation.name).name, fontsize="medium", parse_math=False)
     if explanation.features.ndim == 1:
-        times = np.linspace(*seconds, len(explanation.features))
-        step = max(1, len(times) // 4000)
-        upper.plot(times[::step], explanation.features[::step], linewidth=0.5)
+        times = start + step * np.arange(len(explanation.features))
+        every = max(1, len(times) // 4000)
+        upper.plot(times[::every], explanation.features[::every], linewidth=0.5)
         sums = np.add.reduceat(found.values, np.linspace(0, len(times), _COLUMNS_OF_SAMPLES, endpoint=False).astype(int))
-        width = (seconds[1] - seconds[0]) / len(sums)
-        lower.bar(seconds[0] + width * np.arange(len(sums)), sums, width=width, align="edge")
+        width = step * len(times) / len(sums)
+        lower.bar(start + width * np.arange(len(sums)), sums, width=width, align="edge")
+        end = start + step * len(times)
     else:
         values = _flat(found.values)
+        start -= step / 2  # frames are centred on their time
+        end = start + step * (len(found.values) // len(values)) * len(values)
         limit = float(np.quantile(np.abs(values), 0.995)) or 1e-12
-        place = {"origin": "lower", "aspect": "auto", "extent": (*seconds, 0, values.shape[1])}
+        place = {"origin": "lower", "aspect": "auto", "extent": (start, end, 0, values.shape[1])}
         upper.imshow(_flat(explanation.features).T, cmap="magma", **place)
         shown = lower.imshow(values.T, cmap="RdBu_r", vmin=-limit, vmax=limit, **place)
         figure.colorbar(shown, ax=[upper, lower], fraction=0.03, pad=0.01)
         for axes in (upper, lower):
             axes.set_ylabel("Bin", fontsize="small")
-    lower.set_xlabel("Time in the file (s)" if np.isfinite(explanation.start_s) else "Frame", fontsize="small")
+    is_filled = has_times and end > explanation.end_s + step
+    if is_filled:
+        for axes in (upper, lower):
+            axes.axvline(explanation.end_s, color="tab:gray", linestyle="--", linewidth=1)
+    behind = "; behind the dashed line the example is filled up" if is_filled else ""
+    lower.set_xlabel(f"Time in the file (s){behind}" if has_times else "Frame", fontsize="small")
     write_title(upper, "Features")
     write_title(lower, describe(explanation))
     return png(figure)

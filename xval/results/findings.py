@@ -7,9 +7,8 @@ no slow library loaded.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from xval.results.fitted_validation import comparable, fitted_to_own_items
+from xval.results.nested_selection import describe_nested
 from xval.results.ranking import Ranking, find_ties, rank_instances, test_side
 from xval.results.repeats import describe_seed_twins, jobs_of, parameters_of, seed_twins
 from xval.results.summary import (
@@ -18,16 +17,14 @@ from xval.results.summary import (
     direction,
     done_records,
     figure,
-    fold_values,
     item_figure,
 )
 from xval.settings.tasks import find_task
 from xval.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
-from xval.statistics.selection import select_nested
 
 Kind = Literal[
     "random split", "folds missing", "few items", "few validation items", "folds lacking classes", "seeds", "not above chance",
-    "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds",
+    "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds", "fitted validation",
 ]  # fmt: skip
 _MOST_LISTED = 10
 _FEWEST_OF_NEXT_FOLD = 3  # folds
@@ -64,6 +61,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         _folds_missing(metric_dicts),
         _few_items(done),
         _few_validation_items(done),
+        _fitted_validation(done),
         _folds_lacking_classes(done),
         _untuned_labels(done),
         _no_pooled_figures(done),
@@ -154,6 +152,19 @@ def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
         f"The validation figures, which rank instances and choose epochs, are of {len(validated)} of the {n_items} items: "
         + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split.")
         + (" With validation = next_fold each item validates once." if can_follow else " Small differences may be luck."),
+    )
+
+
+def _fitted_validation(done: Sequence[MetricDict]) -> Finding | None:
+    """Say which ensembles are not selected, since their validation figures are of what they were fitted to."""
+    numbers = fitted_to_own_items(done)
+    if not numbers:
+        return None
+    return Finding(
+        "fitted validation",
+        f"Validation figures do not rank {_instances(numbers)}: with one validation item in a fold, they are of the item that "
+        "the members were chosen or weighed by, so that they look too good. Compare by test figures.",
+        numbers,
     )
 
 
@@ -258,40 +269,8 @@ def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None
 
 
 def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
-    """Say what choosing in each fold by that fold's own validation figure yields, with the seeds of a method averaged."""
-    groups = seed_twins(parameters_of(done))
-    twins = {number for group in groups for number in group}
-    groups += [(each["instance"],) for each in done if each["instance"] not in twins]
-    if ranking.selected is None or len(groups) < 2:
-        return None
-    side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
-    folds = sorted({record["fold"] for each in done for record in done_records(each)})
-    validation = _by_fold(done, groups, folds, ranking.side, ranking.metric)
-    test = _by_fold(done, groups, folds, side, metric)
-    nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
-    own = figure(next(each for each in done if each["instance"] == ranking.selected), side, metric)["mean"]
-    if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:
-        return None
-    chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
-    which = "it happens to be the same figure here." if chosen == reached else f"report {reached}."
-    is_lower = (own - nested.test_mean) * (1 if direction(done, metric) else -1) < 0
-    bias = "such a figure is too good on average, though not here" if is_lower else "is too good on average"
-    return Finding(
-        "nested",
-        f"{reached} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
-        "validation items (nested selection): the estimate of choosing and training in this way, on new items. The "
-        f"{chosen} of instance {ranking.selected} estimates this one instance, and {bias}: the validation "
-        f"items that chose it are test items of other folds. For what your way of choosing reaches, {which} For this one "
-        "model, test it on items that no fold has.",
-    )
-
-
-def _by_fold(
-    done: Sequence[MetricDict], groups: Sequence[tuple[int, ...]], folds: Sequence[int], side: str, metric: str
-) -> NDArray[np.float64]:
-    """Return float64 (n_groups, n_folds), the mean of each group in each fold; NaN where one has no value."""
-    values = {each["instance"]: fold_values(each, side, metric) for each in done}
-    return np.array([[np.mean([values[number].get(fold, np.nan) for number in group]) for fold in folds] for group in groups])
+    text = describe_nested(comparable(done), ranking)
+    return Finding("nested", text) if text else None
 
 
 def _list(values: Iterable[object]) -> str:

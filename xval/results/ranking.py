@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xval.results.fitted_validation import comparable
 from xval.results.item_figures import ItemFigure
 from xval.results.repeats import parameters_of, seed_twins
 from xval.results.summary import (
@@ -51,7 +52,7 @@ class Ranking(NamedTuple):
     """The instances, best first, and the validation figure that ranks them.
 
     Attributes:
-        instances: Numbers of those with the figure in at least one fold.
+        instances: Numbers of those with the figure in at least one fold that are `comparable` by it.
         side: ``validation`` or ``clip_validation``.
         metric: Its name.
     """
@@ -76,14 +77,14 @@ def find_best(
 ) -> Best:
     """Return the best instances in a metric of a side.
 
-    Only instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the hard ones. None
-    is best if fewer than two instances have a value, or the direction of the metric is not known. Instances that differ in
-    their seed alone are best together or not at all.
+    Only `comparable` instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the
+    hard ones. None is best if fewer than two instances have a value, or the direction of the metric is not known. Instances
+    that differ in their seed alone are best together or not at all.
     """
     from scipy.special import fdtri  # here, because a run with nothing to do needs no deviations
 
-    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
-    if sum(found["n"] > 0 for found in figures.values()) < 2 or not _is_known(metric_dicts, metric):
+    figures = {each["instance"]: figure(each, side, metric) for each in comparable(metric_dicts, side)}
+    if sum(found["n"] > 0 for found in figures.values()) < 2 or direction(metric_dicts, metric) is None:
         return Best()
     most = max(found["n"] for found in figures.values())
     means = {number: found["mean"] for number, found in figures.items() if found["n"] == most}
@@ -129,13 +130,14 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     That figure is the monitored one (``val_accuracy``: the validation accuracy) if all instances monitor the same. The
     validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the settings of the
     `loss_scopes` of their task. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of windows
-    if they have that figure, since all instances have the same clips. Instances with more folds go first; equal ones are
-    sorted by number. Instances that differ in their seed alone all have their common mean, so that no seed is chosen.
+    if they have that figure, since all instances have the same clips. Only `comparable` ones have a rank. Those with more folds
+    go first; equal ones are sorted by number. Those that differ in their seed alone all have their common mean, so that no
+    seed is chosen.
     """
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
     sign = _sign(metric_dicts, metric)
-    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in metric_dicts}
+    figures = {each["instance"]: figure(each, side, metric) for each in comparable(metric_dicts)}
     signed = {number: sign * found["mean"] for number, found in figures.items() if found["mean"] is not None}
     together = _together(signed, seed_twins(parameters_of(metric_dicts)))
     keys = sorted((-figures[number]["n"], mean, number) for number, mean in together.items())
@@ -268,11 +270,7 @@ def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
     same_loss = all(metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in names)
     needs_same = metric in task.loss_metrics
     shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
-    return metric if shared and _is_known(metric_dicts, metric) else task.main_metrics[0]
-
-
-def _is_known(metric_dicts: Sequence[MetricDict], metric: str) -> bool:
-    return direction(metric_dicts, metric) is not None
+    return metric if shared and direction(metric_dicts, metric) is not None else task.main_metrics[0]
 
 
 def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:

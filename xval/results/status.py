@@ -12,11 +12,13 @@ from statistics import fmean
 from typing import Any, Literal, TypeVar
 
 from xval.errors import ResultsError
+from xval.operating_system import quote
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey, job_keys
 from xval.results.read import WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
+from xval.settings.architectures import ENSEMBLE
 from xval.settings.space import SearchPlan
 
 JobState = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
@@ -163,7 +165,8 @@ def _read_jobs(
         is_done = record is not None and record["status"] == "done"
         job = partial(JobStatus, key.fold, repeat=key.repeat)
         position = None if is_done else read_position(checkpoint_path(folder, key))
-        next_run = f"goes on at epoch {position + 1}" if position else "starts it again"
+        ensemble = _ensemble_command(folder, written)
+        next_run = ensemble or (f"the next run goes on at epoch {position + 1}" if position else "the next run starts it again")
         if record and is_done and not others:
             jobs.append(job("done", seconds=float(record["seconds"])))
         elif claimed(key):
@@ -176,12 +179,22 @@ def _read_jobs(
             jobs.append(job("failed", str(record["error"]), seconds=float(record["seconds"]), checkpoint=position))
         elif leftovers := folder.leftovers(*key):
             since = max(map(_changed, leftovers))
-            reason = f"its process died; the next run {next_run}"
+            reason = f"its process died; {next_run}"
             jobs.append(job("interrupted", reason, since=since, checkpoint=position))
         else:
-            reason = f"the next run {next_run}" if position else _describe_trials(folder, key, written)
+            reason = next_run if position or ensemble else _describe_trials(folder, key, written)
             jobs.append(job("to do", reason, checkpoint=position))
     return jobs
+
+
+def _ensemble_command(folder: ExperimentFolder, written: WrittenInstance | None) -> str:
+    """Return what makes the folds of an ensemble; empty of an instance that is trained."""
+    if written is None or written.parameters.get("architecture") != ENSEMBLE:
+        return ""
+    members, method = written.parameters.get("members"), written.parameters.get("method")
+    listed = ",".join(map(str, members)) if isinstance(members, list) else "MEMBERS"
+    how = {"choose": " --choose", "stack": " --method stack"}.get(str(method), "")
+    return f"made by python -m xval ensemble {quote(str(folder.path))} {listed}{how} --number {written.instance}"
 
 
 def _describe_trials(folder: ExperimentFolder, key: JobKey, written: WrittenInstance | None) -> str:

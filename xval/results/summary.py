@@ -27,6 +27,7 @@ SIDE_NAMES = {
     "validation": "validation",
     "training": "training",
 }
+MEMBERS_DIFFER = "members differ"  # where a setting of an ensemble is said to come from
 CLIP_SIDES = ("clip_test", "clip_validation")
 
 
@@ -247,8 +248,9 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
 
 
 def shown_parameter(metric_dict: MetricDict, name: str, missing: object = None) -> object:
-    """Return the value of a parameter as tables show it: ``searched`` where each fold has chosen its own."""
-    return "searched" if metric_dict["sources"].get(name) == "search" else metric_dict["parameters"].get(name, missing)
+    """Return the value of a parameter as tables show it; ``searched``: by each fold, ``members differ``: in an ensemble."""
+    shown = {"search": "searched", MEMBERS_DIFFER: MEMBERS_DIFFER}.get(metric_dict["sources"].get(name, ""))
+    return shown or metric_dict["parameters"].get(name, missing)
 
 
 def chance_level(metric_dicts: Sequence[MetricDict], metric: str, side: str = "test") -> ChanceLevel | None:

@@ -118,6 +118,20 @@ def test_what_is_to_do_takes_as_long_as_finished_jobs_of_the_instance(command, r
     )
 
 
+def test_a_fold_of_an_ensemble_is_said_to_be_made_by_its_command(command, results):
+    path = results / "instance_3" / "settings.json"
+    written = json.loads(path.read_text())
+    written["parameters"] |= {"architecture": "ensemble", "members": [1, 2], "method": "stack"}
+    path.write_text(json.dumps(written))
+    remove(results, 3, 2)
+
+    _, printed, _ = command("status", results)
+
+    made = f"made by python -m xval ensemble {results} 1,2 --method stack --number 3"
+    assert f"instance 3, fold 2: to do: {made}\n" in printed
+    assert "Nothing is running. " in printed
+
+
 def test_an_instance_without_finished_jobs_takes_as_long_as_the_others(command, results):
     for fold in (1, 2):
         remove(results, 1, fold)

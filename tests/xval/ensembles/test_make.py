@@ -15,11 +15,10 @@ from xval.ensembles.fold import combine_fold
 from xval.ensembles.make import make_ensemble, read_description
 from xval.errors import CorpusError, ResultsError, SettingsError
 from xval.inference import load_model
-from xval.report.request import PageRequest
-from xval.report.write import write_page
 from xval.results.comparison.choose import compare_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.rebuild import gather_metrics
+from xval.results.summary import shown_parameter
 
 
 class Made:
@@ -72,29 +71,60 @@ def test_the_mean_of_instances_is_an_instance_with_figures_predictions_and_a_cle
     assert "ensemble 1+2+3" in str(compared.table.to_dict())
 
 
-def test_a_try_that_ended_between_its_folds_is_made_again(experiment, monkeypatch):
+def test_a_try_that_ended_between_its_folds_leaves_nothing_and_is_made_again(experiment, monkeypatch):
     (experiment.path / "instance_901").mkdir()  # as by a try that was killed before it wrote its settings
     expected = experiment.make(1, 2).weights
     shutil.rmtree(experiment.path / "instance_901")
-    monkeypatch.setattr("xval.ensembles.make.combine_fold", full_at_the_second(combine_fold))
-    with pytest.raises(OSError, match="full"):
-        experiment.make(1, 2)
-    assert experiment.record(901, fold=1)["status"] == "done"
+    with monkeypatch.context() as patch:
+        patch.setattr("xval.ensembles.make.combine_fold", stopped_at_the_second(combine_fold, OSError("the disk is full")))
+        with pytest.raises(OSError, match="full"):
+            experiment.make(1, 2)
+    assert not (experiment.path / "instance_901").exists()
 
     assert experiment.make(1, 2).weights == expected
+    shutil.rmtree(experiment.path / "instance_901" / "fold_2")  # as by a try that was killed as it published its folds
+    assert experiment.make(1, 2).weights == expected
+
+
+def test_a_finished_ensemble_stays_where_another_try_is_refused_or_stopped(experiment, monkeypatch):
+    experiment.make(1, 2)
+    before = contents(experiment.path / "instance_901")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("xval.ensembles.make.combine_fold", stopped_at_the_second(combine_fold, KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            experiment.make(1, 2)
+    (experiment.path / "instance_2" / "fold_2" / "model.keras").unlink()
+    with pytest.raises(ResultsError, match="instance 2, fold 2: its model is gone"):
+        experiment.make(1, 2)
+
+    assert contents(experiment.path / "instance_901") == before
     assert not list(experiment.path.glob("*.replaced"))
 
 
-def full_at_the_second(combine):
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+
+
+def stopped_at_the_second(combine, error):
     calls = []
 
     def combine_once(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
-            raise OSError("the disk is full")
+            raise error
         return combine(*arguments)
 
     return combine_once
+
+
+def test_what_its_members_differ_in_is_not_shown_as_that_of_the_first(experiment):
+    experiment.make(1, 2)
+
+    shown = gather_metrics(experiment.folder, 901)
+    assert [shown_parameter(shown, name) for name in ("features", "normalization", "n_mels", "architecture", "members")] == [
+        "members differ", "members differ", 8, "ensemble", [1, 2]
+    ]  # fmt: skip
 
 
 def test_an_ensemble_of_one_model_twice_has_the_figures_of_that_model(experiment):
@@ -200,11 +230,6 @@ def test_a_flipped_bit_in_the_targets_of_the_store_is_named(experiment, request)
     assert not (experiment.path / "instance_901").exists()
 
 
-def page_of(experiment):
-    request = PageRequest(901, experiment.data, with_audio=False, with_audit=False)
-    return write_page(experiment.folder, request).read_text()
-
-
 def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     arguments = ["ensemble", str(experiment.path), "1,3", "--choose", "--data-folder", str(experiment.data)]
@@ -213,7 +238,14 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     printed = capsys.readouterr().out
     assert "ensemble 1+3" in printed
     assert "fold 1: instance " in printed
-    assert "Ensembles combine the predictions" in page_of(experiment)
+    assert "*: selected by the validation figure." in printed
+    assert len(experiment.record(901)["items"]["validation"]) == 1
+    assert "Validation figures do not rank instance 901" in printed
+    page = (experiment.path / "report.html").read_text()
+    assert "Ensembles combine the predictions" in page
+    assert "Validation figures do not rank instance 901" in page
+    reason = compare_instances(experiment.path).baseline_reason
+    assert reason.endswith("loss, without instance 901, fitted to its one validation item")
     assert main([*arguments[:2], "1,x"]) == 2
     assert main(["refit", str(experiment.path), "901"]) == 2
     assert "an ensemble trains nothing; name one of its members (1, 3)" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from io import StringIO
 
 import keras
@@ -388,13 +389,39 @@ def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experime
     _, errors = running.communicate(timeout=60)
 
     assert running.returncode == 130, errors
-    assert "Interrupted. Nothing half made is left; run the same command again" in errors
+    assert errors == "Interrupted. What was finished is kept; the same command goes on from there.\n"
     assert not experiment.fold_folder(1, 0).exists()
     assert not leftovers(experiment)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     assert "Training on 5 items: 50 of 50 epochs" in ended.stdout
     assert record_of(experiment.fold_folder(1, 0) / "model.keras")["epochs"] == 50
+
+
+def test_stopped_after_an_epoch_the_same_command_goes_on_with_the_next(experiment, make, monkeypatch):
+    path = experiment.instance_folder(1) / "settings.json"
+    written = json.loads(path.read_text())
+    written["parameters"]["checkpoint_minutes"] = 1e-9
+    path.write_text(json.dumps(written))
+
+    @contextmanager
+    def stopped_after_two(*_, **__):
+        def advance(done, _total):
+            if done == 2:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    with monkeypatch.context() as patch:
+        patch.setattr("xval.experiment.refit.progress_bar", stopped_after_two)
+        with pytest.raises(KeyboardInterrupt):
+            make(epochs=4)
+
+    model, printed = make(epochs=4)
+
+    assert "goes on at epoch 2 of 4" in printed
+    assert "Training on 5 items: 4 of 4 epochs" in printed
+    assert record_of(model)["went_on"]["after_epoch"] == 1
 
 
 # other corpora and tasks

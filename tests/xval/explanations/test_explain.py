@@ -3,11 +3,14 @@
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
 from xval.__main__ import main
 from xval.errors import SettingsError
 from xval.explanations.clips import explain
+from xval.explanations.picture import draw_explanation
 from xval.inference import load_model
 from xval.report.request import PageRequest
 from xval.report.write import write_page
@@ -52,6 +55,25 @@ def test_the_command_writes_a_picture_for_each_clip_and_method(experiment, capsy
     assert "name clips to explain" in capsys.readouterr().err
     assert main(["explain", str(fold), "nobody.wav", "--output", "ex2.png"]) == 2
     assert "--output ex2.png: a folder is wanted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("instance", [1, 2], ids=["features", "front end"])
+def test_a_sound_is_drawn_where_it_is_in_a_clip_that_is_padded(experiment, tmp_path, monkeypatch, instance):
+    samples = np.zeros(400, np.float32)  # 0.1 s
+    samples[300:305] = 0.9  # 0.075 s
+    soundfile.write(tmp_path / "click.wav", samples, 4000)
+    (found,) = explain(load_model(experiment.results / f"instance_{instance}" / "fold_1"), tmp_path / "click.wav", steps=2)
+    monkeypatch.setattr("xval.explanations.picture.png", lambda figure: figure)
+
+    upper, lower, _ = draw_explanation(found).axes
+
+    left, right, *_ = upper.images[0].get_extent()
+    drawn = left + (right - left) * (found.features.sum(axis=1).argmax() + 0.5) / len(found.features)
+    assert found.end_s == pytest.approx(0.1)
+    assert drawn == pytest.approx(0.075, abs=0.008)  # a frame
+    assert right == pytest.approx(left + 0.008 * len(found.features))  # the padding, too
+    assert [line.get_xdata()[0] for line in upper.lines] == [pytest.approx(0.1)]
+    assert lower.images[0].get_extent() == upper.images[0].get_extent()
 
 
 def test_what_cannot_be_explained_is_refused_by_name(experiment):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from xval.results.findings import find_findings
 from xval.results.ranking import (
     Best,
     Ranking,
@@ -55,6 +56,34 @@ def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
     ]
     assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1}, {1})
     assert rank_instances(metric_dicts).instances == (1, 2, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("facts", "validation_items", "ranked"),
+    [
+        ({"method": "stack"}, ["y"], (1,)),
+        ({"method": "choose"}, ["y"], (1,)),
+        ({"method": "stack"}, ["y", "z"], (901, 1)),
+        ({"method": "mean"}, ["y"], (901, 1)),
+        ({}, ["y"], (901, 1)),
+    ],
+)
+def test_validation_figures_of_the_one_item_that_an_ensemble_was_fitted_to_do_not_rank_it(
+    make_instance, make_record, facts, validation_items, ranked
+):
+    items, names = {"training": ["x"], "validation": validation_items, "test": ["t"]}, ("accuracy", "balanced_accuracy")
+    records = [make_record(fold, dict.fromkeys(names, 0.9), items=items, **facts) for fold in (1, 2)]
+    ensemble = make_instance(901, records, architecture="ensemble")
+    metric_dicts = [make_instance(1, [dict.fromkeys(names, value) for value in (0.5, 0.6)]), ensemble]
+
+    assert rank_instances(metric_dicts).instances == ranked
+    is_ranked = len(ranked) == 2
+    assert find_best(metric_dicts, "validation", "accuracy").mean == ({901} if is_ranked else set())
+    assert find_best(metric_dicts, "test", "accuracy").mean == {901}
+    said = {finding.kind: finding.text for finding in find_findings(metric_dicts)}
+    assert ("Validation figures do not rank instance 901: " in said.get("fitted validation", "")) is not is_ranked
+    assert ("nested" in said) is is_ranked
+    assert rank_instances([ensemble]).selected == 901
 
 
 def test_while_no_instance_has_all_folds_the_furthest_ones_compete(make_instance):

@@ -18,6 +18,7 @@ from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import metric_names, read_competitor
 from xval.results.comparison.outcome import Comparison
 from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.fitted_validation import fitted_to_own_items
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances
 from xval.results.read import read_folds
@@ -73,6 +74,8 @@ def compare_instances(
         if ranking.selected is None:
             raise ResultsError(f"{home.path}: no instance has a validation figure to select a baseline by. Use --baseline.")
         first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}"
+        if fitted := [chosen[place].name for place in fitted_to_own_items(metric_dicts) if place != first]:
+            reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
     task = find_task(chosen[0].records.written.settings.task_type)
     metric = canonical_name(task.name, metric or task.main_metrics[0])
     higher_is_better = _check_metric(metric, chosen, metric_dicts)

@@ -5,7 +5,7 @@ Comes in: metric dicts. Goes out: a row per parameter, and two columns per insta
 
 from collections.abc import Sequence
 
-from xval.results.summary import MetricDict, differing_parameters
+from xval.results.summary import MetricDict, differing_parameters, shown_parameter
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.results.workbook.sheet import Sheet
@@ -49,7 +49,9 @@ def _put_instance(sheet: Sheet, column: int, metric_dict: MetricDict, names: Seq
         if name not in parameters:
             continue
         is_own = overrides(sources.get(name, ""))
-        sheet.put(row, column, cells.parameter_value(parameters[name]), "", *([cells.YELLOW_FILL] if is_own else []))
+        sheet.put(
+            row, column, cells.parameter_value(shown_parameter(metric_dict, name)), "", *([cells.YELLOW_FILL] if is_own else [])
+        )
         if not isinstance(sheet.value(row, column), str):
             sheet.style(row, column, cells.LEFT)
         if is_own:
