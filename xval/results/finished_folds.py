@@ -77,8 +77,9 @@ def find_instances(folder: Path, numbers: Collection[int] | None = None) -> list
     for path in below or [folder]:
         experiment, instances, chosen = _find_jobs(path)
         if numbers is not None:
-            if unknown := sorted(set(numbers) - set(instances)):
-                listed = ", ".join(map(str, instances)) or "none"
+            begun = list(filter(experiment.has_begun, instances))
+            if unknown := sorted(set(numbers) - set(begun)):
+                listed = ", ".join(map(str, begun)) or "none"
                 raise ResultsError(f"{path}: no instance {', '.join(map(str, unknown))}. Available: {listed}.")
             instances = [number for number in instances if number in numbers]
         found += _read_instances(experiment, instances, chosen)
@@ -117,10 +118,9 @@ def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
 def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen: JobKey | None) -> Iterator[InstanceRecords]:
     folds = read_folds(experiment)
     for number in numbers:
-        present = experiment.jobs(number)
-        if not present and experiment.settings(number) is None:
-            continue  # a run is just beginning it
-        written = read_settings(experiment, number)
+        if not experiment.has_begun(number):
+            continue
+        present, written = experiment.jobs(number), read_settings(experiment, number)
         wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
         current: dict[JobKey, Record] = {}
         for key in present:

@@ -132,7 +132,10 @@ def without_collector() -> Iterator[None]:
 
 
 def is_stale(folder: ExperimentFolder) -> bool:
-    """Return whether a derived file is missing, or older than a fold folder or the folds, as after a run that was killed."""
+    """Return whether a derived file is missing, or older than a fold folder or the folds.
+
+    So it is after a run that was killed, or where a fold folder was put back or copied from another machine.
+    """
     if not folder.workbook.exists():
         return True
     built_ns = folder.workbook.stat().st_mtime_ns
@@ -219,8 +222,8 @@ def _gather(
 
     With `computes_added`, figures of added metrics that are not stored yet are computed and stored.
     """
-    if not folder.jobs(instance) and folder.settings(instance) is None:
-        return None  # another run is about to begin it
+    if not folder.has_begun(instance):
+        return None
     try:
         settings = read_settings(folder, instance)
     except ResultsError as error:
