@@ -35,9 +35,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     earlier = [_EARLIER] if any(_earlier_models(record) for _, record in jobs) else []
     header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST, *earlier]
     sheet.put_header(header, height=48)
-    for column, (side, metric) in enumerate(pairs, start=len(_FIRST) + 1):
+    for column, (side, _) in enumerate(pairs, start=len(_FIRST) + 1):
         sheet.style(1, column, cells.side_header(side))
-        sheet.set_width(column, max(9, len(metric) + 2))
+        sheet.set_width(column, cells.header_width(header[column - 1], lowest=9))
     for column, name in enumerate(header, start=1):
         if name in _FIRST or name in _LAST or name in earlier:
             sheet.set_width(column, _WIDTHS.get(name, 10))
