@@ -50,7 +50,7 @@ def test_a_baseline_may_be_named_and_is_not_compared_with_itself(experiment, bas
 def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experiment):
     (experiment.folder.path / "instance_901").mkdir()  # as by a try that was killed before it wrote its settings
 
-    with pytest.raises(ResultsError, match="no instance 901. Available: 1, 2, 3"):
+    with pytest.raises(ResultsError, match=r"no instance 901\. Available: 1, 2, 3"):
         compare_in(experiment, 1, 2, baseline=901)
     with pytest.raises(ResultsError, match="no instance 901"):
         find_members(experiment.folder, [1, 901])
