@@ -104,8 +104,9 @@ def figure_interval(
     Below 20 items it is Student t, n_items - 1 degrees of freedom. Within finite bounds, t is taken on the logit scale of the
     figure (delta method; between -1 and 1 this is Fisher's z), with one finite bound on the log scale of the distance to it; so
     the limits keep within the bounds. Items may be at a bound: it is the figure of all items that is transformed. If no item
-    varies and the figure is at a bound (all items are 1), the other limit is the exact one, which lies ``tail ** (1 / n_items)``
-    of the range from the opposite bound: at a smaller mean, all items would be 1 with less probability than the tail, 2.5 %.
+    varies and the figure is at a bound (all items are 1), the other limit is the exact one: ``tail ** (1 / n_items)`` of the
+    range lies between it and the opposite bound. At a smaller mean, all items would be 1 with less probability than the tail,
+    2.5 %.
 
     Args:
         n_items: Number of items.

@@ -103,7 +103,7 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
     assert len(means) == 6
 
 
-def test_parameters_without_room_in_the_table_are_in_the_section_of_each_instance(copy, read_page):
+def test_parameters_without_room_in_the_table_are_in_that_of_settings_and_with_each_instance(copy, read_page):
     names = [f"parameter_number_{n}_of_many" for n in range(9)]
     for number in (1, 2, 3):
         path = copy.instance_folder(number) / "settings.json"
@@ -116,7 +116,10 @@ def test_parameters_without_room_in_the_table_are_in_the_section_of_each_instanc
     header = [cell["text"] for cell in page.tables["instances"][0][0]]
     shown = [name for name in names if name in header]
     assert 0 < len(shown) < len(names)
-    assert f"{names[-1]}: see each instance" in page.text["instances"]
+    assert f"{names[-1]}: see Settings that differ" in page.text["instances"]
+    (settings,) = page.tables["settings"]
+    assert [cell["text"] for cell in settings[0]][-len(names) :] == names
+    assert [[cell["text"] for cell in row[-len(names) :]] for row in settings[1:]] == [[f"value_{n}"] * 9 for n in (1, 2, 3)]
     assert all(f"{name} = value_{number}" in page.text["details"] for name in names for number in (1, 2, 3))
 
 
