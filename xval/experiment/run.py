@@ -112,6 +112,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if rebuild.is_stale(folder):
             print_damaged(rebuild.rebuild(folder), console)
+        if rebuild.is_page_stale(folder):
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)

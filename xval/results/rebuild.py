@@ -147,6 +147,12 @@ def is_stale(folder: ExperimentFolder) -> bool:
     )
 
 
+def is_page_stale(folder: ExperimentFolder) -> bool:
+    """Return whether report.html is missing, or older than the workbook, as after a run that was interrupted at its end."""
+    page, workbook = folder.page, folder.workbook
+    return not page.exists() or (workbook.exists() and page.stat().st_mtime_ns < workbook.stat().st_mtime_ns)
+
+
 def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
     """Return the metric dicts of those instances that have one, without the histories, which would fill the memory.
 
