@@ -4,9 +4,9 @@ Comes in: metric dicts. Goes out: the fold records as a table.
 """
 
 from xval.results.job_key import JobKey
-from xval.results.read import Record
+from xval.results.read import FIGURE_PLACES, Record
 from xval.results.repeats import jobs_of
-from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction
+from xval.results.summary import SIDE_NAMES, direction
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.results.workbook.folding import describe_folded, fold_equal
@@ -98,6 +98,6 @@ def _earlier_models(record: Record) -> str:
 
 def _metric(record: Record, side: str, metric: str) -> float | None:
     """Return a metric of a record; None: not computed, NaN: undefined."""
-    group = "clip_metrics" if side in CLIP_SIDES else "metrics"
-    values = record.get(group, {}).get(side.removeprefix("clip_"), {})
+    part, of_part = FIGURE_PLACES[side]
+    values = record.get(part, {}).get(of_part, {})
     return cells.metric_value(values[metric]) if metric in values else None
