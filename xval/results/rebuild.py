@@ -132,15 +132,15 @@ def without_collector() -> Iterator[None]:
 
 
 def is_stale(folder: ExperimentFolder) -> bool:
-    """Return whether a derived file is missing, or older than a fold folder or the folds.
+    """Return whether a derived file is missing, or older than a fold folder, the folds or the list of added metrics.
 
-    So it is after a run that was killed, or where a fold folder was put back or copied from another machine.
+    So it is after a kill, or where a fold folder was put back or copied from another machine.
     """
     if not folder.workbook.exists():
         return True
     built_ns = folder.workbook.stat().st_mtime_ns
-    folds = folder.folds_file
-    return (folds.exists() and folds.stat().st_mtime_ns > built_ns) or any(
+    shared = (folder.folds_file, folder.added_metrics)
+    return any(path.exists() and path.stat().st_mtime_ns > built_ns for path in shared) or any(
         (changed_ns := folder.last_change_ns(instance)) > built_ns
         or (changed_ns and not (folder.instance_folder(instance) / "metrics.json").exists())
         for instance in folder.instances()

@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from xval.errors import ResultsError
-from xval.json_files import read_json
+from xval.json_files import read_json, write_json
 from xval.results import folder as folder_module
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.rebuild import DerivedFiles, is_stale, read_metric_dicts, rebuild
@@ -208,6 +208,16 @@ def test_derived_files_are_stale_where_a_fold_is_put_back_that_was_moved_away(fo
     rebuild(folder)
     assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
     assert not is_stale(folder)
+
+
+def test_derived_files_are_stale_where_metrics_were_added_since(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    time.sleep(0.02)
+
+    write_json(folder.added_metrics, {"metrics": []})  # as rebuild --metrics does before it begins
+
+    assert is_stale(folder)
 
 
 def test_settings_that_are_damaged_before_the_first_fold_are_named_and_the_others_written(folder, end_fold):
