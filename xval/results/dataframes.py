@@ -84,7 +84,7 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
     """Return the test figures of instances, each by its name, with 95 % intervals over items and chance.
 
     Args:
-        folder: As for `load_results`.
+        folder: As for `load_results`, but no single fold.
 
     Returns:
         A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
@@ -97,9 +97,12 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
         UserWarning: Folds failed or are missing.
 
     Raises:
-        ResultsError: There is no experiment, a file is missing or damaged, or two folders hold the same experiment.
+        ResultsError: There is no experiment, a file is missing or damaged, two folders hold the same experiment, or it is the
+            folder of a fold.
     """
-    instances = find_instances(Path(folder))
+    instances, path = find_instances(Path(folder)), Path(folder).resolve()
+    if JobKey.of_folder(0, path.name):
+        raise ResultsError(f"{folder}: figures over items are of all folds; name the folder of the instance, {path.parent}.")
     rows = []
     for instance in instances:
         metric_dict = gather_metrics(instance.experiment, instance.number)
