@@ -30,6 +30,8 @@ FORMAT_VERSION = 1
 LARGEST_JSON_BYTES = 256 << 20
 """Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
 size of the text."""
+MOVE_AWAY = "Move its folder away to run that part again."
+"""What to do about a damaged file of a job."""
 
 JsonObject = dict[str, Any]
 _OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
@@ -56,8 +58,13 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
         path.write_bytes(json_text(content).encode())
 
 
-def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
+def write_if_changed(path: Path, content: Mapping[str, Any], *, with_checksum: bool = False) -> None:
     """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading.
+
+    Args:
+        path: The file.
+        content: What to write.
+        with_checksum: Of a file that has figures: add its checksum, by which `read_json` knows whether it was edited.
 
     Raises:
         OSError: The disk is full or not writable; what stood there stays.
@@ -66,7 +73,8 @@ def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
     with suppress(ResultsError):  # what is damaged is written anew
         if read_json(path) == plain:
             return
-    write_atomically(path, _encode(plain).encode())
+    text = _encode(plain).encode()
+    write_atomically(path, _with_checksum(text) if with_checksum else text)
 
 
 def json_text(content: Mapping[str, Any]) -> str:
@@ -74,6 +82,8 @@ def json_text(content: Mapping[str, Any]) -> str:
     return _encode(_without_nan(content))
 
 
+_CHECKSUM = re.compile(rb',\s*"checksum": "([0-9a-f]{16})"\s*\}\s*\Z')
+_LONGEST_CHECKSUM = 64  # bytes of the above
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -81,11 +91,11 @@ def read_json(path: Path) -> JsonObject | None:
     """Return a JSON file as a dict, or None where there is none.
 
     Raises:
-        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, nested too deeply, or no
-            regular file.
+        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, nested too deeply, no
+            regular file, or not what its checksum stands for.
     """
     try:
-        text = read_regular(path, LARGEST_JSON_BYTES)
+        text = _without_checksum(read_regular(path, LARGEST_JSON_BYTES))
         content = json.loads(text)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(content, ensure_ascii=False).encode()  # half a character can be written nowhere
@@ -96,13 +106,30 @@ def read_json(path: Path) -> JsonObject | None:
     except RecursionError:
         raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
     except ValueError as error:
-        raise ResultsError(f"{path}: not readable as JSON ({error}). Move its folder away to run that part again.") from error
+        raise ResultsError(f"{path}: not readable as JSON ({error}). {MOVE_AWAY}") from error
     if not isinstance(content, dict):
-        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. Move its folder away to run that part again.")
+        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. {MOVE_AWAY}")
     version = content.get("format_version", FORMAT_VERSION)
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
     return content
+
+
+def _with_checksum(text: bytes) -> bytes:
+    """Add a checksum to the text of a JSON object, as its last value."""
+    body = text.rstrip().removesuffix(b"}").rstrip()
+    return b'%s,\n "checksum": "%s"\n}' % (body, blake2b(body, digest_size=8).hexdigest().encode())
+
+
+def _without_checksum(text: bytes) -> bytes:
+    """Return the text of a JSON object without its checksum, if it has one; ValueError: the text has another."""
+    found = _CHECKSUM.search(text, max(0, len(text) - _LONGEST_CHECKSUM))
+    if found is None:
+        return text
+    body = text[: found.start()]
+    if blake2b(body, digest_size=8).hexdigest().encode() != found[1]:
+        raise ValueError("it was edited after it was written: its checksum is another")
+    return body + b"}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -388,10 +388,12 @@ def test_a_damaged_index_is_an_error(audio: Path, clips: pd.DataFrame) -> None:
         open_corpus("tones", audio.parent / "data")
 
 
-def test_a_folder_in_place_of_the_index_is_named(audio: Path, clips: pd.DataFrame) -> None:
+def test_an_index_that_is_gone_and_a_folder_in_its_place_are_named(audio: Path, clips: pd.DataFrame) -> None:
     make_corpus(clips, audio, dataset="tones", data_folder=audio.parent / "data", corpus="table")
     index = audio.parent / "data" / "tones" / "corpus.parquet"
     index.unlink()
+    with pytest.raises(CorpusError, match=r"corpus\.parquet is missing from its folder.*--dataset tones"):
+        open_corpus("tones", audio.parent / "data")
     index.mkdir()
 
     with pytest.raises(CorpusError, match=r"corpus\.parquet: no regular file"):

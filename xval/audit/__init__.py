@@ -1,4 +1,4 @@
-"""The leakage audit of an experiment: which items trained, validated and were tested, checked rule by rule in its files.
+"""The audit of an experiment: which items trained, validated and were tested, and what the figures are of, rule by rule.
 
 Comes in: a results folder and the folder of corpora. Goes out: a `Verdict` per rule. Nothing is trained, loaded into Keras or
 written.
@@ -10,6 +10,7 @@ from xval.audit import (
     augmented_copies,
     clips,
     earlier_models,
+    figures,
     files,
     hashes,
     identical_audio,
@@ -26,6 +27,7 @@ from xval.results.folder import ExperimentFolder
 
 RULES: tuple[Rule, ...] = (
     files.FILES,
+    figures.FIGURES,
     items.ITEMS,
     clips.CLIPS,
     identical_audio.IDENTICAL_AUDIO,

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         ResultsError: The file, or the copy of the code that it names, is not there.
         SettingsError: This machine has GPUs, and not the one that is wanted.
     """
-    path = options.file.resolve()
+    path = options.file.absolute()
     _check_code(path, Path(code_folder(path)))
     job, wanted = read_job_file(path)
     (slot, *_), where = devices.make_slots(options.gpu or wanted.device, workers=1, threads=wanted.threads)

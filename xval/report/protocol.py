@@ -98,7 +98,9 @@ def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     )
     failed = [verdict.rule for verdict in verdicts if verdict.state == "FAILED"]
     broken = f" Broken: {', '.join(failed)}." if failed else ""
-    return f"Leakage was audited by {count(len(verdicts), 'rule')} on the files of the experiment: {counted}.{broken}"
+    return (
+        f"Leakage and figures were audited by {count(len(verdicts), 'rule')} on the files of the experiment: {counted}.{broken}"
+    )
 
 
 def _describe_folds(contents: PageContents, settings: Settings) -> str:

@@ -110,23 +110,26 @@ def update_added(
 
 def _measure(instance: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> _Figures:
     """Return the figures of a job: of examples, of clips, of the clips of each test item; None: undefined."""
-    from xval.results.tested_examples import read_examples  # here, because it loads pandas
+    from xval.results.tested_examples import read_fold  # here, because it loads pandas
 
     task = find_task(instance.settings.task_type, str(instance.parameters.get("label_form", "multi_class")))
 
     def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float | None:
         return value_of(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])
 
-    found: _Figures = {"version": added.version, "higher_is_better": added.metric.higher_is_better}
-    for part in _PARTS:
-        found[part] = {}
-        clip_average = None if part == "metrics" or task.is_framewise else instance.settings.clip_average
-        for side in ("validation", "test"):
-            examples = read_examples(task, {record["fold"]: path}, record.get("class_names", []), clip_average, side)
-            found[part][side] = measure(examples.targets, examples.predictions)
-    by_item = zip(examples.names, examples.rows, strict=True)  # of the last: the test clips
-    found["item_metrics"] = {item: measure(examples.targets[rows], examples.predictions[rows]) for item, rows in by_item}
-    return found
+    clip_average = None if task.is_framewise else instance.settings.clip_average
+    parts = read_fold(task, record["fold"], path, record.get("class_names", []), clip_average)
+    clips = parts["clip_metrics"]["test"]
+    by_item = zip(clips.names, clips.rows, strict=True)
+    return {
+        "version": added.version,
+        "higher_is_better": added.metric.higher_is_better,
+        **{
+            part: {side: measure(examples.targets, examples.predictions) for side, examples in sides.items()}
+            for part, sides in parts.items()
+        },
+        "item_metrics": {item: measure(clips.targets[rows], clips.predictions[rows]) for item, rows in by_item},
+    }
 
 
 def _merge(record: Record, added: Mapping[str, _Figures]) -> Record:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from xval.errors import ResultsError, XvalError
-from xval.json_files import part_of, read_json, write_if_changed
+from xval.json_files import MOVE_AWAY, part_of, read_json, write_if_changed
 from xval.metrics import Metric
 from xval.operating_system import flush, quote, replace
 from xval.results.added_figures import merge_added, update_added
@@ -96,7 +96,7 @@ class DerivedFiles:
         records = jobs_of(metric_dict)
         paths = {key: self._folder.fold_folder(*key) / "history.csv" for key in records}
         histories = {key: found for key, path in paths.items() if (found := _read_history(path, damaged))}
-        write_if_changed(metrics_file, {**metric_dict, **_history(histories)})
+        write_if_changed(metrics_file, {**metric_dict, **_history(histories)}, with_checksum=True)
         done = {key: found for key, found in histories.items() if records[key]["status"] == "done"}
         gathered = _Gathered(state, metric_dict, done)
         if len(damaged) == n_damaged:  # damage is named by every rebuild
@@ -132,10 +132,7 @@ def without_collector() -> Iterator[None]:
 
 
 def is_stale(folder: ExperimentFolder) -> bool:
-    """Return whether a derived file is missing, or older than a fold folder, the folds or the list of added metrics.
-
-    So it is after a kill, or where a fold folder was put back or copied from another machine.
-    """
+    """Return whether a derived file is missing, or older than a fold folder (also one put back), folds or added metrics."""
     if not folder.workbook.exists():
         return True
     built_ns = folder.workbook.stat().st_mtime_ns
@@ -163,11 +160,14 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[Me
     with without_collector():
         for instance in instances:
             path = folder.instance_folder(instance) / "metrics.json"
-            if metric_dict := read_json(path):
+            again = f"Make it again: python -m xval rebuild {quote(str(folder.path))}"
+            try:
+                metric_dict = read_json(path)
+            except ResultsError as error:
+                raise ResultsError(f"{str(error).removesuffix(MOVE_AWAY)}{again}") from error
+            if metric_dict:
                 if not is_metric_dict(metric_dict):
-                    raise ResultsError(
-                        f"{path}: no metric dict. Make it again: python -m xval rebuild {quote(str(folder.path))}"
-                    )
+                    raise ResultsError(f"{path}: no metric dict. {again}")
                 metric_dict.pop("history", None)
                 found.append(cast("MetricDict", metric_dict))
     return found

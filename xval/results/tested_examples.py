@@ -6,7 +6,7 @@ Comes in: predictions.parquet of each fold. Goes out: `TestedExamples`, all that
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ from xval.errors import ResultsError
 from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 from xval.results.read import PREDICTION_COLUMNS, REMEDY
 from xval.settings.tasks import Task
+
+_Arrays: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]
 
 
 class Frames(NamedTuple):
@@ -78,10 +80,39 @@ def read_examples(
         ResultsError: A file is damaged.
         FileNotFoundError: A file is missing.
     """
-    parts = [_read_fold(task, path, class_names, clip_average, side) for path in paths.values()]
+    parts = [_by_clip(task, _of_side(task, _read(path), path, class_names, side), clip_average) for path in paths.values()]
     items, clips, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
     return TestedExamples(items, clips, folds, targets, predictions)
+
+
+def read_fold(
+    task: Task, fold: int, path: Path, class_names: Sequence[str], clip_average: str | None
+) -> dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]]:
+    """Return the examples and the clips that a fold validates and tests, by the names that their figures have in a record.
+
+    Args:
+        task: As of `read_examples`.
+        fold: Its number.
+        path: Its predictions.parquet, which is read once.
+        class_names: As of `read_examples`.
+        clip_average: As of `read_examples`.
+
+    Raises:
+        ResultsError: The file is damaged.
+        FileNotFoundError: It is missing.
+    """
+    table = _read(path)
+    found: dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]] = {"metrics": {}, "clip_metrics": {}}
+    for side in ("validation", "test"):
+        examples = _of_side(task, table, path, class_names, side)
+        if not len(examples[0]):
+            raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
+        clips = _by_clip(task, examples, clip_average)
+        found["metrics"][side], found["clip_metrics"][side] = (
+            TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:]) for arrays in (examples, clips)
+        )
+    return found
 
 
 def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
@@ -96,7 +127,8 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
         FileNotFoundError: A file is missing.
     """
     numbers = ("start_s", "end_s", "weight", *(f"probability_{label}" for label in labels))
-    table = _read(folder / "predictions.parquet", "test", dict.fromkeys(numbers, "number"), columns=()).to_pandas()
+    predictions = _read(folder / "predictions.parquet", dict.fromkeys(numbers, "number"), columns=())
+    table = predictions.filter(pc.equal(predictions["side"], "test")).to_pandas()
     try:
         with open_regular(folder / "events.csv", LARGEST_TABLE_BYTES) as file:
             events = pd.read_csv(file, converters=dict.fromkeys(("item", "clip", "label"), unguard), keep_default_na=False)
@@ -107,26 +139,29 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
         raise ResultsError(f"{folder / 'events.csv'}: damaged ({error!r:.150}). {REMEDY}") from error
 
 
-def _read_fold(
-    task: Task, path: Path, class_names: Sequence[str], clip_average: str | None, side: str
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]:
-    """Return items, clips, targets and predictions."""
-    table = _read(path, side)
+def _of_side(task: Task, table: pa.Table, path: Path, class_names: Sequence[str], side: str) -> _Arrays:
+    """Return items, clips, targets and predictions of a side of a table, which comes from a path."""
     try:
+        table = table.filter(pc.equal(table["side"], side))
         if task.is_framewise:
             table = table.filter(pc.greater(table["weight"], 0))
         targets, predictions = _arrays(task, table, class_names)
-        items, clips = table["item"].to_numpy().astype(str), table["clip"].to_numpy()
-        if clip_average is None or task.is_framewise:
-            return items, clips, targets, predictions
-        codes = pd.factorize(clips)[0]
-        first = np.unique(codes, return_index=True)[1]
-        if task.is_reconstruction:
-            both = combine_examples(np.stack([targets, predictions], axis=1), codes, clip_average)
-            return items[first], clips[first], both[:, 0], both[:, 1]
-        return items[first], clips[first], targets[first], combine_examples(predictions, codes, clip_average)
+        return table["item"].to_numpy().astype(str), table["clip"].to_numpy(), targets, predictions
     except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
         raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
+
+
+def _by_clip(task: Task, examples: _Arrays, clip_average: str | None) -> _Arrays:
+    """Combine the examples of each clip, but for frames."""
+    if clip_average is None or task.is_framewise:
+        return examples
+    items, clips, targets, predictions = examples
+    codes = pd.factorize(clips)[0]
+    first = np.unique(codes, return_index=True)[1]
+    if task.is_reconstruction:
+        both = combine_examples(np.stack([targets, predictions], axis=1), codes, clip_average)
+        return items[first], clips[first], both[:, 0], both[:, 1]
+    return items[first], clips[first], targets[first], combine_examples(predictions, codes, clip_average)
 
 
 def _arrays(task: Task, table: pa.Table, class_names: Sequence[str]) -> tuple[NDArray[Any], NDArray[np.float32]]:
@@ -148,11 +183,10 @@ def _arrays(task: Task, table: pa.Table, class_names: Sequence[str]) -> tuple[ND
     return np.array([known[name] for name in table["target"].to_pylist()], np.int64), predictions
 
 
-def _read(path: Path, side: str, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None) -> pa.Table:
+def _read(path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None) -> pa.Table:
     try:
-        table = read_table(path, PREDICTION_COLUMNS | dict(needed or {}), columns=columns)
+        return read_table(path, PREDICTION_COLUMNS | dict(needed or {}), columns=columns)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
-    return table.filter(pc.equal(table["side"], side))

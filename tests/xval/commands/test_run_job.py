@@ -31,3 +31,12 @@ def test_a_copy_of_another_version_of_the_code_is_refused_in_a_line(job_file, tm
     (line,) = capsys.readouterr().err.splitlines()
     assert "abc: the copy of the code" in line
     assert "has no xval.worker.job_process, so it is of another version. Run the experiment again" in line
+
+
+def test_a_link_is_named_as_it_was_given(tmp_path, capsys):
+    link = tmp_path / "instance_1_fold_1.json"
+    link.symlink_to("gone.json")
+
+    assert main(["run-job", str(link)]) == 2
+
+    assert str(link) in capsys.readouterr().err

@@ -157,6 +157,22 @@ def test_a_history_without_its_epochs_is_named_and_left_out(folder, end_fold, co
     assert DerivedFiles(folder).rebuild() == [f"{path}: damaged ({said}). Its curves are missing from the workbook."]
 
 
+@pytest.mark.parametrize("edit", [(b"0.5", b"0.9"), (b"}", b"} "), (b"{", b"[")])
+def test_an_edited_metric_dict_is_named_with_how_to_make_it_again_and_nothing_of_it_stays(folder, end_fold, edit):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    path = folder.instance_folder(1) / "metrics.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(*edit, 1))
+
+    with pytest.raises(ResultsError, match=r"metrics\.json: .*Make it again: python -m xval rebuild") as refused:
+        read_metric_dicts(folder, [1])
+    assert "Move its folder away" not in str(refused.value)
+
+    rebuild(folder)
+    assert path.read_bytes() == whole
+
+
 def test_a_history_that_the_system_cannot_read_is_named(folder, end_fold, monkeypatch):
     end_fold(1, 1, 0.5)
 
