@@ -113,10 +113,10 @@ class ExperimentFolder(JobLocks):
         """Return the jobs of an instance that have a folder, by fold and repeat."""
         return _jobs(self.instance_folder(instance), instance)
 
-    def last_change_ns(self, instance: int) -> int:
-        """Return when a fold folder of an instance was last written or put there (Unix time, ns); 0: there is none."""
-        times = (max(found.st_mtime_ns, found.st_ctime_ns) for found in self._fold_stats(instance).values())
-        return max(times, default=0)
+    def last_change_ns(self, instance: int, *, put_there: bool = True) -> int:
+        """Return when a fold folder of an instance was last written (or put there) (Unix time, ns); 0: there is none."""
+        found = self._fold_stats(instance).values()
+        return max((max(stat.st_mtime_ns, stat.st_ctime_ns if put_there else 0) for stat in found), default=0)
 
     def state(self, instance: int) -> tuple[object, ...]:
         """Return a value that changes when settings, fold records or added metrics are written; no file is read."""

@@ -131,14 +131,14 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def is_stale(folder: ExperimentFolder) -> bool:
-    """Return whether a derived file is missing, or older than a fold folder (also one put back), folds or added metrics."""
+def is_stale(folder: ExperimentFolder, *, put_there: bool = True) -> bool:
+    """Return whether a derived file is missing, or older than a fold folder (or than its copy here), folds, added metrics."""
     if not folder.workbook.exists():
         return True
     built_ns = folder.workbook.stat().st_mtime_ns
     shared = (folder.folds_file, folder.added_metrics)
     return any(path.exists() and path.stat().st_mtime_ns > built_ns for path in shared) or any(
-        (changed_ns := folder.last_change_ns(instance)) > built_ns
+        (changed_ns := folder.last_change_ns(instance, put_there=put_there)) > built_ns
         or (changed_ns and not (folder.instance_folder(instance) / "metrics.json").exists())
         for instance in folder.instances()
     )
