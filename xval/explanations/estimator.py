@@ -26,7 +26,7 @@ from xval.errors import ResultsError
 from xval.explanations.importance import permutation_importance
 from xval.folds.split import Fold
 from xval.jobs.fold_part import read_clips_of
-from xval.models.cut import embed
+from xval.models.predict import predict
 from xval.results.folder import find_experiment
 from xval.results.job_key import JobKey
 from xval.results.read import read_record, read_settings
@@ -120,7 +120,7 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
     test = load_fold(store, fold, features, in_memory=False, clips=read_clips_of(settings, corpus)).sides["test"]
-    parts = [embed(network, test, settings.batch_size) for network in found.networks]
+    parts = [predict(network, test, settings.batch_size) for network in found.networks]
     if found.pooling is not None and isinstance(test, StoredExamples):
         parts.append(found.pooling.pool_examples(test))
     sizes = {f"network {number}": part.shape[1] for number, part in enumerate(parts, start=1)}
