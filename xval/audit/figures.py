@@ -33,8 +33,8 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
             if differing:
                 more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
                 findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
-    if is_stale(evidence.folder, put_there=False):
-        return  # a fold has ended since; the next run or rebuild follows (a mere copy of the experiment is looked at)
+    if is_stale(evidence.folder):
+        return  # a fold has ended since; the next run or rebuild follows
     records = {job.key: job.record for job in evidence.jobs}
     for instance in sorted({key.instance for key in records}):
         try:

@@ -111,7 +111,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
-        if is_restored or rebuild.is_stale(folder):
+        if is_restored or rebuild.is_stale(folder, put_there=True):
             print_damaged(rebuild.rebuild(folder), console)
         if rebuild.is_page_stale(folder):
             update_page(planned, console, is_final=True)

@@ -113,7 +113,7 @@ class ExperimentFolder(JobLocks):
         """Return the jobs of an instance that have a folder, by fold and repeat."""
         return _jobs(self.instance_folder(instance), instance)
 
-    def last_change_ns(self, instance: int, *, put_there: bool = True) -> int:
+    def last_change_ns(self, instance: int, *, put_there: bool = False) -> int:
         """Return when a fold folder of an instance was last written (or put there) (Unix time, ns); 0: there is none."""
         found = self._fold_stats(instance).values()
         return max((max(stat.st_mtime_ns, stat.st_ctime_ns if put_there else 0) for stat in found), default=0)

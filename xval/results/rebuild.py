@@ -131,8 +131,8 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def is_stale(folder: ExperimentFolder, *, put_there: bool = True) -> bool:
-    """Return whether a derived file is missing, or older than a fold folder (or than its copy here), folds, added metrics."""
+def is_stale(folder: ExperimentFolder, *, put_there: bool = False) -> bool:
+    """Return whether a derived file is missing, or older than a fold folder (or its move here), folds or added metrics."""
     if not folder.workbook.exists():
         return True
     built_ns = folder.workbook.stat().st_mtime_ns
