@@ -19,6 +19,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import ArrayLike
 
+from preprocessing.clips.parquet_files import write_table
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import layout
@@ -231,7 +232,7 @@ class StoreWriter:
             self._files.finish(layout.TARGETS_NAME, item, targets_dtype, (n_examples, *self._target_shape))
         self._write_examples(items)
         if self.annotations is not None:
-            self.annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
+            write_table(self._temporary / layout.ANNOTATIONS_NAME, self.annotations)
         write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
             rows = (map(guard, row) for row in self._left_out)
@@ -261,7 +262,6 @@ class StoreWriter:
 
     def _write_examples(self, items: list[str]) -> None:
         import pyarrow
-        from pyarrow import parquet
 
         rows = [(item, row, *example) for item in items for row, example in enumerate(self._items[item].examples)]
         columns = ("item", "row", *Example._fields)
@@ -273,7 +273,7 @@ class StoreWriter:
             firsts = [np.concatenate([[0], ends[:-1]]) for ends in stops]
             for name, values in (("first", firsts), ("stop", stops)):
                 table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
-        parquet.write_table(table, self._temporary / layout.EXAMPLES_NAME)
+        write_table(self._temporary / layout.EXAMPLES_NAME, table)
 
     def _remove_leftovers(self) -> None:
         """Remove what dead builders of this store left; of other machines, whose builders may live, what is a day old."""
