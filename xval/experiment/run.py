@@ -1,8 +1,7 @@
 """Run an experiment: from what the script declares to the workbook.
 
 Comes in: a declaration and a command. Goes out: finished fold folders, the derived files, the table at the end, an exit code.
-Everything is checked first; then feature stores are made, an executor runs the jobs, and the derived files are kept up to
-date.
+Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -113,8 +112,9 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
-        if is_restored or rebuild.is_stale(folder):
+        if is_restored or rebuild.is_stale(folder, put_there=True):
             print_damaged(rebuild.rebuild(folder), console)
+        if rebuild.is_page_stale(folder):
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)

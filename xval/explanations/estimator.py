@@ -97,7 +97,7 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
 
 
 def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.DataFrame:
-    """Return what the main metric of the test examples of a fold loses without each group of features.
+    """Return what the main metric of the test examples of a fold loses without each group of features; what an error grows by.
 
     Args:
         folder: Of the fold, of an instance whose architecture is an estimator or feature_combination.
@@ -127,6 +127,7 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     if found.has_basic_features:
         parts.append(read_basic_features(store, features, test.table))
     metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
+    sign = 1 if metric.higher_is_better else -1
     values = np.concatenate(parts, axis=1)
     groups = feature_groups(sizes, basic=found.has_basic_features)
     if found.pooling is not None and len(store.example_shape) == 1:
@@ -138,6 +139,6 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
         values,
         test.targets,
         groups,
-        lambda targets, answers: float(metric.function(targets, answers)),
+        lambda targets, answers: sign * float(metric.function(targets, answers)),
         seed=record["seed"],
     )
