@@ -12,7 +12,7 @@ from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import ResultsError
 from xval.saved_models.description import ModelDescription, read_description
-from xval.saved_models.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
+from xval.saved_models.heard_audio import SEEN_AUDIO_NAME
 from xval.saved_models.load import find_architecture
 
 
@@ -60,11 +60,11 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
 
 
 def _audio_hashes(job: JobEvidence, evidence: Evidence) -> tuple[str, ...]:
-    """Return the files of audio hashes that a fold must have: all, where the corpus has hashes and no earlier model is used."""
+    """Return the file of audio hashes that a fold must have, where the corpus has hashes and no earlier model is used."""
     with suppress(NotCheckableError):
         settings, hashes = job.settings, evidence.corpus.index["audio_hash"].fillna("")
         uses_models = job.is_ensemble or settings.initial_model or settings.embedding_model or job.record.get("models")
-        return (SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME) if (hashes != "").all() and not uses_models else ()
+        return (SEEN_AUDIO_NAME,) if (hashes != "").all() and not uses_models else ()
     return ()  # other rules say why
 
 

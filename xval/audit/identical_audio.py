@@ -74,8 +74,8 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
                 continue
             if heard is None or trained is None:
                 raise NotCheckableError(
-                    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} beside its model: the corpus, or a model that it was made "
-                    "of, had no audio hashes"
+                    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} beside its model: it is lost, or the corpus, or a model "
+                    "that it was made of, had no audio hashes"
                 )
             sides = job.sides
             key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values()
