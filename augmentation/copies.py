@@ -22,6 +22,9 @@ from preprocessing.clips.listing import copy_name
 from preprocessing.clips.output_folder import read_size, write_wav
 from xval.errors import AudioError
 
+# Below some 34 Hz the stretcher's step has no sample, and it never ends.
+_LOWEST_RATE_HZ = 100
+
 
 @dataclass(frozen=True)
 class CopyTask:
@@ -116,5 +119,7 @@ def _read_normalised(source: Path, recordings: Mapping[str, Path]) -> tuple[Samp
     decoded = decode(source, with_hash=True)
     if peak_of(decoded.samples) < 10 ** (SILENCE_PEAK_DBFS / 20):
         raise AudioError(f"{source}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
+    if decoded.sample_rate_hz < _LOWEST_RATE_HZ:
+        raise AudioError(f"{source}: {decoded.sample_rate_hz} Hz; copies are made from {_LOWEST_RATE_HZ} Hz on.")
     refuse_equal(recordings, source, decoded.audio_hash or "")
     return scale_to_peak(decoded.samples, PEAK), decoded.sample_rate_hz

@@ -23,6 +23,7 @@ from preprocessing.corpora import events as events_corpus
 from preprocessing.corpora._tables import read_table
 from preprocessing.parallel import Progress, map_in_processes
 from xval.errors import AudioError, CorpusError
+from xval.operating_system import quote
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +74,7 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
     started = time.perf_counter()
     output = wanted.output_folder
     refuse_shared({"EVENTS": wanted.events_folder}, {"BACKGROUNDS": wanted.backgrounds_folder}, output)
-    events = _list_events(wanted)
+    events = _list_events(wanted, console)
     settings = {
         "format_version": FORMAT_VERSION,
         "seed": wanted.seed,
@@ -112,11 +113,11 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
         console.print(f"Left out   {len(faults)} events or mixtures; why: {output / LEFT_OUT_NAME}")
     console.print(f"Annotation {output / ANNOTATION_NAME}")
     console.print(f"Time       {seconds:.1f} s, {n_new / seconds:.1f} files per second")
-    console.print(f"Next       python -m preprocessing events {output / ANNOTATION_NAME} --item item")
+    console.print(f"Next       python -m preprocessing events {quote(str(output / ANNOTATION_NAME))} --item item")
 
 
-def _list_events(wanted: Mixing) -> list[Event]:
-    """Read the annotation, as the corpus of events does."""
+def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
+    """Read the annotation, as the corpus of events does, and say what it has to say."""
     for folder in (wanted.events_folder, wanted.backgrounds_folder):
         if not folder.is_dir():
             raise CorpusError(f"No folder {folder}. Give a folder of recordings.")
@@ -130,6 +131,8 @@ def _list_events(wanted: Mixing) -> list[Event]:
         header, _ = read_table(wanted.annotation, "path, start_s, end_s, label, item")
         item = "item" if "item" in [column.lower() for column in header] else "recording"
     clips = events_corpus.list_clips(wanted.events_folder, annotation=wanted.annotation, item=item, label=wanted.label)
+    if clips.attrs["note"]:
+        console.print(f"Note       {clips.attrs['note']}")
     columns = [clips[name].tolist() for name in ("path", "start_s", "end_s", "label", "item")]
     events = [
         Event(str(path), float(start_s), float(end_s), str(label), str(item))

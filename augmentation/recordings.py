@@ -42,7 +42,7 @@ def check_recordings(
         progress: Told how many files are done.
 
     Returns:
-        The facts about each file; its length is that of what was decoded, for a header may only guess.
+        The facts about each file; its length is that of what was decoded, which a header may not say.
 
     Raises:
         CorpusError: Files cannot be decoded, or are silent.

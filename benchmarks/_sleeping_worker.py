@@ -5,12 +5,12 @@ It loads no backend. It begins when as many workers are there as the benchmark w
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xval.folds.predefined import SIDES
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.record import describe_job
 from xval.worker.run import run_job
@@ -27,19 +27,13 @@ def sleep(job: Job, _temporary: Path, report: Report) -> dict[str, Any]:
     return describe_job(job) | {"status": "done", "items": items, "metrics": {"test": {}}}
 
 
-def run_sleeping(jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
-    """Run jobs as a worker does, but for what is done in them."""
-    for job in jobs:
-        yield run_job(job, report, device=device, work=sleep)
-
-
 def load() -> WorkerTasks:
     """Wait for the other workers."""
     place = Path(os.environ[MEETING_PLACE])
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < int(os.environ[N_WORKERS]):
         time.sleep(0.01)
-    return WorkerTasks(run_sleeping, check=lambda _jobs: [], preload=lambda _folder, _parameters: None)
+    return WorkerTasks(partial(run_job, work=sleep), check=lambda _jobs: [], preload=lambda _folder, _parameters: None)
 
 
 if __name__ == "__main__":

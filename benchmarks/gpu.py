@@ -112,7 +112,7 @@ class Pool:
         found: list[float] = []
         for worker in self._workers:
             if waiting:
-                worker.give((waiting.popleft(),), None)
+                worker.give(waiting.popleft(), None)
         while len(found) < len(jobs):
             worker, message = self._messages.get()
             if message is None:
@@ -122,9 +122,8 @@ class Pool:
             if message["outcome"]["status"] != "done":
                 raise RuntimeError(message["outcome"]["error"])
             found.append(message["outcome"]["test_metrics"]["accuracy"])
-            worker.jobs.clear()
             if waiting:
-                worker.give((waiting.popleft(),), None)
+                worker.give(waiting.popleft(), None)
         return found
 
     def end(self) -> None:

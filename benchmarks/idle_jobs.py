@@ -7,12 +7,12 @@ the same files, and records with the hashes and the items of the jobs.
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xval.folds.predefined import SIDES
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.record import describe_job
 from xval.worker.run import run_job
@@ -31,11 +31,5 @@ def work(job: Job, folder: Path, report: Report) -> dict[str, Any]:
     return record | describe_job(job) | {"status": "done", "items": items}
 
 
-def run_idle(jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
-    """Do what surrounds a job, and its outcome is yielded."""
-    for job in jobs:
-        yield run_job(job, report, device=device, work=work)
-
-
 if __name__ == "__main__":
-    main(lambda: WorkerTasks(run_idle, check=lambda _jobs: [], preload=lambda _folder, _parameters: None))
+    main(lambda: WorkerTasks(partial(run_job, work=work), check=lambda _jobs: [], preload=lambda _folder, _parameters: None))

@@ -22,7 +22,7 @@ from preprocessing.clips.index_file import (
     write_index_files,
 )
 from preprocessing.clips.same_files import first_paths
-from preprocessing.clips.table import NAMED, check_clips, class_names_of, label_columns
+from preprocessing.clips.table import NAMED, check_clips, class_names_of, label_columns, plain_path
 from preprocessing.corpus_folder import command_to_make, corpus_folder, index_path
 from preprocessing.file_replacement import replace_file
 from xval.csv_text import guarded
@@ -136,11 +136,12 @@ def make_corpus(
         progress: Told how many clips are read.
 
     Returns:
-        The corpus, and the clips left out (path, item, reason), which are in left_out.csv too.
+        The corpus, and the clips left out (path, item, reason), which are in left_out.csv too; ``attrs["lost_classes"]`` of
+        these are the classes of which no clip can be used.
 
     Raises:
-        CorpusError: The clips are malformed (see `check_clips`) or their augmented copies are (`add_copies`), none is
-            usable, or the folder cannot be written.
+        CorpusError: The clips are malformed (see `check_clips`) or their augmented copies are (`add_copies`), events are of
+            recordings that are not listed, no clip is usable, or the folder cannot be written.
         WorkerError: A process died.
     """
     folder = corpus_folder(dataset, data_folder)
@@ -148,6 +149,8 @@ def make_corpus(
     further = collect_columns(clips, listed["clip"])
     if annotations is None:
         listed = add_copies(listed, audio_folder)
+    else:
+        annotations = _of_listed(annotations, listed["path"], audio_folder)
     described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
     usable = described["reason"].isna()
     left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
@@ -164,18 +167,35 @@ def make_corpus(
             f"{folder / LEFT_OUT_NAME} says what is wrong with the others; list the originals too."
         )
     events = None if annotations is None else events_of(annotations, index)
-    labelled = index if events is None else events.dropna(subset=["start_s"])
+    classes, listed_classes = (
+        class_names_of(each["label"], task_type) if "label" in each else ()
+        for each in ((index, described) if events is None or annotations is None else (_heard(events), _heard(annotations)))
+    )
+    left_out.attrs["lost_classes"] = tuple(name for name in listed_classes if name not in classes)
     opened = write_index(
         index.assign(path=first_paths(index, audio_folder)),
         folder=folder,
         corpus=corpus,
         audio_folder=audio_folder,
         task_type=task_type,
-        class_names=class_names_of(labelled["label"], task_type) if "label" in labelled else (),
+        class_names=classes,
         annotations=events,
         further=further,
     )
     return opened, left_out
+
+
+def _of_listed(annotations: "pd.DataFrame", listed: Iterable[str], audio_folder: Path) -> "pd.DataFrame":
+    """Return annotations with the paths of the listed recordings, however they were written; refuse those of others."""
+    names = {path: plain_path(path, audio_folder) for path in annotations["path"].unique()}
+    if unknown := sorted(set(names.values()) - set(listed)):
+        raise CorpusError(f"Events of {len(unknown)} recordings that the corpus does not list: {', '.join(unknown[:3])}.")
+    return annotations.assign(path=annotations["path"].map(names))
+
+
+def _heard(annotations: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the events, without the rows that say that there is none."""
+    return annotations.dropna(subset=["start_s"])
 
 
 def open_corpus(dataset: str, data_folder: Path) -> Corpus:

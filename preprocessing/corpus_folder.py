@@ -38,7 +38,8 @@ def index_path(dataset: str, data_folder: Path) -> Path:
         raise CorpusError(f"{path}: no regular file. Move it away and make the corpus again: {command_to_make(dataset)}")
     if path.parent.is_dir():
         raise CorpusError(
-            f"{path} is missing from its folder: preprocessing did not end, or it was removed. Make it: {command_to_make(dataset)}"
+            f"{path} is missing from its folder: preprocessing did not end, or it was removed. "
+            f"Make it: {command_to_make(dataset)}"
         )
     available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
     known = suggestion(dataset, available) if available else "There are no corpora there yet."

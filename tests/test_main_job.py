@@ -137,6 +137,21 @@ def test_first_to_last_trains_exactly_these_instances(project):
     assert sorted(project.records()) == [(instance, fold) for instance in (2, 3, 4) for fold in (1, 2)]
 
 
+@pytest.mark.usefixtures("in_process")
+def test_settings_that_are_gone_are_written_again_though_their_jobs_are_done(project):
+    project.write_script(*({"architecture": "logistic", "seed": seed} for seed in range(1, 4)), num_folds=2)
+    project.run("1", "2")
+    settings = project.results / "instance_1" / "settings.json"
+    written = settings.read_text()
+
+    for last in ("2", "3"):  # nothing to do; another instance to do
+        settings.unlink()
+        ended = project.run("1", last)
+        assert ended.returncode == 0, ended.stderr
+        assert "left out of the workbook" not in ended.stdout
+        assert settings.read_text() == written
+
+
 def test_the_same_figures_on_any_executor_any_number_of_workers_and_in_any_folder(project, two_workers):
     runs = {
         "inline": ("--executor", "inline", "--set", "experiment_folder=inline"),

@@ -16,7 +16,7 @@ from xval.errors import AudioError, CorpusError
 # Of longer recordings only the excerpt is decoded; shorter ones are read whole.
 _LONG_S = 60.0
 
-# Files of these samples say how long they are; the length of others is often guessed from their bit rate.
+# Files of these samples say how long they are; others may hold a little less than their header says.
 _UNCOMPRESSED = ("PCM", "FLOAT", "DOUBLE")
 
 

@@ -16,8 +16,8 @@ from preprocessing.audio.pyav_decoding import PyavAudio
 from preprocessing.audio.soundfile_decoding import SoundfileAudio, Unreadable
 from xval.errors import AudioError
 
-# Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file.
-_END_TOLERANCE_S = 0.01
+END_TOLERANCE_S = 0.01
+"""Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file."""
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 10, 10_000_000
 """What a header may say: from infrasound to ten times what detectors of bats record at. Anything else is damage."""
@@ -98,10 +98,11 @@ def find_stretch(
     stop = n_samples if end_s is None else round(end_s * rate_hz)
     length = math.inf if n_samples is None else n_samples
     end = length if stop is None else stop
-    if first < 0 or first >= min(end, length) or (stop or 0) > length + _END_TOLERANCE_S * rate_hz:
+    if first < 0 or first >= min(end, length) or (stop or 0) > length + END_TOLERANCE_S * rate_hz:
+        length_s = audio.duration_s if n_samples is None else n_samples / rate_hz
         raise AudioError(
-            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file "
-            f"({audio.duration_s if n_samples is None else n_samples / rate_hz:g} s)."
+            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file"
+            f"{'' if math.isnan(length_s) else f' ({length_s:g} s)'}."
         )
     if n_samples is None or stop is None:
         return first, stop

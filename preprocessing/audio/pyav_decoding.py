@@ -33,8 +33,10 @@ _CONTAINERS = (
     "voc,w64,wav,wv"
 )
 
-# Those whose header says how long the sound is; what is known of the others is a guess from their bit rate.
+# Those whose header says how long the sound is.
 _SAYS_LENGTH = frozenset(("aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "tak", "tta", "w64", "wav", "wv"))
+# Those whose last packet has its time; of the others FFmpeg guesses the length from the bit rate of the first frames.
+_HAS_TIMES = _SAYS_LENGTH | {"avi", "flv", "mpeg", "mpegts", "ogg"}
 
 _NO_DECODER = "its codec is one that FFmpeg does not decode"
 
@@ -54,7 +56,7 @@ class PyavAudio:
         sample_rate_hz: Its rate.
         n_channels: Its channels.
         n_samples: Its length in samples of one channel; None before it is decoded to its end.
-        duration_s: Its length as its header says, or as guessed from its bit rate; NaN where nothing is known.
+        duration_s: Its length as the file says, in its header or its last packet; NaN where it does not.
         subtype: How a sample is stored: ``AAC``, ``OPUS``, ``PCM_16``.
     """
 
@@ -113,7 +115,7 @@ class PyavAudio:
             seconds = (self._container.duration or 0) / _TICKS_PER_S
             # That of a film is its pictures'.
             names -= {"matroska"} if len(self._container.streams) > 1 else set()
-        self.duration_s = seconds if seconds > 0 else float("nan")
+        self.duration_s = seconds if names & _HAS_TIMES and seconds > 0 else float("nan")
         self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:

@@ -54,7 +54,7 @@ class AudioHeader:
     """What the header of a file says.
 
     Attributes:
-        duration_s: Its length; guessed from the bit rate where the header does not say, NaN where that is unknown too.
+        duration_s: Its length; NaN where it is known only when the file has been decoded.
         sample_rate_hz: Its rate.
         n_channels: Its channels.
         subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``MPEG_LAYER_III``, ``AAC``.

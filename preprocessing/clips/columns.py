@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.clips.parquet_files import read_frame
+from preprocessing.clips.parquet_files import read_frame, write_table
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE
 from preprocessing.file_replacement import replace_file
 from xval.errors import CorpusError
@@ -74,7 +74,7 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
     clips = index["clip"].where(index["clip"].isin(collected["clip"]), index["source_clip"])
     columns = collected.set_index("clip").loc[list(clips)].reset_index(drop=True)
     columns.insert(0, "clip", list(index["clip"]))
-    replace_file(path, lambda temporary: columns.to_parquet(temporary, index=False))
+    replace_file(path, lambda temporary: write_table(temporary, columns))
 
 
 def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":

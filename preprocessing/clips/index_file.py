@@ -44,13 +44,12 @@ def write_index_files(
         CorpusError: The folder cannot be written.
     """
     import pyarrow
-    from pyarrow import parquet
 
     schema = _schema(task_type, label_columns(index.columns))
     index = index[schema.names].sort_values(["item", "clip"], kind="stable", ignore_index=True)
     index = index.astype({"sample_rate_hz": "int64", "fold": "Int64"})
     if annotations is not None:
-        replace_file(folder / ANNOTATIONS_NAME, lambda temporary: annotations.to_parquet(temporary, index=False))
+        replace_file(folder / ANNOTATIONS_NAME, lambda temporary: parquet_files.write_table(temporary, annotations))
     facts = {
         "format_version": FORMAT_VERSION,
         "corpus": corpus,
@@ -62,7 +61,7 @@ def write_index_files(
     }
     table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})
-    replace_file(folder / INDEX_NAME, lambda temporary: parquet.write_table(table, temporary))
+    replace_file(folder / INDEX_NAME, lambda temporary: parquet_files.write_table(temporary, table))
 
 
 def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":

@@ -6,6 +6,7 @@ Comes in: ``dog;rain``, or a list of names. Goes out: the same in one form, each
 import math
 import unicodedata
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,9 @@ def join_labels(value: object) -> str:
     Raises:
         CorpusError: A value of another kind, or a name in a list that has a ``;``.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    names: Iterable[Any] = (
-        value if isinstance(value, list | tuple | set | frozenset | np.ndarray) else split_labels(_name(value))
-    )
-    labels = {_name(name) for name in names} - {""}
+    is_list = isinstance(value, list | tuple | set | frozenset | np.ndarray)
+    names: Iterable[Any] = value if is_list else split_labels(_label(value))  # type: ignore[assignment]
+    labels = {_label(name) for name in names} - {""}
     if wrong := sorted(label for label in labels if SEPARATOR in label):
         raise CorpusError(f"Label '{wrong[0]}': '{SEPARATOR}' stands between labels, so that no label has one. Rename it.")
     return SEPARATOR.join(sorted(labels))
@@ -87,9 +85,18 @@ def refuse_several(labels: Sequence[str], where: str) -> None:
         )
 
 
-def _name(value: object) -> str:
-    """Return text in NFC without outer blanks; 1.0 becomes ``1``."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | np.integer | np.floating):
+def plain_name(value: Any) -> str:
+    """Return NFC text without outer blanks; a missing value becomes empty and 1.0 becomes ``1``."""
+    is_number = isinstance(value, Real)
+    if value is None or (is_number and not math.isfinite(value)):
+        return ""
+    if is_number:
+        value = int(value) if float(value).is_integer() else float(value)
+    return unicodedata.normalize("NFC", str(value)).strip()
+
+
+def _label(value: object) -> str:
+    """Return the name of a label."""
+    if isinstance(value, bool) or not isinstance(value, str | Real | None):
         raise CorpusError(f"Label {value!r} is neither text nor a list of names, but a {type(value).__name__}.")
-    text = f"{value:g}" if isinstance(value, float | np.floating) else str(value)
-    return unicodedata.normalize("NFC", text).strip()
+    return plain_name(value)

@@ -1,4 +1,4 @@
-"""Read parquet files with care: what lies there may have been cut or edited, or be no file at all.
+"""Write parquet files, and read them with care: what lies there may have been cut or edited, or be no file at all.
 
 Comes in: a path, and the columns that its reader cannot do without. Goes out: a table that has them, each of its kind.
 """
@@ -60,6 +60,22 @@ def column_names(path: Path) -> list[str]:
         OSError, ValueError: As `read_table`.
     """
     return [str(name) for name in _read(path, lambda file: file.schema_arrow.names)]
+
+
+def write_table(path: Path, table: "pyarrow.Table | pd.DataFrame") -> None:
+    """Write a table, without the index of a DataFrame.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    import pandas as pd
+    from pyarrow import parquet
+
+    with path.open("wb") as file:  # pyarrow opens no path that is not UTF-8
+        if isinstance(table, pd.DataFrame):
+            table.to_parquet(file, index=False)
+        else:
+            parquet.write_table(table, file)
 
 
 def _read(path: Path, use: "Callable[[ParquetFile], T]") -> T:

@@ -7,14 +7,13 @@ the same with all columns, every value of one type, every clip once.
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, split_labels
+from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, plain_name, split_labels
 from preprocessing.clips.listing import NO_UTF8, is_utf8
 from xval.errors import CorpusError, suggestion
 
@@ -63,7 +62,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     import pandas as pd
 
     targets = _check_columns(clips, task_type)
-    paths, items = [_plain_path(path, audio_folder) for path in clips["path"]], [_name(item) for item in clips["item"]]
+    paths, items = [plain_path(path, audio_folder) for path in clips["path"]], [plain_name(item) for item in clips["item"]]
     labels = {
         column: _labels(list(clips[column]) if column in clips else [""] * len(clips), paths, task_type) for column in targets
     }
@@ -75,10 +74,10 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
     checked["phase"] = _values(clips, "phase", None)
     checked["fold"] = pd.array(_values(clips, "fold", None), dtype="Int64")
-    checked["source_clip"] = [_name(source) or None for source in _values(clips, "source_clip", None)]
+    checked["source_clip"] = [plain_name(source) or None for source in _values(clips, "source_clip", None)]
     checked["augmented"] = pd.Series(_values(clips, "augmented", False), dtype="bool")
     stretches = [_stretch_name(*stretch) for stretch in zip(checked["path"], checked["start_s"], checked["end_s"], strict=True)]
-    names = [_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches
+    names = [plain_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches
     refuse_unwritable(names, "clips")
     checked.insert(0, "clip", names)
     impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
@@ -200,17 +199,7 @@ def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:
     return [default if pd.isna(value) else value for value in clips[column]]
 
 
-def _name(value: Any) -> str:
-    """Return NFC text without outer blanks; a missing value becomes empty and 1.0 becomes ``1``."""
-    if value is None or (isinstance(value, Real) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, Real):
-        number = float(value)
-        value = int(number) if number.is_integer() else number
-    return unicodedata.normalize("NFC", str(value)).strip()
-
-
-def _plain_path(path: object, audio_folder: Path) -> str:
+def plain_path(path: object, audio_folder: Path) -> str:
     """Return a path relative to the audio folder, with forward slashes and no detours: one file has one name."""
     folder = os.path.abspath(audio_folder)  # noqa: PTH100 - resolve() would ask the disk about every clip
     whole = os.path.join(folder, str(path).replace("\\", "/"))  # noqa: PTH118 - Path keeps '..'
@@ -225,7 +214,7 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
         return _label_sets(labels, paths)
     numbers = [isinstance(label, Real) and not isinstance(label, bool) for label in labels]
     for path, label, is_number in zip(paths, labels, numbers, strict=True):
-        if not _name(label) and task_type != "representation":
+        if not plain_name(label) and task_type != "representation":
             raise CorpusError(f"{path} has no label; every clip needs one (received {label!r}).")
         if not is_number and not isinstance(label, str):
             raise CorpusError(f"{path}: label {label!r} is neither text nor a number, but a {type(label).__name__}.")
@@ -233,7 +222,7 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
         number, text = labels[numbers.index(True)], labels[numbers.index(False)]
         raise CorpusError(f"Labels are all text or all numbers; received both, as {number!r} and {text!r}.")
     if task_type != "regression":
-        return [_name(label) for label in labels]
+        return [plain_name(label) for label in labels]
     if not all(numbers):
         raise CorpusError(f"Regression needs labels that are numbers; received {labels[0]!r} for {paths[0]}.")
     return [float(label) for label in labels]

@@ -29,7 +29,7 @@ from preprocessing.clips.output_folder import (
 )
 from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora._speech import read_words, without_pauses
-from preprocessing.options.argument_parser import Parser, add_workers_argument
+from preprocessing.options.argument_parser import Parser, add_workers_argument, number_reader, whole_number
 from preprocessing.parallel import count_cores, map_in_processes
 from xval.errors import AudioError, SettingsError
 from xval.operating_system import LARGEST_TABLE_BYTES, read_regular
@@ -176,7 +176,7 @@ def convert_folder(
         left_out=left_out,
         clipped=[path for path, result in zip(to_do, results, strict=True) if result.is_clipped],
         n_passed_over=n_passed_over,
-        n_without_words=len([path for path in to_do if path not in kept]) if kept else 0,
+        n_without_words=0 if pause_s is None else len(set(to_do) - set(kept)),
     )
 
 
@@ -211,7 +211,8 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--sample-rate", type=_sample_rate, metavar="HZ", help="resample to this rate (default: each file's own)"
     )
-    parser.add_argument("--channel", type=_channel, metavar="N", help="keep this channel, from 0 (default: the mean of all)")
+    channel = partial(whole_number, "--channel", smallest=0)
+    parser.add_argument("--channel", type=channel, metavar="N", help="keep this channel, from 0 (default: the mean of all)")
     parser.add_argument("--subtype", choices=SUBTYPES, default="PCM_16", help="how a sample is stored (default: %(default)s)")
     parser.add_argument(
         "--speech-table",
@@ -220,7 +221,8 @@ def make_parser() -> Parser:
         help="a table with a line per word or phoneme of the files (path, start_s, end_s): copies begin with the first one and "
         "end with the last one, and longer pauses between them are shortened to --longest-pause",
     )
-    parser.add_argument("--longest-pause", type=_pause, metavar="S", help="what is left of a longer pause (s), 0 for nothing")
+    pause = number_reader("--longest-pause", "a number of seconds")
+    parser.add_argument("--longest-pause", type=pause, metavar="S", help="what is left of a longer pause (s), 0 for nothing")
     add_workers_argument(parser, " that convert")
     parser.add_argument("--overwrite", action="store_true", help="write again the copies that are there already")
     return parser
@@ -245,26 +247,8 @@ def _copy_format(values: argparse.Namespace) -> CopyFormat:
     return CopyFormat(values.sample_rate, values.channel, values.subtype, pause_s, speech_hash)
 
 
-def _pause(text: str) -> float:
-    """Read a number of seconds."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1000:
-        raise SettingsError(f"--longest-pause {text}: a number of seconds from 0 is wanted, such as 0.2.")
-    return seconds
-
-
 def _sample_rate(text: str) -> int:
     """Read a rate."""
     if not (text.isascii() and text.isdecimal()) or not 1000 <= int(text) <= 384_000:
         raise SettingsError(f"--sample-rate {text}: a whole number from 1000 to 384000 (Hz) is wanted, such as 16000.")
-    return int(text)
-
-
-def _channel(text: str) -> int:
-    """Read the number of a channel."""
-    if not text.isdecimal():
-        raise SettingsError(f"--channel {text}: a whole number from 0 is wanted; 0 is the first (left) channel.")
     return int(text)

@@ -5,7 +5,9 @@ clips, printed.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.commands import COMMANDS
@@ -22,7 +24,7 @@ from preprocessing.corpora import CorpusReader
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
-from xval.config_file import ROOT, find_study
+from xval.config_file import find_study
 from xval.operating_system import quote
 
 if TYPE_CHECKING:
@@ -165,8 +167,7 @@ def _report(
     if corpus.task_type == "representation":
         targets = "no targets"
     elif corpus.class_names:
-        n_classes = len(corpus.class_names)
-        targets = f"{n_classes} class{'es' * (n_classes > 1)} ({_shorten(corpus.class_names)})"
+        targets = f"{_count(len(corpus.class_names), 'class')} ({_shorten(corpus.class_names)})"
     else:
         ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
@@ -183,13 +184,13 @@ def _report(
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
             console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
-    lost = sorted(set(left_out["item"]) - set(items))
-    if lost:
-        console.print(f"Lost       {_count(len(lost), 'item')} without a clip that can be used: {_shorten(lost)}", markup=False)
+    for noun, lost in (("item", sorted(set(left_out["item"]) - set(items))), ("class", left_out.attrs["lost_classes"])):
+        if lost:
+            console.print(f"Lost       {_count(len(lost), noun)} without a clip that can be used: {_shorten(lost)}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
     if store.description.embedder is not None:
-        console.print(f"Embedder   {store.description.embedder.describe()}", markup=False)
+        console.print(f"Embedder   {store.description.embedder.describe()}")
 
 
 def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.DataFrame") -> None:
@@ -232,7 +233,7 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
 
 def _count(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it is one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 def _shorten(names: Sequence[str]) -> str:
@@ -241,12 +242,13 @@ def _shorten(names: Sequence[str]) -> str:
 
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
-    """Return the command that trains on a corpus, with these features: its own experiment where there is one."""
-    experiments = (find_study() or ROOT) / "experiments"
+    """Return the command that trains on a corpus, with these features: its own experiment where there is one here."""
+    study = find_study()
+    experiments = Path(os.path.relpath(study) if study else ".", "experiments")
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
     settings = [] if is_framewise else list(overrides)
     if (experiments / f"{corpus.dataset}.py").is_file():
-        return _with_settings(f"python experiments/{corpus.dataset}.py", settings)
+        return _with_settings(experiments / f"{corpus.dataset}.py", settings)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
     script = next((name for name in general if (experiments / name).is_file()), None)
     if script is None:
@@ -255,8 +257,8 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
         further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
         settings = [*further, *overrides]
-    return _with_settings(f"python experiments/{script}", [f"dataset={corpus.dataset}", *settings])
+    return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings])
 
 
-def _with_settings(command: str, settings: Sequence[str]) -> str:
-    return " ".join([command, *(f"--set {quote(setting)}" for setting in settings)])
+def _with_settings(script: Path, settings: Sequence[str]) -> str:
+    return " ".join([f"python {quote(script.as_posix())}", *(f"--set {quote(setting)}" for setting in settings)])

@@ -18,6 +18,7 @@ from preprocessing.clips.label_sets import MULTI_LABEL, join_labels
 from preprocessing.commands.command_line import CorpusChoice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
+from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
 from xval.config_file import read_default
 from xval.csv_text import guarded
@@ -78,9 +79,9 @@ def prepare(
     """
     place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
     if isinstance(source, Mapping) or targets is not None or items is not None:
-        given = {"settings": settings, "corpus": corpus, "speech_table": speech_table}
-        without_meaning = [*options, *(name for name, value in given.items() if value)]
-        if without_meaning:
+        names = ("settings", "corpus", "speech_table", "audio_folder", "download")
+        given = zip(names, (settings, corpus, speech_table, audio_folder, download), strict=True)
+        if without_meaning := [*options, *(name for name, value in given if value)]:
             raise SettingsError(f"{without_meaning[0]}: has no meaning for arrays, which are features already; leave it out.")
         return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
     import pandas as pd
@@ -90,6 +91,7 @@ def prepare(
         if isinstance(source, pd.DataFrame):
             dataset = _named(dataset, "a DataFrame")
             audio_folder = Path.cwd() if audio_folder is None else audio_folder
+            corpus_folder(dataset, place)  # which refuses a name that is none of a file
             table = Path(folder) / f"{dataset}.csv"
             if task_type == MULTI_LABEL and "label" in source:
                 source = source.assign(label=source["label"].map(join_labels))
@@ -173,7 +175,9 @@ def _write_arrays(
             "or two arrays, with items: what each example belongs to."
         )
     if items is not None:
-        names = np.asarray(items).astype(str)
+        import pandas as pd
+
+        names, is_missing = np.asarray(items).astype(str), pd.isna(np.asarray(items))
         x, y = np.asarray(predictors), None if targets is None else np.asarray(targets)
         n_targets = len(x) if y is None else len(y)
         if names.ndim != 1 or not len(x) == n_targets == len(names):
@@ -181,6 +185,8 @@ def _write_arrays(
                 f"Arrays: received {len(x)} predictors, {n_targets} targets and items of shape {names.shape}; expected one "
                 "target and one item for each."
             )
+        if is_missing.any():
+            raise CorpusError(f"Arrays: {is_missing.sum()} of {len(names)} examples have no item (None or NaN). Give each one.")
         chosen = {str(name): names == name for name in np.unique(names)}
         predictors = {name: x[rows] for name, rows in chosen.items()}
         targets = None if y is None else {name: y[rows] for name, rows in chosen.items()}

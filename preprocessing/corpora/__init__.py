@@ -19,7 +19,8 @@ A note for the user, such as how many clips are left out, goes into ``attrs["not
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
     list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
         -> (DataFrame, DataFrame)                           whole recordings (path, item, label: which classes occur), and
-                                                            their events (path, start_s, end_s, label, annotator)
+                                                            their events (path, start_s, end_s, label, annotator); one
+                                                            without an event has a row without start_s and end_s
 """
 
 import ast

@@ -36,14 +36,16 @@ Row = dict[str, str | float]
 
 
 class Recordings:
-    """The audio files of a folder: found by what a table calls them, each opened once for its header."""
+    """The audio files of a folder, `n_files` of them: found by what a table calls them, each opened once for its header."""
 
     def __init__(self, folder: Path, expected: str = "recordings, as the annotation names them") -> None:
         self._folder = folder
         self._paths: dict[str, list[str]] = {}
         self._headers: dict[str, tuple[int, float]] = {}
         self._n_unknown = 0
-        for path in list_audio(folder, expected):
+        paths = list_audio(folder, expected)
+        self.n_files = len(paths)
+        for path in paths:
             whole = PurePosixPath(path)
             # By path or name, with or without ending; a set, for these are the same for a file at the top without an ending.
             for name in {path, whole.with_suffix("").as_posix(), whole.name, whole.stem}:
@@ -78,14 +80,17 @@ class Recordings:
         Raises:
             ValueError: It is no audio.
         """
-        from preprocessing.audio.read import read_header
+        from preprocessing.audio.read import decode, read_header
 
         if path not in self._headers:
             try:
                 header = read_header(self._folder / path)
+                rate_hz, duration_s = header.sample_rate_hz, header.duration_s
+                if math.isnan(duration_s):
+                    duration_s = decode(self._folder / path).samples.size / rate_hz
             except AudioError as error:
                 raise ValueError(str(error)) from error
-            self._headers[path] = header.sample_rate_hz, header.duration_s
+            self._headers[path] = rate_hz, duration_s
         return self._headers[path]
 
 

@@ -76,7 +76,8 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
             and native_speaker as further columns, for figures by group.
         item: The column of the foldable item; ``fold`` too, where the corpus comes in folds.
         label: The column of the target, or several with commas: names are joined (``angry_strong``), numbers become
-            the targets of a regression, ``label:<name>``.
+            the targets of a regression, ``label:<name>``. Where a name is missing, the label is empty, which `check_clips`
+            refuses.
         numbers: The columns that are numbers to be predicted.
 
     Returns:
@@ -104,7 +105,8 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
     elif len(chosen) == 1:
         clips.insert(2, "label", facts[chosen[0]])
     else:
-        clips.insert(2, "label", facts[chosen].astype(str).agg("_".join, axis=1))
+        parts = facts[chosen].astype(object).where(facts[chosen].notna(), "").astype(str)
+        clips.insert(2, "label", parts.agg("_".join, axis=1).where((parts != "").all(axis=1), ""))
     further = [name for name in _FURTHER if name in facts and name not in (item, *chosen)]
     return clips.assign(**{name: facts[name] for name in further}).sort_values("path", kind="stable", ignore_index=True)
 

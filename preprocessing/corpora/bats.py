@@ -110,8 +110,9 @@ def list_recordings(
             raise CorpusError(f"--{option} {name}: no table has such a column. {suggestion(_plain(name), [word, *columns])}")
     calls, n_missing = _read_calls(tables, audio, _plain(item), _plain(label))
     notes = [f"{n_missing} recordings are left out, for their audio is not in {audio_folder}."] if n_missing else []
+    n_named = calls["path"].nunique()
     placed = calls.assign(item=calls["path"]) if item == _RECORDING else _fill_items(calls)
-    if n_without := calls["path"].nunique() - placed["path"].nunique():
+    if n_without := n_named - placed["path"].nunique():
         notes.append(f"{n_without} recordings are left out, for they have no {item}.")
     calls = placed.assign(label=_CALL) if label == _CALL else _fill_labels(placed)
     pairs = ["path", "annotator"]
@@ -119,6 +120,8 @@ def list_recordings(
         notes.append(
             f"{n_passed} times a table does not count in a recording, for its calls there have no {label}, or several."
         )
+    if n_unnamed := audio.n_files - n_named:
+        notes.append(f"{n_unnamed} recordings are left out, for no table names them.")
     if calls.empty:
         raise CorpusError(f"{audio_folder}: no recording has both {item} and {label}. Choose other columns.")
     recordings, annotations = recording_tables(calls, item)

@@ -122,7 +122,8 @@ def list_recordings(
             f"{max_background_s:g}: for frames, all that no event covers is background. Leave these options out."
         )
     item_column, names = _columns(item, label)
-    rows = read_stretches(annotation, Recordings(audio_folder), item=item_column, labels=names, alike=(*names, "annotator"))
+    audio = Recordings(audio_folder)
+    rows = read_stretches(annotation, audio, item=item_column, labels=names, alike=(*names, "annotator"))
     stretches = pd.DataFrame(
         [
             {
@@ -137,7 +138,10 @@ def list_recordings(
         ]
     )
     recordings, annotations = recording_tables(stretches, item)
-    recordings.attrs["note"] = _note_without_label(annotation, names)
+    n_left_out = audio.n_files - len(recordings)
+    left_out = f"{n_left_out} of {audio.n_files} recordings are left out, for {annotation.name} does not name them"
+    notes = [_note_without_label(annotation, names), left_out if n_left_out else ""]
+    recordings.attrs["note"] = "; ".join(filter(None, notes))
     return recordings, annotations
 
 

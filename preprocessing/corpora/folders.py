@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.listing import list_audio
+from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below, list_audio
 from preprocessing.corpora._name_patterns import advise_patterns
 from xval.errors import CorpusError, SettingsError
 
@@ -48,6 +48,8 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
     elif label_pattern == "none":
         clips.attrs["note"] = _describe_shared_folders(clips["path"].tolist(), set(clips["item"]))
     labels = sorted(set(clips["label"]))
+    passed_over = _describe_passed_over(audio_folder, None if label_pattern != "none" else labels)
+    clips.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), passed_over]))
     if len(labels) == 1 and label_pattern != "none":
         raise CorpusError(f"--label-pattern {label_pattern} finds one class only in {len(clips)} files, '{labels[0]}'.")
     if len(labels) == 1:
@@ -144,6 +146,19 @@ def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
         f"the classes are the folders {_shorten(sorted(inner))}, and each holds the folders {_shorten(shared)}. If those are "
         f"the classes, this is one folder too high: give the right one, or --label-pattern '{_INNER}'"
     )
+
+
+def _describe_passed_over(audio_folder: Path, classes: list[str] | None) -> str:
+    """Return a note of the folders that are no classes, where folders are, and of the files in folders that are no audio."""
+    inside = [path.relative_to(audio_folder) for path in files_below(audio_folder) if path.parent != audio_folder]
+    visible = [path for path in inside if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
+    endings = [path.suffix.lower().lstrip(".") or "none" for path in visible if path.suffix.lower() not in AUDIO_SUFFIXES]
+    folders = {path.name for path in audio_folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))}
+    empty = sorted(folders - set(classes or folders))
+    notes = [f"no audio in the folders {_shorten(empty)}, which are no classes"] if empty else []
+    if endings:
+        notes.append(f"{len(endings)} files in it are no audio by their names ({_shorten(sorted(set(endings)))})")
+    return "; ".join(notes)
 
 
 def _shorten(paths: list[str]) -> str:

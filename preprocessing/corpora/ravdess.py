@@ -64,7 +64,7 @@ def list_clips(
         vocal_channel: Which recordings: speech, song or both. Song has six emotions, and nothing of actor 18.
 
     Returns:
-        path, item (actor), label and, where folds is gender, fold, sorted by path.
+        path, item (actor), label and, where folds is gender, fold, sorted by path. A note says how many files are left out.
 
     Raises:
         CorpusError: The folder is missing, holds no such recordings or only video, audio files of other names, or one gender
@@ -88,6 +88,11 @@ def list_clips(
         facts = facts[facts["vocal_channel"] == vocal_channel]
     if facts.empty:
         raise CorpusError(f"{audio_folder} holds no {vocal_channel}. Choose another --vocal-channel, or fetch the files of it.")
+    n_video = int((~is_audio).sum())
+    counts = {"video": n_video, "song" if vocal_channel == "speech" else "speech": len(is_audio) - n_video - len(facts)}
     if folds == "gender":
         facts = add_gender_folds(facts, label)
-    return clip_table(facts, item="actor", label=label)
+    clips = clip_table(facts, item="actor", label=label)
+    left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    clips.attrs["note"] = f"{sum(counts.values())} of {len(is_audio)} files are left out: {left_out}" if left_out else ""
+    return clips

@@ -28,7 +28,7 @@ from preprocessing.parallel import Progress, Task, map_in_processes, own_process
 # A part is written when it holds so many clips, or so much audio: what a run loses at most when it is stopped.
 _CLIPS_OF_PART = 256
 _SECONDS_OF_PART = 300
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 
 Outcome = ClipExamples | str
 
@@ -91,9 +91,8 @@ def embed_clips(
     known = {first: _read_part(parts_folder / _name(first), stop - first) for first, stop in bounds}
     todo = [clip for first, stop in bounds if known[first] is None for clip in clips[first:stop]]
     reading = map_in_processes(read, todo, n_processes=n_processes)
-    with own_process() if n_processes > 1 and todo else nullcontext(_call) as call, closing(reading):
-        if todo:
-            work.n_layers, work.device = call(_describe, settings)
+    with own_process() if n_processes > 1 else nullcontext(_call) as call, closing(reading):
+        work.n_layers, work.device = call(_describe, settings)
         for first, stop in bounds:
             found = known.pop(first)
             if found is None:

@@ -3,6 +3,7 @@
 Comes in: `FeatureSettings` with an ``embedding_model``. Goes out: its `Identity` without loading it, or an `Embedder`.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -159,6 +160,17 @@ def find_file(family: str, name: str) -> Path:
             f"Wanted: {family}:FILE"
         )
     return Path(name)
+
+
+def read_rate(path: Path, *keys: str) -> int | None:
+    """Return the sample rate (Hz) that a JSON file has under these keys; None: it has none, or is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+        for key in keys:
+            found = found[key]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if type(found) is int and found > 0 else None
 
 
 def hash_files(paths: Iterable[Path], *facts: object) -> str:

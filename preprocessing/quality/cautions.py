@@ -1,7 +1,7 @@
 """What makes a model learn something else than it should, though the corpus can be used: each in a sentence with what to do.
 
 Comes in: an opened corpus and the features that are to be made. Goes out: texts, which preprocessing, a run, the workbook and
-the page show. No audio is decoded: what `near_duplicates.name_across_items` has found is read from its file.
+the page show. No audio is decoded: what `near_duplicates.write_across_items` has found is read from its file.
 """
 
 import re
@@ -38,7 +38,8 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     if corpus.task_type == MULTI_LABEL:
         found += [lonely_classes(one_label_per_row(clips)), _without_label(clips)]
     if corpus.task_type == "frame_classification":
-        found.append(_lonely_events(corpus, clips))
+        annotations = corpus.annotations()
+        found += [_not_annotated(annotations, clips), _lonely_events(annotations, clips)]
     if not corpus.is_custom:
         if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
             found.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
@@ -164,14 +165,24 @@ def padded_durations(clips: "pd.DataFrame", settings: FeatureSettings) -> "tuple
     return (short if 2 * len(short) >= len(durations) else short.iloc[:0]), length_s
 
 
-def _lonely_events(corpus: Corpus, clips: "pd.DataFrame") -> str:
+def _lonely_events(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     """Return which classes of events are annotated in one item alone."""
-    events = corpus.annotations().dropna(subset=["start_s"]).merge(clips[["clip", "item"]], on="clip")
+    events = annotations.dropna(subset=["start_s"]).merge(clips[["clip", "item"]], on="clip")
     n_items = events.groupby("label")["item"].nunique()
     lonely = sorted(n_items.index[n_items == 1])
     if not lonely:
         return ""
     return f"{_list(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
+
+
+def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
+    n_without = int((~clips["clip"].isin(annotations["clip"])).sum())
+    if not n_without:
+        return ""
+    return (
+        f"{n_without} of {len(clips)} recordings have no row among the events: they count as not annotated, so that no frame "
+        "of them trains or is tested. Where nothing is heard, give a row without start_s and end_s"
+    )
 
 
 def _near_duplicates(corpus: Corpus) -> str:

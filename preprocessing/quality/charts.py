@@ -32,7 +32,7 @@ def draw_charts(facts: "pd.DataFrame", task_type: str) -> dict[str, bytes]:
 
     Args:
         facts: As `faults.find_faults` returns it; what was not measured is not drawn.
-        task_type: Where there are classes, clips per class are drawn, else the targets.
+        task_type: Where there are classes, clips per class are drawn, of a regression the targets.
 
     Returns:
         PNG by name: durations, sample_rates, channels, levels, classes (or targets), items.
@@ -46,12 +46,13 @@ def draw_charts(facts: "pd.DataFrame", task_type: str) -> dict[str, bytes]:
         charts["channels"] = _categories("Channels", "Channels of a file", read["n_channels"], 1)
     if "peak_dbfs" in facts and np.isfinite(facts["rms_dbfs"]).any():
         charts["levels"] = _levels(facts)
+    if original.empty:
+        return charts
     if task_type in TASKS_WITH_CLASSES:
         charts["classes"] = _classes(one_label_per_row(original)["label"] if task_type == MULTI_LABEL else original["label"])
-    else:
+    elif task_type == "regression" and original[label_columns(facts.columns)].notna().any(axis=None):
         charts["targets"] = _targets(original)
-    charts["items"] = _items(original["item"])
-    return charts
+    return charts | {"items": _items(original["item"])}
 
 
 def _durations(durations_s: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> bytes:
@@ -114,10 +115,11 @@ def _classes(labels: "pd.Series[str]") -> bytes:
 
 def _targets(facts: "pd.DataFrame") -> bytes:
     """Draw a histogram for each target of a regression."""
-    columns = label_columns(facts.columns)[:6]
+    facts = facts[label_columns(facts.columns)].dropna(axis=1, how="all")
+    columns = facts.columns[:6]
     figure = new_figure(_SIZE_INCHES[0], _SIZE_INCHES[1] * len(columns))
     for axes, column in zip(figure.subplots(len(columns), 1, squeeze=False).flat, columns, strict=True):
-        values = facts[column].to_numpy(dtype=float)
+        values = facts[column].dropna().to_numpy(dtype=float)
         axes.hist(values, bins=_bins(values.min(), values.max()).tolist(), color=BLUE)
         write_title(axes, f"Target {column.removeprefix('label:')}: {values.min():.4g} to {values.max():.4g}")
         axes.set_xlabel("Target", fontsize="small")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.audio.open import END_TOLERANCE_S
 from preprocessing.audio.read import AudioHeader, decode, read_header
 from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
@@ -41,9 +42,6 @@ _LARGEST_GAIN = 16
 # The extremes of a clip quieter than this (-40 dBFS) are not looked at: nothing was cut off there.
 _SMALLEST_EXTREME = 0.01
 
-# Annotated stretches are often rounded to hundredths of a second.
-_END_TOLERANCE_S = 0.01
-
 
 def read_headers(
     clips: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
@@ -57,7 +55,8 @@ def read_headers(
         progress: Told how many files are read.
 
     Returns:
-        The clips with duration_s (float64, of the stretch where the clip is one), sample_rate_hz and n_channels (Int64),
+        The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
+        sample_rate_hz and n_channels (Int64),
         subtype, n_bytes (Int64, of the file), and broken and reason.
 
     Raises:
@@ -80,8 +79,8 @@ def read_headers(
         facts.loc[row, ["broken", "reason"]] = DOES_NOT_OPEN, reason
     file_s = facts["duration_s"].copy()
     start_s, end_s = facts["start_s"].fillna(0.0), facts["end_s"].fillna(file_s)
-    outside = facts["broken"].isna() & ((start_s >= file_s) | (end_s > file_s + _END_TOLERANCE_S))
-    facts["duration_s"] = (np.minimum(end_s, file_s) - start_s).clip(lower=0)
+    outside = facts["broken"].isna() & ((start_s >= file_s) | (end_s > file_s + END_TOLERANCE_S))
+    facts["duration_s"] = (np.fmin(end_s, file_s) - start_s).clip(lower=0)
     facts.loc[outside, "broken"] = OUTSIDE
     facts.loc[outside, "reason"] = [
         f"the stretch from {start:g} s to {end:g} s does not lie in the file ({length:g} s)"

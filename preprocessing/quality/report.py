@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.label_sets import MULTI_LABEL
-from preprocessing.clips.table import label_columns, natural_key
+from preprocessing.clips.table import class_names_of, label_columns, natural_key
 from preprocessing.quality.faults import Finding
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
@@ -74,7 +74,7 @@ def make_page(
     parts = [f"<h1>Quality of {escape(subject.dataset)}</h1>", _verdict(subject, findings)]
     severe = [finding for finding in findings if finding.fault.level == "refused"]
     parts += [_finding(finding, facts) for finding in severe]
-    parts += ["<h2>Summary</h2>", _summary(subject, facts)]
+    parts += ["<h2>Summary</h2>", _summary(subject, facts, criteria.task_type)]
     if findings:
         parts += ["<h2>Faults</h2>", _overview(findings)]
     images = [
@@ -123,7 +123,7 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
     return "".join(boxes)
 
 
-def _summary(subject: Subject, facts: "pd.DataFrame") -> str:
+def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
     """Return the main figures."""
     original = facts[~facts["augmented"]]
     hours = facts["duration_s"].sum() / 3600
@@ -134,7 +134,7 @@ def _summary(subject: Subject, facts: "pd.DataFrame") -> str:
         "Clips": f"{len(original)}"
         + (f", and {len(facts) - len(original)} augmented copies" if len(original) < len(facts) else ""),
         "Items": f"{original['item'].nunique()}",
-        "Targets": ", ".join(_targets(original)),
+        "Targets": ", ".join(_targets(original, task_type)) or "none",
         "Audio": f"{amount} in {facts['path'].nunique()} files",
         "Formats": ", ".join(f"{name} ({count})" for name, count in facts["subtype"].value_counts().items()) or "none",
         "Clips with a fault": f"{n_faulty} ({n_faulty / len(facts):.1%})",
@@ -144,17 +144,12 @@ def _summary(subject: Subject, facts: "pd.DataFrame") -> str:
     return _table(None, [[escape(name), escape(value)] for name, value in rows.items()], "facts")
 
 
-def _targets(facts: "pd.DataFrame") -> list[str]:
+def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
     """Return what is predicted, in words."""
-    described = []
-    for column in label_columns(facts.columns):
-        values = facts[column]
-        name = column.removeprefix("label:")
-        if values.dtype.kind == "f":
-            described.append(f"{name} from {values.min():g} to {values.max():g}")
-        else:
-            described.append(f"{values.nunique()} classes")
-    return described
+    if task_type in TASKS_WITH_CLASSES:
+        return [number_of(len(class_names_of(facts["label"], task_type)), "classes")]
+    columns = label_columns(facts.columns) if task_type == "regression" else []
+    return [f"{column.removeprefix('label:')} from {facts[column].min():g} to {facts[column].max():g}" for column in columns]
 
 
 def _overview(findings: Iterable[Finding]) -> str:

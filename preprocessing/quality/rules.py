@@ -104,7 +104,7 @@ def overlaps_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
 def audio_with_other_label(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find clips whose decoded audio has another label elsewhere."""
     targets = label_columns(facts.columns)
-    described = facts.assign(label=facts[targets].astype(str).agg(", ".join, axis=1))
+    described = facts.assign(label=facts[targets].map(str).agg(", ".join, axis=1))
     return {
         row: text for group in _same_audio(described) if group["label"].nunique() > 1 for row, text in _others(group, "label")
     }

@@ -6,12 +6,10 @@ arrays stay on disk until they are used.
 
 import json
 import math
-import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -23,7 +21,7 @@ from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.examples import read_examples
 from preprocessing.store.frame_arrays import write_frame_arrays
-from preprocessing.store.moments import ItemSums, Moments, read_moments
+from preprocessing.store.moments import DAMAGE, ItemSums, Moments, read_moments
 from xval.errors import CorpusError, suggestion
 from xval.operating_system import read_regular
 
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Mapped: TypeAlias = "np.memmap[Any, np.dtype[Any]]"
-
-# What numpy raises about a .npy or .npz file that is cut off or overwritten.
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, TokenError, OverflowError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -174,7 +169,7 @@ class FeatureStore:
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             n_bytes = path.stat().st_size
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise _damaged(path, self.folder, str(error)) from error
         if not isinstance(array, np.memmap) or array.shape != shape or array.dtype != np.dtype(dtype):
             raise _damaged(path, self.folder, f"it does not hold {dtype} {shape} as store.json says")

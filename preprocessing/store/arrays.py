@@ -6,6 +6,7 @@ features/custom/.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, join_labels, multi_hot
 from preprocessing.clips.table import TASK_TYPES, check_names, class_names_of, natural_key
-from preprocessing.corpus import CUSTOM, write_index
+from preprocessing.corpus import CUSTOM, open_corpus, write_index
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import CorpusError, suggestion
@@ -128,16 +129,25 @@ def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> P
             examples = [Example(f"{item}#{row}", np.nan, np.nan) for row in rows]
             writer.append(item, block, arrays.targets[item][first : first + len(block)], examples)
             hashes += [blake2b(example.tobytes(), digest_size=16).hexdigest() for example in block]
-        corpus = write_index(
-            _index(arrays, hashes),
-            folder=folder,
-            corpus=CUSTOM,
-            audio_folder=folder,
-            task_type=arrays.task_type,
-            class_names=arrays.class_names,
-        )
-        writer.publish(index_hash=corpus.index_hash, replace=True)
+        publish(writer, _index(arrays, hashes), folder, arrays.task_type, arrays.class_names)
     return writer.folder
+
+
+def publish(
+    writer: StoreWriter,
+    index: "pd.DataFrame",
+    folder: Path,
+    task_type: str,
+    class_names: Sequence[str],
+    annotations: "pd.DataFrame | None" = None,
+) -> None:
+    """Write the index of a custom corpus, as of `write_index`, and put its store in the place of one that is there."""
+    facts: dict[str, Any] = {"task_type": task_type, "class_names": class_names, "annotations": annotations}
+    write = partial(write_index, index, folder=folder, corpus=CUSTOM, audio_folder=folder, **facts)
+    index_hash = write().index_hash
+    writer.publish(index_hash=index_hash, replace=True)
+    if open_corpus(folder.name, folder.parent).index_hash != index_hash:  # of another machine, where locks do nothing
+        write()
 
 
 def _blocks(predictors: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, int, NDArray[np.float32]]]:

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, count_cores
 from preprocessing.store import layout
+from preprocessing.store.moments import DAMAGE
 from xval.errors import CorpusError, ResultsError
 from xval.json_files import read_json
 from xval.operating_system import open_regular
@@ -83,7 +83,7 @@ def find_not_finite(folder: Path) -> str | None:
         for path in sorted((folder / kind).glob("*.npy")):
             try:
                 array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, TokenError, OverflowError):
+            except DAMAGE:
                 continue  # whoever uses it says what is wrong
             n_rows = max(1, _BLOCK_VALUES // max(1, array[:1].size))
             for first in range(0, len(array), n_rows):

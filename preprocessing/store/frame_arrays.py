@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.clips.table import check_names
-from preprocessing.corpus import CUSTOM, write_index
+from preprocessing.corpus import CUSTOM
 from preprocessing.corpus_folder import corpus_folder
-from preprocessing.store.arrays import as_array, check_items, number_classes
+from preprocessing.store.arrays import as_array, check_items, number_classes, publish
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import CorpusError
@@ -91,16 +91,7 @@ def write_frame_arrays(
         table = pd.DataFrame(events, columns=["clip", "start_s", "end_s", "label"]).assign(annotator="")
         table = table.sort_values(["clip", "start_s", "end_s", "label"], kind="stable", ignore_index=True)
         writer.annotations = table
-        corpus = write_index(
-            index,
-            folder=folder,
-            corpus=CUSTOM,
-            audio_folder=folder,
-            task_type=_TASK,
-            class_names=names,
-            annotations=table,
-        )
-        writer.publish(index_hash=corpus.index_hash, replace=True)
+        publish(writer, index, folder, _TASK, names, table)
     return writer.folder
 
 

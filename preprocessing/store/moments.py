@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from xval.errors import CorpusError, suggestion
 from xval.operating_system import open_regular
 
-_DAMAGE = (
+DAMAGE = (
     OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, TokenError, OverflowError, MemoryError,
-    zipfile.BadZipFile, zlib.error,
+    RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+"""What numpy raises about a .npy or .npz file that is cut off or overwritten."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, 
     try:
         with open_regular(path) as file, np.load(file, allow_pickle=False) as arrays:
             count, total, squares = arrays["count"], arrays["sum"], arrays["sum_of_squares"]
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
     if any(array.dtype.kind not in "iuf" or not np.isfinite(array).all() for array in (count, total, squares)):
         raise CorpusError(f"{path}: damaged (it holds what are no finite numbers). {remedy}")

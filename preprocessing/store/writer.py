@@ -19,6 +19,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import ArrayLike
 
+from preprocessing.clips.parquet_files import write_table
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import layout
@@ -66,19 +67,19 @@ class StoreWriter:
     """A feature store that is being built; a context manager.
 
     Within it, no other process builds the same store: a second one waits at the entrance, and then finds the folder there.
-    Where locks of the file system do nothing or fail, both build it, and the first whole one stays. Leaving it without
-    `publish` leaves nothing behind; what killed builders left is removed.
+    Where locks of the file system do nothing or fail, both build it, and the first whole one stays, or the last where it is to
+    be replaced. Leaving it without `publish` leaves nothing behind; what killed builders left is removed.
 
     Args:
         folder: Where the store will be.
-        task_type: As in store.json.
-        class_names: As in store.json.
+        task_type, class_names, clip_samples, target_names: As in store.json.
         feature_settings: The settings that make the features; None for arrays from a script.
-        clip_samples: As in store.json.
-        target_names: As in store.json.
         is_waveform: It holds the samples of clips of different lengths.
         annotations: As of `store.FeatureStore`; None: there are none. May be set until `publish`.
         own_frames: Of frames that a script made: values per second, and of a frame; None: there are none.
+
+    Attributes:
+        example_shape: Of one example; empty before the first.
 
     Raises:
         CorpusError: From every method: the folder cannot be written.
@@ -106,10 +107,10 @@ class StoreWriter:
         self._clip_samples = clip_samples
         self._target_names = tuple(target_names)
         self._is_waveform = is_waveform
+        self.example_shape: tuple[int, ...] = ()
         self._lock = FileLock(folder.parent / f".{folder.name}.lock", fallback_to_soft=False)
         self._temporary = folder.parent / f".{folder.name}.{process_name()}.{secrets.token_hex(4)}.tmp"
         self._items: dict[str, _Item] = {}
-        self._example_shape: tuple[int, ...] = ()
         self._target_shape: tuple[int, ...] = ()
         self._left_out: list[tuple[str, str, str]] = []
         self._files = ArrayFiles(self._temporary)
@@ -155,10 +156,10 @@ class StoreWriter:
         x = np.ascontiguousarray(predictors, dtype=layout.PREDICTORS_DTYPE)
         y = np.ascontiguousarray(targets, dtype=layout.TARGETS_DTYPES[self._task_type])
         if not self._items:
-            self._example_shape, self._target_shape = x.shape[1:], y.shape[1:]
+            self.example_shape, self._target_shape = x.shape[1:], y.shape[1:]
         if self._is_waveform and x.ndim == 2 and len(x) == 1:
-            self._example_shape = (max(x.size, *self._example_shape),)
-        example_shape = x.shape[1:] if self._is_waveform else self._example_shape
+            self.example_shape = (max(x.size, *self.example_shape),)
+        example_shape = x.shape[1:] if self._is_waveform else self.example_shape
         wanted = ((len(examples), *example_shape), (len(examples), *self._target_shape))
         if (x.shape, y.shape) != wanted or x.ndim < 2 or not x.size:
             raise CorpusError(
@@ -196,22 +197,28 @@ class StoreWriter:
             raise CorpusError(f"{self.folder}: a feature store needs at least one example; none was appended.")
         with self._writing():
             self._complete(index_hash, embedder)
-            if replace and self.folder.exists():
-                old = self._temporary.with_suffix(".old.tmp")
-                try:
-                    self.folder.rename(old)
-                    self._temporary.rename(self.folder)
-                finally:
-                    if not self.folder.exists():
-                        old.rename(self.folder)
-                    shutil.rmtree(old, ignore_errors=True)
-            else:
-                try:
-                    self._temporary.rename(self.folder)
-                except OSError:
-                    if not self.folder.exists():  # without locks another machine may have been first
-                        raise
+            while not self._put_in_place(replace=replace):
+                pass  # without locks another machine has put its own there meanwhile
             flush(self.folder.parent)
+
+    def _put_in_place(self, *, replace: bool) -> bool:
+        """Rename the store to its folder; return whether this one, or one that is not to be replaced, is there then."""
+        old = self._temporary.with_suffix(f".{secrets.token_hex(4)}.tmp")
+        try:
+            if replace:
+                with suppress(FileNotFoundError):
+                    self.folder.rename(old)
+            self._temporary.rename(self.folder)
+        except OSError as error:
+            if not self.folder.exists() or (replace and error.errno not in (errno.ENOTEMPTY, errno.EEXIST)):
+                raise
+            return not replace
+        finally:
+            if not self.folder.exists():
+                with suppress(FileNotFoundError):
+                    old.rename(self.folder)
+            shutil.rmtree(old, ignore_errors=True)
+        return True
 
     def _complete(self, index_hash: str, embedder: EmbedderFacts | None) -> None:
         """Write everything but the arrays' values, and make sure that all of it is on the disk."""
@@ -219,18 +226,19 @@ class StoreWriter:
         items = sorted(self._items)
         for item in items:
             n_examples = len(self._items[item].examples)
-            shape = (sum(self._items[item].lengths),) if self._is_waveform else (n_examples, *self._example_shape)
+            shape = (sum(self._items[item].lengths),) if self._is_waveform else (n_examples, *self.example_shape)
             self._files.finish(layout.PREDICTORS_NAME, item, layout.PREDICTORS_DTYPE, shape)
             targets_dtype = layout.TARGETS_DTYPES[self._task_type]
             self._files.finish(layout.TARGETS_NAME, item, targets_dtype, (n_examples, *self._target_shape))
         self._write_examples(items)
         if self.annotations is not None:
-            self.annotations.to_parquet(self._temporary / layout.ANNOTATIONS_NAME, index=False)
+            write_table(self._temporary / layout.ANNOTATIONS_NAME, self.annotations)
         write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
             rows = (map(guard, row) for row in self._left_out)
             csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *rows])
         settings = self._feature_settings
+        made_of = embedder or settings
         description = layout.StoreDescription(
             format_version=layout.FORMAT_VERSION,
             task_type=self._task_type,
@@ -238,9 +246,9 @@ class StoreWriter:
             target_names=self._target_names,
             index_hash=index_hash,
             feature_settings=None if settings is None else settings.stored(),
-            sample_rate_hz=self._sample_rate_hz(embedder),
+            sample_rate_hz=self._own_frames[0] if self._own_frames else made_of.sample_rate_hz if made_of else None,
             clip_samples=self._clip_samples,
-            example_shape=self._example_shape,
+            example_shape=self.example_shape,
             target_shape=self._target_shape,
             item_counts={item: len(self._items[item].examples) for item in items},
             item_samples={item: sum(self._items[item].lengths) for item in items} if self._is_waveform else None,
@@ -252,15 +260,8 @@ class StoreWriter:
         for path in [*self._temporary.iterdir(), self._temporary]:
             flush(path)
 
-    def _sample_rate_hz(self, embedder: EmbedderFacts | None) -> int | None:
-        if self._own_frames:
-            return self._own_frames[0]
-        settings = embedder or self._feature_settings
-        return settings.sample_rate_hz if settings else None
-
     def _write_examples(self, items: list[str]) -> None:
         import pyarrow
-        from pyarrow import parquet
 
         rows = [(item, row, *example) for item in items for row, example in enumerate(self._items[item].examples)]
         columns = ("item", "row", *Example._fields)
@@ -272,7 +273,7 @@ class StoreWriter:
             firsts = [np.concatenate([[0], ends[:-1]]) for ends in stops]
             for name, values in (("first", firsts), ("stop", stops)):
                 table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
-        parquet.write_table(table, self._temporary / layout.EXAMPLES_NAME)
+        write_table(self._temporary / layout.EXAMPLES_NAME, table)
 
     def _remove_leftovers(self) -> None:
         """Remove what dead builders of this store left; of other machines, whose builders may live, what is a day old."""
@@ -282,11 +283,6 @@ class StoreWriter:
             with suppress(FileNotFoundError):  # it has ended meanwhile
                 if has_died(builder) or time.time() - path.stat().st_mtime > _STALE_AFTER_S:
                     shutil.rmtree(path, ignore_errors=True)
-
-    @property
-    def example_shape(self) -> tuple[int, ...]:
-        """Shape of one example; empty before the first."""
-        return self._example_shape
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -320,10 +320,11 @@ def test_damaged_and_silent_files_are_listed_and_do_not_stop_the_run(clips: Path
     (clips / "empty.flac").touch()
     soundfile.write(clips / "silent.wav", np.zeros(1000), 16000)
     soundfile.write(clips / "nan.wav", np.full(100, np.nan), 16000, subtype="FLOAT")
+    soundfile.write(clips / "slow.wav", np.full(100, 0.1), 10)  # at which pitch shift and time stretch would not end
     assert run(clips, tmp_path / "out", 1) == 0
     with (tmp_path / "out/left_out.csv").open(newline="") as file:
         reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}
-    assert set(reasons) == {"text.wav", "empty.flac", "silent.wav", "nan.wav"}
+    assert set(reasons) == {"text.wav", "empty.flac", "silent.wav", "nan.wav", "slow.wav"}
     assert "silent" in reasons["silent.wav"]
     assert "empty" in reasons["empty.flac"]
     assert len(read_list(tmp_path / "out")) == 8

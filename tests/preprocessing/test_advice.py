@@ -112,7 +112,7 @@ def test_following_an_advice_leads_to_a_store(
     assert found
     mended = [*command.split(), *shlex.split(found[1]), *(["words"] if found[1] == "--audio-folder" else [])]
     assert main([*mended, "--dataset", "words", "--workers", "1", "--set", "features=mfcc"]) == 0
-    assert "Next       python experiments/exp1.py --set dataset=words" in capsys.readouterr().out
+    assert "Corpus     words: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["folders", "demo", "mine"])

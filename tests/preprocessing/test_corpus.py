@@ -19,8 +19,10 @@ from pyarrow import parquet
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import check_clips, natural_key
+from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import fingerprint, make_corpus, open_corpus
 from preprocessing.corpus_folder import corpus_folder
+from preprocessing.quality.cautions import find_cautions
 from preprocessing.quality.facts import DOES_NOT_OPEN, read_headers
 from xval.errors import CorpusError
 from xval.folds.shared_audio import find_shared_audio
@@ -179,6 +181,28 @@ def test_file_names_that_are_no_utf8_are_refused_by_name(audio: Path) -> None:
         list_audio(audio, "audio")
 
 
+def test_classes_of_which_no_clip_can_be_used_are_told(audio: Path, clips: pd.DataFrame) -> None:
+    (audio / "a2.wav").write_bytes(b"")
+    (audio / "deep" / "b2.wav").write_bytes(b"")
+    assert make(clips, audio)[1].attrs["lost_classes"] == ("y",)
+    several = make(clips.assign(label=["x", "x;z", "x", "y"]), audio, task_type="multilabel_classification")
+    assert several[1].attrs["lost_classes"] == ("y", "z")
+    assert make(clips.assign(label=1.0), audio, task_type="regression")[1].attrs["lost_classes"] == ()
+
+
+def events_at(*paths: str) -> pd.DataFrame:
+    return pd.DataFrame({"path": paths, "start_s": 0.05, "end_s": 0.1, "label": "call", "annotator": ""})
+
+
+def test_events_belong_to_recordings_however_their_paths_are_written(audio: Path, clips: pd.DataFrame) -> None:
+    annotated = events_at("./a1.wav", "deep/../a2.wav", "deep/b2.wav")
+    corpus, _ = make(clips, audio, task_type="frame_classification", annotations=annotated)
+    assert corpus.annotations()["clip"].tolist() == ["a1.wav", "a2.wav", "deep/b2.wav"]
+    assert any(text.startswith("1 of 4 recordings have no row") for text in find_cautions(corpus, read_settings([])))
+    with pytest.raises(CorpusError, match=r"Events of 1 recordings that the corpus does not list: gone\.wav"):
+        make(clips, audio, task_type="frame_classification", annotations=events_at("a1.wav", "gone.wav"))
+
+
 def test_no_usable_clip_is_an_error_that_names_the_report(audio: Path) -> None:
     clips = pd.DataFrame({"path": ["gone.wav"], "item": ["a"], "label": ["x"]})
     with pytest.raises(CorpusError, match=r"None of the 1 clips .*left_out\.csv.*gone\.wav: no such file"):
@@ -223,6 +247,11 @@ def test_the_hash_depends_on_content_not_on_place_or_order(audio: Path, clips: p
     other_audio, _ = make(clips, moved, dataset="moved")
     other_label, _ = make(clips.assign(label=["x", "x", "x", "y"]), audio)
     assert len({here.index_hash, other_audio.index_hash, other_label.index_hash}) == 3
+
+
+def test_items_that_are_long_numbers_stay_apart(audio: Path, clips: pd.DataFrame) -> None:
+    items = [2**53, 2**53 + 1, 2**53 + 2, 2**53 + 3]  # of which a float holds every other one
+    assert check_clips(clips.assign(item=items), audio, task_type="classification")["item"].tolist() == list(map(str, items))
 
 
 def test_numbers_as_labels(audio: Path, clips: pd.DataFrame) -> None:

@@ -33,7 +33,7 @@ def table() -> Path:
         soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, 8000), 16000)
         lines.append(f"{number}.wav,../../s{number % 2},{number},{['train', 'test'][number % 2]}")
     (folder / "text.wav").write_text("no audio")
-    (folder / "clips.csv").write_text("\n".join([*lines, "text.wav,s9,1,train"]))
+    (folder / "clips.csv").write_text("\n".join([*lines, "text.wav,s9,7,train"]))
     return folder / "clips.csv"
 
 
@@ -56,8 +56,10 @@ def test_a_table_becomes_a_store_and_the_rest_is_reported(table: Path, capsys: p
     assert "clips: 4 clips of 2 items (../../s0, ../../s1), 4 classes (0, 1, 2, 3)" in text
     assert "2.0 s" in text
     assert "Left out   1 clip without usable audio; why: data/clips/left_out.csv" in text
+    assert "Lost       1 item without a clip that can be used: s9" in text
+    assert "Lost       1 class without a clip that can be used: 7" in text
     assert "4 examples of 51 x 20" in text
-    assert "Next       python experiments/exp1.py --set dataset=clips --set n_mels=20" in text
+    assert "Next       python -m xval new my_study\n" in text  # here is neither a clone nor a study
     assert "Beware     2 items: training, validation and test need one each" in text
     assert "Reading audio: 5 of 5 clips" in text
 
@@ -259,12 +261,20 @@ def test_what_trains_nonsense_is_named_with_what_to_do(
     assert any(message in line for line in beware) if message else beware == []
 
 
+@pytest.fixture
+def scripts() -> None:
+    """The scripts of the project in the current folder, as in a clone."""
+    Path("experiments").symlink_to(Path(__file__).parents[2] / "experiments")
+
+
+@pytest.mark.usefixtures("scripts")
 def test_the_next_command_of_a_regression_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--task-type", "regression", "--dataset", "heights"]) == 0
     assert "Next       python experiments/exp1.py --set dataset=heights --set task_type=regression\n" in said(capsys)
 
 
+@pytest.mark.usefixtures("scripts")
 @pytest.mark.parametrize(("dataset", "script"), [("voxceleb", "voxceleb.py"), ("mine", "exp1.py --set dataset=mine")])
 def test_the_next_command_is_the_experiment_of_the_corpus_with_the_features_that_were_made(
     dataset: str, script: str, capsys: pytest.CaptureFixture[str]
@@ -272,3 +282,15 @@ def test_the_next_command_is_the_experiment_of_the_corpus_with_the_features_that
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--dataset", dataset, "--set", "features=waveform"]) == 0
     assert f"Next       python experiments/{script} --set features=waveform\n" in said(capsys)
+
+
+def test_the_next_command_names_the_script_of_a_study_as_it_is_called_from_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    Path("experiments").mkdir()
+    for name in ("config.ini", "experiments/first.py"):
+        Path(name).touch()
+    monkeypatch.chdir("words")
+    assert main(["table", "words.csv"]) == 0
+    assert "Next       python ../experiments/first.py --set dataset=words\n" in said(capsys)

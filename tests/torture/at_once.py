@@ -11,7 +11,7 @@ from pathlib import Path
 
 import _scenarios
 from _case import Case, Outcome
-from _commands import Running, must, run
+from _commands import Ended, Running, must, run
 from _projects import BASELINES, PREPARE, copy, write_audio, write_script
 
 SUMMARY = "two or three runs of the same experiment at once"
@@ -40,7 +40,7 @@ def n_cases(_base: Path) -> int:
     return N_CASES
 
 
-def _note_trainings(log: Path) -> None:
+def note_trainings(log: Path) -> None:
     """Let this process write down each job that it trains."""
     from xval.worker import classical
 
@@ -54,6 +54,11 @@ def _note_trainings(log: Path) -> None:
     classical.train_and_test = noted
 
 
+def is_elsewhere(ended: Ended) -> bool:
+    """Return whether a command has said that another process has what it wanted."""
+    return bool(_ELSEWHERE.search(ended.printed))
+
+
 def run_case(case: Case) -> Outcome:
     """Start several runs, wait for all, and look at what they have left."""
     rng = case.rng()
@@ -64,7 +69,7 @@ def run_case(case: Case) -> Outcome:
     words = ("exp.py", "--set", "n_mels=10") if makes_store else ("exp.py",)
     runs = []
     for wait_s in waits_s:
-        runs.append(Running(words, folder, before=partial(_note_trainings, log)))
+        runs.append(Running(words, folder, before=partial(note_trainings, log)))
         time.sleep(wait_s)
     ends = [each.wait() for each in runs]
     outcome = Outcome(
@@ -72,7 +77,7 @@ def run_case(case: Case) -> Outcome:
     )
     for ended in ends:
         outcome.faults += ended.faults
-        if ended.code and not _ELSEWHERE.search(ended.printed):
+        if ended.code and not is_elsewhere(ended):
             outcome.faults.append(f"exit code {ended.code}: {ended.printed.strip()[-300:]}")
     trained = log.read_text().splitlines()
     if len(trained) != len(set(trained)):

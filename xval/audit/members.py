@@ -3,16 +3,11 @@
 Comes in: evidence. Goes out: findings.
 """
 
-from functools import partial
-from hashlib import blake2b, file_digest
-from pathlib import Path
-
 from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import SettingsError
-from xval.operating_system import open_regular
 from xval.results.job_key import JobKey
-from xval.saved_models.initial import hash_model
+from xval.saved_models.initial import hash_bytes, hash_member
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
@@ -35,19 +30,12 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 def _check_member(job: JobEvidence, made_of: JobEvidence, member: dict[str, object], findings: Findings) -> None:
     again = "make the ensemble again"
     try:
-        if _hash(made_of.folder / "predictions.parquet") != member["predictions_hash"]:
+        if hash_bytes(made_of.folder / "predictions.parquet") != member["predictions_hash"]:
             findings.faults.append(f"{job.name}: {made_of.name} has other predictions than when it was made; {again}")
-        model = made_of.folder / ("model.skops" if made_of.is_estimator else "model.keras")
-        found = _hash(model) if made_of.is_estimator else hash_model(model)
-        if found != member["hash"]:
+        if hash_member(made_of.folder / ("model.skops" if made_of.is_estimator else "model.keras")) != member["hash"]:
             findings.faults.append(f"{job.name}: {made_of.name} has another model than when it was made; {again}")
     except (OSError, SettingsError, KeyError) as error:
         raise NotCheckableError(f"its member {made_of.name} cannot be read ({' '.join(str(error).split())[:100]})") from error
-
-
-def _hash(path: Path) -> str:
-    with open_regular(path) as file:
-        return file_digest(file, partial(blake2b, digest_size=8)).hexdigest()
 
 
 MEMBERS = Rule("members", "an ensemble was made of the predictions and models that its members have", _check)

@@ -162,18 +162,17 @@ def _identity(device: str) -> str:
 
 
 def _watch(identities: Mapping[str, str], folder: Path, over: threading.Event) -> None:
-    sums = dict.fromkeys(identities, 0.0)
-    n = 0
+    known: dict[str, Readings] = {}
     while True:
-        n += 1
         for gpu, identity in identities.items():
             with suppress(Exception):
                 found = _read(identity)
                 if found is None:
                     return
-                sums[gpu] += found.utilisation
+                before = known.get(gpu, Readings(found, 0, 0.0))
+                known[gpu] = Readings(found, before.n + 1, before.sum_of_utilisation + found.utilisation)
                 new = folder / f"{gpu}.new"
-                new.write_text(json.dumps(asdict(Readings(found, n, sums[gpu]))))
+                new.write_text(json.dumps(asdict(known[gpu])))
                 replace(new, folder / f"{gpu}.json")
         if over.wait(_SECONDS_BETWEEN):
             return

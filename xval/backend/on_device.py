@@ -64,12 +64,15 @@ class _Held:
         self._array: Any = None
 
     def hold(self, array: NDArray[np.float32]) -> Any:
-        """Return an array on the device; the one before it is dropped."""
+        """Return an array on the device; the one before it is dropped, and each with that of the host."""
         if self._source is None or self._source() is not array:
-            self._array = None
+            self._source = self._array = None
             self._array = _put(array)
-            self._source = weakref.ref(array)
+            self._source = weakref.ref(array, self._drop)
         return self._array
+
+    def _drop(self, _source: Any) -> None:
+        self._array = None
 
 
 _HELD = _Held()

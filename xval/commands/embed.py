@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.parquet_files import write_table
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.file_replacement import replace_file
 from xval.commands import _model_arguments as arguments
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     left_out = table.attrs.pop("left_out")
     names = [name for name in table if str(name).startswith("embedding_")]
     if output.suffix == ".parquet":
-        replace_file(output, lambda temporary: table.to_parquet(temporary, index=False))
+        replace_file(output, lambda temporary: write_table(temporary, table))
         where = str(output)
     else:
         values, beside = table[names].to_numpy("float32"), output.with_suffix(".csv")

@@ -1,7 +1,8 @@
 """Combine the stored predictions of finished instances, fold by fold, into an instance of its own; nothing is trained.
 
 INSTANCES are numbers such as 1,3,5; every repeat of each is a member. The ensemble is instance 901 (the next one 902, ...) of
-the same experiment, called ``ensemble 1+3+5``: the workbook, the page, compare, check and predict treat it like the others.
+the same experiment, called ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``): the workbook, the page, compare, check and
+predict treat it like the others.
 
   mean      the mean of probabilities or numbers (default)
   --choose  the mean of members that forward selection on the validation items of each fold chooses (Caruana et al. 2004)

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
             f"{n_cut} file(s) are longer than the {model.description.example_s:.3g} s that the model was trained on; it heard "
             "the begin of each (end_s says how much). --segments hears all."
         )
-    if n_silent and not options.segments:
+    if n_silent:
         messages.print(f"{n_silent} file(s) are silent (all below -80 dBFS); what the model says of them means nothing.")
     for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from xval.backend import devices
 from xval.errors import ResultsError
-from xval.jobs.job_file import code_folder, read_job_file, with_code_first
+from xval.jobs.job_file import code_folder, enter_folder, read_job_file, with_code_first
 from xval.operating_system import become
 
 _PROGRAM = "xval.worker.job_process"
@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     variables = os.environ | devices.environment(slot, job.settings.backend, deterministic=job.settings.deterministic)
     variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
     tied = ["--tied"] if options.tied else []
+    enter_folder(path)
     # The C library and the backends read their variables when a process begins, so another program takes this one's place.
     return become([sys.executable, "-P", "-m", _PROGRAM, str(path), *tied], variables)
 

@@ -51,7 +51,8 @@ class FoldData:
     @property
     def training_items(self) -> tuple[str, ...]:
         """The training items that have examples in the store."""
-        return tuple(item for item in self.fold.training if item in set(self.store.items))
+        known = set(self.store.items)
+        return tuple(item for item in self.fold.training if item in known)
 
     @cached_property
     def target_deviation(self) -> NDArray[np.float32]:

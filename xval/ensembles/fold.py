@@ -32,6 +32,7 @@ from xval.jobs.model_files import describe_model, write_heard_audio
 from xval.jobs.record import describe_job, versions
 from xval.json_files import write_json
 from xval.models.losses import data_loss
+from xval.saved_models.initial import hash_bytes, hash_member
 from xval.saved_models.seen import read_seen
 
 
@@ -80,7 +81,7 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     evaluation.write(temporary)
     combined = "examples" if same_examples else "clips"
     described = [
-        model_file.Member(path=_relative(member.model, job), hash=model_file.hash_member(member.model), weight=float(weight))
+        model_file.Member(path=_relative(member.model, job), hash=hash_member(member.model), weight=float(weight))
         for member, weight in zip(members, combiner.weights, strict=True)
     ]
     content = model_file.describe(combiner, described, combined)
@@ -106,7 +107,7 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
                 "weight": each.weight,
                 "path": each.path,
                 "hash": each.hash,
-                "predictions_hash": model_file.hash_bytes(member.folder / "predictions.parquet"),
+                "predictions_hash": hash_bytes(member.folder / "predictions.parquet"),
             }
             for member, each in zip(members, described, strict=True)
         ],

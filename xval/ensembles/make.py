@@ -29,7 +29,8 @@ from xval.results.summary import MEMBERS_DIFFER
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.resolve import Instance
 
-METHODS = ("mean", "choose", "stack")
+_NAMES = {"mean": "", "choose": ", chosen", "stack": ", stacked"}
+METHODS = tuple(_NAMES)
 FIRST_NUMBER = 901
 """The number of the first ensemble of an experiment, behind those of instances that a script may add."""
 _LARGEST_DESCRIPTION_BYTES = 1 << 20
@@ -41,7 +42,7 @@ class Ensemble:
 
     Attributes:
         number: Of its instance.
-        name: ``ensemble 1+3+5``.
+        name: ``ensemble 1+3+5``; of other methods than the mean ``ensemble 1+3+5, chosen`` or ``..., stacked``.
         weights: By fold, the weight of each member with its key.
     """
 
@@ -157,7 +158,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     settings = first.model_copy(
         update={
             "architecture": ENSEMBLE,
-            "comment_1": f"ensemble {'+'.join(map(str, numbers))}",
+            "comment_1": f"ensemble {'+'.join(map(str, numbers))}{_NAMES[method]}",
             "comment_2": {"mean": "mean", "choose": "chosen by validation", "stack": "stacked on validation items"}[method],
             "repeats": 1,
             "initial_model": None,

@@ -4,8 +4,6 @@ Comes in: the combiner of a fold and the folders of its members; later the path 
 `EnsembleFile`, checked.
 """
 
-from functools import partial
-from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,8 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from xval.ensembles.combine import Combiner
 from xval.errors import ResultsError
 from xval.json_files import FORMAT_VERSION, read_json
-from xval.operating_system import open_regular
-from xval.saved_models.initial import hash_model
+from xval.saved_models.initial import hash_member
 
 ENSEMBLE_NAME = "model.ensemble"
 _MODEL_NAMES = ("model.keras", "model.skops")
@@ -139,18 +136,3 @@ def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
             )
         found.append(model.resolve())
     return found
-
-
-def hash_member(model: Path) -> str:
-    """Return sixteen hex digits of a saved model's content.
-
-    Raises:
-        SettingsError: A .keras file is damaged.
-    """
-    return hash_model(model) if model.suffix == ".keras" else hash_bytes(model)
-
-
-def hash_bytes(path: Path) -> str:
-    """Return sixteen hex digits of the bytes of a file."""
-    with open_regular(path) as file:
-        return file_digest(file, partial(blake2b, digest_size=8)).hexdigest()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.clips.parquet_files import write_table
 from xval import metrics
 from xval.csv_text import guarded
 from xval.data.clip_average import combine_examples
@@ -58,7 +59,7 @@ class Evaluation:
         """
         for name, table in {"predictions.parquet": self.predictions, **self.tables}.items():
             if name.endswith(".parquet"):
-                table.to_parquet(folder / name, index=False)
+                write_table(folder / name, table)
             else:
                 guarded(table).to_csv(folder / name, index=False, encoding="utf-8")
 

@@ -1,22 +1,19 @@
 """Which jobs the next free worker gets.
 
-Comes in: groups of jobs in their declared order, the number of workers, the seconds of jobs that have ended. Goes out: a group
-for each worker that asks. A worker goes on with what it has warm, because a model is compiled once for all folds of an
+Comes in: jobs in their declared order, the number of workers, the seconds of jobs that have ended. Goes out: a job for each
+worker that asks. A worker goes on with what it has warm, because a model is compiled once for all folds of an
 instance; else it takes the instance with the longest work ahead, so that no long one is left for the end; else it helps where
 most is left for each worker. With one worker the declared order stays.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.results.read import is_current
-
-JobGroup = tuple[Job, ...]
-Key = tuple[int, ...]
 
 ATTEMPTS = 2
 """How often a job is tried that crashes."""
@@ -26,53 +23,52 @@ _MUCH_LONGER = 1.5
 
 
 class Schedule:
-    """The groups of jobs of a run that no worker has yet.
+    """The jobs of a run that no worker has yet.
 
     Args:
-        groups: Each is run by one worker together; in their declared order.
+        jobs: In their declared order.
         n_workers: How many workers ask.
     """
 
-    def __init__(self, groups: Sequence[JobGroup], *, n_workers: int) -> None:
+    def __init__(self, jobs: Sequence[Job], *, n_workers: int) -> None:
         self._n_workers = n_workers
-        self._retries: deque[JobGroup] = deque()
-        self._waiting: dict[Key, deque[JobGroup]] = {}
-        self._work: dict[Key, float] = {}
-        self._places: dict[int, Key] = {}  # worker -> what it has warm
-        self._seconds: dict[Key, float] = {}
-        self._work_done: dict[Key, float] = {}
-        for group in groups:
-            key = self._key(group)
-            self._waiting.setdefault(key, deque()).append(group)
-            self._work[key] = self._work.get(key, 0.0) + _work(group)
-        self._keys = {job.instance: self._key(group) for group in groups for job in group}
+        self._retries: deque[Job] = deque()
+        self._waiting: dict[int, deque[Job]] = {}  # as all here: by `_key`
+        self._work: dict[int, float] = {}
+        self._places: dict[int, int] = {}  # worker -> what it has warm
+        self._seconds: dict[int, float] = {}
+        self._work_done: dict[int, float] = {}
+        for job in jobs:
+            key = self._key(job)
+            self._waiting.setdefault(key, deque()).append(job)
+            self._work[key] = self._work.get(key, 0.0) + _work(job)
 
-    def take(self, worker: int) -> JobGroup | None:
-        """Return the group that a worker is to run now, or None where nothing waits."""
+    def take(self, worker: int) -> Job | None:
+        """Return the job that a worker is to run now, or None where nothing waits."""
         if self._retries:
-            group = self._retries.popleft()
-            self._places[worker] = self._keys[group[0].instance]
-            return group
+            job = self._retries.popleft()
+            self._places[worker] = self._key(job)
+            return job
         key = self._choose(worker)
         if key is None:
             return None
-        group = self._waiting[key].popleft()
-        self._work[key] -= _work(group)
+        job = self._waiting[key].popleft()
+        self._work[key] -= _work(job)
         if not self._waiting[key]:
             del self._waiting[key]
         self._places[worker] = key
-        return group
+        return job
 
-    def guess(self, worker: int) -> JobGroup | None:
-        """Return the group that a worker will probably get after the one that it has, or None where nothing waits."""
+    def guess(self, worker: int) -> Job | None:
+        """Return the job that a worker will probably get after the one that it has, or None where nothing waits."""
         if self._retries:
             return self._retries[0]
         key = self._choose(worker)
         return None if key is None else self._waiting[key][0]
 
-    def retry(self, jobs: Iterable[Job]) -> None:
-        """Have jobs run once more, before all others and each alone."""
-        self._retries.extendleft(reversed([(job,) for job in jobs]))
+    def retry(self, job: Job) -> None:
+        """Have a job run once more, before all others."""
+        self._retries.appendleft(job)
 
     def forget(self, worker: int) -> None:
         """Take note that the process of a worker has ended, and what was warm in it is gone."""
@@ -86,8 +82,8 @@ class Schedule:
             seconds: Wall-clock time.
             n_training_items: Of the fold that took this time; None: the job itself.
         """
-        if seconds > 0 and (key := self._keys.get(job.instance)) is not None:
-            n_items = len(job.fold.training) if n_training_items is None else n_training_items
+        if seconds > 0:
+            key, n_items = self._key(job), len(job.fold.training) if n_training_items is None else n_training_items
             self._seconds[key] = self._seconds.get(key, 0.0) + seconds
             self._work_done[key] = self._work_done.get(key, 0.0) + _n_epochs(job) * max(1, n_items)
 
@@ -97,18 +93,18 @@ class Schedule:
         Raises:
             ResultsError: A record is damaged.
         """
-        for job in {job.instance: job for groups in self._waiting.values() for group in groups for job in group}.values():
+        for job in {job.instance: job for jobs in self._waiting.values() for job in jobs}.values():
             folder = ExperimentFolder(Path(job.experiment_folder))
             for key in islice(folder.jobs(job.instance), _RECORDS_PER_INSTANCE):
                 record = folder.record(*key)
                 if record and record["status"] == "done" and is_current(record, job.settings_hash, job.folds_hash):
                     self.learn(job, record.get("seconds", 0.0), n_training_items=len(record["items"]["training"]))
 
-    def _key(self, group: JobGroup) -> Key:
-        """Return what groups share that one warm worker runs without compiling anew; of one worker all, so that order stays."""
-        return () if self._n_workers == 1 else tuple(sorted({job.instance for job in group}))
+    def _key(self, job: Job) -> int:
+        """Return what jobs share that one warm worker runs without compiling anew; of one worker all, so that order stays."""
+        return 0 if self._n_workers == 1 else job.instance
 
-    def _choose(self, worker: int) -> Key | None:
+    def _choose(self, worker: int) -> int | None:
         """Return what a worker goes on with."""
         warm = self._places.get(worker)
         if not self._waiting or (warm in self._waiting and len(self._waiting) == 1):
@@ -130,19 +126,19 @@ class Schedule:
                 return longest
         return chosen
 
-    def _next_seconds(self, key: Key) -> float:
+    def _next_seconds(self, key: int) -> float:
         return _work(self._waiting[key][0]) * self._seconds_per_work(key)
 
-    def _seconds_per_work(self, key: Key) -> float:
+    def _seconds_per_work(self, key: int) -> float:
         """Return the seconds per example and epoch: measured, or as in the others that were measured."""
         if key in self._work_done:
             return self._seconds[key] / self._work_done[key]
         return sum(self._seconds.values()) / sum(self._work_done.values()) if self._work_done else 1.0
 
 
-def _work(group: JobGroup) -> float:
-    """Return what the time of a group is taken to grow with."""
-    return float(sum(_n_epochs(job) * max(1, len(job.fold.training)) for job in group))
+def _work(job: Job) -> float:
+    """Return what the time of a job is taken to grow with."""
+    return float(_n_epochs(job) * max(1, len(job.fold.training)))
 
 
 def _n_epochs(job: Job) -> int:

@@ -18,11 +18,9 @@ from typing import IO, Any, cast
 
 from xval.backend.devices import Slot, environment
 from xval.errors import SettingsError, WorkerError
-from xval.executors._schedule import JobGroup
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
-from xval.results.job_key import JobKey
 from xval.settings.architectures import trains_network
 
 WORKER_MODULE = "xval.worker.serve"
@@ -33,7 +31,7 @@ Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
 
 
 class Worker:
-    """One worker process and the jobs that it has.
+    """One worker process and the job that it has.
 
     Args:
         number: Its place on the progress display.
@@ -44,7 +42,7 @@ class Worker:
 
     Attributes:
         slot: Where it runs.
-        jobs: Those that it runs and that have no outcome yet.
+        has: The job that it runs and that has no outcome yet; None: it is free.
         backend: What it has loaded.
         is_deterministic: Whether XLA was told to use repeatable operations alone; a process is told once.
         started: When the process began (monotonic s).
@@ -54,7 +52,7 @@ class Worker:
 
     def __init__(self, number: int, slot: Slot, job: Job, messages: Messages, module: str = WORKER_MODULE) -> None:
         self.number, self.slot = number, slot
-        self.jobs: dict[JobKey, Job] = {}
+        self.has: Job | None = None
         self.must_restart = self.is_disconnected = False
         self.started = time.monotonic()
         self.backend, self.is_deterministic = job.settings.backend, job.settings.deterministic
@@ -79,16 +77,16 @@ class Worker:
         self._answers = cast("IO[str]", self._process.stdout)
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
 
-    def give(self, group: JobGroup, upcoming: Job | None) -> None:
-        """Send jobs; a worker that has died meanwhile is noticed by its end.
+    def give(self, job: Job, upcoming: Job | None) -> None:
+        """Send a job; a worker that has died meanwhile is noticed by its end.
 
         Args:
-            group: What it runs now.
+            job: What it runs now.
             upcoming: What it will probably run next; its data are loaded meanwhile, where they are others.
         """
-        self.jobs = {job.key: job for job in group}
-        order: dict[str, Any] = {"jobs": [job.to_dict() for job in group], "next_store": None}
-        if upcoming and upcoming.settings.backend == self.backend and upcoming.store_folder != group[-1].store_folder:
+        self.has = job
+        order: dict[str, Any] = {"job": job.to_dict(), "next_store": None}
+        if upcoming and upcoming.settings.backend == self.backend and upcoming.store_folder != job.store_folder:
             order |= {"next_store": upcoming.store_folder, "next_settings": upcoming.settings.model_dump(mode="json")}
         self._order(order)
 
@@ -112,10 +110,10 @@ class Worker:
         printed = self._log.read().decode(errors="replace")
         return describe_exit(code), printed
 
-    def outcomes_of_lost_jobs(self) -> list[JobOutcome]:
-        """Return the outcome of each job that a dead worker had."""
+    def outcome_of_lost(self, job: Job) -> JobOutcome:
+        """Return the outcome of the job that a dead worker had."""
         reason, printed = self.describe_end()
-        return [JobOutcome.of(key, "crashed", error=reason, details=printed) for key in self.jobs]
+        return JobOutcome.of(job.key, "crashed", error=reason, details=printed)
 
     def warn(self, number: int) -> None:
         """Pass on a signal with which a scheduler warns: the process writes the checkpoint of what it trains."""
@@ -149,23 +147,25 @@ class Worker:
             messages.put((self, None))
 
 
-def check_models_apart(jobs: Sequence[Job], slot: Slot) -> None:
-    """Build the model of every instance once, in a process of its own that ends with it.
+def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
+    """Build the model of every instance once, those of each backend in a process of their own that ends with it.
 
     Raises:
         SettingsError: A model cannot be built.
         WorkerError: The process died of it.
     """
-    messages: Messages = queue.Queue()
-    worker = Worker(0, slot, jobs[0], messages)
-    try:
-        build_models(worker, jobs, messages)
-    finally:
-        worker.end()
+    for backend in dict.fromkeys(job.settings.backend for job in jobs):
+        of_backend = [job for job in jobs if job.settings.backend == backend]
+        messages: Messages = queue.Queue()
+        worker = Worker(0, slot, of_backend[0], messages, module)
+        try:
+            build_models(worker, of_backend, messages)
+        finally:
+            worker.end()
 
 
 def build_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> None:
-    """Have a worker build the model of every instance once.
+    """Have a worker build the model of every instance once; they are for the backend that it has loaded.
 
     Raises:
         SettingsError: A model cannot be built.

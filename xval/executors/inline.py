@@ -30,7 +30,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
-    """Run jobs in their order, group by group; one that ran out of memory is tried once more. See `Executor.run`.
+    """Run jobs in their order; one that ran out of memory is tried once more. See `Executor.run`.
 
     Args:
         jobs: What to run.
@@ -59,10 +59,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     with watched_gpus([slot.device]), warnings_to(lambda _: None):
         for job in jobs:
             show_begin(job)
-            if raise_errors:
-                yield run_job(job, show, device=slot.device, raise_errors=True)
-                continue
-            outcome = run_job(job, show, device=slot.device)
+            outcome = run_job(job, show, device=slot.device, raise_errors=raise_errors)
             if outcome.status == "crashed":
                 show_begin(job)
                 outcome = run_job(job, show, device=slot.device)

@@ -202,7 +202,7 @@ class Experiment:
 
         Raises:
             UsageError: Anything that you can mend: `SettingsError`, `CorpusError`, `FoldsError`, `ResultsError`.
-            JobError: All jobs of this run failed; in debug mode, the first one that did.
+            JobError: Jobs failed, and none of the chosen instances is done; in debug mode, the first one that failed.
 
         Warns:
             UserWarning: Some jobs failed; the others are done.
@@ -258,7 +258,8 @@ def _report_failures(results: Results, numbers: Collection[int]) -> None:
     """
     failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
     errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
-    message = f"{results.folder}: {len(failed)} job(s) failed: {errors}"
+    of_trials = "trials of a search failed; see their records in instance_<i>/search"
+    message = f"{results.folder}: {f'{len(failed)} job(s) failed: {errors}' if failed else of_trials}"
     if not set(numbers) & set(results.folds["instance"]):
         raise JobError(message)
     warnings.warn(message, UserWarning, stacklevel=3)

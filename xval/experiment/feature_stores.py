@@ -17,6 +17,8 @@ from xval.experiment.progress import task_progress
 from xval.settings.architectures import COMBINATION, input_form, trains_network
 from xval.settings.resolve import Instance
 
+SCALING = ("per_bin", "global")
+"""What normalization may be that scales by statistics of the features."""
 MOST_CHECKED_MB = 64 << 10
 """Of a store whose checksums a run compares: a core takes 10 s for it, a slow disk some minutes."""
 
@@ -43,7 +45,7 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
     with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
         store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
     has_network = trains_network(instance.settings.architecture)
-    if has_network and store.is_waveform and instance.settings.normalization in ("per_bin", "global"):
+    if has_network and store.is_waveform and instance.settings.normalization in SCALING:
         title = f"statistics of instance {instance.number}"
         with task_progress(console, title, quiet=quiet) as advance, name_in_errors(where):
             make_moments(store, features, n_processes=count_cores(), progress=advance)

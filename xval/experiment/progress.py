@@ -81,7 +81,7 @@ class JobProgress:
             self._pace.begin(event["worker"], JobKey.of(event), time.monotonic())
         else:
             self._workers[event["worker"]].update(event)
-            self._pace.end_epoch(event["worker"], JobKey.of(event), event["epoch"], time.monotonic())
+            self._pace.end_epoch(JobKey.of(event), event["epoch"], time.monotonic())
             self._say_pace(self._workers[event["worker"]])
 
     def end_job(self, outcome: JobOutcome) -> None:

@@ -1,8 +1,8 @@
 """Train the final model of an instance, on all items, as long as its folds chose.
 
 Comes in: the results folder of an experiment and the number of an instance, all of whose folds and repeats are done. Goes out:
-``instance_<i>/refit/`` with a model that nothing has tested. It is a job like those of the folds, run by the same executors;
-its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
+``instance_<i>/refit/`` with a model that nothing has tested. It is a job like those of the folds, run on this
+machine; its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -241,7 +241,7 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
         def report(event: Mapping[str, Any]) -> None:
             if "note" in event:
                 note = event["note"].replace(f"fold {ALL_ITEMS}", "the final model", 1)
-                console.print(note, soft_wrap=True, markup=False)
+                console.print(f"instance {job.instance}: {note}", soft_wrap=True, markup=False)
             elif event["epoch"]:
                 advance(event["epoch"], n_epochs)
 

@@ -97,6 +97,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if command.dry_run:
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         return 0
+    is_restored = _restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
         with track(folder, settings, numbers, console) as tracking:
@@ -110,8 +111,9 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
-        if rebuild.is_stale(folder):
+        if is_restored or rebuild.is_stale(folder, put_there=True):
             print_damaged(rebuild.rebuild(folder), console)
+        if rebuild.is_page_stale(folder):
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)
@@ -165,7 +167,7 @@ def _run(
         console,
         quiet=command.quiet,
     )
-    jobs, outcomes, n_begun = searched.jobs, searched.outcomes, len(searched.outcomes)
+    jobs, outcomes, n_begun = searched.jobs, list[JobOutcome](), 0
     if searched.n_waiting:
         console.print(
             f"The search of {searched.n_waiting} fold(s) waits for trials: run this command again when they are done."
@@ -173,10 +175,8 @@ def _run(
     with JobProgress(console, jobs, quiet=command.quiet) as progress:
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
-                waiting = (
-                    f"{len(jobs) - n_begun} further job(s) read models of these: run this command again when they are done."
-                )
-                console.print(waiting, soft_wrap=True)
+                further = f"{len(jobs) - n_begun} further job(s) read models of these"
+                console.print(f"{further}: run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)
             with closing(cast("Generator[JobOutcome]", run(stage, slots, progress.report))) as endings:
@@ -189,7 +189,7 @@ def _run(
                     if tracking:
                         tracking.add(outcome)
                     derived.update()
-    return outcomes
+    return [*searched.outcomes, *outcomes]
 
 
 def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, console: Console) -> tuple[list[Job], "Corpus"]:
@@ -243,6 +243,21 @@ def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, conso
             about = cautions[instance.number]
             write_settings(planned.folder, instance, declaration.description, declaration.script, about)
     return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder)), corpus
+
+
+def _restore_settings(planned: Plan, declaration: Declaration) -> bool:
+    """Write settings.json of done instances that have lost it, without which they are in no table; return whether one had."""
+    done, is_restored = {key.instance for key in planned.done}, False
+    for each in planned.instances:
+        if each.number in done and not (planned.folder.instance_folder(each.number) / "settings.json").exists():
+            from preprocessing.corpus import open_corpus
+            from preprocessing.quality.cautions import find_cautions
+
+            corpus = open_corpus(each.settings.dataset, Path(each.settings.data_folder))
+            cautions = find_cautions(corpus, each.settings.feature_settings())
+            write_settings(planned.folder, each, declaration.description, declaration.script, cautions)
+            is_restored = True
+    return is_restored
 
 
 @contextmanager

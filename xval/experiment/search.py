@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
+from preprocessing.clips.columns import with_columns
 from xval.errors import SettingsError, how_to_install
+from xval.experiment.feature_stores import SCALING
 from xval.experiment.progress import JobProgress
 from xval.folds.inner import inner_folds
 from xval.jobs.claim import FAILED, JobOutcome, Report
+from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
 from xval.results.job_key import JobKey
 from xval.search.replay import FoldSearch
@@ -65,14 +68,19 @@ def check_search(instances: Sequence[Instance]) -> None:
 def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]], Instance]) -> list[Instance]:
     """Return an instance with each combination of the features that its search tries; itself, where it tries none.
 
+    Where some trial scales by the statistics of its features, which are made with them, the instances that are returned do.
+
     Args:
         instance: The instance.
         resolve: Resolves it with values of the space.
     """
     plan = instance.settings.search_plan
-    choices = [] if plan is None else list(plan.feature_choices())
-    first = next(plan.corners()) if plan else {}
-    return [resolve(first | values) for values in choices] or [instance]
+    if plan is None:
+        return [instance]
+    corners = list(plan.corners())
+    scaling = [each for each in corners if each.get("normalization") in SCALING]
+    choices = list(plan.feature_choices()) or [{}] * bool(scaling)
+    return [resolve((scaling or corners)[0] | values) for values in choices] or [instance]
 
 
 def make_searches(
@@ -106,10 +114,11 @@ def make_search(
         FoldsError: The items cannot be split into so many inner folds.
     """
     settings = job.settings
+    counting = choose_clips(settings, with_columns(corpus.index, corpus.folder)).get("training", corpus.index["clip"])
     folds = inner_folds(
         job.fold,
         plan.inner_folds,
-        corpus.index,
+        corpus.index[corpus.index["clip"].isin(counting)],
         task_type=settings.task_type,
         has_classes=settings.task.deals_classes,
         settings=settings.fold_settings(),

@@ -63,7 +63,7 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
 
     Args:
         code_folder: ``experiment_<n>/code``.
-        script: The experiment script.
+        script: The experiment script; what is no file: there is none.
         own_modules: Dotted paths of the user's own modules that instances name.
 
     Returns:
@@ -100,7 +100,7 @@ def _fill(temporary: Path, files: Mapping[str, Path], script: Path) -> None:
         shutil.copyfile(path, target)
     (temporary / "environment.txt").write_text(_describe_environment(), encoding="utf-8")
     _write_version(temporary, ROOT if (ROOT / ".git").exists() else None)
-    own_folder = find_study() or script.resolve().parent
+    own_folder = find_study() or (script.resolve().parent if script.is_file() else ROOT)
     if not own_folder.is_relative_to(ROOT):
         _write_version(temporary, own_folder, name="study_")
 

@@ -85,10 +85,8 @@ class Pace:
             self._waiting[key.instance] -= 1
         self._running[key] = _Running(worker, now)
 
-    def end_epoch(self, worker: int, key: JobKey, epoch: int, now: float) -> None:
-        """Take note that an epoch of a job has ended. Of jobs that are trained together only the first is said to begin."""
-        if key not in self._running:
-            self.begin(worker, key, now)
+    def end_epoch(self, key: JobKey, epoch: int, now: float) -> None:
+        """Take note that an epoch of a job has ended."""
         job = self._running[key]
         if not job.first_epoch:
             job.first_epoch, job.first_at = epoch, now

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from xval.errors import SettingsError, suggestion
 from xval.explanations.attribution import Attribution, integrate_gradients, occlude
 from xval.explanations.gradients import input_gradients
-from xval.inference.members import EstimatorMember, Network
+from xval.inference.members import EstimatorMember, Member, Network
 from xval.inference.model import SavedModel
 from xval.inference.sources import Audio, list_sources
 from xval.models.cut import compile_for_prediction
@@ -79,8 +79,8 @@ def explain(
             class.
         AudioError: A file cannot be read.
     """
-    (member,) = _single(model)
-    names = model.class_names or model.target_names or tuple(map(str, range(_n_outputs(model))))
+    member = _single(model)
+    names = model.class_names or model.target_names or tuple(map(str, range(_n_outputs(member))))
     if of is not None and of not in names:
         raise SettingsError(f"--of {of}: {model.path} answers with other names. {suggestion(of, names)}")
     if isinstance(member, EstimatorMember) and method == "integrated_gradients":
@@ -110,23 +110,22 @@ def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.
     return settings.hop_length / rate_hz
 
 
-def _single(model: SavedModel) -> tuple[Network | EstimatorMember]:
+def _single(model: SavedModel) -> Member:
     """Return the one member of a model that can be explained."""
     task = model.description.task
     if not task.has_clip_targets:
         raise SettingsError(f"{model.path}: explanations are of classes and numbers of clips; this model is for {task.name}.")
     if len(model.members) > 1:
         raise SettingsError(f"{model.path}: several models; name the fold of one, such as {model.members[0].parent}.")
-    return (model._members[0],)
+    return model._members[0]
 
 
-def _n_outputs(model: SavedModel) -> int:
-    member = model._members[0]
-    return int(member.model.output.shape[-1]) if isinstance(member, Network) else 0
+def _n_outputs(member: Member) -> int:
+    return int(member.model.output.shape[-1] if isinstance(member, Network) else member.fitted.fitted.n_outputs)
 
 
 def _explain_example(
-    member: Network | EstimatorMember, inputs: "Inputs", row: int, chosen: int | None, method: Method, steps: int
+    member: Member, inputs: "Inputs", row: int, chosen: int | None, method: Method, steps: int
 ) -> tuple[int, NDArray[np.float32], Attribution]:
     """Return which output is explained, the features, and what they add."""
     example = inputs.predictors[row]

@@ -26,7 +26,7 @@ from xval.errors import ResultsError
 from xval.explanations.importance import permutation_importance
 from xval.folds.split import Fold
 from xval.jobs.fold_part import read_clips_of
-from xval.models.cut import embed
+from xval.models.predict import predict
 from xval.results.folder import find_experiment
 from xval.results.job_key import JobKey
 from xval.results.read import read_record, read_settings
@@ -97,7 +97,7 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
 
 
 def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.DataFrame:
-    """Return what the main metric of the test examples of a fold loses without each group of features.
+    """Return what the main metric of the test examples of a fold loses without each group of features; what an error grows by.
 
     Args:
         folder: Of the fold, of an instance whose architecture is an estimator or feature_combination.
@@ -120,13 +120,14 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
     test = load_fold(store, fold, features, in_memory=False, clips=read_clips_of(settings, corpus)).sides["test"]
-    parts = [embed(network, test, settings.batch_size) for network in found.networks]
+    parts = [predict(network, test, settings.batch_size) for network in found.networks]
     if found.pooling is not None and isinstance(test, StoredExamples):
         parts.append(found.pooling.pool_examples(test))
     sizes = {f"network {number}": part.shape[1] for number, part in enumerate(parts, start=1)}
     if found.has_basic_features:
         parts.append(read_basic_features(store, features, test.table))
     metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
+    sign = 1 if metric.higher_is_better else -1
     values = np.concatenate(parts, axis=1)
     groups = feature_groups(sizes, basic=found.has_basic_features)
     if found.pooling is not None and len(store.example_shape) == 1:
@@ -138,6 +139,6 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
         values,
         test.targets,
         groups,
-        lambda targets, answers: float(metric.function(targets, answers)),
+        lambda targets, answers: sign * float(metric.function(targets, answers)),
         seed=record["seed"],
     )

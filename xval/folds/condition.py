@@ -9,6 +9,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -37,8 +38,6 @@ _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.LtE: ast.GtE,
     ast.Gt: ast.Lt,
     ast.GtE: ast.LtE,
-    ast.Eq: ast.Eq,
-    ast.NotEq: ast.NotEq,
 }
 
 
@@ -130,7 +129,8 @@ class Condition:
         if isinstance(value, str) and sign == 1:
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(sign * value)
+            with suppress(OverflowError):
+                return float(sign * value)
         raise self._fault(f"'{ast.unparse(node)}' is neither a text nor a number")
 
     def _evaluate(self, node: ast.expr, table: "pd.DataFrame", names: dict[str, str]) -> _Rows:

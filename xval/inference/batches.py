@@ -86,5 +86,6 @@ def _filled(batch: NDArray[Any]) -> NDArray[Any]:
 def join_answers(pieces: list[Answers]) -> Answers:
     """Join the answers for one source that were given piece by piece."""
     start_s, end_s = (np.concatenate([getattr(piece.inputs, name) for piece in pieces]) for name in ("start_s", "end_s"))
-    inputs = replace(pieces[0].inputs, start_s=start_s, end_s=end_s)
+    is_silent = all(piece.inputs.is_silent for piece in pieces)
+    inputs = replace(pieces[0].inputs, start_s=start_s, end_s=end_s, is_silent=is_silent)
     return Answers(inputs, np.concatenate([piece.values for piece in pieces], axis=1))

@@ -176,9 +176,8 @@ class ClaimedFold:
         self._folder.publish(self.temporary, *self._job.key)
         checkpoint_path(self._folder, self._job.key).unlink(missing_ok=True)
         self._stack.close()
-        figures = record["metrics"].get("validation" if self._job.trial else "test", {})
         gpu_memory_mb = record.get("gpu", {}).get("peak_memory_mb", 0.0)
-        return self._outcome("done", seconds=seconds, test_metrics=figures, memory_mb=memory_mb(), gpu_memory_mb=gpu_memory_mb)
+        return self._done(record, seconds=seconds, memory_mb=memory_mb(), gpu_memory_mb=gpu_memory_mb)
 
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
         """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
@@ -221,10 +220,14 @@ class ClaimedFold:
         if not finished or finished["status"] != "done":
             return None
         if is_current(finished, self._job.settings_hash, self._job.folds_hash):
-            return self._outcome("done", test_metrics=finished["metrics"].get("test", {}))
+            return self._done(finished)
         if self._job.settings.overwrite_results or self._job.trial:
             return None
         return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
+
+    def _done(self, record: Mapping[str, Any], **found: float) -> JobOutcome:
+        figures = record["metrics"].get("validation" if self._job.trial else "test", {})
+        return self._outcome("done", test_metrics=figures, **found)
 
     def _outcome(self, status: Status, **found: Any) -> JobOutcome:
         return JobOutcome.of(self._job.key, status, **found)

@@ -1,7 +1,6 @@
 """folds.json and phases.csv: the folds of an experiment, written before any training and read while they hold."""
 
 import csv
-import json
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
@@ -11,7 +10,7 @@ from xval.csv_text import guard
 from xval.errors import FoldsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan, make_folds
-from xval.json_files import FORMAT_VERSION, read_json, write_atomically, write_json
+from xval.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 from xval.settings.schema import Settings
@@ -72,8 +71,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
         "settings": dict(folds.settings),
         "folds": [asdict(fold) for fold in folds.folds],
     }
-    if read_json(folder.folds_file) != json.loads(json.dumps(content)):
-        write_json(folder.folds_file, content)
+    write_if_changed(folder.folds_file, content)
     path, table = folder.path / "phases.csv", _phases(folds).encode()
     if not path.is_file() or path.stat().st_size != len(table) or path.read_bytes() != table:
         write_atomically(path, table)

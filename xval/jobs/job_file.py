@@ -66,7 +66,8 @@ def write_job_file(job: Job, slot: Slot) -> Path:
     path = job_file(job)
     path.parent.mkdir(exist_ok=True)
     outcome_file(path).unlink(missing_ok=True)
-    write_json(path, {"format_version": FORMAT_VERSION, "slot": asdict(slot), "job": job.to_dict()})
+    content = {"format_version": FORMAT_VERSION, "folder": str(Path.cwd()), "slot": asdict(slot), "job": job.to_dict()}
+    write_json(path, content)
     return path
 
 
@@ -81,6 +82,16 @@ def read_job_file(path: Path) -> tuple[Job, Slot]:
         return Job.from_dict(content["job"]), Slot(**content["slot"])
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise _no_job_file(path, error) from error
+
+
+def enter_folder(path: Path) -> None:
+    """Go to the folder that a job file was written from, if this machine has it: models may be named from there.
+
+    Raises:
+        ResultsError: There is no such file.
+    """
+    with suppress(OSError):
+        os.chdir(str(_read(path).get("folder", ".")))
 
 
 def code_folder(path: Path) -> str:
@@ -218,7 +229,7 @@ def describe_exit(code: int) -> str:
     """
     if code >= 0:
         return f"the worker process ended with exit code {code}"
-    name = signal.Signals(-code).name
+    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
     hint = " (the system may have run out of memory)" if name == "SIGKILL" else ""
     return f"the worker process was killed by {name}{hint}"
 

@@ -14,6 +14,7 @@ from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import COMBINATION
 from xval.settings.combination import CombinationOptions
+from xval.settings.model_address import is_address
 
 
 def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
@@ -46,6 +47,9 @@ def _written(job: Job) -> Path:
 
 
 def _read(job: Job) -> set[Path]:
-    if job.settings.architecture != COMBINATION:
-        return set()
-    return {Path(path).resolve() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)}
+    """Return the models that a job combines or starts from, as far as they are files of this machine."""
+    initial = job.settings.initial_model
+    paths = [] if initial is None or is_address(initial) else [initial.replace("{fold}", str(job.fold.number))]
+    if job.settings.architecture == COMBINATION:
+        paths += CombinationOptions.of(job.options).model_paths(job.fold.number)
+    return {Path(path).resolve() for path in paths}

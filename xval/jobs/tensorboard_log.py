@@ -33,14 +33,11 @@ class TensorBoardLog:
 
     def write(self, epoch: int, values: Mapping[str, float]) -> None:
         """Write the values of an epoch, which is counted from 1."""
-        sides = {
-            "train": {name: value for name, value in values.items() if not name.startswith(_VALIDATION)},
-            "validation": {
-                name.removeprefix(_VALIDATION): value for name, value in values.items() if name.startswith(_VALIDATION)
-            },
-        }
+        sides: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+        for name, value in values.items():
+            sides["validation" if name.startswith(_VALIDATION) else "train"][f"epoch_{name.removeprefix(_VALIDATION)}"] = value
         for side, found in sides.items():
-            self._append(side, [(epoch, {f"epoch_{name}": value for name, value in found.items()})])
+            self._append(side, [(epoch, found)])
 
     def write_batches(self, first: int, losses: Sequence[float]) -> None:
         """Write the losses of successive batches, of which the first has the number `first`, counted from 1."""

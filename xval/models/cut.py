@@ -1,20 +1,16 @@
 """What a saved network makes of examples: the output of one of its layers.
 
 Comes in: a saved model, and which layer, or how many are dropped. Goes out: a Keras model from the stored features (or samples)
-to float32 (n_examples, n_features), and its answers.
+to float32 (n_examples, n_features).
 """
 
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
-from xval.data.fold import Examples
 from xval.errors import SettingsError, suggestion
 from xval.models.build import KERNELS, PARTS_BEFORE
-from xval.models.predict import predict
 
 # These only pass values on when a model predicts: behind them stands what a map looked like.
 _FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)
@@ -61,11 +57,6 @@ def count_kernel_layers(model: keras.Model, *, where: str) -> int:
 def compile_for_prediction(model: keras.Model) -> None:
     """Compile a model as for training: no XLA for TensorFlow, which would compile anew for every length of clips."""
     model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
-
-
-def embed(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
-    """Return what a model of `cut_model` makes of examples, float32 (n_examples, n_features)."""
-    return predict(model, examples, batch_size)
 
 
 def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], keras.Model]:

@@ -78,7 +78,8 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
     if labels and not (targets >= 0).any():
         listed = "; ".join(describe_unknown(unknown, class_names)[:3])
         raise CorpusError(f"No label of the data is a class of the model ({', '.join(class_names)[:300]}): {listed}.")
-    lacking = tuple(name for number, name in enumerate(class_names) if number not in set(targets))
+    occurring = set(targets.tolist())
+    lacking = tuple(name for number, name in enumerate(class_names) if number not in occurring)
     return MatchedLabels(targets, unknown, lacking)
 
 

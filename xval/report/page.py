@@ -47,7 +47,7 @@ class InstanceRow(NamedTuple):
         number: Of the instance.
         comment: Its comments.
         architecture: Its architecture.
-        parameters: Those that differ between instances, as text.
+        parameters: Those that differ between instances, as text, by name.
         validation: The figure that ranks it; None: it has none.
         estimates: Its main test figures.
         means: Mean and standard deviation of these over folds, as text.
@@ -60,7 +60,7 @@ class InstanceRow(NamedTuple):
     number: int
     comment: str
     architecture: str
-    parameters: list[str]
+    parameters: dict[str, str]
     validation: float | None
     estimates: list[Estimate]
     means: list[str]
@@ -115,8 +115,8 @@ def make_page(contents: PageContents) -> str:
         columns=[column.title for column in columns],
         validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
         parameter_names=parameters,
-        parameters_below=[name for name in differing if name not in parameters],
-        rows=_rows(contents, columns, parameters, sections),
+        differing=differing,
+        rows=_rows(contents, columns, differing, sections),
         pictures=[_picture(contents, column) for column in columns],
         learning_curves=_learning_curves(contents, columns[0].side, columns[0].name) if columns else [],
         n_pictured=min(_MOST_PICTURED, len(metric_dicts)),
@@ -163,7 +163,7 @@ def _describe_verdicts(comparison: Comparison) -> str:
 def _rows(
     contents: PageContents,
     columns: Sequence[MainColumn],
-    parameters: Sequence[str],
+    differing: Sequence[str],
     sections: Mapping[int, Markup],
 ) -> list[InstanceRow]:
     rows = []
@@ -174,7 +174,7 @@ def _rows(
                 number=number,
                 comment=", ".join(filter(None, (settings.comment_1, settings.comment_2))),
                 architecture=str(shown_parameter(found, "architecture")),
-                parameters=[str(shown_parameter(found, name, "–")) for name in parameters],
+                parameters={name: str(shown_parameter(found, name, "–")) for name in differing},
                 validation=figure(found, contents.ranking.side, contents.ranking.metric)["mean"],
                 estimates=[estimate(found, column.side, column.name) for column in columns],
                 means=[format_figure(figure(found, each.side, each.name), found["folds_total"]) for each in columns],

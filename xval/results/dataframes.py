@@ -19,11 +19,11 @@ import pandas as pd
 
 from preprocessing.clips.parquet_files import column_names, read_frame
 from xval.errors import ResultsError, suggestion
-from xval.results.finished_folds import InstanceRecords, expect, find_instances
+from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES
 from xval.results.rebuild import gather_metrics, without_collector
-from xval.results.summary import differing_parameters, figure, value_of
+from xval.results.summary import differing_parameters, figure, number_of
 
 _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
@@ -84,7 +84,7 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
     """Return the test figures of instances, each by its name, with 95 % intervals over items and chance.
 
     Args:
-        folder: As for `load_results`.
+        folder: As for `load_results`, but no single fold.
 
     Returns:
         A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
@@ -97,9 +97,12 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
         UserWarning: Folds failed or are missing.
 
     Raises:
-        ResultsError: There is no experiment, a file is missing or damaged, or two folders hold the same experiment.
+        ResultsError: There is no experiment, a file is missing or damaged, two folders hold the same experiment, or it is the
+            folder of a fold.
     """
-    instances = find_instances(Path(folder))
+    instances, path = find_instances(Path(folder)), Path(folder).resolve()
+    if JobKey.of_folder(0, path.name):
+        raise ResultsError(f"{folder}: figures over items are of all folds; name the folder of the instance, {path.parent}.")
     rows = []
     for instance in instances:
         metric_dict = gather_metrics(instance.experiment, instance.number)
@@ -167,19 +170,12 @@ def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[tuple[Any,
     no_item = (math.nan,) if with_items else ()
     dataset, experiment = instance.keys["dataset"], instance.keys["experiment"]
     for key, record in instance.done.items():
-        path, keys = instance.experiment.fold_folder(*key) / "record.json", (dataset, experiment, *key)
+        keys = (dataset, experiment, *key)
         for side, (part, of_part) in FIGURE_PLACES.items():
-            figures = expect(expect(record, part, dict, path), of_part, dict, path)
-            yield from ((*keys, side, name, _number(value), *no_item) for name, value in figures.items())
+            yield from ((*keys, side, name, number_of(value), *no_item) for name, value in record[part][of_part].items())
         if with_items:
-            for item, figures in expect(expect(record, "item_metrics", dict, path), "test", dict, path).items():
-                yield from ((*keys, _ITEM_SIDE, name, _number(value), item) for name, value in figures.items())
-
-
-def _number(value: object) -> float:
-    """Return a metric of a record, NaN where it is undefined."""
-    number = value_of(value)
-    return math.nan if number is None else number
+            for item, figures in record["item_metrics"]["test"].items():
+                yield from ((*keys, _ITEM_SIDE, name, number_of(value), item) for name, value in figures.items())
 
 
 def _parameter_columns(instances: Sequence[InstanceRecords], taken: Collection[str]) -> dict[str, str]:

@@ -131,7 +131,7 @@ def _few_items(done: Sequence[MetricDict]) -> Finding | None:
 
 def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
     """Say when several instances are ranked by validation figures of less than half of the items."""
-    records = done_records(done[0])
+    records = done_records(max(done, key=lambda each: each["folds_done"]))
     validated = {item for record in records for item in record["items"]["validation"]}
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
@@ -204,11 +204,7 @@ def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
 
 def _seeds(done: Sequence[MetricDict]) -> Iterable[Finding]:
     for group in seed_twins(parameters_of(done)):
-        yield Finding(
-            "seeds",
-            describe_seed_twins(group),
-            group,
-        )
+        yield Finding("seeds", describe_seed_twins(group), group)
 
 
 def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:

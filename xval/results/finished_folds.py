@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from xval.errors import ResultsError
 from xval.results.added_figures import merge_added
@@ -16,7 +16,6 @@ from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import REMEDY, Record, WrittenInstance, is_current, read_folds, read_record, read_settings
 
-T = TypeVar("T")
 # Where experiments lie below the folder that a user names: an experiment, its parent, results/, or a folder of such.
 _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
 
@@ -77,26 +76,14 @@ def find_instances(folder: Path, numbers: Collection[int] | None = None) -> list
     for path in below or [folder]:
         experiment, instances, chosen = _find_jobs(path)
         if numbers is not None:
-            if unknown := sorted(set(numbers) - set(instances)):
-                listed = ", ".join(map(str, instances)) or "none"
+            begun = list(filter(experiment.has_begun, instances))
+            if unknown := sorted(set(numbers) - set(begun)):
+                listed = ", ".join(map(str, begun)) or "none"
                 raise ResultsError(f"{path}: no instance {', '.join(map(str, unknown))}. Available: {listed}.")
             instances = [number for number in instances if number in numbers]
         found += _read_instances(experiment, instances, chosen)
     _refuse_same_experiment(found)
     return found
-
-
-def expect(content: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T:
-    """Return a value of a file.
-
-    Raises:
-        ResultsError: It is missing or of another type.
-    """
-    value = content.get(key)
-    if not isinstance(value, kind):
-        found = f"{value!r:.40}" if key in content else "missing"
-        raise ResultsError(f"{path}: damaged, '{key}' is {found}. {REMEDY}")
-    return value
 
 
 def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
@@ -117,10 +104,9 @@ def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
 def _read_instances(experiment: ExperimentFolder, numbers: Iterable[int], chosen: JobKey | None) -> Iterator[InstanceRecords]:
     folds = read_folds(experiment)
     for number in numbers:
-        present = experiment.jobs(number)
-        if not present and experiment.settings(number) is None:
-            continue  # a run is just beginning it
-        written = read_settings(experiment, number)
+        if not experiment.has_begun(number):
+            continue
+        present, written = experiment.jobs(number), read_settings(experiment, number)
         wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
         current: dict[JobKey, Record] = {}
         for key in present:

@@ -105,13 +105,18 @@ class ExperimentFolder(JobLocks):
         """Return the numbers of the instances that have a folder."""
         return sorted(int(found.group(1)) for name in _names(self.path) if (found := _INSTANCE.fullmatch(name)))
 
+    def has_begun(self, instance: int) -> bool:
+        """Return whether an instance has settings or a job; with neither, a run is about to begin it, or was killed then."""
+        return (self.instance_folder(instance) / "settings.json").exists() or bool(self.jobs(instance))
+
     def jobs(self, instance: int) -> list[JobKey]:
         """Return the jobs of an instance that have a folder, by fold and repeat."""
         return _jobs(self.instance_folder(instance), instance)
 
-    def last_change_ns(self, instance: int) -> int:
-        """Return when a fold folder of an instance was last written (Unix time, ns); 0: there is none."""
-        return max((found.st_mtime_ns for found in self._fold_stats(instance).values()), default=0)
+    def last_change_ns(self, instance: int, *, put_there: bool = False) -> int:
+        """Return when a fold folder of an instance was last written (or put there) (Unix time, ns); 0: there is none."""
+        found = self._fold_stats(instance).values()
+        return max((max(stat.st_mtime_ns, stat.st_ctime_ns if put_there else 0) for stat in found), default=0)
 
     def state(self, instance: int) -> tuple[object, ...]:
         """Return a value that changes when settings, fold records or added metrics are written; no file is read."""

@@ -153,6 +153,7 @@ def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = No
     few = [f"{each.group} ({each.n_items})" for each in figures if each.n_items < FEWEST_ITEMS_TO_RELY_ON]
     notes = [column.note]
     notes.append(f"{n_without} test clips have no {column.name} and are left out." if n_without else "")
+    notes += [f"No clip of {group} was tested." for group in members if group not in filled]
     if few:
         notes.append(
             f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} items tell little about others: {', '.join(few)}; a further item may change "

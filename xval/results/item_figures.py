@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any, Literal, TypedDict, TypeGuard
 
-OVER_ITEMS_VERSION = 1
+OVER_ITEMS_VERSION = 2
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 

@@ -25,7 +25,7 @@ from xval.results.events_over_items import measure_events
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
 from xval.results.repeats import jobs_of
-from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
+from xval.results.summary import MetricDict, done_records, has_windows, number_of, settings_of, value_of
 from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings.tasks import Task, find_task
 from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
@@ -55,7 +55,7 @@ def measure_over_items(
     by_item = item_means(metric_dict)
     found["n_items"] = len(by_item)
     names = {name for values in by_item.values() for name in values} - {"n_clips"}
-    of_record = {name: np.array([_number(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
+    of_record = {name: np.array([number_of(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
     settings = settings_of(metric_dict)
     task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
     clip_side = "clip_test" if has_windows([metric_dict]) else "test"
@@ -220,11 +220,6 @@ def _figure(
         chance=value_of(chance),
         strategy=strategy,
     )
-
-
-def _number(value: object) -> float:
-    number = value_of(value)
-    return math.nan if number is None else number
 
 
 def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:

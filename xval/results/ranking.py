@@ -140,15 +140,16 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     figures = {each["instance"]: figure(each, side, metric) for each in comparable(metric_dicts)}
     signed = {number: sign * found["mean"] for number, found in figures.items() if found["mean"] is not None}
     together = _together(signed, seed_twins(parameters_of(metric_dicts)))
-    keys = sorted((-figures[number]["n"], mean, number) for number, mean in together.items())
-    return Ranking(tuple(number for _, _, number in keys), side, metric)
+    return Ranking(tuple(sorted(together, key=lambda number: (-figures[number]["n"], together[number], number))), side, metric)
 
 
 def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     """Return one or two sentences on the selected one of at least one instance: the reason, and its test figures."""
     ranking = rank_instances(metric_dicts)
+    figure_name = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
     if ranking.selected is None:
-        return "No fold is finished yet."
+        is_done = any(each["folds_done"] for each in metric_dicts)
+        return f"No instance is selected: none has a {figure_name}." if is_done else "No fold is finished yet."
     selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
     side = test_side(metric_dicts)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
@@ -156,12 +157,10 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
         reached.setdefault(shown, []).append(metric)
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
-    chosen = "alone:" if len(metric_dicts) == 1 else "is selected: best"
-    return (
-        f"Instance {ranking.selected} {chosen} mean {SIDE_NAMES[ranking.side]} {ranking.metric} "
-        f"({format_figure(figure(selected, ranking.side, ranking.metric), selected['folds_total'])}). "
-        f"On the test items it reaches {listed}."
-    )
+    mean = format_figure(figure(selected, ranking.side, ranking.metric), selected["folds_total"])
+    alone = len(metric_dicts) == 1
+    reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
+    return f"Instance {ranking.selected} {reason}. On the test items it reaches {listed}."
 
 
 def summary_table(

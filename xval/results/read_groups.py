@@ -43,9 +43,11 @@ def read_groups(
         SettingsError: A column or the metric is unknown.
     """
     metric_dicts = {found["instance"]: found for found in gather_finished(folder, over_items=False)}
-    number = rank_instances(list(metric_dicts.values())).selected if instance is None and metric_dicts else instance
+    number = rank_instances(list(metric_dicts.values())).selected if instance is None else instance
+    if number is None:
+        raise ResultsError(f"{folder.path}: no instance has a validation figure to be selected by; name the one that you want.")
     if number not in metric_dicts:
-        listed = ", ".join(map(str, metric_dicts)) or "none"
+        listed = ", ".join(map(str, metric_dicts))
         raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")
     chosen = metric_dicts[number]
     settings = settings_of(chosen)

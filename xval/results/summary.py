@@ -5,7 +5,7 @@ parameters that a table has as columns; the chance level. Nothing is read or wri
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import fsum, isfinite, sqrt
+from math import fsum, isfinite, nan, sqrt
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 from xval.json_files import FORMAT_VERSION
 from xval.metrics import higher_is_better, metric_names
 from xval.results.item_figures import ItemFigure, OverItems
-from xval.results.read import Record, WrittenInstance, settings_among
+from xval.results.read import FIGURE_PLACES, Record, WrittenInstance, settings_among
 from xval.results.repeats import average_repeats, repeats_content
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 from xval.settings.tasks import find_task
@@ -28,7 +28,7 @@ SIDE_NAMES = {
     "training": "training",
 }
 MEMBERS_DIFFER = "members differ"  # where a setting of an ensemble is said to come from
-CLIP_SIDES = ("clip_test", "clip_validation")
+_CLIP_SIDES = ("clip_test", "clip_validation")
 
 
 class Figure(TypedDict):
@@ -137,12 +137,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
         "folds_failed": len({record["fold"] for record in jobs if record["status"] == "failed"}),
         "folds": {str(record["fold"]): dict(record) for record in folds},
         "summary": {
-            "training": _summarise([record["metrics"]["training"] for record in done]),
-            "validation": _summarise([record["metrics"]["validation"] for record in done]),
-            "test": _summarise([record["metrics"]["test"] for record in done]),
-            "clip_validation": _summarise([record["clip_metrics"]["validation"] for record in done]),
-            "clip_test": _summarise([record["clip_metrics"]["test"] for record in done]),
-            "chance": _summarise([record["chance"]["test"] for record in done]),
+            side: _summarise([record[part][of_part] for record in done]) for side, (part, of_part) in FIGURE_PLACES.items()
         },
         "seconds": sum(record["seconds"] for record in folds),
         "n_parameters": done[0]["n_parameters"] if done else None,
@@ -178,7 +173,7 @@ def item_figure(metric_dict: MetricDict, side: str, metric: str) -> ItemFigure |
 
 def fold_values(metric_dict: MetricDict, side: str, metric: str) -> dict[int, float]:
     """Return the values of a metric by fold, without folds in which it is undefined."""
-    part, of_part = ("clip_metrics", side.removeprefix("clip_")) if side in CLIP_SIDES else ("metrics", side)
+    part, of_part = FIGURE_PLACES[side]
     values = {record["fold"]: value_of(record[part].get(of_part, {}).get(metric)) for record in done_records(metric_dict)}
     return {fold: value for fold, value in values.items() if value is not None}
 
@@ -186,6 +181,12 @@ def fold_values(metric_dict: MetricDict, side: str, metric: str) -> dict[int, fl
 def value_of(number: object) -> float | None:
     """Return a metric of a record as a number, or None where it is undefined: null, NaN or infinite."""
     return float(number) if isinstance(number, int | float) and isfinite(number) else None
+
+
+def number_of(value: object) -> float:
+    """Return a metric of a record as a number, NaN where `value_of` has none."""
+    number = value_of(value)
+    return nan if number is None else number
 
 
 def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
@@ -207,7 +208,7 @@ def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str],
     The other metrics stand in the order of their file. Figures of clips are left out if each clip is one example, and a metric
     that is undefined in every fold and pooled.
     """
-    apart = () if has_windows(metric_dicts) else CLIP_SIDES
+    apart = () if has_windows(metric_dicts) else _CLIP_SIDES
     sides = [side for side in SIDE_NAMES if side not in apart]
     tasks = sorted({metric_dict["task_type"] for metric_dict in metric_dicts})
     main = [name for task in tasks for name in find_task(task).main_metrics]
@@ -296,5 +297,4 @@ def _deviation(numbers: Sequence[float]) -> float:
 
 
 def _differs(name: str, parameters: Sequence[Mapping[str, object]]) -> bool:
-    missing = object()
-    return any(each.get(name, missing) != parameters[0].get(name, missing) for each in parameters)
+    return any((name in each, each.get(name)) != (name in parameters[0], parameters[0].get(name)) for each in parameters)

@@ -6,14 +6,15 @@ whole, and it has neither heard what the fold tests nor been trained on what it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from hashlib import blake2b
+from functools import cache, partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
 from xval.errors import SettingsError, UnsafeModelError
 from xval.folds.split import Fold
 from xval.json_files import read_json
+from xval.operating_system import open_regular
 from xval.saved_models import embedder
 from xval.saved_models.archive import read_chunks
 from xval.saved_models.fetch import cached_path, fetch_model
@@ -119,6 +120,21 @@ def hash_model(path: Path) -> str:
         return _hash_content(path, state.st_mtime_ns, state.st_size)
     except UnsafeModelError as error:
         raise SettingsError(f"{error} It is damaged or no .keras file; save it with model.save('....keras').") from error
+
+
+def hash_member(model: Path) -> str:
+    """Return sixteen hex digits of a saved model's content: of a .keras file `hash_model`, of an estimator its bytes.
+
+    Raises:
+        SettingsError: A .keras file is damaged.
+    """
+    return hash_model(model) if model.suffix == ".keras" else hash_bytes(model)
+
+
+def hash_bytes(path: Path) -> str:
+    """Return sixteen hex digits of the bytes of a file."""
+    with open_regular(path) as file:
+        return file_digest(file, partial(blake2b, digest_size=8)).hexdigest()
 
 
 def _path(pattern: str, fold: int) -> Path:

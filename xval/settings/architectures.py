@@ -21,6 +21,7 @@ from xval.settings.options import Architecture, Option, ReshapingType, type_of
 from xval.settings.tasks import CLASSIFICATION, MULTILABEL_CLASSIFICATION, TASKS
 
 _FRAME_AXES = 2
+_DECLARED = ("reshaping_type", "task_types", "features")  # what the file of an architecture may name
 
 COMBINATION = "feature_combination"
 """Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
@@ -115,8 +116,8 @@ def find_architecture(name: str) -> Architecture:
     if not isinstance(build, ast.FunctionDef):
         raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")
     definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
-    constants = _constants(definition.module.tree)
-    task_types = tuple(cast("Iterable[str]", constants.get("task_types", _USUAL_TASKS)))
+    declared = _declared(definition.module)
+    task_types = tuple(cast("Iterable[str]", declared.get("task_types", _USUAL_TASKS)))
     if CLASSIFICATION.name in task_types and MULTILABEL_CLASSIFICATION.name not in task_types:
         task_types = (*task_types, MULTILABEL_CLASSIFICATION.name)  # the activation alone differs, which is not its own
     try:
@@ -129,10 +130,10 @@ def find_architecture(name: str) -> Architecture:
     return Architecture(
         name=name,
         options={key: option for key, option in options.items() if key not in FeatureSettings.model_fields},
-        reshaping_type=cast("ReshapingType", constants.get("reshaping_type", "none")),
+        reshaping_type=cast("ReshapingType", declared.get("reshaping_type", "none")),
         task_types=task_types,
         build_path=definition.path,
-        features=cast("str | None", constants.get("features")),
+        features=cast("str | None", declared.get("features")),
         feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
     )
 
@@ -178,12 +179,19 @@ def _literal(default: ast.expr | None) -> object:
     return ast.literal_eval(default)
 
 
-def _constants(tree: ast.Module) -> dict[str, object]:
-    """Return the literal values that a module assigns at its top level."""
+def _declared(module: user_code.Module) -> dict[str, object]:
+    """Return those of `_DECLARED` that a module assigns at its top level.
+
+    Raises:
+        SettingsError: One of them is no literal.
+    """
     found: dict[str, object] = {}
-    for node in tree.body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        value = getattr(node, "value", None)
-        if isinstance(target, ast.Name) and isinstance(value, ast.Constant | ast.Tuple | ast.List):
-            found[target.id] = ast.literal_eval(value)
+    for node in module.tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
+        if isinstance(target, ast.Name) and target.id in _DECLARED and (value := getattr(node, "value", None)):
+            try:
+                found[target.id] = ast.literal_eval(value)
+            except ValueError as error:
+                what = f"{module.file}, line {node.lineno}: {ast.unparse(node)}"
+                raise SettingsError(f"{what}: a literal is wanted, which is read without running the file.") from error
     return found

@@ -124,8 +124,9 @@ def resolve_values(
     Raises:
         SettingsError: As `resolve`.
     """
-    own = {name: value for name, value in declaration.instances[number].items() if name != "search"}
-    return resolve(replace(declaration, instances={number: {**own, **values}}), [number], overrides)[0]
+    own = {**declaration.instances[number], **values, "search": None}
+    others = {name: value for name, value in overrides.items() if name != "search"}
+    return resolve(replace(declaration, instances={number: own}), [number], others)[0]
 
 
 def describe_numbers(numbers: Iterable[int]) -> str:

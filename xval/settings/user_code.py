@@ -121,7 +121,7 @@ def find_module(name: str) -> Module:
         raise SettingsError(f"'{name}' is no file written in Python; name a module and a function in it.")
     file = Path(spec.origin)
     try:
-        return Module(name, file, ast.parse(file.read_text(encoding="utf-8"), filename=str(file)))
+        return Module(name, file, ast.parse(file.read_bytes(), filename=str(file)))
     except SyntaxError as error:
         raise SettingsError(f"{file}, line {error.lineno}: {error.msg}") from error
 
@@ -289,7 +289,7 @@ def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iter
 def imported_modules(path: Path) -> Iterator[str]:
     """Yield the modules that a file may import, those within its own package left out."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        tree = ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError:
         return  # of a file that nothing may ever import
     for node in ast.walk(tree):

@@ -36,7 +36,7 @@ def check_executor(name: str) -> str:
 
 
 def check_condition(text: str | None) -> str | None:
-    """Return the text of a condition in its plain form."""
+    """Refuse what is no condition."""
     try:
         return text and Condition(text).text
     except SettingsError as error:

@@ -19,6 +19,7 @@ from xval.errors import SettingsError
 
 N_DRAWS = 99_999
 MOST_ITEMS_OF_EXACT_TEST = 14
+_MOST_DRAWN_AT_ONCE = 100_000  # signs
 _ROUNDING = 1e-9
 _Numbers = NDArray[np.float64]
 
@@ -217,8 +218,12 @@ def sign_flip(differences: NDArray[Any], *, n_draws: int = N_DRAWS, seed: int = 
     if is_exact:
         is_minus = np.arange(2 ** (n_items - 1))[:, np.newaxis] >> np.arange(n_items) & 1
         return SignFlip(float(np.mean(_is_as_far(is_minus, values, least_sum))), least_p, n_items)
-    drawn = np.random.default_rng(seed).integers(2, size=(n_draws, n_items), dtype=np.int8)
-    return SignFlip(float((1 + _is_as_far(drawn, values, least_sum).sum()) / (1 + n_draws)), least_p, n_items)
+    rng, n_far = np.random.default_rng(seed), 0
+    at_once = max(4, _MOST_DRAWN_AT_ONCE // n_items // 4 * 4)  # whole words of random bits: as if all were drawn at once
+    for first in range(0, n_draws, at_once):
+        drawn = rng.integers(2, size=(min(at_once, n_draws - first), n_items), dtype=np.int8)
+        n_far += int(_is_as_far(drawn, values, least_sum).sum())
+    return SignFlip((1 + n_far) / (1 + n_draws), least_p, n_items)
 
 
 def _is_as_far(is_minus: NDArray[Any], values: _Numbers, least_sum: float) -> NDArray[np.bool_]:

@@ -102,10 +102,11 @@ def figure_interval(
     """Return the interval of a figure over items, such as a macro F1 of all clips.
 
     Below 20 items it is Student t, n_items - 1 degrees of freedom. Within finite bounds, t is taken on the logit scale of the
-    figure (delta method; between -1 and 1 this is Fisher's z), above a lower bound alone on its log scale; so the limits keep
-    within the bounds. Items may be at a bound: it is the figure of all items that is transformed. If no item varies and the
-    figure is at a bound (all items are 1), the other limit is the exact one, which lies ``tail ** (1 / n_items)`` of the range
-    from the opposite bound: at a smaller mean, all items would be 1 with less probability than the tail, 2.5 %.
+    figure (delta method; between -1 and 1 this is Fisher's z), with one finite bound on the log scale of the distance to it; so
+    the limits keep within the bounds. Items may be at a bound: it is the figure of all items that is transformed. If no item
+    varies and the figure is at a bound (all items are 1), the other limit is the exact one: ``tail ** (1 / n_items)`` of the
+    range lies between it and the opposite bound. At a smaller mean, all items would be 1 with less probability than the tail,
+    2.5 %.
 
     Args:
         n_items: Number of items.
@@ -153,8 +154,9 @@ def _interval(
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
         raise SettingsError(f"interval: received the figure {estimate}; allowed: {low} to {high}.")
     rng = np.random.default_rng(0)
-    if n_items > MOST_LEFT_OUT:
-        left_out = np.array_split(rng.permutation(n_items), MOST_LEFT_OUT)
+    n_sets = min(n_items, MOST_LEFT_OUT)
+    if n_sets < n_items:
+        left_out = np.array_split(rng.permutation(n_items), n_sets)
         without, n_undefined = _defined(compute([np.delete(numbers, group) for group in left_out]))
     else:  # in each row one item is left out
         without, n_undefined = _defined(compute(numbers[:-1] + (numbers[:-1] >= numbers[:, np.newaxis])))
@@ -169,8 +171,8 @@ def _interval(
             return Interval(low, high - share * (high - low), n_items, "exact limit", n_undefined)
         return None
     if n_items < FEWEST_ITEMS_OF_BOOTSTRAP or resample is None:
-        error = math.sqrt((n_items - 1) * np.var(without))
-        ends, method = _t_limits(estimate, error * special.stdtrit(n_items - 1, 1 - tail), (low, high))
+        error = math.sqrt((n_sets - 1) * np.var(without))
+        ends, method = _t_limits(estimate, error * special.stdtrit(n_sets - 1, 1 - tail), (low, high))
         return Interval(float(ends[0]), float(ends[1]), n_items, method, n_undefined)
     resamples, n_undefined = _defined(resample(rng))
     if len(resamples) < FEWEST_ITEMS:
@@ -203,6 +205,8 @@ def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, s
         return low + (high - low) * special.expit(logits), "t on the logit scale"
     if -math.inf < low < estimate and high == math.inf:
         return low + (estimate - low) * np.exp(halves / (estimate - low)), "t on the log scale"
+    if low == -math.inf and estimate < high < math.inf:
+        return high - (high - estimate) * np.exp(-halves / (high - estimate)), "t on the log scale"
     return estimate + halves, "t"
 
 

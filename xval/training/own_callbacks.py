@@ -48,10 +48,8 @@ def _named(hook: Callable[..., Any], path: str) -> Callable[..., Any]:
         except XvalError:
             raise
         except Exception as error:
-            frames = traceback.extract_tb(error.__traceback__)[1:]
-            place = [frame for frame in frames if frame.filename == frames[0].filename][-1]
-            raise JobError(
-                f"callback '{path}', {place.filename}, line {place.lineno}: {type(error).__name__}: {error}"
-            ) from error
+            frames = traceback.extract_tb(error.__traceback__)[1:]  # none where the hook takes other arguments
+            place = [f", {frame.filename}, line {frame.lineno}" for frame in frames if frame.filename == frames[0].filename]
+            raise JobError(f"callback '{path}'{''.join(place[-1:])}: {type(error).__name__}: {error}") from error
 
     return call

@@ -1,23 +1,27 @@
 """All that a fold needs before its first training step, from a frozen job.
 
-Comes in: a job. Goes out: the fold's examples, and its model, built, compiled and with the values that its variables have at
-the start.
+Comes in: a job. Goes out: the fold's examples, its model, built, compiled and with the values that its variables have at the
+start, and its checkpoints.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from preprocessing.store import FeatureStore, open_store
 from xval.data.fold import FoldData, load_fold
+from xval.jobs.checkpoints import FoldCheckpoints
+from xval.jobs.claim import Report
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.jobs.prepare import prepare_for
 from xval.models.build import build_model
 from xval.models.transfer import start_from
 from xval.saved_models.initial import InitialModel, find_initial_model
-from xval.training.compiled import CompiledModel, compile_model
+from xval.training.checkpoint import belongings
+from xval.training.compiled import WARM_MODEL, CompiledModel, compile_model
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,10 @@ class FoldSetup:
     Attributes:
         store: Its feature store.
         data: Its examples.
-        compiled: Its model, built anew with the seed of the job.
+        compiled: Its model, with the values that the seed of the job gives.
         initial: The saved model that it starts from, if any.
         facts: What the record says of that.
+        checkpoints: Of its training.
     """
 
     store: FeatureStore
@@ -37,10 +42,17 @@ class FoldSetup:
     compiled: CompiledModel
     initial: InitialModel | None
     facts: Mapping[str, Any]
+    checkpoints: FoldCheckpoints
 
 
-def set_up_fold(job: Job) -> FoldSetup:
-    """Set the seeds of a job, read its examples and build its model.
+@contextmanager
+def set_up_fold(job: Job, temporary: Path, report: Report) -> Iterator[FoldSetup]:
+    """Set the seeds of a job, read its examples and build its model, to be trained and tested within this block.
+
+    Args:
+        job: The job.
+        temporary: The folder that it writes into.
+        report: Gets notes of the checkpoints, which a signal has written within the block.
 
     Raises:
         XvalError: The fold has a side without examples, or the model cannot be built.
@@ -62,4 +74,11 @@ def set_up_fold(job: Job) -> FoldSetup:
     model = build_model(settings, job.options, store, data.training_items, clips=data.clips.get("training"))
     initial = find_initial_model(settings, job.fold, store.folder.parents[1])
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
-    return FoldSetup(store, data, compile_model(model, settings, seed=job.seed), initial, facts)
+    compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options)
+    checkpoints = FoldCheckpoints(job, temporary, report, belongings(facts))
+    try:
+        with checkpoints.written_at_signals():
+            yield FoldSetup(store, data, compiled, initial, facts, checkpoints)
+    except BaseException:
+        WARM_MODEL.forget()  # its state is unknown
+        raise

@@ -55,9 +55,9 @@ class CombinedFeatures:
         """Return the features of examples, float32 (n_examples, n_features): of each network, then the basic ones."""
         parts = []
         if self._networks:
-            from xval.models.cut import embed
+            from xval.models.predict import predict
 
-            parts = [embed(network, examples, self._job.settings.batch_size) for network in self._networks]
+            parts = [predict(network, examples, self._job.settings.batch_size) for network in self._networks]
         if self._options.basic_features:
             parts.append(read_basic_features(self._store, self._features, examples.table))
         return np.concatenate(parts, axis=1)

@@ -4,14 +4,12 @@ Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. I
 the device and the backend are bound before this is called.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.backend.devices import load_keras
 from xval.folds.predefined import SIDES
-from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
@@ -24,8 +22,6 @@ from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
-    import keras
-
     from xval.evaluation.clips import Evaluation
     from xval.training.fit import History
     from xval.training.setup import FoldSetup
@@ -56,32 +52,22 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
         return _describe(job) | classical.train_and_test(job, temporary)
     load_keras()
     from xval.backend import on_device
-    from xval.training.checkpoint import belongings
-    from xval.training.compiled import WARM_MODEL
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
 
-    setup = set_up_fold(job)
-    settings = job.settings
-    compiled = WARM_MODEL.take(setup.compiled, settings, job.options)
-    checkpoints = FoldCheckpoints(job, temporary, report, belongings(setup.facts))
-    try:
-        with checkpoints.written_at_signals():
-            history = train_model(
-                compiled,
-                setup.data,
-                settings,
-                seed=job.seed,
-                report=epoch_report(job, report),
-                refit=job.refit,
-                write_batches=_batch_log(job),
-                checkpoints=checkpoints,
-            )
-            tested = _test(job, setup, compiled.whole, history, temporary)
-    except BaseException:
-        WARM_MODEL.forget()  # its state is unknown
-        raise
-    return tested | checkpoints.facts | on_device.describe(compiled.fitted)
+    with set_up_fold(job, temporary, report) as setup:
+        history = train_model(
+            setup.compiled,
+            setup.data,
+            job.settings,
+            seed=job.seed,
+            report=epoch_report(job, report),
+            refit=job.refit,
+            write_batches=_batch_log(job),
+            checkpoints=setup.checkpoints,
+        )
+        tested = _test(job, setup, history, temporary)
+    return tested | setup.checkpoints.facts | on_device.describe(setup.compiled.fitted)
 
 
 def _batch_log(job: Job) -> Callable[[int, Sequence[float]], None] | None:
@@ -113,13 +99,10 @@ def run_job(
     with ClaimedFold(job, report, device=device) as claimed:
         if claimed.outcome is not None:
             return claimed.outcome
-        return _publish(claimed, partial(work, job, claimed.temporary, claimed.report), raise_errors=raise_errors)
-
-
-def run_jobs(jobs: Sequence[Job], report: Report, *, device: str = "cpu") -> Iterator[JobOutcome]:
-    """Run jobs one after the other, as `run_job` does, and yield an outcome of each."""
-    for job in jobs:
-        yield run_job(job, report, device=device)
+        try:
+            return claimed.publish(work(job, claimed.temporary, claimed.report))
+        except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
+            return claimed.fail(error, raise_errors=raise_errors)
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:
@@ -146,27 +129,20 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
         folder.publish(temporary, *job.key)
 
 
-def _publish(fold: ClaimedFold, work: Callable[[], Mapping[str, Any]], *, raise_errors: bool = False) -> JobOutcome:
-    """Do the work of a claimed fold and publish its folder."""
-    try:
-        return fold.publish(work())
-    except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
-        return fold.fail(error, raise_errors=raise_errors)
-
-
 def _describe(job: Job) -> dict[str, Any]:
     searched = {"search": dict(job.chosen)} if job.chosen else {}
     return describe_job(job) | {"items": {side: list(getattr(job.fold, side)) for side in SIDES}} | searched
 
 
-def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History", temporary: Path) -> dict[str, Any]:
+def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> dict[str, Any]:
     """Test a fitted model, write the files of its fold, and return the record."""
     from xval.models.build import class_names, count_parameters
 
+    model = setup.compiled.whole
     if job.refit:
         tested = describe_untested(job, setup.data, class_names(setup.store, job.settings))
     else:
-        evaluation = _evaluate(model, setup, job.settings, history)
+        evaluation = _evaluate(setup, job.settings, history)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
     save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial, tested.get("thresholds"))
@@ -181,9 +157,11 @@ def _test(job: Job, setup: "FoldSetup", model: "keras.Model", history: "History"
     }
 
 
-def _evaluate(model: "keras.Model", setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
+def _evaluate(setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
     """Test a fitted model as its task wants it."""
     evaluate = user_code.load(settings.task.evaluation)
     of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
-    evaluation: Evaluation = evaluate(model, setup.data, settings, known=history.predictions, of_training=of_training)
+    evaluation: Evaluation = evaluate(
+        setup.compiled.whole, setup.data, settings, known=history.predictions, of_training=of_training
+    )
     return evaluation

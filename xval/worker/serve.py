@@ -11,7 +11,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,14 +25,14 @@ from xval.operating_system import WARNING_SIGNALS
 from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 from xval.worker.check_models import check_models
-from xval.worker.run import run_jobs
+from xval.worker.run import run_job
 
 
-class RunJobs(Protocol):
-    """What runs jobs, as `xval.worker.run.run_jobs` does."""
+class RunJob(Protocol):
+    """What runs a job, as `xval.worker.run.run_job` does."""
 
-    def __call__(self, jobs: Sequence[Job], report: Report, *, device: str) -> Iterator[JobOutcome]:
-        """Run jobs, and yield an outcome of each."""
+    def __call__(self, job: Job, report: Report, *, device: str) -> JobOutcome:
+        """Run a job, and return its outcome."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class WorkerTasks:
     """What a worker does with jobs.
 
     Attributes:
-        run: Runs them.
+        run: Runs one.
         check: Returns a line for each model among them that cannot be built.
         preload: Loads a feature store for a job with these settings, so that it is in memory when the job begins.
     """
 
-    run: RunJobs
+    run: RunJob
     check: Callable[[Sequence[Job]], list[str]]
     preload: Callable[[Path, Settings], None]
 
@@ -56,7 +56,7 @@ def load_training() -> WorkerTasks:
         load_keras()
         import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
 
-    return WorkerTasks(run_jobs, check_models, preload_next)
+    return WorkerTasks(run_job, check_models, preload_next)
 
 
 def preload_next(folder: Path, settings: Settings) -> None:
@@ -90,12 +90,11 @@ def main(load: Callable[[], WorkerTasks] = load_training) -> None:
         if "check" in order:
             answer({"faults": work.check([Job.from_dict(job) for job in order["check"]])})
             continue
-        jobs = [Job.from_dict(job) for job in order["jobs"]]
+        job = Job.from_dict(order["job"])
         if store := order["next_store"]:
             settings = Settings.from_written(order["next_settings"])
             threading.Thread(target=work.preload, args=(Path(store), settings), daemon=True).start()
-        for outcome in work.run(jobs, answer, device=os.environ["XVAL_DEVICE"]):
-            answer({"outcome": asdict(outcome)})
+        answer({"outcome": asdict(work.run(job, answer, device=os.environ["XVAL_DEVICE"]))})
 
 
 def _read_lines(lines: "queue.Queue[str]") -> None:

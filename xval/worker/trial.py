@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from xval.errors import DivergenceError
-from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.claim import Report, epoch_report
 from xval.jobs.job import COMPLETE, DIVERGED, PRUNED, Job
 from xval.jobs.record import write_history
@@ -31,30 +30,19 @@ def train_and_score(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     Raises:
         XvalError: As `set_up_fold`.
     """
-    from xval.training.checkpoint import belongings
-    from xval.training.compiled import WARM_MODEL
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
 
-    if job.trial is None:
-        raise ValueError(f"{job.key} is no trial")
-    setup = set_up_fold(job)
     limits = EpochLimits(job, report)
-    compiled = WARM_MODEL.take(setup.compiled, job.settings, job.options)
-    checkpoints = FoldCheckpoints(job, temporary, report, belongings(setup.facts))
     try:
-        with checkpoints.written_at_signals():
+        with set_up_fold(job, temporary, report) as setup:
             history = train_model(
-                compiled, setup.data, job.settings, seed=job.seed, report=limits.report, checkpoints=checkpoints
+                setup.compiled, setup.data, job.settings, seed=job.seed, report=limits.report, checkpoints=setup.checkpoints
             )
     except DivergenceError:
-        WARM_MODEL.forget()
         return limits.describe(DIVERGED)
-    except BaseException:
-        WARM_MODEL.forget()  # its state is unknown
-        raise
     write_history(temporary / "history.csv", history.epochs)
-    return limits.describe(PRUNED if limits.is_reached else COMPLETE) | checkpoints.facts
+    return limits.describe(PRUNED if limits.is_reached else COMPLETE) | setup.checkpoints.facts
 
 
 class EpochLimits:

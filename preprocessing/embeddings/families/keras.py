@@ -5,10 +5,9 @@ examples, averaged over time. Layer N is what comes behind N layers with a kerne
 is what the output layer reads, of an autoencoder its embedding. The file is checked as every model from elsewhere.
 """
 
-import json
 from importlib import import_module
 
-from preprocessing.embeddings.embedder import Embedder, Identity, find_file, hash_files
+from preprocessing.embeddings.embedder import Embedder, Identity, find_file, hash_files, read_rate
 from xval.errors import SettingsError
 
 # By its name, as tasks name their evaluation: saved models are read above this room, which knows only what an embedder is.
@@ -23,12 +22,9 @@ def identify(name: str) -> Identity:
     """
     path = find_file("keras", name)
     described = find_file("keras", str(path.with_suffix(".json")))
-    try:
-        rate_hz = json.loads(described.read_bytes())["feature_settings"]["sample_rate_hz"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(
-            f"embedding_model=keras:{name}: {described} does not say what the model reads ({error})."
-        ) from error
+    rate_hz = read_rate(described, "feature_settings", "sample_rate_hz")
+    if rate_hz is None:
+        raise SettingsError(f"embedding_model=keras:{name}: {described} does not say what the model reads (sample_rate_hz).")
     return Identity(hash_files([path, described]), rate_hz)
 
 

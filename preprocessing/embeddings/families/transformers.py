@@ -14,7 +14,6 @@ Methods: Baevski et al. 2020 (wav2vec 2.0), Hsu et al. 2021 (HuBERT), Chen et al
 Gong et al. 2021 (AST), Wu et al. 2023 (CLAP).
 """
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.embeddings.embedder import Identity, hash_files
+from preprocessing.embeddings.embedder import Identity, hash_files, read_rate
 from xval.errors import SettingsError, how_to_install
 
 _SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
@@ -41,8 +40,8 @@ def identify(name: str) -> Identity:
         SettingsError: transformers is not installed, or the weights are not there.
     """
     folder = _find_folder(name)
-    rate_hz = json.loads((folder / _PREPROCESSOR).read_bytes()).get("sampling_rate")
-    if not isinstance(rate_hz, int) or rate_hz < 1:
+    rate_hz = read_rate(folder / _PREPROCESSOR, "sampling_rate")
+    if rate_hz is None:
         raise SettingsError(f"embedding_model=transformers:{name}: {folder / _PREPROCESSOR} names no sampling_rate.")
     return Identity(hash_files([folder / _CONFIG, folder / _PREPROCESSOR, *sorted(folder.glob("*.safetensors"))]), rate_hz)
 

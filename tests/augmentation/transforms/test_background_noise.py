@@ -1,5 +1,6 @@
 """The ratio that is asked for is reached, the colours have their slopes, and recordings are used where there is a folder."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,12 +65,12 @@ def test_of_a_long_recording_the_stretch_at_the_position_is_used(tmp_path: Path)
     assert np.corrcoef(added, noise[49000:51000])[0, 1] > 0.999
 
 
-def test_a_recording_whose_length_is_only_guessed_ends_where_it_ends(
+def test_a_recording_whose_header_says_no_length_ends_where_it_ends(
     tmp_path: Path, aac: Callable[[Path, float, int], None]
 ) -> None:
     aac(tmp_path / "long.aac", 70, 8000)
     whole = decode(tmp_path / "long.aac").samples
-    assert read_header(tmp_path / "long.aac").duration_s > whole.size / 8000 + 1
+    assert math.isnan(read_header(tmp_path / "long.aac").duration_s)
     excerpt = read_excerpt(tmp_path / "long.aac", 8000, 8000, 1.0)
     np.testing.assert_array_equal(excerpt, whole[-8000:])
 

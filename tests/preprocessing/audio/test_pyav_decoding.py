@@ -125,7 +125,7 @@ def test_a_stretch_is_exact_to_the_sample(tmp_path: Path, encode: Encode, name: 
     np.testing.assert_array_equal(read_audio(path, start_s=3.9)[0], whole[round(3.9 * rate_hz) :])
     np.testing.assert_array_equal(read_audio(path, end_s=whole.size / rate_hz + 0.005)[0], whole)
     for start_s, end_s in ((1.0, 4.5), (5.0, None), (5.0, 6.0), (-0.1, 1.0), (2.0, 1.0)):
-        with pytest.raises(AudioError, match=r"the stretch from .* does not lie in the file \(4[.\d]* s\)"):
+        with pytest.raises(AudioError, match=r"the stretch from .* does not lie in the file( \(4[.\d]* s\))?\.$"):
             read_audio(path, start_s=start_s, end_s=end_s)
 
 

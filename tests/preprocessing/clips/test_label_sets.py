@@ -29,6 +29,10 @@ TASK = "multilabel_classification"
         (np.array(["rain"]), "rain"),
         ({3, 1}, "1;3"),
         (2.0, "2"),
+        (1234567.0, "1234567"),
+        (0.25, "0.25"),
+        (np.float32("nan"), ""),
+        (["rain", float("nan"), None], "rain"),
         (["cafe\u0301"], "caf\u00e9"),
     ],
 )
@@ -140,5 +144,7 @@ def test_the_check_of_a_corpus_counts_a_clip_for_each_of_its_labels(tones, monke
 
     check(["table", str(table), "--task-type", TASK, "--headers-only"])
 
-    counts = pd.read_csv(tones.folder / "data" / "toy" / "quality" / "class_item.csv")
+    report = tones.folder / "data" / "toy" / "quality"
+    counts = pd.read_csv(report / "class_item.csv")
     assert counts[counts["item"] == "s0"][["label", "clips"]].to_numpy().tolist() == [["high", 4], ["low", 4]]
+    assert "<td>Targets</td><td>2 classes</td>" in (report / "quality.html").read_text()  # not 4, its sets of labels

@@ -1,12 +1,13 @@
 """Parquet files that were cut or edited are refused with what is wrong with them."""
 
 import os
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from preprocessing.clips.parquet_files import column_names, read_frame, read_table
+from preprocessing.clips.parquet_files import column_names, read_frame, read_table, write_table
 
 NEEDED = {"item": "text", "row": "whole number", "start_s": "number", "is_copy": "yes or no", "note": "text or nothing"}
 ROWS = {"item": ["a", "b"], "row": [0, 1], "start_s": [0.5, None], "is_copy": [True, False], "note": [None, None]}
@@ -61,3 +62,13 @@ def test_a_pipe_is_not_waited_for_and_an_enormous_file_is_not_read(path: Path) -
     os.mkfifo(path)
     with pytest.raises(OSError, match="no regular file"):
         column_names(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_path_that_is_no_utf8_is_written_and_read(tmp_path: Path) -> None:
+    """As any path beyond ASCII is, where Python takes the names of files for ASCII."""
+    path = tmp_path / os.fsdecode(b"a\xff.parquet")
+
+    write_table(path, pd.DataFrame(ROWS))
+
+    assert read_frame(path, NEEDED)["item"].tolist() == ["a", "b"]

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from numpy.typing import NDArray
@@ -104,6 +105,11 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += f"{data} "
+
+
+def facts_of(page: str) -> list[list[str]]:
+    """Return the rows of the summary."""
+    return [list(row) for row in re.findall("<tr><td>([^<]+)</td><td>([^<]+)</td></tr>", page)]
 
 
 def test_a_clean_corpus_has_no_faults(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -447,6 +453,29 @@ def test_regression_has_targets_instead_of_classes(corpus: Corpus) -> None:
     assert not (corpus.folder.parent / "report" / "class_item.csv").exists()
     assert (corpus.folder.parent / "report" / "targets.png").is_file()
     assert "No faults were found." in page
+
+
+def test_the_check_of_a_corpus_without_labels_says_that_it_has_no_targets(corpus: Corpus) -> None:
+    corpus.header, corpus.rows, corpus.draws = "path,item", [row[:2] for row in corpus.rows], True
+    _, page = corpus.check("--task-type", "representation", "--headers-only")
+    assert ["Targets", "none"] in facts_of(page)
+    assert not (corpus.folder.parent / "report" / "targets.png").exists()
+
+
+def test_a_corpus_of_augmented_copies_alone_is_reported_on(corpus: Corpus) -> None:
+    corpus.header, corpus.rows, corpus.draws = f"{corpus.header},augmented", [(*row, "true") for row in corpus.rows], True
+    table, page = corpus.check("--headers-only")
+    assert set(table) == {row[0] for row in corpus.rows}
+    assert ["Clips", "0, and 16 augmented copies"] in facts_of(page)
+
+
+def test_a_refused_list_in_which_a_number_is_missing_is_reported_on(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = pd.DataFrame(corpus.rows, columns=["path", "item", "label"]).assign(label=[float("nan"), *range(15)])
+    monkeypatch.setattr("preprocessing.commands.command_line.CorpusChoice.list_clips", lambda _: listed)
+    corpus.draws = True
+    _, page = corpus.check("--task-type", "regression", "--headers-only")
+    assert "The list of clips is refused." in page
+    assert ["Targets", "label from 0 to 14"] in facts_of(page)
 
 
 def test_a_corpus_of_which_nothing_can_be_read(corpus: Corpus) -> None:

@@ -257,6 +257,8 @@ def test_processes_write_the_same_copies(tmp_path: Path) -> None:
         (["--sample-rate", "16k"], r"--sample-rate 16k: a whole number from 1000 to 384000"),
         (["--sample-rate", "10"], r"--sample-rate 10: a whole number"),
         (["--channel", "-1"], r"--channel -1: a whole number from 0 is wanted|--channel: expected one argument"),
+        (["--longest-pause", "-1"], r"--longest-pause -1: a number of seconds from 0 is wanted|expected one argument"),
+        (["--longest-pause", "long"], r"--longest-pause long: a number of seconds from 0 is wanted"),
         (["--subtype", "MP3"], r"invalid choice: 'MP3'.*PCM_16"),
         (["--overwite"], r"Unknown option --overwite\. .*Did you mean '--overwrite'"),
         (["--workers", "0"], r"--workers 0: a whole number from 1"),

@@ -85,6 +85,14 @@ def test_arrays_are_taken_by_item_or_with_an_item_for_each_example() -> None:
         ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {}, SettingsError, "dataset is missing: arrays"),
         ((np.ones((2, 3)),), {}, SettingsError, "without targets"),
         ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {"settings": SMALL}, SettingsError, "no meaning for arrays"),
+        ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {"audio_folder": "."}, SettingsError, "audio_folder: has no meaning"),
+        (
+            (np.ones((3, 3)), ["a", "b", "a"], ["s", None, np.nan]),
+            {"dataset": "x"},
+            CorpusError,
+            "2 of 3 examples have no item",
+        ),
+        ((pd.DataFrame(columns=["path"]),), {"dataset": "a/b"}, CorpusError, "Dataset name 'a/b'"),
     ],
 )
 def test_mistakes_are_raised_with_what_is_allowed(

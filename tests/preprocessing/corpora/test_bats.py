@@ -60,6 +60,8 @@ def test_both_tables_are_annotators_of_whole_recordings(bats: Path) -> None:
         ("5", "", "", "", "fileinfo"),
     ]
     check_clips(recordings, bats, task_type="classification")
+    soundfile.write(bats / "files102" / "more.wav", np.full(10_000, 0.1), RATE_HZ)
+    assert list_recordings(bats)[0].attrs["note"].endswith(" 1 recordings are left out, for no table names them.")
     # annotation.csv does not name the last recording: it is not annotated there, which is not negative
     assert list(resolve_recordings(annotations, "annotation")) == paths[:2]
     assert list(resolve_recordings(annotations, "fileinfo")) == paths

@@ -1,5 +1,6 @@
 """Annotated events: columns by many names, samples and seconds, background, and faults told by their lines."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import soundfile
 from preprocessing.annotations.labels import resolve
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.events import default_audio_folder, default_dataset, list_clips, list_recordings
+from preprocessing.quality.facts import read_headers
 from xval.errors import CorpusError, SettingsError
 
 
@@ -61,6 +63,21 @@ def test_other_columns_are_items_and_labels(recordings: Path) -> None:
     assert rows(read(recordings, text, label="species"), "item")[0] == ["A1.wav"]
     with pytest.raises(CorpusError, match=r"has no column 'bat' for --item or --label.*Did you mean 'bat_id'"):
         read(recordings, text, item="bat")
+
+
+@pytest.mark.parametrize("loud_first", [True, False])  # by its first frames the file looks shorter than it is, or longer
+def test_the_length_of_a_recording_whose_header_does_not_say_it_is_not_guessed(
+    recordings: Path, loud_first: bool, encode: Callable[..., Path]
+) -> None:
+    halves = [np.random.default_rng(0).normal(0, 0.2, (48000, 1)), np.zeros((48000, 1))]
+    samples = np.concatenate(halves if loud_first else halves[::-1]).astype(np.float32)
+    encode(recordings / "C3.aac", samples, 16000, codec="aac", container="adts")
+    clips = read(recordings, "path,start_s,end_s\nC3.aac,3,5.9\n", background=True, max_background_s=4.0)
+    assert rows(clips, "label", "start_s") == [["background", 0.0], ["event", 3.0]]
+    faults = read_headers(check_clips(clips, recordings, task_type="classification"), recordings)
+    assert (faults["broken"].notna().any(), faults["duration_s"].tolist()) == (False, pytest.approx([3.0, 2.9]))
+    with pytest.raises(CorpusError, match=r"does not lie in C3\.aac, which has 6"):
+        read(recordings, "path,start_s,end_s\nC3.aac,3,6.5\n")
 
 
 def test_overlapping_events_of_two_items_are_refused(recordings: Path) -> None:
@@ -205,6 +222,7 @@ def test_recordings_without_events_are_listed_only_where_the_table_says_so(recor
     text = "path,start_s,end_s,label,bat\nB2,,,,b1\nA1,0,1,background,b2\nA1,1,2,call,b2\n"
     found, annotations = read_recordings(recordings, text, item="bat")
     assert found.to_numpy().tolist() == [["A1.wav", "b2", "call"], ["night/B2.flac", "b1", "background"]]
+    assert found.attrs["note"] == "1 of 3 recordings are left out, for annotation.csv does not name them"
     assert annotations.fillna(-1).to_numpy().tolist() == [["A1.wav", 1, 2, "call", ""], ["night/B2.flac", -1, -1, "", ""]]
     all_background, annotations = read_recordings(recordings, "path,start_s,end_s,label\nA1,0,4,background\nB2,,,\n")
     assert all_background["label"].tolist() == ["background", "background"]

@@ -174,6 +174,14 @@ def test_folders_inside_some_classes_are_noted(tmp_path: Path, lay_out) -> None:
     assert list_clips(tmp_path).attrs["note"] == "cat holds the folders new, old: all of their audio is of the class cat"
 
 
+def test_what_is_passed_over_is_noted(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, "dog/1.wav", "dog/2.amr", "cat/1.wav", "cat/.wav", "owl/1.sph", "README.txt", ".git/x.txt")
+    (tmp_path / "fox").mkdir()
+    passed_over = "2 files in it are no audio by their names (amr, sph)"
+    assert list_clips(tmp_path).attrs["note"] == f"no audio in the folders fox, owl, which are no classes; {passed_over}"
+    assert list_clips(tmp_path, label_pattern="^([a-z]+)/").attrs["note"] == passed_over
+
+
 def test_classes_that_hold_the_same_folders_are_noted_where_a_pattern_finds_other_items(tmp_path: Path, lay_out) -> None:
     lay_out(
         tmp_path,

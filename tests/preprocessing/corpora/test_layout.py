@@ -106,6 +106,9 @@ def test_item_and_label_are_chosen_and_clips_sorted_by_path() -> None:
 def test_several_labels_are_joined_or_become_several_targets() -> None:
     joined = clip_table(FACTS, item="speaker", label="emotion, speaker", numbers=("age", "height"))
     assert joined["label"].tolist() == ["happy_8", "sad_7"]
+    holed = FACTS.assign(accent=[None, "north"], town=["", "Rome"], street="Main")
+    for lacking in ("accent", "town"):  # check_clips refuses an empty label
+        assert clip_table(holed, item="speaker", label=f"street,{lacking}")["label"].tolist()[1] == ""
     targets = clip_table(FACTS, item="speaker", label="age,height", numbers=("age", "height"))
     assert list(targets.columns) == ["path", "item", "label:age", "label:height", "fold"]
     assert targets["label:height"].tolist() == [1.8, 1.6]

@@ -79,6 +79,9 @@ def test_longer_pauses_are_cut_from_copies_of_the_files(folder: Path, capsys: py
     assert sizes == {"no/bob.wav": 0.35, "yes/anna.wav": 0.1, "yes/bob.wav": 0.5}
     assert main([*arguments[:6], "0.1", "--subtype", "FLOAT"]) == 2
     assert "longest_pause_s: 0.05 there, 0.1 now" in capsys.readouterr().err
+    Path("words.csv").write_text("path,start_s,end_s,label\nno/anna.wav,0,0.1,sil\n")
+    assert main(["convert", "words", "whole", *arguments[3:]]) == 0
+    assert "Whole      4 files of which words.csv has no word" in capsys.readouterr().out
     assert main(["convert", "words", "other", "--longest-pause", "0.1"]) == 2
     assert "--speech-table and --longest-pause belong together" in capsys.readouterr().err
 

@@ -55,10 +55,13 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert sum(embedded) == 6  # two parts of three
     folder = store_folder(corpus, wanted)
     parts = folder.parent / f".{folder.name}.parts"
-    second = sorted(parts.iterdir())[1]
-    second.write_bytes(second.read_bytes()[:50])  # damaged: embedded again
+    first, second = sorted(parts.iterdir())
+    content = bytearray(first.read_bytes())
+    content[content.index(b"PK\x01\x02") + 10] = 255  # how it is compressed
+    first.write_bytes(content)  # both are damaged: embedded again
+    second.write_bytes(second.read_bytes()[:50])
     make_store(corpus, wanted)
-    assert sum(embedded) == 6 + 5
+    assert sum(embedded) == 6 + 8
     assert not parts.exists()
     monkeypatch.setattr(compute, "_CLIPS_OF_PART", 256)
     folder.rename(folder.with_name("before"))
@@ -67,6 +70,22 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     for item in again.items:
         before = np.load(folder.with_name("before") / "predictors" / f"{item}.npy")
         np.testing.assert_array_equal(again.predictors(item), before)
+
+
+def test_a_run_that_was_stopped_behind_its_last_part_says_the_same_of_the_embedder(
+    corpus: Corpus, settings: Callable[..., Any], write_onnx: Any
+) -> None:
+    wanted = settings(f"onnx:{write_onnx()[0]}", embedding_layer="weighted")
+
+    def stop(done: int, total: int) -> None:
+        if done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_store(corpus, wanted, progress=stop)
+    embedder = make_store(corpus, wanted)[0].description.embedder
+    assert embedder is not None
+    assert (embedder.n_layers, embedder.n_values, embedder.device) == (2, 3, "cpu")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Arrays of a script become a store when they fit each other, and are refused with the reason when they do not."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore, open_store, write
+from preprocessing.store.writer import StoreWriter
 from xval.errors import CorpusError
 
 X = {"a": np.arange(12.0).reshape(3, 4), "b": np.arange(8.0).reshape(2, 4) - 3}
@@ -97,6 +99,24 @@ def test_writing_again_replaces_the_corpus_and_its_store(tmp_path: Path) -> None
     corpus = open_corpus("mine", tmp_path)
     assert list(corpus.index["item"]) == ["c"]
     assert corpus.index_hash == store.description.index_hash
+
+
+def test_of_two_scripts_at_once_without_locks_the_index_is_that_of_the_store_that_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish, others = StoreWriter.publish, [np.zeros((4, 3))]
+
+    def interrupted(writer: StoreWriter, **arguments: Any) -> None:
+        if others:
+            with ThreadPoolExecutor() as pool:
+                pool.submit(write, "x", {"a": others.pop()}, {"a": ["no"] * 4}, data_folder=tmp_path).result()
+        publish(writer, **arguments)
+
+    monkeypatch.setattr("filelock._unix.fcntl.flock", lambda *_: None)
+    monkeypatch.setattr(StoreWriter, "publish", interrupted)
+    store = write("x", {"a": np.ones((2, 3))}, {"a": ["yes"] * 2}, data_folder=tmp_path)
+
+    assert (store.counts, open_corpus("x", tmp_path).index_hash) == ({"a": 2}, store.description.index_hash)
 
 
 def test_what_is_refused_leaves_the_old_corpus(tmp_path: Path) -> None:

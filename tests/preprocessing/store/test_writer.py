@@ -157,6 +157,32 @@ def test_without_locks_the_first_whole_store_stays_and_nobody_disturbs_the_other
     assert visible(tmp_path) == ["store"]
 
 
+@pytest.mark.parametrize("moment", ["before the old one is moved away", "before the new one is put there"])
+def test_without_locks_the_last_of_two_that_replace_a_store_stays_and_neither_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    build(tmp_path / "store")
+    original, others = Path.rename, [2.0]
+
+    def rename(path: Path, target: Path) -> Path:
+        if others and (path.name == "store") == (moment == "before the old one is moved away"):
+            if path.name == "store":
+                original(path, tmp_path / "theirs")  # another machine is about to put its own there
+                others.pop()
+            else:
+                with ThreadPoolExecutor() as pool:
+                    pool.submit(replace_with, tmp_path / "store", others.pop()).result()
+        return original(path, target)
+
+    monkeypatch.setattr("filelock._unix.fcntl.flock", lambda *_: None)
+    monkeypatch.setattr(Path, "rename", rename)
+    replace_with(tmp_path / "store", 3.0)
+
+    assert not others
+    assert (open_store(tmp_path / "store").predictors("item") == 3.0).all()
+    assert set(visible(tmp_path)) - {"theirs"} == {"store"}
+
+
 @contextmanager
 def file_size_limit(n_bytes: int) -> Iterator[None]:
     """Let every write behind this many bytes of a file fail, as on a full disk."""

@@ -49,6 +49,16 @@ def test_readings_of_a_run_are_there_for_its_processes_and_for_records():
     assert describe_since("0", None) == {"data_share": 0.25}
 
 
+def test_a_reading_that_fails_does_not_count(tool):
+    fails_in_turn = f'[ -e {tool}/fails ] && rm {tool}/fails && exit 9\ntouch {tool}/fails\necho "90, 10240, 81559"\n'
+    (tool / "nvidia-smi").write_text(f"#!/bin/sh\n{fails_in_turn}")
+    with watched_gpus(["0"]):
+        until = time.monotonic() + 30
+        while (found := readings("0")) is None or found.n < 3:
+            assert time.monotonic() < until
+        assert describe_since("0", None)["utilisation"] == 90.0
+
+
 def test_without_a_driver_nothing_is_said(tool):
     (tool / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
     with watched_gpus(["0"]):

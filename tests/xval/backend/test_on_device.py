@@ -1,6 +1,9 @@
 """What a record says of its GPU, with a stand-in for the GPU."""
 
+import weakref
+
 import keras
+import numpy as np
 import pytest
 
 from xval.backend import on_device
@@ -57,3 +60,13 @@ def test_a_model_that_trains_no_longer_gives_back_what_was_recorded_for_it(model
 
     assert model.train_function is None
     assert "_xval_device_steps" not in vars(model)
+
+
+def test_the_device_keeps_an_array_no_longer_than_the_host():
+    held, array = on_device._Held(), np.zeros((2, 3), np.float32)
+    on_device_alone = weakref.ref(held.hold(array))
+    assert on_device_alone() is held.hold(array)
+
+    del array
+
+    assert on_device_alone() is None

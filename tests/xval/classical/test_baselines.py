@@ -12,6 +12,8 @@ import pytest
 from preprocessing import store
 from xval import load_model
 from xval.audit import audit
+from xval.explanations import estimator
+from xval.explanations.clips import explain
 from xval.folds.split import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
@@ -29,7 +31,7 @@ CASES = [(name, task) for name, declared in CLASSICAL.items() for task in declar
 def toy(tmp_path):
     """Return a function that writes arrays whose classes (and numbers) are heard in some bins, and opens their store."""
 
-    def write(task, shape=(8, 6)):
+    def write(task, shape=(8, 6), n_numbers=2):
         rng = np.random.default_rng(0)
         predictors, targets = {}, {}
         for item in ITEMS:
@@ -38,7 +40,7 @@ def toy(tmp_path):
             values[np.arange(12), ..., 2 * classes] += 1.5
             predictors[item] = values
             numbers = np.stack([100.0 * classes, 5.0 - classes], axis=1).astype(np.float32)
-            targets[item] = np.array(["a", "b", "c"])[classes] if task == "classification" else numbers
+            targets[item] = np.array(["a", "b", "c"])[classes] if task == "classification" else numbers[:, :n_numbers]
         return store.write("toy", predictors, targets, task_type=task, data_folder=tmp_path / "data")
 
     return write
@@ -93,6 +95,27 @@ def test_what_is_pooled_is_what_the_instance_says_and_a_store_of_vectors_is_read
     assert (record["searched_on"], record["search_score"]) == (None, None)
     vectors, _ = run(toy("classification", (6,)), "classification", "vectors", architecture="logistic", pooling=pooling)
     assert vectors["n_features"] == 6
+
+
+def test_numbers_are_explained_by_what_their_error_grows_by_and_where_they_have_no_names(toy, run, monkeypatch, tmp_path):
+    opened = toy("regression", (6,), n_numbers=1)
+    (tmp_path / "instance_1").mkdir()
+    record, folder = run(opened, "regression", "instance_1/fold_1", architecture="ridge")
+    settings = {"dataset": "toy", "data_folder": str(tmp_path / "data"), "task_type": "regression"}
+    (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", settings, {1: {}}))
+    items = {side: getattr(FOLD, side) for side in ("training", "validation", "test")}
+    record |= {"status": "done", "store": str(opened.folder), "items": items, "seed": 1}
+    monkeypatch.setattr(estimator, "find_experiment", lambda _: None)
+    monkeypatch.setattr(estimator, "read_record", lambda *_: record)
+    monkeypatch.setattr(estimator, "read_settings", lambda *_: instance)
+
+    importance = estimator.measure_importance(folder).set_index("group")["importance"]
+
+    told = ["feature 1", "feature 5"]  # the bins in which the smallest and the largest numbers are heard
+    assert set(importance.index[:2]) == set(told)
+    assert importance[told].min() > 5 * abs(importance.drop(told)).max()
+    (found,) = explain(load_model(folder), [np.asarray(opened.predictors("s4"))[0]], method="occlusion")
+    assert found.explained == "0"
 
 
 def test_the_loss_is_that_of_keras(toy, run, monkeypatch):

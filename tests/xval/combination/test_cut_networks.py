@@ -3,7 +3,8 @@
 import numpy as np
 
 from xval.data.examples import StoredExamples
-from xval.models.cut import cut_model, embed
+from xval.models.cut import cut_model
+from xval.models.predict import predict
 from xval.saved_models.load import read_keras_model
 
 
@@ -26,7 +27,7 @@ def test_examples_are_embedded_in_their_order_and_as_when_the_model_predicts(cus
     model = cut_model(read_keras_model(make_network(custom_store, dropout=0.5)), 1, where="m")
     examples = StoredExamples(custom_store, ("s1", "s4"), augmented=True)
 
-    found = embed(model, examples, 4)
+    found = predict(model, examples, 4)
 
     values = np.concatenate([custom_store.predictors("s1"), custom_store.predictors("s4")])
     assert (found.shape, found.dtype) == ((18, 6), np.float32)

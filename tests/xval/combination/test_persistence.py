@@ -14,7 +14,7 @@ from xval.classical.saved import load
 from xval.classical.search import Part, fit_estimator
 from xval.combination.basic_features import all_examples, make_basic_features, read_basic_features
 from xval.errors import ResultsError, SettingsError
-from xval.models.cut import embed
+from xval.models.predict import predict
 from xval.worker.classical import train_and_test
 
 TESTED = ("s4", "s5")
@@ -45,7 +45,7 @@ def probabilities(table):
 def answers(folder, store, settings=None):
     """Return what a loaded combination says of the test items of a store, float32 (n_examples, n_classes)."""
     combination, examples = load(folder), all_examples(store, settings, TESTED)
-    parts = [embed(network, examples, 32) for network in combination.networks]
+    parts = [predict(network, examples, 32) for network in combination.networks]
     if combination.has_basic_features:
         parts.append(read_basic_features(store, settings, examples.table))
     return combination.fitted.answers(np.concatenate(parts, axis=1))

@@ -1,9 +1,12 @@
 """Job files that `run-job` refuses before it starts anything; those that it runs: tests/xval/executors/test_conformance.py."""
 
+from pathlib import Path
+
 import pytest
 
 from xval.__main__ import main
 from xval.backend.devices import Slot
+from xval.commands import run_job
 from xval.folds.split import Fold
 from xval.jobs.job import Job
 from xval.jobs.job_file import write_job_file
@@ -31,6 +34,19 @@ def test_a_copy_of_another_version_of_the_code_is_refused_in_a_line(job_file, tm
     (line,) = capsys.readouterr().err.splitlines()
     assert "abc: the copy of the code" in line
     assert "has no xval.worker.job_process, so it is of another version. Run the experiment again" in line
+
+
+def test_a_job_finds_models_below_the_folder_that_the_experiment_was_started_in(job_file, tmp_path, monkeypatch):
+    code = tmp_path / "code" / "abc" / "xval" / "worker"
+    code.mkdir(parents=True)
+    (code / "job_process.py").touch()
+    monkeypatch.setattr(run_job, "become", lambda command, variables: begun_in.append(Path.cwd()) or 0)
+    begun_in, started_in = [], Path.cwd()
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["run-job", str(job_file.relative_to(tmp_path))]) == 0
+
+    assert begun_in == [started_in]
 
 
 def test_a_link_is_named_as_it_was_given(tmp_path, capsys):

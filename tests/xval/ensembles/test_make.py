@@ -236,7 +236,7 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
 
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "ensemble 1+3" in printed
+    assert "ensemble 1+3, chosen" in printed  # told apart from the mean of the same, which may stand beside it
     assert "fold 1: instance " in printed
     assert "*: selected by the validation figure." in printed
     assert len(experiment.record(901)["items"]["validation"]) == 1

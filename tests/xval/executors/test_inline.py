@@ -16,7 +16,7 @@ def test_jobs_run_in_turn_and_a_crashed_one_again(monkeypatch, make_settings):
     ]
     ran, fates = [], {1: ["done"], 2: ["crashed", "crashed"], 3: ["done"]}
 
-    def run_job(job, report, *, device):
+    def run_job(job, report, *, device, raise_errors=False):
         ran.append(job.fold.number)
         report({"instance": 1, "fold": job.fold.number, "epoch": 1, "values": {}})
         return JobOutcome(1, job.fold.number, fates[job.fold.number].pop(0))

@@ -1,8 +1,9 @@
-"""Groups of jobs, their order and what is loaded ahead, with real worker processes in which no backend is loaded."""
+"""Jobs that crash, their order and what is loaded ahead, with real worker processes in which no backend is loaded."""
 
 import json
 import os
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -27,24 +28,27 @@ def note_end(job):
     with (Path(job.experiment_folder) / "ended").open("a") as file:
         print(json.dumps([job.fold.number, time.monotonic()]), file=file)
 
-def run(jobs, report, *, device):
-    for job in jobs:
-        tried = Path(job.experiment_folder) / f"tried_{job.instance}_{job.fold.number}"
-        fate = "done" if tried.exists() and job.options["once"] else job.options["fate"].get(str(job.fold.number), "done")
-        tried.touch()
-        share = os.environ.get("XVAL_GPU_MEMORY_SHARE")
-        if fate == "needs all":
-            fate = "crashed" if share else "done"
-        note(job, len(jobs), share, time.monotonic())
-        if fate == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(job.options["sleep_s"])
-        report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
-        note_end(job)
-        yield JobOutcome(
-            job.instance, job.fold.number, fate, error="because", seconds=1.0, memory_mb=1.0,
-            out_of_memory=fate == "crashed", gpu_memory_mb=job.options.get("takes_mb", 0.0),
-        )
+def run(job, report, *, device):
+    tried = Path(job.experiment_folder) / f"tried_{job.instance}_{job.fold.number}"
+    fate = "done" if tried.exists() and job.options["once"] else job.options["fate"].get(str(job.fold.number), "done")
+    tried.touch()
+    share = os.environ.get("XVAL_GPU_MEMORY_SHARE")
+    if fate == "needs all":
+        fate = "crashed" if share else "done"
+    note(job, share, time.monotonic())
+    if fate == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(job.options["sleep_s"])
+    report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
+    note_end(job)
+    return JobOutcome(
+        job.instance, job.fold.number, fate, error="because", seconds=1.0, memory_mb=1.0,
+        out_of_memory=fate == "crashed", gpu_memory_mb=job.options.get("takes_mb", 0.0),
+    )
+
+def check(jobs):
+    loaded = os.environ["KERAS_BACKEND"]
+    return [f"{job.settings.backend} in a process of {loaded}" for job in jobs if job.settings.backend != loaded]
 
 def preload(folder, settings):
     with Path(os.environ["XVAL_TEST_PRELOADED"]).open("a") as file:
@@ -55,7 +59,7 @@ def load():
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < int(os.environ["XVAL_TEST_WORKERS"]):
         time.sleep(0.01)
-    return WorkerTasks(run, check=lambda jobs: [], preload=preload)
+    return WorkerTasks(run, check, preload=preload)
 
 main(load)
 """
@@ -97,6 +101,15 @@ def make_jobs(tmp_path, make_settings):
         ]  # fmt: skip
 
     return make
+
+
+def test_models_are_built_with_the_backend_that_they_are_for(run, make_jobs):
+    first, second = make_jobs(1, 1)
+    second = replace(second, settings=second.settings.model_copy(update={"backend": "jax"}))
+
+    outcomes, _, _ = run([first, second])
+
+    assert {(outcome.instance, outcome.status) for outcome in outcomes} == {(1, "done"), (2, "done")}
 
 
 def test_a_dead_worker_fails_its_own_job_alone_which_runs_again_in_a_fresh_one(run, make_jobs):
@@ -153,7 +166,7 @@ def test_a_job_out_of_memory_on_a_shared_gpu_has_it_to_itself_and_fewer_workers_
     outcomes, ran, _ = run(jobs, n_workers=3, slots=[Slot("0", 1, 1 / 3)] * 3)
 
     assert sorted((each.fold, each.status) for each in outcomes) == [(fold, "done") for fold in range(1, 8)]
-    begun = [(fold, share, at) for _, fold, _, _, share, at in ran]
+    begun = [(fold, share, at) for _, fold, _, share, at in ran]
     ended = [json.loads(line) for line in (tmp_path / "ended").read_text().splitlines()]
     alone = [share for _, share, _ in begun].index(None)
     assert begun[alone][0] == 2
@@ -181,4 +194,4 @@ def test_a_job_that_finds_too_little_memory_on_all_of_a_gpu_fails_alone(run, mak
 
     found = {each.fold: (each.status, each.error) for each in outcomes}
     assert found == {1: ("crashed", "because, 2 times"), 2: ("done", "because"), 3: ("done", "because")}
-    assert [share is None for _, fold, _, _, share, _ in ran if fold == 1] == [False, True]
+    assert [share is None for _, fold, _, share, _ in ran if fold == 1] == [False, True]

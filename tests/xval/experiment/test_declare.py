@@ -204,6 +204,16 @@ def test_a_run_warns_of_failed_jobs_and_raises_where_all_failed(declare, project
     assert results.best == 2
 
 
+def test_a_run_of_which_trials_alone_failed_says_so(finished, monkeypatch):
+    monkeypatch.chdir(finished.folder)
+    monkeypatch.setattr("xval.experiment.declare.run_experiment", lambda *_: 1)
+    experiment = Experiment("a test", dataset="tones")
+    experiment[1] = {}
+
+    with pytest.warns(UserWarning, match=r"trials of a search failed; see their records in instance_<i>/search$"):
+        experiment.run()
+
+
 def test_a_part_of_the_notebook_itself_is_refused_with_a_way_out(declare):
     with pytest.raises(SettingsError, match=r"Put it into a file beside it, such as my_parts.py"):
         declare({"loss": "__main__.my_loss"}).run()

@@ -30,6 +30,7 @@ from xval.folds.split import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
 from xval.jobs.refit import choose_epochs
+from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.saved_models.description import read_description
@@ -218,8 +219,12 @@ def test_repeats_have_a_say_in_the_epochs(experiment, make):
     assert "from 2 folds" in printed
 
 
-def test_without_a_number_validation_selects_the_instance(experiment, make):
+def test_without_a_number_validation_selects_the_instance_also_beside_a_damaged_checkpoint(experiment, make):
+    checkpoint_path(experiment, JobKey(1, 0)).write_bytes(b"cut off")
+
     path, printed = make(None)
+
+    assert "begins again, its checkpoint is of no use: it is damaged" in printed
 
     losses = {i: np.mean([experiment.record(i, k)["metrics"]["validation"]["loss"] for k in (1, 2)]) for i in (1, 2)}
     assert losses[1] < losses[2]
@@ -228,6 +233,8 @@ def test_without_a_number_validation_selects_the_instance(experiment, make):
 
 
 def test_results_and_workbook_stay_as_they_are_and_runs_take_no_notice(experiment, make, finished):
+    for path in (experiment.workbook, experiment.page):
+        path.touch()  # a run makes those anew that are older than the copy of a fold folder
     before = contents(experiment.path)
 
     make()

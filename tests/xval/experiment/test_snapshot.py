@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -33,11 +34,13 @@ def test_the_same_code_is_copied_once_and_changed_code_anew(tmp_path):
     assert len(list((tmp_path / "code").iterdir())) == 2
 
 
-def test_a_script_of_the_project_is_copied_once_in_its_place(tmp_path):
-    copy = take_snapshot(tmp_path / "code", ROOT / "experiments" / "demo.py")
+@pytest.mark.parametrize("script", [ROOT / "experiments" / "demo.py", Path()])
+def test_a_script_of_the_project_or_none_is_copied_once_in_its_place_and_is_no_study(tmp_path, script):
+    copy = take_snapshot(tmp_path / "code", script)
 
     assert (copy / "experiments" / "demo.py").is_file()
     assert not (copy / "script").exists()
+    assert not (copy / "study_git_commit.txt").exists()
 
 
 def test_the_commit_and_the_changes_of_the_folder_of_the_script_stand_beside_those_of_the_project(tmp_path):

@@ -14,7 +14,7 @@ def run_job(pace, key, now, *, epochs, worker=0, start_up_s=0.0):
     now += start_up_s
     for epoch in range(1, epochs + 1):
         now += EPOCH_S
-        pace.end_epoch(worker, key, epoch, now)
+        pace.end_epoch(key, epoch, now)
     now += TEST_S
     pace.end(key, now - begun, now, is_done=True)
     return now
@@ -33,7 +33,7 @@ def test_nothing_is_said_until_something_is_known():
     pace = Pace({1: 3}, {1: 10})
     assert pace.of_run(0.0) is None
     pace.begin(0, JobKey(1, 1), 0.0)
-    pace.end_epoch(0, JobKey(1, 1), 1, START_UP_S)
+    pace.end_epoch(JobKey(1, 1), 1, START_UP_S)
     assert pace.of_run(START_UP_S) is None
     assert pace.of_job(JobKey(1, 1), START_UP_S) is None
 
@@ -53,7 +53,7 @@ def test_before_the_first_fold_ends_all_epochs_are_the_limit():
     pace = Pace({1: 3}, {1: 10})
     pace.begin(0, JobKey(1, 1), 0.0)
     for epoch in range(1, 5):
-        pace.end_epoch(0, JobKey(1, 1), epoch, START_UP_S + epoch * EPOCH_S)
+        pace.end_epoch(JobKey(1, 1), epoch, START_UP_S + epoch * EPOCH_S)
     now = START_UP_S + 4 * EPOCH_S
 
     assert pace.of_job(JobKey(1, 1), now) == TimeLeft(6 * EPOCH_S, is_limit=True)
@@ -67,7 +67,7 @@ def test_folds_that_early_stopping_ended_tell_how_long_the_others_take():
 
     pace.begin(0, JobKey(1, 2), now)
     for epoch in range(1, 41):
-        pace.end_epoch(0, JobKey(1, 2), epoch, now + epoch * EPOCH_S)
+        pace.end_epoch(JobKey(1, 2), epoch, now + epoch * EPOCH_S)
 
     assert pace.of_run(now + 40 * EPOCH_S) == TimeLeft(pytest.approx(60 * EPOCH_S + 20 * EPOCH_S + TEST_S), is_limit=True)
 
@@ -97,17 +97,6 @@ def test_instances_to_come_are_taken_to_be_as_long_which_is_said():
 
     assert left == TimeLeft(pytest.approx(3 * (10 * EPOCH_S + TEST_S)), is_limit=False, n_unknown=2)
     assert describe_time_left(left) == "about 18 s left if 2 instances to come take as long"
-
-
-def test_jobs_that_are_trained_together_end_together():
-    pace = Pace({1: 3}, {1: 10})
-    keys = [JobKey(1, fold) for fold in (1, 2, 3)]
-    pace.begin(0, keys[0], 0.0)
-    for epoch in (1, 2):
-        for key in keys:
-            pace.end_epoch(0, key, epoch, START_UP_S + epoch * EPOCH_S)
-
-    assert pace.of_run(START_UP_S + 2 * EPOCH_S) == TimeLeft(8 * EPOCH_S, is_limit=True)
 
 
 def test_a_job_without_epochs_counts_its_seconds():

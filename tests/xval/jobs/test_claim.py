@@ -1,11 +1,15 @@
-"""An error of a backend that found too little memory is known as one, also where Keras has passed it on."""
+"""How a claimed fold ends; an error of a backend that found too little memory is known as one, also passed on by Keras."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from xval.jobs.claim import is_out_of_memory
+from xval.folds.split import Fold
+from xval.jobs.claim import ClaimedFold, is_out_of_memory
+from xval.jobs.job import Job, Trial
+from xval.json_files import write_json
+from xval.results.folder import ExperimentFolder
 
 PROBE = """
 import keras
@@ -60,3 +64,19 @@ def test_what_another_error_was_raised_from_counts():
     error.__cause__ = RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)")
     assert is_out_of_memory(error)
     assert is_out_of_memory(MemoryError())
+
+
+@pytest.mark.parametrize(("trial", "figures"), [(None, {"accuracy": 0.5}), (Trial(3, {}), {"val_loss": 0.25})])
+def test_a_job_that_another_process_has_finished_meanwhile_has_the_figures_of_its_record(
+    tmp_path, make_settings, trial, figures
+):
+    fold = Fold(1, ("a",), ("b",), () if trial else ("c",))
+    job = Job(str(tmp_path), "", "", 1, fold, make_settings(), {}, "settings", "folds", 1, trial=trial)
+    record = {"status": "done", "settings_hash": "settings", "folds_hash": "folds"}
+    record["metrics"] = {"validation" if trial else "test": figures}
+    place = ExperimentFolder(tmp_path).fold_folder(*job.key)
+    place.mkdir(parents=True)
+    write_json(place / "record.json", record)
+
+    with ClaimedFold(job, lambda event: None, device="cpu") as claimed:
+        assert (claimed.outcome.status, claimed.outcome.test_metrics) == ("done", figures)

@@ -102,7 +102,12 @@ def test_a_missing_job_file_is_refused_with_what_is_wanted(tmp_path):
 
 @pytest.mark.parametrize(
     ("code", "text"),
-    [(3, "ended with exit code 3"), (-9, r"killed by SIGKILL \(the system may"), (-11, "killed by SIGSEGV$")],
+    [
+        (3, "ended with exit code 3"),
+        (-9, r"killed by SIGKILL \(the system may"),
+        (-11, "killed by SIGSEGV$"),
+        (-40, "by signal 40$"),
+    ],
 )
 def test_how_a_process_ended_is_told(code, text):
     with pytest.raises(AssertionError, match=text):

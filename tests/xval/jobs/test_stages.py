@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ def test_a_job_waits_for_the_models_of_its_fold(job):
     jobs = [job(1, 1, [model]), job(1, 2, [model]), job(2, 1), job(3, 1, [model, "results/instance_1/fold_1/model.keras"])]
 
     assert names(in_stages(jobs)) == [[(1, 2), (2, 1)], [(1, 1)], [(3, 1)]]
+
+
+def test_a_job_that_starts_from_a_model_waits_for_it(job):
+    initial_model = "results/instance_2/fold_{fold}/model.keras"
+    first, second, elsewhere = (
+        replace(each, settings=each.settings.model_copy(update={"initial_model": name}))
+        for each, name in ((job(1, 1), initial_model), (job(1, 2), initial_model), (job(4, 1), "https://host/a.keras#sha256=0"))
+    )
+
+    assert names(in_stages([first, second, job(2, 1), elsewhere])) == [[(1, 2), (2, 1), (4, 1)], [(1, 1)]]
 
 
 def test_the_same_file_by_another_path_is_the_same_file(tmp_path, monkeypatch, job):

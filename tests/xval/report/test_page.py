@@ -16,6 +16,7 @@ import soundfile
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from xval import load_predictions
+from xval.audit.verdict import Verdict
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.read_groups import read_groups
@@ -103,7 +104,7 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
     assert len(means) == 6
 
 
-def test_parameters_without_room_in_the_table_are_in_the_section_of_each_instance(copy, read_page):
+def test_parameters_without_room_in_the_table_are_in_that_of_settings_and_with_each_instance(copy, read_page):
     names = [f"parameter_number_{n}_of_many" for n in range(9)]
     for number in (1, 2, 3):
         path = copy.instance_folder(number) / "settings.json"
@@ -116,7 +117,10 @@ def test_parameters_without_room_in_the_table_are_in_the_section_of_each_instanc
     header = [cell["text"] for cell in page.tables["instances"][0][0]]
     shown = [name for name in names if name in header]
     assert 0 < len(shown) < len(names)
-    assert f"{names[-1]}: see each instance" in page.text["instances"]
+    assert f"{names[-1]}: see Settings that differ" in page.text["instances"]
+    (settings,) = page.tables["settings"]
+    assert [cell["text"] for cell in settings[0]][-len(names) :] == names
+    assert [[cell["text"] for cell in row[-len(names) :]] for row in settings[1:]] == [[f"value_{n}"] * 9 for n in (1, 2, 3)]
     assert all(f"{name} = value_{number}" in page.text["details"] for name in names for number in (1, 2, 3))
 
 
@@ -179,16 +183,20 @@ def test_without_the_corpus_the_page_says_so(copy, read_page):
     assert not page.of("audio")
 
 
-def test_a_page_while_folds_are_missing(copy, read_page):
+def test_a_page_while_folds_are_missing_and_rules_are_broken(copy, read_page, monkeypatch):
     shutil.rmtree(copy.fold_folder(2, 1))
     for fold in (1, 2):
         shutil.rmtree(copy.fold_folder(3, fold))
     rebuild(copy)
 
-    page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
+    faults = tuple(f"fault {number}." for number in range(1, 8))
+    monkeypatch.setattr("xval.report.contents.audit", lambda *_, **__: [Verdict("files", "all are there", "FAILED", 3, faults)])
+
+    page = read_page(write_page(copy, PageRequest(with_audio=False)))
 
     assert "3 of 6 folds done" in page.text["header"]
     assert "Folds are missing" in page.text["answer"]
+    assert "fault 5. and 2 more: python -m xval check" in page.text["protocol"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

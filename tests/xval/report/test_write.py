@@ -8,9 +8,12 @@ from xval.report.write import write_page
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_page_that_cannot_be_written_does_not_fail_the_run(project, monkeypatch, read_page):
+def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_writes_it(project, monkeypatch, read_page):
     def refuse(*_):
         raise OSError("the disk is full")
+
+    def interrupt(*_):  # Ctrl-C after the last job
+        raise KeyboardInterrupt
 
     project.write_script({"architecture": "logistic"}, num_folds=2, page="complete")
     with monkeypatch.context() as patched:
@@ -20,13 +23,22 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run(project, monkeypatc
     assert "the page is not up to date: OSError: the disk is full" in ended.stdout
     assert not (project.results / "report.html").exists()
 
-    ended = project.run_module("xval", "report", str(project.results))
+    ended = project.run()
 
     assert ended.returncode == 0, ended.stderr
+    assert "Nothing to do: all 2 jobs are done." in ended.stdout
     page = read_page(project.results / "report.html")
     assert "handed in as arrays" in page.text["errors"]
     assert "1 instance to compare" in page.text["comparison"]
     assert "Leakage and figures were audited by" in page.text["protocol"]
+    written_ns = (project.results / "report.html").stat().st_mtime_ns
+    project.run()
+    assert (project.results / "report.html").stat().st_mtime_ns == written_ns
+    with monkeypatch.context() as patched:
+        patched.setattr("xval.experiment.derived_files.write_page", interrupt)
+        assert project.run("--overwrite").returncode == 130
+    project.run()
+    assert (project.results / "report.html").stat().st_mtime_ns > written_ns
 
 
 def test_an_instance_without_a_finished_fold_has_no_errors_to_show(copy):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import xval
-from xval import load_predictions, load_results
+from xval import load_figures, load_predictions, load_results
 from xval.errors import ResultsError
 from xval.json_files import write_json
 from xval.results.read import read_done
@@ -100,6 +100,11 @@ def test_several_experiments_are_told_apart(tmp_path, make_results, name):
 
     found = table.query("side == 'test'").set_index(["dataset", "experiment"])["value"]
     assert list(found.items()) == [(("demo", 2), 0.02), (("demo", 10), 0.1)]
+
+
+def test_figures_over_items_are_not_asked_of_a_fold_alone(two_instances):
+    with pytest.raises(ResultsError, match=r"fold_1: .* of all folds; name the folder of the instance, .*instance_1"):
+        load_figures(two_instances.folder.fold_folder(1, 1))
 
 
 def test_two_folders_of_one_experiment_are_refused(tmp_path, make_results):

@@ -79,7 +79,7 @@ def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_
 
 def test_few_validation_items_are_said_where_they_rank_instances(make_instance, make_record):
     def instance(number, *validating):
-        records = [with_sides(make_record, fold, 0.5, 0.5) for fold in (1, 2)]
+        records = [with_sides(make_record, fold, 0.5, 0.5) for fold, _ in enumerate(validating, start=1)]
         for record, item in zip(records, validating, strict=True):
             record["items"] = {"training": ["a", "b"], "validation": [*item], "test": ["d", "e"]}
         return make_instance(number, records, learning_rate=number)
@@ -89,6 +89,7 @@ def test_few_validation_items_are_said_where_they_rank_instances(make_instance, 
     assert "next_fold" not in text, "two folds leave no third one to validate"
     assert "few validation items" not in texts([instance(1, "c", "c")])
     assert "few validation items" not in texts([instance(number, "abc", "ab") for number in (1, 2)])
+    assert "few validation items" not in texts([instance(1, "c"), instance(2, "abc", "ab")]), "1 has not ended"
 
 
 @pytest.mark.parametrize(

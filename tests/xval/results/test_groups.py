@@ -66,6 +66,9 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
         assert figure.interval.low < figure.value < figure.interval.high
         assert (figure.n_items, figure.n_clips) == (4, 4 * N_CLIPS)
     assert "24 test clips have no gender" in " ".join(found.notes)
+    column = find_groups(table, "gender")
+    found = measure_groups(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
+    assert "No clip of other was tested." in found.notes
     assert "Fewer than 6 items tell little about others: female (4), male (4)" in " ".join(found.notes)
 
 

@@ -225,6 +225,8 @@ def test_without_any_finished_fold_nothing_is_selected(make_instance, make_failu
     assert rank_instances(metric_dicts).selected is None
     assert describe_selection(metric_dicts) == "No fold is finished yet."
     assert summary_table(metric_dicts)[1] == [("1", "", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
+    undefined = [make_instance(1, [{"accuracy": 0.5, "auc": None}], monitor="val_auc")]  # the validation items have one class
+    assert describe_selection(undefined) == "No instance is selected: none has a validation auc."
 
 
 def test_the_best_of_some_come_by_number_and_unranked_ones_only_where_there_is_room():
@@ -280,7 +282,7 @@ def test_a_metric_beside_those_of_the_task_ranks_and_is_best_by_its_own_directio
 
 def test_the_selection_is_explained_with_chance(make_instance):
     metric_dicts = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
-    assert describe_selection(metric_dicts[:1]).startswith("Instance 1 alone: mean validation accuracy (0.600). On the test")
+    assert describe_selection(metric_dicts[:1]).startswith("Instance 1 has a mean validation accuracy of 0.600. On the test")
     assert describe_selection(metric_dicts) == (
         "Instance 1 is selected: best mean validation accuracy (0.600). "
         "On the test items it reaches balanced_accuracy 0.400 (chance 0.500), accuracy 0.500 (chance 0.500)."

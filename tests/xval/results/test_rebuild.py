@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from xval.errors import ResultsError
-from xval.json_files import read_json
+from xval.json_files import read_json, write_json
 from xval.results import folder as folder_module
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.rebuild import DerivedFiles, is_stale, read_metric_dicts, rebuild
@@ -207,6 +207,44 @@ def test_derived_files_are_stale_where_the_metric_dict_of_an_instance_is_gone(fo
     assert is_stale(folder)
     rebuild(folder)
     assert not is_stale(folder)
+
+
+def test_derived_files_are_stale_where_a_fold_is_put_back_that_was_moved_away(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(1, 2, 0.75)
+    fold, elsewhere = folder.fold_folder(1, 2), folder.path / "elsewhere"
+    fold.rename(elsewhere)
+    rebuild(folder)
+    assert figures(folder) == {(1, 1): 0.5}
+    time.sleep(0.02)
+
+    elsewhere.rename(fold)  # it is older than the workbook
+
+    assert is_stale(folder, put_there=True)
+    rebuild(folder)
+    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
+    assert not is_stale(folder, put_there=True)
+
+
+def test_derived_files_are_stale_where_metrics_were_added_since(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    time.sleep(0.02)
+
+    write_json(folder.added_metrics, {"metrics": []})  # as rebuild --metrics does before it begins
+
+    assert is_stale(folder)
+
+
+def test_settings_that_are_damaged_before_the_first_fold_are_named_and_the_others_written(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    (folder.instance_folder(2)).mkdir()
+    (folder.instance_folder(2) / "settings.json").write_text("{")
+
+    (line,) = rebuild(folder)
+
+    assert "instance_2/settings.json: not readable as JSON" in line
+    assert figures(folder) == {(1, 1): 0.5}
 
 
 def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(folder, end_fold, monkeypatch):

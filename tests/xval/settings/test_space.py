@@ -4,7 +4,7 @@ import pytest
 
 from xval import Experiment, choice, integers, log_uniform, uniform
 from xval.errors import SettingsError
-from xval.settings.resolve import Declaration, resolve
+from xval.settings.resolve import Declaration, resolve, resolve_values
 from xval.settings.space import SearchPlan
 
 
@@ -89,6 +89,15 @@ def test_what_is_searched_is_not_set_for_the_run_and_says_where_it_comes_from():
     assert (found.sources["learning_rate"], found.sources["num_epochs"]) == ("search", "config.ini")
     with pytest.raises(SettingsError, match="'learning_rate' is searched and cannot be set for the run"):
         search({"learning_rate": log_uniform(1e-4, 1e-2)}, overrides={"learning_rate": "0.01"})
+
+
+def test_a_search_may_be_declared_for_all_instances_or_set_for_the_run():
+    plan, given = SearchPlan({"dropout": uniform(0, 0.4)}, 3).to_text(), {"architecture": "mlp", "monitor": "val_accuracy"}
+    declaration = Declaration("exp.py", "exp.py", "a test", given | {"search": plan}, {1: {}})
+    assert resolve(declaration)[0].settings.search == plan
+    declaration.parameters.pop("search")
+    assert resolve(declaration, None, {"search": plan})[0].settings.search == plan
+    assert resolve_values(declaration, 1, {"search": plan}, {"dropout": 0.1}).settings.search is None
 
 
 def test_a_search_is_an_instance_with_a_hash_of_its_own():

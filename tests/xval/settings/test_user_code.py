@@ -90,6 +90,47 @@ def test_an_architecture_of_ones_own_that_is_none_is_refused(own_package, name, 
         find_architecture(name)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"import keras\nBLOCKS = (keras.layers.Dense, keras.layers.GRU)\n",
+        b"\xef\xbb\xbf# as some editors begin a file\n",
+        b"# -*- coding: latin-1 -*-\n# f\xfcr\n",
+    ],
+)
+def test_an_architecture_of_ones_own_may_be_written_in_any_way_that_python_reads(own_package, source):
+    find_architecture.cache_clear()
+    lines = b"features = 'waveform'\ndef build(input_shape, output_shape, *, n: int = 3): pass\n"
+    (own_package / "other.py").write_bytes(source + lines)
+
+    found = find_architecture("own_package.other")
+
+    assert (found.features, set(found.options)) == ("waveform", {"n"})
+    assert "own_package/other.py" in own_files(["own_package.other"], known=["xval"])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (b"NAME = 'f\xfcr'\ndef build(i, o): pass\n", r"spoilt\.py, line .*'utf-8' codec can't decode byte 0xfc"),
+        (
+            b"BOTH = ()\ntask_types = (*BOTH, 'regression')\ndef build(i, o): pass\n",
+            r"spoilt\.py, line 2: task_types = .*literal",
+        ),
+        (
+            b"NAME = 'conv'\nreshaping_type = NAME\ndef build(i, o): pass\n",
+            r"spoilt\.py, line 2: reshaping_type = NAME.*literal",
+        ),
+    ],
+)
+def test_an_architecture_that_cannot_be_read_is_refused_with_the_line(own_package, source, message):
+    find_architecture.cache_clear()
+    (own_package / "spoilt.py").write_bytes(source)
+
+    with pytest.raises(SettingsError, match=message):
+        find_architecture("own_package.spoilt")
+
+
 def test_the_files_of_a_module_are_its_package_and_what_of_ones_own_it_imports(own_package):
     (own_package.parent / "alone.py").write_text("import numpy\nimport json\nimport neighbour\n")
     (own_package.parent / "neighbour.py").write_text("import alone\n")

@@ -1,6 +1,7 @@
 """Comparisons of instances on the same folds."""
 
 import math
+import tracemalloc
 from itertools import product
 
 import baycomp
@@ -86,6 +87,18 @@ def test_above_14_items_signs_are_drawn_and_p_is_never_0():
     assert found.p == pytest.approx(np.mean(np.abs(every) >= abs(differences.sum()) - 1e-12), abs=0.005)
     assert found == sign_flip(differences)
     assert sign_flip(np.ones(40), n_draws=999)[:2] == (1 / 1000, 1 / 1000)
+
+
+def test_signs_of_many_items_are_drawn_in_little_memory():
+    differences = np.random.default_rng(0).normal(0.1, 1, 1001)
+    tracemalloc.start()
+    found = sign_flip(differences, n_draws=20_001)
+    (_, peak_bytes), _ = tracemalloc.get_traced_memory(), tracemalloc.stop()
+
+    assert peak_bytes < 10e6
+    drawn = np.random.default_rng(0).integers(2, size=(20_001, 1001), dtype=np.int8)  # the same signs, all at once
+    n_far = np.sum(np.abs((1 - 2 * drawn) @ differences) >= abs(differences.sum()) - 1e-9)
+    assert found.p == (1 + n_far) / 20_002
 
 
 @pytest.mark.parametrize("n_tests", [1, 2, 7, 30])

@@ -34,6 +34,9 @@ def test_limits_keep_within_the_bounds_on_the_scale_of_the_figure():
     assert mean_interval(values, bounds=(0, math.inf))[:2] == pytest.approx(
         [mean / np.exp(half / mean), mean * np.exp(half / mean)]
     )
+    # as of R2: the distance to 1 is an error without an upper bound
+    gap = (1 - mean) * np.exp([half / (1 - mean), -half / (1 - mean)])
+    assert mean_interval(values, bounds=(-math.inf, 1))[:2] == pytest.approx(1 - gap)
     # between -1 and 1 the scale is Fisher's z
     z = np.arctanh(mean) + np.array([-1, 1]) * half / (1 - mean**2)
     assert mean_interval(values, bounds=(-1, 1))[:2] == pytest.approx(np.tanh(z))
@@ -69,7 +72,8 @@ def test_bca_is_that_of_scipy_on_the_same_resamples():
     assert found.method == "BCa bootstrap"
 
 
-def test_the_jackknife_of_many_items_leaves_out_groups():
+@pytest.mark.parametrize("bootstrap", [True, False])
+def test_the_jackknife_of_many_items_leaves_out_groups(bootstrap):
     values = draw(3000)
     n_calls = 0
 
@@ -78,9 +82,9 @@ def test_the_jackknife_of_many_items_leaves_out_groups():
         n_calls += 1
         return float(values[items].mean())
 
-    found = figure_interval(3000, compute)
+    found = figure_interval(3000, compute, bootstrap=bootstrap)
 
-    assert n_calls == 1 + 500 + N_RESAMPLES
+    assert n_calls == 1 + 500 + bootstrap * N_RESAMPLES
     assert found[:2] == pytest.approx(stats.t.interval(0.95, 2999, values.mean(), stats.sem(values)), abs=1e-3)
 
 

@@ -39,6 +39,10 @@ class Wrong(keras.callbacks.Callback):
 def divide(epoch):
     return 1 / epoch
 
+class Narrow(keras.callbacks.Callback):
+    def on_train_begin(self):
+        pass
+
 def none():
     return None
 
@@ -90,6 +94,11 @@ def test_an_error_in_a_callback_is_named_with_its_file_and_line(run):
         JobError, match=rf"callback 'own_package.follow.Wrong', .*follow\.py, line {line}: ZeroDivisionError: div"
     ):
         run("Wrong")
+
+
+def test_a_callback_that_cannot_be_called_as_keras_does_is_named(run):
+    with pytest.raises(JobError, match=r"callback 'own_package.follow.Narrow': TypeError: .*on_train_begin\(\) takes 1 pos"):
+        run("Narrow")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pandas as pd
 from xval.new_data.evaluation import Outcome
 from xval.new_data.figures import Figures
 from xval.settings.tasks import find_task
+from xval.statistics.intervals import FEWEST_ITEMS, Interval
 
 _MOST_CLASSES, _MOST_ITEMS, _MOST_CONFUSIONS = 20, 5, 5
 _LABEL_WIDTH = 13
@@ -45,6 +46,8 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
         lines.append(_labelled("Left out", f"{_count(len(outcome.left_out), _noun(subject))}, listed in left_out.csv"))
     lines += [_labelled("Warning", warning) for warning in outcome.warnings]
     lines += ["", *_figure_lines(figures)]
+    if caution := Interval(0, 1, n_items, "").caution:
+        lines.append(f"({caution}{f'; intervals take {FEWEST_ITEMS} items' if n_items < FEWEST_ITEMS else ''})")
     if figures.class_metrics is not None:
         lines += ["", *_class_lines(figures.class_metrics)]
     if figures.confusion_matrix is not None:
@@ -93,7 +96,6 @@ def _figure_lines(figures: Figures) -> Iterator[str]:
             how = f"95 %, {interval.method}, over {interval.n_items} items{undefined}"
             between = f"   {interval.low:.3f} to {interval.high:.3f} ({how})"
         yield f"{name:{width}}  {number(value):>8}{between}"
-    yield from sorted({f"({interval.caution})" for interval in figures.intervals.values() if interval.caution})
 
 
 def _class_lines(table: pd.DataFrame) -> list[str]:

@@ -109,7 +109,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         ResultsError: An experiment or an instance is not there.
     """
     wanted: dict[tuple[Path, int], ExperimentFolder] = {}
-    for name in [*([] if baseline is None else [baseline]), *(instances or home.instances())]:
+    for name in [*([] if baseline is None else [baseline]), *(instances or filter(home.has_begun, home.instances()))]:
         found = _NAME.fullmatch(str(name))
         if found is None:
             raise SettingsError(
@@ -122,7 +122,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
         for records in find_instances(experiment.path, [number for of, number in wanted if of == path]):
             read[path, records.number] = _Chosen(f"{prefix}{records.number}", records)
-    chosen = [read[key] for key in wanted if key in read]
+    chosen = [read[key] for key in wanted]
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         raise SettingsError(f"{home.path}: {len(chosen)} instance to compare; wanted are two or more. Available: {available}.")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xval.errors import ResultsError
-from xval.results.finished_folds import InstanceRecords, expect
+from xval.results.finished_folds import InstanceRecords
 from xval.results.read import REMEDY, Record
-from xval.results.summary import value_of
+from xval.results.summary import number_of
 
 _ROUNDING = 1e-6  # metrics are float64; some are computed of float32
 
@@ -72,7 +72,7 @@ def read_competitor(instance: InstanceRecords, name: str, metric: str) -> Compet
     figures = tuple(_fold_figure(instance, record, metric) for record in records)
     left_out = {each["fold"]: f"failed: {each['error']}" if each["error"] else each["status"] for each in instance.not_done()}
     left_out |= {figure.fold: f"{metric} is undefined" for figure in figures if math.isnan(figure.value)}
-    counts = [item.get("n_clips") for record in records for item in record["item_metrics"].get("test", {}).values()]
+    counts = [item["n_clips"] for record in records for item in record["item_metrics"]["test"].values()]
     settings = instance.written.settings
     return Competitor(name, settings.comment_1 or settings.architecture, figures, left_out, set(counts) == {1})
 
@@ -84,30 +84,24 @@ def metric_names(records: Iterable[Record]) -> list[str]:
 
 def _test_metrics(record: Record) -> dict[str, Any]:
     """Return the test metrics of clips, and those that only examples have, such as the loss."""
-    return {**record["metrics"].get("test", {}), **record["clip_metrics"].get("test", {})}
+    return record["metrics"]["test"] | record["clip_metrics"]["test"]  # type: ignore[no-any-return]
 
 
 def _fold_figure(instance: InstanceRecords, record: Record, metric: str) -> FoldFigure:
-    path = instance.experiment.fold_folder(instance.number, record["fold"], record.get("repeat", 1)) / "record.json"
     tested, training = record["items"]["test"], record["items"]["training"]
     if not training:
+        path = instance.experiment.fold_folder(instance.number, record["fold"], record["repeat"]) / "record.json"
         raise ResultsError(f"{path}: damaged, no item has trained. {REMEDY}")
-    value = _number(_test_metrics(record).get(metric))
-    items = expect(record["item_metrics"], "test", dict, path)
-    of_items = {str(item): _number(found.get(metric)) for item, found in items.items()}
-    n_clips = [int(found.get("n_clips", 0)) for found in items.values()]
+    value, items = number_of(_test_metrics(record).get(metric)), record["item_metrics"]["test"]
+    of_items = {item: number_of(found.get(metric)) for item, found in items.items()}
+    n_clips = [found["n_clips"] for found in items.values()]
     weighted = math.fsum(figure * n for figure, n in zip(of_items.values(), n_clips, strict=True))
     is_mean = sum(n_clips) > 0 and math.isclose(weighted / sum(n_clips), value, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
     return FoldFigure(
         record["fold"],
-        record.get("repeat", 1),
+        record["repeat"],
         value,
         tuple(tested),
         len(tested) / len(training),
         of_items if is_mean else None,
     )
-
-
-def _number(value: object) -> float:
-    number = value_of(value)
-    return math.nan if number is None else number

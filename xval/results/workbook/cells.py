@@ -32,7 +32,8 @@ LINK = _look(font_color="#0563C1", underline=1)
 RED, RED_FILL = _look(font_color="#9C0006"), _fill("FFC7CE")
 GREEN_FONT, GREEN_FILL = _look(bold=True, font_color="#005000"), _fill("A9E29C")
 BLUE_FONT, BLUE_FILL = _look(bold=True, font_color="#1F3FBF"), _fill("CFE2FF")
-SELECTED = _look(bold=True, font_color="#0563C1", underline=1, bg_color="#FFD966")
+SELECTED_FILL = _fill("FFD966")
+SELECTED = (*LINK, *BOLD, *SELECTED_FILL)
 YELLOW_FILL = _fill("FFF2CC")
 CENTRE = _look(align="center", valign="vcenter", text_wrap=True)
 RIGHT, LEFT = _look(align="right"), _look(align="left")
@@ -94,6 +95,11 @@ def text_width(values: Sequence[object], *, lowest: float = 8, highest: float = 
     shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
     longest = max((len(line) for text in shown for line in text.splitlines()), default=0)
     return min(max(longest + 2, lowest), highest)
+
+
+def header_width(name: str, *, lowest: float) -> float:
+    """Return a column width at which a header is broken between its words alone."""
+    return max(lowest, *(len(word) + 2 for word in name.split()))
 
 
 def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> list[int]:

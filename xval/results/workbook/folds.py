@@ -4,9 +4,9 @@ Comes in: metric dicts. Goes out: the fold records as a table.
 """
 
 from xval.results.job_key import JobKey
-from xval.results.read import Record
+from xval.results.read import FIGURE_PLACES, Record
 from xval.results.repeats import jobs_of
-from xval.results.summary import CLIP_SIDES, SIDE_NAMES, direction
+from xval.results.summary import SIDE_NAMES, direction
 from xval.results.workbook import cells
 from xval.results.workbook.contents import Contents
 from xval.results.workbook.folding import describe_folded, fold_equal
@@ -35,9 +35,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     earlier = [_EARLIER] if any(_earlier_models(record) for _, record in jobs) else []
     header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST, *earlier]
     sheet.put_header(header, height=48)
-    for column, (side, metric) in enumerate(pairs, start=len(_FIRST) + 1):
+    for column, (side, _) in enumerate(pairs, start=len(_FIRST) + 1):
         sheet.style(1, column, cells.side_header(side))
-        sheet.set_width(column, max(9, len(metric) + 2))
+        sheet.set_width(column, cells.header_width(header[column - 1], lowest=9))
     for column, name in enumerate(header, start=1):
         if name in _FIRST or name in _LAST or name in earlier:
             sheet.set_width(column, _WIDTHS.get(name, 10))
@@ -98,6 +98,6 @@ def _earlier_models(record: Record) -> str:
 
 def _metric(record: Record, side: str, metric: str) -> float | None:
     """Return a metric of a record; None: not computed, NaN: undefined."""
-    group = "clip_metrics" if side in CLIP_SIDES else "metrics"
-    values = record.get(group, {}).get(side.removeprefix("clip_"), {})
+    part, of_part = FIGURE_PLACES[side]
+    values = record.get(part, {}).get(of_part, {})
     return cells.metric_value(values[metric]) if metric in values else None

@@ -58,11 +58,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column, text in enumerate(header, start=1):
         sheet.put(_HEADER_ROW, column, text, "", cells.HEADER)
         texts = sheet.values(range(_HEADER_ROW + 1, last_row + 1), column)
-        is_text = header[column - 1] in ("comment_1", "figure", "label")
-        sheet.set_width(
-            column,
-            cells.text_width(texts, lowest=18, highest=64) if is_text else max(11, *(len(word) + 2 for word in text.split())),
-        )
+        is_text = text in ("comment_1", "figure", "label")
+        width = cells.text_width(texts, lowest=18, highest=64) if is_text else cells.header_width(text, lowest=11)
+        sheet.set_width(column, width)
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
         f"Best first by the mean {ranked_by}. Points: {name}; bars: its 95 % interval over items; line: chance.",

@@ -48,7 +48,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 2 if row == last_row else 1
             listed = ", ".join(f"{name} {share:.2f}" for name, share in importance.items())
             sheet.put(row, 1, f"Importance in instance {instance} (fANOVA, share of the variance of the scores): {listed}")
-    for column, width in enumerate((10, 8, 8, 11, 10, 16, 8, 10, *[16] * len(names)), start=1):
+    widths = (10, 8, 8, 11, 10, 16, 8, 10, *(cells.header_width(name, lowest=16) for name in names))
+    for column, width in enumerate(widths, start=1):
         sheet.set_width(column, width)
     sheet.put_notes(row + 2, _NOTES)
     sheet.made.freeze_panes("D2")

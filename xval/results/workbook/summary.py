@@ -67,6 +67,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             sheet.redden(row, last_column)
         if metric_dict["instance"] == ranking.selected:
             sheet.style(row, 1, cells.SELECTED)
+            for column in range(2, len(names) + 1):
+                sheet.style(row, column, cells.SELECTED_FILL)
     for column, name in [*enumerate(names, start=1), *enumerate(LAST_COLUMNS, start=first_last)]:
         _put_tall_header(sheet, column, name, len(metric_dicts))
     for first, (side, metric) in zip(firsts, pairs, strict=False):

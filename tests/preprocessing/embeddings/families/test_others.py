@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preprocessing.embeddings.embedder import load_embedder
+from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.embeddings.examples import embed_clip, embed_pieces
 from xval.errors import SettingsError
 
@@ -90,6 +90,16 @@ def test_pooling_takes_mean_and_deviation_of_the_frames_of_a_layer(settings: Cal
     padded = embed_clip(samples, settings(f"onnx:{path}", embedding_layer=0, embedding_pooling="none"), 4800).predictors
     assert padded.shape == (1, 60, 3)
     assert not padded[0, 50:].any()
+
+
+@pytest.mark.parametrize("rate_hz", ["null", '"16000"', "0", "true"])
+def test_a_saved_model_that_does_not_say_its_rate_is_refused(
+    rate_hz: str, settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "a.keras").touch()
+    (tmp_path / "a.json").write_text('{"feature_settings": {"sample_rate_hz": ' + rate_hz + "}}")
+    with pytest.raises(SettingsError, match="does not say what the model reads"):
+        identify(settings(f"keras:{tmp_path / 'a.keras'}"))
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,6 @@ def test_weights_that_are_missing_pickled_or_of_another_model_are_refused_with_t
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
     refuses(folder, "type 'bert', from which no embeddings are taken. Allowed: wav2vec2")
+    for damaged in ("{", "[]", '{"sampling_rate": 0}'):
+        (folder / "preprocessor_config.json").write_text(damaged)
+        refuses(folder, "preprocessor_config.json names no sampling_rate")

@@ -43,6 +43,8 @@ def test_a_report_over_few_items_says_how_little_they_tell(make_outcome):
     lines = describe(*make_outcome(n_items=4))
 
     assert [line for line in lines if line.startswith("(4 items tell little about others")]
+    lines = describe(*make_outcome(n_items=2))
+    assert any(line.startswith("(2 items tell little") and line.endswith("; intervals take 3 items)") for line in lines)
 
 
 def test_many_classes_do_not_fill_the_screen(make_outcome):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from xval.ensembles.members import find_members
 from xval.errors import ResultsError, SettingsError
 from xval.results.comparison.choose import compare_instances
 from xval.results.comparison.text import describe_limits
@@ -44,6 +45,16 @@ def test_a_baseline_may_be_named_and_is_not_compared_with_itself(experiment, bas
     found = compare_in(experiment, 3, "1", 3, baseline=baseline)
 
     assert (found.baseline, found.baseline_reason, [pair.instance for pair in found.pairs]) == ("1", "as chosen", ["3"])
+
+
+def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experiment):
+    (experiment.folder.path / "instance_901").mkdir()  # as by a try that was killed before it wrote its settings
+
+    with pytest.raises(ResultsError, match=r"no instance 901\. Available: 1, 2, 3"):
+        compare_in(experiment, 1, 2, baseline=901)
+    with pytest.raises(ResultsError, match="no instance 901"):
+        find_members(experiment.folder, [1, 901])
+    assert len(compare_in(experiment).pairs) == 2
 
 
 def test_the_ratio_counts_the_items_that_really_trained(experiment):

@@ -56,3 +56,10 @@ def test_what_earlier_models_have_heard_has_a_column_where_there_are_such(workbo
     taken = "unseen; 2 of 3 layers copied, new: dense"
     assert [row["earlier models"].value for row in rows] == [None, taken, "unknown: no hashes", "unknown: nobody knows"]
     assert "earlier models" not in rows_of(workbook_of([make_instance(1, [record()])])["folds"])[0]
+
+
+def test_a_header_is_broken_between_its_words_alone(workbook_of, make_instance):
+    sheet = workbook_of([make_instance(1, [{"loss": 0.5, "balanced_accuracy": 0.5}])])["folds"]
+    widths = {cell.value: sheet.column_dimensions[cell.column_letter].width for cell in sheet[1]}
+    assert "validation loss" in widths
+    assert not {name: width for name, width in widths.items() if width < max(map(len, name.split())) + 1}
