@@ -20,7 +20,7 @@ from xval.folds.split import Fold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import read_instance
-from xval.json_files import write_json
+from xval.json_files import name_refused, write_json
 from xval.operating_system import peak_memory_mb, read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -117,7 +117,8 @@ def _make_folds(
                 weights[job.fold.number] = [(JobKey.of(member), member["weight"]) for member in record["members"]]
             for key, temporary in made.items():
                 folder.publish(temporary, *key)
-    except BaseException:
+    except BaseException as error:
+        name_refused(error, folder.instance_folder(instance.number))
         if is_ours and not had_jobs:
             shutil.rmtree(folder.instance_folder(instance.number), ignore_errors=True)
         raise

@@ -240,7 +240,8 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
 
         def report(event: Mapping[str, Any]) -> None:
             if "note" in event:
-                console.print(f"instance {job.instance}: {event['note']}", soft_wrap=True, markup=False)
+                note = event["note"].replace(f"fold {ALL_ITEMS}", "the final model", 1)
+                console.print(f"instance {job.instance}: {note}", soft_wrap=True, markup=False)
             elif event["epoch"]:
                 advance(event["epoch"], n_epochs)
 

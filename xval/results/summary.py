@@ -296,5 +296,4 @@ def _deviation(numbers: Sequence[float]) -> float:
 
 
 def _differs(name: str, parameters: Sequence[Mapping[str, object]]) -> bool:
-    missing = object()
-    return any(each.get(name, missing) != parameters[0].get(name, missing) for each in parameters)
+    return any((name in each, each.get(name)) != (name in parameters[0], parameters[0].get(name)) for each in parameters)

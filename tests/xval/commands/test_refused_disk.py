@@ -8,10 +8,13 @@ import shutil
 import signal
 import sys
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from xval.operating_system import ENDING_SIGNALS
 
 RESULTS = "results/tones/experiment_1"
 MODEL = f"{RESULTS}/instance_1/fold_1/model.keras"
@@ -143,7 +146,8 @@ def test_a_command_says_which_file_cannot_be_written_and_leaves_everything_as_it
 def test_a_signal_while_a_command_writes_ends_it_and_leaves_everything_as_it_was(
     command, finished, tmp_path, monkeypatch, request, name
 ):
-    request.addfinalizer(lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))  # ignored at the end of a program
+    for number in ENDING_SIGNALS:  # ignored at the end of a program
+        request.addfinalizer(partial(signal.signal, number, signal.SIG_DFL))
     folder = shutil.copytree(finished.folder, tmp_path / "copy")
     monkeypatch.chdir(folder)
     monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)

@@ -421,7 +421,7 @@ def test_stopped_after_an_epoch_the_same_command_goes_on_with_the_next(experimen
 
     model, printed = make(epochs=4)
 
-    assert "goes on at epoch 2 of 4" in printed
+    assert "the final model goes on at epoch 2 of 4" in printed
     assert "Training on 5 items: 4 of 4 epochs" in printed
     assert record_of(model)["went_on"]["after_epoch"] == 1
 
