@@ -24,4 +24,4 @@ def test_a_few_damaged_files_kills_and_full_disks_do_no_harm():
 
     tried = {kind: (int(n), int(failed)) for kind, n, failed in re.findall(r"^(\w+) +(\d+) +(\d+) ", printed, re.MULTILINE)}
     assert tried == {"audio": (6, 0), "kills": (4, 0), "full_disk": (tried["full_disk"][0], 0)}
-    assert tried["full_disk"][0] > 3
+    assert tried["full_disk"][0] >= 3

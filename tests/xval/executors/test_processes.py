@@ -151,7 +151,8 @@ def test_two_workers_keep_to_an_instance_each(run, make_jobs):
 def test_the_store_of_the_next_job_is_loaded_meanwhile_and_no_other(run, make_jobs, tmp_path):
     run(make_jobs(2, 1, 1, 1, stores={2: "second", 3: "second", 4: "third"}))
 
-    assert [json.loads(line) for line in (tmp_path / "preloaded").read_text().splitlines()] == [["second", 2], ["third", 4]]
+    loaded = [json.loads(line) for line in (tmp_path / "preloaded").read_text().splitlines()]
+    assert sorted(loaded) == [["second", 2], ["third", 4]]  # each in a thread of its own, beside jobs that take no time
 
 
 @pytest.mark.parametrize(("takes_mb", "n_later"), [(0.0, 2), (700.0, 1)])
