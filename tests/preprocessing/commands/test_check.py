@@ -239,7 +239,7 @@ def test_classes_items_and_rates_of_the_corpus(corpus: Corpus, capsys: pytest.Ca
     assert "Refused    class of one item: 2 classes. " in text
     assert "Doubtful   class of one clip: 1 class. " in text
     assert "Doubtful   item of one clip: 1 item. " in text
-    assert re.search(r"Doubtful   mixed sample rates: \d+ Hz \(3 clips\), 44100 Hz \(1 clips?\)", text)
+    assert re.search(r"Doubtful   mixed sample rates: \d+ Hz \(19 clips\), 44100 Hz \(1 clip\)", text)
     assert re.search(r"maybe\s+only item ann", page)
     assert re.search(r"anm\s+only d\.wav", page)
     assert re.search(r"44100 Hz\s+1 clips?\b", page)
