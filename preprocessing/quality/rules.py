@@ -225,17 +225,14 @@ def durations_of_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 def mixed_rates(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find the sample rates, where there are several."""
     counts = facts.loc[facts["broken"].isna(), "sample_rate_hz"].value_counts()
-    return {f"{rate} Hz": f"{count} clip{'s' * (count != 1)}" for rate, count in counts.items()} if len(counts) > 1 else {}
+    return {f"{rate} Hz": _clips(count) for rate, count in counts.items()} if len(counts) > 1 else {}
 
 
 def upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     """Find the sample rates below that of the features."""
     rates = facts.loc[facts["broken"].isna(), "sample_rate_hz"]
     counts = rates[rates < criteria.settings.sample_rate_hz].value_counts()
-    return {
-        f"{rate} Hz": f"{count} clip{'s' * (count != 1)}, read at {criteria.settings.sample_rate_hz} Hz"
-        for rate, count in counts.items()
-    }
+    return {f"{rate} Hz": f"{_clips(count)}, read at {criteria.settings.sample_rate_hz} Hz" for rate, count in counts.items()}
 
 
 def padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
@@ -252,4 +249,8 @@ def numbers_as_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     clips = count_clips(facts)
     if criteria.task_type != "classification" or not measured_labels(clips):
         return {}
-    return {str(label): f"{n_clips} clip{'s' * (n_clips != 1)}" for label, n_clips in clips["label"].value_counts().items()}
+    return {str(label): _clips(n_clips) for label, n_clips in clips["label"].value_counts().items()}
+
+
+def _clips(count: int) -> str:
+    return "1 clip" if count == 1 else f"{count} clips"
