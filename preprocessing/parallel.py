@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ SMALLEST_PARALLEL = 200
 
 _TASKS_PER_BATCH = 16
 _BATCHES_WAITING_PER_PROCESS = 3
+_LOOK_EVERY_S = 1.0
 _SIGNALS = (signal.SIGINT, *ENDING_SIGNALS)
 _busy: list[object] = []  # the task that this worker is at
 _ending: list[int] = []  # the signals that this worker has got
@@ -93,7 +95,7 @@ def own_process() -> Iterator[Callable[..., Any]]:
         try:
             with _signals_held_back(), _main_module_hidden():
                 called = process.submit(function, *arguments)
-            return called.result()
+            return _result_of(called, process)
         except BrokenProcessPool as error:
             raise WorkerError(
                 "The process that computes embeddings died: killed from outside, or out of memory. What was done is kept: run "
@@ -128,9 +130,9 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
                 with _signals_held_back(), _main_module_hidden():
                     waiting.append(processes.submit(_call_for_each, function, batch))
                 if len(waiting) > n_processes * _BATCHES_WAITING_PER_PROCESS:
-                    yield from waiting.popleft().result()
+                    yield from _result_of(waiting.popleft(), processes)
             while waiting:
-                yield from waiting.popleft().result()
+                yield from _result_of(waiting.popleft(), processes)
         except BrokenProcessPool as error:
             raise WorkerError(
                 "A process that reads audio died: killed from outside, out of memory, or crashed by a file. Run again with "
@@ -138,6 +140,23 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
             ) from error
         finally:
             processes.shutdown(cancel_futures=True)
+
+
+def _result_of(future: "Future[Result]", processes: ProcessPoolExecutor) -> Result:
+    """Return a result. A process that died in the middle of an answer has the pool wait for its rest: the pool is ended then.
+
+    Raises:
+        BrokenProcessPool: A process died.
+    """
+    has_died = False
+    while not futures.wait([future], _LOOK_EVERY_S).done:
+        workers = list((processes._processes or {}).values())
+        if has_died:  # and the pool, which notices it at once, has not in all this time
+            for each in workers:
+                each.kill()
+            processes._result_queue._writer.close()  # type: ignore[attr-defined]  # the last end to write to, without which the pool reads the end
+        has_died = bool(wait([each.sentinel for each in workers], 0))
+    return future.result()
 
 
 def _call_for_each(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:

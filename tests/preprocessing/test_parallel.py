@@ -1,6 +1,7 @@
 """Tasks run in real processes, come back in order, and a process that dies is reported."""
 
 import contextlib
+import importlib
 import math
 import multiprocessing
 import operator
@@ -86,6 +87,34 @@ def test_a_process_that_dies_is_reported() -> None:
     results = map_in_processes(time.sleep, [0.01] * 1000, n_processes=2, progress=kill)
     with pytest.raises(WorkerError, match=r"A process that reads audio died: killed from outside, .* --workers 1"):
         list(results)
+    assert multiprocessing.active_children() == []
+
+
+DYING = """
+import gc, os, signal, struct
+from multiprocessing.queues import SimpleQueue
+
+def die_in_the_middle_of_an_answer(number):
+    if number == 100:
+        (answers,) = (each for each in gc.get_objects() if isinstance(each, SimpleQueue))
+        answers._wlock.acquire()  # as `put` does, so that the other process waits for it
+        answers._writer._send(struct.pack("!i", 1000) + b"of 1000 bytes the first")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+"""
+
+
+@pytest.mark.timeout(60)
+def test_a_process_that_dies_in_the_middle_of_an_answer_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dying.py").write_text(DYING)
+    monkeypatch.syspath_prepend(tmp_path)
+    task = importlib.import_module("dying").die_in_the_middle_of_an_answer
+
+    done = []
+    with pytest.raises(WorkerError, match="A process that reads audio died"):
+        done.extend(map_in_processes(task, range(SMALLEST_PARALLEL), n_processes=2))
+    assert done == list(range(len(done)))
+    assert len(done) > 30
     assert multiprocessing.active_children() == []
 
 
