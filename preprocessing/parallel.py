@@ -143,18 +143,14 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
 
 
 def _result_of(future: "Future[Result]", processes: ProcessPoolExecutor) -> Result:
-    """Return a result. A process that died in the middle of an answer has the pool wait for its rest: the pool is ended then.
-
-    Raises:
-        BrokenProcessPool: A process died.
-    """
+    """Return a result; BrokenProcessPool: a process died. Where one dies in the middle of an answer, the pool awaits its rest."""
     has_died = False
     while not futures.wait([future], _LOOK_EVERY_S).done:
-        workers = list((processes._processes or {}).values())
-        if has_died:  # and the pool, which notices it at once, has not in all this time
+        workers, answers = list((processes._processes or {}).values()), processes._result_queue
+        if has_died:  # and the pool, which notices it at once, has not in all this time; without writers it reads the end
             for each in workers:
                 each.kill()
-            processes._result_queue._writer.close()  # type: ignore[attr-defined]  # the last end to write to, without which the pool reads the end
+            answers._writer.close()  # type: ignore[attr-defined]
         has_died = bool(wait([each.sentinel for each in workers], 0))
     return future.result()
 
