@@ -143,7 +143,7 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
 
 
 def _result_of(future: "Future[Result]", processes: ProcessPoolExecutor) -> Result:
-    """Return a result; BrokenProcessPool: a process died. Where one dies in the middle of an answer, the pool awaits its rest."""
+    """Return a result; where a process dies in the middle of an answer, the pool alone waits for its rest."""
     has_died = False
     while not futures.wait([future], _LOOK_EVERY_S).done:
         workers, answers = list((processes._processes or {}).values()), processes._result_queue
