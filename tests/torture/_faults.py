@@ -89,7 +89,7 @@ def load_layer() -> None:
     """Start this program again with the layer before the C library, unless it is there."""
     if _VARIABLE in os.environ:
         return
-    folder = Path(tempfile.gettempdir()) / f"xval_torture_{os.getuid()}"  # with nothing else in it: libraries are looked for there
+    folder = Path(tempfile.gettempdir()) / f"xval_torture_{os.getuid()}"  # nothing else is in it: a place of libraries
     library = folder / f"{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]}.so"
     if not library.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
