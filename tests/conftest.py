@@ -251,7 +251,7 @@ class Project:
 
     def workers_of(self, pid):
         """Return the process ids of the worker processes of a run."""
-        command = ["ps", "-o", "pid=,args=", "--ppid", str(pid)]
+        command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         return [int(line.split()[0]) for line in listed.splitlines() if "xval.worker.serve" in line]
 

@@ -47,8 +47,8 @@ class Fault:
     @property
     def variables(self) -> dict[str, str]:
         """The environment by which programs that the process starts note what they read, too."""
-        library = os.environ[_VARIABLE]
-        return {"LD_PRELOAD": library, "XVAL_TORTURE_NOTES": self._file.name, "XVAL_TORTURE_FOLDER": str(self._folder)}
+        notes = {"XVAL_TORTURE_NOTES": self._file.name, "XVAL_TORTURE_FOLDER": str(self._folder)}
+        return _preload(Path(os.environ[_VARIABLE])) | notes
 
     @property
     def count(self) -> int:
@@ -79,16 +79,22 @@ class Fault:
         return f"{name} {os.path.relpath(path, self._folder)}" if path else ""
 
 
+def _preload(library: Path) -> dict[str, str]:
+    """Return the environment in which a program loads a library first: by its name, as LD_PRELOAD is split at spaces."""
+    places = [str(library.parent), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    return {"LD_PRELOAD": library.name, "LD_LIBRARY_PATH": ":".join(places)}
+
+
 def load_layer() -> None:
     """Start this program again with the layer before the C library, unless it is there."""
     if _VARIABLE in os.environ:
         return
-    library = (
-        Path(tempfile.gettempdir()) / f"xval_torture_{os.getuid()}_{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]}.so"
-    )
+    folder = Path(tempfile.gettempdir()) / f"xval_torture_{os.getuid()}"  # nothing else is in it: a place of libraries
+    library = folder / f"{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]}.so"
     if not library.exists():
+        folder.mkdir(mode=0o700, exist_ok=True)
         temporary = library.with_suffix(f".{os.getpid()}")
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-w", "-o", temporary, _SOURCE, "-ldl"], check=True)
         temporary.replace(library)
-    variables = {_VARIABLE: str(library), "LD_PRELOAD": str(library)}
+    variables = {_VARIABLE: str(library)} | _preload(library)
     os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | variables)  # noqa: S606 - no shell is wanted

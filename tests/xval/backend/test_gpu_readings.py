@@ -1,5 +1,6 @@
 """What the driver says of a GPU, with a stand-in for its tool, in a run and in the record of a job."""
 
+import shlex
 import time
 
 import pytest
@@ -12,7 +13,8 @@ from xval.backend.gpu_readings import Reading, describe_now, describe_since, not
 def tool(tmp_path, monkeypatch):
     """A stand-in for nvidia-smi that writes down for which GPU it was asked; no NVML."""
     tool = tmp_path / "nvidia-smi"
-    tool.write_text(f'#!/bin/sh\nfor last; do :; done\necho "$last" >> {tmp_path}/asked\necho "90, 10240, 81559"\n')
+    asked = shlex.quote(str(tmp_path / "asked"))
+    tool.write_text(f'#!/bin/sh\nfor last; do :; done\necho "$last" >> {asked}\necho "90, 10240, 81559"\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(gpu_readings, "_by_nvml", lambda identity: None)
@@ -50,7 +52,8 @@ def test_readings_of_a_run_are_there_for_its_processes_and_for_records():
 
 
 def test_a_reading_that_fails_does_not_count(tool):
-    fails_in_turn = f'[ -e {tool}/fails ] && rm {tool}/fails && exit 9\ntouch {tool}/fails\necho "90, 10240, 81559"\n'
+    fails = shlex.quote(str(tool / "fails"))
+    fails_in_turn = f'[ -e {fails} ] && rm {fails} && exit 9\ntouch {fails}\necho "90, 10240, 81559"\n'
     (tool / "nvidia-smi").write_text(f"#!/bin/sh\n{fails_in_turn}")
     with watched_gpus(["0"]):
         until = time.monotonic() + 30

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
+from xval.operating_system import quote
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -127,7 +128,7 @@ def test_a_fold_of_an_ensemble_is_said_to_be_made_by_its_command(command, result
 
     _, printed, _ = command("status", results)
 
-    made = f"made by python -m xval ensemble {results} 1,2 --method stack --number 3"
+    made = f"made by python -m xval ensemble {quote(str(results))} 1,2 --method stack --number 3"
     assert f"instance 3, fold 2: to do: {made}\n" in printed
     assert "Nothing is running. " in printed
 

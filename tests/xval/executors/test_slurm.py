@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -36,10 +37,11 @@ def settings(make_settings):
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
     """Put programs of Slurm's names on the path, which note what they are asked; the queue is the file `queue`."""
+    script, queue, cancelled = (shlex.quote(str(tmp_path / name)) for name in ("script", "queue", "cancelled"))
     programs = {
-        "sbatch": f"cp $1 {tmp_path}/script; echo Submitted batch job 77",
-        "squeue": f"cat {tmp_path}/queue",
-        "scancel": f'echo "$@" >> {tmp_path}/cancelled; : > {tmp_path}/queue',
+        "sbatch": f'cp "$1" {script}; echo Submitted batch job 77',
+        "squeue": f"cat {queue}",
+        "scancel": f'echo "$@" >> {cancelled}; : > {queue}',
         "srun": "",
     }
     (tmp_path / "bin").mkdir()

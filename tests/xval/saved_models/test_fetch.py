@@ -36,8 +36,8 @@ def address(tmp_path, tiny_parts, write_model, monkeypatch):
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def address(scheme, sha256=digits):
-        where = f"http://127.0.0.1:{server.server_port}/" if scheme == "http" else f"file://{tmp_path}/"
-        return f"{where}an%20encoder.keras#sha256={sha256}"
+        where = f"http://127.0.0.1:{server.server_port}/an%20encoder.keras" if scheme == "http" else path.as_uri()
+        return f"{where}#sha256={sha256}"
 
     yield address, asked, path
     server.shutdown()
