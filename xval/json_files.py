@@ -30,8 +30,7 @@ FORMAT_VERSION = 1
 LARGEST_JSON_BYTES = 256 << 20
 """Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
 size of the text."""
-MOVE_AWAY = "Move its folder away to run that part again."
-"""What to do about a damaged file of a job."""
+MOVE_AWAY = "Move its folder away to run that part again."  # what to do about a damaged file of a job
 
 JsonObject = dict[str, Any]
 _OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
@@ -175,6 +174,8 @@ def naming(path: Path) -> Iterator[None]:
 
 def name_refused(error: BaseException | None, path: Path) -> bool:
     """Have an error of the disk name a file or folder, where it names none; return whether it is one."""
+    if isinstance(error, OSError) and error.errno is None and " requested and " in str(error):  # NumPy: "... and 0 written"
+        error.errno, error.strerror = errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({error})"
     if not isinstance(error, OSError) or error.errno not in _OF_DISKS:
         return False
     if error.filename is None:

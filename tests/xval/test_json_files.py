@@ -13,6 +13,7 @@ from xval.errors import ResultsError
 from xval.json_files import (
     flush_all,
     json_text,
+    naming,
     part_path,
     read_json,
     remove_stale_parts,
@@ -41,6 +42,14 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path, monkeypatch):
 
     assert read_json(path) == {"a": 1}
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["x.json"]
+
+
+@pytest.mark.parametrize("refusal", [OSError(28, "No space left on device"), OSError("8 requested and 0 written")])
+def test_what_the_disk_refuses_names_the_file_also_where_numpy_says_it(tmp_path, refusal):
+    with pytest.raises(OSError, match=r"requested|No space") as refused, naming(tmp_path / "seen_audio.npy"):
+        raise refusal
+
+    assert refused.value.filename == str(tmp_path / "seen_audio.npy")
 
 
 def test_a_file_with_a_checksum_is_read_without_it_and_refused_once_it_was_edited(tmp_path):
