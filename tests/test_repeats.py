@@ -119,7 +119,9 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     assert len(find_members(folder.instance_folder(1)).members) == 4
     assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4
     write_page(folder, PageRequest(with_audio=False, with_audit=False))
-    assert "2 times, each time grouped differently; each item was tested 2 times, and" in folder.page.read_text()
+    assert "2 times, each time grouped differently; each item was tested 2 times, and" in folder.page.read_text(
+        encoding="utf-8"
+    )
     assert read_status(folder).count("done") == 4
 
     written = json.loads(folder.folds_file.read_text())

@@ -63,7 +63,7 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process)
         # The fold trains as the chosen trial did, with the same seed: it has its validation figure.
         assert record["metrics"]["validation"]["accuracy"] == best["score"]
     assert not list(project.results.rglob("search/*/model.keras"))
-    page = (project.results / "report.html").read_text()
+    page = (project.results / "report.html").read_text(encoding="utf-8")
     assert page.count('aria-label="trials of fold') == 2
     assert page.count('class="trial chosen"') == 2
     sheet = openpyxl.load_workbook(project.results / "results.xlsx")["search"]

@@ -206,7 +206,7 @@ def test_a_pickled_array_is_refused_and_runs_nothing(store: FeatureStore, tmp_pa
 
 def edit(folder: Path, **changes: object) -> None:
     path = folder / "store.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}))
 
 
 def test_a_newer_store_is_not_read(store: FeatureStore) -> None:

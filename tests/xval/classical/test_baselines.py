@@ -142,7 +142,7 @@ def test_a_baseline_goes_the_way_of_a_network_from_the_script_to_a_final_model(p
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert sorted(project.records()) == [(instance, fold) for instance in (1, 2) for fold in (1, 2, 3)]
-    assert "Baselines of scikit-learn" in (project.results / "report.html").read_text()
+    assert "Baselines of scikit-learn" in (project.results / "report.html").read_text(encoding="utf-8")
     assert "Nothing to do: all 6 jobs are done." in project.run().stdout
     verdicts = {verdict.rule: verdict.state for verdict in audit(ExperimentFolder(project.results), project.folder / "data")}
     assert verdicts["files"] == verdicts["seen audio"] == verdicts["items"] == "ok"

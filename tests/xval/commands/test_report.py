@@ -9,7 +9,7 @@ def test_the_page_is_written_anew_where_the_results_lie_now(results, command, fi
 
     assert ended.code == 0
     assert f"{results}/report.html: 0." in ended.out.replace("\n", "")
-    assert "<audio" not in (results / "report.html").read_text()
+    assert "<audio" not in (results / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command):

@@ -241,7 +241,7 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     assert "*: selected by the validation figure." in printed
     assert len(experiment.record(901)["items"]["validation"]) == 1
     assert "Validation figures do not rank instance 901" in printed
-    page = (experiment.path / "report.html").read_text()
+    page = (experiment.path / "report.html").read_text(encoding="utf-8")
     assert "Ensembles combine the predictions" in page
     assert "Validation figures do not rank instance 901" in page
     reason = compare_instances(experiment.path).baseline_reason

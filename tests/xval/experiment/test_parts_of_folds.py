@@ -53,7 +53,11 @@ def test_parts_of_folds_are_trained_tested_and_audited(project, in_process):
         assert set(share["items"]["training"]) < set(whole["items"]["training"])
         assert (share["items"]["validation"], share["items"]["test"]) == (whole["items"]["validation"], whole["items"]["test"])
 
-    page = unescape(write_page(ExperimentFolder(project.results), PageRequest(with_audio=False, with_audit=False)).read_text())
+    page = unescape(
+        write_page(ExperimentFolder(project.results), PageRequest(with_audio=False, with_audit=False)).read_text(
+            encoding="utf-8"
+        )
+    )
     assert f'Instance 1 was trained and validated on clips with recorder == "near", and tested on clips with {FAR}.' in page
     assert "Instance 2 was trained on 40 % of the training items of each fold, drawn by the seed." in page
     assert "Instances (train_fraction): 2 (0.4), 3 (1)." in page

@@ -87,7 +87,7 @@ def test_the_page_explains_the_worst_answers_where_that_is_asked_for(experiment)
     folder = ExperimentFolder(experiment.results)
     request = PageRequest(1, experiment.data, with_audio=False, with_audit=False, explain="occlusion")
 
-    text = write_page(folder, request).read_text()
+    text = write_page(folder, request).read_text(encoding="utf-8")
 
     assert 'class="explanation" src="data:image/png;base64,' in text
     assert "Occlusion. " in text

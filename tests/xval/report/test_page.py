@@ -80,7 +80,7 @@ def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page
     ]
     assert addresses
     assert all(address.startswith(("#", "data:image/png;", "data:audio/")) for address in addresses)
-    html = path.read_text()
+    html = path.read_text(encoding="utf-8")
     assert not re.search(r"@import|url\(|<link|<iframe|<object", html)
     (policy,) = [found["content"] for found in page.of("meta") if found.get("http-equiv") == "Content-Security-Policy"]
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
@@ -232,7 +232,12 @@ def test_a_browser_shows_the_page_and_lets_its_script_run(copy, tmp_path):
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
 
     dumped = subprocess.run(
-        [CHROMIUM, *options, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=True
+        [CHROMIUM, *options, "--dump-dom", path.as_uri()],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=True,
     )
     picture = tmp_path / "page.png"
     subprocess.run([CHROMIUM, *options, f"--screenshot={picture}", path.as_uri()], capture_output=True, timeout=120, check=True)

@@ -57,7 +57,7 @@ def test_recordings_have_time_lines_of_annotated_and_found_events(project, read_
     page = read_page(project.results / "report.html")
     lines = [found for found in page.of("svg") if "found events" in found["aria-label"]]
     assert len(lines) == len(page.of("audio")) == 4
-    html = (project.results / "report.html").read_text()
+    html = (project.results / "report.html").read_text(encoding="utf-8")
     assert html.count("<title>call, 0.50 to 1.00 s</title>") >= 4
     assert "Recordings with the most seconds" in page.text["errors"]
 
@@ -72,7 +72,7 @@ def test_repeats_are_all_in_the_curves_and_their_worst_answers_count(tones, read
     ended = tones.run()
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    html = (tones.results / "report.html").read_text()
+    html = (tones.results / "report.html").read_text(encoding="utf-8")
     assert html.count('class="curve validation"') == 2 * 2 * 2  # folds, repeats, loss and accuracy
     clips = [found["alt"] for found in read_page(tones.results / "report.html").of("img")]
     assert len(clips) == len(set(clips)) > 0
