@@ -36,15 +36,21 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
     if is_stale(evidence.folder):
         return  # a fold has ended since; the next run or rebuild follows
     records = {job.key: job.record for job in evidence.jobs}
-    for instance in sorted({key.instance for key in records}):
+    for instance in evidence.folder.instances():
         try:
             found = read_metric_dicts(evidence.folder, [instance])
         except ResultsError as error:
             findings.faults.append(str(error))
             continue
         for key, copied in (pair for metric_dict in found for pair in jobs_of(metric_dict).items()):
-            if copied["status"] == "done" and key in records and not _has(copied["metrics"], records[key]["metrics"]):
+            if copied["status"] != "done":
+                continue
+            if key in records and not _has(copied["metrics"], records[key]["metrics"]):
                 findings.faults.append(f"{key}: metrics.json has other figures than record.json; python -m xval rebuild")
+            elif not (place := evidence.folder.fold_folder(*key)).exists():
+                findings.faults.append(
+                    f"{key}: metrics.json has its figures, but {place} is not there; put it back, or run the experiment again"
+                )
 
 
 def _differing(job: JobEvidence) -> Iterator[str]:

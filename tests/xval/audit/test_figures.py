@@ -57,6 +57,12 @@ def test_a_metric_dict_of_other_records_is_named(copy):
     assert "metrics.json has other figures than record.json" in copy.faults_of_only("figures")
 
 
+def test_a_fold_that_was_moved_away_is_missed(copy):
+    copy.fold(1, 2).rename(copy.results.parent / "elsewhere")
+
+    assert "instance 1, fold 2: metrics.json has its figures, but " in copy.faults_of_only("figures")
+
+
 def test_predictions_that_give_no_figures_leave_the_fold_unchecked(copy):
     path = copy.fold() / "predictions.parquet"
     table = pd.read_parquet(path)
