@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -139,6 +140,38 @@ def forget_traced_gradients() -> None:
     if isinstance(registered, dict):
         for name in [name for name in registered if isinstance(name, str) and name.startswith(_CUSTOM_GRADIENTS)]:
             del registered[name]
+
+
+@contextmanager
+def kernels_kept(*, kept: bool = True) -> Iterator[None]:
+    """Have TensorFlow keep what it has made ready to run, or not, where Keras drops it within this block.
+
+    `keras.utils.set_random_seed` and `keras.backend.clear_session` do, and each function is optimised anew when it runs next:
+    half a second for a fold of a small network. Kernels with seeds of TensorFlow itself, which Keras's layers do not have, would
+    go on with their numbers. There is no public way to set a seed alone.
+    """
+    context: Any = sys.modules.get("tensorflow.python.eager.context") if kept else None
+    if context is None:
+        yield
+        return
+    drop = context.pywrap_tfe.TFE_ContextClearCaches
+    context.pywrap_tfe.TFE_ContextClearCaches = lambda _: None
+    try:
+        yield
+    finally:
+        context.pywrap_tfe.TFE_ContextClearCaches = drop
+
+
+def drop_kernels() -> None:
+    """Drop what `kernels_kept` has kept; `keras.backend.clear_session` is public, but forgets the names of layers too."""
+    if context := sys.modules.get("tensorflow.python.eager.context"):
+        context.context().clear_kernel_cache()
+
+
+def has_drawn_seeds(seed: int) -> bool:
+    """Return whether TensorFlow has drawn a seed since `keras.utils.set_random_seed(seed)`; its public `get_seed` draws one."""
+    context: Any = sys.modules.get("tensorflow.python.eager.context")
+    return context is not None and bool(context.context()._rng.getstate() != Random(seed).getstate())  # noqa: S311
 
 
 def scale_updates(optimizer: "keras.optimizers.Optimizer") -> None:

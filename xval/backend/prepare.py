@@ -5,11 +5,11 @@ from functools import cache
 
 import keras
 
-from xval.backend.keras_internals import forget_traced_gradients, leave_tensorflow_alone
+from xval.backend.keras_internals import forget_traced_gradients, kernels_kept, leave_tensorflow_alone
 from xval.backend.limits import limit_gpu_memory, limit_threads
 
 
-def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: int) -> None:
+def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: int, keep_kernels: bool = False) -> None:
     """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
 
     Args:
@@ -17,16 +17,18 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
         precision: float32, tensorfloat32, or another dtype policy of Keras.
         deterministic: Use operations that give the same numbers each time.
         threads: Of the job.
+        keep_kernels: Those of TensorFlow, see `kernels_kept`; the job runs the functions of the last one.
 
     Raises:
         RuntimeError: TensorFlow has already started with another number of threads.
     """
     _keep_what_is_loaded()
     leave_tensorflow_alone()
-    keras.backend.clear_session()
+    with kernels_kept(kept=keep_kernels):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
     forget_traced_gradients()
     keras.config.set_dtype_policy("float32" if precision == "tensorfloat32" else precision)
-    keras.utils.set_random_seed(seed)
     backend = keras.backend.backend()
     _choose_products(backend, tensorfloat32=precision == "tensorfloat32")
     limit_threads(backend, threads)

@@ -5,8 +5,12 @@ from xval.backend.prepare import prepare_backend
 from xval.jobs.job import Job
 
 
-def prepare_for(job: Job) -> None:
+def prepare_for(job: Job, *, keep_kernels: bool = False) -> None:
     """Set the backend of this process up for a job, and drop what the last job left in it.
+
+    Args:
+        job: The job.
+        keep_kernels: As of `prepare_backend`.
 
     Raises:
         RuntimeError: TensorFlow has already started with another number of threads.
@@ -18,4 +22,5 @@ def prepare_for(job: Job) -> None:
         precision=settings.precision,
         deterministic=settings.deterministic,
         threads=settings.threads_per_job,
+        keep_kernels=keep_kernels,
     )

@@ -18,7 +18,7 @@ import keras
 from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
 from xval.backend.fused_normalization import fuse_normalization
-from xval.backend.keras_internals import all_layers, optimizer_variables
+from xval.backend.keras_internals import all_layers, drop_kernels, has_drawn_seeds, optimizer_variables
 from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual
 from xval.settings import user_code
@@ -102,29 +102,47 @@ class WarmModel:
     """The compiled model of the instance that a process has trained last."""
 
     def __init__(self) -> None:
+        self._chosen: str | None = None
         self._key: str | None = None
         self._kept: CompiledModel | None = None
 
-    def take(self, new: CompiledModel, settings: Settings, options: Mapping[str, object]) -> CompiledModel:
+    def is_likely_to_fit(self, settings: Settings, options: Mapping[str, object]) -> bool:
+        """Return whether the kept model was built by the same settings as the one that is to be built."""
+        return self._kept is not None and self._chosen == _describe_settings(settings, options)
+
+    def take(self, new: CompiledModel, settings: Settings, options: Mapping[str, object], seed: int) -> CompiledModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         With a loss, an optimizer, callbacks or layers of the user's own it is compiled anew for each fold, since they may hold
-        what is in no variable. The new one, of `compile_model`, must not be used afterwards.
+        what is in no variable; likewise where TensorFlow has drawn from the seed, which Keras's layers do not do.
+
+        Args:
+            new: Of `compile_model`; it must not be used afterwards.
+            settings: The parameters of its instance.
+            options: Of its architecture.
+            seed: That was set before it was built.
         """
-        key = _describe(new, settings, options)
+        key = None if has_drawn_seeds(seed) else _describe(new, settings, options)
         if key is None or key != self._key or self._kept is None:
             self.forget()
-            self._key, self._kept = key, None if key is None else new
+            if key is not None:
+                self._chosen, self._key, self._kept = _describe_settings(settings, options), key, new
             return new
         for kept_variable, variable in zip(self._kept.variables, new.variables, strict=True):
             kept_variable.assign(variable)
         return self._kept
 
+    def is_kept(self, compiled: CompiledModel) -> bool:
+        """Return whether this model is kept for the folds to come."""
+        return compiled is self._kept
+
     def forget(self) -> None:
         """Keep nothing: the next model is compiled anew."""
-        for model in (self._kept.whole, self._kept.fitted) if self._kept else ():
-            on_device.release(model)
-        self._key = self._kept = None
+        if self._kept is not None:
+            drop_kernels()
+            for model in (self._kept.whole, self._kept.fitted):
+                on_device.release(model)
+        self._chosen = self._key = self._kept = None
 
 
 WARM_MODEL = WarmModel()
@@ -147,11 +165,16 @@ def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, obje
     layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None
-    between_steps = names_of(Scope.BETWEEN_STEPS)
-    chosen = {name: value for name, value in to_parameters(settings, options).items() if name not in between_steps}
     variables = [(each.path, each.shape, each.dtype, each.trainable) for each in new.variables]
     try:
         # What JSON cannot hold is described with its address, so that two different things never look alike.
-        return json.dumps([keras.backend.backend(), chosen, variables, new.whole.get_config()], default=repr)
+        return json.dumps([_describe_settings(settings, options), variables, new.whole.get_config()], default=repr)
     except (NotImplementedError, TypeError, ValueError):
         return None
+
+
+def _describe_settings(settings: Settings, options: Mapping[str, object]) -> str:
+    """Return the backend and what is chosen of the settings, without what may alter between steps, as a text."""
+    between_steps = names_of(Scope.BETWEEN_STEPS)
+    chosen = {name: value for name, value in to_parameters(settings, options).items() if name not in between_steps}
+    return json.dumps([keras.backend.backend(), chosen], default=repr)

@@ -16,6 +16,7 @@ from xval.backend import on_device
 from xval.backend.compilation import wants_constant_shapes
 from xval.backend.gpu_readings import note_data_share
 from xval.backend.held_examples import HeldExamples
+from xval.backend.keras_internals import kernels_kept
 from xval.data.batches import Batches, WholeEpoch
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
@@ -26,7 +27,7 @@ from xval.models.losses import loss_targets
 from xval.models.predict import on_gpu, predict
 from xval.settings.schema import Settings
 from xval.training.checkpoint import CheckpointedEpochs
-from xval.training.compiled import DATA_LOSS, CompiledModel, penalty
+from xval.training.compiled import DATA_LOSS, WARM_MODEL, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
 from xval.training.layer_rates import set_layer_rates
 from xval.training.own_callbacks import own_callbacks
@@ -109,10 +110,14 @@ def train_model(
         if settings.unfreeze_every:
             set_layer_rates(compiled.whole, compiled.fitted, settings, epoch)
 
+    def begin_training(_: Any) -> None:
+        # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
+        with kernels_kept(kept=WARM_MODEL.is_kept(compiled)):
+            keras.utils.set_random_seed(seed)
+
     started = time.perf_counter()
     begin = keras.callbacks.LambdaCallback(
-        # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
-        on_train_begin=lambda _: keras.utils.set_random_seed(seed),
+        on_train_begin=begin_training,
         on_epoch_begin=begin_epoch,
         on_epoch_end=lambda *_: note_data_share(batches.seconds / (time.perf_counter() - started)),
     )

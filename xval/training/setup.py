@@ -59,7 +59,7 @@ def set_up_fold(job: Job, temporary: Path, report: Report) -> Iterator[FoldSetup
         Exception: Whatever a part of the user's own raises.
     """
     settings = job.settings
-    prepare_for(job)
+    prepare_for(job, keep_kernels=WARM_MODEL.is_likely_to_fit(settings, job.options))
     store = open_store(Path(job.store_folder))
     data = load_fold(
         store,
@@ -74,7 +74,7 @@ def set_up_fold(job: Job, temporary: Path, report: Report) -> Iterator[FoldSetup
     model = build_model(settings, job.options, store, data.training_items, clips=data.clips.get("training"))
     initial = find_initial_model(settings, job.fold, store.folder.parents[1])
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
-    compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options)
+    compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)
     checkpoints = FoldCheckpoints(job, temporary, report, belongings(facts))
     try:
         with checkpoints.written_at_signals():

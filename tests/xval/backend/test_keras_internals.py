@@ -16,8 +16,11 @@ import pytest
 from xval.backend.keras_internals import (
     TRIED_WITH,
     all_layers,
+    drop_kernels,
     forget_traced_gradients,
     global_seed_state,
+    has_drawn_seeds,
+    kernels_kept,
     leave_tensorflow_alone,
     move_rate_by_batch,
     optimizer_variables,
@@ -259,3 +262,27 @@ def test_the_variables_of_an_optimizer_within_another_are_found():
     found = {id(each) for each in optimizer_variables(outer)}
 
     assert found == {id(each) for each in (*outer.variables, *inner.variables, inner._u_product)}
+
+
+@pytest.mark.parametrize(("kept", "n_dropped"), [(True, 0), (False, 2)])
+def test_seeds_and_sessions_drop_kernels_only_where_they_are_not_kept(kept, n_dropped, monkeypatch):
+    context = sys.modules["tensorflow.python.eager.context"]
+    dropped = []
+    monkeypatch.setattr(context.pywrap_tfe, "TFE_ContextClearCaches", dropped.append)
+
+    with kernels_kept(kept=kept):
+        keras.utils.set_random_seed(1)
+        keras.backend.clear_session()
+
+    assert len(dropped) == n_dropped
+    drop_kernels()
+    assert len(dropped) == n_dropped + 1
+
+
+def test_a_seed_that_an_operation_of_tensorflow_has_drawn_is_noticed():
+    keras.utils.set_random_seed(1)
+    keras.layers.Dense(2).build((None, 3))
+    assert not has_drawn_seeds(1)
+
+    tf.random.normal(())
+    assert has_drawn_seeds(1)

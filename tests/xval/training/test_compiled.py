@@ -70,11 +70,12 @@ def opened(tmp_path):
 
 @pytest.fixture
 def compiled(opened, make_settings, make_options):
-    """Return a function that gives a compiled model, its settings and its options."""
+    """Return a function that gives what `WarmModel.take` takes: a compiled model, its settings, options and seed."""
 
-    def compiled(seed=0, own_layer=False, **changes):
+    def compiled(seed=0, own_layer=False, draw=lambda: None, **changes):
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
+        draw()
         chosen = {
             "architecture": "mlp", "n_units": (4,), "dropout": 0.5, "regularization_lambda": 0.01, "learning_rate": 0.01,
             "patience": 5, "num_epochs": 3, "batch_size": 2, **changes,
@@ -83,21 +84,24 @@ def compiled(opened, make_settings, make_options):
         model = build_model(settings, options, opened, FOLD.training)
         if own_layer:
             model = keras.Model(model.input, OwnLayer()(model.output), name=model.name)
-        return compile_model(model, settings, seed=seed), settings, options
+        return compile_model(model, settings, seed=seed), settings, options, seed
 
     return compiled
 
 
 def test_the_kept_model_gets_the_values_of_the_new_one(opened, compiled):
     warm = WarmModel()
-    first, settings, options = compiled()
-    assert warm.take(first, settings, options) is first
+    first, settings, options, seed = compiled()
+    assert not warm.is_likely_to_fit(settings, options)
+    assert warm.take(first, settings, options, seed) is first
+    assert warm.is_kept(first)
     data = load_fold(opened, FOLD, in_memory=True)
     train_model(first, data, settings, seed=0, report=lambda *_: None)
     assert int(first.fitted.optimizer.iterations) > 0
 
-    second, settings, options = compiled(seed=1, learning_rate=0.5, num_epochs=7)
-    taken = warm.take(second, settings, options)
+    second, settings, options, seed = compiled(seed=1, learning_rate=0.5, num_epochs=7)
+    assert warm.is_likely_to_fit(settings, options)
+    taken = warm.take(second, settings, options, seed)
 
     assert taken is first
     assert float(taken.fitted.optimizer.learning_rate) == 0.5
@@ -114,9 +118,22 @@ def test_the_kept_model_gets_the_values_of_the_new_one(opened, compiled):
 def test_a_model_that_is_compiled_otherwise_is_not_shared(compiled, changes):
     warm = WarmModel()
     warm.take(*compiled())
-    other, settings, options = compiled(**changes)
+    other, *given = compiled(**changes)
 
-    assert warm.take(other, settings, options) is other
+    assert not warm.is_likely_to_fit(*given[:2])
+    assert warm.take(other, *given) is other
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow alone")
+def test_a_model_whose_architecture_draws_by_a_seed_of_tensorflow_is_not_shared(compiled):
+    import tensorflow as tf
+
+    warm = WarmModel()
+    warm.take(*compiled(draw=lambda: tf.random.normal(())))
+    other, *given = compiled()
+
+    assert not warm.is_likely_to_fit(*given[:2])
+    assert warm.take(other, *given) is other
 
 
 @pytest.mark.parametrize(
@@ -126,16 +143,17 @@ def test_a_model_that_is_compiled_otherwise_is_not_shared(compiled, changes):
 def test_what_parts_of_the_users_own_may_keep_for_themselves_is_not_shared(compiled, own_package, changes):
     warm = WarmModel()
     warm.take(*compiled(**changes))
-    other, settings, options = compiled(**changes)
+    other, *given = compiled(**changes)
 
-    assert warm.take(other, settings, options) is other
+    assert not warm.is_likely_to_fit(*given[:2])
+    assert warm.take(other, *given) is other
 
 
 def test_the_loss_without_penalty_is_followed_where_there_is_one(opened, compiled):
     data = load_fold(opened, FOLD, in_memory=True)
-    model, settings, _ = compiled(learning_rate=1e-9)
+    model, settings, *_ = compiled(learning_rate=1e-9)
     rows = train_model(model, data, settings, seed=0, report=lambda *_: None).epochs
-    without, settings, _ = compiled(regularization_lambda=0.0)
+    without, settings, *_ = compiled(regularization_lambda=0.0)
     plain = train_model(without, data, settings, seed=0, report=lambda *_: None).epochs
 
     assert rows[0]["loss"] - rows[0][DATA_LOSS] == pytest.approx(penalty(model.fitted), rel=1e-4)

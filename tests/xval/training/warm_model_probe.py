@@ -190,8 +190,8 @@ def main(folder: Path, names: list[str]) -> None:
     taken, first, moved = [], {}, []
     take = compiled.WARM_MODEL.take
 
-    def note(new, settings, options):
-        found = take(new, settings, options)
+    def note(new, *given):
+        found = take(new, *given)
         taken.append(found is not new)
         first["variable"] = found.fitted.trainable_variables[0]
         first["value"] = np.array(first["variable"])
