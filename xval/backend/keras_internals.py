@@ -146,8 +146,8 @@ def forget_traced_gradients() -> None:
 def kernels_kept(*, kept: bool = True) -> Iterator[None]:
     """Have TensorFlow keep what it has made ready to run, or not, where Keras drops it within this block.
 
-    `keras.utils.set_random_seed` and `keras.backend.clear_session` do, and each function is optimised anew when it runs next:
-    half a second for a fold of a small network. Kernels with seeds of TensorFlow itself, which Keras's layers do not have, would
+    `keras.utils.set_random_seed` and `keras.backend.clear_session` do; then each function is optimised anew when it runs next,
+    half a second for a fold of a small network. Kernels with seeds of TensorFlow's own, which Keras's layers do not have, would
     go on with their numbers. There is no public way to set a seed alone.
     """
     context: Any = sys.modules.get("tensorflow.python.eager.context") if kept else None
