@@ -278,13 +278,13 @@ def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:
 
 
 def _together(values: Mapping[int, float], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
-    """Return the values, those of a group replaced by their mean."""
+    """Return the values to 12 digits, so that rounding tells no equal ones apart; those of a group replaced by their mean."""
     found = dict(values)
     for group in groups:
         known = [number for number in group if number in values]
         if known:
             found |= dict.fromkeys(known, fmean(values[number] for number in known))
-    return found
+    return {number: float(f"{value:.12g}") for number, value in found.items()}
 
 
 def _smallest(values: dict[int, float]) -> frozenset[int]:

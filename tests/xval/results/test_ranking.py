@@ -47,6 +47,12 @@ def test_all_equal_ones_are_best(make_instance):
     assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1, 2, 3}, {4})
 
 
+def test_what_rounding_tells_apart_is_equal(make_instance):
+    metric_dicts = [make_instance(1, [0.3, 0.3]), make_instance(2, [0.1 + 0.2, 0.1 + 0.2])]
+    assert find_best(metric_dicts, "test", "accuracy").mean == {1, 2}
+    assert rank_instances(metric_dicts).selected == 1
+
+
 def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
     metric_dicts = [
         make_instance(1, [0.5, 0.6, 0.7]),
@@ -149,7 +155,7 @@ def test_the_best_have_the_extreme_values_and_nobody_else_has(folds):
     ]  # fmt: skip
     best = find_best(metric_dicts, "test", "accuracy")
     means = [sum(values) / 3 for values in folds]
-    assert best.mean == {number for number, mean in enumerate(means) if mean == max(means)}
+    assert best.mean == {number for number, mean in enumerate(means) if mean == pytest.approx(max(means), rel=1e-9)}
     assert best.std == {number for number, values in enumerate(folds) if max(values) == min(map(max, folds))}
 
 
