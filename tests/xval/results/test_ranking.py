@@ -14,6 +14,7 @@ from xval.results.ranking import (
     find_best,
     find_ties,
     format_chance,
+    format_interval,
     format_time,
     rank_instances,
     summary_table,
@@ -322,3 +323,17 @@ def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_ins
 
     assert [row[0] for row in rows] == ["2 *", "4"]
     assert len(summary_table(metric_dicts)[1]) == 4
+
+
+@pytest.mark.parametrize(
+    ("of", "mean", "text"),
+    [
+        ("items", 0.6, ", over items 0.700 [0.500, 0.800]"),
+        ("items", 0.7001, " [0.500, 0.800]"),
+        ("pooled", 0.7, ", pooled 0.300 [0.500, 0.800]"),
+        ("pooled", 0.3, " [0.500, 0.800]"),
+        ("pooled", None, ", pooled 0.300 [0.500, 0.800]"),
+    ],
+)
+def test_the_figure_that_an_interval_is_of_is_named_unless_it_is_the_mean_over_folds(of, mean, text):
+    assert format_interval({"items": 0.7, "pooled": 0.3, "of": of, "low": 0.5, "high": 0.8}, mean) == text

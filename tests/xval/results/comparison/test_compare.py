@@ -116,7 +116,7 @@ def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
     found = compare_accuracy([competitor("2", own)], competitor("1", other))
     (pair,) = found.pairs
 
-    assert pair.planned(6, 3) == pytest.approx(pair.least_detectable, rel=0.2)  # the fold component is cut at 0
+    assert pair.planned(6, 3) == pytest.approx(pair.least_detectable)
     assert pair.planned(12, 5) < pair.planned(6, 5) < pair.planned(6, 3)
     assert "12 items and 5 seeds: " in describe_plans(found)[0]
 
@@ -128,6 +128,15 @@ def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
     assert "12 items and 1 seed: " in sizes
     assert "5 seeds" not in sizes
     assert unknown.startswith("One seed per fold: how much of a difference is due to the seed is unknown")
+
+
+def test_more_seeds_find_more_where_the_fold_component_is_cut_at_0():
+    own = numbered([[0.7, 0.5], [0.5, 0.7], [0.72, 0.5], [0.5, 0.71]])
+    (pair,) = compare_accuracy([competitor("2", own)], competitor("1", numbered([[0.5, 0.5]] * 4))).pairs
+
+    assert pair.components.fold == 0
+    assert pair.planned(4, 2) == pytest.approx(pair.least_detectable)
+    assert pair.planned(4, 5) == pytest.approx(pair.least_detectable * math.sqrt(2 / 5))
 
 
 def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
