@@ -14,6 +14,7 @@ from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import Competitor, FoldFigure
 from xval.results.comparison.text import (
     decimals,
+    describe_columns,
     describe_limits,
     describe_plans,
     describe_result,
@@ -220,8 +221,12 @@ def test_one_fold_is_not_tested():
     assert found.pairs[0].verdict == "no test"
     assert "Instance 2: One fold has no deviation, so there is no test." in describe_limits(found)
     assert describe_result(found, found.pairs[0]).endswith("the difference of +0.200 was not tested.")
-    assert "nan" not in describe_to_publish(found)
     assert "nan" not in str(table_rows(found))
+    published = describe_to_publish(found)
+    assert "on the same 1 fold of 1 item, one seed per fold." in published
+    for claimed in ("nan", "Differences per fold were tested", "posterior", "Nadeau", "1 items"):
+        assert claimed not in published
+    assert describe_columns(found).startswith("There is no p")
 
 
 def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
