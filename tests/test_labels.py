@@ -54,7 +54,7 @@ def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, projec
     sheet = openpyxl.load_workbook(experiment / "results.xlsx")["labels"]
     rows = list(sheet.iter_rows(min_row=2, max_row=4, values_only=True))
     assert [row[:2] for row in rows] == [(1, "bell"), (1, "drum"), (1, "flute")]
-    assert all(sum(row[8:12]) == 48 for row in rows)
+    assert all(sum(row[9:13]) == 48 for row in rows)
     assert "at the thresholds that validation clips chose" in (experiment / "report.html").read_text(encoding="utf-8")
 
     model = load_model(experiment / "instance_1")

@@ -177,6 +177,12 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
     folds = sorted({fold for each in done if "over_items" in each for fold in each["over_items"]["folds_lacking_classes"]})
     if not folds:
         return None
+    if find_task(done[0]["task_type"]).has_clip_numbers:
+        text = (
+            f"The true numbers do not vary in fold {_list(folds)}: correlations and R2 are undefined there, or 0 whatever is "
+            "predicted. Read the pooled ones, of all folds together."
+        )
+        return Finding("folds lacking classes", text)
     return Finding(
         "folds lacking classes",
         f"Not every class is tested in fold {_list(folds)}: figures that average over classes (balanced accuracy, macro F1, "

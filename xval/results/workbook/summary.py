@@ -40,7 +40,7 @@ _NOTES = (
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
     "std: sample standard deviation over folds (n - 1), with several deals over the folds of all of them.",
     "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
-    "pooled, over items: the figure that interval and chance are of, if not the mean: that of all test examples, or over items.",
+    "pooled, over items: the figure that interval and chance are of, if not the mean: of all test examples, or over items.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
