@@ -105,7 +105,7 @@ def test_random_labels_are_at_chance(in_process, project):
     written = json.loads((project.folder / "results" / "noise" / "experiment_1" / "instance_1" / "metrics.json").read_text())
     figures = written["over_items"]["figures"]["test"]
     occurring = np.concatenate(list(targets.values())).mean(axis=0)
-    assert figures["mean_average_precision"]["chance"] == pytest.approx(occurring.mean())
+    assert occurring.mean() < figures["mean_average_precision"]["chance"] < occurring.mean() + 0.02
     assert figures["mean_average_precision"]["pooled"] == pytest.approx(occurring.mean(), abs=0.08)
     assert figures["tuned_macro_f1"]["chance"] == pytest.approx(np.mean(2 * occurring / (1 + occurring)))
     assert figures["tuned_macro_f1"]["pooled"] == pytest.approx(figures["tuned_macro_f1"]["chance"], abs=0.05)
