@@ -242,8 +242,8 @@ def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
     return Finding(
         "not above chance",
         f"Not above chance: {_instances(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
-        "is worse, or the validation loss is above that of guessing. Do not rank these; look at the labels and the curves, "
-        "train longer, or test more items.",
+        "is worse, or the validation loss is above that of guessing on the test items. Do not rank these; look at the labels "
+        "and the curves, train longer, or test more items.",
         tuple(numbers),
     )
 
