@@ -59,7 +59,8 @@ def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_ins
     text = texts(metric_dicts)["nested"]
     assert text.startswith("0.633 is the mean test balanced_accuracy")
     assert (
-        "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though not here" in text
+        "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though here it is the"
+        in text
     )
 
 
