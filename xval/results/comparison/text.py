@@ -55,7 +55,7 @@ def describe_baseline(comparison: Comparison) -> str:
     direction = "higher" if comparison.higher_is_better else "lower"
     return (
         f"{_capital(comparison.figure)} ({direction} is better), instance less baseline. "
-        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), mean {' or '.join(means)}."
+        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), mean over folds {' or '.join(means)}."
     )
 
 
