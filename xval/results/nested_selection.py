@@ -41,9 +41,7 @@ def describe_nested(done: Sequence[MetricDict], ranking: Ranking) -> str:
     chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
     same = ", which happens to be the same figure here" if chosen == reached else ""
     is_worse = chosen != reached and (own < nested.test_mean) == direction(done, metric)
-    bias = "is too good on average"
-    if is_worse:
-        bias = f"such a figure {bias}, though here it is the worse one"
+    bias = "such a figure is too good on average, though here it is the worse one" if is_worse else "is too good on average"
     return (
         f"{reached} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
         "validation items (nested selection): the estimate of choosing and training in this way, on new items. The "
