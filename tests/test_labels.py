@@ -54,7 +54,7 @@ def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, projec
     sheet = openpyxl.load_workbook(experiment / "results.xlsx")["labels"]
     rows = list(sheet.iter_rows(min_row=2, max_row=4, values_only=True))
     assert [row[:2] for row in rows] == [(1, "bell"), (1, "drum"), (1, "flute")]
-    assert all(sum(row[8:12]) == 48 for row in rows)
+    assert all(sum(row[9:13]) == 48 for row in rows)
     assert "at the thresholds that validation clips chose" in (experiment / "report.html").read_text(encoding="utf-8")
 
     model = load_model(experiment / "instance_1")
@@ -105,7 +105,7 @@ def test_random_labels_are_at_chance(in_process, project):
     written = json.loads((project.folder / "results" / "noise" / "experiment_1" / "instance_1" / "metrics.json").read_text())
     figures = written["over_items"]["figures"]["test"]
     occurring = np.concatenate(list(targets.values())).mean(axis=0)
-    assert figures["mean_average_precision"]["chance"] == pytest.approx(occurring.mean())
+    assert occurring.mean() < figures["mean_average_precision"]["chance"] < occurring.mean() + 0.02
     assert figures["mean_average_precision"]["pooled"] == pytest.approx(occurring.mean(), abs=0.08)
     assert figures["tuned_macro_f1"]["chance"] == pytest.approx(np.mean(2 * occurring / (1 + occurring)))
     assert figures["tuned_macro_f1"]["pooled"] == pytest.approx(figures["tuned_macro_f1"]["chance"], abs=0.05)

@@ -84,13 +84,18 @@ def choose_members(answers: NDArray[np.float32], targets: NDArray[Any], score: S
     chosen = counts
     for step in range(1, _MOST_STEPS + 1):
         means = [((total + each) / step).astype(np.float32) for each in answers]
-        scores = [tuple(-np.inf if np.isnan(value) else value for value in score(targets, mean)) for mean in means]
+        scores = [tuple(map(_comparable, score(targets, mean))) for mean in means]
         place = max(range(len(scores)), key=scores.__getitem__)
         counts = counts + np.eye(len(answers))[place]
         total += answers[place]
         if scores[place] > best:
             best, chosen = scores[place], counts
     return Combiner(activation, chosen / chosen.sum())
+
+
+def _comparable(value: float) -> float:
+    """Return a score to 12 digits, so that rounding tells no equal ones apart; the least one for NaN."""
+    return -np.inf if np.isnan(value) else float(f"{value:.12g}")
 
 
 def stack_members(answers: NDArray[np.float32], targets: NDArray[Any], activation: Activation) -> Combiner:

@@ -5,7 +5,8 @@ each label, whatever the others are. Goes out: one float per metric, the figures
 on; figures at other thresholds are those of decisions, 0 or 1, in the place of probabilities.
 
 They are those of scikit-learn (definitions: Tsoumakas, Katakis & Vlahavas, Mining multi-label data, 2010), but labels that no
-target has are left out of means over labels, and what is not defined is NaN.
+target has are left out of means over labels, and what is not defined is NaN. Chance of average precision: Bestgen, Exact
+expected average precision of the random baseline for system evaluation, Prague Bulletin of Mathematical Linguistics 103, 2015.
 """
 
 from collections.abc import Sequence
@@ -49,9 +50,22 @@ def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(weights @ targets.astype(np.float64))
 
 
-def _mean_share(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    shares = _shares(targets, weights)
-    return Chance(mean_of_defined(shares[shares > 0]), _INDEPENDENT)
+def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[np.float64]:
+    """Return the average precision of a random order of examples, the mean over all orders (Bestgen 2015).
+
+    It is the share of the examples that have the label, and more where these are few: one of them may come first.
+
+    Args:
+        n_true: How many of the examples have the label, at least one; an array of labels or a number.
+        n_examples: How many there are.
+    """
+    harmonic = np.sum(1 / np.arange(1, n_examples + 1))
+    return np.asarray((harmonic + (n_true - 1) / max(1, n_examples - 1) * (n_examples - harmonic)) / n_examples)
+
+
+def _random_order(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - every chance level takes both
+    n_true = np.sum(targets > _THRESHOLD, axis=0)
+    return Chance(mean_of_defined(random_average_precision(n_true[n_true > 0], len(targets))), "a random order, on average")
 
 
 def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:
@@ -72,20 +86,21 @@ def _best_ranking(targets: Targets, weights: NDArray[np.float64]) -> Chance:
 def _best_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     """Return the mean F1 of labels that are always on: 2 p / (1 + p) of the share p of each."""
     shares = _shares(targets, weights)
-    shares = shares[shares > 0]
-    return Chance(mean_of_defined(2 * shares / (1 + shares)), "always all labels that occur")
+    occur = shares[shares > 0]
+    return Chance(mean_of_defined(2 * occur / (1 + occur)), "always all labels that occur", shares > 0)
 
 
 def _best_micro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     """Return the F1 of the best labels to be answered always: some of the most frequent ones."""
-    shares = np.sort(_shares(targets, weights))[::-1]
+    of_labels = _shares(targets, weights)
+    order = np.argsort(-of_labels, kind="stable")
+    shares = of_labels[order]
     if not shares.sum():
         return Chance(float("nan"), "no label occurs")
     reached = 2 * np.cumsum(shares) / (shares.sum() + np.arange(1, len(shares) + 1))
     best = int(reached.argmax())
-    return Chance(
-        float(reached[best]), f"always the {best + 1} most frequent labels" if best else "always the most frequent label"
-    )
+    strategy = f"always the {best + 1} most frequent labels" if best else "always the most frequent label"
+    return Chance(float(reached[best]), strategy, np.isin(np.arange(len(shares)), order[: best + 1]))
 
 
 def _best_accuracy(targets: Targets, weights: NDArray[np.float64]) -> Chance:
@@ -97,7 +112,7 @@ def _best_hamming(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     return Chance(1 - _best_accuracy(targets, weights).value, _MORE_FREQUENT)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_mean_share, aliases=("map",))
+@metric(higher_is_better=True, bounds=(0, 1), chance=_random_order, aliases=("map",))
 def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean average precision (mAP): the area under precision over recall of each label, averaged over labels.
 

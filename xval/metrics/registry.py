@@ -27,10 +27,13 @@ class Chance(NamedTuple):
     Attributes:
         value: Of the metric.
         strategy: In words.
+        answer: float (n_outputs,), what it answers to every example, where the mean of the metric over items is not the mean of
+            the chance levels of the items: those would be of other answers.
     """
 
     value: float
     strategy: str
+    answer: NDArray[Any] | None = None
 
 
 ChanceFunction = Callable[[NDArray[Any], NDArray[np.float64]], Chance]

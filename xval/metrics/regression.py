@@ -26,7 +26,11 @@ def _chance_mse(targets: Numbers, weights: NDArray[np.float64]) -> Chance:
 
 
 def _chance_rmse(targets: Numbers, weights: NDArray[np.float64]) -> Chance:
-    return Chance(float(np.mean(np.sqrt(_variances(targets, weights)))), "always the mean target")
+    return Chance(float(np.mean(np.sqrt(_variances(targets, weights)))), "always the mean target", weights @ targets)
+
+
+def _chance_r2(targets: Numbers, weights: NDArray[np.float64]) -> Chance:
+    return Chance(0.0, "always the mean target", weights @ targets)
 
 
 def _chance_mae(targets: Numbers, weights: NDArray[np.float64]) -> Chance:
@@ -60,7 +64,7 @@ def mae(targets: Numbers, predictions: Numbers) -> float:
     return float(np.mean(np.abs(_errors(targets, predictions))))
 
 
-@metric(higher_is_better=True, bounds=(-math.inf, 1), chance=_zero)
+@metric(higher_is_better=True, bounds=(-math.inf, 1), chance=_chance_r2)
 def r2(targets: Numbers, predictions: Numbers) -> float:
     """Return the coefficient of determination, 1 less error over variance of the targets; NaN for constant targets."""
     variance = np.mean(_centred(targets) ** 2, axis=0)

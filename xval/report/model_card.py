@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from preprocessing.corpus import CUSTOM
 from xval.json_files import write_atomically
 from xval.results.ranking import format_figure
 from xval.results.summary import SIDE_NAMES
@@ -44,7 +45,8 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
         if found["mean"] is not None
     ]
     template = environment.get_template("model_card.md")
-    return template.render(record=record, settings=settings, task=settings.task, expected=expected)
+    is_custom = record["store"] == CUSTOM
+    return template.render(record=record, settings=settings, task=settings.task, expected=expected, is_custom=is_custom)
 
 
 def _plain(text: object) -> str:

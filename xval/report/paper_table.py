@@ -113,8 +113,8 @@ def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Compar
     text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
     if any(found.low is not None for _, cells in table.rows for found, _ in cells):
         text += "; in brackets the 95 % interval over items"
-    if comparisons:
-        n, baseline = max((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values())
+    n, baseline = max(((each.n_comparisons, each.baseline) for each in comparisons.values()), default=(0, ""))
+    if n:
         text += (
             f". Better (+) or worse (-) than instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
             f"{count(n, 'comparison')} per column), practically equal to it (=) by the Bayesian correlated t test, or "

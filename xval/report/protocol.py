@@ -6,6 +6,7 @@ Comes in: what the page shows. Goes out: sentences and BibTeX entries.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from preprocessing.corpus import CUSTOM
 from xval.audit.verdict import Verdict
 from xval.report.contents import PageContents
 from xval.report.figures import count
@@ -127,11 +128,14 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         n_times = f"{plan.n_deals} times"
         deals = f", {n_times}, each time grouped differently; each item was tested {n_times}, and its figures averaged"
     listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
+    how = f"by cross-validation with {len(plan.folds)} folds over {count(len(tested), 'item')}"
+    if len(plan.folds) == 1:
+        how = f"on one split, with {count(len(tested), 'test item')},"
     return (
-        f"Models of {count(len(contents.metric_dicts), 'instance')} were tested by cross-validation with "
-        f"{count(len(plan.folds), 'fold')} over {count(len(tested), 'item')} of the corpus '{settings.dataset}'{clips}; "
-        f"{_STRATEGIES.get(strategy, strategy)}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item is "
-        f"on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash {contents.folds.hash})."
+        f"Models of {count(len(contents.metric_dicts), 'instance')} were tested {how} of the corpus '{settings.dataset}'{clips}"
+        f"; {_STRATEGIES.get(strategy, strategy)}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item "
+        f"is on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash "
+        f"{contents.folds.hash})."
     )
 
 
@@ -213,7 +217,8 @@ def _describe_selected(contents: PageContents) -> str:
     if selected is None or (found := settings_of(contents.by_number[selected])).architecture in (ENSEMBLE, COMBINATION):
         return ""
     kind = found.features if found.frontend == "none" else f"{found.features}, {found.frontend} in the network"
-    features = f"features {kind} at {found.sample_rate_hz} Hz"
+    is_custom = any(record["store"] == CUSTOM for record in done_records(contents.by_number[selected]))
+    features = "features handed in as arrays" if is_custom else f"features {kind} at {found.sample_rate_hz} Hz"
     if not trains_network(found.architecture):
         return f"The selected instance {selected} is {found.architecture} ({features})."
     return (
@@ -251,8 +256,13 @@ def _describe_figures(contents: PageContents) -> str:
     intervals = f"; 95 % intervals are over items, not clips ({' or '.join(kinds)})" if kinds else ""
     has_labels = find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
     thresholds = " Thresholds of labels are those of the largest F1 score on validation clips of each fold." * has_labels
-    return (
-        f"Figures are those of the {side} examples{intervals}.{thresholds} An instance was selected by the best mean "
-        f"{SIDE_NAMES[ranking.side]} {ranking.metric}; test figures chose nothing. The mean validation figure uses items that "
-        "other folds test, so that the test figure of the selected instance is too good (Varma & Simon, 2006)."
-    )
+    selected = ""
+    if len(contents.metric_dicts) > 1:
+        figure = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
+        selected = f" An instance was selected by the best mean {figure}; test figures chose nothing."
+        if len(contents.folds.plan.folds) > 1:
+            selected += (
+                " The mean validation figure uses items that other folds test, so that the test figure of the selected "
+                "instance is too good (Varma & Simon, 2006)."
+            )
+    return f"Figures are those of the {side} examples{intervals}.{thresholds}{selected}"

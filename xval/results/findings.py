@@ -23,8 +23,8 @@ from xval.settings.tasks import find_task
 from xval.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
 
 Kind = Literal[
-    "random split", "folds missing", "few items", "few validation items", "folds lacking classes", "seeds", "not above chance",
-    "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds", "fitted validation",
+    "random split", "folds missing", "repeats missing", "few items", "few validation items", "folds lacking classes", "seeds",
+    "not above chance", "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds", "fitted validation",
 ]  # fmt: skip
 _MOST_LISTED = 10
 _FEWEST_OF_NEXT_FOLD = 3  # folds
@@ -59,6 +59,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         _random_split(done),
         _other_clips(done),
         _folds_missing(metric_dicts),
+        _repeats_missing(done),
         _few_items(done),
         _few_validation_items(done),
         _fitted_validation(done),
@@ -130,6 +131,20 @@ def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
     )
 
 
+def _repeats_missing(done: Sequence[MetricDict]) -> Finding | None:
+    whole = [each for each in done if each["folds_done"] == each["folds_total"]]
+    lacking = [each for each in whole if each.get("jobs_done") != each.get("jobs_total")]
+    if not lacking:
+        return None
+    listed = _list(f"instance {each['instance']} ({each['jobs_done']} of {each['jobs_total']} jobs done)" for each in lacking)
+    return Finding(
+        "repeats missing",
+        f"Repeats are missing of {listed}: means over folds and items are of those that are there, pooled figures of repeats "
+        "that have every fold. Run the command again.",
+        tuple(each["instance"] for each in lacking),
+    )
+
+
 def _few_items(done: Sequence[MetricDict]) -> Finding | None:
     n_items = max(len(_items(each)) for each in done)
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
@@ -177,12 +192,14 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
     folds = sorted({fold for each in done if "over_items" in each for fold in each["over_items"]["folds_lacking_classes"]})
     if not folds:
         return None
-    return Finding(
-        "folds lacking classes",
-        f"Not every class is tested in fold {_list(folds)}: figures that average over classes (balanced accuracy, macro F1, "
-        "precision, recall, AUC, EER, mean average precision) are undefined there, or of fewer classes. Read the pooled ones, "
-        "of all folds together.",
+    what = (
+        "The true numbers do not vary in fold {}: correlations and R2 are undefined there, or 0 whatever is predicted"
+        if find_task(done[0]["task_type"]).has_clip_numbers
+        else "Not every class is tested in fold {}: figures that average over classes (balanced accuracy, macro F1, precision, "
+        "recall, AUC, EER, mean average precision) are undefined there, or of fewer classes"
     )
+    text = f"{what.format(_list(folds))}. Read the pooled ones, of all folds together."
+    return Finding("folds lacking classes", text)
 
 
 def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
@@ -225,8 +242,8 @@ def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
     return Finding(
         "not above chance",
         f"Not above chance: {_instances(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
-        "is worse, or the validation loss is above that of guessing. Do not rank these; look at the labels and the curves, "
-        "train longer, or test more items.",
+        "is worse, or the validation loss is above that of guessing on the test items. Do not rank these; look at the labels "
+        "and the curves, train longer, or test more items.",
         tuple(numbers),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any, Literal, TypedDict, TypeGuard
 
-OVER_ITEMS_VERSION = 2
+OVER_ITEMS_VERSION = 3
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 
@@ -17,7 +17,7 @@ class ItemFigure(TypedDict):
         items: Mean over items, each counted once.
         pooled: Of all test examples (clips, frames) of all folds together.
         of: Which of the two interval and chance belong to: ``items`` where each example has a value, or each fold tests one
-            item with all classes; otherwise ``pooled``.
+            item with all classes (or with numbers that vary); otherwise ``pooled``.
         low: Lower end of the 95 % interval over items.
         high: Its upper end.
         method: Of the interval; see `xval.statistics.intervals`.
@@ -41,7 +41,8 @@ class OverItems(TypedDict):
     Attributes:
         version: Of the code that computed them.
         n_items: Number of test items.
-        folds_lacking_classes: The folds that test no example of some class that others test.
+        folds_lacking_classes: The folds that test no example of some class that others test; of numbers, those in which one of
+            them does not vary.
         missing: Why there are no pooled figures; empty: there are.
         figures: An `ItemFigure` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.
     """

@@ -7,6 +7,7 @@ import math
 from statistics import fmean
 from typing import NamedTuple
 
+from xval.metrics.multilabel_classification import random_average_precision
 from xval.results.repeats import jobs_of
 from xval.results.summary import MetricDict, value_of
 
@@ -19,8 +20,9 @@ class LabelFigures(NamedTuple):
     Attributes:
         label: Its name.
         n_clips: Test clips that have it.
-        share: They, of all: the average precision of answers that do not depend on the audio.
-        average_precision: Mean over the folds that have such a clip; None: none has.
+        share: They, of all.
+        average_precision: Mean over the folds that have such a clip, of each its mean over repeats; None: none has.
+        chance: That of a random order of the clips, on average; the mean over the same folds.
         precision: Of all clips together, at the thresholds of their folds; None: never predicted.
         recall: Likewise; None: no clip has it.
         f1: Likewise.
@@ -37,6 +39,7 @@ class LabelFigures(NamedTuple):
     n_clips: int
     share: float | None
     average_precision: float | None
+    chance: float | None
     precision: float | None
     recall: float | None
     f1: float | None
@@ -58,13 +61,20 @@ def label_figures(metric_dict: MetricDict) -> list[LabelFigures]:
 def _of_label(name: str, records: list[dict[str, object]]) -> LabelFigures:
     found = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
     right, invented, missed, others = (sum(int(each[count]) for each in found) for count in _COUNTS)
-    areas = [value for each in found if (value := value_of(each["average_precision"])) is not None]
+    areas: dict[object, list[float]] = {}
+    levels: dict[object, float] = {}
+    for record, each in zip(records, found, strict=True):
+        if (value := value_of(each["average_precision"])) is not None:
+            areas.setdefault(record["fold"], []).append(value)
+            n_clips = sum(int(each[count]) for count in _COUNTS)
+            levels[record["fold"]] = float(random_average_precision(each["n_clips"], n_clips))
     thresholds = [float(record["thresholds"][name]) for record in records]  # type: ignore[index]
     return LabelFigures(
         name,
         right + missed,
         _share(right + missed, right + invented + missed + others),
-        fmean(areas) if areas else None,
+        fmean(map(fmean, areas.values())) if areas else None,
+        fmean(levels.values()) if levels else None,
         _share(right, right + invented),
         _share(right, right + missed),
         _share(2 * right, 2 * right + invented + missed),
@@ -74,7 +84,7 @@ def _of_label(name: str, records: list[dict[str, object]]) -> LabelFigures:
         others,
         min(thresholds, default=math.nan),
         max(thresholds, default=math.nan),
-        sum(name in record.get("untuned_labels", []) for record in records),  # type: ignore[operator]
+        len({record["fold"] for record in records if name in record.get("untuned_labels", [])}),  # type: ignore[operator]
     )
 
 

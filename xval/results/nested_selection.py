@@ -40,8 +40,8 @@ def describe_nested(done: Sequence[MetricDict], ranking: Ranking) -> str:
         return ""
     chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
     same = ", which happens to be the same figure here" if chosen == reached else ""
-    is_lower = (own - nested.test_mean) * (1 if direction(done, metric) else -1) < 0
-    bias = "such a figure is too good on average, though not here" if is_lower else "is too good on average"
+    is_worse = chosen != reached and (own < nested.test_mean) == direction(done, metric)
+    bias = "such a figure is too good on average, though here it is the worse one" if is_worse else "is too good on average"
     return (
         f"{reached} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
         "validation items (nested selection): the estimate of choosing and training in this way, on new items. The "

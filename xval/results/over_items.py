@@ -157,6 +157,8 @@ def _measure(
         elif n_values <= MOST_VALUES_OF_INTERVAL:
             interval = _pooled_interval(metric, repeats)
         chance = metric.chance and metric.chance(targets, weights[of])
+        if chance and of == "items" and not metric.is_mean:
+            chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
         if name in further and chance is None:
             groups = rows if of == "items" else [np.arange(len(targets))]
             chance = constant_chance(metric, targets, weights[of], first.predictions.shape[-1], groups)
@@ -165,6 +167,15 @@ def _measure(
             chance=chance.value if chance else math.nan, strategy=chance.strategy if chance else "",
         )  # fmt: skip
     return found
+
+
+def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[Any], rows: Sequence[NDArray[np.intp]]) -> float:
+    """Return the chance level of a mean over items: what an answer reaches in each, or the mean of their own chance levels."""
+    if answer is not None:
+        same = np.tile(answer.astype(np.float32), (len(targets), 1))
+        return float(np.mean([metric.function(targets[own], same[own]) for own in rows]))
+    levels = [metric.chance and metric.chance(targets[own], np.full(len(own), 1 / len(own))) for own in rows]
+    return float(np.mean([level.value for level in levels if level]))
 
 
 def _decided(
@@ -223,14 +234,22 @@ def _figure(
 
 
 def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:
-    """Return the folds that lack some class that others have."""
+    """Return the folds that lack some class that others have, or in which a number does not vary."""
     numbers, codes = np.unique(examples.folds, return_inverse=True)
     return [int(number) for number in numbers[_lack_classes(task, examples.targets, codes)]]
 
 
 def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return which groups of examples, numbered from 0 without gaps, lack some class that others have: bool (n_groups,)."""
+    """Return which groups of examples lack some class that others have, or have one value of a number: bool (n_groups,).
+
+    The groups are numbered from 0 without gaps.
+    """
     n_groups = int(groups.max()) + 1
+    if task.has_clip_numbers:
+        low, high = np.full((2, n_groups, targets.shape[1]), [[[math.inf]], [[-math.inf]]])
+        np.minimum.at(low, groups, targets)
+        np.maximum.at(high, groups, targets)
+        return np.asarray(((low == high) & (np.ptp(targets, axis=0) > 0)).any(axis=1))
     if not task.has_classes:
         return np.zeros(n_groups, dtype=bool)
     occurs = np.zeros((n_groups, int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]), dtype=bool)

@@ -213,28 +213,27 @@ def format_figure(found: Figure, folds_total: int) -> str:
 def format_test(metric_dict: MetricDict, side: str, metric: str) -> str:
     """Return ``0.612 ± 0.051 [0.480, 0.730]``: mean and deviation over folds, and the 95 % interval over items.
 
-    Where the interval is that of the pooled figure, it stands behind that one: ``0.396 ± 0.102, pooled 0.663 [0.512, 0.787]``.
+    Where the interval is that of another figure, it stands behind that one; see `format_interval`.
     """
-    over_folds = figure(metric_dict, side, metric)
+    over_folds, found = figure(metric_dict, side, metric), item_figure(metric_dict, side, metric)
     folds = format_figure(over_folds, metric_dict["folds_total"])
-    found = item_figure(metric_dict, side, metric)
-    if found is None:
-        return folds
-    is_same = None not in (over_folds["mean"], found["pooled"]) and f"{over_folds['mean']:.3f}" == f"{found['pooled']:.3f}"
-    return f"{folds}{format_interval(found, told_apart=not is_same)}"
+    return folds if found is None else f"{folds}{format_interval(found, over_folds['mean'])}"
 
 
-def format_interval(found: ItemFigure, *, told_apart: bool = True) -> str:
-    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``; without what is not known.
+def format_interval(found: ItemFigure, mean: float | None) -> str:
+    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``, ``, over items 0.614 [0.480, 0.730]``.
 
     Args:
         found: The figure over items.
-        told_apart: Name the pooled figure, if the interval is its own; without, the mean over folds before it is the same.
+        mean: That over folds, before it: the figure that the interval is of is named unless it has the same three decimals.
     """
+    value = found[found["of"]]
     interval = "" if found["low"] is None or found["high"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
-    if found["of"] == "items" or not told_apart:
+    if value is None:
+        return "" if found["of"] == "items" else ", pooled NaN"
+    if (mean is not None and f"{mean:.3f}" == f"{value:.3f}") or (found["of"] == "items" and not interval):
         return interval
-    return ", pooled NaN" if found["pooled"] is None else f", pooled {found['pooled']:.3f}{interval}"
+    return f", {'over items' if found['of'] == 'items' else 'pooled'} {value:.3f}{interval}"
 
 
 def format_chance(chance: ChanceLevel | None) -> str:
@@ -278,13 +277,13 @@ def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:
 
 
 def _together(values: Mapping[int, float], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
-    """Return the values, those of a group replaced by their mean."""
+    """Return the values to 12 digits, so that rounding tells no equal ones apart; those of a group replaced by their mean."""
     found = dict(values)
     for group in groups:
         known = [number for number in group if number in values]
         if known:
             found |= dict.fromkeys(known, fmean(values[number] for number in known))
-    return found
+    return {number: float(f"{value:.12g}") for number, value in found.items()}
 
 
 def _smallest(values: dict[int, float]) -> frozenset[int]:

@@ -172,7 +172,7 @@ def bayesian_t(differences: NDArray[Any], ratio: float, rope: float, *, higher_i
         return Posterior(0.0, 1.0, 0.0)
     below, above = (float(special.stdtr(n_folds - 1, (sign * difference - rope) / error)) for sign in (-1, 1))
     better, worse = (above, below) if higher_is_better else (below, above)
-    return Posterior(better, 1 - better - worse, worse)
+    return Posterior(better, max(1 - better - worse, 0.0), worse)  # NaN stays
 
 
 def _estimate(differences: NDArray[Any], ratio: float) -> tuple[float, float, int]:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from xval.errors import ResultsError
 
+_ROUNDING = 1e-12  # figures that differ by less, as shares of the largest, are equal
+
 
 class NestedSelection(NamedTuple):
     """What choosing in each fold by its own validation figures yields.
@@ -53,7 +55,8 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
         )
     is_there = ~(np.isnan(validation) | np.isnan(test))
     scores = np.where(is_there, validation if higher_is_better else -validation, -np.inf)
-    is_chosen = is_there & (scores == scores.max(axis=0, initial=-np.inf))
+    best = scores.max(axis=0, initial=-np.inf)
+    is_chosen = is_there & (scores >= best - _ROUNDING * np.abs(best, where=np.isfinite(best), out=np.zeros_like(best)))
     n_chosen = is_chosen.sum(axis=0)
     sums = np.where(is_chosen, test, 0).sum(axis=0)
     figures = np.divide(sums, n_chosen, out=np.full(len(sums), math.nan), where=n_chosen > 0)

@@ -38,7 +38,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
     assert (code, errors) == (0, "")
     order = [
         "Test balanced accuracy of clips (higher is better), instance less baseline.",
-        "Baseline: instance 2 (selected by the best mean validation accuracy), mean 0.838.",
+        "Baseline: instance 2 (selected by the best mean validation accuracy), mean over folds 0.838.",
         "better / equal / worse",
         "Report p Holm, which is adjusted for 2 comparisons. Better, equal, worse: how probable each is; equal: a difference",
         "Instance 1, 3: With 4 items the sign flip test cannot be significant (least p 0.125).",

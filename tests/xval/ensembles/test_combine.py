@@ -43,6 +43,17 @@ def test_forward_selection_takes_what_helps_and_leaves_out_what_does_not():
     assert score(TARGETS, chosen.combine(np.stack([NOISE, GOOD, ROTATED, other]))) >= score(TARGETS, GOOD)
 
 
+def test_the_loss_decides_between_members_that_only_rounding_tells_apart():
+    rounded = {True: 0.1 + 0.2, False: 0.3}  # the larger one has the larger loss
+
+    def equal_but_for_rounding(targets, answers):
+        return rounded[bool(np.allclose(answers, NOISE))], score(targets, answers)[1]
+
+    chosen = choose_members(np.stack([NOISE, GOOD]), TARGETS, equal_but_for_rounding, "softmax")
+
+    assert chosen.weights[1] > chosen.weights[0]
+
+
 def test_stacking_learns_what_the_wrong_answers_of_a_member_mean():
     answers = np.stack([NOISE, ROTATED])
 

@@ -1,6 +1,7 @@
 """The page of a finished experiment: whole, escaped, without the network, with the figures of metrics.json."""
 
 import base64
+import dataclasses
 import hashlib
 import io
 import json
@@ -18,10 +19,12 @@ from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from xval import load_predictions
 from xval.audit.verdict import Verdict
-from xval.report.protocol import _describe_training
+from xval.report.protocol import _describe_training, describe_protocol
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
+from xval.results.ranking import rank_instances
+from xval.results.read import read_folds
 from xval.results.read_groups import read_groups
 from xval.results.rebuild import read_metric_dicts, rebuild
 
@@ -69,6 +72,24 @@ def test_the_protocol_says_what_weighs_the_members_of_an_ensemble(finished, meth
 
     assert words in sentence
     assert ("validation" in sentence) == (method != "mean")
+
+
+def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(finished):
+    (first,) = read_metric_dicts(ExperimentFolder(finished.results), [1])
+    folds = read_folds(ExperimentFolder(finished.results))
+    (one, *_) = folds.plan.folds
+    plan = dataclasses.replace(folds.plan, folds=(one,), settings={"fold_strategy": "holdout"})
+    for record in first["folds"].values():
+        record["store"] = "custom"
+    of_one = {"metric_dicts": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
+    contents = SimpleNamespace(**of_one, folds=dataclasses.replace(folds, plan=plan), comparisons=(), verdicts=None)
+
+    text = " ".join(describe_protocol(contents))
+
+    assert f"were tested on one split, with {len(one.test)} test items, of the corpus 'tones'" in text
+    assert "(features handed in as arrays)" in text
+    for claimed in ("cross-validation", " Hz", "was selected", "too good"):
+        assert claimed not in text
 
 
 def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page):

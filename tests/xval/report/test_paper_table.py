@@ -53,6 +53,14 @@ def test_marks_say_what_the_comparison_says(table):
     assert "test accuracy ↑: mean over folds or pooled over all test examples; in brackets the 95 % interval" in table.note
 
 
+def test_the_caption_claims_no_test_where_one_fold_allows_none(make_instance):
+    metric_dicts = [make_instance(number, [{"accuracy": 0.5, "balanced_accuracy": 0.5}], dataset="toy") for number in (1, 2)]
+    of_fold = [Competitor(str(n), "", (FoldFigure(1, 1, 0.5 + 0.1 * n, ("a",), 0.25, None),), {}) for n in (1, 2)]
+    comparison = compare(of_fold[1:], of_fold[0], metric="accuracy", figure="accuracy", higher_is_better=True)
+
+    assert "Holm" not in make_table(metric_dicts, {"accuracy": comparison}).note
+
+
 def test_markdown_has_a_row_per_instance_and_no_broken_cells(table):
     lines = to_markdown(table).splitlines()
 

@@ -59,7 +59,8 @@ def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_ins
     text = texts(metric_dicts)["nested"]
     assert text.startswith("0.633 is the mean test balanced_accuracy")
     assert (
-        "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though not here" in text
+        "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though here it is the"
+        in text
     )
 
 
@@ -193,3 +194,16 @@ def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_co
     metric_dicts[0]["cautions"], metric_dicts[1]["cautions"] = ["all are upsampled", "some are padded"], ["all are upsampled"]
     found = {finding.text: finding.instances for finding in find_findings(metric_dicts) if finding.kind == "corpus"}
     assert found == {"The corpus: all are upsampled.": (), "The corpus (instance 1): some are padded.": (1,)}
+
+
+def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_record, make_failure):
+    records = [make_record(fold, {"accuracy": 0.5, "balanced_accuracy": 0.5}) for fold in (1, 2)]
+    second = make_record(1, {"accuracy": 0.6, "balanced_accuracy": 0.6}, repeat=2)
+
+    text = texts([make_instance(1, [*records, second, make_failure(2) | {"repeat": 2}], repeats=2, folds_total=2)])[
+        "repeats missing"
+    ]
+
+    assert text.startswith("Repeats are missing of instance 1 (3 of 4 jobs done): means over folds and items are of those")
+    whole = make_instance(1, [*records, second, make_record(2, second["metrics"]["test"], repeat=2)], repeats=2, folds_total=2)
+    assert "repeats missing" not in texts([whole])

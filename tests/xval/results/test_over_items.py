@@ -136,6 +136,46 @@ def test_chance_counts_items_as_the_figure_does(run):
     assert (found["of"], found["items"], found["chance"]) == ("items", 1.0, 0.75)
 
 
+def numbers_of(make_results, path, targets, predicted):
+    """Return the metric dict of an experiment that predicts numbers, a fold for each row of them, of one item."""
+    results = make_results(path, n_folds=len(targets))
+    results.add_instance(1, task_type="regression", clip_average="probabilities")
+    for fold, (true, answers) in enumerate(zip(targets, np.float32(predicted), strict=True), start=1):
+        predictions = pd.DataFrame({"item": f"s{fold}", "clip": [f"{fold} {n}" for n in range(len(true))], "side": "test"})
+        predictions = predictions.assign(target_0=np.float32(true), predicted_0=answers)
+        found = metrics.compute("regression", np.float32(true)[:, np.newaxis], answers[:, np.newaxis])
+        items = {"test": {f"s{fold}": {"n_clips": len(true), **found}}}
+        counts = {"training": 9, "validation": 9, "test": len(true)}
+        changes = {"clip_metrics": {"validation": found, "test": found}, "item_metrics": items, "n_examples": counts}
+        results.add_fold(1, fold, found, predictions, **changes)
+    assert rebuild(results.folder) == []
+    return read_metric_dicts(results.folder, [1])[0]
+
+
+def test_chance_of_a_mean_over_items_is_what_the_answer_reaches_in_each(make_results, tmp_path):
+    targets = np.array([[1.0, 3.0], [5.0, 7.0], [9.0, 11.0]])
+    figures = numbers_of(make_results, tmp_path, targets, targets + 1)["over_items"]["figures"]["test"]
+
+    assert {figures[name]["of"] for name in ("rmse", "r2", "ccc")} == {"items"}
+    of_mean = [np.sqrt(np.mean((of_item - 6) ** 2)) for of_item in targets]
+    assert figures["rmse"]["chance"] == pytest.approx(np.mean(of_mean))
+    assert figures["r2"]["chance"] == pytest.approx(np.mean([1 - error**2 for error in of_mean]))
+    assert figures["ccc"]["chance"] == 0
+
+
+def test_figures_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, tmp_path):
+    """One age per speaker: the concordance is 0 in every fold, whatever is predicted."""
+    ages = np.repeat([[20.0], [30.0], [40.0], [50.0]], 3, axis=1)
+    metric_dict = numbers_of(make_results, tmp_path, ages, ages + np.arange(-1, 2))
+    figures = metric_dict["over_items"]["figures"]["test"]
+
+    assert metric_dict["summary"]["test"]["ccc"]["mean"] == 0
+    assert (figures["ccc"]["of"], figures["rmse"]["of"], figures["mae"]["of"]) == ("pooled", "pooled", "items")
+    assert figures["ccc"]["pooled"] > 0.99
+    (text,) = [finding.text for finding in find_findings([metric_dict]) if finding.kind == "folds lacking classes"]
+    assert text.startswith("The true numbers do not vary in fold 1, 2, 3, 4: ")
+
+
 def test_random_labels_are_at_the_chance_of_macro_figures(run):
     rng = np.random.default_rng(3)
     targets = rng.choice(2, p=[0.9, 0.1], size=(6, 600))

@@ -14,6 +14,7 @@ from xval.results.ranking import (
     find_best,
     find_ties,
     format_chance,
+    format_interval,
     format_time,
     rank_instances,
     summary_table,
@@ -45,6 +46,12 @@ def test_errors_of_a_regression_are_best_when_low(make_instance):
 def test_all_equal_ones_are_best(make_instance):
     metric_dicts = [make_instance(number, [0.5, 0.75]) for number in (1, 2, 3)] + [make_instance(4, [0.5, 0.5])]
     assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1, 2, 3}, {4})
+
+
+def test_what_rounding_tells_apart_is_equal(make_instance):
+    metric_dicts = [make_instance(1, [0.3, 0.3]), make_instance(2, [0.1 + 0.2, 0.1 + 0.2])]
+    assert find_best(metric_dicts, "test", "accuracy").mean == {1, 2}
+    assert rank_instances(metric_dicts).selected == 1
 
 
 def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
@@ -149,7 +156,7 @@ def test_the_best_have_the_extreme_values_and_nobody_else_has(folds):
     ]  # fmt: skip
     best = find_best(metric_dicts, "test", "accuracy")
     means = [sum(values) / 3 for values in folds]
-    assert best.mean == {number for number, mean in enumerate(means) if mean == max(means)}
+    assert best.mean == {number for number, mean in enumerate(means) if mean == pytest.approx(max(means), rel=1e-9)}
     assert best.std == {number for number, values in enumerate(folds) if max(values) == min(map(max, folds))}
 
 
@@ -316,3 +323,17 @@ def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_ins
 
     assert [row[0] for row in rows] == ["2 *", "4"]
     assert len(summary_table(metric_dicts)[1]) == 4
+
+
+@pytest.mark.parametrize(
+    ("of", "mean", "text"),
+    [
+        ("items", 0.6, ", over items 0.700 [0.500, 0.800]"),
+        ("items", 0.7001, " [0.500, 0.800]"),
+        ("pooled", 0.7, ", pooled 0.300 [0.500, 0.800]"),
+        ("pooled", 0.3, " [0.500, 0.800]"),
+        ("pooled", None, ", pooled 0.300 [0.500, 0.800]"),
+    ],
+)
+def test_the_figure_that_an_interval_is_of_is_named_unless_it_is_the_mean_over_folds(of, mean, text):
+    assert format_interval({"items": 0.7, "pooled": 0.3, "of": of, "low": 0.5, "high": 0.8}, mean) == text

@@ -138,6 +138,10 @@ def test_folds_that_allow_no_estimate_give_no_p_of_0(differences, test, posterio
     assert sign_flip(differences).p == pytest.approx(p_of_flips, nan_ok=True)
 
 
+def test_no_probability_is_below_0():
+    assert bayesian_t(np.array([0.01, 0.05, 0.02]), 0.25, 0.0).equal == 0  # 1 - better - worse is -2.8e-17
+
+
 def test_impossible_settings_are_refused():
     with pytest.raises(SettingsError, match=r"rope=-0.1: allowed: 0 or more"):
         bayesian_t(draw(4), 0.25, -0.1)

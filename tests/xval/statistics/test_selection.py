@@ -21,6 +21,13 @@ def test_each_fold_chooses_by_its_own_validation_and_ties_share_it():
     assert found.is_chosen.tolist() == [[True, False, True, True], [False, True, True, False]]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_rounding_tells_apart_is_a_tie(sign):
+    found = select_nested([[0.1 + 0.2], [0.3], [0.2]] * np.array(sign), [[0.2], [0.4], [0.9]], higher_is_better=sign > 0)
+
+    assert found.test_figures == pytest.approx([0.3])
+
+
 def test_of_a_loss_the_lowest_is_chosen():
     found = select_nested(VALIDATION, TEST, higher_is_better=False)
 

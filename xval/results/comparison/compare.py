@@ -170,7 +170,8 @@ def _describe_limits(test: CorrectedT, flips: SignFlip | None, n_repeats: tuple[
     if flips is None:
         notes.append("The figure of a fold is not the mean over its items, so there is no sign flip test over items.")
     elif flips.least_p > LEVEL:
-        notes.append(f"With {flips.n_items} items the sign flip test cannot be significant (least p {flips.least_p:.3g}).")
+        items = f"{flips.n_items} item{'s' * (flips.n_items > 1)}"
+        notes.append(f"With {items} the sign flip test cannot be significant (least p {flips.least_p:.3g}).")
     if len(n_repeats) > 1:
         listed = " or ".join(map(str, n_repeats))
         notes.append(f"Folds have {listed} repeats; each fold counts with the mean of those that it has.")

@@ -81,14 +81,17 @@ class Pair:
     def planned(self, n_items: int, n_repeats: int) -> float:
         """Return the smallest true difference that a study of another size would find with a probability of 80 %.
 
-        As many items are tested per fold as now.
+        As many items are tested per fold as now. The standard error is that of the test, times what the components say that
+        it changes by: a component that is cut at 0 makes no study of the present size another one.
 
         Returns:
             The difference; NaN where it is not known: other repeats are planned from one repeat, or no deviation is known.
         """
         now = Study(self.n_items, self.test.n_folds, round(self.components.n_repeats), self.ratio, self.n_deals)
         planned = now.resized(n_items=n_items, n_repeats=n_repeats)
-        return _detectable(planned_error(self.components, now, planned), planned.n_folds, self.level)
+        of_now = planned_error(self.components, now, now)
+        change = planned_error(self.components, now, planned) / of_now if of_now > 0 else math.nan
+        return _detectable(self.test.standard_error * change, planned.n_folds, self.level)
 
 
 @dataclass(frozen=True, repr=False)

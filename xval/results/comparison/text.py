@@ -55,12 +55,14 @@ def describe_baseline(comparison: Comparison) -> str:
     direction = "higher" if comparison.higher_is_better else "lower"
     return (
         f"{_capital(comparison.figure)} ({direction} is better), instance less baseline. "
-        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), mean {' or '.join(means)}."
+        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), mean over folds {' or '.join(means)}."
     )
 
 
 def describe_columns(comparison: Comparison) -> str:
     """Return what the columns of the table say that need a word."""
+    if not comparison.n_comparisons:
+        return "There is no p and no probability: no deviation between folds can be estimated."
     return (
         f"Report p Holm, which is adjusted for {_comparisons(comparison)}. Better, equal, worse: how probable each is; equal: "
         f"a difference within ±{comparison.rope:g} (--rope)."
@@ -109,7 +111,8 @@ def describe_methods(comparison: Comparison) -> str:
     pairs = comparison.pairs
     names = f"instance{'s' * (len(pairs) > 1)} {', '.join(pair.instance for pair in pairs)}"
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
-    n_folds, n_items = (_range_of_counts(counts) for counts in zip(*((len(p.of_folds), p.n_items) for p in pairs), strict=True))
+    folds = _range_of_counts([len(pair.of_folds) for pair in pairs], "fold")
+    items = _range_of_counts([pair.n_items for pair in pairs], "item")
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     n_deals = max(round(pair.n_deals) for pair in pairs)
     dealt, sources = "", "Nadeau & Bengio, 2003"
@@ -118,16 +121,16 @@ def describe_methods(comparison: Comparison) -> str:
         sources += "; for several deals: Bouckaert & Frank, 2004"
     text = (
         f"{_capital(comparison.figure)} was compared between {names} and the baseline, instance {comparison.baseline} "
-        f"({comparison.baseline_reason}), on the same {n_folds} folds of {n_items} items{dealt}, {seeds}. "
-        f"Differences per fold were tested, two-sided, by the corrected resampled t test ({sources}; ratio of test "
-        f"to training items {_range([pair.ratio for pair in pairs])})"
+        f"({comparison.baseline_reason}), on the same {folds} of {items}{dealt}, {seeds}."
     )
-    if comparison.n_comparisons > 1:
-        text += f", and p was adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979)"
-    text += (
-        ". The posterior probabilities that an instance is better than the baseline, practically equal (differences within "
-        f"±{comparison.rope:g}) or worse are those of the Bayesian correlated t test (Benavoli et al., 2017)."
-    )
+    if comparison.n_comparisons:
+        adjusted = f", and p was adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979)"
+        text += (
+            f" Differences per fold were tested, two-sided, by the corrected resampled t test ({sources}; ratio of test to "
+            f"training items {_range([pair.ratio for pair in pairs])}){adjusted if comparison.n_comparisons > 1 else ''}. The "
+            "posterior probabilities that an instance is better than the baseline, practically equal (differences within "
+            f"±{comparison.rope:g}) or worse are those of the Bayesian correlated t test (Benavoli et al., 2017)."
+        )
     if counts := {pair.flips.n_items for pair in pairs if pair.flips}:
         signs = "all sign vectors" if max(counts) <= MOST_ITEMS_OF_EXACT_TEST else f"{N_DRAWS:,} drawn sign vectors"
         text += (
@@ -183,9 +186,9 @@ def _interval(pair: Pair) -> str:
     return "" if math.isnan(pair.test.low) else f"[{_signed(pair.test.low)}, {_signed(pair.test.high)}]"
 
 
-def _range_of_counts(numbers: tuple[int, ...]) -> str:
+def _range_of_counts(numbers: list[int], noun: str) -> str:
     low, high = min(numbers), max(numbers)
-    return str(low) if low == high else f"{low} to {high}"
+    return _count(low, noun) if low == high else f"{low} to {_count(high, noun)}"
 
 
 def _range(numbers: list[float]) -> str:

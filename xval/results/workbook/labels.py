@@ -14,7 +14,7 @@ POSITION = 6.5
 
 MOST_ROWS = 5_000  # more make the workbook slow to open
 _SCORES = ("average_precision", "precision", "recall", "f1")
-_FORMATS = dict.fromkeys(("share", *_SCORES, "lowest_threshold", "highest_threshold"), cells.SCORE_FORMAT)
+_FORMATS = dict.fromkeys(("share", "chance", *_SCORES, "lowest_threshold", "highest_threshold"), cells.SCORE_FORMAT)
 
 
 def is_needed(contents: Contents) -> bool:
@@ -48,10 +48,12 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for place in range(3, len(names) + 2):
         sheet.set_width(place, 11)
     notes = [
-        "Over the test clips of all finished folds. A label is predicted from its threshold on.",
+        "Over the test clips of all finished folds; with repeats or deals a clip counts in each of them.",
+        "A label is predicted from its threshold on.",
         "Validation clips of each fold choose the threshold (the largest F1 score), never its test clips.",
-        "share: of the clips that have the label, which is the average precision of answers that do not depend on the audio.",
+        "share: of the clips that have the label.",
         "average precision: the mean over the folds whose test clips have the label; other figures are of all clips together.",
+        "chance: the average precision of a random order of the clips, on average; the mean over the same folds.",
         "n untuned: folds no validation clip of which has the label; its threshold is 0.5 there.",
     ]
     if len(shown) < len(finished):

@@ -40,7 +40,7 @@ _NOTES = (
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
     "std: sample standard deviation over folds (n - 1), with several deals over the folds of all of them.",
     "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
-    "pooled: of all test examples of all folds together; it is there where a fold cannot have the figure of the whole corpus.",
+    "pooled, over items: the figure that interval and chance are of, if not the mean: of all test examples, or over items.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
@@ -131,9 +131,9 @@ def _put_metric(
     width = max(len(metric) / 2 + 1, 8)
     intervals: list[str] = []
     for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
-        over_items = item_figure(metric_dict, side, metric)
+        over_items, over_folds = item_figure(metric_dict, side, metric), figure(metric_dict, side, metric)["mean"]
         if over_items is not None and n_columns == 3:
-            intervals.append(format_interval(over_items).strip(", "))
+            intervals.append(format_interval(over_items, over_folds).strip(", "))
             sheet.put(row, last, intervals[-1] or "-", "", cells.RIGHT)
         if metric in metric_dict["summary"].get(side, {}):
             found = figure(metric_dict, side, metric)

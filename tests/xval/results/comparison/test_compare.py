@@ -14,6 +14,7 @@ from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import Competitor, FoldFigure
 from xval.results.comparison.text import (
     decimals,
+    describe_columns,
     describe_limits,
     describe_plans,
     describe_result,
@@ -116,7 +117,7 @@ def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
     found = compare_accuracy([competitor("2", own)], competitor("1", other))
     (pair,) = found.pairs
 
-    assert pair.planned(6, 3) == pytest.approx(pair.least_detectable, rel=0.2)  # the fold component is cut at 0
+    assert pair.planned(6, 3) == pytest.approx(pair.least_detectable)
     assert pair.planned(12, 5) < pair.planned(6, 5) < pair.planned(6, 3)
     assert "12 items and 5 seeds: " in describe_plans(found)[0]
 
@@ -128,6 +129,15 @@ def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
     assert "12 items and 1 seed: " in sizes
     assert "5 seeds" not in sizes
     assert unknown.startswith("One seed per fold: how much of a difference is due to the seed is unknown")
+
+
+def test_more_seeds_find_more_where_the_fold_component_is_cut_at_0():
+    own = numbered([[0.7, 0.5], [0.5, 0.7], [0.72, 0.5], [0.5, 0.71]])
+    (pair,) = compare_accuracy([competitor("2", own)], competitor("1", numbered([[0.5, 0.5]] * 4))).pairs
+
+    assert pair.components.fold == 0
+    assert pair.planned(4, 2) == pytest.approx(pair.least_detectable)
+    assert pair.planned(4, 5) == pytest.approx(pair.least_detectable * math.sqrt(2 / 5))
 
 
 def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
@@ -211,8 +221,12 @@ def test_one_fold_is_not_tested():
     assert found.pairs[0].verdict == "no test"
     assert "Instance 2: One fold has no deviation, so there is no test." in describe_limits(found)
     assert describe_result(found, found.pairs[0]).endswith("the difference of +0.200 was not tested.")
-    assert "nan" not in describe_to_publish(found)
     assert "nan" not in str(table_rows(found))
+    published = describe_to_publish(found)
+    assert "on the same 1 fold of 1 item, one seed per fold." in published
+    for claimed in ("nan", "Differences per fold were tested", "posterior", "Nadeau", "1 items"):
+        assert claimed not in published
+    assert describe_columns(found).startswith("There is no p")
 
 
 def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
