@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, plain_name, split_labels
 from preprocessing.clips.listing import NO_UTF8, is_utf8
-from xval.errors import CorpusError, suggestion
+from xval.errors import CorpusError, first_of, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,8 +253,7 @@ def _refuse(checked: "pd.DataFrame", wrong: "pd.Series[bool]", what: str) -> Non
     """Raise when any row is wrong, naming the first few."""
     if wrong.any():
         paths = list(checked.loc[wrong, "path"])
-        more = f" and {len(paths) - _N_SHOWN} more" if len(paths) > _N_SHOWN else ""
-        raise CorpusError(f"{len(paths)} of {len(checked)} clips have {what}: {', '.join(paths[:_N_SHOWN])}{more}.")
+        raise CorpusError(f"{len(paths)} of {len(checked)} clips have {what}: {first_of(paths, _N_SHOWN)}.")
 
 
 def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str) -> None:

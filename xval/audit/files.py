@@ -10,7 +10,7 @@ from pathlib import Path
 from preprocessing.store.checksums import find_damage
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
-from xval.errors import ResultsError
+from xval.errors import ResultsError, brief
 from xval.saved_models.description import ModelDescription, read_description
 from xval.saved_models.heard_audio import SEEN_AUDIO_NAME
 from xval.saved_models.load import find_architecture
@@ -55,7 +55,7 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     except FileNotFoundError:
         faults.append(f"{predictions.name} is missing")
     except DAMAGE as error:
-        faults.append(f"{predictions.name} is damaged ({' '.join(str(error).split())[:300]})")
+        faults.append(f"{predictions.name} is damaged ({brief(error, 300)})")
     return faults
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from xval.backend.compilation import has_gpu
 from xval.backend.random_states import random_states, set_random_states
+from xval.errors import brief
 from xval.jobs.checkpoint_file import Checkpoint
 from xval.jobs.checkpoints import FoldCheckpoints
 from xval.training.compiled import CompiledModel
@@ -73,7 +74,7 @@ class CheckpointedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
             try:
                 self._check(found)
             except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                checkpoints.refuse(f"its state does not fit ({' '.join(str(error).split())[:100]})")
+                checkpoints.refuse(f"its state does not fit ({brief(error, 100)})")
             else:
                 self._earlier = found
                 self.rows = _rows_of(found.state["history"])
