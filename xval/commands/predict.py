@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         SettingsError: An option does not fit the model.
         ResultsError: As `inference.load_model`.
     """
-    output = read_output(options.output, "predictions.xlsx")
+    output = read_output(options.output)
     console = make_console()
     messages = make_console(is_error=True) if output.is_printed else console
     model = arguments.load(options, messages)

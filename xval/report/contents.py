@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus, open_corpus
 from xval.audit import audit
 from xval.audit.verdict import Verdict
@@ -27,7 +28,6 @@ from xval.results.groups import Groups, measure_groups, read_answers_of
 from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history
-from xval.results.read_groups import clips_of
 from xval.results.rebuild import read_metric_dicts
 from xval.results.repeats import jobs_of
 from xval.results.summary import MetricDict, settings_of
@@ -199,7 +199,7 @@ def _measure_groups(
     if metric_dict is None or corpus is None:
         return [], ""
     try:
-        clips = clips_of(corpus)
+        clips = with_columns(corpus.index, corpus.folder)
         columns = group_columns(clips)
         answers = read_answers_of(folder, metric_dict) if columns else None
     except UsageError as error:
