@@ -46,7 +46,7 @@ def write(tmp_path):
 
 
 def measure(folders, settings=SETTINGS):
-    of_record = {name: OF_RECORD for name in NAMES}
+    of_record = dict.fromkeys(NAMES, OF_RECORD)
     return measure_events(folders, ("background", "bark", "call"), settings, of_record)
 
 
@@ -93,7 +93,7 @@ def test_pooled_psds_are_of_the_scores_of_all_folds_together_with_interval_and_c
         scores = np.column_stack([barks, np.full(len(table), 0.1)]).astype(np.float32)
         reference = pd.DataFrame([event], columns=["start_s", "end_s", "label"])
         scored.append(tabulate_runs(ScoredRecording(reference, scores, 0.5), ["bark", "call"]))
-    of_record = {name: OF_RECORD for name in ("event_f1", "psds1", "psds2")}
+    of_record = dict.fromkeys(("event_f1", "psds1", "psds2"), OF_RECORD)
     found = measure_events(folders, ("background", "bark", "call"), SETTINGS, of_record)
     assert list(found) == ["event_f1", "psds1", "psds2"]
     for name, wanted in psds_figures(scored).items():
