@@ -104,15 +104,19 @@ def _end_without_search() -> None:
     atexit.register(gc.freeze)
 
 
-def make_console(*, is_error: bool = False) -> "Console":
+def make_console(*, is_error: bool = False, least_width: int = 0) -> "Console":
     """Return a console that prints text as it is and leaves long lines whole.
 
     Args:
         is_error: Print to the standard error.
+        least_width: Of a file, which has no width of its own.
     """
     from preprocessing.visible_console import VisibleConsole
 
-    return VisibleConsole(soft_wrap=True, stderr=is_error)
+    console = VisibleConsole(soft_wrap=True, stderr=is_error)
+    if least_width and not console.is_terminal:
+        console.width = max(console.width, least_width)
+    return console
 
 
 @contextmanager

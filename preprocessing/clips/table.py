@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, plain_name, split_labels
 from preprocessing.clips.listing import NO_UTF8, is_utf8
@@ -25,7 +25,8 @@ NAMED = "label:"
 """Prefix of the columns of a regression whose targets have names, which stand instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
-TASK_TYPES = ("classification", MULTI_LABEL, "regression", "representation", "frame_classification")
+TaskType = Literal["classification", "multilabel_classification", "regression", "representation", "frame_classification"]
+TASK_TYPES: tuple[str, ...] = get_args(TaskType)
 
 LARGEST_NAME = 1000
 """Characters of a name; a model.json with a longer one is refused."""

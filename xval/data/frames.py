@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.labels import frame_labels, resolve_recordings
+from preprocessing.annotations.labels import BACKGROUND, frame_labels, resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.store import FeatureStore
 from xval.data.indexed import Indexed, in_stretches, stretches
@@ -21,10 +21,6 @@ from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-BACKGROUND = "background"
-"""The class, of frames with one class each, in which there is no event."""
 
 
 def frame_class_names(store: FeatureStore, label_form: str) -> tuple[str, ...]:

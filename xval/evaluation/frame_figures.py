@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.annotations.settings import FrameSettings
 from xval import metrics
-from xval.data.frames import BACKGROUND, Recording
+from xval.data.frames import Recording
 from xval.events.finding import find_events
 from xval.events.metrics import RecordingEvents, event_metrics, segment_metrics
 from xval.events.psds import Runs, ScoredRecording, psds_figures, tabulate_runs

@@ -29,7 +29,7 @@ from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history
 from xval.results.rebuild import read_metric_dicts
-from xval.results.repeats import jobs_of
+from xval.results.repeats import done_jobs, jobs_of
 from xval.results.summary import MetricDict, settings_of
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _measure_groups(
 
 def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Path]:
     """Return the folder of each finished fold and repeat of an instance."""
-    return {key: folder.fold_folder(*key) for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
+    return {key: folder.fold_folder(*key) for key in done_jobs(metric_dict)}
 
 
 def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Curves]:

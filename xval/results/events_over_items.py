@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.annotations.settings import FrameSettings
-from xval.data.frames import BACKGROUND
 from xval.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
 from xval.metrics.frame_classification import EVENT_METRICS, SCORE_METRICS

@@ -31,7 +31,7 @@ from xval.results.read import (
     read_records,
     read_settings,
 )
-from xval.results.repeats import jobs_of
+from xval.results.repeats import done_jobs, jobs_of
 from xval.results.summary import MetricDict, make_metric_dict
 
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json, which is read whole
@@ -263,7 +263,7 @@ def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: 
     if known is None:
         from xval.results.over_items import measure_over_items  # here, because it loads pandas and scipy
 
-        done = {key: record for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
+        done = done_jobs(metric_dict)
         folders = {key: folder.fold_folder(*key) for key in done}
         tested = [record["metrics"].get("test", {}) for record in done.values()]
         further = {name: metric for name, metric in added.items() if all(name in of_job for of_job in tested)}
