@@ -78,8 +78,8 @@ class JobEvidence:
 
     @property
     def model_path(self) -> Path:
-        """Path of model.keras; an estimator of scikit-learn has none."""
-        return self.folder / "model.keras"
+        """Path of its model."""
+        return self.folder / ("model.skops" if self.is_estimator else "model.ensemble" if self.is_ensemble else "model.keras")
 
     @property
     def is_estimator(self) -> bool:
