@@ -89,7 +89,7 @@ def describe_refusal(error: OSError) -> str:
 
 
 def program(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[str]], int]:
-    """Make the main function of a program of one that takes arguments: it ends as `carry_out` does."""
+    """Wrap a function of arguments into the main function of a program, which ends as `carry_out` does."""
 
     @wraps(main)
     def run(arguments: Sequence[str]) -> int:

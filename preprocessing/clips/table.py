@@ -230,7 +230,7 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
 
 
 def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
-    """Return the labels of each clip as one text; that of all clips together are one at least."""
+    """Return the labels of each clip as one text; all clips together have at least one label."""
     found = []
     for path, label in zip(paths, labels, strict=True):
         try:

@@ -175,7 +175,7 @@ def _file_names(stems: Sequence[str]) -> list[str]:
 
 
 def _closest(name: str, clips: Sequence[str]) -> str:
-    """Return what a clip may be called instead; a corpus has too many to list them all."""
+    """Return a hint at the clips with the most similar names; a corpus has too many to list them all."""
     from difflib import get_close_matches
 
     return suggestion(name, get_close_matches(name, clips, n=5, cutoff=0.3) or clips[:5])

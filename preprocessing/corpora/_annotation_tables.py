@@ -34,7 +34,7 @@ Row = dict[str, str | float]
 
 
 class Recordings:
-    """The audio files of a folder, `n_files` of them: found by what a table calls them, each opened once for its header."""
+    """The `n_files` audio files of a folder, found by the names that a table gives them; each header is read once."""
 
     def __init__(self, folder: Path, expected: str = "recordings, as the annotation names them") -> None:
         self._folder = folder

@@ -49,7 +49,7 @@ def advise_patterns(names: Sequence[str]) -> str:
 
 
 def find_parts(names: Sequence[str]) -> tuple[str, int, int | None] | None:
-    """Return a separator, and which part of all names may be the label and which the item, from 0; None: no common form.
+    """Return the separator of names, and the numbers (from 0) of the parts that may be label and item; None: no common form.
 
     The last part of several, if it is a number, counts takes. Of the others names come before numbers, and those with fewer
     different values first: the label, then the item. Where one part only is names, each of which comes with all values of a

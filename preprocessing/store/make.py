@@ -231,7 +231,7 @@ def read_clip(path: Path, start_s: float, end_s: float, audio_hash: str, setting
 
     Args:
         path: Of its file.
-        start_s: As in the index: NaN for the begin of the file.
+        start_s: As in the index: NaN for the beginning of the file.
         end_s: NaN for its end.
         audio_hash: Of the index.
         settings: They have the rate and the channel.

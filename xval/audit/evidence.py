@@ -151,7 +151,7 @@ class JobEvidence:
             return found
 
     def predictions_hash(self) -> bytes:
-        """Return the SHA-256 of what `predictions` returns; what tests the same clips has the same.
+        """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same.
 
         Raises:
             NotCheckableError: As `predictions`.

@@ -213,7 +213,7 @@ def _search(
     *,
     has_classes: bool,
 ) -> tuple[GridScore, ...]:
-    """Score every setting; what stands before the estimator does not depend on it and is fitted once for each split."""
+    """Score every setting; scaler and principal components do not depend on it and are fitted once for each split."""
     scores = np.empty((len(settings), len(splits)))
     for column, (fitted, held) in enumerate(splits):
         before = clone(pipeline[:-1]).fit(fitted.features)

@@ -165,7 +165,7 @@ def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> N
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Return what tells the examples of a store apart, whichever of them a table holds."""
+    """Return what identifies each example of a table among all examples of a store."""
     return list(zip(table["clip"], table["start_s"], table["end_s"], strict=True))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def frame_class_names(store: FeatureStore, label_form: str) -> tuple[str, ...]:
-    """Return the classes of frames: those of the events, and before them the background where each frame has one class."""
+    """Return the classes of frames: those of the events; if each frame has one class, the background comes first."""
     events = tuple(name for name in store.class_names if name != BACKGROUND)
     return events if label_form == "multi_label" else (BACKGROUND, *events)
 

@@ -227,7 +227,7 @@ def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32
 
 
 def _average_clips(examples: Examples, predictions: NDArray[np.float32], clip_average: str) -> _Clips:
-    """Combine the predictions of the examples of each clip; without further examples a clip has that of its one."""
+    """Combine the predictions of the examples of each clip; that of a single example stays as it is."""
     codes = examples.table["clip"].factorize()[0]
     first = np.unique(codes, return_index=True)[1]
     combined = combine_examples(predictions, codes, clip_average)

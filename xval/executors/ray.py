@@ -25,7 +25,7 @@ _SECONDS_TO_CONNECT = 10.0
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return what a job gets, and which cluster is asked for it.
+    """Return the slot of a job, and a line on the cluster that runs it.
 
     Raises:
         SettingsError: Ray is not installed.
@@ -37,7 +37,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Have a cluster run jobs, each with the first slot, and wait for what becomes of them; see `Executor.run`.
+    """Have a cluster run jobs, each with the first slot, and wait for their outcomes; see `Executor.run`.
 
     Raises:
         SettingsError: Also where there is no such cluster, or none of its machines has what a job asks for.

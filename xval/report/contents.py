@@ -168,7 +168,7 @@ def _explanations(
 
 
 def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
-    """Return the comparison of the best instances with each of them, and what to say about it."""
+    """Return a comparison of the best instances with each of them as the baseline, and what to say about it."""
     compared = best[:MOST_COMPARED]
     baselines = [None if number == selected else number for number in compared]  # None: as validation selects
     try:

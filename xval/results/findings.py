@@ -156,7 +156,7 @@ def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
 
 
 def _fitted_validation(done: Sequence[MetricDict]) -> Finding | None:
-    """Say which ensembles are not selected, since their validation figures are of what they were fitted to."""
+    """Say which ensembles are not selected, because their validation figures are of items that they were fitted to."""
     numbers = fitted_to_own_items(done)
     if not numbers:
         return None
@@ -244,7 +244,7 @@ def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> boo
 
 
 def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
-    """Say which instances may be as good as the selected one; those that are not above chance are no choice."""
+    """Say which instances may be as good as the selected one, without those that are not above chance."""
     hopeless = at_chance.instances if at_chance else ()
     by_number = {each["instance"]: each for each in done}
     if ranking.selected is None or ranking.selected in hopeless:

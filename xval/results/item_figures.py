@@ -79,7 +79,7 @@ def _defined(number: float | None) -> float | None:
 
 
 def is_over_items(content: object) -> bool:
-    """Return whether what a metrics.json has there has the keys of `OverItems`, and each figure those of `ItemFigure`."""
+    """Return whether a part of a metrics.json has the keys of `OverItems`, and each figure in it those of `ItemFigure`."""
     if not isinstance(content, dict) or not OverItems.__required_keys__ <= content.keys():
         return False
     sides = content["figures"].values() if isinstance(content["figures"], dict) else [None]

@@ -151,7 +151,7 @@ def is_page_stale(folder: ExperimentFolder) -> bool:
 
 
 def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
-    """Return the metric dicts of those instances that have one, without the histories, which would fill the memory.
+    """Return the metric dicts of the instances that have one, without their histories, which would fill the memory.
 
     Raises:
         ResultsError: A metrics.json is damaged.
@@ -174,7 +174,7 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[Me
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
-    """Return the histories as metrics.json has them: to six digits, which halves them; not at all where they are very long."""
+    """Return the histories as metrics.json has them: to six digits, which halves the file; none if they are very long."""
     if sum(len(column) for curves in histories.values() for column in curves.values()) > _MOST_VALUES_OF_HISTORY:
         return {}
     rounded = {

@@ -160,7 +160,7 @@ class FoldSearch:
         return replace(job, settings=instance.settings, options=instance.options, store_folder=store)
 
     def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
-        """Return what Optuna suggests as the settings take it."""
+        """Return the values that Optuna suggests, as the settings take them."""
         found: dict[str, object] = {}
         for name, drawn in self._plan.space.items():
             by_text = {option_text(option): option for option in drawn.options} if isinstance(drawn, Choice) else {}

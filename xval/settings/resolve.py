@@ -221,7 +221,7 @@ def _join_optimizer_arguments(merged: dict[str, object], sources: dict[str, str]
 
 
 def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong with each setting that belongs to another task and that not config.ini, but a person set."""
+    """Return what is wrong with each setting of another task that was set anywhere but in config.ini."""
     return {
         name: f"'{name}' belongs to task_type {task_type} and has no effect on {settings.task_type}; leave it out."
         for task_type, names in {"frame_classification": FRAME_KEYS, "regression": NUMBER_KEYS}.items()

@@ -34,7 +34,7 @@ _HELD: Mapping[type[keras.callbacks.Callback], tuple[str, ...]] = {
 
 
 def belongings(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the numbers of a training depend on besides its job: the kind of device, and the facts of its model."""
+    """Return what results of a training depend on besides its job: the kind of device, and the facts of its model."""
     return {"device": "gpu" if has_gpu() else "cpu", **facts}
 
 

@@ -58,7 +58,7 @@ class PooledFeatures:
         return data.training
 
     def write(self, folder: Path) -> None:
-        """Write what makes the features: nothing but the settings, which are in model.json."""
+        """Write nothing: features are made by settings alone, which are in model.json."""
 
 
 def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
