@@ -117,7 +117,7 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
 
 
 def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
-    """Read the annotation, as the corpus of events does, and say what it has to say."""
+    """Read the annotation as the corpus of events does, and print its notes."""
     for folder in (wanted.events_folder, wanted.backgrounds_folder):
         if not folder.is_dir():
             raise CorpusError(f"No folder {folder}. Give a folder of recordings.")

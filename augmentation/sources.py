@@ -47,7 +47,7 @@ def list_sources(folder: Path) -> Sources:
 
 
 def refuse_shared(inputs: Mapping[str, Path], mixed_in: Mapping[str, Path], output: Path) -> None:
-    """Refuse folders that lie in each other: the output in what is read, and what is mixed into clips among the clips.
+    """Refuse folders that lie in each other: the output in an input, and recordings that are mixed into clips among the clips.
 
     Args:
         inputs: Folders of clips, by what the command line calls them.

@@ -89,7 +89,7 @@ def describe_refusal(error: OSError) -> str:
 
 
 def program(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[str]], int]:
-    """Make the main function of a program of one that takes arguments: it ends as `carry_out` does."""
+    """Wrap a function of arguments into the main function of a program, which ends as `carry_out` does."""
 
     @wraps(main)
     def run(arguments: Sequence[str]) -> int:
@@ -104,15 +104,19 @@ def _end_without_search() -> None:
     atexit.register(gc.freeze)
 
 
-def make_console(*, is_error: bool = False) -> "Console":
+def make_console(*, is_error: bool = False, least_width: int = 0) -> "Console":
     """Return a console that prints text as it is and leaves long lines whole.
 
     Args:
         is_error: Print to the standard error.
+        least_width: Of a file, which has no width of its own.
     """
     from preprocessing.visible_console import VisibleConsole
 
-    return VisibleConsole(soft_wrap=True, stderr=is_error)
+    console = VisibleConsole(soft_wrap=True, stderr=is_error)
+    if least_width and not console.is_terminal:
+        console.width = max(console.width, least_width)
+    return console
 
 
 @contextmanager

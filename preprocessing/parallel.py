@@ -143,7 +143,7 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
 
 
 def _result_of(future: "Future[Result]", processes: ProcessPoolExecutor) -> Result:
-    """Return a result; where a process dies in the middle of an answer, the pool alone waits for its rest."""
+    """Return a result; if a process dies in the middle of an answer, end the pool, which would wait for the rest for ever."""
     has_died = False
     while not futures.wait([future], _LOOK_EVERY_S).done:
         workers, answers = list((processes._processes or {}).values()), processes._result_queue
@@ -156,7 +156,7 @@ def _result_of(future: "Future[Result]", processes: ProcessPoolExecutor) -> Resu
 
 
 def _call_for_each(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-    """Call the function for a batch in a worker, whose `_end_worker` lets it clear up what it was about to write."""
+    """Call the function for each task of a batch in a worker; `_end_worker` lets a task remove half-written files."""
     results = []
     try:
         for task in tasks:
@@ -198,7 +198,7 @@ def _interrupts_noted() -> Iterator[list[int]]:
 
 
 def _handlers() -> dict[int, Callable[[int, FrameType | None], object]]:
-    """Return what is called on each signal that interrupts; nothing in another than the main thread, which none reaches."""
+    """Return the handler of each signal that interrupts; none in other threads than the main one, which alone gets signals."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     found = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -220,7 +220,7 @@ def _handling(
 
 
 def _make_processes(n_processes: int) -> ProcessPoolExecutor:
-    """Return a pool of spawned processes, and start what clears up behind its semaphores where no signal can end it."""
+    """Return a pool of spawned processes; the tracker that removes its semaphores is started first, safe from signals."""
     if hasattr(signal, "SIGHUP"):  # Python lets its tracker of resources ignore the other two alone
         with _blocked({signal.SIGHUP}):
             resource_tracker.ensure_running()
@@ -229,7 +229,7 @@ def _make_processes(n_processes: int) -> ProcessPoolExecutor:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Let processes that start within this block see no signal of `_SIGNALS` while they start; this one sees it behind it.
+    """Hold `_SIGNALS` back from processes that start within this block; this process gets them at its end.
 
     Blocking them is for what starts; here another thread would take them, and the main thread be interrupted all the same.
     """
@@ -282,7 +282,7 @@ def _begin_worker() -> None:
 
 
 def _end_worker(number: int, _frame: FrameType | None) -> None:
-    """End this worker; in the middle of a task once that has removed what it was writing, also if a library swallows this."""
+    """End this worker; a task may first remove its half-written file, but cannot go on if a library swallows this."""
     if not _busy:
         os._exit(1)
     _ending.append(number)

@@ -21,7 +21,7 @@ class VisibleConsole(Console):
         super().__init__(highlight=False, emoji=False, markup=False, **arguments)
 
     def render_str(self, text: str, **arguments: Any) -> Text:
-        """Make what is printed of a string; rich would drop some control characters of it."""
+        """Return the text that is printed for a string, with the control characters that rich would drop."""
         return super().render_str(visible(text), **arguments)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

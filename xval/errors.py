@@ -88,12 +88,23 @@ def suggestion(received: str, available: Iterable[str]) -> str:
     return f"Available: {', '.join(names)}.{hint}"
 
 
+def first_of(names: Iterable[object], most: int = 10) -> str:
+    """Return some names, and of many the first and how many more there are: ``a, b and 7 more``."""
+    texts = [str(name) for name in names]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
 def how_to_install(extra: str) -> str:
     """Return the command that installs an optional part of the project, such as ``ray``."""
     return f"pip install -e '.[{extra}]' in the folder of this project"
 
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
+
+
+def brief(error: BaseException, most: int = 150) -> str:
+    """Return the text of an error in one line of at most so many characters."""
+    return " ".join(str(error).split())[:most]
 
 
 def one_line(error: BaseException) -> str:

@@ -164,7 +164,7 @@ def part_of(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let what the disk refuses within the block name a file or folder, where it names none."""
+    """Add the name of a file or folder to errors of the disk within the block that name none."""
     try:
         yield
     except OSError as error:
@@ -184,7 +184,7 @@ def name_refused(error: BaseException | None, path: Path) -> bool:
 
 
 def final_name(path: Path) -> Path:
-    """Return what a path is to be called, whose parts may be temporary names of `part_path`."""
+    """Return the final path of one in which parts may be temporary names of `part_path`."""
     return Path(*(found["name"] if (found := _PART.fullmatch(part)) else part for part in path.parts))
 
 
@@ -196,7 +196,7 @@ def part_path(path: Path) -> Path:
 
 
 def _shortened(name: str) -> str:
-    """Return the name itself, or of a long one its beginning and a hash, so that a temporary name with it is not too long."""
+    """Return a name, a long one as its beginning and a hash, so that temporary names made of it are not too long."""
     encoded = os.fsencode(name)
     if len(encoded) <= _LONGEST_WITHIN_PART:
         return name
@@ -250,7 +250,7 @@ def _is_stale(path: Path, part: re.Match[str]) -> bool:
 
 
 def _machine() -> str:
-    """Return a name for what has its own process ids: this machine, or one of the containers on it."""
+    """Return a name of the machine, or of the container on it, that process ids belong to."""
     try:
         container = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:

@@ -177,7 +177,7 @@ def flush(path: Path) -> None:
 
 
 def replace(temporary: Path, path: Path) -> None:
-    """Give a file the name of another, which it replaces; on Windows this waits a moment for those that are reading that one.
+    """Put a file in the place of another; on Windows this waits a moment for processes that still read the other.
 
     Raises:
         OSError: The folder is not writable; on Windows also: a process has kept the file open for 2 s.

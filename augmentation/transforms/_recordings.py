@@ -61,7 +61,7 @@ def read_whole(path: Path, sample_rate_hz: int) -> Samples:
 
 
 def _stamp(path: Path) -> int:
-    """Return what changes with a file's content, so that nothing is kept of a file that is replaced."""
+    """Return the time of the last change of a file (ns), so that nothing is kept of a file that is replaced."""
     try:
         return path.stat().st_mtime_ns
     except OSError as error:
@@ -95,5 +95,5 @@ def _read(path: Path, sample_rate_hz: int, start_s: float | None, end_s: float |
 
 
 def _cut(samples: Samples, first: int, n_samples: int) -> Samples:
-    """Return so many samples from this one on; behind the end comes the beginning."""
+    """Return `n_samples` samples from `first` on; after the end the recording begins again."""
     return np.take(samples, np.arange(first, first + n_samples), mode="wrap")

@@ -23,7 +23,9 @@ Annotations: TypeAlias = "pd.DataFrame"
 (text, empty where there is but one). A row without start_s and end_s (NaN) says that this annotator heard nothing in the
 recording, which differs from not having listened to it. For several recordings there is a column path besides."""
 
-Form = Literal["multi_class", "multi_label"]
+LabelForm = Literal["multi_class", "multi_label"]
+BACKGROUND = "background"
+"""The label of a stretch without events; of frames with one class each the class of those in which there is none."""
 POLICIES = ("union", "intersection", "ignore_disagreement")
 COLUMNS = ("start_s", "end_s", "label")
 
@@ -138,7 +140,7 @@ def frame_labels(
     frame_samples: int,
     sample_rate_hz: int,
     overlap: float = 0.5,
-    form: Form = "multi_class",
+    form: LabelForm = "multi_class",
 ) -> FrameLabels:
     """Return target and weight of every frame of a recording.
 

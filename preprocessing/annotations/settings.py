@@ -3,11 +3,11 @@
 Comes in: the section frame_classification of an instance's settings, or of model.json. Goes out: a frozen `FrameSettings`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.annotations.labels import count_frame_samples
+from preprocessing.annotations.labels import LabelForm, count_frame_samples
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -17,7 +17,7 @@ class FrameSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    label_form: Literal["multi_class", "multi_label"]
+    label_form: LabelForm
     label_frame_s: PositiveFloat
     sequence_frames: int = Field(gt=0)
     frame_overlap: float = Field(gt=0, le=1)

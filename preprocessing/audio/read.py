@@ -127,7 +127,7 @@ def decode(
     channel: int | None = None,
     with_hash: bool = False,
 ) -> Decoded:
-    """Read one clip as mono samples at the file's own rate; with its hash, if wanted, for which it is not decoded again.
+    """Read one clip as mono samples at the file's own rate, and if wanted its hash, in the same pass.
 
     Only the mono samples are held in memory, whatever the number of channels.
 

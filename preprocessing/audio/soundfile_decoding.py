@@ -119,7 +119,7 @@ class SoundfileAudio:
         self._file.close()
 
     def _go_to(self, sample: int) -> None:
-        """Go to a sample; in the few formats that cannot, by reading what lies before it."""
+        """Go to a sample; in the few formats that cannot seek, by reading the samples before it."""
         if self._file.seekable():
             self._file.seek(sample)
             return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.clips.parquet_files import read_frame, write_table
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE
 from preprocessing.file_replacement import replace_file
-from xval.errors import CorpusError
+from xval.errors import CorpusError, brief
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,8 +97,9 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
         _check(table, index)
         columns = table.set_index("clip").loc[list(index["clip"])].reset_index(drop=True)
     except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise CorpusError(f"{path}: damaged, or of another corpus ({reason}). Run python -m preprocessing again.") from error
+        raise CorpusError(
+            f"{path}: damaged, or of another corpus ({brief(error)}). Run python -m preprocessing again."
+        ) from error
     return pd.concat([index.reset_index(drop=True), columns], axis=1)
 
 

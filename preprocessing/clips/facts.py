@@ -34,7 +34,7 @@ class Stretch(NamedTuple):
 
 
 def list_stretches(clips: "pd.DataFrame", audio_folder: Path) -> list[Stretch]:
-    """Return what is decoded of each clip; of the clips path, start_s and end_s are used."""
+    """Return the stretch of a file that each clip is, from its path, start_s and end_s."""
     import pandas as pd
 
     return [

@@ -155,7 +155,7 @@ def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFra
 def hash_index(
     index: "pd.DataFrame", *, task_type: str, class_names: Iterable[str], annotations: "pd.DataFrame | None" = None
 ) -> str:
-    """Return thirty-two hex digits of the content of an index; the arguments are those of `write_index`, sorted as it sorts."""
+    """Return thirty-two hex digits of the content of an index; arguments as of `write_index`, sorted in its order."""
     content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
     if annotations is not None:
         content += annotations.to_csv(index=False, lineterminator="\n")

@@ -84,11 +84,12 @@ def _is_audio(path: Path) -> bool:
 
 def describe_folder(folder: Path) -> str:
     """Return the first few names in a folder, for an error."""
-    return _shorten(sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())) or "nothing"
+    return shorten(sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())) or "nothing"
 
 
-def _shorten(names: Sequence[str]) -> str:
-    return ", ".join(names[:_N_SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > _N_SHOWN else "")
+def shorten(names: Sequence[str], most: int = _N_SHOWN) -> str:
+    """Return some names, and of many the first and their number: ``a, b, ... (7 in all)``."""
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
 
 
 # Whatever the ending: copies may have been converted since.

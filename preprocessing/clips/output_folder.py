@@ -55,7 +55,7 @@ class OutputFolder:
         self._before, self._sources = before, dict(before)
 
     def begin(self, sources: Mapping[str, Source], lists: Sequence[str] = ()) -> None:
-        """Remove what was made of files that are gone or were replaced, and note what is made now; the rest is kept.
+        """Remove outputs of files that are gone or were replaced, and note what this run makes; the other outputs are kept.
 
         Args:
             sources: The files that others are made of, by their paths.
@@ -139,7 +139,7 @@ def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overw
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:
-    """Return the size of a file (bytes) and when it was changed (ns), one of which differs when it is replaced; () for none."""
+    """Return the size of a file (bytes) and the time of its last change (ns), to tell that it was replaced; () for no file."""
     try:
         facts = path.stat()
     except OSError:
@@ -148,7 +148,7 @@ def stamp_of(path: Path) -> tuple[int, ...]:
 
 
 def name_copies(folder: Path) -> dict[str, str]:
-    """Return what the wav copy of every audio file in a folder and below it is called.
+    """Return the name of the wav copy of every audio file in a folder and below it.
 
     Returns:
         ``{path: path of the copy}``, posix, relative to the folder and to that of the copies, in natural order. Hidden files

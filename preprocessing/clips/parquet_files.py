@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+from xval.errors import brief
 from xval.operating_system import open_regular
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _read(path: Path, use: "Callable[[ParquetFile], T]") -> T:
             with ParquetFile(pyarrow.BufferReader(file.read()) if is_small else file, pre_buffer=False) as opened:
                 return use(opened)
         except (pyarrow.ArrowException, OSError) as error:
-            raise ValueError(" ".join(str(error).split())[:150]) from error
+            raise ValueError(brief(error)) from error
 
 
 def _check_column(table: "pyarrow.Table", name: str, kind: Kind) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, plain_name, split_labels
 from preprocessing.clips.listing import NO_UTF8, is_utf8
-from xval.errors import CorpusError, suggestion
+from xval.errors import CorpusError, first_of, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,8 @@ NAMED = "label:"
 """Prefix of the columns of a regression whose targets have names, which stand instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
-TASK_TYPES = ("classification", MULTI_LABEL, "regression", "representation", "frame_classification")
+TaskType = Literal["classification", "multilabel_classification", "regression", "representation", "frame_classification"]
+TASK_TYPES: tuple[str, ...] = get_args(TaskType)
 
 LARGEST_NAME = 1000
 """Characters of a name; a model.json with a longer one is refused."""
@@ -229,7 +230,7 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
 
 
 def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
-    """Return the labels of each clip as one text; that of all clips together are one at least."""
+    """Return the labels of each clip as one text; all clips together have at least one label."""
     found = []
     for path, label in zip(paths, labels, strict=True):
         try:
@@ -253,8 +254,7 @@ def _refuse(checked: "pd.DataFrame", wrong: "pd.Series[bool]", what: str) -> Non
     """Raise when any row is wrong, naming the first few."""
     if wrong.any():
         paths = list(checked.loc[wrong, "path"])
-        more = f" and {len(paths) - _N_SHOWN} more" if len(paths) > _N_SHOWN else ""
-        raise CorpusError(f"{len(paths)} of {len(checked)} clips have {what}: {', '.join(paths[:_N_SHOWN])}{more}.")
+        raise CorpusError(f"{len(paths)} of {len(checked)} clips have {what}: {first_of(paths, _N_SHOWN)}.")
 
 
 def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str) -> None:

@@ -100,7 +100,6 @@ def make_features(
         SettingsError: A feature setting is unknown or wrong.
         XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
     """
-    from preprocessing.corpus import make_corpus
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
     from preprocessing.quality.cautions import find_cautions, in_python
@@ -119,6 +118,29 @@ def make_features(
         from preprocessing.corpora._download import download
 
         download(chosen.reader.downloads, chosen.audio_folder, console)
+    corpus, left_out = _write_index(chosen, console, n_processes)
+    with progress_bar(console, "Extracting features") as progress:
+        store, left_out_later = make_store(corpus, settings, n_processes=n_processes, progress=progress)
+    _report(console, corpus, store, left_out, left_out_later)
+    if len(corpus.index) <= MOST_COMPARED:
+        with progress_bar(console, "Comparing") as progress:
+            write_across_items(corpus, n_processes=n_processes, progress=progress)
+    else:
+        console.print(
+            f"Note       more than {MOST_COMPARED} clips: only python -m preprocessing check {corpus.corpus} ... looks for "
+            "near-duplicates"
+        )
+    for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
+        console.print(f"Beware     {warning if says_next else in_python(warning)}")
+    if says_next:
+        console.print(f"Next       {_next_command(corpus, overrides)}")
+    return store
+
+
+def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> "tuple[Corpus, pd.DataFrame]":
+    """List the clips of a corpus and read them; return it, and the clips that were left out."""
+    from preprocessing.corpus import make_corpus
+
     console.print(f"Listing the clips of {chosen.reader.name} in {chosen.audio_folder}")
     annotations = None
     if chosen.task_type == "frame_classification":
@@ -141,22 +163,7 @@ def make_features(
         )
     if annotations is not None and annotations["annotator"].nunique() > 1:
         _report_disagreement(console, corpus, annotations)
-    with progress_bar(console, "Extracting features") as progress:
-        store, left_out_later = make_store(corpus, settings, n_processes=n_processes, progress=progress)
-    _report(console, corpus, store, left_out, left_out_later)
-    if len(corpus.index) <= MOST_COMPARED:
-        with progress_bar(console, "Comparing") as progress:
-            write_across_items(corpus, n_processes=n_processes, progress=progress)
-    else:
-        console.print(
-            f"Note       more than {MOST_COMPARED} clips: only python -m preprocessing check {corpus.corpus} ... looks for "
-            "near-duplicates"
-        )
-    for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
-        console.print(f"Beware     {warning if says_next else in_python(warning)}")
-    if says_next:
-        console.print(f"Next       {_next_command(corpus, overrides)}")
-    return store
+    return corpus, left_out
 
 
 def _report(

@@ -148,7 +148,7 @@ def _draw(clip: _Clip, settings: "FeatureSettings", longest_s: float | None, pat
         sample_rate_hz=settings.sample_rate_hz,
         start_s=clip.start_s,
         end_s=clip.end_s,
-        channel=None if settings.channel == "mean" else settings.channel,
+        channel=settings.channel_number,
     )
     n_samples = clip_samples(settings, samples.size / rate_hz if longest_s is None else longest_s)
     figure, examples = draw_clip(samples, settings, title=clip.title, n_samples=n_samples)
@@ -175,7 +175,7 @@ def _file_names(stems: Sequence[str]) -> list[str]:
 
 
 def _closest(name: str, clips: Sequence[str]) -> str:
-    """Return what a clip may be called instead; a corpus has too many to list them all."""
+    """Return a hint at the clips with the most similar names; a corpus has too many to list them all."""
     from difflib import get_close_matches
 
     return suggestion(name, get_close_matches(name, clips, n=5, cutoff=0.3) or clips[:5])

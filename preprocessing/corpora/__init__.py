@@ -136,7 +136,8 @@ class CorpusReader:
     def task_type(self, **options: object) -> str:
         """Return what these options make of the labels: ``classification`` or ``regression``."""
         if not hasattr(self._module, "task_type"):
-            return str(options.get("task_type", "classification"))
+            chosen = str(options.get("task_type", "auto"))
+            return "classification" if chosen == "auto" else chosen
         found: str = self._module.task_type(**options)
         return found
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from preprocessing.annotations.labels import Annotations
+from preprocessing.annotations.labels import BACKGROUND, Annotations
 from preprocessing.clips.listing import list_audio, without_ending
 from preprocessing.corpora._tables import NUMBER, read_table, refuse_faults
 from xval.errors import AudioError, CorpusError, suggestion
@@ -18,8 +18,6 @@ from xval.errors import AudioError, CorpusError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
-BACKGROUND = "background"
-"""The label of a stretch that was annotated as free of events."""
 
 _ALIASES = {
     **dict.fromkeys(("file", "fileid", "file_id", "filename", "file_name", "recording"), "path"),
@@ -36,7 +34,7 @@ Row = dict[str, str | float]
 
 
 class Recordings:
-    """The audio files of a folder, `n_files` of them: found by what a table calls them, each opened once for its header."""
+    """The `n_files` audio files of a folder, found by the names that a table gives them; each header is read once."""
 
     def __init__(self, folder: Path, expected: str = "recordings, as the annotation names them") -> None:
         self._folder = folder

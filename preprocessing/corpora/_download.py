@@ -104,7 +104,7 @@ def _note(archive: Archive, folder: Path) -> Path:
 
 
 def _is_unpacked(archive: Archive, folder: Path) -> bool:
-    """Return whether this very archive was unpacked whole, and what it held at its top is still there."""
+    """Return whether this very archive was unpacked whole, and its topmost files and folders are still there."""
     note = _note(archive, folder)
     if not archive.unpack or not note.is_file():
         return False

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.listing import _shorten, describe_folder
+from preprocessing.clips.listing import describe_folder, shorten
 from xval.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def match_paths(paths: Sequence[str], pattern: re.Pattern[str], expected: str, f
     matches = {path: pattern.fullmatch(path) for path in paths}
     wrong = [path for path, match in matches.items() if match is None]
     if len(wrong) == len(paths):
-        raise CorpusError(f"{folder} holds no {expected}. Found: {_shorten(wrong) or describe_folder(folder)}.")
+        raise CorpusError(f"{folder} holds no {expected}. Found: {shorten(wrong) or describe_folder(folder)}.")
     if wrong:
         kinds = ", ".join(sorted({PurePosixPath(path).suffix.lstrip(".").lower() for path in wrong}))
         raise CorpusError(
-            f"{folder} holds {len(wrong)} {kinds} files that are not named as {expected}: {_shorten(wrong)}. Rename them or "
+            f"{folder} holds {len(wrong)} {kinds} files that are not named as {expected}: {shorten(wrong)}. Rename them or "
             "move them away."
         )
     return {path: match for path, match in matches.items() if match is not None}

@@ -6,6 +6,8 @@ Comes in: the names of files that lie in no folder of a class. Goes out: what to
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from xval.errors import first_of
+
 _SEPARATORS = ("_", "-", " ", ".")
 _MOST_LISTED = 6
 _TABLE = (
@@ -37,7 +39,9 @@ def advise_patterns(names: Sequence[str]) -> str:
         options += f" --item-pattern '{_pattern(separator, item, len(parts))}'"
         meaning += f", item '{parts[item]}'"
     columns = zip(*(_split(name, separator) for name in names), strict=True)
-    values = "; ".join(f"part {number}: {_listed(column)}" for number, column in enumerate(columns, start=1))
+    values = "; ".join(
+        f"part {number}: {first_of(sorted(set(column)), _MOST_LISTED)}" for number, column in enumerate(columns, start=1)
+    )
     return (
         f"give regular expressions whose group is the label, and the speaker, in the path, as {options} ({meaning} of "
         f"{names[0]}; check which part is the speaker: {values}); or {_TABLE}"
@@ -45,7 +49,7 @@ def advise_patterns(names: Sequence[str]) -> str:
 
 
 def find_parts(names: Sequence[str]) -> tuple[str, int, int | None] | None:
-    """Return a separator, and which part of all names may be the label and which the item, from 0; None: no common form.
+    """Return the separator of names, and the numbers (from 0) of the parts that may be label and item; None: no common form.
 
     The last part of several, if it is a number, counts takes. Of the others names come before numbers, and those with fewer
     different values first: the label, then the item. Where one part only is names, each of which comes with all values of a
@@ -69,11 +73,6 @@ def find_parts(names: Sequence[str]) -> tuple[str, int, int | None] | None:
         if useful:
             return separator, useful[0], useful[1] if len(useful) > 1 else None
     return None
-
-
-def _listed(values: Sequence[str]) -> str:
-    found = sorted(set(values))
-    return ", ".join(found[:_MOST_LISTED]) + (f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else "")
 
 
 def _split(name: str, separator: str) -> list[str]:

@@ -79,11 +79,6 @@ def list_clips(
     return _finish(rows, audio_folder, names, item, task_type, n_unlabelled)
 
 
-def task_type(*, task_type: str, **_: object) -> str:
-    """Return what the labels are for."""
-    return "classification" if task_type == "auto" else task_type
-
-
 def _load(folder: Path) -> Any:
     try:
         import audformat

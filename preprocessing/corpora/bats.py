@@ -137,7 +137,7 @@ def _fill_items(calls: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _fill_labels(calls: "pd.DataFrame") -> "pd.DataFrame":
-    """Give calls without a label the only one of their recording; where it has none or several, leave that annotator out."""
+    """Give calls without a label the only label of their recording; if it has none or several, leave out its annotator."""
     is_call = calls["start_s"].notna()
     by_path = calls[is_call & (calls["label"] != "")].groupby("path")["label"].unique()
     only = by_path[by_path.map(len) == 1].map(lambda labels: labels[0])

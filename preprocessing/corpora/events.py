@@ -15,9 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.annotations.labels import Annotations
+from preprocessing.annotations.labels import BACKGROUND, Annotations
 from preprocessing.corpora._annotation_tables import (
-    BACKGROUND,
     Recordings,
     has_no_event,
     plain_name,

@@ -124,7 +124,7 @@ def _find_table(metadata: Path, audio_folder: Path) -> Path:
 
 
 def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
-    """Return what is asked of every track; index: its number; text, or float64 where it is a number; missing where empty."""
+    """Return the wanted columns, by the number of the track: text, or float64 for numbers; empty cells are missing values."""
     import pandas as pd
 
     try:

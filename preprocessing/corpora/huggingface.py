@@ -96,11 +96,6 @@ def default_dataset(*, source: str, **_: object) -> str:
     return PurePosixPath(source.rstrip("/")).name
 
 
-def task_type(*, task_type: str, **_: object) -> str:
-    """Return what the labels are for."""
-    return "classification" if task_type == "auto" else task_type
-
-
 def _load(source: str, config: str) -> dict[str, Any]:
     """Return the splits of a dataset by their names, without asking the network."""
     try:

@@ -139,11 +139,6 @@ def default_audio_folder(data_folder: Path, *, table: Path, **_: object) -> Path
     return table.parent
 
 
-def task_type(*, task_type: str, **_: object) -> str:
-    """Return what the labels are for."""
-    return "classification" if task_type == "auto" else task_type
-
-
 def default_dataset(*, table: Path, **_: object) -> str:
     """Return the name of the table's file without its ending."""
     return table.stem

@@ -122,7 +122,7 @@ def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool)
 
 
 def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
-    """Return every path and what recording it is; the same recording in two formats or folders is refused."""
+    """Return every path with the recording that it holds; the same recording in two formats or folders is refused."""
     paths = list_audio(audio_folder, _EXPECTED)
     matches = match_paths(paths, _PATTERN, _EXPECTED, audio_folder)
     keys = {path: (match["speaker"], match["context"], match["stem"]) for path, match in matches.items()}

@@ -114,6 +114,11 @@ class FeatureSettings(BaseModel):
             raise ValueError(f"embedding_pooling={self.embedding_pooling} leaves no frames to stretch; set stretch_frames=none")
 
     @property
+    def channel_number(self) -> int | None:
+        """The channel that is read, from 0; None: the mean of all."""
+        return None if self.channel == "mean" else self.channel
+
+    @property
     def is_pooled(self) -> bool:
         """Whether an example is one vector instead of frames."""
         return self.features == "embedding" and self.embedding_pooling != "none"

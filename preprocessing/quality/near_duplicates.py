@@ -56,7 +56,7 @@ class _Pair(NamedTuple):
 
 
 def fingerprint(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
-    """Return what tells a recording from others whatever its level, and where in the clip it begins.
+    """Return numbers that tell a recording from others, whatever its level and wherever in the clip it begins.
 
     Args:
         samples: float32 (n_samples,), mono.
@@ -156,7 +156,7 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
 
 
 def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame":
-    """Return what `write_across_items` has written of this index; no rows where nothing has, or it was of another index.
+    """Return what `write_across_items` has written of this index; no rows if it has not run, or ran on another index.
 
     Args:
         folder: data/<dataset>.

@@ -142,7 +142,7 @@ def _same_audio(facts: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
 
 
 def _others(group: "pd.DataFrame", differing: str | None) -> Iterator[tuple[int, str]]:
-    """Yield for each row of a group which other one it equals: one with another value in this column, where it matters."""
+    """Yield each row of a group of equal clips with another clip of it: one that differs in a column, if one is given."""
     clips = list(group["clip"])
     values = list(range(len(group)) if differing is None else group[differing])
     second = next(position for position, value in enumerate(values) if value != values[0])

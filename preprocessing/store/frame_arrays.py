@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.clips.table import check_names
 from preprocessing.corpus import CUSTOM
 from preprocessing.corpus_folder import corpus_folder
@@ -20,8 +21,6 @@ from preprocessing.store.arrays import as_array, check_items, number_classes, pu
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter
 from xval.errors import CorpusError
-
-BACKGROUND = "background"
 
 _TASK = "frame_classification"
 

@@ -4,10 +4,11 @@ Comes in: nothing. Goes out: names and the `StoreDescription`, by which writer.p
 """
 
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from preprocessing.clips.table import TaskType
 from preprocessing.corpus import CUSTOM
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.store.naming import file_name
@@ -32,11 +33,6 @@ TARGETS_DTYPES = {
     "representation": "<i8",
     "frame_classification": "<i8",
 }
-
-
-TaskType: TypeAlias = Literal[
-    "classification", "multilabel_classification", "regression", "representation", "frame_classification"
-]
 
 
 class StoreDescription(BaseModel):

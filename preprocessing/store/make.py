@@ -181,7 +181,7 @@ def _append_all(
             if not clip.augmented:
                 failures.setdefault(clip.item, f"{clip.path}: {outcome}")
             continue
-        offset_s = _optional(clip.start_s) or 0.0
+        offset_s = 0.0 if math.isnan(clip.start_s) else clip.start_s
         examples = [
             Example(clip.clip, offset_s + start_s, offset_s + end_s, clip.augmented)
             for start_s, end_s in zip(outcome.start_s, outcome.end_s, strict=True)
@@ -221,15 +221,31 @@ def _read_samples(clip: _Clip, audio_folder: Path, settings: FeatureSettings) ->
     """Return the samples of a clip at the settings' rate, or the reason why they cannot be read."""
     path = audio_folder / clip.path
     try:
-        stretch = {"start_s": _optional(clip.start_s), "end_s": _optional(clip.end_s)}
-        channel = None if settings.channel == "mean" else settings.channel
-        decoded = decode(path, **stretch, channel=channel, with_hash=True)
-        if decoded.audio_hash != clip.audio_hash:
-            raise CorpusError(f"{path}: the audio has changed since the index was made. Run python -m preprocessing again.")
-        with np.errstate(over="ignore", invalid="ignore"):
-            return resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
+        return read_clip(path, clip.start_s, clip.end_s, clip.audio_hash, settings)
     except AudioError as error:
         return str(error).removeprefix(f"{path}: ")
+
+
+def read_clip(path: Path, start_s: float, end_s: float, audio_hash: str, settings: FeatureSettings) -> NDArray[np.float32]:
+    """Return the samples of a clip of an index, float32 (n_samples,), at the rate of the settings.
+
+    Args:
+        path: Of its file.
+        start_s: As in the index: NaN for the beginning of the file.
+        end_s: NaN for its end.
+        audio_hash: Of the index.
+        settings: They have the rate and the channel.
+
+    Raises:
+        AudioError: The clip cannot be read.
+        CorpusError: Its audio is another one now.
+    """
+    start, end = (None if math.isnan(value) else value for value in (start_s, end_s))
+    decoded = decode(path, start_s=start, end_s=end, channel=settings.channel_number, with_hash=True)
+    if decoded.audio_hash != audio_hash:
+        raise CorpusError(f"{path}: the audio has changed since the index was made. Run python -m preprocessing again.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
 
 
 def _describe_embedder(settings: FeatureSettings, writer: StoreWriter, work: Work) -> EmbedderFacts:
@@ -257,8 +273,3 @@ def _read_left_out(folder: Path) -> "pd.DataFrame":
         raise CorpusError(
             f"{path}: missing or damaged ({error}). Delete the folder {folder}; the next run makes it again."
         ) from error
-
-
-def _optional(value: float) -> float | None:
-    """Return a time of the index; NaN, the begin or end of the file, becomes None."""
-    return None if math.isnan(value) else value

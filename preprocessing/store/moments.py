@@ -73,7 +73,7 @@ class ItemSums:
         self.sum_of_squares = np.zeros(n_bins)
 
     def add(self, values: NDArray[np.floating]) -> bool:
-        """Add values (..., n_bins), or nothing and return False where one of them is NaN or infinite."""
+        """Add values (..., n_bins) and return True; if one of them is NaN or infinite, add nothing and return False."""
         frames = values.reshape(-1, values.shape[-1]).astype(np.float64)
         squares = np.einsum("ij,ij->j", frames, frames)
         if not np.isfinite(squares).all():

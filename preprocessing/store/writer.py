@@ -276,7 +276,7 @@ class StoreWriter:
         write_table(self._temporary / layout.EXAMPLES_NAME, table)
 
     def _remove_leftovers(self) -> None:
-        """Remove what dead builders of this store left; of other machines, whose builders may live, what is a day old."""
+        """Remove what dead builders of this store left; on other machines, whose builders may live, what is a day old."""
         prefix = f".{self.folder.name}."
         for path in self.folder.parent.glob(f"{prefix}*.tmp"):
             builder = path.name.removeprefix(prefix).partition(".")[0]

@@ -18,7 +18,6 @@ from xval.audit import (
     members,
     normaliser,
     seeds,
-    split,
     thresholds,
 )
 from xval.audit.evidence import Evidence
@@ -43,7 +42,7 @@ RULES: tuple[Rule, ...] = (
     seeds.SEEDS,
     seeds.REPEATS,
     thresholds.THRESHOLDS,
-    split.RANDOM_SPLIT,
+    items.RANDOM_SPLIT,
 )
 """The rules, in the order of their verdicts."""
 

@@ -11,7 +11,7 @@ from preprocessing.store import FeatureStore
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
 from xval.data.examples import WaveformExamples
-from xval.errors import XvalError
+from xval.errors import XvalError, brief
 from xval.settings.schema import FRAME_KEYS
 from xval.settings.tasks import find_task
 
@@ -120,9 +120,7 @@ def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd
             store, tuple(job.sides[side]), job.feature_settings(), augmented=False, clips=job.chosen_clips(store).get(side)
         ).table
     except (XvalError, *DAMAGE) as error:
-        raise NotCheckableError(
-            f"its feature store {store.folder} is damaged ({' '.join(str(error).split())[:300]})"
-        ) from error
+        raise NotCheckableError(f"its feature store {store.folder} is damaged ({brief(error, 300)})") from error
 
 
 def _annotated(job: JobEvidence, store: FeatureStore) -> set[str]:

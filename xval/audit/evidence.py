@@ -17,7 +17,7 @@ from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
-from xval.errors import CorpusError, ResultsError, SettingsError
+from xval.errors import CorpusError, ResultsError, SettingsError, brief
 from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import Clips, read_clips_of
 from xval.json_files import JsonObject, read_json
@@ -78,8 +78,8 @@ class JobEvidence:
 
     @property
     def model_path(self) -> Path:
-        """Path of model.keras; an estimator of scikit-learn has none."""
-        return self.folder / "model.keras"
+        """Path of its model."""
+        return self.folder / ("model.skops" if self.is_estimator else "model.ensemble" if self.is_ensemble else "model.keras")
 
     @property
     def is_estimator(self) -> bool:
@@ -151,7 +151,7 @@ class JobEvidence:
             return found
 
     def predictions_hash(self) -> bytes:
-        """Return the SHA-256 of what `predictions` returns; what tests the same clips has the same.
+        """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same.
 
         Raises:
             NotCheckableError: As `predictions`.
@@ -172,7 +172,7 @@ class JobEvidence:
         except FileNotFoundError as error:
             raise NotCheckableError("predictions.parquet is missing") from error
         except DAMAGE as error:
-            raise NotCheckableError(f"predictions.parquet is damaged ({' '.join(str(error).split())[:300]})") from error
+            raise NotCheckableError(f"predictions.parquet is damaged ({brief(error, 300)})") from error
 
 
 class Evidence:

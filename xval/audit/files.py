@@ -10,7 +10,7 @@ from pathlib import Path
 from preprocessing.store.checksums import find_damage
 from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
-from xval.errors import ResultsError
+from xval.errors import ResultsError, brief
 from xval.saved_models.description import ModelDescription, read_description
 from xval.saved_models.heard_audio import SEEN_AUDIO_NAME
 from xval.saved_models.load import find_architecture
@@ -37,13 +37,11 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
     from preprocessing.clips.parquet_files import column_names
 
-    name = "model.skops" if job.is_estimator else "model.ensemble" if job.is_ensemble else job.model_path.name
-    model = job.folder / name
-    needed = [name, *(["history.csv"] if "best_epoch" in job.record else []), *_audio_hashes(job, evidence)]
+    needed = [job.model_path.name, *(["history.csv"] if "best_epoch" in job.record else []), *_audio_hashes(job, evidence)]
     faults = [f"{each} is missing" for each in needed if not (job.folder / each).is_file()]
     try:
         job.description()
-        faults += _faults_of_description(job, evidence, read_description(model))
+        faults += _faults_of_description(job, evidence, read_description(job.model_path))
     except NotCheckableError as error:
         faults.append(str(error))
     except (ResultsError, OSError) as error:
@@ -55,7 +53,7 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     except FileNotFoundError:
         faults.append(f"{predictions.name} is missing")
     except DAMAGE as error:
-        faults.append(f"{predictions.name} is damaged ({' '.join(str(error).split())[:300]})")
+        faults.append(f"{predictions.name} is damaged ({brief(error, 300)})")
     return faults
 
 

@@ -87,7 +87,7 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
 def _faults_of_seen(
     index: "pd.DataFrame", heard: NDArray[np.uint64], trained: NDArray[np.uint64], sides: Mapping[str, Collection[str]]
 ) -> list[str]:
-    """Return what is wrong with the audio that a model has heard, and was trained on."""
+    """Return what is wrong with the lists of audio that a model has heard and was trained on."""
     index = index[index["audio_hash"].fillna("") != ""]
     hashes = short_hashes(index["audio_hash"])
     is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)

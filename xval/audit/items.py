@@ -1,4 +1,4 @@
-"""The rule that each item is on one side of a fold, the side of folds.json, and is tested once in each deal.
+"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each deal, and has several clips.
 
 Comes in: evidence. Goes out: findings.
 """
@@ -16,7 +16,7 @@ from xval.folds.split import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold, uses_part
 
 
-def _check(evidence: Evidence, findings: Findings) -> None:
+def _check_items(evidence: Evidence, findings: Findings) -> None:
     planned: dict[int, dict[str, frozenset[str]]] = {}
     with findings.looking_at(""):
         plan = evidence.folds.plan
@@ -76,8 +76,20 @@ def _tested_otherwise(plan: FoldPlan) -> list[str]:
     return faults
 
 
+def _check_split(evidence: Evidence, findings: Findings) -> None:
+    with findings.looking_at(""):
+        index = evidence.corpus.index
+        originals = index[~index["augmented"].astype(bool)]
+        if originals["item"].nunique() == len(originals):
+            findings.warnings.append(
+                f"every clip is an item of its own ({len(originals)} clips): a random split. Clips of one speaker, session or "
+                "recording are on all sides, and the figures say nothing of unseen ones"
+            )
+
+
 ITEMS = Rule(
     "items",
     "no item is on two sides of a fold, every record has the items of folds.json, every item is tested once (in each deal)",
-    _check,
+    _check_items,
 )
+RANDOM_SPLIT = Rule("random split", "an item has several clips, which the folds keep on one side", _check_split)

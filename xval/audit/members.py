@@ -5,7 +5,7 @@ Comes in: evidence. Goes out: findings.
 
 from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
-from xval.errors import SettingsError
+from xval.errors import SettingsError, brief
 from xval.results.job_key import JobKey
 from xval.saved_models.initial import hash_bytes, hash_member
 
@@ -32,10 +32,10 @@ def _check_member(job: JobEvidence, made_of: JobEvidence, member: dict[str, obje
     try:
         if hash_bytes(made_of.folder / "predictions.parquet") != member["predictions_hash"]:
             findings.faults.append(f"{job.name}: {made_of.name} has other predictions than when it was made; {again}")
-        if hash_member(made_of.folder / ("model.skops" if made_of.is_estimator else "model.keras")) != member["hash"]:
+        if hash_member(made_of.model_path) != member["hash"]:
             findings.faults.append(f"{job.name}: {made_of.name} has another model than when it was made; {again}")
     except (OSError, SettingsError, KeyError) as error:
-        raise NotCheckableError(f"its member {made_of.name} cannot be read ({' '.join(str(error).split())[:300]})") from error
+        raise NotCheckableError(f"its member {made_of.name} cannot be read ({brief(error, 300)})") from error
 
 
 MEMBERS = Rule("members", "an ensemble was made of the predictions and models that its members have", _check)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.audit.evidence import NotCheckableError
-from xval.errors import UnsafeModelError
+from xval.errors import UnsafeModelError, brief
 from xval.saved_models.archive import read_member
 from xval.saved_models.keras_file import open_model
 
@@ -71,8 +71,7 @@ def _read_layer(path: Path, layer: str, *, n_weights: int) -> list[NDArray[np.fl
     except UnsafeModelError as error:
         raise NotCheckableError(str(error).replace(str(path), path.name)) from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise NotCheckableError(f"{path.name} is damaged ({type(error).__name__}: {reason})") from error
+        raise NotCheckableError(f"{path.name} is damaged ({type(error).__name__}: {brief(error)})") from error
 
 
 def _group_name(config: Any, layer: str, *, shifts: bool) -> str | None:

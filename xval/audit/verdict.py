@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from xval.audit.evidence import NotCheckableError
-from xval.errors import ResultsError
+from xval.errors import ResultsError, first_of
 
 if TYPE_CHECKING:
     from xval.audit.evidence import Evidence
@@ -95,6 +95,4 @@ class Findings:
 
 def quoted(names: Collection[str]) -> str:
     """Return the first few names in quotes, and how many more there are."""
-    listed = sorted(names)
-    more = f" and {len(listed) - _MOST_QUOTED} more" if len(listed) > _MOST_QUOTED else ""
-    return ", ".join(f"'{name}'" for name in listed[:_MOST_QUOTED]) + more
+    return first_of((f"'{name}'" for name in sorted(names)), _MOST_QUOTED)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
-from xval.errors import ResultsError, UnsafeModelError
+from xval.errors import ResultsError, UnsafeModelError, brief
 from xval.operating_system import open_regular
 from xval.saved_models.archive import open_archive, read_member
 from xval.saved_models.array_header import check_array_header
@@ -57,13 +57,13 @@ def load_pipeline(path: Path) -> Any:
     except UntrustedTypesFoundException as error:
         raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ResultsError(f"{path}: missing or damaged ({' '.join(str(error).split())[:200]}).") from error
+        raise ResultsError(f"{path}: missing or damaged ({brief(error, 200)}).") from error
     if not isinstance(found, Pipeline):
         raise ResultsError(f"{path}: holds a {type(found).__name__}, a Pipeline is wanted.")
     try:
         _check_pipeline(found, path)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:200]}).") from error
+        raise ResultsError(f"{path}: damaged ({brief(error, 200)}).") from error
     return found
 
 

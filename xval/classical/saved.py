@@ -222,5 +222,5 @@ def _check_classes(pipeline: Any, n_classes: int, path: Path) -> None:
 
 
 def _network_path(folder: Path, number: int) -> Path:
-    """Return where a network is kept, with what `read_keras_model` reads beside it."""
+    """Return the path of a network; `read_keras_model` reads the files beside it, too."""
     return folder / f"network_{number}" / "model.keras"

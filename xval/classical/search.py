@@ -133,12 +133,7 @@ def fit_estimator(
         JobError: A feature is NaN or infinite, there is but one item or class, or no split leaves two classes to fit.
     """
     features, targets = training
-    for part in (training, *([validation] if validation else [])):
-        if not np.isfinite(part.features).all():
-            n_wrong = int((~np.isfinite(part.features)).any(axis=1).sum())
-            raise JobError(f"{n_wrong} of {len(part.features)} examples have NaN features.")
-    if has_classes and len(np.unique(targets)) < 2:
-        raise JobError("all training examples are of one class; two are wanted. Use fewer folds, or other items.")
+    _check_parts(training, validation, has_classes=has_classes)
     if scaling is not None:
         targets = ((targets - scaling[0]) / scaling[1]).astype(np.float64)
     if not has_classes and n_outputs == 1 and spec.name not in ("svr", "boosting"):
@@ -175,6 +170,15 @@ def fit_estimator(
     )
 
 
+def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) -> None:
+    for part in (training, *([validation] if validation else [])):
+        n_wrong = int((~np.isfinite(part.features)).any(axis=1).sum())
+        if n_wrong:
+            raise JobError(f"{n_wrong} of {len(part.features)} examples have NaN features.")
+    if has_classes and len(np.unique(training.targets)) < 2:
+        raise JobError("all training examples are of one class; two are wanted. Use fewer folds, or other items.")
+
+
 def _splits(
     training: Part, groups: NDArray[Any], scored: NDArray[np.bool_] | None, validation: Part | None, *, has_classes: bool
 ) -> list[tuple[Part, Part]]:
@@ -209,7 +213,7 @@ def _search(
     *,
     has_classes: bool,
 ) -> tuple[GridScore, ...]:
-    """Score every setting; what stands before the estimator does not depend on it and is fitted once for each split."""
+    """Score every setting; scaler and principal components do not depend on it and are fitted once for each split."""
     scores = np.empty((len(settings), len(splits)))
     for column, (fitted, held) in enumerate(splits):
         before = clone(pipeline[:-1]).fit(fitted.features)

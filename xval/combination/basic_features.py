@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from preprocessing.audio.read import decode, resample
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore
+from preprocessing.store.make import read_clip
 from xval.combination.short_term import FEATURE_NAMES, SHORT_TERM_VERSION, basic_features
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.errors import CorpusError
@@ -155,13 +155,8 @@ def all_examples(
 def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> NDArray[np.float32]:
     """Return the features of a clip's examples; the audio is checked to be that of the index."""
     path = audio_folder / clip.path
-    stretch = {name: None if math.isnan(value) else value for name, value in (("start_s", clip.start_s), ("end_s", clip.end_s))}
-    channel = None if settings.channel == "mean" else settings.channel
-    decoded = decode(path, **stretch, channel=channel, with_hash=True)
-    if decoded.audio_hash != clip.audio_hash:
-        raise CorpusError(f"{path}: the audio has changed since the index was made. Run python -m preprocessing again.")
-    samples = resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
-    offset_s = stretch["start_s"] or 0.0
+    samples = read_clip(path, clip.start_s, clip.end_s, clip.audio_hash, settings)
+    offset_s = 0.0 if math.isnan(clip.start_s) else clip.start_s
     bounds = [(start_s - offset_s, end_s - offset_s) for start_s, end_s in clip.bounds]
     found = features_of_stretches(samples, settings.sample_rate_hz, bounds)
     if not np.isfinite(found).all():
@@ -170,7 +165,7 @@ def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> N
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Return what tells the examples of a store apart, whichever of them a table holds."""
+    """Return what identifies each example of a table among all examples of a store."""
     return list(zip(table["clip"], table["start_s"], table["end_s"], strict=True))
 
 

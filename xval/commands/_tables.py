@@ -37,8 +37,8 @@ class Output(NamedTuple):
         return self.kind is not None and self.path is None
 
 
-def read_output(text: str | None, xlsx_name: str) -> Output:
-    """Read the option ``--output``; `xlsx_name` is the file for a bare ``xlsx``.
+def read_output(text: str | None) -> Output:
+    """Read the option ``--output``; a bare ``xlsx`` stands for predictions.xlsx.
 
     Raises:
         SettingsError: The format is unknown.
@@ -50,7 +50,7 @@ def read_output(text: str | None, xlsx_name: str) -> Output:
     if kind not in _FORMATS:
         raise SettingsError(f"--output {text}: csv, json or xlsx is wanted, or a file whose name ends in one of them.")
     if not path.suffix:
-        return Output(kind, Path(xlsx_name) if kind == "xlsx" else None)
+        return Output(kind, Path("predictions.xlsx") if kind == "xlsx" else None)
     if not path.absolute().parent.is_dir():
         raise SettingsError(f"--output {text}: there is no folder {path.parent}.")
     return Output(kind, path)

@@ -59,9 +59,7 @@ def run(options: argparse.Namespace) -> int:
     found = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope
     )
-    console = make_console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH_OF_FILES)
+    console = make_console(least_width=_WIDTH_OF_FILES)
     console.print(Text(text.describe_baseline(found)))
     console.print(make_table(text.HEADER, text.table_rows(found)))
     for line in [text.describe_columns(found), *text.describe_limits(found), *text.describe_plans(found)]:

@@ -68,9 +68,7 @@ def run(options: argparse.Namespace) -> int:
         number=options.number,
         data_folder=options.data_folder,
     )
-    console = make_console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH_OF_FILES)
+    console = make_console(least_width=_WIDTH_OF_FILES)
     damaged = rebuild.rebuild(folder)
     print_figures(folder, [*numbers, made.number], console)
     if options.choose:

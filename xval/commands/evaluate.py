@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _model_name(path: Path) -> str:
-    """Return what the folder is called after: the places of a model in its experiment, or the name of its file."""
+    """Return the part of the folder's name that names the model: its place in its experiment, or its file."""
     parts = path.resolve().parts
     places = [part for part in parts if _PLACE.fullmatch(part)]
     dataset = parts[parts.index(places[0]) - 1] if places and places[0].startswith("experiment") else ""

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         SettingsError: An option does not fit the model.
         ResultsError: As `inference.load_model`.
     """
-    output = read_output(options.output, "predictions.xlsx")
+    output = read_output(options.output)
     console = make_console()
     messages = make_console(is_error=True) if output.is_printed else console
     model = arguments.load(options, messages)
@@ -106,7 +106,7 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
 
 def _as_sentences(top: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table of `keep_top` with one column ``heard``: ``seven 0.91, six 0.07``; of several labels those before it."""
+    """Return a table of `keep_top` with one column ``heard``: ``seven 0.91, six 0.07``; of several labels with ``labels``."""
     n_places = sum(str(name).startswith("class_") for name in top)
     if not n_places:
         return top

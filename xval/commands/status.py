@@ -61,9 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(status: ExperimentStatus) -> None:
-    console = make_console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH_OF_FILES)
+    console = make_console(least_width=_WIDTH_OF_FILES)
     folds = "an unknown number of" if status.folds_total is None else status.folds_total
     console.print(f"{status.path}: {len(status.instances)} instance(s), {folds} fold(s)")
     if status.instances:

@@ -75,7 +75,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return len(self._batches)
 
     def positions(self, index: int) -> NDArray[np.int64]:
-        """Return which examples a batch holds, int64 (n_positions,); those that fill it up are not among them."""
+        """Return the positions of the examples of a batch, int64 (n_positions,), without those that fill it up."""
         return self._batches[index]
 
     def count(self, index: int) -> int:
@@ -192,7 +192,7 @@ def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:
 def _filled(
     given: Given, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None, batch_size: int
 ) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
-    """Repeat the examples of a batch until there are `batch_size`, and weigh them so that its loss stays what it is."""
+    """Repeat the examples of a batch until there are `batch_size`, with weights that keep its loss as it is."""
     n_examples = len(given[0])
     rows = np.resize(np.arange(n_examples), batch_size)
     given = tuple(each[rows] for each in given)

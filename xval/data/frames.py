@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.labels import frame_labels, resolve_recordings
+from preprocessing.annotations.labels import BACKGROUND, frame_labels, resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.store import FeatureStore
 from xval.data.indexed import Indexed, in_stretches, stretches
@@ -23,12 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-BACKGROUND = "background"
-"""The class, of frames with one class each, in which there is no event."""
-
-
 def frame_class_names(store: FeatureStore, label_form: str) -> tuple[str, ...]:
-    """Return the classes of frames: those of the events, and before them the background where each frame has one class."""
+    """Return the classes of frames: those of the events; if each frame has one class, the background comes first."""
     events = tuple(name for name in store.class_names if name != BACKGROUND)
     return events if label_form == "multi_label" else (BACKGROUND, *events)
 

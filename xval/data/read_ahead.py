@@ -17,7 +17,7 @@ _BATCHES_AHEAD = 2
 
 
 class ReadAhead:
-    """The predictors of batches, of which the next ones are read by a thread; what a batch holds does not depend on it.
+    """The predictors of batches; a thread reads the next ones ahead, which changes nothing in the batches.
 
     Args:
         read: From positions to predictors; two threads may call it at a time.

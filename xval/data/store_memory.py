@@ -83,7 +83,7 @@ class StoreMemory:
             return [identity.folder for identity in self._held]
 
     def hold(self, store: FeatureStore, limit_mb: float) -> HeldStore | None:
-        """Return a store in memory, and drop what is neither it nor the next one.
+        """Return a store in memory, and drop all others but the one that is preloaded for the next job.
 
         Args:
             store: The store of the present job.
@@ -146,7 +146,7 @@ class StoreMemory:
 
 
 class _ReadElsewhereError(Exception):
-    """The thread that was reading a store failed; who waited for it reads for itself, and says what is wrong."""
+    """The thread that was reading a store failed; a thread that waited for it reads the store itself, to raise the error."""
 
 
 def store_mb(store: FeatureStore) -> float:
@@ -160,7 +160,7 @@ def store_mb(store: FeatureStore) -> float:
 
 
 def _identify(folder: Path) -> _Identity:
-    """Return what tells a store from any other, and from itself when it is written again."""
+    """Return what identifies a store; it changes when the store is written again."""
     about = (folder / layout.DESCRIPTION_NAME).stat()
     return _Identity(str(folder.resolve()), about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size)
 

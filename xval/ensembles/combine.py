@@ -141,7 +141,7 @@ def stack_members(answers: NDArray[np.float32], targets: NDArray[Any], activatio
 def cross_predict(
     fit: Fit, answers: NDArray[np.float32], targets: NDArray[Any], items: NDArray[Any], clips: NDArray[Any], where: str
 ) -> NDArray[np.float32]:
-    """Return what combiners answer that were fitted without the item, so that validation figures are not those of the fit.
+    """Return answers for each item by a combiner that was fitted to the others, for validation figures that are not too good.
 
     Args:
         fit: Makes a combiner.

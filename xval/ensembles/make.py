@@ -96,7 +96,7 @@ def make_ensemble(
 def _make_folds(
     folder: ExperimentFolder, instance: Instance, jobs: Sequence[Job], members: Mapping[int, Sequence[Member]], method: str
 ) -> dict[int, list[tuple[JobKey, float]]]:
-    """Make all folds beside those that are there, and only then publish them; return the weights of their members.
+    """Make all folds in temporary folders and publish them once all are done; return the weights of their members.
 
     Raises:
         ResultsError: As `combine_fold`; another process is making one of them.
@@ -153,7 +153,7 @@ def read_description(folder: ExperimentFolder) -> str:
 
 
 def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:
-    """Return the instance: the settings of the first member, marked where those of others differ, and what it is made of."""
+    """Return the instance: the settings of the first member (where others differ, the sources say so), members and method."""
     first, *others = (read_instance(folder, each).settings for each in numbers)
     settings = first.model_copy(
         update={

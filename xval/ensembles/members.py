@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import read_frame
 from xval.data.clip_average import combine_examples
-from xval.errors import ResultsError, SettingsError
+from xval.errors import ResultsError, SettingsError, brief
 from xval.evaluation.clips import KEPT_SIDES
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.folder import ExperimentFolder
@@ -95,7 +95,7 @@ class Member:
                 for side, of_side in sides.items()
             }
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
+            raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
 
 
 def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:

@@ -152,7 +152,6 @@ def evaluate_predictions(
         of_constant = find_thresholds(validated.targets, np.repeat(constant, len(validated.targets), axis=0))
 
     compute_loss = loss or _keras_loss(settings, data)
-
     known: dict[bytes, dict[str, float]] = {}
 
     def compute(
@@ -182,18 +181,31 @@ def evaluate_predictions(
         "item_metrics": {"test": _item_metrics(test, compute)},
         "chance": {"test": measure(data.sides["test"].targets, np.repeat(constant, len(by_side["test"]), axis=0), of_constant)},
     }
-    if task.has_clip_classes:
-        figures["class_metrics"] = {"test": metrics.class_metrics(test.targets, test.predictions, class_names)}
-        figures["confusion_matrix"] = {"test": metrics.confusion_matrix(test.targets, test.predictions)}
+    if task.has_classes:
+        figures |= _class_figures(clips, class_names, thresholds)
     predicted: dict[str, NDArray[Any]] = {}
     if thresholds is not None:
         for side, found in clips.items():  # thresholds are those of clips, so that all examples of a clip have its labels
             of_clips = np.array(join_decided(decide(found.predictions, thresholds), class_names), dtype=object)
             predicted[side] = of_clips[data.sides[side].table["clip"].factorize()[0]]
-        figures["class_metrics"] = {"test": label_metrics(test.targets, test.predictions, class_names, thresholds)}
-        figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
-        figures["untuned_labels"] = [class_names[n] for n in np.flatnonzero(~clips["validation"].targets.any(axis=0))]
     return Evaluation(figures, _tabulate(data, by_side, task, predicted))
+
+
+def _class_figures(
+    clips: Mapping[str, _Clips], class_names: tuple[str, ...], thresholds: NDArray[np.float64] | None
+) -> dict[str, Any]:
+    """Return the figures of each class; of several labels, which have thresholds, those of each label."""
+    test = clips["test"]
+    if thresholds is None:
+        return {
+            "class_metrics": {"test": metrics.class_metrics(test.targets, test.predictions, class_names)},
+            "confusion_matrix": {"test": metrics.confusion_matrix(test.targets, test.predictions)},
+        }
+    return {
+        "class_metrics": {"test": label_metrics(test.targets, test.predictions, class_names, thresholds)},
+        "thresholds": dict(zip(class_names, thresholds.tolist(), strict=True)),
+        "untuned_labels": [class_names[n] for n in np.flatnonzero(~clips["validation"].targets.any(axis=0))],
+    }
 
 
 def _keras_loss(settings: Settings, data: FoldData) -> Loss:
@@ -215,7 +227,7 @@ def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32
 
 
 def _average_clips(examples: Examples, predictions: NDArray[np.float32], clip_average: str) -> _Clips:
-    """Combine the predictions of the examples of each clip; without further examples a clip has that of its one."""
+    """Combine the predictions of the examples of each clip; that of a single example stays as it is."""
     codes = examples.table["clip"].factorize()[0]
     first = np.unique(codes, return_index=True)[1]
     combined = combine_examples(predictions, codes, clip_average)
@@ -239,17 +251,17 @@ def _tabulate(
     for side in KEPT_SIDES:
         examples, predictions = data.sides[side], by_side[side]
         table = examples.table[list(KEPT_COLUMNS)].assign(side=side)
+        columns: dict[str, NDArray[Any]] = {}
         if task.has_clip_classes:
             names = np.array(data.class_names, dtype=object)
             table = table.assign(target=names[examples.targets], predicted=names[predictions.argmax(axis=1)])
-            columns = {f"probability_{name}": predictions[:, number] for number, name in enumerate(names)}
         elif task.has_clip_labels:
             of_labels = join_decided(examples.targets, data.class_names)
             table = table.assign(target=of_labels, predicted=predicted[side])
             columns = {f"target_{name}": examples.targets[:, number] for number, name in enumerate(data.class_names)}
+        if task.has_classes:
             columns |= {f"probability_{name}": predictions[:, number] for number, name in enumerate(data.class_names)}
         else:
-            columns = {}
             for number, name in enumerate(data.store.target_names):
                 columns[f"target_{name}"] = examples.targets[:, number]
                 columns[f"predicted_{name}"] = predictions[:, number]

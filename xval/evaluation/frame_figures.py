@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.annotations.settings import FrameSettings
 from xval import metrics
-from xval.data.frames import BACKGROUND, Recording
+from xval.data.frames import Recording
 from xval.events.finding import find_events
 from xval.events.metrics import RecordingEvents, event_metrics, segment_metrics
 from xval.events.psds import Runs, ScoredRecording, psds_figures, tabulate_runs
@@ -36,7 +37,7 @@ def recording_events(
     settings: FrameSettings,
     frame_s: float,
 ) -> list[RecordingEvents]:
-    """Return for each recording what was annotated, as far as there are frames to find it in, and what is found.
+    """Return for each recording the annotated events, up to the end of its last frame, and the found ones.
 
     Args:
         recordings: With their labels.
@@ -150,6 +151,6 @@ def tabulate_events(recordings: Sequence[Recording], events: Sequence[RecordingE
 
 
 def _until(events: pd.DataFrame, end_s: float) -> pd.DataFrame:
-    """Return events without what lies behind the last frame, a rest of less than a frame in which none can be found."""
+    """Cut events at the end of the last frame; in the rest of the recording, shorter than a frame, none can be found."""
     kept = events[events["start_s"] < end_s]
     return kept.assign(end_s=kept["end_s"].clip(upper=end_s))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from preprocessing.annotations.labels import COLUMNS, Form
+from preprocessing.annotations.labels import COLUMNS, LabelForm
 from xval.errors import SettingsError
 
 _DEFAULT_THRESHOLD = 0.5
@@ -23,7 +23,7 @@ def find_events(
     threshold: float | None = None,
     median_frames: int = 1,
     min_duration_s: float = 0.0,
-    form: Form = "multi_class",
+    form: LabelForm = "multi_class",
 ) -> pd.DataFrame:
     """Find the events of a recording: runs of active frames, smoothed, without short ones.
 
@@ -63,7 +63,7 @@ def find_events(
     return table.astype({"start_s": "float64", "end_s": "float64", "label": "object"})
 
 
-def _active(probabilities: NDArray[np.floating], threshold: float | None, form: Form) -> NDArray[np.bool_]:
+def _active(probabilities: NDArray[np.floating], threshold: float | None, form: LabelForm) -> NDArray[np.bool_]:
     """Return bool (n_frames, n_classes), the active classes of each frame, never the background."""
     if form == "multi_label":
         return np.asarray(probabilities >= (_DEFAULT_THRESHOLD if threshold is None else threshold), dtype=bool)

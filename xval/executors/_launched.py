@@ -30,7 +30,7 @@ _SECONDS_TO_END = 20.0  # Ray kills its own process of a job; the one below that
 
 
 def slot_of_each(executor: str, package: str, *, n_gpus: float, threads: int) -> Slot:
-    """Return what each job gets on its machine: the first of the GPUs that the engine gives it, shared if below 1; or the CPU.
+    """Return what each job gets on its machine: the first GPU that the engine gives it, or a share of it; or the CPU.
 
     Args:
         executor: Its name, and that of its extra.

@@ -71,7 +71,7 @@ class Schedule:
         self._retries.appendleft(job)
 
     def forget(self, worker: int) -> None:
-        """Take note that the process of a worker has ended, and what was warm in it is gone."""
+        """Take note that the process of a worker has ended, and with it its compiled model and data in memory."""
         self._places.pop(worker, None)
 
     def learn(self, job: Job, seconds: float, *, n_training_items: int | None = None) -> None:
@@ -101,7 +101,7 @@ class Schedule:
                     self.learn(job, record.get("seconds", 0.0), n_training_items=len(record["items"]["training"]))
 
     def _key(self, job: Job) -> int:
-        """Return what jobs share that one warm worker runs without compiling anew; of one worker all, so that order stays."""
+        """Return what jobs share that a warm worker runs without compiling anew; a single worker runs all jobs in order."""
         return 0 if self._n_workers == 1 else job.instance
 
     def _choose(self, worker: int) -> int | None:

@@ -122,7 +122,7 @@ class SharedGpus:
         return list(dict.fromkeys(slot.device for slot in self.slots if slot.memory_share < 1))
 
     def _keep(self, device: str, most: int, *, is_final: bool = True) -> None:
-        """Use so many slots of a device, at least one, and no more than before; finally: they share it, and none is added."""
+        """Limit the slots of a device, to at least one and at most as many as before; no slot is added to it later."""
         kept = self.of(device)
         self.active -= set(kept[max(1, most) :])
         if is_final:

@@ -116,12 +116,12 @@ class Worker:
         return JobOutcome.of(job.key, "crashed", error=reason, details=printed)
 
     def warn(self, number: int) -> None:
-        """Pass on a signal with which a scheduler warns: the process writes the checkpoint of what it trains."""
+        """Pass on a warning signal of a scheduler, on which the process writes a checkpoint of its training."""
         if self._process.poll() is None:
             self._process.send_signal(number)
 
     def end_soon(self) -> None:
-        """Have the process end, without waiting: it writes the checkpoint of what it trains."""
+        """Ask the process to end, without waiting; it writes a checkpoint of its training first."""
         self._process.terminate()
 
     def end(self) -> None:
@@ -148,7 +148,7 @@ class Worker:
 
 
 def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
-    """Build the model of every instance once, those of each backend in a process of their own that ends with it.
+    """Build the model of every instance once to check it, for each backend in a process of its own.
 
     Raises:
         SettingsError: A model cannot be built.

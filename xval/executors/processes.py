@@ -66,7 +66,7 @@ class _Workers:
         return any(worker.has for worker in self._workers.values())
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """Start the workers, have all models built, by the first one what is of its backend, then give each its first job.
+        """Start the workers, have all models built (the first worker builds those of its backend), then give each a job.
 
         Raises:
             SettingsError: A model cannot be built.
@@ -124,7 +124,7 @@ class _Workers:
         return worker
 
     def _give(self, number: int, job: Job) -> None:
-        """Have the worker of a slot run a job, a fresh one where there is none or the old one will not do."""
+        """Have the worker of a slot run a job; a new worker is started if there is none, or none that fits."""
         worker = self._workers.get(number)
         if worker is not None and not self._will_do(worker, job):
             worker.end()
@@ -142,7 +142,7 @@ class _Workers:
         return is_there and not worker.has_ended() and is_bound_alike and not has_crashed_since
 
     def _keep_busy(self, first: int) -> None:
-        """Give work to every worker that has none, beginning with one of them."""
+        """Give work to every worker that has none, beginning with the worker `first`."""
         for number in sorted(range(len(self._gpus.slots)), key=lambda number: number != first):
             worker = self._workers.get(number)
             is_free = (worker is None or not worker.has) and self._gpus.takes_work(number)
@@ -161,7 +161,7 @@ class _Workers:
         self._schedule.forget(number)
 
     def _take_outcome(self, worker: Worker, job: Job, outcome: JobOutcome) -> JobOutcome | None:
-        """Take note of what became of the job of a worker; return it, or None where the job is tried once more."""
+        """Take note of the outcome of a worker's job; return it, or None if the job is tried once more."""
         key = job.key
         self._attempts[key] += 1
         is_shared = self._gpus.is_shared(worker.number)

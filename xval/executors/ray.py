@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from xval.backend.devices import Slot
-from xval.errors import SettingsError
+from xval.errors import SettingsError, brief
 from xval.executors._launched import run_launched, slot_of_each
 from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
@@ -25,7 +25,7 @@ _SECONDS_TO_CONNECT = 10.0
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return what a job gets, and which cluster is asked for it.
+    """Return the slot of a job, and a line on the cluster that runs it.
 
     Raises:
         SettingsError: Ray is not installed.
@@ -37,7 +37,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Have a cluster run jobs, each with the first slot, and wait for what becomes of them; see `Executor.run`.
+    """Have a cluster run jobs, each with the first slot, and wait for their outcomes; see `Executor.run`.
 
     Raises:
         SettingsError: Also where there is no such cluster, or none of its machines has what a job asks for.
@@ -93,7 +93,7 @@ class Cluster:
         try:
             return f"its process ended with exit code {ray.get(task)} without a word"
         except ray.exceptions.RayError as error:
-            return f"Ray lost it: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            return f"Ray lost it: {type(error).__name__}: {brief(error, 300)}"
 
     def cancel(self, paths: Sequence[Path]) -> None:
         """End tasks, waiting or running; their processes end with them."""
@@ -130,7 +130,7 @@ def _connection(address: str) -> Iterator[None]:
         ray.init(address=address, **quiet, **local)
     except (OSError, OverflowError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise SettingsError(
-            f"ray_address={address}: no Ray cluster can be reached ({' '.join(str(error).split())[:300]}). Start one with "
+            f"ray_address={address}: no Ray cluster can be reached ({brief(error, 300)}). Start one with "
             "ray start --head, name another as HOST:PORT, or set ray_address=local."
         ) from error
     try:

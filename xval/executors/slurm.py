@@ -35,7 +35,7 @@ _SECONDS_FOR_SCHEDULER = 300.0
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return what a job gets, and where it is submitted to.
+    """Return the slot of a job, and a line on where it is submitted to.
 
     Raises:
         SettingsError: submitit is not installed, or this machine cannot submit jobs.
@@ -59,7 +59,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Submit jobs, each with the first slot, and wait for what becomes of them; see `Executor.run`.
+    """Submit jobs, each with the first slot, and wait for their outcomes; see `Executor.run`.
 
     Raises:
         SettingsError: Also where Slurm refuses the jobs.
@@ -148,7 +148,7 @@ class Queue:
         return note["id"] in self._listed
 
     def launch(self, paths: Sequence[Path]) -> None:
-        """Submit an array of jobs, and note which is which.
+        """Submit an array of jobs, and note which task runs which job.
 
         Raises:
             SettingsError: Slurm refuses it.

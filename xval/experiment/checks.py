@@ -164,7 +164,7 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
 
 
 def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
-    """Check that an embedder which xval has trained has not heard what the folds test; of others nothing is known.
+    """Check that an embedder that xval has trained has not heard test items of the folds; nothing is known of other embedders.
 
     Returns:
         A line where it is not known.

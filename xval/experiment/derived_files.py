@@ -46,7 +46,7 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
 
 
 def renew_page(folder: ExperimentFolder, console: Console, *, data_folder: Path | None) -> None:
-    """Write the page of finished jobs anew, as at the end of a run; what calls this does not fail because of it.
+    """Write the page of finished jobs anew, as at the end of a run; a failure is printed, not raised.
 
     Args:
         folder: The results folder.

@@ -100,7 +100,7 @@ class JobProgress:
             self._print(f"{count}  {name} failed: {outcome.error}", style="red")
 
     def _describe_test(self, outcome: JobOutcome) -> str:
-        """Return the main metric of the table, and the metrics beside those of the task; of a trial what scores it."""
+        """Return the main metric of the task and the further metrics of the instance as text; of a trial its score."""
         if outcome.trial:
             return ", ".join(f"{name} {value:.3f}" for name, value in outcome.test_metrics.items()) or "diverged"
         names = [self._settings[outcome.instance].task.main_metrics[0], *self._metrics[outcome.instance]]
@@ -155,7 +155,7 @@ class JobProgress:
 
 
 def describe_time_left(left: TimeLeft | None) -> str:
-    """Return an estimate as text, with what it takes for granted; nothing where there is none."""
+    """Return an estimate as text, with its assumptions; empty without an estimate."""
     if left is None or round(left.seconds) == 0:  # none is left here: perhaps another process runs the rest
         return ""
     text = f"{'at most' if left.is_limit else 'about'} {describe_duration(left.seconds)} left"

@@ -4,31 +4,31 @@ Comes in: a declaration and a command. Goes out: finished fold folders, the deri
 Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from rich.console import Console
 
 from preprocessing.console import make_console
 from xval.executors import find_executor, inline, make_slots
-from xval.experiment import snapshot, tables
-from xval.experiment.checks import check_instance, find_parts
+from xval.experiment import tables
+from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
-from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
+from xval.experiment.feature_stores import name_in_errors
+from xval.experiment.prepare import place_of, prepare_jobs, restore_settings
 from xval.experiment.progress import JobProgress
-from xval.experiment.search import check_search, feature_variants, make_searches, run_searches
+from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
 from xval.folds.split import Fold
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
-from xval.jobs.plan import Plan, make_jobs, make_plan, write_settings
+from xval.jobs.plan import Plan, make_plan
 from xval.jobs.stages import in_stages
 from xval.results import rebuild
 from xval.results.background_rebuild import BackgroundRebuild
@@ -38,12 +38,9 @@ from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.read import is_current, read_done
 from xval.results.repeats import describe_seed_twins, seed_twins
-from xval.settings.resolve import Declaration, Instance, resolve, resolve_values
+from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.worker.run import record_failure
-
-if TYPE_CHECKING:
-    from preprocessing.corpus import Corpus
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if command.dry_run:
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         return 0
-    is_restored = _restore_settings(planned, declaration)
+    is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
         with track(folder, settings, numbers, console) as tracking:
@@ -128,7 +125,7 @@ def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:
         if uses_part(instance.settings):
             from preprocessing.corpus import open_corpus
 
-            with name_in_errors(_where(declaration, instance)):
+            with name_in_errors(place_of(declaration, instance)):
                 corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
                 parts |= find_parts(planned, instance, corpus)
     return parts
@@ -158,7 +155,9 @@ def _run(
         for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
             console.print(describe_seed_twins(group), soft_wrap=True)
     check_search(planned.instances)
-    jobs, corpus = _prepare(planned, declaration, command, console)
+    jobs, corpus = prepare_jobs(
+        planned, declaration, console, overrides=command.overrides, quiet=command.quiet, in_python=command.in_python
+    )
     searches = make_searches(jobs, declaration, command.overrides, corpus)
     searched = run_searches(
         jobs,
@@ -193,86 +192,6 @@ def _run(
     return [*searched.outcomes, *outcomes]
 
 
-def _prepare(planned: Plan, declaration: Declaration, command: RunRequest, console: Console) -> tuple[list[Job], "Corpus"]:
-    """Write what stands before any training: folds, settings, the code, and the feature stores; return the jobs."""
-    from preprocessing.clips.columns import with_columns
-    from preprocessing.corpus import open_corpus
-    from preprocessing.quality.cautions import find_cautions, in_python
-
-    settings, quiet = planned.instances[0].settings, command.quiet
-    data_folder = Path(settings.data_folder)
-    numbers = {key.instance for key in planned.to_do}
-    corpus = open_corpus(settings.dataset, data_folder)
-    variants = {
-        each.number: feature_variants(each, partial(resolve_values, declaration, each.number, command.overrides))
-        for each in planned.instances
-    }
-    for instance in planned.instances:
-        with name_in_errors(_where(declaration, instance)):
-            warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
-        for warning in dict.fromkeys(warnings):
-            if not quiet:
-                console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
-    stores: dict[int, Path] = {}
-    checked: set[Path] = set()
-    cautions: dict[int, list[str]] = {}
-    for instance in planned.instances:
-        if instance.number in numbers:
-            where = _where(declaration, instance)
-            for variant in variants[instance.number]:
-                store = make_instance_store(corpus, variant, console, where=where, quiet=quiet)
-                if store.folder not in checked:
-                    check_store(store, console, quiet=quiet)
-                checked.add(store.folder)
-                stores[instance.number] = store.folder
-                found = find_cautions(corpus, variant.settings.feature_settings())
-                cautions[instance.number] = list(dict.fromkeys([*cautions.get(instance.number, []), *found]))
-    for text in dict.fromkeys(text for texts in cautions.values() for text in texts):
-        if not quiet:
-            console.print(f"The corpus: {in_python(text) if command.in_python else text}.", soft_wrap=True, markup=False)
-    if settings.overwrite_results:
-        staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
-        for number in sorted(numbers):
-            present = {key for key in planned.folder.jobs(number) if key.fold not in staying}
-            planned.folder.replace(number, present.union(planned.jobs_of(number)))
-    write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
-    own = {module for instance in planned.instances for module in instance.settings.own_modules()}
-    with _script(declaration) as script:
-        code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
-    for instance in planned.instances:
-        if instance.number in numbers:
-            about = cautions[instance.number]
-            write_settings(planned.folder, instance, declaration.description, declaration.script, about)
-    return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder)), corpus
-
-
-def _restore_settings(planned: Plan, declaration: Declaration) -> bool:
-    """Write settings.json of done instances that have lost it, without which they are in no table; return whether one had."""
-    done, is_restored = {key.instance for key in planned.done}, False
-    for each in planned.instances:
-        if each.number in done and not (planned.folder.instance_folder(each.number) / "settings.json").exists():
-            from preprocessing.corpus import open_corpus
-            from preprocessing.quality.cautions import find_cautions
-
-            corpus = open_corpus(each.settings.dataset, Path(each.settings.data_folder))
-            cautions = find_cautions(corpus, each.settings.feature_settings())
-            write_settings(planned.folder, each, declaration.description, declaration.script, cautions)
-            is_restored = True
-    return is_restored
-
-
-@contextmanager
-def _script(declaration: Declaration) -> Iterator[Path]:
-    """Yield the path of the script that declares the experiment; it is written for one that has none."""
-    if declaration.script_path:
-        yield Path(declaration.script_path)
-        return
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "experiment.py"
-        path.write_text(snapshot.as_script(declaration), encoding="utf-8")
-        yield path
-
-
 def _end_replacing(planned: Plan) -> None:
     """Delete replaced results that all have their successors."""
     folds = [fold.number for fold in planned.folds.folds]
@@ -286,11 +205,6 @@ def _end_replacing(planned: Plan) -> None:
                 if is_current(found, instance.settings_hash, planned.folds.hash_of(key.fold))
             ]
             planned.folder.end_replacing(instance.number, done, available)
-
-
-def _where(declaration: Declaration, instance: Instance) -> str:
-    """Return who is named in errors about the settings of an instance."""
-    return f"{declaration.script}, instance {instance.number}"
 
 
 def _record_failure(job: Job, outcome: JobOutcome, console: Console) -> None:

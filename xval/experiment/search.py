@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from itertools import groupby
-from json import dumps
 from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
@@ -95,7 +94,7 @@ def make_searches(
     for job in jobs:
         plan, place = job.settings.search_plan, (job.instance, job.fold.number)
         if plan and place not in found:
-            found[place] = make_search(job, plan, corpus, _Resolver(declaration, job.instance, overrides))
+            found[place] = make_search(job, plan, corpus, partial(resolve_values, declaration, job.instance, overrides))
     return found
 
 
@@ -128,25 +127,10 @@ def make_search(
 
 
 def _find_stored(corpus: "Corpus", instance: Instance) -> str:
-    """Return where the features of an instance are, which `xval.experiment.run` has made."""
+    """Return where the features of an instance are, which `xval.experiment.prepare` has made."""
     from preprocessing.store.make import store_folder
 
     return str(store_folder(corpus, instance.settings.feature_settings()).resolve())
-
-
-class _Resolver:
-    """Resolves an instance with values of its space, each values once."""
-
-    def __init__(self, declaration: Declaration, number: int, overrides: Mapping[str, object]) -> None:
-        self._resolve = partial(resolve_values, declaration, number, overrides)
-        self._known: dict[str, Instance] = {}
-
-    def __call__(self, values: Mapping[str, object]) -> Instance:
-        """Return the instance."""
-        key = dumps(values, sort_keys=True)
-        if key not in self._known:
-            self._known[key] = self._resolve(values)
-        return self._known[key]
 
 
 def run_searches(

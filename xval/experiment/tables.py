@@ -20,7 +20,7 @@ from xval.results.deals import describe_deals
 from xval.results.findings import find_findings
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.repeats import describe_components, jobs_of
+from xval.results.repeats import describe_components, done_jobs
 from xval.results.summary import SIDE_NAMES, MetricDict
 from xval.results.trials import describe_search
 from xval.settings.resolve import Instance, describe_numbers
@@ -64,7 +64,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
                 console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {described}", soft_wrap=True)
         if searched := describe_search(metric_dict):
             console.print(searched, soft_wrap=True, markup=False)
-        codes = sorted({record["code_hash"] for record in jobs_of(metric_dict).values() if record["status"] == "done"})
+        codes = sorted({record["code_hash"] for record in done_jobs(metric_dict).values()})
         if len(codes) > 1:
             listed = f"code/{', code/'.join(codes)}"
             console.print(f"instance {metric_dict['instance']}: its folds ran on {len(codes)} versions of the code ({listed}).")
@@ -76,9 +76,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         more = " ..." if len(jobs) > _LISTED_JOBS else ""
         listed = "; ".join(jobs[:_LISTED_JOBS])
         console.print(Text(f"{len(jobs)} job(s) failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
-    finished = {
-        key for metric_dict in metric_dicts for key, record in jobs_of(metric_dict).items() if record["status"] == "done"
-    }
+    finished = {key for metric_dict in metric_dicts for key in done_jobs(metric_dict)}
     elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
         console.print(f"{elsewhere} job(s) are being run by another process; it adds them to the workbook.")

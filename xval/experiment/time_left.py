@@ -153,7 +153,7 @@ class Pace:
         return TimeLeft(max(ends), is_limit, len(needed - known.keys()))
 
     def _spent(self, key: JobKey, now: float) -> float:
-        """Return how much of a running job is over (s), without the start-up of the first one in a worker."""
+        """Return how long a job has been running (s), without the start-up time of the first job of a worker."""
         job = self._running[key]
         per_epoch = job.seconds_per_epoch()
         if per_epoch is not None:

@@ -46,7 +46,7 @@ class Tracking:
         self._thread.start()
 
     def add(self, outcome: JobOutcome) -> None:
-        """Take a job that has ended and is recorded; one that another process runs is left to that one."""
+        """Track a job that has ended and is recorded; jobs of other processes are left to them."""
         if outcome.status == "done" or outcome.status in FAILED:
             self._waiting.put(lambda: read_fold(self._folder, outcome.key))
 
@@ -135,7 +135,7 @@ def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
 
 
 def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
-    """Return the pictures of a fold: what is confused with what in its test."""
+    """Return the pictures of a fold: the confusion matrix of its test."""
     matrix = (record.get("confusion_matrix") or {}).get("test")
     if not matrix:
         return {}

@@ -127,7 +127,7 @@ def _n_outputs(member: Member) -> int:
 def _explain_example(
     member: Member, inputs: "Inputs", row: int, chosen: int | None, method: Method, steps: int
 ) -> tuple[int, NDArray[np.float32], Attribution]:
-    """Return which output is explained, the features, and what they add."""
+    """Return the output that is explained, the features, and what each of them adds to it."""
     example = inputs.predictors[row]
     basic = None if inputs.basic is None else inputs.basic[row]
     if isinstance(member, Network):

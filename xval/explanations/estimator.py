@@ -97,7 +97,7 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
 
 
 def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.DataFrame:
-    """Return what the main metric of the test examples of a fold loses without each group of features; what an error grows by.
+    """Return how much worse the main metric of the test examples of a fold is without each group of features.
 
     Args:
         folder: Of the fold, of an instance whose architecture is an estimator or feature_combination.

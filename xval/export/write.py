@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.parallel import count_cores
 from xval.backend.devices import Slot, environment, load_keras
-from xval.errors import ExportError, ResultsError, SettingsError
+from xval.errors import ExportError, ResultsError, SettingsError, first_of
 from xval.export.agreement import Agreement, compare, precisions, random_batches
 from xval.export.formats import Format, find_format
 from xval.json_files import part_path, remove_stale_parts, write_atomically
@@ -114,8 +114,7 @@ def find_model(path: Path) -> Path:
         raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
     below = sorted([*path.glob("fold_*/model.keras"), *path.glob("instance_*/fold_*/model.keras")])
     if below:
-        more = f" and {len(below) - 4} more" if len(below) > 4 else ""
-        raise ResultsError(f"{path}: one model is exported at a time; name one of {', '.join(map(str, below[:4]))}{more}.")
+        raise ResultsError(f"{path}: one model is exported at a time; name one of {first_of(below, 4)}.")
     raise ResultsError(f"{path}: no Keras model. Wanted is a .keras file, or the fold folder that it lies in.")
 
 

@@ -35,7 +35,7 @@ def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFram
 
 
 def _first_sources(index: "pd.DataFrame") -> list[str]:
-    """Return for each clip the one that it is a copy of, or a copy of a copy; itself where it is none."""
+    """Return for each clip its original, also of a copy of a copy; a clip that is no copy is its own."""
     pairs = zip(index["clip"], index["source_clip"], strict=True)
     sources = {clip: source for clip, source in pairs if isinstance(source, str)}
     found = []

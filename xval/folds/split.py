@@ -59,7 +59,7 @@ class FoldSettings:
     fold_repeats: int = 1
 
     def of_task(self, task_type: str) -> dict[str, object]:
-        """Return what folds.json says of them, the task included that decides how labels are counted.
+        """Return these settings as folds.json has them, with the task, which decides how labels are counted.
 
         One deal is not named, so that folds.json is what it was before there were several.
         """
@@ -112,12 +112,12 @@ class FoldPlan:
 
     @cached_property
     def deal_hashes(self) -> tuple[str, ...]:
-        """The hash of each deal, which its records have: a further deal changes none of them."""
+        """The hash of each deal, as its records have it; further deals do not change it."""
         return tuple(self._hash(folds) for folds in self.deals)
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hex digits of all folds and of the corpus index; of one deal it is the hash of the deal."""
+        """Sixteen hex digits of all folds and of the corpus index; with a single deal, the hash of that deal."""
         return self._hash(self.folds)
 
     def hash_of(self, number: int) -> str:

@@ -54,8 +54,8 @@ def clip_inputs(source: Source, description: ModelDescription, *, with_basic: bo
     if description.is_custom:
         return _ready(source)
     settings = description.feature_settings
-    channel = None if settings.channel == "mean" else settings.channel
-    return _cut(source.samples(settings.sample_rate_hz, channel), source, description, with_basic=with_basic)
+    samples = source.samples(settings.sample_rate_hz, settings.channel_number)
+    return _cut(samples, source, description, with_basic=with_basic)
 
 
 def segment_inputs(
@@ -148,7 +148,7 @@ def _blocks(source: Source, description: ModelDescription) -> Iterator[NDArray[n
     settings = description.feature_settings
     if description.is_custom and source.values is not None:  # frames that a script made
         return iter([source.values.reshape(-1)])
-    return source.blocks(settings.sample_rate_hz, None if settings.channel == "mean" else settings.channel)
+    return source.blocks(settings.sample_rate_hz, settings.channel_number)
 
 
 def _cut(

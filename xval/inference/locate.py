@@ -85,7 +85,7 @@ def _describe_folds(instance: Path, members: list[Path]) -> str:
 
 
 def _models_of_folds(instance: Path) -> list[Path]:
-    """Return the models of all folds, deals and repeats: these are never chosen among, so each of them is a member.
+    """Return the models of all folds, deals and repeats; all are members, since nothing ever chooses among them.
 
     Those of a deal that folds.json does not have any more are none.
     """

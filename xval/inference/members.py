@@ -88,7 +88,7 @@ class EstimatorMember:
 
     @property
     def input_shape(self) -> tuple[int | None, ...] | None:
-        """Shape of one example, with None for any length; None without networks: what it reads is counted in features."""
+        """Shape of one example, with None for any length; None without networks, where features are counted instead."""
         return tuple(self.fitted.networks[0].input.shape[1:]) if self.fitted.networks else None
 
     @property

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from xval.errors import ResultsError
+from xval.errors import ResultsError, brief
 from xval.json_files import FORMAT_VERSION
 from xval.operating_system import flush, open_regular, replace
 from xval.results.checkpoint_note import LARGEST_STATE_BYTES, STATE_NAME
@@ -107,7 +107,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     except FileNotFoundError:
         return None
     except _DAMAGES as error:
-        raise ResultsError(f"it is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})") from error
+        raise ResultsError(f"it is damaged ({brief(error, 100) or type(error).__name__})") from error
 
 
 def _without_arrays(value: Any, arrays: list[NDArray[Any]]) -> Any:

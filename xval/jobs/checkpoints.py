@@ -64,7 +64,7 @@ class FoldCheckpoints:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the record says of it: after which epoch training went on, and the seconds before; nothing, if it did not."""
+        """The entries of the record: after which epoch training went on, and the seconds before; none if it was not resumed."""
         if self.went_on_after is None:
             return {}
         return {"went_on": {"after_epoch": self.went_on_after, "seconds_before": round(self._seconds_before, 3)}}
@@ -142,7 +142,7 @@ class FoldCheckpoints:
 
     @contextmanager
     def written_at_signals(self) -> Iterator[None]:
-        """Write the state that is in memory when a signal comes within this block; then what the signal did before happens.
+        """Write the state in memory when a signal comes within this block, and then call the signal's earlier handler.
 
         A warning (SIGUSR1) ends nothing. Signals reach the main thread alone: in another one they do what they did before.
         """

@@ -129,7 +129,7 @@ def describe_left_out(fold: Fold, part: Fold, settings: Settings) -> str:
 
 
 def _order(labels: Mapping[str, set[str]], seed: int) -> list[str]:
-    """Return items in the order in which they are taken: first those that together have every label, as few as can be."""
+    """Return items in the order in which they are taken: first a few that together have every label, found greedily."""
     names = sorted(labels)
     waiting = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
     missing, first = set().union(*labels.values()), list[str]()

@@ -29,7 +29,7 @@ class Refit:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Refit":
-        """Return what `dataclasses.asdict` was given, also when it has been through JSON."""
+        """Return the object that `dataclasses.asdict` was given; the dict may come from JSON."""
         rates = values["learning_rates"]
         return cls(values["epochs"], None if rates is None else tuple(rates), values["facts"])
 
@@ -125,7 +125,7 @@ class Job:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Job":
-        """Return the job of what `to_dict` gave, also when it has been through JSON.
+        """Return the job that `to_dict` was called on; the dict may come from JSON.
 
         Raises:
             KeyError: Something is missing.

@@ -179,7 +179,7 @@ class JobProcess:
         self._input = cast("IO[bytes]", self._process.stdin)  # the process ends when this is closed, by us or by our end
 
     def wait(self) -> int:
-        """Wait for its end and return its exit code; where it left no outcome because it died, write one that says so."""
+        """Wait for the end of the process and return its exit code; if it died without an outcome, write one that says so."""
         try:
             while not self._has_ended():
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
@@ -235,7 +235,7 @@ def describe_exit(code: int) -> str:
 
 
 def remove_leftovers(job: Job, *, until: float = 0.0) -> None:
-    """Remove what a process that has ended left of a job; of one that another process runs, nothing.
+    """Remove what a process that has ended left of a job, unless another process runs that job now.
 
     Args:
         job: The job.

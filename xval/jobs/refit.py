@@ -50,7 +50,7 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
 
 
 def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
-    """Refuse what starts from another model in each fold, and epochs of what has none.
+    """Refuse instances that start from another model in each fold, and epochs for an architecture that has none.
 
     Raises:
         SettingsError: The instance, or `epochs`, is of this kind.
@@ -104,7 +104,7 @@ def choose_learning_rates(settings: Settings, epochs: int, fold_rates: Sequence[
 
 
 def mean_temperature(records: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the geometric mean of the temperatures that the validation items of the folds gave; None where none has one."""
+    """Return the geometric mean of the temperatures of the folds, found on their validation items; None if none has one."""
     known = [record["temperature"] for record in records if record.get("temperature")]
     return geometric_mean(known) if known else None
 

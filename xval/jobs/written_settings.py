@@ -70,7 +70,7 @@ def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    """Return what differs between the parameters of two instances, a text each, of those that can change a result."""
+    """Return a text for each parameter that differs between two instances and can change a result."""
     before, now = that_change_results(before), that_change_results(now)
     return [
         f"{name} was {_value(before, name)}, now {_value(now, name)}"

@@ -38,7 +38,7 @@ def _five_most_frequent(targets: Targets, weights: NDArray[np.float64]) -> Chanc
 
 
 def _one_of_all(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return the share of one of the classes that occur, which is the mean recall of every constant answer and every guess."""
+    """Return 1 / (number of classes that occur): the mean recall of every constant answer and of guessing."""
     return Chance(float(1 / np.count_nonzero(np.bincount(targets, weights))), "any constant answer, or guessing")
 
 

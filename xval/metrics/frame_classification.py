@@ -40,7 +40,7 @@ SCORE_METRICS = {"psds1": True, "psds2": True}
 
 
 def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of the frames in which each class of events is heard, of those that are: float64 (n_classes,)."""
+    """Return for each class of events that occurs the share of frames that have it, float64 (n_classes,)."""
     found = np.bincount(targets, weights)[1:] if targets.ndim == 1 else weights @ targets.astype(np.float64)
     return np.asarray(found[found > 0])
 
@@ -68,7 +68,7 @@ def _of_events(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFun
 
 
 def _best_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
-    """Return the F1 of the best events to be answered all the time; only one of them if a frame has one class."""
+    """Return the best F1 of answering the same events in every frame; only one of them if a frame has one class."""
     n_on = np.arange(1, len(shares) + 1 if is_multi_label else 2)
     reached = 2 * np.cumsum(np.sort(shares)[::-1])[: len(n_on)] / (shares.sum() + n_on)
     best = int(reached.argmax())

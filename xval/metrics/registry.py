@@ -134,7 +134,7 @@ def higher_is_better(task_type: str, name: str) -> bool:
 
 
 def least_outputs(task_type: str, name: str) -> int:
-    """Return from how many classes (or outputs) on a metric of a task is computed; 1 for what is no metric of the task."""
+    """Return the least number of classes (or outputs) for which a metric of a task is computed; 1 for other names."""
     found = _metrics(task_type).get(name)
     return found.least_outputs if found else 1
 

@@ -17,7 +17,7 @@ _FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.S
 
 
 def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str | None = None) -> keras.Model:
-    """Return a model that ends in what one of the last layers reads, or in what a layer gives.
+    """Return a model that ends in the input of one of the last layers, or in the output of a named layer.
 
     Args:
         model: As `model.build_model` made it: one layer behind the other, of which one is the architecture.
@@ -74,7 +74,7 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
 
 
 def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor:
-    """Return what the layer with a kernel that is `number`-th from the end reads, averaged to one axis."""
+    """Return the input of the layer with a kernel that is `number`-th from the end, averaged to one axis."""
     with_kernel = _with_kernel(network)
     if number > len(with_kernel):
         listed = ", ".join(layer.name for layer in with_kernel)

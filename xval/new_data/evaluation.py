@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
 from xval.errors import AudioError, CorpusError, SettingsError
 from xval.new_data import frames
@@ -253,7 +254,7 @@ def _warnings(
         )
     if labels and labels.lacking:
         n_lacking = f"{len(labels.lacking)} of {len(model.class_names)}"
-        lines.append(f"{n_lacking} classes of the model do not occur in the data: {_shorten(labels.lacking)}.")
+        lines.append(f"{n_lacking} classes of the model do not occur in the data: {shorten(labels.lacking, 10)}.")
     if n_unreadable:
         lines.append(f"{n_unreadable} clips cannot be used and are left out; left_out.csv says why.")
     if n_cut:
@@ -270,7 +271,3 @@ def _warn_of_items(clips: LabelledClips) -> list[str]:
         "narrow. Name them by --item-pattern, or in a column item of a table."
     )
     return [warning]
-
-
-def _shorten(names: tuple[str, ...], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

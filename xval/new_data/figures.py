@@ -75,25 +75,7 @@ def measure_clips(
     """
     task = find_task(task_type)
     where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
-    predictions: NDArray[np.float32]
-    if task.has_clip_classes:
-        columns = [f"{PROBABILITY}{name}" for name in class_names]
-        predictions = answers[columns].to_numpy(np.float32)
-        names = np.array(class_names, dtype=object)
-        told: dict[str, Any] = {"label": names[targets], "predicted": names[predictions.argmax(axis=1)]}
-        told |= {column: predictions[:, number] for number, column in enumerate(columns)}
-    elif task.has_clip_labels:
-        predictions = answers[[f"{PROBABILITY}{name}" for name in class_names]].to_numpy(np.float32)
-        told = {"label": join_decided(np.asarray(targets), class_names), "predicted": answers["predicted"].to_numpy()}
-        told |= {f"{PROBABILITY}{name}": predictions[:, number] for number, name in enumerate(class_names)}
-    elif task.has_clip_numbers:
-        predictions = answers[[f"predicted_{name}" for name in target_names]].to_numpy(np.float32)
-        told = {}
-        for number, name in enumerate(target_names):
-            told |= {f"target_{name}": np.asarray(targets)[:, number], f"predicted_{name}": predictions[:, number]}
-    else:
-        predictions = answers["squared_error"].to_numpy(np.float32)
-        told = {"squared_error": predictions}
+    predictions, told = _read_answers(task, answers, targets, class_names, target_names)
     true: NDArray[Any] = predictions if targets is None else targets
 
     def compute(numbers: NDArray[np.intp] | slice) -> dict[str, float]:
@@ -101,14 +83,14 @@ def measure_clips(
         return _compute(task, *chosen) | tuned_metrics(*chosen, thresholds if task.has_clip_labels else None)
 
     rows_of = _rows_by_item(clips["item"])
+    rows = list(rows_of.values())
     found = compute(slice(None))
     known = [name for name in found if name not in task.final_metrics]
-    intervals = metric_intervals(task, known, list(rows_of.values()), true, predictions)
+    intervals = metric_intervals(task, known, rows, true, predictions)
     figures: dict[str, Any] = {}
     if task.has_clip_labels and thresholds is not None:
-        decided = decide(predictions, thresholds)
         plain = [name.removeprefix("tuned_") for name in TUNED_METRICS]
-        tuned = metric_intervals(task, plain, list(rows_of.values()), true, decided)
+        tuned = metric_intervals(task, plain, rows, true, decide(predictions, thresholds))
         intervals |= {f"tuned_{name}": interval for name, interval in tuned.items()}
         figures = {"class_metrics": _class_table(label_metrics(true, predictions, class_names, thresholds))}
     if task.has_clip_classes:
@@ -124,12 +106,35 @@ def measure_clips(
         metrics=found,
         intervals=intervals,
         # If every clip is an item of its own, the predictions have all of this.
-        item_metrics={item: {"n_clips": len(rows)} | compute(rows) for item, rows in rows_of.items()}
+        item_metrics={item: {"n_clips": len(own)} | compute(own) for item, own in rows_of.items()}
         if len(rows_of) < len(clips)
         else {},
         predictions=pd.concat([where, pd.DataFrame(told), clips["seen"]], axis=1),
         **figures,
     )
+
+
+def _read_answers(
+    task: Task, answers: pd.DataFrame, targets: Any, class_names: Sequence[str], target_names: Sequence[str]
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Return the predictions as metrics take them, and the columns that say what is true and what was predicted."""
+    if task.has_classes:
+        columns = [f"{PROBABILITY}{name}" for name in class_names]
+        predictions = answers[columns].to_numpy(np.float32)
+        names = np.array(class_names, dtype=object)
+        if task.is_multi_label:
+            told = {"label": join_decided(np.asarray(targets), class_names), "predicted": answers["predicted"].to_numpy()}
+        else:
+            told = {"label": names[targets], "predicted": names[predictions.argmax(axis=1)]}
+        return predictions, told | dict(zip(columns, predictions.T, strict=True))
+    if task.has_clip_numbers:
+        predictions = answers[[f"predicted_{name}" for name in target_names]].to_numpy(np.float32)
+        told = {}
+        for number, name in enumerate(target_names):
+            told |= {f"target_{name}": np.asarray(targets)[:, number], f"predicted_{name}": predictions[:, number]}
+        return predictions, told
+    errors = answers["squared_error"].to_numpy(np.float32)
+    return errors, {"squared_error": errors}
 
 
 def _compute(task: Task, targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:

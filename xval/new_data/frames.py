@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.annotations import intervals
-from preprocessing.annotations.labels import COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
+from preprocessing.annotations.labels import BACKGROUND, COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
 from xval import metrics
-from xval.data.frames import BACKGROUND, Recording
+from xval.data.frames import Recording
 from xval.errors import CorpusError, SettingsError
 from xval.evaluation.frame_figures import (
     event_figures,

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import describe_audio
+from preprocessing.clips.facts import list_stretches
 from preprocessing.clips.index_file import INDEX_NAME
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import NAMED, check_clips, label_columns
@@ -141,10 +142,7 @@ def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | N
     table = clips.table
     if (table["audio_hash"] != "").all():
         return clips, table.loc[[], ["path", "item"]].assign(reason="")
-    stretches = [
-        (clips.audio_folder / path, None if math.isnan(start_s) else start_s, None if math.isnan(end_s) else end_s)
-        for path, start_s, end_s in zip(table["path"], table["start_s"], table["end_s"], strict=True)
-    ]
+    stretches = list_stretches(table, clips.audio_folder)
     found = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
     hashes, reasons = map(list, zip(*found, strict=True))
     usable = np.array([not reason for reason in reasons])

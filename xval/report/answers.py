@@ -14,7 +14,7 @@ from preprocessing.clips.label_sets import split_labels
 from preprocessing.clips.parquet_files import read_frame
 from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
-from xval.errors import ResultsError
+from xval.errors import ResultsError, brief
 from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS, REMEDY
@@ -83,7 +83,7 @@ def _read(path: Path) -> pd.DataFrame:
         table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
         return table[table["side"] == "test"].reset_index(drop=True)
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
+        raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
 
 
 def _answers_in(path: Path, task: Task, settings: Settings, class_names: Sequence[str]) -> pd.DataFrame:

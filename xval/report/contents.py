@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus, open_corpus
 from xval.audit import audit
 from xval.audit.verdict import Verdict
@@ -27,9 +28,8 @@ from xval.results.groups import Groups, measure_groups, read_answers_of
 from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history
-from xval.results.read_groups import clips_of
 from xval.results.rebuild import read_metric_dicts
-from xval.results.repeats import jobs_of
+from xval.results.repeats import done_jobs, jobs_of
 from xval.results.summary import MetricDict, settings_of
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _explanations(
 
 
 def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
-    """Return the comparison of the best instances with each of them, and what to say about it."""
+    """Return a comparison of the best instances with each of them as the baseline, and what to say about it."""
     compared = best[:MOST_COMPARED]
     baselines = [None if number == selected else number for number in compared]  # None: as validation selects
     try:
@@ -199,7 +199,7 @@ def _measure_groups(
     if metric_dict is None or corpus is None:
         return [], ""
     try:
-        clips = clips_of(corpus)
+        clips = with_columns(corpus.index, corpus.folder)
         columns = group_columns(clips)
         answers = read_answers_of(folder, metric_dict) if columns else None
     except UsageError as error:
@@ -209,7 +209,7 @@ def _measure_groups(
 
 def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Path]:
     """Return the folder of each finished fold and repeat of an instance."""
-    return {key: folder.fold_folder(*key) for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
+    return {key: folder.fold_folder(*key) for key in done_jobs(metric_dict)}
 
 
 def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Curves]:

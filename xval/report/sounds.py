@@ -97,8 +97,7 @@ class Sounds:
 def _make_sound(path: Path, start_s: float, end_s: float | None, settings: FeatureSettings) -> Sound:
     from preprocessing.audio.read import read_audio
 
-    rate_hz = settings.sample_rate_hz
-    channel = None if settings.channel == "mean" else settings.channel
+    rate_hz, channel = settings.sample_rate_hz, settings.channel_number
     samples, _ = read_audio(path, sample_rate_hz=rate_hz, start_s=start_s, end_s=end_s, channel=channel)
     top_hz = settings.fmax_hz or rate_hz / 2
     return Sound(_audio(samples, rate_hz), _spectrogram(samples, settings), samples.size / rate_hz, top_hz)

@@ -5,11 +5,12 @@ Comes in: metric dicts. Goes out: counts, shares and rows.
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.results.deals import item_means
 from xval.results.summary import MetricDict, done_records, value_of
 from xval.settings.tasks import find_task
 
@@ -75,19 +76,11 @@ def worst_items(metric_dicts: Sequence[MetricDict]) -> tuple[str, bool, list[Ite
     """Return the metric of items, whether higher is better, and a row per item, the worst first."""
     task = find_task(metric_dicts[0]["task_type"])
     metric, higher = task.item_metric, task.higher_is_better(task.item_metric)
-    found: dict[str, list[list[float]]] = {}
-    n_clips: dict[str, int] = {}
-    for place, metric_dict in enumerate(metric_dicts):
-        for record in done_records(metric_dict):
-            figures: dict[str, Any]
-            for item, figures in record["item_metrics"]["test"].items():
-                n_clips[item] = int(figures.get("n_clips", 0))
-                value = value_of(figures.get(metric))
-                if value is not None:
-                    found.setdefault(item, [[] for _ in metric_dicts])[place].append(value)
+    by_instance = [item_means(metric_dict) for metric_dict in metric_dicts]
+    n_clips = {item: int(figures["n_clips"]) for found in by_instance for item, figures in found.items()}
     rows = []
     for item, n in n_clips.items():
-        values = [fmean(each) if each else None for each in found.get(item, [[] for _ in metric_dicts])]
+        values = [value_of(found.get(item, {}).get(metric)) for found in by_instance]
         numbers = [value for value in values if value is not None]
         rows.append(ItemRow(item, n, fmean(numbers) if numbers else None, values))
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))

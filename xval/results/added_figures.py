@@ -133,7 +133,7 @@ def _measure(instance: WrittenInstance, record: Record, path: Path, added: Added
 
 
 def _merge(record: Record, added: Mapping[str, _Figures]) -> Record:
-    """Return a record with further figures; those that it has stay."""
+    """Return a record with further figures beside its own."""
     if not added or record["status"] != "done":
         return record
     merged = record | {

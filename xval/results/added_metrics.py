@@ -41,7 +41,7 @@ class AddedMetric(NamedTuple):
 
 
 def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str, str]:
-    """Note that metrics are wanted beside those of the records, and return the names of their figures by what they are called.
+    """Note that further metrics are wanted beside those of the records; return the name of each figure by the name asked for.
 
     Args:
         folder: The results folder.

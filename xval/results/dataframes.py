@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from preprocessing.clips.parquet_files import column_names, read_frame
-from xval.errors import ResultsError, suggestion
+from xval.errors import ResultsError, brief, suggestion
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES
@@ -225,5 +225,5 @@ def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def _unreadable(path: Path, error: Exception) -> ResultsError:
-    reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({' '.join(str(error).split())[:150]})"
+    reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({brief(error)})"
     return ResultsError(f"{path}: {reason}. Move the fold folder away and run the experiment again.")

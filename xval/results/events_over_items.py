@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.annotations.settings import FrameSettings
-from xval.data.frames import BACKGROUND
 from xval.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
 from xval.metrics.frame_classification import EVENT_METRICS, SCORE_METRICS
 from xval.metrics.registry import Chance
-from xval.results.item_figures import ItemFigure
+from xval.results.item_figures import ItemFigure, make_figure
 from xval.results.tested_examples import Frames, read_frames
-from xval.statistics.intervals import Interval, figure_interval
+from xval.statistics.intervals import figure_interval
 
 _COLUMNS = ["start_s", "end_s", "label"]
 _MOST_RUNS = 20_000_000  # times items: each is left out once for an interval; more would take minutes
@@ -72,7 +72,7 @@ def measure_events(
         bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
         interval = figure_interval(len(items), compute, bounds=bounds, bootstrap=False)
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
-        found[name] = _item_figure(of_record[name], pooled[name], interval, chance)
+        found[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
     return found | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
 
 
@@ -103,21 +103,8 @@ def _measure_scores(
         is_quick = n_runs * len(items) <= _MOST_RUNS
         interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), bootstrap=False) if is_quick else None
         chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
-        found[name] = _item_figure(of_record[name], compute(np.arange(len(items))), interval, chance)
+        found[name] = make_figure(of_record[name]["items"], compute(np.arange(len(items))), "pooled", interval, chance)
     return found
-
-
-def _item_figure(of_record: ItemFigure, pooled: float, interval: Interval | None, chance: Chance) -> ItemFigure:
-    return ItemFigure(
-        items=of_record["items"],
-        pooled=None if math.isnan(pooled) else pooled,
-        of="pooled",
-        low=interval and interval.low,
-        high=interval and interval.high,
-        method=interval and interval.method,
-        chance=None if math.isnan(chance.value) else chance.value,
-        strategy=chance.strategy,
-    )
 
 
 def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:

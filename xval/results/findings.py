@@ -7,6 +7,7 @@ no slow library loaded.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from xval.errors import first_of
 from xval.results.fitted_validation import comparable, fitted_to_own_items
 from xval.results.nested_selection import describe_nested
 from xval.results.ranking import Ranking, find_ties, rank_instances, test_side
@@ -26,7 +27,6 @@ Kind = Literal[
     "random split", "folds missing", "repeats missing", "few items", "few validation items", "folds lacking classes", "seeds",
     "not above chance", "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds", "fitted validation",
 ]  # fmt: skip
-_MOST_LISTED = 10
 _FEWEST_OF_NEXT_FOLD = 3  # folds
 
 
@@ -117,7 +117,7 @@ def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
     lacking = [each for each in metric_dicts if each["folds_done"] < each["folds_total"]]
     if not lacking:
         return None
-    listed = _list(f"instance {each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
+    listed = first_of(f"instance {each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
     has_failed = any(record["status"] == "failed" for each in lacking for record in jobs_of(each).values())
     advice = (
         "Run the command again when what failed is mended; the sheet folds has the errors."
@@ -136,7 +136,9 @@ def _repeats_missing(done: Sequence[MetricDict]) -> Finding | None:
     lacking = [each for each in whole if each.get("jobs_done") != each.get("jobs_total")]
     if not lacking:
         return None
-    listed = _list(f"instance {each['instance']} ({each['jobs_done']} of {each['jobs_total']} jobs done)" for each in lacking)
+    listed = first_of(
+        f"instance {each['instance']} ({each['jobs_done']} of {each['jobs_total']} jobs done)" for each in lacking
+    )
     return Finding(
         "repeats missing",
         f"Repeats are missing of {listed}: means over folds and items are of those that are there, pooled figures of repeats "
@@ -171,7 +173,7 @@ def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
 
 
 def _fitted_validation(done: Sequence[MetricDict]) -> Finding | None:
-    """Say which ensembles are not selected, since their validation figures are of what they were fitted to."""
+    """Say which ensembles are not selected, because their validation figures are of items that they were fitted to."""
     numbers = fitted_to_own_items(done)
     if not numbers:
         return None
@@ -198,7 +200,7 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
         else "Not every class is tested in fold {}: figures that average over classes (balanced accuracy, macro F1, precision, "
         "recall, AUC, EER, mean average precision) are undefined there, or of fewer classes"
     )
-    text = f"{what.format(_list(folds))}. Read the pooled ones, of all folds together."
+    text = f"{what.format(first_of(folds))}. Read the pooled ones, of all folds together."
     return Finding("folds lacking classes", text)
 
 
@@ -210,7 +212,7 @@ def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
             folds.setdefault(label, set()).add(record["fold"])
     if not folds:
         return None
-    listed = _list(f"'{label}' (fold {_list(sorted(of_label))})" for label, of_label in sorted(folds.items()))
+    listed = first_of((f"'{label}' (fold {first_of(sorted(of_label))})" for label, of_label in sorted(folds.items())))
     return Finding("thresholds", f"No validation clip has the label {listed}: its threshold there is 0.5, chosen by nothing.")
 
 
@@ -261,7 +263,7 @@ def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> boo
 
 
 def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
-    """Say which instances may be as good as the selected one; those that are not above chance are no choice."""
+    """Say which instances may be as good as the selected one, without those that are not above chance."""
     hopeless = at_chance.instances if at_chance else ()
     by_number = {each["instance"]: each for each in done}
     if ranking.selected is None or ranking.selected in hopeless:
@@ -286,12 +288,5 @@ def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
     return Finding("nested", text) if text else None
 
 
-def _list(values: Iterable[object]) -> str:
-    """Return the first of some values, and how many more there are."""
-    listed = [str(value) for value in values]
-    more = f" and {len(listed) - _MOST_LISTED} more" if len(listed) > _MOST_LISTED else ""
-    return ", ".join(listed[:_MOST_LISTED]) + more
-
-
 def _instances(numbers: Collection[int]) -> str:
-    return f"instance{'s' * (len(numbers) > 1)} {_list(numbers)}"
+    return f"instance{'s' * (len(numbers) > 1)} {first_of(numbers)}"

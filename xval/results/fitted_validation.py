@@ -12,7 +12,7 @@ _FITTED = ("choose", "stack")
 
 
 def comparable(metric_dicts: Sequence[MetricDict], side: str = "validation") -> Sequence[MetricDict]:
-    """Return the instances whose figures of a side compare; all of them, if it is so with none.
+    """Return the instances whose figures of a side can be compared; all of them if that is true of none.
 
     Args:
         metric_dicts: Of the instances.

@@ -98,7 +98,7 @@ class ExperimentFolder(JobLocks):
         return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS and not trial else key.folder_name)
 
     def tensorboard_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
-        """Return where the epochs of a job are written for TensorBoard, as they end; another place than what is published."""
+        """Return the folder in which epochs of a job are written for TensorBoard as they end, outside of its own folder."""
         return self.path / "tensorboard" / self.fold_folder(instance, fold, repeat, trial).relative_to(self.path)
 
     def instances(self) -> list[int]:

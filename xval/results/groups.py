@@ -21,7 +21,7 @@ from xval.results.added_metrics import load_metric
 from xval.results.folder import ExperimentFolder
 from xval.results.group_columns import GroupColumn
 from xval.results.over_items import MOST_VALUES_OF_INTERVAL, whole_repeats
-from xval.results.repeats import jobs_of
+from xval.results.repeats import done_jobs
 from xval.results.summary import MetricDict, done_records, has_windows, settings_of, value_of
 from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings import user_code
@@ -117,8 +117,7 @@ def read_answers_of(folder: ExperimentFolder, metric_dict: MetricDict) -> Answer
     where = folder.instance_folder(number)
     if not records:
         raise ResultsError(f"{where}: no fold is finished, so there are no predictions.")
-    done = {key: folder.fold_folder(*key) for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
-    repeats = whole_repeats(metric_dict, done)
+    repeats = whole_repeats(metric_dict, {key: folder.fold_folder(*key) for key in done_jobs(metric_dict)})
     class_names = records[0].get("class_names", [])
     n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
     if n_values > _MOST_VALUES:

@@ -1,7 +1,12 @@
 """The figures of an instance over its test items, as they stand in metrics.json; xval/results/over_items.py computes them."""
 
 from collections.abc import Collection
-from typing import Any, Literal, TypedDict, TypeGuard
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard
+
+if TYPE_CHECKING:
+    from xval.metrics.registry import Chance
+    from xval.statistics.intervals import Interval
 
 OVER_ITEMS_VERSION = 3
 """Of the code that computes figures over items; those of another version are computed anew."""
@@ -54,8 +59,28 @@ class OverItems(TypedDict):
     figures: dict[str, dict[str, ItemFigure]]
 
 
+def make_figure(
+    items: float | None, pooled: float, of: Literal["items", "pooled"], interval: "Interval | None", chance: "Chance"
+) -> ItemFigure:
+    """Return a figure; NaN: undefined or not known."""
+    return ItemFigure(
+        items=_defined(items),
+        pooled=_defined(pooled),
+        of=of,
+        low=interval and interval.low,
+        high=interval and interval.high,
+        method=interval and interval.method,
+        chance=_defined(chance.value),
+        strategy=chance.strategy,
+    )
+
+
+def _defined(number: float | None) -> float | None:
+    return None if number is None or not isfinite(number) else number
+
+
 def is_over_items(content: object) -> bool:
-    """Return whether what a metrics.json has there has the keys of `OverItems`, and each figure those of `ItemFigure`."""
+    """Return whether a part of a metrics.json has the keys of `OverItems`, and each figure in it those of `ItemFigure`."""
     if not isinstance(content, dict) or not OverItems.__required_keys__ <= content.keys():
         return False
     sides = content["figures"].values() if isinstance(content["figures"], dict) else [None]

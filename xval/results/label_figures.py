@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from xval.metrics.multilabel_classification import random_average_precision
-from xval.results.repeats import jobs_of
+from xval.results.repeats import done_jobs
 from xval.results.summary import MetricDict, value_of
 
 _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
@@ -54,7 +54,7 @@ class LabelFigures(NamedTuple):
 
 def label_figures(metric_dict: MetricDict) -> list[LabelFigures]:
     """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
-    records = [each for each in jobs_of(metric_dict).values() if each["status"] == "done" and each.get("thresholds")]
+    records = [each for each in done_jobs(metric_dict).values() if each.get("thresholds")]
     return [_of_label(str(name), records) for name in (records[0]["thresholds"] if records else ())]
 
 

@@ -13,7 +13,7 @@ from xval.results.summary import Figure, MetricDict
 
 
 def is_metric_dict(content: Mapping[str, Any]) -> bool:
-    """Return whether the content of a metrics.json has what is read of it."""
+    """Return whether the content of a metrics.json has all entries that are read, each of its kind."""
     parameters, summary, folds = content.get("parameters"), content.get("summary"), content.get("folds")
     has_figures = "over_items" not in content or is_over_items(content["over_items"])
     is_whole = has_figures and MetricDict.__required_keys__ <= content.keys()

@@ -18,20 +18,21 @@ from numpy.typing import NDArray
 
 from xval import metrics
 from xval.metrics.multilabel_classification import TUNED_METRICS, decide
-from xval.metrics.registry import Metric
+from xval.metrics.registry import Chance, Metric
 from xval.results.added_metrics import constant_chance
 from xval.results.deals import deals_of, item_means
 from xval.results.events_over_items import measure_events
-from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
+from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
 from xval.results.job_key import JobKey
 from xval.results.repeats import jobs_of
-from xval.results.summary import MetricDict, done_records, has_windows, number_of, settings_of, value_of
+from xval.results.summary import MetricDict, done_records, has_windows, number_of, settings_of
 from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings.tasks import Task, find_task
 from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
 
 _MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
 MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+_NO_CHANCE = Chance(math.nan, "")  # not known
 _Values = dict[str, NDArray[np.float64]]
 
 
@@ -162,10 +163,7 @@ def _measure(
         if name in further and chance is None:
             groups = rows if of == "items" else [np.arange(len(targets))]
             chance = constant_chance(metric, targets, weights[of], first.predictions.shape[-1], groups)
-        found[name] = _figure(
-            items=float(values.mean()), pooled=value, of=of, interval=interval,
-            chance=chance.value if chance else math.nan, strategy=chance.strategy if chance else "",
-        )  # fmt: skip
+        found[name] = make_figure(float(values.mean()), value, of, interval, chance or _NO_CHANCE)
     return found
 
 
@@ -214,23 +212,7 @@ def _pooled_interval(metric: Metric, repeats: Sequence[TestedExamples]) -> Inter
 
 def _of_record(values: NDArray[np.float64]) -> ItemFigure:
     """Return the figure of a metric of which the records have the values of each item, and nothing else is known."""
-    interval = mean_interval(values, bounds=None)
-    return _figure(float(values.mean()), math.nan, "items", interval, math.nan, "")
-
-
-def _figure(
-    items: float, pooled: float, of: Literal["items", "pooled"], interval: Interval | None, chance: float, strategy: str
-) -> ItemFigure:
-    return ItemFigure(
-        items=value_of(items),
-        pooled=value_of(pooled),
-        of=of,
-        low=interval and interval.low,
-        high=interval and interval.high,
-        method=interval and interval.method,
-        chance=value_of(chance),
-        strategy=strategy,
-    )
+    return make_figure(float(values.mean()), math.nan, "items", mean_interval(values, bounds=None), _NO_CHANCE)
 
 
 def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:

@@ -73,7 +73,7 @@ class WrittenFolds:
 
 
 class _WrittenSettings(Settings):
-    """Settings of which some may be missing, or be what no setting is."""
+    """Settings of a file, of which some may be missing or have impossible values."""
 
     _path: Path = PrivateAttr()
 

@@ -6,10 +6,8 @@ Comes in: the folder of an experiment. Goes out: `Groups` for each column.
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from preprocessing.clips.columns import with_columns
-from preprocessing.corpus import Corpus, open_corpus
+from preprocessing.corpus import open_corpus
 from xval.errors import CorpusError, ResultsError
 from xval.results.folder import ExperimentFolder
 from xval.results.group_columns import find_groups, group_columns
@@ -54,7 +52,7 @@ def read_groups(
     corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
     if corpus.index_hash != read_folds(folder).plan.index_hash:
         raise CorpusError(f"The corpus in {corpus.folder} is not the one that the folds were made from. Give --data-folder.")
-    table = clips_of(corpus)
+    table = with_columns(corpus.index, corpus.folder)
     columns = by or group_columns(table)
     if not columns:
         raise CorpusError(
@@ -63,12 +61,3 @@ def read_groups(
         )
     tested = read_answers_of(folder, chosen)
     return [measure_groups(tested, find_groups(table, name), metric) for name in columns]
-
-
-def clips_of(corpus: Corpus) -> pd.DataFrame:
-    """Return the index of a corpus with its further columns.
-
-    Raises:
-        CorpusError: columns.parquet is damaged.
-    """
-    return with_columns(corpus.index, corpus.folder)

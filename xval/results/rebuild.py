@@ -31,7 +31,7 @@ from xval.results.read import (
     read_records,
     read_settings,
 )
-from xval.results.repeats import jobs_of
+from xval.results.repeats import done_jobs, jobs_of
 from xval.results.summary import MetricDict, make_metric_dict
 
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json, which is read whole
@@ -151,7 +151,7 @@ def is_page_stale(folder: ExperimentFolder) -> bool:
 
 
 def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
-    """Return the metric dicts of those instances that have one, without the histories, which would fill the memory.
+    """Return the metric dicts of the instances that have one, without their histories, which would fill the memory.
 
     Raises:
         ResultsError: A metrics.json is damaged.
@@ -174,7 +174,7 @@ def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[Me
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
-    """Return the histories as metrics.json has them: to six digits, which halves them; not at all where they are very long."""
+    """Return the histories as metrics.json has them: to six digits, which halves the file; none if they are very long."""
     if sum(len(column) for curves in histories.values() for column in curves.values()) > _MOST_VALUES_OF_HISTORY:
         return {}
     rounded = {
@@ -263,7 +263,7 @@ def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: 
     if known is None:
         from xval.results.over_items import measure_over_items  # here, because it loads pandas and scipy
 
-        done = {key: record for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
+        done = done_jobs(metric_dict)
         folders = {key: folder.fold_folder(*key) for key in done}
         tested = [record["metrics"].get("test", {}) for record in done.values()]
         further = {name: metric for name, metric in added.items() if all(name in of_job for of_job in tested)}

@@ -97,6 +97,11 @@ def jobs_of(metric_dict: "MetricDict") -> dict[JobKey, Record]:
     return {JobKey(metric_dict["instance"], int(record["fold"]), repeat_of(record)): record for record in records}
 
 
+def done_jobs(metric_dict: "MetricDict") -> dict[JobKey, Record]:
+    """Return the record of each finished job of an instance, by fold and repeat."""
+    return {key: record for key, record in jobs_of(metric_dict).items() if record["status"] == "done"}
+
+
 def describe_components(metric_dict: "MetricDict", side: str, metric: str) -> str:
     """Return how much a figure differs between folds and between seeds; nothing where that is not known."""
     found = metric_dict.get("components", {}).get(side, {}).get(metric)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from preprocessing.clips.parquet_files import Kind, read_table
 from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
-from xval.errors import ResultsError
+from xval.errors import ResultsError, brief
 from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 from xval.results.read import PREDICTION_COLUMNS, REMEDY
 from xval.settings.tasks import Task
@@ -189,4 +189,4 @@ def _read(path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequ
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: damaged ({' '.join(str(error).split())[:150]}). {REMEDY}") from error
+        raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error

@@ -70,7 +70,7 @@ def mean_importance(searches: Sequence[FoldTrials]) -> dict[str, float]:
 
 
 def describe_search(metric_dict: MetricDict) -> str:
-    """Return what is to be known of the figures of an instance that was searched; empty: it was not."""
+    """Return what readers have to know about the figures of an instance that was searched; empty for others."""
     searches = fold_trials(metric_dict)
     if not searches:
         return ""

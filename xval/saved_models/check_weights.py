@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xval.errors import UnsafeModelError
+from xval.errors import UnsafeModelError, brief
 
 if TYPE_CHECKING:
     import h5py
@@ -39,7 +39,7 @@ def check_weights(file: Path, path: Path) -> int:
     except UnsafeModelError:
         raise
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:  # what h5py raises for damaged files
-        raise UnsafeModelError(f"{path}: refused, its weights are damaged ({' '.join(str(error).split())[:200]}).") from error
+        raise UnsafeModelError(f"{path}: refused, its weights are damaged ({brief(error, 200)}).") from error
 
 
 def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:

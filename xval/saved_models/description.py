@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from preprocessing.annotations.settings import FrameSettings, PositiveFloat
 from preprocessing.clips.listing import is_utf8
-from preprocessing.clips.table import LARGEST_NAME
+from preprocessing.clips.table import LARGEST_NAME, TaskType
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from xval.errors import ResultsError, SettingsError, UnsafeModelError
@@ -22,7 +22,7 @@ from xval.json_files import read_json
 from xval.saved_models.heard_audio import SEEN_AUDIO_NAME
 from xval.settings.classical import Statistic
 from xval.settings.schema import FRAME_KEYS
-from xval.settings.tasks import FRAME_CLASSIFICATION, Task, TaskType, find_task
+from xval.settings.tasks import FRAME_CLASSIFICATION, Task, find_task
 
 if TYPE_CHECKING:
     import keras

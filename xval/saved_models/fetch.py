@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from xval.errors import CorpusError, SettingsError
-from xval.json_files import part_path
+from xval.json_files import part_of
 from xval.settings.model_address import ModelAddress
 
 CACHE_VARIABLE = "XVAL_CACHE"
@@ -49,12 +49,9 @@ def _copy(source: Path, path: Path, address: ModelAddress) -> None:
     import pooch
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(path)
-    try:
+    with part_of(path) as part:
         shutil.copyfile(source, part)
         found = pooch.file_hash(part, alg="sha256")
         if found != address.sha256:
             raise CorpusError(f"{source}: its sha256 is {found}, and not {address.sha256}. Is it another model, or not whole?")
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

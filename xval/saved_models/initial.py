@@ -104,7 +104,7 @@ def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
 
 
 def name_model(settings: Settings) -> str:
-    """Return the setting that names what training starts from, or what made the features."""
+    """Return the setting that names the model that training starts from, or that made the features."""
     name = "initial_model" if settings.initial_model or settings.embedding_model is None else "embedding_model"
     return f"{name}='{getattr(settings, name)}'"
 

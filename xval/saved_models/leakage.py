@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from xval.errors import first_of
 from xval.folds.split import Fold
 from xval.saved_models.seen import Found, Heard, Seen, read_clips
 
@@ -68,10 +69,10 @@ def _describe(side: "pd.DataFrame", found: Found) -> str:
     """Return which items and clips were heard; empty where none were."""
     parts = []
     if found.by_item.any():
-        parts.append(f"item {_listed(side['item'][found.by_item].unique().tolist())}")
+        parts.append(f"item {first_of(side['item'][found.by_item].unique().tolist(), _MOST_NAMED)}")
     by_audio = found.by_audio
     if by_audio is not None and by_audio.any():
-        clips = _listed(side["clip"][by_audio].tolist())
+        clips = first_of(side["clip"][by_audio].tolist(), _MOST_NAMED)
         parts.append(f"{int(by_audio.sum())} of its {len(side)} clips by their audio ({clips})")
     return " and ".join(parts)
 
@@ -85,12 +86,9 @@ def _judge_unknown(seen: Seen, perhaps: set[str], *, has_hashes: bool) -> Leakag
     elif not has_hashes:
         reason = "the corpus of the fold has no audio hashes to compare"
     elif perhaps:
-        reason = f"it was trained on items of another corpus that have the same names ({_listed(sorted(perhaps))})"
+        reason = (
+            f"it was trained on items of another corpus that have the same names ({first_of(sorted(perhaps), _MOST_NAMED)})"
+        )
     else:
         return Leakage("clean")
     return Leakage("unknown", reason)
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more

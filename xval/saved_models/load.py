@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.errors import ResultsError, SettingsError, UnsafeModelError, suggestion
+from xval.errors import ResultsError, SettingsError, UnsafeModelError, brief, suggestion
 from xval.json_files import read_json
 from xval.saved_models.check_memory import check_memory
 from xval.saved_models.keras_file import unpack_model
@@ -57,10 +57,9 @@ def read_keras_model(path: Path) -> "keras.Model":
         except SettingsError as error:  # a layer that runs on one backend alone
             raise ResultsError(f"{path}: {error}.") from error
         except Exception as error:  # a manipulated file may fail anywhere in Keras or its backend
-            reason = " ".join(str(error).split())[:300]
             raise UnsafeModelError(
-                f"{path}: its layers or weights do not fit together ({type(error).__name__}: {reason}). Is it of another "
-                "version of Keras, or was it changed?"
+                f"{path}: its layers or weights do not fit together ({type(error).__name__}: {brief(error, 300)}). "
+                "Is it of another version of Keras, or was it changed?"
             ) from error
     if not isinstance(model, keras.Model):
         raise UnsafeModelError(f"{path}: holds a {type(model).__name__}, a model is wanted.")

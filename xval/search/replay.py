@@ -12,6 +12,7 @@ Sources: the tree-structured Parzen estimator of Bergstra et al., NeurIPS 2011, 
 cross-validation: Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
@@ -71,6 +72,7 @@ class FoldSearch:
         settings = job.settings
         self._maximised = monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
         self._study: optuna.Study | None = None
+        self._instances: dict[str, Instance] = {}  # by values: a replay asks for those of all trials again
 
     @property
     def n_trials(self) -> int:
@@ -131,9 +133,15 @@ class FoldSearch:
                 trial.state = PRUNED
         return []
 
+    def _instance(self, values: Mapping[str, object]) -> Instance:
+        key = json.dumps(values, sort_keys=True)
+        if key not in self._instances:
+            self._instances[key] = self._resolve(values)
+        return self._instances[key]
+
     def _job(self, trial: Tried, inner: int) -> Job:
         """Return the job of a trial on an inner fold."""
-        job, fold, instance = self.job, self.folds[inner], self._resolve(trial.values)
+        job, fold, instance = self.job, self.folds[inner], self._instance(trial.values)
         n_epochs = job.settings.num_epochs
         limits = epoch_limits(self._plan, trial.number, inner, self.tried, n_epochs, maximised=self._maximised)
         described = {"trial": {"limits": limits, "training": fold.training, "validation": fold.validation}}
@@ -152,7 +160,7 @@ class FoldSearch:
         return replace(job, settings=instance.settings, options=instance.options, store_folder=store)
 
     def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
-        """Return what Optuna suggests as the settings take it."""
+        """Return the values that Optuna suggests, as the settings take them."""
         found: dict[str, object] = {}
         for name, drawn in self._plan.space.items():
             by_text = {option_text(option): option for option in drawn.options} if isinstance(drawn, Choice) else {}
@@ -170,7 +178,7 @@ class FoldSearch:
         if not scored:
             return None
         best = max(scored, key=lambda found: found[:2])[2]
-        return replace(self._with(job or self.job, self._resolve(best.values)), chosen=self._describe(best))
+        return replace(self._with(job or self.job, self._instance(best.values)), chosen=self._describe(best))
 
     def best_epochs(self, trial: Tried) -> list[int]:
         """Return the epoch of the best monitored value in each inner fold, from 1; the first of equal ones."""

@@ -95,7 +95,7 @@ def executor_names() -> tuple[str, ...]:
 
 @cache
 def find_architecture(name: str) -> Architecture:
-    """Return what the file of an architecture declares; what trains no network has none.
+    """Return what the file of an architecture declares; estimators and ensembles, which train no network, have no file.
 
     Args:
         name: A file of architectures/, or the dotted path of a module with `build`, or of a function in its place.

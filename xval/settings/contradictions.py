@@ -21,6 +21,9 @@ def check_together(settings: "Settings") -> None:
     """
     _check_secrets(settings)
     _check_names(settings)
+    _check_clip_classes(settings)
+    _check_monitor(settings)
+    _check_training(settings)
     _check_task(settings)
     _check_transfer(settings)
     _check_augmentation(settings)
@@ -39,12 +42,11 @@ def _check_secrets(settings: "Settings") -> None:
 
 
 def _check_names(settings: "Settings") -> None:
-    task = settings.task
     try:
         architecture = architectures.find_architecture(settings.architecture)
-        loss = task.loss_name(settings.loss)
+        settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
-        further = further_metrics.directions(settings.task_type, settings.metrics)
+        further_metrics.directions(settings.task_type, settings.metrics)
         _check_callbacks(settings)
         _check_address(settings)
     except SettingsError as error:
@@ -54,10 +56,16 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(
             f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}. Those that do: {others}"
         )
-    if task.is_framewise and settings.frontend == "none" and architecture.reshaping_type != "none":
+    if settings.task.is_framewise and settings.frontend == "none" and architecture.reshaping_type != "none":
         raise ValueError(
             f"architecture '{settings.architecture}' reads spectrograms; set features=waveform and frontend=logmel (or stft)"
         )
+
+
+def _check_clip_classes(settings: "Settings") -> None:
+    """Refuse what needs one class of each clip, or any number of them, where clips have none."""
+    task = settings.task
+    loss = task.loss_name(settings.loss)
     for name in ("augment_mixup", "label_smoothing"):
         if getattr(settings, name) and user_code.is_dotted(loss) and task.has_clip_classes:
             raise ValueError(f"{name} gives examples shares of classes; loss '{loss}' gets the number of one class")
@@ -70,7 +78,11 @@ def _check_names(settings: "Settings") -> None:
         )
     if settings.clip_average != "probabilities" and not task.has_clip_classes:
         raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
-    monitors = task.monitors(further)
+
+
+def _check_monitor(settings: "Settings") -> None:
+    task = settings.task
+    monitors = task.monitors(further_metrics.directions(settings.task_type, settings.metrics))
     if settings.monitor.removeprefix("val_") in task.final_metrics:
         once = "metrics of segments and events are computed once, after training; monitor one of frames"
         if task.has_clip_labels:
@@ -78,12 +90,15 @@ def _check_names(settings: "Settings") -> None:
         raise ValueError(f"monitor '{settings.monitor}': {once}: {', '.join(monitors)}")
     if settings.monitor not in monitors:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
-    if settings.class_weights == "balanced" and task.has_clip_labels:
+
+
+def _check_training(settings: "Settings") -> None:
+    if settings.class_weights == "balanced" and settings.task.has_clip_labels:
         raise ValueError(
             "class_weights='balanced' weighs a clip by its one class, and clips with several labels have no such class; "
             "allowed is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight"
         )
-    if settings.class_weights == "balanced" and not task.has_clip_classes:
+    if settings.class_weights == "balanced" and not settings.task.has_clip_classes:
         raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
     if settings.tensorboard_batches and not settings.tensorboard:
         raise ValueError("tensorboard_batches adds to the epochs for TensorBoard; set tensorboard=true too")

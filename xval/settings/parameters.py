@@ -20,7 +20,7 @@ def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str
 
 
 def from_parameters(parameters: Mapping[str, object], option_names: Collection[str]) -> tuple[Settings, dict[str, object]]:
-    """Return the settings and the options of what `to_parameters` gave, also when it has been through JSON.
+    """Return the settings and the options that `to_parameters` was given; the parameters may come from JSON.
 
     Args:
         parameters: Every setting and option.

@@ -9,20 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import PurePath
-from typing import Any
 
 from pydantic import ValidationError
 
-from xval.config_file import APART, CONFIG_PATH, describe_missing, read_defaults
-from xval.errors import SettingsError, suggestion
-from xval.settings import classical_faults, combination, optimizer_arguments
+from xval.config_file import APART, CONFIG_PATH, read_defaults
+from xval.errors import SettingsError
+from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, trains_network
 from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
 from xval.settings.searched import space_faults
 
-_LONGEST_SHOWN = 200
 _SHARED_SOURCES = (str(CONFIG_PATH), "config.ini", "KERAS_BACKEND", "experiment", "--set")
 
 
@@ -144,12 +142,58 @@ def _resolve_one(
     declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
 ) -> Instance:
     where = _where(declaration, [number])
+    merged, sources = _merge_layers(declaration, number, defaults, overrides)
+    architecture = _architecture(merged.get("architecture", ""))
+    _join_optimizer_arguments(merged, sources, architecture)
+
+    def place(name: str) -> str:
+        return _place(declaration, sources.get(name, "instance"), where)
+
+    faults = []
+    for name in merged:
+        # Of an architecture that is not known, the options are not known either.
+        if name not in Settings.model_fields and name not in architecture.options and architecture.task_types:
+            unknown = value_faults.describe_unknown(name, architecture, sources[name] == "instance")
+            faults.append(f"{place(name)}: {unknown}")
+    settings, options = None, {}
+    try:
+        settings = Settings.model_validate({key: value for key, value in merged.items() if key in Settings.model_fields})
+    except ValidationError as error:
+        faults += [value_faults.describe_setting(fault, where, place) for fault in error.errors()]
+    for name, option in architecture.options.items():
+        try:
+            options[name] = option.check(merged[name]) if name in merged else option.default
+        except (ValidationError, SettingsError) as error:
+            faults.append(f"{place(name)}: {name}: {value_faults.describe_option(merged[name], error)}")
+        sources.setdefault(name, architecture.source)
+    if settings is None:
+        raise SettingsError("\n".join(faults))
+    faults += [f"{place(name)}: {fault}" for name, fault in _find_other_tasks(settings, sources).items()]
+    options = with_tuples(options)
+    if not faults and not trains_network(architecture.name):
+        if architecture.name == COMBINATION:
+            found = combination.faults(combination.CombinationOptions.of(options), sources)
+        else:
+            found = classical_faults.faults(architecture.name, options, settings, sources)
+        faults += [f"{where}: {fault}." for fault in found]
+    if not faults and settings.search_plan:
+        found = space_faults(settings, architecture, sources, partial(resolve_values, declaration, number, overrides))
+        faults += [f"{where}: {fault.replace(f'{where}: ', '')}" for fault in found]
+        sources.update(dict.fromkeys(settings.search_plan.space, "search"))
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return Instance(number, settings, options, sources)
+
+
+def _merge_layers(
+    declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
+) -> tuple[dict[str, object], dict[str, str]]:
+    """Return the value of every parameter that any layer sets, and the layer that it came from."""
     own = declaration.instances[number]
-    misplaced = [name for name in own if name in EXPERIMENT_KEYS]
-    if misplaced:
+    if misplaced := next((name for name in own if name in EXPERIMENT_KEYS), None):
         raise SettingsError(
-            f"{where}: '{misplaced[0]}' belongs to the whole experiment, because its instances share folds and folders. "
-            f"Set it in Experiment({misplaced[0]}=...)."
+            f"{_where(declaration, [number])}: '{misplaced}' belongs to the whole experiment, because its instances share "
+            f"folds and folders. Set it in Experiment({misplaced}=...)."
         )
     layers: dict[str, Mapping[str, object]] = {
         "config.ini": defaults,
@@ -163,60 +207,27 @@ def _resolve_one(
     for source, values in layers.items():
         merged.update({name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()})
         sources.update(dict.fromkeys(values, source))
-    faults = []
-    architecture = _architecture(merged.get("architecture", ""))
-    if of_optimizer := [name for name in merged if optimizer_arguments.is_argument(name) and name not in architecture.options]:
-        given = {name: merged.pop(name) for name in of_optimizer}
+    return merged, sources
+
+
+def _join_optimizer_arguments(merged: dict[str, object], sources: dict[str, str], architecture: Architecture) -> None:
+    """Put all arguments of the optimizer into the one setting that holds them."""
+    names = [name for name in merged if optimizer_arguments.is_argument(name) and name not in architecture.options]
+    if names:
         key = optimizer_arguments.SETTING
+        given = {name: merged.pop(name) for name in names}
         merged[key] = optimizer_arguments.join_arguments(merged.get(key), given)
-        sources[key] = sources[of_optimizer[-1]]
-        sources = {name: source for name, source in sources.items() if name not in of_optimizer}
-    unknown = [name for name in merged if name not in Settings.model_fields and name not in architecture.options]
-    if not architecture.task_types:  # it is not known, and neither are its options
-        unknown = []
-    for name in unknown:
-        known = [*Settings.model_fields, *architecture.options]
-        near = suggestion(name, known).partition(" Did you mean")
-        allowed = f"the keys of config.ini, comment_1, comment_2{_named_options(architecture, sources[name])}."
-        hint = f"Did you mean{near[2]}" if near[2] else f"Allowed: {allowed}"
-        faults.append(f"{_place(declaration, sources[name], where)}: unknown parameter '{name}'. {hint}")
-    settings, options = None, {}
-    try:
-        settings = Settings.model_validate({key: value for key, value in merged.items() if key in Settings.model_fields})
-    except ValidationError as error:
-        faults += [_describe_fault(fault, declaration, where, sources) for fault in error.errors()]
-    for name, option in architecture.options.items():
-        options[name] = merged.get(name, option.default)
-        if name in merged:
-            try:
-                options[name] = option.check(merged[name])
-            except ValidationError as error:
-                reason = f"received {merged[name]!r}; {_describe_option_fault(error.errors()[0])}"
-                faults.append(f"{_place(declaration, sources[name], where)}: {name}: {reason}.")
-            except SettingsError as error:
-                faults.append(f"{_place(declaration, sources[name], where)}: {name}: {error}")
-        sources.setdefault(name, architecture.source)
-    if settings is not None:
-        faults += [
-            f"{_place(declaration, sources[name], where)}: '{name}' belongs to task_type {task_type} and has no effect on "
-            f"{settings.task_type}; leave it out."
-            for task_type, names in {"frame_classification": FRAME_KEYS, "regression": NUMBER_KEYS}.items()
-            for name in names
-            if settings.task_type != task_type and sources.get(name, "config.ini") != "config.ini"
-        ]
-    if settings is not None and not faults and not trains_network(architecture.name):
-        if architecture.name == COMBINATION:
-            found = combination.faults(combination.CombinationOptions.of(with_tuples(options)), sources)
-        else:
-            found = classical_faults.faults(architecture.name, with_tuples(options), settings, sources)
-        faults += [f"{where}: {fault}." for fault in found]
-    if settings is not None and settings.search_plan and not faults:
-        found = space_faults(settings, architecture, sources, partial(resolve_values, declaration, number, overrides))
-        faults += [f"{where}: {fault.replace(f'{where}: ', '')}" for fault in found]
-        sources.update(dict.fromkeys(settings.search_plan.space, "search"))
-    if faults or settings is None:
-        raise SettingsError("\n".join(faults))
-    return Instance(number, settings, with_tuples(options), sources)
+        sources[key] = [sources.pop(name) for name in names][-1]
+
+
+def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with each setting of another task that was set anywhere but in config.ini."""
+    return {
+        name: f"'{name}' belongs to task_type {task_type} and has no effect on {settings.task_type}; leave it out."
+        for task_type, names in {"frame_classification": FRAME_KEYS, "regression": NUMBER_KEYS}.items()
+        for name in names
+        if settings.task_type != task_type and sources.get(name, "config.ini") != "config.ini"
+    }
 
 
 def _architecture(name: object) -> Architecture:
@@ -225,14 +236,6 @@ def _architecture(name: object) -> Architecture:
         return find_architecture(str(name))
     except SettingsError:
         return Architecture(str(name), {}, "none", (), "")
-
-
-def _named_options(architecture: Architecture, source: str) -> str:
-    if source != "instance":
-        return ", and the options that the architectures of all instances have"
-    if not architecture.options:
-        return ""
-    return f", and the options of {architecture.name} ({', '.join(architecture.options)})"
 
 
 def _where(declaration: Declaration, numbers: Sequence[int]) -> str:
@@ -245,42 +248,3 @@ def _place(declaration: Declaration, source: str, where: str = "") -> str:
     if source == "instance":
         return where
     return {"experiment": f"{declaration.script}, experiment", "--set": "command line"}.get(source, source)
-
-
-def _describe_option_fault(fault: Any) -> str:
-    if fault["type"] == "tuple_type":
-        return f"allowed: several values, such as {(fault['input'],)!r}"
-    return str(fault["msg"]).lower()
-
-
-def _describe_fault(fault: Any, declaration: Declaration, where: str, sources: Mapping[str, str]) -> str:
-    """Turn one error of pydantic into a line that says where, what was received and what is allowed."""
-    reason = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
-    if not fault["loc"]:
-        return f"{where}: {_ended(reason)}"
-    name = str(fault["loc"][0])
-    if fault["type"] == "missing" and len(fault["loc"]) == 1:
-        return describe_missing(name, _sections_around(name))
-    place = _place(declaration, sources.get(name, "instance"), where)
-    received = fault["input"]
-    allowed = fault.get("ctx", {}).get("expected")
-    if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):
-        names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
-        return f"{place}: {name}: received '{received}'. {suggestion(received, names)}"
-    wanted = "allowed: " if fault["msg"].startswith("Input should be") else ""
-    return f"{place}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {wanted}{_ended(reason)}"
-
-
-def _sections_around(missing: str) -> list[str]:
-    """Return the sections of config.ini that have the neighbours of a key which it lacks, in the order of the settings."""
-    of_key = {key: section for section, values in read_defaults().items() for key in values}
-    names = list(Settings.model_fields)
-    place = names.index(missing)
-    before = [of_key[name] for name in names[:place] if name in of_key]
-    after = [of_key[name] for name in names[place + 1 :] if name in of_key]
-    return list(dict.fromkeys([*before[-1:], *after[:1]]))
-
-
-def _ended(sentence: str) -> str:
-    """Return a sentence with its full stop, if it has no other end."""
-    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from preprocessing.annotations.settings import FrameSettings
+from preprocessing.clips.table import TaskType
 from preprocessing.features.settings import (
     FeatureSettings,
     NonNegativeFloat,
@@ -27,7 +28,7 @@ from xval.settings import architectures, contradictions, further_metrics, user_c
 from xval.settings.optimizer_arguments import in_order
 from xval.settings.scope import Scope
 from xval.settings.space import SearchPlan, check_text
-from xval.settings.tasks import LabelForm, Task, TaskType, find_task
+from xval.settings.tasks import LabelForm, Task, find_task
 from xval.settings.validators import (
     below_one,
     check_condition,

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from preprocessing.annotations.labels import LabelForm as LabelForm
+from preprocessing.clips.table import TaskType
 from xval import metrics
 from xval.errors import SettingsError, suggestion
 from xval.metrics.frame_classification import EVENT_METRICS, SCORE_METRICS
@@ -16,8 +18,6 @@ from xval.settings import keras_names, user_code
 from xval.settings.keras_names import KerasMetric
 from xval.settings.scope import Scope
 
-TaskType = Literal["classification", "multilabel_classification", "regression", "representation", "frame_classification"]
-LabelForm = Literal["multi_class", "multi_label"]
 TargetForm = Literal["class", "one_hot", "multi_hot", "number", "input", "frames"]
 
 

@@ -277,7 +277,7 @@ def _is_installed(path: Path) -> bool:
 
 
 def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the file of a module of a package without __init__.py, and those of the packages on the way to it."""
+    """Yield the files of a module and of the packages above it, in a package without __init__.py."""
     for folder in folders:
         for count in range(1, len(inner) + 1):
             stem = folder.joinpath(*inner[:count])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from xval.backend.compilation import has_gpu
 from xval.backend.random_states import random_states, set_random_states
+from xval.errors import brief
 from xval.jobs.checkpoint_file import Checkpoint
 from xval.jobs.checkpoints import FoldCheckpoints
 from xval.training.compiled import CompiledModel
@@ -33,7 +34,7 @@ _HELD: Mapping[type[keras.callbacks.Callback], tuple[str, ...]] = {
 
 
 def belongings(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the numbers of a training depend on besides its job: the kind of device, and the facts of its model."""
+    """Return what results of a training depend on besides its job: the kind of device, and the facts of its model."""
     return {"device": "gpu" if has_gpu() else "cpu", **facts}
 
 
@@ -73,7 +74,7 @@ class CheckpointedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
             try:
                 self._check(found)
             except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                checkpoints.refuse(f"its state does not fit ({' '.join(str(error).split())[:100]})")
+                checkpoints.refuse(f"its state does not fit ({brief(error, 100)})")
             else:
                 self._earlier = found
                 self.rows = _rows_of(found.state["history"])

@@ -153,7 +153,7 @@ class _RateByBatch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
-    """Have the averages of the weights in the model, which Keras's optimizer keeps, from the end of an epoch to the next one.
+    """Puts the averaged weights, which Keras's optimizer keeps, into the model from the end of an epoch to the next one.
 
     Keras's SwapEMAWeights does the same, but loses the averages where training stops early, and rounds on TensorFlow.
     """
@@ -233,7 +233,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         return {"val_loss": loss} | found
 
     def _measure(self, name: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
-        """Return a metric; NaN where one that only is shown cannot be computed yet, as of an early epoch's constant answer."""
+        """Return a metric; NaN if it is only shown and cannot be computed, as of the constant answers of an early epoch."""
         try:
             return float(self._metrics[name].function(targets, predictions))
         except Exception:

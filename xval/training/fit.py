@@ -140,7 +140,7 @@ def train_model(
 
 
 def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamples, indexed: Indexed) -> WholeEpoch:
-    """Have `fit` train whole epochs on the device; return what it is to read for them."""
+    """Have `fit` train whole epochs on the device; return the batches that it reads for them."""
     _, targets, weights = batches.by_places(0, indexed)
     on_device.build_followed(compiled.fitted, targets, weights)
     compiled.fitted.train_function = on_device.steps_of(compiled.fitted, held, batches.batch_size).train_epoch
@@ -173,7 +173,7 @@ def _targeted(
     smooth: float = 0.0,
     **options: Any,
 ) -> Batches:
-    """Return batches with what the fitted model is to answer: the targets, or no residual of the features themselves."""
+    """Return batches with the targets of the fitted model; in a reconstruction, zeros: it answers with the residual."""
     if settings.task.is_reconstruction:
         output_shape = compiled.fitted.output_shape
         targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)

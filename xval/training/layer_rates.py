@@ -37,7 +37,7 @@ def prepare_layer_rates(optimizer: "keras.optimizers.Optimizer", settings: Setti
 
 
 def set_layer_rates(model: keras.Model, fitted: keras.Model, settings: Settings, epoch: int) -> None:
-    """Set what share of its update each variable takes, where the settings need it.
+    """Set the share of its update that each variable takes, if the settings ask for such shares.
 
     Args:
         model: The whole model, whose network has the blocks.

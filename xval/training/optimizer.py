@@ -90,7 +90,7 @@ def learning_rate_at(settings: Settings, place: float) -> float:
 
 
 def _scheduled(settings: Settings, epoch: float, n_epochs: int, *, share: float) -> float:
-    """Return the learning rate some epochs behind the warm-up; ``share`` of the way to the final one is gone."""
+    """Return the learning rate some epochs after the warm-up, at ``share`` of the way to the final one."""
     start, decay = settings.learning_rate, settings.schedule_decay
     final = start if settings.final_learning_rate is None else settings.final_learning_rate  # every schedule to one has it
     match schedule_name(settings.schedule):

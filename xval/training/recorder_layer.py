@@ -76,6 +76,6 @@ class RecorderAugmentation(RandomLayer):
 
 
 def _straight_lines(n_bins: int) -> NDArray[np.float32]:
-    """Return the weights by which gains count in each bin, float32 (n_gains, n_bins); those of a bin sum to 1."""
+    """Return the weights that interpolate gains linearly in each bin, float32 (n_gains, n_bins); those of a bin sum to 1."""
     places = np.linspace(0, _N_GAINS - 1, n_bins)
     return np.asarray(np.maximum(0, 1 - np.abs(places - np.arange(_N_GAINS)[:, None])), np.float32)

@@ -5,6 +5,7 @@ networks of a combination alone.
 """
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from preprocessing.store import FeatureStore, open_store
 from xval.classical.checks import check_skops
 from xval.classical.estimators import EstimatorSpec
-from xval.classical.loss import loss_without_keras
 from xval.classical.pooling import Pooling
 from xval.classical.saved import describe_estimator, library_versions, save
 from xval.classical.search import FittedEstimator, Part, fit_estimator
@@ -28,7 +28,10 @@ from xval.jobs.job import Job
 from xval.jobs.record import describe_untested, versions
 from xval.saved_models.seen import Seen
 from xval.settings.architectures import COMBINATION
+from xval.settings.schema import Settings
 from xval.worker.combination import CombinedFeatures
+
+_EPSILON = np.float32(1e-7)  # of keras.config.epsilon
 
 
 class PooledFeatures:
@@ -55,7 +58,7 @@ class PooledFeatures:
         return data.training
 
     def write(self, folder: Path) -> None:
-        """Write what makes the features: nothing but the settings, which are in model.json."""
+        """Write nothing: features are made by settings alone, which are in model.json."""
 
 
 def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
@@ -143,3 +146,20 @@ def _write_grid(path: Path, fitted: FittedEstimator, metric: str) -> None:
         writer = csv.DictWriter(file, fieldnames=[*fitted.settings, metric, "scored_on"])
         writer.writeheader()
         writer.writerows(each.settings | {metric: each.score, "scored_on": fitted.searched_on} for each in fitted.grid)
+
+
+def loss_without_keras(settings: Settings, data: FoldData) -> Callable[[NDArray[Any], NDArray[np.float32]], float] | None:
+    """Return the function from targets and predictions to the mean of the usual loss, as Keras computes it; None: of others."""
+    name = settings.task.loss_name(settings.loss)
+
+    def cross_entropy(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
+        of_target = predictions[np.arange(len(targets)), targets]
+        return float(-np.log(np.clip(of_target, _EPSILON, 1 - _EPSILON)).mean(dtype=np.float64))
+
+    def squared_error(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
+        deviation = data.target_deviation if settings.scales_loss else 1
+        return float(np.mean(((targets - predictions) / deviation) ** 2, dtype=np.float64))
+
+    return {"sparse_categorical_crossentropy": cross_entropy, "mean_squared_error": squared_error}.get(
+        "" if name == "mean_squared_error" and settings.task.has_classes else name
+    )

@@ -72,7 +72,7 @@ class CombinedFeatures:
             save_network(folder, number, network, path)
 
     def _describe_model(self, path: Path) -> dict[str, str]:
-        """Return what the record says of a model: its path and hash, and whether it may have heard what is tested."""
+        """Return the entry of a model in the record: its path and hash, and whether it may have heard test items."""
         fold, store = self._job.fold, self._store
         check_files(path, self._features, is_custom=store.description.feature_settings is None)
         verdict = judge(read_seen(path), fold, self._job.settings.dataset, store.folder.parents[1])

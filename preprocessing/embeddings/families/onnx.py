@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, find_file, hash_files
-from xval.errors import SettingsError, how_to_install
+from xval.errors import SettingsError, brief, how_to_install
 
 _CHANNEL_AXES = 3
 
@@ -45,9 +45,9 @@ def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
         # From bytes, so that nothing beside the file is read, which its hash would not cover.
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=wanted)
     except Exception as error:  # onnxruntime has no base class of its errors
-        reason = " ".join(str(error).split())[:300]
         raise SettingsError(
-            f"embedding_model=onnx:{name}: ONNX Runtime refuses it ({reason}). One file with its weights inside is wanted."
+            f"embedding_model=onnx:{name}: ONNX Runtime refuses it ({brief(error, 300)}). One file with its weights "
+            "inside is wanted."
         ) from error
     return OnnxEmbedder(session, path)
 

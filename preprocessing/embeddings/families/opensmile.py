@@ -52,7 +52,7 @@ def load(name: str, *, is_pooled: bool) -> "OpenSmile":
 
 
 class OpenSmile:
-    """A feature set at work; in a process of its own where this one has loaded a library that openSMILE's crashes beside."""
+    """A feature set of openSMILE; in a process of its own if this one has loaded a library beside which openSMILE crashes."""
 
     n_layers = 1
     device = "cpu"

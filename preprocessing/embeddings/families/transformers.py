@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, hash_files, read_rate
-from xval.errors import SettingsError, how_to_install
+from xval.errors import SettingsError, brief, how_to_install
 
 _SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 _WHISPER, _AST, _CLAP = "whisper", "audio-spectrogram-transformer", "clap"
@@ -68,8 +68,7 @@ def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG0
             folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safely
         )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SettingsError(f"embedding_model=transformers:{name}: {folder} cannot be loaded ({reason}).") from error
+        raise SettingsError(f"embedding_model=transformers:{name}: {folder} cannot be loaded ({brief(error, 300)}).") from error
     missing = sorted(key for key in report["missing_keys"] if not key.endswith(_UNUSED))
     if missing:
         raise SettingsError(

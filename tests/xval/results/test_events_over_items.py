@@ -8,9 +8,11 @@ import pytest
 
 from preprocessing.annotations.settings import FrameSettings
 from xval.events.psds import ScoredRecording, psds_figures, tabulate_runs
+from xval.metrics.registry import Chance
 from xval.results.events_over_items import measure_events
-from xval.results.over_items import _figure
+from xval.results.item_figures import make_figure
 
+OF_RECORD = make_figure(0.25, math.nan, "items", None, Chance(math.nan, ""))
 SETTINGS = FrameSettings(
     label_form="multi_class", label_frame_s=0.5, sequence_frames=8, frame_overlap=0.5, annotation_policy="union",
     event_threshold=None, event_median_frames=1, event_min_duration_s=0.0, segment_s=1.0,
@@ -44,7 +46,7 @@ def write(tmp_path):
 
 
 def measure(folders, settings=SETTINGS):
-    of_record = {name: _figure(0.25, math.nan, "items", None, math.nan, "") for name in NAMES}
+    of_record = dict.fromkeys(NAMES, OF_RECORD)
     return measure_events(folders, ("background", "bark", "call"), settings, of_record)
 
 
@@ -91,7 +93,7 @@ def test_pooled_psds_are_of_the_scores_of_all_folds_together_with_interval_and_c
         scores = np.column_stack([barks, np.full(len(table), 0.1)]).astype(np.float32)
         reference = pd.DataFrame([event], columns=["start_s", "end_s", "label"])
         scored.append(tabulate_runs(ScoredRecording(reference, scores, 0.5), ["bark", "call"]))
-    of_record = {name: _figure(0.25, math.nan, "items", None, math.nan, "") for name in ("event_f1", "psds1", "psds2")}
+    of_record = dict.fromkeys(("event_f1", "psds1", "psds2"), OF_RECORD)
     found = measure_events(folders, ("background", "bark", "call"), SETTINGS, of_record)
     assert list(found) == ["event_f1", "psds1", "psds2"]
     for name, wanted in psds_figures(scored).items():

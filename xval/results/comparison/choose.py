@@ -142,7 +142,7 @@ def _metric_dicts(chosen: Sequence[_Chosen], folds: FoldPlan) -> list[MetricDict
 
 
 def _check_folds(chosen: Sequence[_Chosen]) -> FoldPlan:
-    """Refuse experiments with other folds, but for deals that one of them has not; return the folds of the first.
+    """Refuse experiments whose common deals have different folds; return the folds of the first experiment.
 
     Deals that one lacks are left out of the comparison, as other missing folds are.
     """

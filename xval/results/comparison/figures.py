@@ -83,7 +83,7 @@ def metric_names(records: Iterable[Record]) -> list[str]:
 
 
 def _test_metrics(record: Record) -> dict[str, Any]:
-    """Return the test metrics of clips, and those that only examples have, such as the loss."""
+    """Return the test metrics of clips, and of examples where clips have none, such as the loss."""
     return record["metrics"]["test"] | record["clip_metrics"]["test"]  # type: ignore[no-any-return]
 
 

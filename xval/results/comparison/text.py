@@ -197,7 +197,7 @@ def _range(numbers: list[float]) -> str:
 
 
 def _possible(differences: list[float], largest: float) -> str:
-    """Return the range of differences, of which those beyond the largest that the metric allows are none."""
+    """Return the range of differences as text; those beyond the largest that the metric allows cannot be found."""
     least = min(differences)
     if least > largest:
         return f"none (two figures differ by at most {largest:g})"

@@ -10,6 +10,7 @@ from math import ceil
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from xval.errors import first_of
 from xval.results.deals import item_means
 from xval.results.summary import MetricDict, done_records, value_of
 from xval.results.workbook import cells
@@ -77,9 +78,8 @@ def _fill_with_clips(sheet: Sheet, rows: Sequence[_Row]) -> None:
     number = 1
     for mean, group in groupby(rows, key=lambda row: row.mean):
         names = [row.item for row in group]
-        further = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         number += 1
-        values = (mean, len(names), len(names) / len(rows), ", ".join(names[:_MOST_NAMED]) + further)
+        values = (mean, len(names), len(names) / len(rows), first_of(names, _MOST_NAMED))
         for column, (value, number_format) in enumerate(
             zip(values, (cells.SCORE_FORMAT, "0", "0.0%", ""), strict=True), start=1
         ):

@@ -81,7 +81,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
 
 
 def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | None, float | None, float | None, str]:
-    """Return the figure that has an interval, or else the mean over folds; the interval; and which figure it is."""
+    """Return the figure that has an interval, or else the mean over folds; the ends of the interval; the kind of figure."""
     found = item_figure(metric_dict, side, metric)
     if found is None or found[found["of"]] is None:
         return figure(metric_dict, side, metric)["mean"], None, None, "mean over folds"

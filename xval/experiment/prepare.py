@@ -1,0 +1,135 @@
+"""Write what stands before any training: the folds, the settings, the code and the feature stores.
+
+Comes in: a plan, and the script that declares its instances. Goes out: the jobs that are to run.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from xval.experiment import snapshot
+from xval.experiment.checks import check_instance
+from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
+from xval.experiment.search import feature_variants
+from xval.jobs.folds_file import write_folds
+from xval.jobs.job import Job
+from xval.jobs.plan import Plan, make_jobs, write_settings
+from xval.settings.resolve import Declaration, Instance, resolve_values
+
+if TYPE_CHECKING:
+    from preprocessing.corpus import Corpus
+
+
+def prepare_jobs(
+    planned: Plan,
+    declaration: Declaration,
+    console: Console,
+    *,
+    overrides: Mapping[str, object],
+    quiet: bool,
+    in_python: bool,
+) -> tuple[list[Job], "Corpus"]:
+    """Check the instances and write what their jobs read.
+
+    Args:
+        planned: The plan.
+        declaration: What the script declares.
+        console: Where to print.
+        overrides: Parameters over everything else.
+        quiet: Print nothing.
+        in_python: Advice names parameters of Python functions.
+
+    Returns:
+        The jobs, and the corpus.
+
+    Raises:
+        UsageError: Anything that the user can mend.
+    """
+    from preprocessing.clips.columns import with_columns
+    from preprocessing.corpus import open_corpus
+    from preprocessing.quality import cautions
+
+    settings = planned.instances[0].settings
+    data_folder = Path(settings.data_folder)
+    corpus = open_corpus(settings.dataset, data_folder)
+    variants: dict[int, list[Instance]] = {}
+    for each in planned.instances:
+        variants[each.number] = feature_variants(each, partial(resolve_values, declaration, each.number, overrides))
+    for instance in planned.instances:
+        with name_in_errors(place_of(declaration, instance)):
+            warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
+        for warning in dict.fromkeys(warnings):
+            if not quiet:
+                console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
+    numbers = {key.instance for key in planned.to_do}
+    to_run = [instance for instance in planned.instances if instance.number in numbers]
+    stores: dict[int, Path] = {}
+    checked: set[Path] = set()
+    about: dict[int, list[str]] = {}
+    for instance in to_run:
+        found = []
+        for variant in variants[instance.number]:
+            store = make_instance_store(corpus, variant, console, where=place_of(declaration, instance), quiet=quiet)
+            if store.folder not in checked:
+                check_store(store, console, quiet=quiet)
+            checked.add(store.folder)
+            stores[instance.number] = store.folder
+            found += cautions.find_cautions(corpus, variant.settings.feature_settings())
+        about[instance.number] = list(dict.fromkeys(found))
+    for text in dict.fromkeys(text for texts in about.values() for text in texts):
+        if not quiet:
+            console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
+    if settings.overwrite_results:
+        _set_aside(planned, sorted(numbers))
+    write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
+    own = {module for instance in planned.instances for module in instance.settings.own_modules()}
+    with _script(declaration) as script:
+        code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
+    for instance in to_run:
+        write_settings(planned.folder, instance, declaration.description, declaration.script, about[instance.number])
+    return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder)), corpus
+
+
+def restore_settings(planned: Plan, declaration: Declaration) -> bool:
+    """Write settings.json of done instances that have lost it, without which they are in no table; return whether one had."""
+    done, is_restored = {key.instance for key in planned.done}, False
+    for each in planned.instances:
+        if each.number in done and not (planned.folder.instance_folder(each.number) / "settings.json").exists():
+            from preprocessing.corpus import open_corpus
+            from preprocessing.quality.cautions import find_cautions
+
+            corpus = open_corpus(each.settings.dataset, Path(each.settings.data_folder))
+            cautions = find_cautions(corpus, each.settings.feature_settings())
+            write_settings(planned.folder, each, declaration.description, declaration.script, cautions)
+            is_restored = True
+    return is_restored
+
+
+def place_of(declaration: Declaration, instance: Instance) -> str:
+    """Return who is named in errors about the settings of an instance."""
+    return f"{declaration.script}, instance {instance.number}"
+
+
+def _set_aside(planned: Plan, numbers: Sequence[int]) -> None:
+    """Put results aside that this run replaces."""
+    staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
+    for number in numbers:
+        present = {key for key in planned.folder.jobs(number) if key.fold not in staying}
+        planned.folder.replace(number, present.union(planned.jobs_of(number)))
+
+
+@contextmanager
+def _script(declaration: Declaration) -> Iterator[Path]:
+    """Yield the path of the script that declares the experiment; it is written for one that has none."""
+    if declaration.script_path:
+        yield Path(declaration.script_path)
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "experiment.py"
+        path.write_text(snapshot.as_script(declaration), encoding="utf-8")
+        yield path

@@ -1,0 +1,84 @@
+"""Name what is wrong with single values of an instance: where each was set, what was received and what is allowed.
+
+Comes in: what pydantic refused, or a name that no setting has. Goes out: a line for each.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from xval.config_file import describe_missing, read_defaults
+from xval.errors import SettingsError, suggestion
+from xval.settings.options import Architecture
+from xval.settings.schema import Settings
+
+_LONGEST_SHOWN = 200
+
+
+def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool) -> str:
+    """Return that no parameter has this name, and which one was perhaps meant.
+
+    Args:
+        name: The name.
+        architecture: That of the instance, whose options are known too.
+        is_of_instance: The instance itself set it, not something that holds for several instances.
+    """
+    near = suggestion(name, [*Settings.model_fields, *architecture.options]).partition(" Did you mean")
+    if near[2]:
+        return f"unknown parameter '{name}'. Did you mean{near[2]}"
+    options = ""
+    if not is_of_instance:
+        options = ", and the options that the architectures of all instances have"
+    elif architecture.options:
+        options = f", and the options of {architecture.name} ({', '.join(architecture.options)})"
+    return f"unknown parameter '{name}'. Allowed: the keys of config.ini, comment_1, comment_2{options}."
+
+
+def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str:
+    """Turn one error of pydantic into a line.
+
+    Args:
+        fault: The error.
+        where: The instance.
+        place: Says where a setting was set.
+    """
+    reason = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    if not fault["loc"]:
+        return f"{where}: {_ended(reason)}"
+    name = str(fault["loc"][0])
+    if fault["type"] == "missing" and len(fault["loc"]) == 1:
+        return describe_missing(name, _sections_around(name))
+    received = fault["input"]
+    allowed = fault.get("ctx", {}).get("expected")
+    if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):
+        names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
+        return f"{place(name)}: {name}: received '{received}'. {suggestion(received, names)}"
+    wanted = "allowed: " if fault["msg"].startswith("Input should be") else ""
+    return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {wanted}{_ended(reason)}"
+
+
+def describe_option(value: object, error: ValidationError | SettingsError) -> str:
+    """Return what is wrong with the value of an option of the architecture."""
+    if isinstance(error, SettingsError):
+        return str(error)
+    fault: Any = error.errors()[0]
+    reason = str(fault["msg"]).lower()
+    if fault["type"] == "tuple_type":
+        reason = f"allowed: several values, such as {(fault['input'],)!r}"
+    return f"received {value!r}; {reason}."
+
+
+def _sections_around(missing: str) -> list[str]:
+    """Return the sections of config.ini that have the neighbours of a key which it lacks, in the order of the settings."""
+    of_key = {key: section for section, values in read_defaults().items() for key in values}
+    names = list(Settings.model_fields)
+    place = names.index(missing)
+    before = [of_key[name] for name in names[:place] if name in of_key]
+    after = [of_key[name] for name in names[place + 1 :] if name in of_key]
+    return list(dict.fromkeys([*before[-1:], *after[:1]]))
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its full stop, if it has no other end."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
