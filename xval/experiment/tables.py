@@ -45,7 +45,8 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
-        if others := set(folder.instances()) - {found["instance"] for found in metric_dicts}:
+        others = set(folder.instances()) - {found["instance"] for found in metric_dicts}
+        if others := {number for number in others if folder.jobs(number)}:
             line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
         for finding in find_findings(metric_dicts):

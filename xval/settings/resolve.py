@@ -256,6 +256,7 @@ def _describe_option_fault(fault: Any) -> str:
 def _describe_fault(fault: Any, declaration: Declaration, where: str, sources: Mapping[str, str]) -> str:
     """Turn one error of pydantic into a line that says where, what was received and what is allowed."""
     reason = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    reason = reason.partition(", unable to parse")[0]
     if not fault["loc"]:
         return f"{where}: {_ended(reason)}"
     name = str(fault["loc"][0])

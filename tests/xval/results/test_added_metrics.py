@@ -226,8 +226,9 @@ def train_with(make_results, folder, metrics, name, values):
         own = {side: {"accuracy": compute(predictions, side)["accuracy"], name: value} for side in ("validation", "test")}
         counts = {"training": 9, "validation": 2, "test": len(predictions) - 2}
         results.add_fold(
-            1, fold, own["test"], predictions, metrics={"training": {"loss": 0.1}} | own, clip_metrics=own, n_examples=counts,
-            item_metrics={"test": {f"speaker {fold}": {"n_clips": counts["test"]} | own["test"]}}, further_metrics={name: False},
+            1, fold, own["test"], predictions, metrics={"training": {"loss": 0.1}} | own, clip_metrics=own,
+            item_metrics={"test": {f"speaker {fold}": {"n_clips": counts["test"]} | own["test"]}},
+            n_examples=counts, further_metrics={name: False},
         )  # fmt: skip
     return results
 
