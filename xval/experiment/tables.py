@@ -23,6 +23,7 @@ from xval.results.job_key import JobKey
 from xval.results.repeats import describe_components, jobs_of
 from xval.results.summary import SIDE_NAMES, MetricDict
 from xval.results.trials import describe_search
+from xval.results.workbook.cells import parameter_value
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.tasks import find_task
 
@@ -105,7 +106,7 @@ def instance_table(instances: Sequence[Instance]) -> "TextTable":
 
 
 def _shown(instance: Instance, name: str) -> str:
-    return "searched" if instance.sources.get(name) == "search" else str(instance.parameters.get(name, "-"))
+    return "searched" if instance.sources.get(name) == "search" else str(parameter_value(instance.parameters.get(name, "-")))
 
 
 def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":

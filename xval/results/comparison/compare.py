@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from xval.errors import ResultsError
 from xval.results.comparison.figures import Competitor, FoldFigure
-from xval.results.comparison.outcome import LEVEL, Comparison, Pair
+from xval.results.comparison.outcome import LEVEL, ROPE, Comparison, Pair
 from xval.statistics.comparison import CorrectedT, SignFlip, bayesian_t, corrected_t, holm, sign_flip
 from xval.statistics.components import Components, variance_components
 from xval.statistics.differences import cut_difference
@@ -35,7 +35,7 @@ def compare(
     metric: str,
     figure: str,
     higher_is_better: bool,
-    rope: float = 0.01,
+    rope: float = ROPE,
     baseline_reason: str = "as chosen",
     bounds: Bounds | None = None,
 ) -> Comparison:

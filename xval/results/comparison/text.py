@@ -73,7 +73,10 @@ def describe_limits(comparison: Comparison) -> list[str]:
     for pair in comparison.pairs:
         for note in pair.notes:
             of_note.setdefault(note, []).append(pair.instance)
-    return [*comparison.notes, *(f"Instance {', '.join(names)}: {note}" for note, names in of_note.items())]
+    return [
+        *comparison.notes,
+        *(f"Instance{'s' * (len(names) > 1)} {', '.join(names)}: {note}" for note, names in of_note.items()),
+    ]
 
 
 def describe_plans(comparison: Comparison) -> list[str]:

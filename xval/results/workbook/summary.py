@@ -95,7 +95,7 @@ def _put_identity(sheet: Sheet, row: int, metric_dict: MetricDict, names: Sequen
     sheet.link(row, 1, f"instance_{number}")
     for column, name in enumerate(names[1:], start=2):
         if name in metric_dict["parameters"]:
-            sheet.put(row, column, cells.parameter_value(shown_parameter(metric_dict, name)))
+            sheet.put(row, column, cells.parameter_value(shown_parameter(metric_dict, name)), "", cells.LEFT)
 
 
 def _put_tall_header(sheet: Sheet, column: int, name: str, n_rows: int) -> None:

@@ -47,6 +47,16 @@ def test_a_baseline_may_be_named_and_is_not_compared_with_itself(experiment, bas
     assert (found.baseline, found.baseline_reason, [pair.instance for pair in found.pairs]) == ("1", "as chosen", ["3"])
 
 
+def test_the_baseline_of_some_instances_is_the_best_of_these(experiment):
+    assert compare_in(experiment, 1, 3).baseline_reason == "selected by the best mean validation accuracy of these"
+
+
+@pytest.mark.parametrize(("metric", "rope", "is_said"), [("accuracy", 0.01, False), ("loss", 0.01, True), ("loss", 0.2, False)])
+def test_a_rope_for_shares_is_questioned_for_a_metric_that_is_none(experiment, metric, rope, is_said):
+    limits = " ".join(describe_limits(compare_in(experiment, metric=metric, rope=rope)))
+    assert ("±0.01 suits shares, and this metric is none" in limits) is is_said
+
+
 def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experiment):
     (experiment.folder.path / "instance_901").mkdir()  # as by a try that was killed before it wrote its settings
 

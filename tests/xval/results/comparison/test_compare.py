@@ -201,7 +201,7 @@ def test_with_four_items_the_sign_flip_cannot_be_significant_and_says_so():
     )
 
     assert {pair.flips.p for pair in found.pairs} == {0.125}
-    assert describe_limits(found) == ["Instance 2, 3: With 4 items the sign flip test cannot be significant (least p 0.125)."]
+    assert describe_limits(found) == ["Instances 2, 3: With 4 items the sign flip test cannot be significant (least p 0.125)."]
     assert [row[6] for row in table_rows(found)] == ["0.125 (!)", "0.125 (!)"]
 
 
