@@ -35,6 +35,8 @@ _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s
 _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
 
+_OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
+
 
 def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[MetricDict]:
     """Print the table of some instances, which of them is selected and what has to be said; return their metric dicts."""
@@ -42,7 +44,8 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
     if metric_dicts:
         header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
         console.print(make_table(*merge_equal(header, rows)))
-        console.print(_LEGEND, soft_wrap=True, markup=False)
+        of_windows = any(name.startswith("test clip ") for name in header)
+        console.print(f"{_LEGEND}{_OF_WINDOWS if of_windows else ''}", soft_wrap=True, markup=False)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)

@@ -74,7 +74,7 @@ def compare_instances(
         ranking = rank_instances(metric_dicts)
         if ranking.selected is None:
             raise ResultsError(f"{home.path}: no instance has a validation figure to select a baseline by. Use --baseline.")
-        of_these = " of these" if instances else ""
+        of_these = " of these" if len(chosen) < len(home.instances()) else ""
         first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{of_these}"
         if fitted := [chosen[place].name for place in fitted_to_own_items(metric_dicts) if place != first]:
             reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"

@@ -41,6 +41,7 @@ _NOTES = (
     "std: sample standard deviation over folds (n - 1), with several deals over the folds of all of them.",
     "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
     "pooled: of all test examples of all folds together; it is there where a fold cannot have the figure of the whole corpus.",
+    "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
