@@ -38,7 +38,7 @@ _NOTES = (
     "Green: best mean of the column (bold), and every mean whose difference to it lies within its 95 % interval (corrected t).",
     "Blue: smallest standard deviation (bold), and every one that an F test at 5 % does not tell from it.",
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
-    "std: sample standard deviation over folds (n - 1), with several deals over the folds of all of them.",
+    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all deals.",
     "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
     "pooled: of all test examples of all folds together; it is there where a fold cannot have the figure of the whole corpus.",
     "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
