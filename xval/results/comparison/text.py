@@ -86,7 +86,7 @@ def describe_plans(comparison: Comparison) -> list[str]:
         return []
     largest = comparison.largest_difference
     n_items, n_repeats = max(pair.n_items for pair in pairs), max(round(pair.components.n_repeats) for pair in pairs)
-    now = _possible([pair.least_detectable for pair in pairs], largest)
+    now = _possible([pair.planned(pair.n_items, round(pair.components.n_repeats)) for pair in pairs], largest)
     found = [f"{n_items} items and {_seeds(n_repeats)}, as now: {now}"]
     sizes = [(2 * n_items, n_repeats), (n_items, _PLANNED_REPEATS), (2 * n_items, _PLANNED_REPEATS)]
     for items, repeats in dict.fromkeys(sizes):
