@@ -105,7 +105,7 @@ def test_labels_that_occur_in_one_item_only(run, tmp_path):
     code, errors = run(dataset="lonely")
 
     assert code == 2
-    assert "1 label(s) occur in one item only: 'rare' (item 's3')" in errors
+    assert "1 label of one item only: 'rare' (item 's3')" in errors
 
 
 def test_an_option_that_no_model_can_have_is_refused_before_training(run, tmp_path):

@@ -88,6 +88,11 @@ def suggestion(received: str, available: Iterable[str]) -> str:
     return f"Available: {', '.join(names)}.{hint}"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 fold``, ``3 folds``, ``2 classes``."""
+    return f"{number} {noun if number == 1 else plural or noun + ('es' if noun.endswith('s') else 's')}"
+
+
 def how_to_install(extra: str) -> str:
     """Return the command that installs an optional part of the project, such as ``ray``."""
     return f"pip install -e '.[{extra}]' in the folder of this project"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import SettingsError
+from xval.errors import SettingsError, counted
 from xval.metrics.classification import equal_error_rate
 from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval
 
@@ -61,7 +61,7 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
     n_same = int(is_same.sum())
     if n_same in (0, len(is_same)):
         raise SettingsError(
-            f"verification: received {len(speakers)} recordings of {len(set(codes.tolist()))} speaker(s), {n_same} of "
+            f"verification: received {len(speakers)} recordings of {counted(len(set(codes.tolist())), 'speaker')}, {n_same} of "
             f"{len(is_same)} pairs with the same one; some with the same and some with two are wanted."
         )
     units = embeddings / lengths[:, np.newaxis]

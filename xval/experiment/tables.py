@@ -12,6 +12,7 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from xval.errors import counted
 from xval.folds.split import Fold
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
@@ -80,13 +81,13 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     for error, jobs in failures.items():
         more = " ..." if len(jobs) > _LISTED_JOBS else ""
         listed = "; ".join(jobs[:_LISTED_JOBS])
-        console.print(Text(f"{len(jobs)} job(s) failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
+        console.print(Text(f"{counted(len(jobs), 'job')} failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
     finished = {
         key for metric_dict in metric_dicts for key, record in jobs_of(metric_dict).items() if record["status"] == "done"
     }
     elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
-        console.print(f"{elsewhere} job(s) are being run by another process; it adds them to the workbook.")
+        console.print(f"Another process runs {counted(elsewhere, 'job')}, and adds what it finds to the workbook.")
     for path in (planned.folder.workbook, planned.folder.page):
         if path.exists():
             console.print(Text(str(path)), soft_wrap=True)

@@ -93,8 +93,3 @@ def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> lis
 def fixed(number: float | None) -> str:
     """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
     return "–" if number is None else decimals(number)
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return ``1 fold`` or ``3 folds``."""
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

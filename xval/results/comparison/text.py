@@ -5,6 +5,7 @@ Comes in: a `Comparison`. Goes out: text.
 
 import math
 
+from xval.errors import counted
 from xval.results.comparison.outcome import LEVEL, SURE, WANTED_POWER, Comparison, Pair
 from xval.statistics.comparison import MOST_ITEMS_OF_EXACT_TEST, N_DRAWS
 
@@ -167,15 +168,11 @@ def describe_to_publish(comparison: Comparison) -> str:
 
 
 def _comparisons(comparison: Comparison) -> str:
-    return _count(comparison.n_comparisons, "comparison")
+    return counted(comparison.n_comparisons, "comparison")
 
 
 def _seeds(number: int) -> str:
-    return _count(number, "seed")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return counted(number, "seed")
 
 
 def _capital(text: str) -> str:

@@ -172,7 +172,7 @@ def test_failed_missing_and_stale_folds_are_named(experiment, make_failure):
 
     assert list(found.pairs[0].of_folds) == [1]
     assert describe_limits(found)[0] == (
-        "Instance 1: Compared on 1 fold(s); left out: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
+        "Instance 1: Compared on 1 fold; left out: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
         "fold 3 (missing in the baseline, instance 4)."
     )
 

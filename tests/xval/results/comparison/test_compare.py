@@ -233,7 +233,7 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
     assert list(found.pairs[0].of_folds) == [1, 2, 5]
     assert (found.pairs[0].mean, found.pairs[0].baseline_mean) == pytest.approx((0.7, 1.4 / 3))
     assert describe_limits(found)[0] == (
-        "Instance 2: Compared on 3 fold(s); left out: fold 3 (auc is undefined), fold 4 (failed: out of memory), "
+        "Instance 2: Compared on 3 folds; left out: fold 3 (auc is undefined), fold 4 (failed: out of memory), "
         "fold 6 (missing), fold 6 (missing in the baseline, instance 1)."
     )
 
