@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             "heard the begin of each (end_s says how much). --segments hears all."
         )
     if n_silent:
-        messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): what the model says of it means nothing.")
+        messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): what the model says there means nothing.")
     for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0

@@ -78,7 +78,7 @@ def build_model(
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
     answers = network(hidden)
-    received = tuple(getattr(answers, "shape", (None, None)))[1:]  # several outputs have none
+    received = tuple(getattr(answers, "shape", ()))[1:]  # a list of outputs has none
     if len(received) != len(wanted) or any(
         None not in sizes and sizes[0] != sizes[1] for sizes in zip(received, wanted, strict=True)
     ):

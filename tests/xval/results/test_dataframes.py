@@ -124,9 +124,7 @@ def test_folds_that_failed_or_are_missing_are_named(results, make_failure):
     write_json(failed, json.loads(failed.read_text()) | make_failure(2))
     results.add_instance(2)
 
-    with pytest.warns(
-        UserWarning, match=r"^3 folds not .*instance 1, fold 2 failed; .*instance 2, fold 1 missing"
-    ) as caught:
+    with pytest.warns(UserWarning, match=r"^3 folds not .*instance 1, fold 2 failed; .*instance 2, fold 1 missing") as caught:
         table = load_results(results.folder.path)
 
     assert caught[0].filename == __file__
