@@ -6,7 +6,7 @@ Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corp
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.augmented_copies import add_copies
@@ -157,7 +157,11 @@ def make_corpus(
     replace_file(folder / LEFT_OUT_NAME, lambda temporary: guarded(left_out).to_csv(temporary, index=False, encoding="utf-8"))
     if not usable.any():
         are_gone = not any(Path(audio_folder, path).exists() for path in left_out["path"])
-        advice = f" Paths are relative to {Path(audio_folder).resolve()}; name another folder with --audio-folder." * are_gone
+        place = Path(audio_folder).resolve()
+        advice = f" Paths are relative to {place}; name another folder with --audio-folder." * are_gone
+        first = left_out["path"][0]
+        if are_gone and (Path(first).is_absolute() or PureWindowsPath(first).is_absolute()):
+            advice = f" It is a whole path, perhaps of another computer: write what follows the folder {place} alone."
         raise CorpusError(
             f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "
             f"says why. The first: {left_out['path'][0]}: {left_out['reason'][0]}{advice}"

@@ -265,7 +265,7 @@ def test_a_diverging_job_fails_alone_and_is_marked(project):
     ended = project.run()
 
     assert ended.returncode == 1
-    assert "2 job(s) failed (instance 2, fold" in ended.stdout
+    assert "2 jobs failed (instance 2, fold" in ended.stdout
     found = project.records()
     assert [found[1, fold]["status"] for fold in (1, 2)] == ["done", "done"]
     assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]

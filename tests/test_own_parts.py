@@ -39,7 +39,7 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
         "loss 'own_package.parts.mean_loss' gave shape () for 6 examples": {"loss": "own_package.parts.mean_loss"},
         "optimizer 'own_package.parts.no_optimizer' gave float": {"optimizer": "own_package.parts.no_optimizer"},
         "schedule 'own_package.parts.falling' gave -1.0": {"schedule": "own_package.parts.falling"},
-        "metric 'several' gave array": {"metrics": "own_package.parts.several"},
+        "metric 'several' gave an array of shape (": {"metrics": "own_package.parts.several"},
         "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
         "monitor 'val_top_5_accuracy' needs 6 classes or more; the corpus has 3": {"monitor": "val_top_5_accuracy"},
     }

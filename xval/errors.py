@@ -94,6 +94,11 @@ def first_of(names: Iterable[object], most: int = 10) -> str:
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 fold``, ``3 folds``, ``2 classes``."""
+    return f"{number} {noun if number == 1 else plural or noun + ('es' if noun.endswith('s') else 's')}"
+
+
 def how_to_install(extra: str) -> str:
     """Return the command that installs an optional part of the project, such as ``ray``."""
     return f"pip install -e '.[{extra}]' in the folder of this project"

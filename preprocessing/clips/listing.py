@@ -33,6 +33,8 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
     Raises:
         CorpusError: There is no such folder, no such file in it, a folder in it cannot be read, or a name is no UTF-8.
     """
+    if folder.is_file():
+        raise CorpusError(f"{folder} is a file; give the folder that holds {expected}. Tables: python -m preprocessing table")
     if not folder.is_dir():
         raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
     relative = (path.relative_to(folder) for path in files_below(folder) if path.suffix.lower() in suffixes)

@@ -25,6 +25,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
 from xval.config_file import find_study
+from xval.errors import counted
 from xval.operating_system import quote
 
 if TYPE_CHECKING:
@@ -174,13 +175,13 @@ def _report(
     if corpus.task_type == "representation":
         targets = "no targets"
     elif corpus.class_names:
-        targets = f"{_count(len(corpus.class_names), 'class')} ({_shorten(corpus.class_names)})"
+        targets = f"{counted(len(corpus.class_names), 'class')} ({_shorten(corpus.class_names)})"
     else:
         ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
         targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
     items = sorted(set(corpus.index["item"]))
-    amount = f"{_count(n_clips, 'clip')} of {_count(len(items), 'item')}"
+    amount = f"{counted(n_clips, 'clip')} of {counted(len(items), 'item')}"
     console.print(f"Corpus     {corpus.dataset}: {amount} ({_shorten(items)}), {targets}")
     n_copies = int(corpus.index["augmented"].sum())
     if n_copies:
@@ -190,10 +191,10 @@ def _report(
     console.print(f"Audio      {corpus.index['duration_s'].sum():.1f} s in {corpus.audio_folder}")
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
-            console.print(f"Left out   {_count(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
+            console.print(f"Left out   {counted(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
     for noun, lost in (("item", sorted(set(left_out["item"]) - set(items))), ("class", left_out.attrs["lost_classes"])):
         if lost:
-            console.print(f"Lost       {_count(len(lost), noun)} without a clip that can be used: {_shorten(lost)}")
+            console.print(f"Lost       {counted(len(lost), noun)} without a clip that can be used: {_shorten(lost)}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
     if store.description.embedder is not None:
@@ -218,7 +219,8 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     found = []
     if items.nunique() < _FEWEST_ITEMS:
         found.append(
-            f"{_count(items.nunique(), 'item')}: training, validation and test need one each, so no experiment can use this yet"
+            f"{counted(items.nunique(), 'item')}: training, validation and test need one each, so that no experiment can use "
+            "this yet"
         )
     elif items.nunique() == len(items):
         found.append(
@@ -227,7 +229,7 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
         found.append(
-            f"{_count(len(shared), 'clip')} with identical audio under several items, which folds refuse to part; "
+            f"{counted(len(shared), 'clip')} with identical audio under several items, which folds refuse to part; "
             f"python -m preprocessing check {corpus.corpus} ... names them"
         )
     if settings.example_length_s is not None and settings.example_length_s >= longest_s:
@@ -236,11 +238,6 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
             "each is padded to one example"
         )
     return found
-
-
-def _count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it is one."""
-    return f"{number} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 def _shorten(names: Sequence[str]) -> str:

@@ -51,7 +51,7 @@ def read_settings_section(
             if fault["type"] == "missing":
                 raise SettingsError(describe_missing(str(fault["loc"][0]), [section], config_path)) from error
             key = str(fault["loc"][0]) if fault["loc"] else ""
-            faults.setdefault(key, []).append(fault["msg"].removeprefix("Value error, "))
+            faults.setdefault(key, []).append(fault["msg"].removeprefix("Value error, ").partition(", unable to parse")[0])
         messages = [_describe_fault(key, reasons, place, defaults, chosen) for key, reasons in faults.items()]
         raise SettingsError("\n".join(messages)) from error
 

@@ -54,6 +54,15 @@ def make(clips: pd.DataFrame, audio: Path, **options):
     return make_corpus(clips, audio, **{**defaults, **options})
 
 
+@pytest.mark.parametrize(
+    ("start", "advice"),
+    [("C:/Users/J/", "a whole path, perhaps of another computer"), ("x/", "Paths are relative to .*audio;")],
+)
+def test_where_no_path_is_found_the_advice_fits_the_paths(audio: Path, clips: pd.DataFrame, start: str, advice: str) -> None:
+    with pytest.raises(CorpusError, match=f"no such file.*{advice}"):
+        make(clips.assign(path=start + clips["path"]), audio)
+
+
 def test_the_index_has_a_row_per_clip_with_its_facts(audio: Path, clips: pd.DataFrame) -> None:
     corpus, left_out = make(clips, audio)
 

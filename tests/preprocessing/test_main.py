@@ -153,7 +153,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["demo", "--dataset", ""], "Dataset name ''"),
         (["demo", "--set", "n_mels"], "--set n_mels: KEY=VALUE is wanted"),
         (["demo", "--set", "n_mel=3"], "--set n_mel: unknown setting.*Did you mean 'n_mels'"),
-        (["demo", "--set", "n_mels=many"], "--set n_mels=many: Input should be a valid integer"),
+        (["demo", "--set", "n_mels=many"], "--set n_mels=many: Input should be a valid integer."),
         (["demo", "--set", "features=logmell"], "--set features=logmell: .*Did you mean 'logmel'"),
         (["demo", "--set", "win_length=5000"], "--set win_length=5000: win_length=5000 is longer than n_fft=1024"),
         (["demo", "--set", "window=hannn"], "hannn"),

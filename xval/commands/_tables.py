@@ -3,6 +3,7 @@
 Comes in: a DataFrame, and the option ``--output``. Goes out: lines, or a .csv, .json or .xlsx file, complete or not at all.
 """
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -102,6 +103,8 @@ def _json(table: "pd.DataFrame") -> str:
 def _shown(name: object, value: object) -> str:
     if not isinstance(value, float):
         return str(value)
+    if math.isnan(value):
+        return "-"
     if str(name).endswith("_s"):
         return f"{value:.2f}"
     return f"{value:.3f}" if str(name).startswith("probability") else f"{value:.4g}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.commands import _model_arguments as arguments
 from xval.commands._tables import print_table, read_output, write_table
-from xval.errors import SettingsError
+from xval.errors import SettingsError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,11 +60,11 @@ def run(options: argparse.Namespace) -> int:
         write_table(table if options.top is None else keep_top(table, model, options.top), output, messages)
     if n_cut:
         messages.print(
-            f"{n_cut} file(s) are longer than the {model.description.example_s:.3g} s that the model was trained on; it heard "
-            "the begin of each (end_s says how much). --segments hears all."
+            f"{counted(n_cut, 'file')} longer than the {model.description.example_s:.3g} s that the model was trained on: it "
+            "heard the begin of each (end_s says how much). --segments hears all."
         )
     if n_silent:
-        messages.print(f"{n_silent} file(s) are silent (all below -80 dBFS); what the model says of them means nothing.")
+        messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): what the model says there means nothing.")
     for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0

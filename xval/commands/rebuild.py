@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import EXIT_FAILED, make_console
+from xval.errors import counted
 from xval.results.added_metrics import request_metrics
 from xval.results.folder import find_experiment
 from xval.results.ranking import format_test, test_side
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     console = make_console()
     if written:
-        console.print(f"Written from {len(written)} instance(s): metrics.json of each, {folder.workbook}")
+        console.print(f"Written from {counted(len(written), 'instance')}: metrics.json of each, {folder.workbook}")
     else:
         console.print(f"{folder.path}: no instance has settings, so there is nothing to write.")
     for metric_dict in read_metric_dicts(folder, written if figures else []):

@@ -27,6 +27,7 @@ from pathlib import Path
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
+from xval.errors import counted
 from xval.experiment.tables import make_table
 from xval.experiment.time_left import describe_duration
 from xval.results.folder import find_experiment
@@ -62,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(status: ExperimentStatus) -> None:
     console = make_console(least_width=_WIDTH_OF_FILES)
-    folds = "an unknown number of" if status.folds_total is None else status.folds_total
-    console.print(f"{status.path}: {len(status.instances)} instance(s), {folds} fold(s)")
+    folds = "an unknown number of folds" if status.folds_total is None else counted(status.folds_total, "fold")
+    console.print(f"{status.path}: {counted(len(status.instances), 'instance')}, {folds}")
     if status.instances:
         rows = [_row(str(each.instance), (each.comment_1, each.architecture), each) for each in status.instances]
         if len(rows) > 1:

@@ -43,9 +43,12 @@ def run(options: argparse.Namespace) -> int:
         raise ResultsError(f"{path}: has no columns path and embedding_0, ...; python -m xval embed writes them.")
     speakers = table["path"].map(lambda name: _speaker(str(name), options.speaker_pattern))
     found = verification_eer(table[names].to_numpy(), speakers.to_numpy(dtype=str))
+    interval = f" [{found.interval.low:.3f}, {found.interval.high:.3f}] (95 % over speakers)" if found.interval else ""
     make_console().print(
-        f"Equal error rate {found.eer:.3f} over {found.n_same + found.n_different} trials ({found.n_same} with the same "
-        f"speaker twice) of {len(table)} recordings of {speakers.nunique()} speakers; chance 0.500."
+        f"Equal error rate {found.eer:.3f}{interval} over {found.n_same + found.n_different} trials ({found.n_same} with the "
+        f"same speaker twice) of {len(table)} recordings of {speakers.nunique()} speakers; chance 0.500.",
+        soft_wrap=True,
+        markup=False,
     )
     return 0
 

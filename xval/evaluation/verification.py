@@ -1,20 +1,24 @@
 """Verification of speakers: do two recordings have the same speaker? The equal error rate over trials.
 
 Comes in: embeddings of recordings, of speakers that no model has to know, such as those of ``python -m xval embed``. Goes out:
-the equal error rate; a trial is a pair of recordings, its score the cosine similarity of their embeddings.
+the equal error rate and its interval over speakers (Student t, one speaker left out after the other); a trial is a pair of
+recordings, its score the cosine similarity of their embeddings.
 
 Source: the equal error rate as in Nagrani, Chung and Zisserman, VoxCeleb, Interspeech 2017.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import SettingsError
+from xval.errors import SettingsError, counted
 from xval.metrics.classification import equal_error_rate
+from xval.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval
 
 MOST_TRIALS = 5_000_000
+_MOST_TRIALS_OF_INTERVAL = 50_000_000  # times speakers left out
 
 
 class Verification(NamedTuple):
@@ -24,11 +28,13 @@ class Verification(NamedTuple):
         eer: Equal error rate, 0 to 1.
         n_same: Number of trials with the same speaker twice.
         n_different: Number of trials with two speakers.
+        interval: 95 %, over speakers; None: fewer than 3 of them, or trials that take minutes.
     """
 
     eer: float
     n_same: int
     n_different: int
+    interval: Interval | None
 
 
 def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_trials: int = MOST_TRIALS) -> Verification:
@@ -55,7 +61,7 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
     n_same = int(is_same.sum())
     if n_same in (0, len(is_same)):
         raise SettingsError(
-            f"verification: received {len(speakers)} recordings of {len(set(codes.tolist()))} speaker(s), {n_same} of "
+            f"verification: received {len(speakers)} recordings of {counted(len(set(codes.tolist())), 'speaker')}, {n_same} of "
             f"{len(is_same)} pairs with the same one; some with the same and some with two are wanted."
         )
     units = embeddings / lengths[:, np.newaxis]
@@ -63,7 +69,16 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
         [np.einsum("ij,ij->i", units[first[at : at + 100_000]], units[second[at : at + 100_000]])
          for at in range(0, len(first), 100_000)]
     )  # fmt: skip
-    return Verification(equal_error_rate(is_same, scores), n_same, len(is_same) - n_same)
+
+    def of_speakers(drawn: NDArray[np.intp]) -> float:
+        kept = np.isin(codes, drawn)
+        own = kept[first] & kept[second]
+        return equal_error_rate(is_same[own], scores[own]) if 0 < is_same[own].sum() < own.sum() else math.nan
+
+    n_speakers = int(codes.max()) + 1
+    is_quick = len(scores) * min(n_speakers, MOST_LEFT_OUT) <= _MOST_TRIALS_OF_INTERVAL
+    interval = figure_interval(n_speakers, of_speakers, bootstrap=False) if is_quick else None
+    return Verification(equal_error_rate(is_same, scores), n_same, len(is_same) - n_same, interval)
 
 
 def _pairs(n_recordings: int, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

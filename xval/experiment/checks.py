@@ -29,7 +29,7 @@ from xval.saved_models.leakage import judge
 from xval.saved_models.seen import read_seen
 from xval.settings.architectures import find_architecture, trains_network
 from xval.settings.classical import CLASSICAL, grid_of
-from xval.settings.resolve import Instance
+from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import Settings
 
 
@@ -198,14 +198,15 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
         A line per model of which is not known all that it has heard.
 
     Raises:
-        SettingsError: As `find_initial_model`; the faults of all folds, a line each.
+        SettingsError: As `find_initial_model`; the faults of all folds, each in a line.
     """
-    faults, unknown = [], {}
+    faults: dict[str, list[int]] = {}
+    unknown = {}
     for fold in folds:
         try:
             found = find_initial_model(settings, fold, corpus_folder)
         except SettingsError as error:
-            faults.append(str(error))
+            faults.setdefault(str(error).removeprefix(f"fold {fold.number}: "), []).append(fold.number)
         else:
             if found and found.leakage.state == "unknown":
                 unknown[found.path] = (
@@ -213,5 +214,6 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
                     "the test figures are too good. The records say 'initial_model_items: unknown'."
                 )
     if faults:
-        raise SettingsError("\n".join(faults))
+        lines = (f"fold{'s' * (len(of) > 1)} {describe_numbers(of)}: {fault}" for fault, of in faults.items())
+        raise SettingsError("\n".join(lines))
     return list(unknown.values())

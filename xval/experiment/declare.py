@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import product
 from pathlib import Path
 
-from xval.errors import JobError, SettingsError, UsageError
+from xval.errors import JobError, SettingsError, UsageError, counted
 from xval.experiment import command_line
 from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
@@ -259,7 +259,7 @@ def _report_failures(results: Results, numbers: Collection[int]) -> None:
     failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
     errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
     of_trials = "trials of a search failed; see their records in instance_<i>/search"
-    message = f"{results.folder}: {f'{len(failed)} job(s) failed: {errors}' if failed else of_trials}"
+    message = f"{results.folder}: {counted(len(failed), 'job') + f' failed: {errors}' if failed else of_trials}"
     if not set(numbers) & set(results.folds["instance"]):
         raise JobError(message)
     warnings.warn(message, UserWarning, stacklevel=3)

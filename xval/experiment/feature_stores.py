@@ -12,7 +12,7 @@ from preprocessing.corpus import Corpus
 from preprocessing.parallel import count_cores
 from preprocessing.store import FeatureStore
 from xval.data.store_memory import store_mb
-from xval.errors import SettingsError
+from xval.errors import SettingsError, counted
 from xval.experiment.progress import task_progress
 from xval.settings.architectures import COMBINATION, input_form, trains_network
 from xval.settings.resolve import Instance
@@ -55,7 +55,8 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
             make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)
     if len(left_out) and not quiet:
         console.print(
-            f"{len(left_out)} clip(s) left out of the features of instance {instance.number}: {store.folder}/left_out.csv"
+            f"{counted(len(left_out), 'clip')} left out of the features of instance {instance.number}: "
+            f"{store.folder}/left_out.csv"
         )
     if store.description.embedder is not None and not quiet:
         console.print(

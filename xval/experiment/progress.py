@@ -87,6 +87,7 @@ class JobProgress:
     def end_job(self, outcome: JobOutcome) -> None:
         """Take the outcome of a job and print its line."""
         self._n_ended += 1
+        self._workers = {worker: state for worker, state in self._workers.items() if JobKey.of(state) != outcome.key}
         self._pace.end(outcome.key, outcome.seconds, time.monotonic(), is_done=outcome.status == "done")
         name = str(outcome.key)
         count = f"{self._n_ended}/{self._n_jobs}"
@@ -160,7 +161,9 @@ def describe_time_left(left: TimeLeft | None) -> str:
         return ""
     text = f"{'at most' if left.is_limit else 'about'} {describe_duration(left.seconds)} left"
     if left.n_unknown:
-        text += f" if {left.n_unknown} instance{'s' * (left.n_unknown > 1)} to come take{'s' * (left.n_unknown == 1)} as long"
+        several = left.n_unknown > 1
+        have = f"{left.n_unknown} instances that have" if several else "instance that has"
+        text += f" if the {have} not begun take{'s' * (not several)} as long"
     return text
 
 

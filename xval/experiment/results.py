@@ -182,6 +182,6 @@ class Results:
 def _without_warning(load: Any, folder: Path) -> "pd.DataFrame":
     """Load a table without a warning of missing folds each time: `Experiment.run` has warned, and `not_done` lists them."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*fold\\(s\\) are not in the table", category=UserWarning)
+        warnings.filterwarnings("ignore", message=".*folds? not in the table", category=UserWarning)
         table: pd.DataFrame = load(folder)
     return table

@@ -169,14 +169,12 @@ def _run(
     )
     jobs, outcomes, n_begun = searched.jobs, list[JobOutcome](), 0
     if searched.n_waiting:
-        console.print(
-            f"The search of {searched.n_waiting} fold(s) waits for trials: run this command again when they are done."
-        )
+        console.print(f"Folds whose search waits for trials: {searched.n_waiting}. Run this command again when these are done.")
     with JobProgress(console, jobs, quiet=command.quiet) as progress:
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
-                further = f"{len(jobs) - n_begun} further job(s) read models of these"
-                console.print(f"{further}: run this command again when they are done.", soft_wrap=True)
+                further = f"Further jobs that read models of these: {len(jobs) - n_begun}"
+                console.print(f"{further}. Run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)
             with closing(cast("Generator[JobOutcome]", run(stage, slots, progress.report))) as endings:

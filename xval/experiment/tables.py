@@ -12,6 +12,7 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from xval.errors import counted
 from xval.folds.split import Fold
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
@@ -23,6 +24,7 @@ from xval.results.job_key import JobKey
 from xval.results.repeats import describe_components, done_jobs
 from xval.results.summary import SIDE_NAMES, MetricDict
 from xval.results.trials import describe_search
+from xval.results.workbook.cells import parameter_value
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.tasks import find_task
 
@@ -34,6 +36,8 @@ _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s
 _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
 
+_OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
+
 
 def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[MetricDict]:
     """Print the table of some instances, which of them is selected and what has to be said; return their metric dicts."""
@@ -41,11 +45,13 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
     if metric_dicts:
         header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
         console.print(make_table(*merge_equal(header, rows)))
-        console.print(_LEGEND, soft_wrap=True, markup=False)
+        of_windows = any(name.startswith("test clip ") for name in header)
+        console.print(f"{_LEGEND}{_OF_WINDOWS if of_windows else ''}", soft_wrap=True, markup=False)
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
-        if others := set(folder.instances()) - {found["instance"] for found in metric_dicts}:
+        others = set(folder.instances()) - {found["instance"] for found in metric_dicts}
+        if others := {number for number in others if folder.jobs(number)}:
             line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
         for finding in find_findings(metric_dicts):
@@ -75,11 +81,11 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
     for error, jobs in failures.items():
         more = " ..." if len(jobs) > _LISTED_JOBS else ""
         listed = "; ".join(jobs[:_LISTED_JOBS])
-        console.print(Text(f"{len(jobs)} job(s) failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
+        console.print(Text(f"{counted(len(jobs), 'job')} failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
     finished = {key for metric_dict in metric_dicts for key in done_jobs(metric_dict)}
     elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
-        console.print(f"{elsewhere} job(s) are being run by another process; it adds them to the workbook.")
+        console.print(f"Another process runs {counted(elsewhere, 'job')}, and adds what it finds to the workbook.")
     for path in (planned.folder.workbook, planned.folder.page):
         if path.exists():
             console.print(Text(str(path)), soft_wrap=True)
@@ -102,7 +108,7 @@ def instance_table(instances: Sequence[Instance]) -> "TextTable":
 
 
 def _shown(instance: Instance, name: str) -> str:
-    return "searched" if instance.sources.get(name) == "search" else str(instance.parameters.get(name, "-"))
+    return "searched" if instance.sources.get(name) == "search" else str(parameter_value(instance.parameters.get(name, "-")))
 
 
 def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":

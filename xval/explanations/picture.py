@@ -42,7 +42,8 @@ def draw_explanation(explanation: Explanation) -> bytes:
         place = {"origin": "lower", "aspect": "auto", "extent": (start, end, 0, values.shape[1])}
         upper.imshow(_flat(explanation.features).T, cmap="magma", **place)
         shown = lower.imshow(values.T, cmap="RdBu_r", vmin=-limit, vmax=limit, **place)
-        figure.colorbar(shown, ax=[upper, lower], fraction=0.03, pad=0.01)
+        bar = figure.colorbar(shown, ax=[upper, lower], fraction=0.03, pad=0.01)
+        bar.set_label("Adds to the answer", fontsize="small")
         for axes in (upper, lower):
             axes.set_ylabel("Bin", fontsize="small")
     is_filled = has_times and end > explanation.end_s + step
@@ -59,10 +60,11 @@ def draw_explanation(explanation: Explanation) -> bytes:
 def describe(explanation: Explanation) -> str:
     """Return what an explanation says in numbers: the answer, that of the baseline, and how complete the sum is."""
     found = explanation.attribution
-    text = f"{explanation.explained}: {found.answer:.3f}, silence {found.baseline_answer:.3f} (red: speaks for it)"
+    text = f"{explanation.explained}: {found.answer:.3f}, of silence {found.baseline_answer:.3f}; red speaks for it"
     if explanation.method == "occlusion":
         return f"Occlusion. {text}"
-    return f"Integrated gradients. {text}; sum {found.total:.3f}, difference {found.answer - found.baseline_answer:.3f}"
+    difference = found.answer - found.baseline_answer
+    return f"Integrated gradients. {text}. All parts: {found.total:.3f} (exact: {difference:.3f})"
 
 
 def _flat(values: NDArray[np.float32]) -> NDArray[np.float32]:

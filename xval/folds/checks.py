@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xval.errors import FoldsError
+from xval.errors import FoldsError, counted
 from xval.folds.dealing import Item
 from xval.folds.predefined import SIDES
 
@@ -27,8 +27,8 @@ def refuse_lonely_labels(items: Sequence[Item]) -> None:
     if lonely:
         listed = ", ".join(f"'{label}' (item '{item}')" for label, item in sorted(lonely.items())[:5])
         raise FoldsError(
-            f"{len(lonely)} label(s) occur in one item only: {listed}. When that item is tested, no model has seen its label; "
-            "leave those clips out, or give each label at least two items, better three."
+            f"{counted(len(lonely), 'label')} of one item only: {listed}. When that item is tested, no model has seen its "
+            "label; leave those clips out, or give each label at least two items, better three."
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xval.errors import FoldsError
+from xval.errors import FoldsError, counted
 from xval.folds.dealing import Order
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def add_deals(
         else:
             why = f" Some were refused: {error}" if error else ""
             raise FoldsError(
-                f"fold_repeats={n_deals}: the items can be dealt into {len(first)} folds in {number - 1} way(s), as far as "
-                f"{_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the same "
-                f"folds with other seeds.{why}"
+                f"fold_repeats={n_deals}: the items can be dealt into {len(first)} folds in {counted(number - 1, 'way')}, as "
+                f"far as {_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the "
+                f"same folds with other seeds.{why}"
             )
         known.add(_test_sets(found))
         folds += [replace(fold, number=(number - 1) * len(first) + fold.number) for fold in found]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xval.errors import FoldsError
+from xval.errors import FoldsError, counted
 from xval.folds.checks import check_fold, refuse_lonely_labels, refuse_shared_audio
 from xval.folds.dealing import Item, Order, deal, draw
 from xval.folds.deals import add_deals
@@ -230,8 +230,8 @@ def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
     """Refuse a number of folds that the items do not allow."""
     if len(items) < _MIN_FOLDS_OF_NEXT_FOLD:
         raise FoldsError(
-            f"the corpus has {len(items)} item(s) ({', '.join(item.name for item in items)}); training, validation and test "
-            "need one each. If several speakers share a name, correct the column item."
+            f"the corpus has {counted(len(items), 'item')} ({', '.join(item.name for item in items)}); training, validation "
+            "and test need one each. If several speakers share a name, correct the column item."
         )
     num_folds = settings.num_folds
     if settings.fold_strategy != "balanced":

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval.data.clip_average import combine_examples
-from xval.errors import AudioError, SettingsError
+from xval.errors import AudioError, SettingsError, counted
 from xval.events.finding import find_events
 from xval.inference.batches import Answers, answer_in_batches, join_answers
 from xval.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
@@ -56,7 +56,7 @@ class SavedModel:
     def __repr__(self) -> str:
         """Return the path, the task, the outputs and the number of models."""
         answers = ", ".join(self.class_names or self.target_names) or self.task_type
-        return f"<SavedModel {self.path}: {self.task_type} ({answers:.80}), {len(self._members)} model(s)>"
+        return f"<SavedModel {self.path}: {self.task_type} ({answers:.80}), {counted(len(self._members), 'model')}>"
 
     @property
     def settings(self) -> dict[str, Any]:

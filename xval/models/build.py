@@ -69,14 +69,24 @@ def build_model(
     architecture = find_architecture(settings.architecture)
     features = {name: getattr(settings, name) for name in architecture.feature_keys}
     build = user_code.load(architecture.build_path)
-    network = build(form, _output_shape(store, settings, form), **options, **features)
+    wanted = _output_shape(store, settings, form)
+    network = build(form, wanted, **options, **features)
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     check_torch_modules(network)
     for variable in network.trainable_variables:
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
-    outputs = keras.layers.Activation(settings.task.activation, dtype="float32", name="prediction")(network(hidden))
+    answers = network(hidden)
+    received = tuple(getattr(answers, "shape", ()))[1:]  # a list of outputs has none
+    if len(received) != len(wanted) or any(
+        None not in sizes and sizes[0] != sizes[1] for sizes in zip(received, wanted, strict=True)
+    ):
+        raise SettingsError(
+            f"its model answers with shape {received} for an example; output_shape is {wanted}. Pool or flatten ahead of the "
+            "last layer, and give that output_shape[-1] units"
+        )
+    outputs = keras.layers.Activation(settings.task.activation, dtype="float32", name="prediction")(answers)
     if settings.scales_targets:
         outputs = _scale_back(outputs, target_scaling(store, training_items, clips))
     return keras.Model(inputs, outputs, name=settings.architecture.replace(".", "_"))

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from preprocessing.store import FeatureStore
-from xval.errors import ResultsError, SettingsError
+from xval.errors import ResultsError, SettingsError, counted
 from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
 from xval.models.matching import Pair, described, is_alike, match_layers
 from xval.saved_models.initial import InitialModel
@@ -132,8 +132,8 @@ def blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
     if n_frozen > len(hidden):
         names = ", ".join(next(filter(_has_kernel, block)).name for block in hidden) or "none"
         raise SettingsError(
-            f"frozen_layers={n_frozen}: the network has {len(hidden)} block(s) that can be frozen ({names}); that of the "
-            "output layer never is"
+            f"frozen_layers={n_frozen}: the network has {counted(len(hidden), 'block')} that can be frozen ({names}); that of "
+            "the output layer never is"
         )
     return hidden[:n_frozen]
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.errors import counted
 from xval.new_data.labelled_clips import LabelledClips
 from xval.saved_models.description import ModelDescription
 from xval.saved_models.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
@@ -102,5 +103,7 @@ def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out:
         lines.append("Whether clips are identical to what the model has seen cannot be checked: seen_audio.npy is not there.")
     if seen.perhaps:
         shown = ", ".join(seen.perhaps[:_N_SHOWN]) + (", ..." if len(seen.perhaps) > _N_SHOWN else "")
-        lines.append(f"{len(seen.perhaps)} item(s) have the name of one that trained the model ({shown}): perhaps the same.")
+        lines.append(
+            f"{counted(len(seen.perhaps), 'item')} with the name of one that trained the model ({shown}): perhaps the same."
+        )
     return lines

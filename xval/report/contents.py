@@ -16,7 +16,7 @@ from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus, open_corpus
 from xval.audit import audit
 from xval.audit.verdict import Verdict
-from xval.errors import CorpusError, ResultsError, UsageError
+from xval.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.report.answers import read_answers, read_events
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
@@ -27,10 +27,11 @@ from xval.results.group_columns import find_groups, group_columns
 from xval.results.groups import Groups, measure_groups, read_answers_of
 from xval.results.job_key import JobKey
 from xval.results.ranking import Ranking, rank_instances
-from xval.results.read import Curves, WrittenFolds, read_folds, read_history
+from xval.results.read import Curves, WrittenFolds, read_folds, read_history, read_settings
 from xval.results.rebuild import read_metric_dicts
 from xval.results.repeats import done_jobs, jobs_of
 from xval.results.summary import MetricDict, settings_of
+from xval.settings.architectures import trains_network
 
 if TYPE_CHECKING:
     from xval.report.explanations import Explanations
@@ -164,6 +165,12 @@ def _explanations(
         return None
     from xval.report.explanations import Explanations
 
+    architecture = read_settings(folder, errors_of).settings.architecture
+    if request.explain == "integrated_gradients" and not trains_network(architecture):
+        raise SettingsError(
+            f"--explain {request.explain}: instance {errors_of} is '{architecture}', which has no gradients. Use --explain "
+            "occlusion, or name another instance with --errors-of."
+        )
     return Explanations(folder, errors_of, corpus, request.explain)
 
 

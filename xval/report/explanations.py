@@ -40,13 +40,14 @@ class Explanations:
             clip: Its name.
             job: The fold that tested it, as `JobKey.of_instance` has it.
         """
-        from xval.explanations.clips import explain
-        from xval.explanations.picture import describe, draw_explanation
-
         row = self._corpus.index[self._corpus.index["clip"] == clip].iloc[0]
         try:
             audio = Stretch(self._corpus.audio_folder / str(row["path"]), row["start_s"], row["end_s"])
-            explained = next(explain(self._load(job), audio, method=self._method))
+            model = self._load(job)  # it chooses the backend, and what TensorFlow prints, before Keras is imported
+            from xval.explanations.clips import explain
+            from xval.explanations.picture import describe, draw_explanation
+
+            explained = next(explain(model, audio, method=self._method))
             picture = f"data:image/png;base64,{base64.b64encode(draw_explanation(explained)).decode()}"
             return picture, describe(explained)
         except (XvalError, OSError) as error:

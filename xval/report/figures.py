@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from xval.results.comparison.text import decimals
 from xval.results.ranking import test_side
-from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, figure, fold_values, item_figure
+from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, figure, fold_values, item_figure, shown_parameter
+from xval.results.workbook.cells import parameter_value
 
 FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
@@ -52,6 +53,11 @@ def estimate(metric_dict: MetricDict, side: str, metric: str) -> Estimate:
     return Estimate(found[found["of"]], found["low"], found["high"], _OF[found["of"]], chance, folds)
 
 
+def parameter_text(metric_dict: MetricDict, name: str) -> str:
+    """Return a parameter as text: None and lists as in config.ini, ``–`` for one that the instance does not have."""
+    return str(parameter_value(shown_parameter(metric_dict, name, "–")))
+
+
 class MainColumn(NamedTuple):
     """A main metric of the test side.
 
@@ -72,20 +78,14 @@ class MainColumn(NamedTuple):
         return f"{SIDE_NAMES[self.side]} {self.name}{equal}".replace("_", " ")
 
 
-def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str], *, by_kind: bool = True) -> list[MainColumn]:
-    """Return the main metrics that some instance has; those with the same figures share a column.
-
-    Args:
-        metric_dicts: Of the instances.
-        main: Names of metrics.
-        by_kind: Keep a pooled figure and a mean over items apart, though their numbers are the same.
-    """
+def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[MainColumn]:
+    """Return the main metrics, by name, that some instance has; those with the same figures share a column."""
     side = test_side(metric_dicts)
     columns: dict[tuple[object, ...], list[str]] = {}
     for name in main:
         if any(figure(each, side, name)["n"] for each in metric_dicts):
             found = [estimate(each, side, name) for each in metric_dicts]
-            shown = tuple((each.text, each.of if by_kind else "", *map(fixed, (each.chance, *each.folds))) for each in found)
+            shown = tuple((each.text, *map(fixed, (each.chance, *each.folds))) for each in found)
             columns.setdefault(shown, []).append(name)
     return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
 
@@ -93,8 +93,3 @@ def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str], *, by_
 def fixed(number: float | None) -> str:
     """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
     return "–" if number is None else decimals(number)
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return ``1 fold`` or ``3 folds``."""
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from xval.report import charts, protocol, tables, worst_answers
 from xval.report.contents import PageContents
-from xval.report.figures import Estimate, MainColumn, estimate, main_columns
+from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
 from xval.report.rendering import make_environment, read_source
 from xval.report.sections import instance_sections
 from xval.results.comparison import text as comparison_text
@@ -23,7 +23,7 @@ from xval.results.findings import find_findings
 from xval.results.groups import describe_gap
 from xval.results.learning_curves import learning_curves
 from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
-from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of, shown_parameter
+from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
 from xval.results.trials import describe_search
 
 _MOST_PICTURED = 50  # instances in the picture of all
@@ -92,7 +92,7 @@ def make_page(contents: PageContents) -> str:
     metric_dicts = contents.metric_dicts
     settings = settings_of(metric_dicts[0])
     task = settings.task
-    columns = main_columns(metric_dicts, task.main_metrics, by_kind=False)
+    columns = main_columns(metric_dicts, task.main_metrics)
     differing = differing_parameters([found["parameters"] for found in metric_dicts])
     parameters = _that_fit(contents, differing, len(columns))
     sections = instance_sections(environment, contents, task)
@@ -173,8 +173,8 @@ def _rows(
             InstanceRow(
                 number=number,
                 comment=", ".join(filter(None, (settings.comment_1, settings.comment_2))),
-                architecture=str(shown_parameter(found, "architecture")),
-                parameters={name: str(shown_parameter(found, name, "–")) for name in differing},
+                architecture=parameter_text(found, "architecture"),
+                parameters={name: parameter_text(found, name) for name in differing},
                 validation=figure(found, contents.ranking.side, contents.ranking.metric)["mean"],
                 estimates=[estimate(found, column.side, column.name) for column in columns],
                 means=[format_figure(figure(found, each.side, each.name), found["folds_total"]) for each in columns],
@@ -190,12 +190,12 @@ def _rows(
 def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) -> list[str]:
     """Return the parameters whose columns fit on the page beside those of the figures, in their order."""
     found = contents.metric_dicts
-    room = _ROOM - _ROOM_OF_FIGURE * n_figures - max(_longest_piece(shown_parameter(each, "architecture")) for each in found)
+    room = _ROOM - _ROOM_OF_FIGURE * n_figures - max(_longest_piece(parameter_text(each, "architecture")) for each in found)
     room -= max(_longest_piece(format_folds(each)) for each in found)
     fitting = []
     for name in differing:
         # The arrow of sorting stands below a head, and the space between columns is that of two characters.
-        width = 2 + max(map(_longest_piece, (name, *(shown_parameter(each, name, "–") for each in found))))
+        width = 2 + max(map(_longest_piece, (name, *(parameter_text(each, name) for each in found))))
         if width <= room:
             fitting.append(name)
             room -= width

@@ -6,7 +6,8 @@ Comes in: metric dicts, and a comparison with a baseline for each main metric. G
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from xval.report.figures import Estimate, MainColumn, count, estimate, main_columns
+from xval.errors import counted
+from xval.report.figures import Estimate, MainColumn, estimate, fixed, main_columns
 from xval.results.comparison.outcome import LEVEL, Comparison
 from xval.results.summary import MetricDict, direction, settings_of
 from xval.settings.tasks import find_task
@@ -106,18 +107,20 @@ def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Compar
     kinds = []
     for column, title in enumerate(table.header):
         of = sorted({cells[column][0].of for _, cells in table.rows})
-        kinds.append(f"{title}: {' or '.join(of)}")
+        chances = sorted({found.chance for _, cells in table.rows if (found := cells[column][0]).chance is not None})
+        chance = f", chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
+        kinds.append(f"{title}: {' or '.join(of)}{chance}")
     deals = f" ({first['deals']} deals of the items)" if "deals" in first else ""
     n_seeds = first.get("jobs_total", first["folds_total"]) // max(1, first["folds_total"])
     seeds = f", {n_seeds} seeds each" if n_seeds > 1 else ""
-    text = f"{settings_of(first).dataset}, {count(first['folds_total'], 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
+    text = f"{settings_of(first).dataset}, {counted(first['folds_total'], 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
     if any(found.low is not None for _, cells in table.rows for found, _ in cells):
         text += "; in brackets the 95 % interval over items"
     n, baseline = max(((each.n_comparisons, each.baseline) for each in comparisons.values()), default=(0, ""))
     if n:
         text += (
             f". Better (+) or worse (-) than instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
-            f"{count(n, 'comparison')} per column), practically equal to it (=) by the Bayesian correlated t test, or "
+            f"{counted(n, 'comparison')} per column), practically equal to it (=) by the Bayesian correlated t test, or "
             "undecided (no mark)"
         )
     return f"{text}."

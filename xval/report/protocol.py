@@ -8,8 +8,8 @@ from typing import Any
 
 from preprocessing.corpus import CUSTOM
 from xval.audit.verdict import Verdict
+from xval.errors import counted
 from xval.report.contents import PageContents
-from xval.report.figures import count
 from xval.results.comparison.text import describe_methods
 from xval.results.ranking import test_side
 from xval.results.summary import SIDE_NAMES, MetricDict, done_records, settings_of
@@ -103,13 +103,13 @@ def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     if verdicts is None:
         return "The leakage audit was not run for this page; python -m xval report runs it."
     states = [verdict.state for verdict in verdicts]
-    counted = ", ".join(
+    found = ", ".join(
         f"{states.count(state)} {state}" for state in ("ok", "warning", "not checkable", "FAILED") if state in states
     )
     failed = [verdict.rule for verdict in verdicts if verdict.state == "FAILED"]
     broken = f" Broken: {', '.join(failed)}." if failed else ""
     return (
-        f"Leakage and figures were audited by {count(len(verdicts), 'rule')} on the files of the experiment: {counted}.{broken}"
+        f"Leakage and figures were audited by {counted(len(verdicts), 'rule')} on the files of the experiment: {found}.{broken}"
     )
 
 
@@ -122,19 +122,19 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     if contents.corpus is not None:
         index = contents.corpus.index
         n_clips = int((~index["augmented"].astype(bool)).sum())
-        clips = f" ({count(n_clips, settings.task.clip_word)})"
+        clips = f" ({counted(n_clips, settings.task.clip_word)})"
     deals = ""
     if plan.n_deals > 1:
         n_times = f"{plan.n_deals} times"
         deals = f", {n_times}, each time grouped differently; each item was tested {n_times}, and its figures averaged"
     listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
-    how = f"by cross-validation with {len(plan.folds)} folds over {count(len(tested), 'item')}"
+    how = f"by cross-validation with {len(plan.folds)} folds over {counted(len(tested), 'item')}"
     if len(plan.folds) == 1:
-        how = f"on one split, with {count(len(tested), 'test item')},"
+        how = f"on one split, with {counted(len(tested), 'test item')},"
     return (
-        f"Models of {count(len(contents.metric_dicts), 'instance')} were tested {how} of the corpus '{settings.dataset}'{clips}"
-        f"; {_STRATEGIES.get(strategy, strategy)}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). No item "
-        f"is on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash "
+        f"Models of {counted(len(contents.metric_dicts), 'instance')} were tested {how} of the corpus '{settings.dataset}'"
+        f"{clips}; {_STRATEGIES.get(strategy, strategy)}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). "
+        f"No item is on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash "
         f"{contents.folds.hash})."
     )
 
@@ -224,7 +224,7 @@ def _describe_selected(contents: PageContents) -> str:
     return (
         f"The selected instance {selected} is the network {found.architecture} ({features}), trained by {found.optimizer} with "
         f"a learning rate of {found.learning_rate:g} in batches of {found.batch_size} for at most "
-        f"{count(found.num_epochs, 'epoch')}."
+        f"{counted(found.num_epochs, 'epoch')}."
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from xval.report.figures import count, fixed
+from xval.errors import counted
+from xval.report.figures import fixed
 
 _FOLDER = Path(__file__).with_name("templates")
 
@@ -24,7 +25,7 @@ def make_environment() -> Environment:
     )
     environment.filters["fixed"] = fixed
     environment.filters["breakable"] = breakable
-    environment.globals["count"] = count
+    environment.globals["count"] = counted
     return environment
 
 

@@ -8,12 +8,12 @@ from markupsafe import Markup
 
 from xval.report import charts, svg, tables
 from xval.report.contents import PageContents
-from xval.report.figures import estimate
+from xval.report.figures import estimate, parameter_text
 from xval.report.trials import MOST_PICTURED, draw_trials
 from xval.results.label_figures import label_figures
 from xval.results.ranking import format_folds
 from xval.results.repeats import jobs_of
-from xval.results.summary import SIDE_NAMES, differing_parameters, direction, figure, metric_columns, shown_parameter
+from xval.results.summary import SIDE_NAMES, differing_parameters, direction, figure, metric_columns
 from xval.results.trials import fold_trials, mean_importance, value_text
 from xval.settings.tasks import Task
 
@@ -40,7 +40,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             name=contents.name_of(number),
             is_selected=number == selected,
             folds=format_folds(metric_dict),
-            differing=[(name, shown_parameter(metric_dict, name, "–")) for name in differing],
+            differing=[(name, parameter_text(metric_dict, name)) for name in differing],
             errors=[
                 (record["fold"], record["error"]) for record in metric_dict["folds"].values() if record["status"] == "failed"
             ],

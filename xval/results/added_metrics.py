@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval import metrics
-from xval.errors import ResultsError, SettingsError, one_line, suggestion
+from xval.errors import ResultsError, SettingsError, XvalError, one_line, suggestion
 from xval.json_files import FORMAT_VERSION, read_json, write_json
 from xval.metrics.registry import Chance, Metric
 from xval.results.folder import ExperimentFolder
@@ -117,6 +117,23 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         chance=chance and _guarded(f"{written}, chance", lambda targets, weights: Chance(*chance(targets, weights))),
     )
     return AddedMetric(name, guarded, version)
+
+
+def trained_with(task_type: str, text: str, damaged: list[str]) -> dict[str, Metric]:
+    """Return the functions of the user's own in the parameter ``metrics``, by the name of their figures.
+
+    Args:
+        task_type: Of the instance.
+        text: The parameter ``metrics``.
+        damaged: Is given a line for each that cannot be loaded.
+    """
+    found = {}
+    for written in filter(user_code.is_dotted, further_metrics.split_names(text)):
+        try:
+            found[written.rpartition(".")[2]] = load_metric(task_type, written).metric
+        except XvalError as error:
+            damaged.append(f"{error} Pooled figure, interval within bounds and chance of this metric are missing.")
+    return found
 
 
 def constant_chance(

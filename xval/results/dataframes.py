@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from preprocessing.clips.parquet_files import column_names, read_frame
-from xval.errors import ResultsError, brief, suggestion
+from xval.errors import ResultsError, brief, counted, suggestion
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES
@@ -200,7 +200,7 @@ def _not_done(instances: Iterable[InstanceRecords]) -> list[dict[str, Any]]:
             f"experiment {job['experiment']} of {job['dataset']}, {JobKey.of(job)} {job['status']}" for job in found[:5]
         )
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-        message = f"{len(found)} fold(s) are not in the table, so that means leave items out: {listed}{more}."
+        message = f"{counted(len(found), 'fold')} not in the table, so that means leave items out: {listed}{more}."
         warnings.warn(message, UserWarning, stacklevel=3)
     return found
 

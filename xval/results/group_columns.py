@@ -97,7 +97,8 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
         n_bins = min(max(len(units) // _FEWEST_IN_BIN, 2), _MOST_BINS)
         edges = units[name].quantile([place / n_bins for place in range(1, n_bins)]).unique()
         bins = pd.Series(edges.searchsorted(values, side="left"), index=values.index)
-        ranges = {each: f"{of_bin.min():g} to {of_bin.max():g}" for each, of_bin in values.groupby(bins)}
+        ends = {each: dict.fromkeys((f"{of_bin.min():g}", f"{of_bin.max():g}")) for each, of_bin in values.groupby(bins)}
+        ranges = {each: " to ".join(texts) for each, texts in ends.items()}
         texts, order = bins.map(ranges), list(ranges.values())
         note = f"{name} is cut at its quantiles over {'items' if is_of_items else 'clips'} into {_listed(order)}."
     return GroupColumn(name, pd.Series(texts.to_numpy(dtype=object), index=filled["clip"]), tuple(order), note)

@@ -190,7 +190,7 @@ def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
             name = f"gap: {each.gap.higher} less {each.gap.lower}"
             rows.append((*of_all, name, each.gap.value, *_ends(each.gap.interval), None, None))
     names = ["instance", "column", "metric", "of", "group", "figure", "low", "high", "method", "items", "clips"]
-    return pd.DataFrame(rows, columns=names).astype({"items": "Int64", "clips": "Int64"})
+    return pd.DataFrame(rows, columns=names).astype({"low": float, "high": float, "items": "Int64", "clips": "Int64"})
 
 
 def _ends(interval: Interval | None) -> tuple[float | None, float | None, str]:

@@ -18,19 +18,12 @@ from xval.json_files import MOVE_AWAY, part_of, read_json, write_if_changed
 from xval.metrics import Metric
 from xval.operating_system import flush, quote, replace
 from xval.results.added_figures import merge_added, update_added
+from xval.results.added_metrics import trained_with
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems, is_over_items
 from xval.results.job_key import JobKey
 from xval.results.metric_dict_form import is_metric_dict
-from xval.results.read import (
-    Curves,
-    WrittenFolds,
-    is_current,
-    read_folds,
-    read_history,
-    read_records,
-    read_settings,
-)
+from xval.results.read import Curves, WrittenFolds, is_current, read_folds, read_history, read_records, read_settings
 from xval.results.repeats import done_jobs, jobs_of
 from xval.results.summary import MetricDict, make_metric_dict
 
@@ -249,14 +242,16 @@ def _gather(
         damaged.append(str(error))
     metric_dict = make_metric_dict(settings, current.values(), folds_total=len(folds.numbers), deals=folds.plan.n_deals)
     if over_items and metric_dict["folds_done"]:
-        _add_over_items(folder, metric_dict, damaged, added)
+        _add_over_items(folder, metric_dict, damaged, added if computes_added else None)
     return metric_dict
 
 
-def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: list[str], added: Mapping[str, Metric]) -> None:
+def _add_over_items(
+    folder: ExperimentFolder, metric_dict: MetricDict, damaged: list[str], added: Mapping[str, Metric] | None
+) -> None:
     """Add the figures over items: those of metrics.json, where that has the same records; otherwise computed.
 
-    Added metrics are among them if all finished jobs have them.
+    Added metrics, and the user's own of the instance, are among them if all finished jobs have them; None: neither.
     """
     instance = metric_dict["instance"]
     known = _known_over_items(folder.instance_folder(instance) / "metrics.json", metric_dict)
@@ -266,11 +261,17 @@ def _add_over_items(folder: ExperimentFolder, metric_dict: MetricDict, damaged: 
         done = done_jobs(metric_dict)
         folders = {key: folder.fold_folder(*key) for key in done}
         tested = [record["metrics"].get("test", {}) for record in done.values()]
-        further = {name: metric for name, metric in added.items() if all(name in of_job for of_job in tested)}
-        try:
-            known = measure_over_items(metric_dict, folders, further)
-        except (XvalError, OSError) as error:
-            damaged.append(f"{error} The pooled figures of instance {instance} are missing.")
+        if added is not None:
+            added = trained_with(metric_dict["task_type"], str(metric_dict["parameters"].get("metrics")), damaged) | {**added}
+        further = {name: metric for name, metric in (added or {}).items() if all(name in of_job for of_job in tested)}
+        for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
+            try:
+                known = measure_over_items(metric_dict, folders, chosen)
+                break
+            except (XvalError, OSError) as error:
+                of = f"{', '.join(chosen)} of " if chosen else ""
+                damaged.append(f"{error} The pooled figures of {of}instance {instance} are missing.")
+        if known is None:
             return
     metric_dict["over_items"] = known
 

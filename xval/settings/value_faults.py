@@ -43,7 +43,13 @@ def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str
         where: The instance.
         place: Says where a setting was set.
     """
-    reason = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    reason = (
+        str(fault["msg"])
+        .removeprefix("Value error, ")
+        .removeprefix("Input should be ")
+        .rstrip(".")
+        .partition(", unable to parse")[0]
+    )
     if not fault["loc"]:
         return f"{where}: {_ended(reason)}"
     name = str(fault["loc"][0])

@@ -48,7 +48,9 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
                 check_parts(job.settings, n_outputs)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
-                faults[described] = f"instance {job.instance}: {checked}: {describe_place(error)}{one_line(error)}"
+                text = f"{describe_place(error)}{one_line(error)}"
+                text = text if text.startswith(checked) else f"{checked}: {text}"
+                faults[described] = f"instance {job.instance}: {text}"
     return [fault for fault in faults.values() if fault]
 
 

@@ -50,7 +50,8 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     for name, found in further.items():
         value = found.function(targets, predictions)
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
-            raise SettingsError(f"metric '{name}' gave {value!r}; one number is wanted.")
+            given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
+            raise SettingsError(f"metric '{name}' gave {given}; one number is wanted.")
 
 
 def _made_up_answers(task: Task, n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:

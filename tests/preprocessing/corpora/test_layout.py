@@ -52,6 +52,10 @@ def test_augmented_copies_are_passed_over(tmp_path: Path) -> None:
 def test_a_folder_without_audio_names_what_was_expected_and_found(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"No folder .*gone\. Give the folder that holds Actor_01/x\.wav"):
         list_audio(tmp_path / "gone", "Actor_01/x.wav")
+    place(tmp_path, "clips.csv")
+    with pytest.raises(CorpusError, match=r"clips\.csv is a file; .*python -m preprocessing table"):
+        list_audio(tmp_path / "clips.csv", "Actor_01/x.wav")
+    (tmp_path / "clips.csv").unlink()
     with pytest.raises(CorpusError, match=r"holds no Actor_01/x\.wav\. Found: nothing\."):
         list_audio(tmp_path, "Actor_01/x.wav")
     place(tmp_path, "b.txt", "c.txt", "d.txt", "a/e.txt")

@@ -41,7 +41,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
         "Baseline: instance 2 (selected by the best mean validation accuracy), mean over folds 0.838.",
         "better / equal / worse",
         "Report p Holm, which is adjusted for 2 comparisons. Better, equal, worse: how probable each is; equal: a difference",
-        "Instance 1, 3: With 4 items the sign flip test cannot be significant (least p 0.125).",
+        "Instances 1, 3: With 4 items the sign flip test cannot be significant (least p 0.125).",
         "True difference that would be found with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
         "One seed per fold: how much of a difference is due to the seed is unknown",
         "Methods. Test balanced accuracy of clips was compared between instances 1, 3 and the baseline, instance 2 (selected",

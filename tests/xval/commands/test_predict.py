@@ -91,7 +91,7 @@ def test_a_file_that_is_longer_than_the_model_hears_is_reported(command, fold, t
 
     ended = command("predict", fold, tmp_path / "long.wav")
 
-    assert "1 file(s) are longer than the 0.3 s that the model was trained on" in ended.out
+    assert "1 file longer than the 0.3 s that the model was trained on" in ended.out
     assert "--segments hears all" in ended.out
     assert "longer than" not in command("predict", fold, tmp_path / "long.wav", "--segments").out
 

@@ -27,7 +27,7 @@ def test_deleted_files_come_back_as_they_were(command, results):
     code, printed, errors = command("rebuild", results)
 
     assert (code, errors) == (0, "")
-    assert "Written from 3 instance(s)" in printed
+    assert "Written from 3 instances" in printed
     assert len(before[0]) == 3
     assert (metric_dicts(results), cells(results / "results.xlsx")) == before
 
@@ -53,7 +53,7 @@ def test_a_damaged_record_is_named_and_the_rest_is_rebuilt(command, results, con
     assert errors.startswith(f"left out: {path}: ")
     assert errors.endswith("Move its folder away to run that part again.\n")
     assert errors.count("\n") == 1
-    assert "Written from 3 instance(s)" in printed
+    assert "Written from 3 instances" in printed
     found = metric_dicts(results)
     assert {name: (each["folds_done"], each["folds_total"]) for name, each in found.items()} == {
         "instance_1": (1, 2), "instance_2": (2, 2), "instance_3": (2, 2),
@@ -68,7 +68,7 @@ def test_an_instance_without_its_settings_is_left_out(command, results):
 
     assert code == 1
     assert f"left out: {results / 'instance_2' / 'settings.json'}: missing" in errors
-    assert "Written from 2 instance(s)" in printed
+    assert "Written from 2 instances" in printed
 
 
 def test_a_damaged_history_costs_its_curves_alone(command, results):

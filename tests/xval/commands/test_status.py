@@ -67,7 +67,7 @@ def test_a_finished_experiment(command, results):
     _, found, jobs = states(command, results)
 
     assert code == 0
-    assert "3 instance(s), 2 fold(s)" in printed
+    assert "3 instances, 2 folds" in printed
     assert " 1          per bin     mlp            2/2 " in printed
     assert " 2          =global     mlp            2/2 " in printed
     assert (found["done"], found["folds_total"], found["seconds_left"]) == (6, 2, 0)
@@ -231,7 +231,7 @@ def test_damaged_settings_and_folds_are_named_and_the_rest_is_shown(command, res
     assert [
         path for path in (results / "folds.json", results / "instance_2" / "settings.json") if str(path) in str(found["faults"])
     ]
-    assert "an unknown number of fold(s)" in command("status", results)[1]
+    assert "an unknown number of folds" in command("status", results)[1]
 
 
 def test_before_the_first_instance(command, results):

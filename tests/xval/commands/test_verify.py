@@ -31,7 +31,8 @@ def test_it_prints_the_error_rate_the_trials_and_the_speakers(table, capsys, arg
     assert verify.run(options(table, *arguments)) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert text.startswith(
-        "Equal error rate 0.000 over 36 trials (9 with the same speaker twice) of 9 recordings of 3 speakers"
+        "Equal error rate 0.000 [0.000, 0.708] (95 % over speakers) "
+        "over 36 trials (9 with the same speaker twice) of 9 recordings of 3 speakers"
     )
 
 

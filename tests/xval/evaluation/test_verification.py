@@ -1,9 +1,11 @@
 """The equal error rate over trials."""
 
+import math
 from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy import special, stats
 from sklearn.metrics import roc_curve
 
 from xval.errors import SettingsError
@@ -24,11 +26,16 @@ def test_it_is_where_the_roc_curve_of_all_pairs_misses_as_many_as_it_accepts():
     scores = [embeddings[first] @ embeddings[second] / lengths[first] / lengths[second] for first, second in pairs]
     accepted, found, _ = roc_curve(is_same, scores, drop_intermediate=False)
 
-    eer, n_same, n_different = verification_eer(embeddings, speakers)
+    eer, n_same, n_different, interval = verification_eer(embeddings, speakers)
 
     assert (n_same, n_different) == (sum(is_same), len(pairs) - sum(is_same))
     assert eer == pytest.approx(np.interp(0, accepted - (1 - found), accepted), abs=1e-12)
     assert 0.05 < eer < 0.45
+    assert 0 < interval.low < eer < interval.high < 1
+    of_others = [verification_eer(embeddings[speakers != each], speakers[speakers != each]).eer for each in range(5)]
+    half = stats.t.ppf(0.975, 4) * math.sqrt(4 * np.var(of_others))
+    logit = special.logit(eer) - half / (eer * (1 - eer))
+    assert interval.low == pytest.approx(special.expit(logit))
 
 
 def test_speakers_that_lie_apart_are_told_and_noise_is_not():

@@ -59,6 +59,19 @@ def test_a_line_shows_the_monitored_metric_the_main_one_and_those_of_the_user(ma
     assert words[line + 1 : line + 8] == ["0.500", "0.600", "0.700", "0.800", "0.900", "0", "s"]
 
 
+def test_a_worker_whose_job_has_ended_has_no_line(make_progress):
+    progress, written = make_progress({1: {}}, force_terminal=True, color_system=None)
+    for worker in range(2):
+        progress.report({"worker": worker, "instance": 1, "fold": worker + 1, "epoch": 0, "values": {}})
+    progress.end_job(JobOutcome(1, 1, "failed", error="no room"))
+    with progress:
+        pass
+
+    lines = [line.split()[:3] for line in written.getvalue().splitlines()]
+    assert ["2", "1", "2"] in lines
+    assert ["1", "1", "1"] not in lines
+
+
 def test_the_line_of_a_finished_job_has_the_main_metric_and_the_time_left(make_progress):
     progress, written = make_progress({1: {"metrics": "cosine_similarity"}})
     progress.report({"worker": 0, "instance": 1, "fold": 1, "epoch": 0, "values": {}})

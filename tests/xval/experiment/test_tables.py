@@ -1,4 +1,5 @@
 import re
+import shutil
 from io import StringIO
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ from rich.console import Console
 
 from xval.experiment import tables
 from xval.folds.split import Fold
+from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
 
@@ -101,3 +103,11 @@ def test_where_nothing_else_helps_words_go_on_below_and_nothing_is_cut():
     assert kept == sorted(
         letter for text in (*HEADER, *(cell for row in ROWS for cell in row)) for letter in text if letter != " "
     )
+
+
+def test_instances_that_were_refused_before_their_first_job_are_not_counted(finished, tmp_path):
+    results = shutil.copytree(finished.results, tmp_path / "results")
+    shutil.copytree(results / "instance_1", results / "instance_9", ignore=shutil.ignore_patterns("fold_*"))
+    stream = StringIO()
+    tables.print_figures(ExperimentFolder(results), [1], Console(file=stream, width=150))
+    assert "the workbook and the page compare them with 2 more." in stream.getvalue()

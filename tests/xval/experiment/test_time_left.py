@@ -96,7 +96,7 @@ def test_instances_to_come_are_taken_to_be_as_long_which_is_said():
     left = pace.of_run(now)
 
     assert left == TimeLeft(pytest.approx(3 * (10 * EPOCH_S + TEST_S)), is_limit=False, n_unknown=2)
-    assert describe_time_left(left) == "about 18 s left if 2 instances to come take as long"
+    assert describe_time_left(left) == "about 18 s left if the 2 instances that have not begun take as long"
 
 
 def test_a_job_without_epochs_counts_its_seconds():

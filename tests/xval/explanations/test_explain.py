@@ -49,7 +49,7 @@ def test_the_command_writes_a_picture_for_each_clip_and_method(experiment, capsy
         f"speaker_{name}_{method}.png" for name in ("0_1", "2_0") for method in ("integrated_gradients", "occlusion")
     ]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (fold / "explanations").iterdir())
-    assert ", difference " in capsys.readouterr().out
+    assert "(exact: " in capsys.readouterr().out
     assert main(["explain", str(fold), "nobody.wav", "--data-folder", str(experiment.data)]) == 2
     assert main(["explain", str(fold)]) == 2
     assert "name clips to explain" in capsys.readouterr().err

@@ -97,6 +97,14 @@ def test_regression_answers_in_the_scale_of_the_training_items_targets(small, ma
     assert answers["standard"] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_a_network_that_answers_in_another_shape_is_refused(build, own_package):
+    flatten = "layers.Flatten()(inputs)"
+    network = (own_package / "network.py").read_text()
+    (own_package / "network.py").write_text(network.replace(flatten, "inputs"))
+    with pytest.raises(SettingsError, match=r"answers with shape \(3, 2\) for an example; output_shape is \(2,\)"):
+        build(architecture="own_package.network")
+
+
 def test_an_option_out_of_range_is_named(small, build):
     with pytest.raises(SettingsError, match="dropout"):
         build(dropout=1.5)

@@ -323,7 +323,7 @@ def test_layers_ahead_of_the_first_kernel_and_within_other_models_belong_to_bloc
         (
             "cnn_small",
             {"frozen_layers": 3},
-            r"frozen_layers=3: the network has 2 block\(s\) that can be frozen \(conv2d.*never is",
+            r"frozen_layers=3: the network has 2 blocks that can be frozen \(conv2d.*never is",
         ),
         ("mlp", {"frozen": "convolutions"}, "the network has no convolution ahead of its output layer"),
     ],

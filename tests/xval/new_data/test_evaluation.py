@@ -123,7 +123,7 @@ def test_items_of_the_same_corpus_are_seen_and_of_another_perhaps(animals, tmp_p
     same = evaluate_on(model, read(tmp_path / "data" / "toy"), NONE, watch)
     assert same.warnings[0].startswith("12 of 18 clips were in the training side of this model (12 by their item; ")
     other = evaluate_on(model, read(tmp_path / "data" / "other"), NONE, watch)
-    assert other.warnings == ("2 item(s) have the name of one that trained the model (s0, s1): perhaps the same.",)
+    assert other.warnings == ("2 items with the name of one that trained the model (s0, s1): perhaps the same.",)
     left = evaluate_on(model, read(tmp_path / "data" / "toy"), Choices({}, leave_out_seen=True), watch)
     assert set(left.figures.item_metrics) == {"s2"}
 

@@ -1,8 +1,12 @@
 """The page and a run: it is written beside the results, and never stops them."""
 
+import sys
+
 import pytest
 
-from xval.errors import ResultsError
+from preprocessing.corpus import open_corpus
+from xval.errors import ResultsError, SettingsError
+from xval.report.explanations import Explanations
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 
@@ -44,6 +48,21 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_wr
 def test_an_instance_without_a_finished_fold_has_no_errors_to_show(copy):
     with pytest.raises(ResultsError, match=r"instance 9 has no finished fold. Instances that have one: 1, 2, 3"):
         write_page(copy, PageRequest(instance=9))
+
+
+def test_gradients_of_an_estimator_are_refused_before_the_page_is_written(copy, monkeypatch):
+    before = copy.page.read_bytes()
+    monkeypatch.setattr("xval.report.contents.trains_network", lambda _: False)
+    with pytest.raises(SettingsError, match=r"instance 1 is 'mlp', which has no gradients\. Use --explain occlusion"):
+        write_page(copy, PageRequest(1, explain="integrated_gradients"))
+    assert copy.page.read_bytes() == before
+
+
+def test_a_model_is_loaded_before_keras_so_that_its_backend_and_its_silence_are_chosen(copy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xval.explanations.clips", None)  # importing it fails
+    corpus = open_corpus("tones", "data")
+    found = Explanations(copy, 1, corpus, "occlusion").get(corpus.index["clip"].iloc[0], "fold_9")
+    assert found == ("", f"{copy.path}: no fold_9 of instance 1.")
 
 
 def test_a_damaged_file_is_named(copy):

@@ -218,6 +218,47 @@ def test_a_metric_of_the_users_own_has_direction_interval_and_chance(experiment,
     assert 0 < found["low"] < found["items"] < found["high"] < 1
 
 
+def train_with(make_results, folder, metrics, name, values):
+    """Return results of one instance whose records have a metric of the user's own, as folds that trained with it write."""
+    results = make_results(folder, n_folds=3)
+    results.add_instance(1, clip_average="probabilities", metrics=metrics)
+    for fold, (predictions, value) in enumerate(zip(TABLES, values, strict=True), start=1):
+        own = {side: {"accuracy": compute(predictions, side)["accuracy"], name: value} for side in ("validation", "test")}
+        counts = {"training": 9, "validation": 2, "test": len(predictions) - 2}
+        results.add_fold(
+            1, fold, own["test"], predictions, metrics={"training": {"loss": 0.1}} | own, clip_metrics=own,
+            item_metrics={"test": {f"speaker {fold}": {"n_clips": counts["test"]} | own["test"]}},
+            n_examples=counts, further_metrics={name: False},
+        )  # fmt: skip
+    return results
+
+
+def test_a_metric_that_a_run_trained_with_has_pooled_figure_bounds_and_chance_too(make_results, tmp_path, write_own):
+    results = train_with(make_results, tmp_path, "own_metrics.mistakes, kl_divergence", "mistakes", [1 / 4, 3 / 5, 2 / 4])
+
+    assert rebuild(results.folder) == []
+
+    found = item_figure(read_metric_dicts(results.folder, [1])[0], "test", "mistakes")
+    assert (found["method"], found["strategy"]) == ("t on the logit scale", "always the shares of the classes")
+    assert found["pooled"] == pytest.approx(6 / 13)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"), [("", "no module 'own_metrics'"), (OWN.replace("(0, 1)", "(0, 0.5)"), "allowed: 0 to 0.5")]
+)
+def test_a_fault_of_a_metric_of_a_run_costs_its_own_pooled_figure_alone(make_results, tmp_path, write_own, text, fault):
+    results = train_with(make_results, tmp_path, "own_metrics.mistakes", "mistakes", [1 / 4, 3 / 5, 2 / 4])
+    write_own(text)
+
+    (line,) = rebuild(results.folder)
+
+    assert fault in line
+    (metric_dict,) = read_metric_dicts(results.folder, [1])
+    found = item_figure(metric_dict, "test", "mistakes")
+    assert (found["items"], found["pooled"]) == (pytest.approx(9 / 20), None)
+    assert item_figure(metric_dict, "test", "accuracy")["pooled"] is not None
+
+
 def test_chance_is_what_the_users_metric_says_or_a_fault_of_the_users(experiment, write_own):
     request_metrics(experiment.folder, ["own_metrics.share"])
     assert rebuild(experiment.folder) == []

@@ -124,7 +124,7 @@ def test_folds_that_failed_or_are_missing_are_named(results, make_failure):
     write_json(failed, json.loads(failed.read_text()) | make_failure(2))
     results.add_instance(2)
 
-    with pytest.warns(UserWarning, match=r"^3 fold\(s\) .*instance 1, fold 2 failed; .*instance 2, fold 1 missing") as caught:
+    with pytest.warns(UserWarning, match=r"^3 folds not .*instance 1, fold 2 failed; .*instance 2, fold 1 missing") as caught:
         table = load_results(results.folder.path)
 
     assert caught[0].filename == __file__
@@ -285,7 +285,7 @@ def test_tables_of_an_experiment_equal_its_own_figures(project):
     ended = project.run("1", "1", "--folds", "1,2", "--set", "num_epochs=1")
     assert ended.returncode == 0, ended.stderr
 
-    with pytest.warns(UserWarning, match=r"^1 fold\(s\) .*instance 1, fold 3 missing"):
+    with pytest.warns(UserWarning, match=r"^1 fold not in the table.*instance 1, fold 3 missing"):
         table = load_results(project.results, items=True)
     with pytest.warns(UserWarning, match="1 fold"):
         predictions = load_predictions(project.results)

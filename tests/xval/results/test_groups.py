@@ -131,6 +131,9 @@ def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> N
     assert found["group"].tolist()[:2] == ["20 to 40", "45 to 60"]
     assert found["items"].tolist()[:2] == [5, 4]
     assert found["group"].tolist()[2].startswith("gap: ")
+    takes = pd.DataFrame({"clip": list("abcdefgh"), "item": "x", "take": [1, 1, 2, 2, 3, 4, 5, 5], "augmented": False})
+    assert find_groups(takes, "take").names == ("1 to 2", "3 to 5")
+    assert find_groups(takes.assign(take=[1, 1, 1, 1, 3, 4, 5, 6]), "take").names == ("1", "3 to 6")
 
 
 def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:

@@ -88,6 +88,14 @@ def test_every_missing_file_is_named_with_its_fold(tmp_path, wanted, corpus_fold
         assert re.match(rf"fold {fold}: initial_model: there is no file .*folds_{fold}/model\.keras\. Train that model", line)
 
 
+def test_one_missing_file_of_all_folds_is_named_once(wanted, corpus_folder):
+    with pytest.raises(
+        SettingsError, match=r"^folds 1-2: initial_model: there is no file nix\.keras\. Train that model"
+    ) as caught:
+        check_initial_models(wanted("nix.keras"), FOLDS, corpus_folder)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_a_damaged_file_is_refused(tmp_path, wanted, corpus_folder):
     pattern = place(tmp_path, 1)
     path = tmp_path / "fold_1" / "model.keras"

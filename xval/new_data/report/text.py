@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from xval.errors import counted
 from xval.new_data.evaluation import Outcome
 from xval.new_data.figures import Figures
 from xval.settings.tasks import find_task
@@ -40,10 +41,10 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
     n_clips, n_items = len(outcome.clips), outcome.clips.table["item"].nunique()
     lines = [
         _labelled("Model", subject.model),
-        _labelled("Data", f"{subject.data}: {_count(n_clips, _noun(subject))} of {_count(n_items, 'item')}"),
+        _labelled("Data", f"{subject.data}: {counted(n_clips, _noun(subject))} of {counted(n_items, 'item')}"),
     ]
     if len(outcome.left_out):
-        lines.append(_labelled("Left out", f"{_count(len(outcome.left_out), _noun(subject))}, listed in left_out.csv"))
+        lines.append(_labelled("Left out", f"{counted(len(outcome.left_out), _noun(subject))}, listed in left_out.csv"))
     lines += [_labelled("Warning", warning) for warning in outcome.warnings]
     lines += ["", *_figure_lines(figures)]
     if caution := Interval(0, 1, n_items, "").caution:
@@ -157,7 +158,3 @@ def _labelled(label: str, text: str) -> str:
 
 def _noun(subject: Subject) -> str:
     return find_task(subject.task_type).clip_word
-
-
-def _count(number_of: int, noun: str) -> str:
-    return f"{number_of} {noun}{'s' * (number_of != 1)}"

@@ -7,6 +7,7 @@ Goes out: a `Comparison`. Nothing is trained, and nothing is written.
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from xval.metrics import canonical_name, find
 from xval.metrics import metric_names as task_metrics
 from xval.results.comparison.compare import compare
 from xval.results.comparison.figures import metric_names, read_competitor
-from xval.results.comparison.outcome import Comparison
+from xval.results.comparison.outcome import ROPE, Comparison
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.fitted_validation import fitted_to_own_items
 from xval.results.folder import ExperimentFolder, find_experiment
@@ -44,7 +45,7 @@ def compare_instances(
     *,
     baseline: int | str | None = None,
     metric: str | None = None,
-    rope: float = 0.01,
+    rope: float = ROPE,
 ) -> Comparison:
     """Compare instances of finished experiments on their common folds, in a test metric.
 
@@ -73,7 +74,8 @@ def compare_instances(
         ranking = rank_instances(metric_dicts)
         if ranking.selected is None:
             raise ResultsError(f"{home.path}: no instance has a validation figure to select a baseline by. Use --baseline.")
-        first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}"
+        of_these = " of these" if len(chosen) < len(home.instances()) else ""
+        first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{of_these}"
         if fitted := [chosen[place].name for place in fitted_to_own_items(metric_dicts) if place != first]:
             reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
     task = find_task(chosen[0].records.written.settings.task_type)
@@ -82,7 +84,7 @@ def compare_instances(
     competitors = [read_competitor(records, name, metric) for name, records in chosen]
     unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
     of_unit = "" if task.is_framewise else f" of {unit}"  # events and segments are not counted in frames
-    return compare(
+    found = compare(
         [each for number, each in enumerate(competitors) if number != first],
         competitors[first],
         metric=metric,
@@ -92,6 +94,10 @@ def compare_instances(
         baseline_reason=reason,
         bounds=_bounds(task, metric),
     )
+    if rope == ROPE and math.isinf(found.largest_difference):
+        note = f"±{ROPE:g} suits shares, and this metric is none: give the difference that you would not care about (--rope)."
+        found = replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _bounds(task: Task, metric: str) -> Bounds | None:

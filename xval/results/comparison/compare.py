@@ -17,9 +17,9 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import ResultsError
+from xval.errors import ResultsError, counted
 from xval.results.comparison.figures import Competitor, FoldFigure
-from xval.results.comparison.outcome import LEVEL, Comparison, Pair
+from xval.results.comparison.outcome import LEVEL, ROPE, Comparison, Pair
 from xval.statistics.comparison import CorrectedT, SignFlip, bayesian_t, corrected_t, holm, sign_flip
 from xval.statistics.components import Components, variance_components
 from xval.statistics.differences import cut_difference
@@ -35,7 +35,7 @@ def compare(
     metric: str,
     figure: str,
     higher_is_better: bool,
-    rope: float = 0.01,
+    rope: float = ROPE,
     baseline_reason: str = "as chosen",
     bounds: Bounds | None = None,
 ) -> Comparison:
@@ -94,7 +94,7 @@ def _compare_pair(
     low, high = cut_difference(test.low, test.high, bounds)
     flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
     components = _components(own, other, differences)
-    notes = [f"Compared on {len(folds)} fold(s); left out: {left_out}."] if left_out else []
+    notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
     tested = [next(iter(of.values())).tested for of in own.values()]
     n_items = len({item for items in tested for item in items})
     n_repeats = tuple(sorted({len(of) for each in (own, other) for of in each.values()}))

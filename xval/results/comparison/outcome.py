@@ -15,6 +15,7 @@ from xval.statistics.components import Components
 from xval.statistics.planning import Study, least_detectable, planned_error
 
 LEVEL = 0.05
+ROPE = 0.01  # suits shares
 WANTED_POWER = 0.8
 SURE = 0.95  # from this probability on, instances are called practically equal
 

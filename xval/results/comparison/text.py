@@ -5,6 +5,7 @@ Comes in: a `Comparison`. Goes out: text.
 
 import math
 
+from xval.errors import counted
 from xval.results.comparison.outcome import LEVEL, SURE, WANTED_POWER, Comparison, Pair
 from xval.statistics.comparison import MOST_ITEMS_OF_EXACT_TEST, N_DRAWS
 
@@ -75,7 +76,10 @@ def describe_limits(comparison: Comparison) -> list[str]:
     for pair in comparison.pairs:
         for note in pair.notes:
             of_note.setdefault(note, []).append(pair.instance)
-    return [*comparison.notes, *(f"Instance {', '.join(names)}: {note}" for note, names in of_note.items())]
+    return [
+        *comparison.notes,
+        *(f"Instance{'s' * (len(names) > 1)} {', '.join(names)}: {note}" for note, names in of_note.items()),
+    ]
 
 
 def describe_plans(comparison: Comparison) -> list[str]:
@@ -167,15 +171,11 @@ def describe_to_publish(comparison: Comparison) -> str:
 
 
 def _comparisons(comparison: Comparison) -> str:
-    return _count(comparison.n_comparisons, "comparison")
+    return counted(comparison.n_comparisons, "comparison")
 
 
 def _seeds(number: int) -> str:
-    return _count(number, "seed")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return counted(number, "seed")
 
 
 def _capital(text: str) -> str:
@@ -188,7 +188,7 @@ def _interval(pair: Pair) -> str:
 
 def _range_of_counts(numbers: list[int], noun: str) -> str:
     low, high = min(numbers), max(numbers)
-    return _count(low, noun) if low == high else f"{low} to {_count(high, noun)}"
+    return counted(low, noun) if low == high else f"{low} to {counted(high, noun)}"
 
 
 def _range(numbers: list[float]) -> str:

@@ -63,7 +63,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column in range(len(_FIRST), last_column + 1):
         sheet.set_width(column, 10 if column == len(_FIRST) else 14)
     notes = (
-        f"{metric} on the clips of each item, from the fold that tests it (several deals: their mean); the worst item first.",
+        f"{metric} on the clips of each item, from the fold that tests it (fold_repeats: their mean); the worst item first.",
         "mean: over the instances that have tested every item, so that items compare; over all instances while there are none.",
     )
     sheet.put_notes(last_row + 2, notes)

@@ -52,7 +52,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             None if value is None or low is None else value - low, None if value is None or high is None else high - value,
         )  # fmt: skip
         for column, each in enumerate(values, start=1):
-            sheet.put(row, column, each, formats.get(column, ""))
+            sheet.put(row, column, each, formats.get(column, ""), *([cells.INDENTED] if isinstance(each, str) else []))
         sheet.link(row, 2, f"instance_{number}")
     last_row = _HEADER_ROW + len(numbers)
     for column, text in enumerate(header, start=1):

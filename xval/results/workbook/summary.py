@@ -38,9 +38,10 @@ _NOTES = (
     "Green: best mean of the column (bold), and every mean whose difference to it lies within its 95 % interval (corrected t).",
     "Blue: smallest standard deviation (bold), and every one that an F test at 5 % does not tell from it.",
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
-    "std: sample standard deviation over folds (n - 1), with several deals over the folds of all of them.",
+    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all deals.",
     "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
     "pooled, over items: the figure that interval and chance are of, if not the mean: of all test examples, or over items.",
+    "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
@@ -95,7 +96,7 @@ def _put_identity(sheet: Sheet, row: int, metric_dict: MetricDict, names: Sequen
     sheet.link(row, 1, f"instance_{number}")
     for column, name in enumerate(names[1:], start=2):
         if name in metric_dict["parameters"]:
-            sheet.put(row, column, cells.parameter_value(shown_parameter(metric_dict, name)))
+            sheet.put(row, column, cells.parameter_value(shown_parameter(metric_dict, name)), "", cells.LEFT)
 
 
 def _put_tall_header(sheet: Sheet, column: int, name: str, n_rows: int) -> None:

@@ -47,6 +47,16 @@ def test_a_baseline_may_be_named_and_is_not_compared_with_itself(experiment, bas
     assert (found.baseline, found.baseline_reason, [pair.instance for pair in found.pairs]) == ("1", "as chosen", ["3"])
 
 
+def test_the_baseline_of_some_instances_is_the_best_of_these(experiment):
+    assert compare_in(experiment, 1, 3).baseline_reason == "selected by the best mean validation accuracy of these"
+
+
+@pytest.mark.parametrize(("metric", "rope", "is_said"), [("accuracy", 0.01, False), ("loss", 0.01, True), ("loss", 0.2, False)])
+def test_a_rope_for_shares_is_questioned_for_a_metric_that_is_none(experiment, metric, rope, is_said):
+    limits = " ".join(describe_limits(compare_in(experiment, metric=metric, rope=rope)))
+    assert ("±0.01 suits shares, and this metric is none" in limits) is is_said
+
+
 def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experiment):
     (experiment.folder.path / "instance_901").mkdir()  # as by a try that was killed before it wrote its settings
 
@@ -162,7 +172,7 @@ def test_failed_missing_and_stale_folds_are_named(experiment, make_failure):
 
     assert list(found.pairs[0].of_folds) == [1]
     assert describe_limits(found)[0] == (
-        "Instance 1: Compared on 1 fold(s); left out: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
+        "Instance 1: Compared on 1 fold; left out: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
         "fold 3 (missing in the baseline, instance 4)."
     )
 

@@ -119,8 +119,6 @@ def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
 
     assert pair.planned(6, 3) == pytest.approx(pair.least_detectable)
     assert pair.planned(12, 5) < pair.planned(6, 5) < pair.planned(6, 3)
-    assert "12 items and 5 seeds: " in describe_plans(found)[0]
-
     first = [competitor(name, {k: v[0] for k, v in each.items()}) for name, each in (("2", own), ("1", other))]
     alone = compare_accuracy(first[:1], first[1])
     assert math.isnan(alone.pairs[0].planned(6, 5))
@@ -138,6 +136,15 @@ def test_more_seeds_find_more_where_the_fold_component_is_cut_at_0():
     assert pair.components.fold == 0
     assert pair.planned(4, 2) == pytest.approx(pair.least_detectable)
     assert pair.planned(4, 5) == pytest.approx(pair.least_detectable * math.sqrt(2 / 5))
+
+
+def test_more_seeds_never_find_less_than_those_of_now():
+    own = numbered([[0.5, 0.9], [0.9, 0.52], [0.5, 0.9], [0.9, 0.5]])  # steady over folds, by luck: seeds differ a lot
+    found = compare_accuracy([competitor("2", own)], competitor("1", numbered([[0.6, 0.6]] * 4)))
+
+    now, _, more_seeds, _ = map(float, re.findall(r" (0\.\d+)[;.]", describe_plans(found)[0]))
+
+    assert more_seeds < now
 
 
 def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
@@ -211,7 +218,7 @@ def test_with_four_items_the_sign_flip_cannot_be_significant_and_says_so():
     )
 
     assert {pair.flips.p for pair in found.pairs} == {0.125}
-    assert describe_limits(found) == ["Instance 2, 3: With 4 items the sign flip test cannot be significant (least p 0.125)."]
+    assert describe_limits(found) == ["Instances 2, 3: With 4 items the sign flip test cannot be significant (least p 0.125)."]
     assert [row[6] for row in table_rows(found)] == ["0.125 (!)", "0.125 (!)"]
 
 
@@ -240,7 +247,7 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
     assert list(found.pairs[0].of_folds) == [1, 2, 5]
     assert (found.pairs[0].mean, found.pairs[0].baseline_mean) == pytest.approx((0.7, 1.4 / 3))
     assert describe_limits(found)[0] == (
-        "Instance 2: Compared on 3 fold(s); left out: fold 3 (auc is undefined), fold 4 (failed: out of memory), "
+        "Instance 2: Compared on 3 folds; left out: fold 3 (auc is undefined), fold 4 (failed: out of memory), "
         "fold 6 (missing), fold 6 (missing in the baseline, instance 1)."
     )
 
