@@ -63,6 +63,7 @@ NEEDS = {
         "python experiments/exp1.py 1 7 0,1",
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 4",
     },
+    "a server": {"python experiments/search.py --set 'search_storage=postgresql://me:${PASSWORD}@host/searches'"},
     "a cluster": {
         "python experiments/exp1.py --executor slurm --set slurm_partition=gpu",
         "python experiments/exp1.py --executor ray --set ray_address=HOST:6379",
