@@ -53,6 +53,7 @@ NEEDS = {
         r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
         "python benchmarks/features.py FOLDER",
         "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
+        "python benchmarks/whole_job.py --digits FOLDER",
     },
     "a corpus with a column of languages": {
         "python experiments/exp1.py --where 'language == \"de\"'",
@@ -62,6 +63,10 @@ NEEDS = {
         "python experiments/exp1.py 3 7 0,1",
         "python experiments/exp1.py 1 7 0,1",
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 4",
+    },
+    "an experiment of the reader's": {
+        "python -m xval status FOLDER",
+        "python -m xval rebuild EXPERIMENT --metrics my_module.my_metric",
     },
     "a server": {"python experiments/search.py --set 'search_storage=postgresql://me:${PASSWORD}@host/searches'"},
     "a cluster": {
@@ -76,6 +81,11 @@ NEEDS = {
         "python benchmarks/offline_augmentation.py",
         "python benchmarks/embeddings.py --seconds 20 --threads 1",
         "python benchmarks/statistics_simulation.py",
+        "python benchmarks/systems.py bats",
+        "python benchmarks/plain_keras.py --quick",
+    },
+    "a GPU": {
+        "python benchmarks/gpu.py --backends jax --networks cnn_small crnn --precisions float32 --ways own host 1 2 4 8 8mps",
     },
 }
 
@@ -365,7 +375,8 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
             failed.append(f"{words}\n{ended.stdout[-1000:]}\n{ended.stderr[-2000:]}")
 
     def script(name, *words):
-        run(str(ROOT / name), *words, *(() if "--folds" in words else ("--folds", "1")), "--set", "num_epochs=1")
+        folds = () if "--folds" in words else ("--folds", "1")
+        run(str(ROOT / name), *words, *folds, "--set", "num_epochs=1", "--set", "warmup_epochs=0")
 
     write_audio(tmp_path)
     write_own_parts(tmp_path)
