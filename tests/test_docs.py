@@ -85,6 +85,8 @@ NEEDS = {
         "python benchmarks/plain_keras.py --quick",
     },
     "a GPU": {
+        "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",
+        "python experiments/fsdd.py 1 2 0 --repeats 3 --workers-per-gpu 8 --set backend=jax",
         "python benchmarks/gpu.py --backends jax --networks cnn_small crnn --precisions float32 --ways own host 1 2 4 8 8mps",
     },
 }
@@ -336,12 +338,16 @@ def write_audio(folder):
         soundfile.write(folder / path, 0.2 * tone + rng.normal(0, 0.02, tone.size), 8000)
 
     people = ("anna", "bob", "carl", "dora", "emil", "fay")
-    rows, events = [], []
+    rows, events, words = [], [], []
     for number, person in enumerate(people):
         for take in range(4):
             label, pitch_hz = (("cat", 400), ("dog", 900))[take % 2]
             path = f"my_recordings/{label}/{person}_{take:02}.wav"
             write(path, pitch_hz=pitch_hz + 20 * number)
+            words += [
+                {"path": path.removeprefix("my_recordings/"), "start_s": start, "end_s": start + 0.07, "label": "word"}
+                for start in (0.05, 0.38)
+            ]
             rows.append({"file": path, "speaker": person, "emotion": ("happy", "sad")[take % 2], "age": 20 + 7 * number + take})
             write(f"my_words/{person}_{('yes', 'no')[take % 2]}_{take}.wav", pitch_hz=300 * (take % 2 + 1) + 20 * number)
             write(f"recordings/{take}_{person}_{take}.wav", pitch_hz=200 * (take + 1) + 20 * number)
@@ -357,6 +363,7 @@ def write_audio(folder):
     tags.loc[clips["age"] % 3 == 0, "label"] += ";loud"
     tags.to_csv(folder / "tags.csv", index=False)
     pd.DataFrame(events).to_csv(folder / "my_events.csv", index=False)
+    pd.DataFrame(words).to_csv(folder / "words.csv", index=False)
     (folder / "FOLDER_OF_THE_RECORDINGS").symlink_to(folder / "recordings")
     write("CLIP.wav")
     write("LONG.wav", seconds=10)
