@@ -99,7 +99,7 @@ def run_python(folder: Path, *arguments: str, exit_code: int = 0) -> subprocess.
     """Run Python in a folder on the code that this file belongs to.
 
     Raises:
-        RuntimeError: The exit code is another one than is expected.
+        RuntimeError: The exit code is not the expected one.
     """
     variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     ended = subprocess.run([sys.executable, *arguments], cwd=folder, env=variables, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Jobs of the benchmarks of devices: as many as are wanted, each on items of its own."""
+"""Jobs of the benchmarks of devices."""
 
 from importlib import import_module
 from pathlib import Path
