@@ -34,8 +34,8 @@ def make_jobs(
 
     Args:
         results: The folder of the experiment.
-        store_folder: A feature store of at least n_folds + 2 items.
-        n_folds: Number of folds.
+        store_folder: A feature store of three items or more.
+        n_folds: Number of folds; those beyond the items leave the same out again.
         parameters: Of the experiment.
         options: Of the architecture.
     """
@@ -43,8 +43,9 @@ def make_jobs(
     items = store.open_store(Path(store_folder)).items
     jobs = []
     for number in range(1, n_folds + 1):
-        training = tuple(item for place, item in enumerate(items) if place not in (number, number + 1))
-        fold = Fold(number, training, (items[number],), (items[number + 1],))
+        left_out = items[number % len(items)], items[(number + 1) % len(items)]
+        training = tuple(item for item in items if item not in left_out)
+        fold = Fold(number, training, left_out[:1], left_out[1:])
         names = instance.settings_hash, "folds", job_seed(1, number)
         jobs.append(Job(str(results), str(ROOT), store_folder, 1, fold, instance.settings, instance.options, *names))
     return jobs

@@ -95,15 +95,15 @@ def run_script(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return run_python(folder, "tones.py", *arguments)
 
 
-def run_python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_python(folder: Path, *arguments: str, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder on the code that this file belongs to.
 
     Raises:
-        RuntimeError: The exit code is not 0.
+        RuntimeError: The exit code is not the expected one.
     """
     variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     ended = subprocess.run([sys.executable, *arguments], cwd=folder, env=variables, capture_output=True, text=True, check=False)
-    if ended.returncode:
+    if ended.returncode != exit_code:
         raise RuntimeError(
             f"{' '.join(arguments)}: exit code {ended.returncode}\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}"
         )

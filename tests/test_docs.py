@@ -53,6 +53,7 @@ NEEDS = {
         r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
         "python benchmarks/features.py FOLDER",
         "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
+        "python benchmarks/whole_job.py --digits FOLDER",
     },
     "a corpus with a column of languages": {
         "python experiments/exp1.py --where 'language == \"de\"'",
@@ -63,6 +64,11 @@ NEEDS = {
         "python experiments/exp1.py 1 7 0,1",
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 4",
     },
+    "an experiment of the reader's": {
+        "python -m xval status FOLDER",
+        "python -m xval rebuild EXPERIMENT --metrics my_module.my_metric",
+    },
+    "a server": {"python experiments/search.py --set 'search_storage=postgresql://me:${PASSWORD}@host/searches'"},
     "a cluster": {
         "python experiments/exp1.py --executor slurm --set slurm_partition=gpu",
         "python experiments/exp1.py --executor ray --set ray_address=HOST:6379",
@@ -75,6 +81,13 @@ NEEDS = {
         "python benchmarks/offline_augmentation.py",
         "python benchmarks/embeddings.py --seconds 20 --threads 1",
         "python benchmarks/statistics_simulation.py",
+        "python benchmarks/systems.py bats",
+        "python benchmarks/plain_keras.py --quick",
+    },
+    "a GPU": {
+        "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",
+        "python experiments/fsdd.py 1 2 0 --repeats 3 --workers-per-gpu 8 --set backend=jax",
+        "python benchmarks/gpu.py --backends jax --networks cnn_small crnn --precisions float32 --ways own host 1 2 4 8 8mps",
     },
 }
 
@@ -325,12 +338,16 @@ def write_audio(folder):
         soundfile.write(folder / path, 0.2 * tone + rng.normal(0, 0.02, tone.size), 8000)
 
     people = ("anna", "bob", "carl", "dora", "emil", "fay")
-    rows, events = [], []
+    rows, events, words = [], [], []
     for number, person in enumerate(people):
         for take in range(4):
             label, pitch_hz = (("cat", 400), ("dog", 900))[take % 2]
             path = f"my_recordings/{label}/{person}_{take:02}.wav"
             write(path, pitch_hz=pitch_hz + 20 * number)
+            words += [
+                {"path": path.removeprefix("my_recordings/"), "start_s": start, "end_s": start + 0.07, "label": "word"}
+                for start in (0.05, 0.38)
+            ]
             rows.append({"file": path, "speaker": person, "emotion": ("happy", "sad")[take % 2], "age": 20 + 7 * number + take})
             write(f"my_words/{person}_{('yes', 'no')[take % 2]}_{take}.wav", pitch_hz=300 * (take % 2 + 1) + 20 * number)
             write(f"recordings/{take}_{person}_{take}.wav", pitch_hz=200 * (take + 1) + 20 * number)
@@ -346,6 +363,7 @@ def write_audio(folder):
     tags.loc[clips["age"] % 3 == 0, "label"] += ";loud"
     tags.to_csv(folder / "tags.csv", index=False)
     pd.DataFrame(events).to_csv(folder / "my_events.csv", index=False)
+    pd.DataFrame(words).to_csv(folder / "words.csv", index=False)
     (folder / "FOLDER_OF_THE_RECORDINGS").symlink_to(folder / "recordings")
     write("CLIP.wav")
     write("LONG.wav", seconds=10)
@@ -364,7 +382,8 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
             failed.append(f"{words}\n{ended.stdout[-1000:]}\n{ended.stderr[-2000:]}")
 
     def script(name, *words):
-        run(str(ROOT / name), *words, *(() if "--folds" in words else ("--folds", "1")), "--set", "num_epochs=1")
+        folds = () if "--folds" in words else ("--folds", "1")
+        run(str(ROOT / name), *words, *folds, "--set", "num_epochs=1", "--set", "warmup_epochs=0")
 
     write_audio(tmp_path)
     write_own_parts(tmp_path)

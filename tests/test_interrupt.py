@@ -35,7 +35,7 @@ def wait_for(condition, seconds):
 def test_ctrl_c_leaves_no_process(tmp_path):
     folder = tmp_path / "below"
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--basetemp", str(folder), "tests/test_resilience.py"]
-    chosen = ["-k", "two_runs_of_one_experiment or the_same_command_twice"]
+    chosen = ["-m", "slow or not slow", "-k", "two_runs_of_one_experiment or the_same_command_twice"]
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen([*command, *chosen], cwd=ROOT, start_new_session=True, stdout=log, stderr=log)
     try:

@@ -119,7 +119,7 @@ def test_a_worker_and_a_run_that_are_ended_go_on_inside_the_fold(project):
     wait_for_epoch(project, 100)
     running.send_signal(signal.SIGTERM)
     printed = running.communicate(timeout=60)[0]
-    assert running.returncode == 130, printed
+    assert running.returncode == 128 + signal.SIGTERM, printed
     status = project.run_module("xval", "status", str(project.results)).stdout
     again = project.run("--folds", "1", "--workers", "1")
 
