@@ -42,12 +42,13 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
         except ResultsError as error:
             findings.faults.append(str(error))
             continue
+        replaced = evidence.folder.replaced_jobs(instance)
         for key, copied in (pair for metric_dict in found for pair in jobs_of(metric_dict).items()):
             if copied["status"] != "done":
                 continue
             if key in records and not _has(copied["metrics"], records[key]["metrics"]):
                 findings.faults.append(f"{key}: metrics.json has other figures than record.json; python -m xval rebuild")
-            elif not (place := evidence.folder.fold_folder(*key)).exists():
+            elif key not in replaced and not (place := evidence.folder.fold_folder(*key)).exists():
                 findings.faults.append(
                     f"{key}: metrics.json has its figures, but {place} is not there; put it back, or run the experiment again"
                 )

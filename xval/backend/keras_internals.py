@@ -144,11 +144,10 @@ def forget_traced_gradients() -> None:
 
 @contextmanager
 def kernels_kept(*, kept: bool = True) -> Iterator[None]:
-    """Have TensorFlow keep what it has made ready to run, or not, where Keras drops it within this block.
+    """Within this block, prevent Keras from emptying TensorFlow's cache of functions that are ready to run; False: let it.
 
-    `keras.utils.set_random_seed` and `keras.backend.clear_session` do; then each function is optimised anew when it runs next,
-    half a second for a fold of a small network. Kernels with seeds of TensorFlow's own, which Keras's layers do not have, would
-    go on with their numbers. There is no public way to set a seed alone.
+    `keras.utils.set_random_seed` and `keras.backend.clear_session` do, and each function is optimised anew when it runs next:
+    half a second for a fold of a small network. There is no public way to set a seed alone.
     """
     context: Any = sys.modules.get("tensorflow.python.eager.context") if kept else None
     if context is None:
@@ -163,15 +162,24 @@ def kernels_kept(*, kept: bool = True) -> Iterator[None]:
 
 
 def drop_kernels() -> None:
-    """Drop what `kernels_kept` has kept; `keras.backend.clear_session` is public, but forgets the names of layers too."""
+    """Empty TensorFlow's cache of functions; `keras.backend.clear_session` is public, but forgets the names of layers too."""
     if context := sys.modules.get("tensorflow.python.eager.context"):
         context.context().clear_kernel_cache()
 
 
 def has_drawn_seeds(seed: int) -> bool:
-    """Return whether TensorFlow has drawn a seed since `keras.utils.set_random_seed(seed)`; its public `get_seed` draws one."""
-    context: Any = sys.modules.get("tensorflow.python.eager.context")
-    return context is not None and bool(context.context()._rng.getstate() != Random(seed).getstate())  # noqa: S311
+    """Return whether TensorFlow, as the backend, has drawn seeds since `keras.utils.set_random_seed(seed)`, or for a function.
+
+    A function would go on with the numbers and the seed of the fold for which it was traced. The public `get_seed` draws one.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return False
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import random_seed
+
+    return bool(random_seed._graph_to_seed_dict) or context.context()._rng.getstate() != Random(seed).getstate()  # noqa: S311
 
 
 def scale_updates(optimizer: "keras.optimizers.Optimizer") -> None:

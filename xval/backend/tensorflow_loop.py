@@ -46,11 +46,12 @@ class LoopedSteps:
     def train_epoch(self, iterator: Iterator[tuple[Any, ...]]) -> dict[str, Any]:
         """Train an epoch; as `keras.Model.train_function` on TensorFlow."""
         given, *labels = next(iterator)
+        n_given = len(given)
 
         def train(*epoch: tf.Tensor) -> None:
             def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
                 values = [self._batch(each, number) for each in epoch]
-                self._model.train_step((self.held.examples(values[: len(given)]), *values[len(given) :]))
+                self._model.train_step((self.held.examples(values[:n_given]), *values[n_given:]))
                 return (number + 1,)
 
             n_steps = self._n_steps(epoch[0])

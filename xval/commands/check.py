@@ -16,13 +16,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.audit import audit
-from xval.audit.verdict import Verdict
 from xval.results.folder import ExperimentFolder, find_experiment
+
+if TYPE_CHECKING:
+    from xval.audit.verdict import Verdict
 
 SUMMARY = "audit an experiment for leakage, with a verdict per rule"
 
@@ -48,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ResultsError: The folder is no experiment's.
     """
+    from xval.audit import audit  # here, because it loads pandas
+
     folder = find_experiment(options.folder)
     verdicts = audit(folder, options.data_folder)
     if options.json:
@@ -58,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_FAILED if any(verdict.state == "FAILED" for verdict in verdicts) else 0
 
 
-def _print(folder: ExperimentFolder, verdicts: Sequence[Verdict]) -> None:
+def _print(folder: ExperimentFolder, verdicts: "Sequence[Verdict]") -> None:
     console = make_console()
     console.print(Text(f"{folder.path}\n"))
     for verdict in verdicts:

@@ -1,4 +1,4 @@
-"""Write what stands before any training: the folds, the settings, the code and the feature stores.
+"""Write what must exist before any training: the folds, the settings, the code and the feature stores.
 
 Comes in: a plan, and the script that declares its instances. Goes out: the jobs that are to run.
 """

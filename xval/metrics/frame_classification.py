@@ -99,7 +99,7 @@ def _best_macro_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Cha
 
 
 def _mean_share(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001
-    return Chance(float(shares.mean()), "any answer that does not depend on the audio")
+    return Chance(float(shares.mean()), "the same answer to all frames")
 
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_chance_accuracy)

@@ -27,8 +27,7 @@ class Chance(NamedTuple):
     Attributes:
         value: Of the metric.
         strategy: In words.
-        answer: float (n_outputs,), what it answers to every example, where the mean of the metric over items is not the mean of
-            the chance levels of the items: those would be of other answers.
+        answer: float (n_outputs,), the one answer that it gives to every example. None: the level is that of no certain answer.
     """
 
     value: float

@@ -158,7 +158,8 @@ def _measure(
         elif n_values <= MOST_VALUES_OF_INTERVAL:
             interval = _pooled_interval(metric, repeats)
         chance = metric.chance and metric.chance(targets, weights[of])
-        if chance and of == "items" and not metric.is_mean:
+        # Chance of frames, and of metrics of the user's own, names one answer to all items.
+        if chance and of == "items" and not (metric.is_mean or task.is_framewise or name in further):
             chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
         if name in further and chance is None:
             groups = rows if of == "items" else [np.arange(len(targets))]
@@ -222,9 +223,9 @@ def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:
 
 
 def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return which groups of examples lack some class that others have, or have one value of a number: bool (n_groups,).
+    """Return which groups of examples lack some class that others have, or in which a target number is constant.
 
-    The groups are numbered from 0 without gaps.
+    The groups are numbered from 0 without gaps: bool (n_groups,).
     """
     n_groups = int(groups.max()) + 1
     if task.has_clip_numbers:

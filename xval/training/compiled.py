@@ -114,7 +114,7 @@ class WarmModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         With a loss, an optimizer, callbacks or layers of the user's own it is compiled anew for each fold, since they may hold
-        what is in no variable; likewise where TensorFlow has drawn from the seed, which Keras's layers do not do.
+        what is in no variable; likewise where something draws by a seed of TensorFlow's own, which Keras's layers do not do.
 
         Args:
             new: Of `compile_model`; it must not be used afterwards.
@@ -138,11 +138,11 @@ class WarmModel:
 
     def forget(self) -> None:
         """Keep nothing: the next model is compiled anew."""
-        if self._kept is not None:
-            drop_kernels()
-            for model in (self._kept.whole, self._kept.fitted):
+        kept, self._chosen, self._key, self._kept = self._kept, None, None, None
+        if kept is not None:
+            for model in (kept.whole, kept.fitted):
                 on_device.release(model)
-        self._chosen = self._key = self._kept = None
+            drop_kernels()
 
 
 WARM_MODEL = WarmModel()

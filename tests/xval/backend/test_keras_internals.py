@@ -8,6 +8,7 @@ TRIED_WITH.
 import gc
 import importlib.metadata
 import sys
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -279,10 +280,14 @@ def test_seeds_and_sessions_drop_kernels_only_where_they_are_not_kept(kept, n_dr
     assert len(dropped) == n_dropped + 1
 
 
-def test_a_seed_that_an_operation_of_tensorflow_has_drawn_is_noticed():
+@pytest.mark.parametrize("draw", [tf.random.normal, tf.function(tf.random.normal)])
+def test_a_seed_that_an_operation_of_tensorflow_has_drawn_is_noticed(draw, monkeypatch):
+    graphs = sys.modules["tensorflow.python.framework.random_seed"]
+    monkeypatch.setattr(graphs, "_graph_to_seed_dict", WeakKeyDictionary())  # other tests have their own functions
     keras.utils.set_random_seed(1)
-    keras.layers.Dense(2).build((None, 3))
+    layer = keras.layers.Dropout(0.5)
+    tf.function(layer)(tf.ones((2, 3)), training=True)
     assert not has_drawn_seeds(1)
 
-    tf.random.normal(())
+    draw(())
     assert has_drawn_seeds(1)

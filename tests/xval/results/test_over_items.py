@@ -8,12 +8,14 @@ import pytest
 import xval
 from xval import metrics
 from xval.json_files import read_json
+from xval.results import tested_examples
 from xval.results.findings import find_findings
 from xval.results.job_key import JobKey
-from xval.results.over_items import measure_over_items
+from xval.results.over_items import _measure, measure_over_items
 from xval.results.ranking import format_test, summary_table
 from xval.results.rebuild import read_metric_dicts, rebuild
 from xval.results.summary import chance_level, item_figure
+from xval.settings.tasks import find_task
 from xval.statistics.intervals import mean_interval
 
 
@@ -161,6 +163,20 @@ def test_chance_of_a_mean_over_items_is_what_the_answer_reaches_in_each(make_res
     assert figures["rmse"]["chance"] == pytest.approx(np.mean(of_mean))
     assert figures["r2"]["chance"] == pytest.approx(np.mean([1 - error**2 for error in of_mean]))
     assert figures["ccc"]["chance"] == 0
+
+
+def test_chance_of_a_mean_over_recordings_is_that_of_one_answer_to_all_frames():
+    """The most frequent event of each recording is another one."""
+    targets = np.repeat([0, 1, 2, 0, 1, 2], [20, 70, 10, 20, 10, 70])  # 0: background
+    recordings = np.repeat([1, 2], 100)
+    answers = np.eye(3, dtype=np.float32)[targets]
+    tested = tested_examples.TestedExamples(recordings, recordings, recordings, targets, answers)
+
+    figures = _measure(find_task("frame_classification"), [tested], None, {}, ["f1", "precision"])
+
+    assert (figures["f1"]["of"], figures["precision"]["of"]) == ("items", "items")
+    assert figures["f1"]["chance"] == pytest.approx(2 * 80 / (160 + 200))
+    assert figures["precision"]["chance"] == pytest.approx(80 / 200)
 
 
 def test_figures_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, tmp_path):

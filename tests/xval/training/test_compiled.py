@@ -1,7 +1,9 @@
 """One compiled model for all folds of an instance: results as from a fresh process, and no reuse where that is not sure."""
 
 import json
+import sys
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -69,8 +71,13 @@ def opened(tmp_path):
 
 
 @pytest.fixture
-def compiled(opened, make_settings, make_options):
+def compiled(opened, make_settings, make_options, monkeypatch):
     """Return a function that gives what `WarmModel.take` takes: a compiled model, its settings, options and seed."""
+    if keras.backend.backend() == "tensorflow":  # other tests have functions that draw
+        import tensorflow as tf  # noqa: F401 - its modules
+
+        graphs = sys.modules["tensorflow.python.framework.random_seed"]
+        monkeypatch.setattr(graphs, "_graph_to_seed_dict", WeakKeyDictionary())
 
     def compiled(seed=0, own_layer=False, draw=lambda: None, **changes):
         keras.backend.clear_session()

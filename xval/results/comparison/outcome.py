@@ -83,7 +83,7 @@ class Pair:
         """Return the smallest true difference that a study of another size would find with a probability of 80 %.
 
         As many items are tested per fold as now. The standard error is that of the test, times what the components say that
-        it changes by: a component that is cut at 0 makes no study of the present size another one.
+        it changes by, so that for the present size this is `least_detectable`, also where a component was cut at 0.
 
         Returns:
             The difference; NaN where it is not known: other repeats are planned from one repeat, or no deviation is known.

@@ -63,7 +63,7 @@ def describe_baseline(comparison: Comparison) -> str:
 def describe_columns(comparison: Comparison) -> str:
     """Return what the columns of the table say that need a word."""
     if not comparison.n_comparisons:
-        return "There is no p and no probability: no deviation between folds can be estimated."
+        return "No t test and no probability: no deviation between folds can be estimated. p items needs none."
     return (
         f"Report p Holm, which is adjusted for {_comparisons(comparison)}. Better, equal, worse: how probable each is; equal: "
         f"a difference within ±{comparison.rope:g} (--rope)."

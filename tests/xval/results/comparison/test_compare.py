@@ -233,7 +233,7 @@ def test_one_fold_is_not_tested():
     assert "on the same 1 fold of 1 item, one seed per fold." in published
     for claimed in ("nan", "Differences per fold were tested", "posterior", "Nadeau", "1 items"):
         assert claimed not in published
-    assert describe_columns(found).startswith("There is no p")
+    assert describe_columns(found).startswith("No t test")
 
 
 def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
