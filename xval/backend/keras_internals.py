@@ -7,7 +7,7 @@ what to look at.
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -106,8 +106,7 @@ def in_shapes_alone() -> bool:
     return bool(_WITHIN)
 
 
-@contextmanager
-def torch_generators_by(make: Callable[[Any], Any]) -> Iterator[None]:
+def torch_generators_by(make: Callable[[Any], Any]) -> AbstractContextManager[None]:
     """Have `keras.random` on torch draw from other generators within this block.
 
     Keras makes a generator for each draw, with a seed that it fetches from the device; there is no public way to give it one.
@@ -117,12 +116,17 @@ def torch_generators_by(make: Callable[[Any], Any]) -> Iterator[None]:
     """
     from keras.src.backend.torch import random
 
-    own = random.torch_seed_generator
-    random.torch_seed_generator = make
+    return _replaced(random, "torch_seed_generator", make)
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    own = getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        random.torch_seed_generator = own
+        setattr(owner, name, own)
 
 
 def forget_traced_gradients() -> None:
@@ -130,10 +134,8 @@ def forget_traced_gradients() -> None:
 
     A part of TensorFlow that has a gradient of its own (some of its losses and layers have) registers it anew in every function
     that is traced, and never takes it back; the gradient holds the whole graph, about 9 MB for each fit of a small network. A
-    function that has been traced with its gradient, as a training step is, goes on working.
-
-    There is no public way to take a gradient back. Where TensorFlow keeps its gradients elsewhere, nothing happens, and
-    max_worker_memory_mb bounds the memory of a worker.
+    function that has been traced with its gradient, as a training step is, goes on working. There is no public way; where
+    TensorFlow keeps its gradients elsewhere, nothing happens, and max_worker_memory_mb bounds the memory of a worker.
     """
     ops = sys.modules.get("tensorflow.python.framework.ops")
     registered: Any = getattr(getattr(ops, "gradient_registry", None), "_registry", None)
@@ -142,23 +144,14 @@ def forget_traced_gradients() -> None:
             del registered[name]
 
 
-@contextmanager
-def kernels_kept(*, kept: bool = True) -> Iterator[None]:
+def kernels_kept(*, kept: bool = True) -> AbstractContextManager[None]:
     """Within this block, prevent Keras from emptying TensorFlow's cache of functions that are ready to run; False: let it.
 
     `keras.utils.set_random_seed` and `keras.backend.clear_session` do, and each function is optimised anew when it runs next:
     half a second for a fold of a small network. There is no public way to set a seed alone.
     """
-    context: Any = sys.modules.get("tensorflow.python.eager.context") if kept else None
-    if context is None:
-        yield
-        return
-    drop = context.pywrap_tfe.TFE_ContextClearCaches
-    context.pywrap_tfe.TFE_ContextClearCaches = lambda _: None
-    try:
-        yield
-    finally:
-        context.pywrap_tfe.TFE_ContextClearCaches = drop
+    context: Any = sys.modules.get("tensorflow.python.eager.context")
+    return _replaced(context.pywrap_tfe, "TFE_ContextClearCaches", lambda _: None) if kept and context else nullcontext()
 
 
 def drop_kernels() -> None:
