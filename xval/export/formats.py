@@ -53,7 +53,7 @@ class Format:
         """
         if missing := [name for name in self.packages if find_spec(name) is None]:
             raise SettingsError(
-                f"--format {self.name} needs {', '.join(missing)}: not installed. "
+                f"--format {self.name} needs packages that are not installed: {', '.join(missing)}. "
                 f"Install what exports need: {how_to_install('export')}"
             )
 
