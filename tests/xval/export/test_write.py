@@ -265,7 +265,9 @@ def test_wrong_formats_names_and_missing_packages_are_refused(fold, tmp_path, mo
     with pytest.raises(SettingsError, match=r"--output .*out\.pb: .*ends in \.tflite"):
         export_model(fold, "tflite", tmp_path / "out.pb")
     monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "tf2onnx" else object())
-    with pytest.raises(SettingsError, match=r"--format onnx needs packages that are not installed: tf2onnx\. .*pip install -e '\.\[export\]'"):
+    with pytest.raises(
+        SettingsError, match=r"--format onnx needs packages that are not installed: tf2onnx\. .*pip install -e '\.\[export\]'"
+    ):
         export_model(fold, "onnx", tmp_path / "out.onnx")
     assert not list(tmp_path.glob("*out*"))
 
