@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from preprocessing.annotations.labels import count_frame_samples, resolve_recordings
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
-from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
+from preprocessing.store.moments import DAMAGE
+from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule, quoted
 from xval.data.examples import WaveformExamples
 from xval.errors import XvalError, brief

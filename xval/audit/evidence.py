@@ -4,7 +4,6 @@ Comes in: a results folder and the folder of corpora. Goes out: `Evidence`, or a
 """
 
 import hashlib
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
+from preprocessing.store.moments import DAMAGE
 from xval.errors import CorpusError, ResultsError, SettingsError, brief
 from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import Clips, read_clips_of
@@ -38,9 +38,6 @@ from xval.settings.schema import Settings
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-"""What libraries raise for damaged files; pyarrow's errors are subclasses of these."""
 
 
 class NotCheckableError(Exception):

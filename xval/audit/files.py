@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from preprocessing.store.checksums import find_damage
-from xval.audit.evidence import DAMAGE, Evidence, JobEvidence, NotCheckableError
+from preprocessing.store.moments import DAMAGE
+from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import ResultsError, brief
 from xval.saved_models.description import ModelDescription, read_description

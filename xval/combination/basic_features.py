@@ -7,7 +7,6 @@ it. The key is a hash of the examples and of what the features are.
 import hashlib
 import json
 import math
-import zipfile
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from functools import partial
@@ -24,14 +23,13 @@ from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore
 from preprocessing.store.make import read_clip
+from preprocessing.store.moments import DAMAGE
 from xval.combination.short_term import FEATURE_NAMES, SHORT_TERM_VERSION, basic_features
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.errors import CorpusError
 
 ExamplesOfClips: TypeAlias = StoredExamples | WaveformExamples
 """Examples that are clips or windows of them; frames of recordings have labels of their own and are not combined."""
-
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 
 
 class _Clip(NamedTuple):
@@ -108,7 +106,7 @@ def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: p
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             features: NDArray[np.float32] = arrays["features"]
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
     if features.shape != (len(everything), len(FEATURE_NAMES)) or features.dtype != np.float32:
         raise CorpusError(f"{path}: damaged ({features.dtype} {features.shape}). {remedy}")

@@ -63,14 +63,21 @@ def test_audio_that_has_changed_is_refused_and_nothing_is_left(tones, tone_store
     assert not list(tone_store.folder.glob("*basic_*"))
 
 
-def test_a_file_that_is_missing_or_damaged_says_what_to_do(tones, tone_store):
+def mark_as_encrypted(content):
+    """Set a bit in which a zip file says that its members are encrypted."""
+    place = content.index(b"PK\x01\x02") + 8
+    return content[:place] + bytes([content[place] | 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:100], mark_as_encrypted])
+def test_a_file_that_is_missing_or_damaged_says_what_to_do(tones, tone_store, damage):
     corpus, settings = tones
     examples = all_examples(tone_store, settings, ("s2",))
     with pytest.raises(CorpusError, match="run the experiment again"):
         read_basic_features(tone_store, settings, examples.table)
     make_basic_features(corpus, tone_store, settings)
     (path,) = tone_store.folder.glob("basic_*.npz")
-    path.write_bytes(path.read_bytes()[:100])
+    path.write_bytes(damage(path.read_bytes()))
 
     with pytest.raises(CorpusError, match="missing or damaged"):
         read_basic_features(tone_store, settings, examples.table)
