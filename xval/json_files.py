@@ -143,7 +143,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         replace(temporary, path)
-    flush(path.parent)
+        flush(path.parent)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 
@@ -42,6 +43,21 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path, monkeypatch):
 
     assert read_json(path) == {"a": 1}
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["x.json"]
+
+
+def test_a_folder_that_the_disk_refuses_to_write_names_the_file(tmp_path, monkeypatch):
+    path, whole = tmp_path / "x.json", os.fsync
+
+    def full_for_folders(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(28, "No space left on device")
+        whole(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_for_folders)
+    with pytest.raises(OSError, match="No space left") as refused:
+        write_atomically(path, b"{}")
+
+    assert refused.value.filename == str(path)
 
 
 @pytest.mark.parametrize("refusal", [OSError(28, "No space left on device"), OSError("8 requested and 0 written")])
