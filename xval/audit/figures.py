@@ -14,7 +14,7 @@ from xval import metrics
 from xval.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.audit.verdict import Findings, Rule
 from xval.errors import ResultsError, XvalError
-from xval.results.rebuild import is_stale, read_metric_dicts
+from xval.results.rebuild import read_metric_dicts
 from xval.results.repeats import jobs_of
 from xval.results.summary import value_of
 from xval.results.tested_examples import TestedExamples, read_fold
@@ -33,8 +33,6 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
             if differing:
                 more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
                 findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
-    if is_stale(evidence.folder):
-        return  # a fold has ended since; the next run or rebuild follows
     records = {job.key: job.record for job in evidence.jobs}
     for instance in evidence.folder.instances():
         try:
@@ -43,15 +41,21 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
             findings.faults.append(str(error))
             continue
         replaced = evidence.folder.replaced_jobs(instance)
+        written_ns = (evidence.folder.instance_folder(instance) / "metrics.json").stat().st_mtime_ns if found else 0
         for key, copied in (pair for metric_dict in found for pair in jobs_of(metric_dict).items()):
-            if copied["status"] != "done":
+            place = evidence.folder.fold_folder(*key)
+            if copied["status"] != "done" or key in replaced:
                 continue
-            if key in records and not _has(copied["metrics"], records[key]["metrics"]):
-                findings.faults.append(f"{key}: metrics.json has other figures than record.json; python -m xval rebuild")
-            elif key not in replaced and not (place := evidence.folder.fold_folder(*key)).exists():
+            if not place.exists():
                 findings.faults.append(
                     f"{key}: metrics.json has its figures, but {place} is not there; put it back, or run the experiment again"
                 )
+            elif (
+                key in records
+                and place.stat().st_mtime_ns <= written_ns  # it has not ended again since
+                and not _has(copied["metrics"], records[key]["metrics"])
+            ):
+                findings.faults.append(f"{key}: metrics.json has other figures than record.json; python -m xval rebuild")
 
 
 def _differing(job: JobEvidence) -> Iterator[str]:

@@ -19,7 +19,8 @@ from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.ranking import rank_instances
-from xval.results.rebuild import is_stale, read_metric_dicts, rebuild
+from xval.results.rebuild import read_metric_dicts
+from xval.results.staleness import rebuild_if_stale
 from xval.settings.tasks import find_task
 from xval.terminal import write_line
 
@@ -66,9 +67,8 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(
             "instances and --baseline are those of the table: add --latex or --markdown. A page has all instances."
         )
-    if is_stale(folder):
-        for line in rebuild(folder):
-            write_line(f"left out: {line}", sys.stderr)
+    for line in rebuild_if_stale(folder):
+        write_line(f"left out: {line}", sys.stderr)
     if is_table:
         _print_table(folder, options)
         return 0

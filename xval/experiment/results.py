@@ -12,7 +12,7 @@ from preprocessing.console import make_console
 from xval.errors import ResultsError
 from xval.report.request import PageRequest
 from xval.report.write import write_page
-from xval.results import rebuild
+from xval.results import rebuild, staleness
 from xval.results.folder import find_experiment
 from xval.results.ranking import rank_instances, summary_table
 from xval.settings.resolve import describe_numbers
@@ -117,8 +117,7 @@ class Results:
         Raises:
             ResultsError: No fold is finished, or a file is damaged.
         """
-        if rebuild.is_stale(self._experiment):
-            rebuild.rebuild(self._experiment)
+        staleness.rebuild_if_stale(self._experiment)
         return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit))
 
     def refit(

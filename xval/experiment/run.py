@@ -30,7 +30,7 @@ from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_plan
 from xval.jobs.stages import in_stages
-from xval.results import rebuild
+from xval.results import rebuild, staleness
 from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
@@ -109,9 +109,9 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
-        if is_restored or rebuild.is_stale(folder, put_there=True):
+        if is_restored or staleness.is_stale(folder, put_there=True):
             print_damaged(rebuild.rebuild(folder), console)
-        if rebuild.is_page_stale(folder):
+        if staleness.is_page_stale(folder):
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)

@@ -94,7 +94,9 @@ def _latex_cell(found: Estimate, mark: str) -> str:
 
 def _name(metric_dict: MetricDict) -> str:
     settings = settings_of(metric_dict)
-    return f"{metric_dict['instance']} {settings.comment_1 or settings.architecture}"
+    done, total = metric_dict["folds_done"], metric_dict["folds_total"]
+    unfinished = "" if done == total else f" ({done} of {total} folds)"
+    return f"{metric_dict['instance']} {settings.comment_1 or settings.architecture}{unfinished}"
 
 
 def _title(column: MainColumn, higher_is_better: bool | None) -> str:

@@ -124,25 +124,6 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def is_stale(folder: ExperimentFolder, *, put_there: bool = False) -> bool:
-    """Return whether a derived file is missing, or older than a fold folder (or its move here), folds or added metrics."""
-    if not folder.workbook.exists():
-        return True
-    built_ns = folder.workbook.stat().st_mtime_ns
-    shared = (folder.folds_file, folder.added_metrics)
-    return any(path.exists() and path.stat().st_mtime_ns > built_ns for path in shared) or any(
-        (changed_ns := folder.last_change_ns(instance, put_there=put_there)) > built_ns
-        or (changed_ns and not (folder.instance_folder(instance) / "metrics.json").exists())
-        for instance in folder.instances()
-    )
-
-
-def is_page_stale(folder: ExperimentFolder) -> bool:
-    """Return whether report.html is missing, or older than the workbook, as after a run that was interrupted at its end."""
-    page, workbook = folder.page, folder.workbook
-    return not page.exists() or (workbook.exists() and page.stat().st_mtime_ns < workbook.stat().st_mtime_ns)
-
-
 def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
     """Return the metric dicts of the instances that have one, without their histories, which would fill the memory.
 

@@ -57,8 +57,9 @@ def test_a_metric_dict_of_other_records_is_named(copy):
     assert "metrics.json has other figures than record.json" in copy.faults_of_only("figures")
 
 
-def test_a_fold_that_was_moved_away_is_missed(copy):
+def test_a_fold_that_was_moved_away_is_missed_whatever_was_written_since(copy):
     copy.fold(1, 2).rename(copy.results.parent / "elsewhere")
+    (copy.fold(1, 1) / "explanations").mkdir()
 
     assert "instance 1, fold 2: metrics.json has its figures, but " in copy.faults_of_only("figures")
 

@@ -14,7 +14,8 @@ from xval.results.comparison.choose import compare_instances
 from xval.results.comparison.text import describe_limits, describe_to_publish
 from xval.results.deals import deals_of, describe_deals, item_means
 from xval.results.findings import find_findings
-from xval.results.rebuild import is_stale, read_metric_dicts, rebuild
+from xval.results.rebuild import read_metric_dicts, rebuild
+from xval.results.staleness import is_stale
 from xval.results.summary import figure, item_figure
 from xval.statistics.comparison import corrected_t, sign_flip
 from xval.statistics.intervals import mean_interval

@@ -11,7 +11,8 @@ from xval.errors import ResultsError
 from xval.json_files import read_json, write_json
 from xval.results import folder as folder_module
 from xval.results.background_rebuild import BackgroundRebuild
-from xval.results.rebuild import DerivedFiles, is_stale, read_metric_dicts, rebuild
+from xval.results.rebuild import DerivedFiles, read_metric_dicts, rebuild
+from xval.results.staleness import is_stale, rebuild_if_stale
 
 WAIT_S = 20
 
@@ -224,6 +225,22 @@ def test_derived_files_are_stale_where_a_fold_is_put_back_that_was_moved_away(fo
     rebuild(folder)
     assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
     assert not is_stale(folder, put_there=True)
+
+
+def test_what_reads_derived_files_follows_folds_that_are_moved_away_and_put_back(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(1, 2, 0.75)
+    rebuild(folder)
+    fold, elsewhere = folder.fold_folder(1, 2), folder.path / "elsewhere"
+    fold.rename(elsewhere)
+
+    assert rebuild_if_stale(folder) == []
+    assert figures(folder) == {(1, 1): 0.5}
+    time.sleep(0.02)  # longer than a tick of the clock of file systems
+
+    elsewhere.rename(fold)
+    assert rebuild_if_stale(folder) == []
+    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
 
 
 def test_derived_files_are_stale_where_metrics_were_added_since(folder, end_fold):
