@@ -90,11 +90,15 @@ def _compare_pair(
     of_items = _item_differences(own, other)
     ratio = fmean(max(each.ratio for each in (*own[fold].values(), *other[fold].values())) for fold in folds)
     differences = np.array(list(of_folds.values()))
+    notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
+    figures = {figure.value for by_fold in (own, other) for of in by_fold.values() for figure in of.values()}
+    if len(figures) == 1 and len(folds) > 1:  # such as a correlation with numbers that do not vary
+        notes.append(f"Both have {figures.pop():.3f} in every fold, which shows neither a difference nor equality.")
+        differences = np.full(len(folds), math.nan)
     test = corrected_t(differences, ratio)
     low, high = cut_difference(test.low, test.high, bounds)
     flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
     components = _components(own, other, differences)
-    notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
     tested = [next(iter(of.values())).tested for of in own.values()]
     n_items = len({item for items in tested for item in items})
     n_repeats = tuple(sorted({len(of) for each in (own, other) for of in each.values()}))

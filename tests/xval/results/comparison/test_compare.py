@@ -147,6 +147,16 @@ def test_more_seeds_never_find_less_than_those_of_now():
     assert more_seeds < now
 
 
+def test_a_figure_that_is_the_same_in_every_fold_shows_no_equality():
+    """The concordance is 0 in a fold whose true numbers do not vary, whatever is predicted."""
+    found = compare_accuracy([competitor("2", numbered([[0.0]] * 4))], competitor("1", numbered([[0.0]] * 4)))
+
+    (pair,) = found.pairs
+    assert (pair.verdict, found.n_comparisons) == ("no test", 0)
+    assert math.isnan(pair.posterior.equal)
+    assert any(note.startswith("Both have 0.000 in every fold") for note in pair.notes)
+
+
 def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
     noisy, steady = competitor("2", numbered([1.0, 0.0, 1.0, 0.0])), competitor("3", numbered([0.5, 0.6, 0.5, 0.6]))
     baseline = competitor("1", numbered([0.0, 1.0, 0.1, 0.9]))
