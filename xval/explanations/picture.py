@@ -13,6 +13,7 @@ from xval.explanations.clips import Explanation
 
 _MOST_COLUMNS = 400
 _COLUMNS_OF_SAMPLES = 200
+_MOST_MISSING = 0.2  # of the difference of the answers
 
 
 def draw_explanation(explanation: Explanation) -> bytes:
@@ -64,7 +65,9 @@ def describe(explanation: Explanation) -> str:
     if explanation.method == "occlusion":
         return f"Occlusion. {text}"
     difference = found.answer - found.baseline_answer
-    return f"Integrated gradients. {text}. All parts: {found.total:.3f} (exact: {difference:.3f})"
+    is_complete = found.incompleteness <= _MOST_MISSING * abs(difference)
+    advice = "" if is_complete else "; too far apart: use occlusion"
+    return f"Integrated gradients. {text}. All parts: {found.total:.3f} (exact: {difference:.3f}{advice})"
 
 
 def _flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
